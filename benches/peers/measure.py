@@ -1,0 +1,71 @@
+"""CPU time of each way to edit a stream over the floor, ffmpeg's own decode and encode.
+
+    measure.py [--check] [--rounds N] NAME=COMMAND...
+
+Each COMMAND is a shell line in which {out} stands for its output file; the one called `floor`
+is what the others are divided by. The runs are interleaved, so that what else the machine does
+meets all of them. With --check the exit status tells whether the project's bounds hold.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+
+BOUNDS = {"closure": 1.12, "command": 1.45}
+
+
+def cpu_s(line, name, folder):
+    """Runs a shell line and returns the CPU seconds (user and system) of all it started."""
+    out = os.path.join(folder, name + ".mkv")
+    if os.path.exists(out):
+        os.remove(out)
+    before = os.times()
+    subprocess.run(["sh", "-ec", line.format(out=out)], check=True, stdin=subprocess.DEVNULL)
+    after = os.times()
+    probe = "ffprobe -v error -count_packets -select_streams v -show_entries"
+    probe = probe.split() + ["stream=nb_read_packets", "-of", "csv=p=0", out]
+    frames = int(subprocess.check_output(probe).split()[0])
+    used = after.children_user + after.children_system
+    return used - before.children_user - before.children_system, frames
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("ways", nargs="+")
+    args = parser.parse_args()
+    ways = dict(way.split("=", 1) for way in args.ways)
+
+    seconds = {name: [] for name in ways}
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(args.rounds + 1):
+            counts = set()
+            for name, line in ways.items():
+                used, frames = cpu_s(line, name, folder)
+                counts.add(frames)
+                if number:  # the first round only warms up
+                    seconds[name].append(used)
+            if len(counts) != 1:
+                sys.exit(f"not the same work: {sorted(counts)} frames")
+            print(f"round {number} of {args.rounds} done", file=sys.stderr)
+
+    print(f"{'':10} {'CPU s':>8} {'ratio':>8} {'lowest':>8} {'highest':>8} {'bound':>8}")
+    failed = False
+    for name, used in seconds.items():
+        ratios = [mine / floor for mine, floor in zip(used, seconds["floor"])]
+        ratio, bound = statistics.median(ratios), BOUNDS.get(name)
+        failed |= bound is not None and ratio > bound
+        print(
+            f"{name:10} {statistics.median(used):8.2f} {ratio:8.3f} {min(ratios):8.3f}"
+            f" {max(ratios):8.3f} {bound or '':>8}"
+        )
+    if args.check and failed:
+        sys.exit("a bound is exceeded")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,225 @@
+use std::os::unix::ffi::OsStringExt;
+
+use super::*;
+use frameloom::ErrorKind;
+
+fn words(line: &str) -> Vec<OsString> {
+    line.split_whitespace().map(Into::into).collect()
+}
+
+/// `name=value ... @ url` for each end, in the order INPUT, OUTPUTs; then what else was said.
+fn shape(line: &str) -> String {
+    let end = |end: &EndWords| {
+        let mut text = String::new();
+        for (name, value) in &end.options {
+            text += name;
+            if !value.is_empty() {
+                text += &format!("={value}");
+            }
+            text.push(' ');
+        }
+        text + "@" + &end.url
+    };
+    let run = match parse(words(line)).unwrap() {
+        Invocation::Run(run) => run,
+        Invocation::Probe(probe) => return format!("probe {}", end(&probe.input)),
+        other => return format!("{other:?}"),
+    };
+    let mut text = end(&run.input);
+    for output in &run.outputs {
+        text += " > ";
+        text += &end(output);
+    }
+    if let Some(command) = &run.command {
+        let argv: Vec<_> = command.argv.iter().map(|word| word.to_str().unwrap()).collect();
+        text += &format!(" -- {}", argv.join(" "));
+        for option in [&command.frame_format, &command.frame_size].into_iter().flatten() {
+            text += &format!(" ({option})");
+        }
+    }
+    if run.overwrite {
+        text += " +y";
+    }
+    if run.stats_json {
+        text += " +json";
+    }
+    if let Some(status) = run.status {
+        text += &format!(" +status={status}");
+    }
+    if let Some(limit) = &run.open_timeout {
+        text += &format!(" +open={limit}");
+    }
+    if run.level != Level::Info {
+        text += &format!(" +{:?}", run.level);
+    }
+    text
+}
+
+#[test]
+fn the_recipe_is_understood() {
+    for (line, expected) in [
+        (
+            "-i rtmp://HOST:1935/live/livestream1 -f image2pipe -pix_fmt rgb24 -vcodec rawvideo -",
+            "@rtmp://HOST:1935/live/livestream1 > f=image2pipe pix_fmt=rgb24 vcodec=rawvideo @-",
+        ),
+        (
+            "-y -f rawvideo -s 960x540 -pix_fmt rgb24 -r 24 -i - -an output_video.flv",
+            "f=rawvideo s=960x540 pix_fmt=rgb24 r=24 @- > an @output_video.flv +y",
+        ),
+        (
+            "-y -f rawvideo -s 960x540 -pix_fmt rgb24 -r 24 -i - -an -vcodec libx264 output_video.flv",
+            "f=rawvideo s=960x540 pix_fmt=rgb24 r=24 @- > an vcodec=libx264 @output_video.flv +y",
+        ),
+        (
+            "-re -i output_video.flv -f flv rtmp://HOST/live/livestream2",
+            "re @output_video.flv > f=flv @rtmp://HOST/live/livestream2",
+        ),
+        (
+            "-i rtmp://HOST/live/livestream1 -f flv rtmp://HOST/live/livestream2 -- python3 edit.py",
+            "@rtmp://HOST/live/livestream1 > f=flv @rtmp://HOST/live/livestream2 -- python3 edit.py",
+        ),
+    ] {
+        assert_eq!(shape(line), expected, "{line}");
+    }
+}
+
+#[test]
+fn an_option_belongs_to_what_follows_it() {
+    for (line, expected) in [
+        ("-r 5 -i in -r 25 a.mp4 -r 50 b.mp4", "r=5 @in > r=25 @a.mp4 > r=50 @b.mp4"),
+        ("-i in a.mp4 -c copy b.mkv", "@in > @a.mp4 > c=copy @b.mkv"),
+        ("-y -hide_banner -nostdin -i in -nostats out.mp4", "@in > @out.mp4 +y +status=false"),
+        ("-i in out.mp4 -y -v error -stats", "@in > @out.mp4 +y +status=true +Error"),
+        ("-i in -n out.mp4", "@in > @out.mp4"),
+        ("-loglevel repeat+level+debug -i in out.mp4", "@in > @out.mp4 +Debug"),
+        ("-v -8 -i in out.mp4", "@in > @out.mp4 +Quiet"),
+        ("-ss -2 -i in -t 3 out.mp4", "ss=-2 @in > t=3 @out.mp4"),
+        ("-stream_loop -1 -i in -g 50 out.mp4", "stream_loop=-1 @in > g=50 @out.mp4"),
+        ("-i in -crf 20 -preset:v fast out.mp4", "@in > crf=20 preset:v=fast @out.mp4"),
+        ("-i - -f rawvideo -", "@- > f=rawvideo @-"),
+        ("-i -odd-name -f flv -", "@-odd-name > f=flv @-"),
+        ("out.mp4 -i in", "@in > @out.mp4"),
+    ] {
+        assert_eq!(shape(line), expected, "{line}");
+    }
+}
+
+#[test]
+fn long_options_stand_anywhere_before_the_command() {
+    for (line, expected) in [
+        ("--frame-format=gray -i in -- cat", "@in -- cat (gray)"),
+        ("-i in --frame-size 64x48 --frame-format bgr24 -- cat", "@in -- cat (bgr24) (64x48)"),
+        ("-i in out.mp4 --stats=json --open-timeout=2s", "@in > @out.mp4 +json +open=2s"),
+        ("--stats json -i in -r 5 --open-timeout 500ms out.mp4", "@in > r=5 @out.mp4 +json +open=500ms"),
+        ("-i in -- sh -c cat -- -y --stats=json", "@in -- sh -c cat -- -y --stats=json"),
+        ("-i in -- --version", "@in -- --version"),
+        ("-i in out.mp4 -- -i", "@in > @out.mp4 -- -i"),
+    ] {
+        assert_eq!(shape(line), expected, "{line}");
+    }
+}
+
+#[test]
+fn help_and_version_win_over_what_follows() {
+    for (line, expected) in [
+        ("-h", "Help"),
+        ("-help", "Help"),
+        ("--help", "Help"),
+        ("-i in -h --bad", "Help"),
+        ("probe -h", "Help"),
+        ("-version", "Version"),
+        ("--version", "Version"),
+    ] {
+        assert_eq!(shape(line), expected, "{line}");
+    }
+}
+
+#[test]
+fn probe_takes_one_input() {
+    for (line, expected) in [
+        ("probe in.mp4", "probe @in.mp4"),
+        ("probe -f rawvideo -s 2x2 -", "probe f=rawvideo s=2x2 @-"),
+        ("probe -v quiet -i in.mp4 --open-timeout 1", "probe @in.mp4"),
+    ] {
+        assert_eq!(shape(line), expected, "{line}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_told() {
+    for (line, mentions) in [
+        ("", "no input is named"),
+        ("out.mp4", "no input is named"),
+        ("-y out.mp4", "-i"),
+        ("-i", "-i takes a value"),
+        ("-i in", "neither an OUTPUT nor a COMMAND"),
+        ("-i in -y", "neither an OUTPUT nor a COMMAND"),
+        ("-i a -i b out.mp4", "second input"),
+        ("-i in -f", "-f takes a value"),
+        ("-i in -f -- cat", "-f takes a value"),
+        ("-i in out.mp4 -v", "-v takes a value"),
+        ("-i in --", "no COMMAND"),
+        ("-i in out.mp4 -r 25", "no OUTPUT follows -r ("),
+        ("-i in out.mp4 -g 50 -r 25", "no OUTPUT follows -g -r ("),
+        ("-i in -s 64x48 -- cat", "--frame-size"),
+        ("-i in -pix_fmt gray -- cat", "--frame-format"),
+        ("-i in out.mp4 -s 64x48 -- cat", "no OUTPUT follows -s (options stand before"),
+        ("-i in -sortest out.mp4", "there is no option -sortest"),
+        ("-nosuchthing -i in out.mp4", "there is no option -nosuchthing"),
+        ("-i in --frame-formt gray -- cat", "did you mean --frame-format?"),
+        ("-i in --vf hflip out.mp4", "did you mean -vf?"),
+        ("-i in --qqqqqqqqqq out.mp4", "frameloom -h"),
+        ("-i in --help=me out.mp4", "--help takes no value"),
+        ("-i in --stats=xml out.mp4", "--stats=json"),
+        ("-i in --stats", "--stats takes a value"),
+        ("-i in --frame-size 2x2 out.mp4", "--frame-size is about a COMMAND"),
+        ("-y -n -i in out.mp4", "-y and -n"),
+        ("-v loud -i in out.mp4", "'loud'"),
+        ("probe", "probe needs"),
+        ("probe a b", "second input"),
+        ("probe in.mp4 -f flv", "nothing follows -f"),
+        ("probe in.mp4 -- cat", "COMMAND"),
+        ("probe --stats=json in.mp4", "--stats"),
+    ] {
+        let error = parse(words(line)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage, "{line}: {error}");
+        let told = error.to_string();
+        assert!(told.contains(mentions), "{line}: {told}");
+    }
+    let error = parse(vec!["-i".into(), "in".into(), "".into()]).unwrap_err();
+    assert!(error.to_string().contains("empty"), "{error}");
+}
+
+#[test]
+fn what_is_no_text_is_refused_except_behind_the_dashes() {
+    let odd = || OsString::from_vec(vec![b'a', 0xff]);
+    for before in ["", "-i", "-i in -f", "-i in", "-i in --stats"] {
+        let all: Vec<OsString> = words(before).into_iter().chain([odd()]).collect();
+        let position = all.len();
+        let told = parse(all).unwrap_err().to_string();
+        assert!(told.contains(&format!("argument {position} is not UTF-8")), "{before}: {told}");
+    }
+    let told = parse(vec!["probe".into(), odd()]).unwrap_err().to_string();
+    assert!(told.contains("argument 2 "), "{told}");
+
+    let all = words("-i in -- cat").into_iter().chain([odd()]).collect();
+    let Invocation::Run(run) = parse(all).unwrap() else { panic!("no run") };
+    assert_eq!(run.command.unwrap().argv, [OsString::from("cat"), odd()]);
+}
+
+#[test]
+fn an_error_shows_no_secret() {
+    let url = "rtmp://joe:hunter22@HOST/live/k3y-k3y";
+    for line in [
+        format!("-i {url} -i {url} out.flv"),
+        url.to_owned(),
+        format!("-i in -r {url}"),
+        format!("-v {url} -i in out.flv"),
+        format!("-i {url} --stats={url} out.flv"),
+        format!("--{url} -i in out.flv"),
+        format!("-i {url}"),
+    ] {
+        let told = parse(words(&line)).unwrap_err().to_string();
+        assert!(!told.contains("hunter22") && !told.contains("k3y"), "{line}: {told}");
+    }
+}

@@ -1,0 +1,137 @@
+//! Parsed words to the library's settings; every value is judged here.
+
+use frameloom::options::{InputOptions, OutputOptions, Size, parse_duration};
+use frameloom::{Command, PixelFormat, Result, nearest};
+
+use crate::args::{CommandWords, EndWords, RunWords};
+use crate::level::listed;
+use crate::usage;
+
+/// A pipeline, ready to be opened.
+pub(crate) struct Job {
+    pub(crate) url: String,
+    pub(crate) input: InputOptions,
+    pub(crate) outputs: Vec<(String, OutputOptions)>,
+    pub(crate) command: Option<Command>,
+}
+
+impl Job {
+    /// # Errors
+    /// Wrong usage, or a COMMAND that can't be run.
+    pub(crate) fn new(words: RunWords) -> Result<Job> {
+        let input = input_options(&words.input, words.open_timeout.as_deref())?;
+        let mut outputs = Vec::with_capacity(words.outputs.len());
+        for output in words.outputs {
+            let options = output_options(&output, words.overwrite)?;
+            outputs.push((output.url, options));
+        }
+        let command = words.command.map(command).transpose()?;
+        Ok(Job { url: words.input.url, input, outputs, command })
+    }
+}
+
+/// The settings of an input.
+///
+/// # Errors
+/// Wrong usage.
+pub(crate) fn input_options(words: &EndWords, open_timeout: Option<&str>) -> Result<InputOptions> {
+    let mut options = InputOptions::new();
+    for (name, value) in &words.options {
+        options.set(name, value)?;
+    }
+    if let Some(limit) = open_timeout {
+        options = options.open_timeout(parse_duration(limit)?);
+    }
+    options.check()?;
+    Ok(options)
+}
+
+fn output_options(words: &EndWords, overwrite: bool) -> Result<OutputOptions> {
+    let mut options = OutputOptions::new();
+    if overwrite {
+        options.set("y", "")?;
+    }
+    for (name, value) in &words.options {
+        options.set(name, value)?;
+    }
+    options.check()?;
+    Ok(options)
+}
+
+fn command(words: CommandWords) -> Result<Command> {
+    // Values before the program: a wrong word is wrong whether or not the program is there.
+    let format = words.frame_format.as_deref().map(frame_format).transpose()?;
+    let size = words.frame_size.as_deref().map(Size::parse).transpose()?;
+    let mut command = Command::new(words.argv)?;
+    if let Some(format) = format {
+        command = command.frame_format(format);
+    }
+    if let Some(size) = size {
+        command = command.frame_size(size);
+    }
+    Ok(command)
+}
+
+fn frame_format(name: &str) -> Result<PixelFormat> {
+    PixelFormat::from_name(name).ok_or_else(|| {
+        let names = || PixelFormat::ALL.iter().map(|format| format.name());
+        let near = nearest(name, names());
+        let error = usage(format!("'{name}' is not a frame format"));
+        if near.is_empty() {
+            error.hint(format!("write {}", listed(names())))
+        } else {
+            error.hint(format!("did you mean {}?", listed(near)))
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::args::{Invocation, parse};
+
+    use super::*;
+
+    fn told(line: &str) -> String {
+        let words = line.split(' ').map(Into::into).collect();
+        let Invocation::Run(run) = parse(words).unwrap() else { panic!("{line}") };
+        match Job::new(run) {
+            Ok(_) => String::new(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_wrong_value_is_told() {
+        for (line, mentions) in [
+            ("-s 0x0 -i in out.mp4", "0x0"),
+            ("-i in -r 0 out.mp4", "'0'"),
+            ("-i in -c:v libx265x out.mp4", "libx265"),
+            ("-vf hflip -i in out.mp4", "-vf"),
+            ("-i in -re out.mp4", "-re"),
+            ("-i in -an -vn out.mp4", "-an and -vn"),
+            ("-i in --open-timeout never out.mp4", "never"),
+            ("--frame-format rgb25 -i in -- cat", "did you mean rgb24"),
+            ("--frame-format cmyk -i in -- cat", "yuv420p"),
+            ("--frame-size 0x9 -i in -- cat", "0x9"),
+            ("-i in -nosuchthing 1 out.mp4", "-nosuchthing"),
+        ] {
+            let said = told(line);
+            assert!(said.contains(mentions), "{line}: {said}");
+        }
+    }
+
+    #[test]
+    fn yes_is_for_every_output_wherever_it_stands() {
+        let outputs = |line: &str| {
+            let words = line.split(' ').map(Into::into).collect();
+            let Invocation::Run(run) = parse(words).unwrap() else { panic!("{line}") };
+            Job::new(run).unwrap().outputs
+        };
+        let yes = OutputOptions::new().with("y", "").unwrap();
+        for line in ["-y -i in a.mp4 b.mp4", "-i in a.mp4 -y b.mp4", "-i in a.mp4 b.mp4 -y"] {
+            let expected = ["a.mp4", "b.mp4"].map(|name| (name.to_owned(), yes.clone()));
+            assert_eq!(outputs(line), expected, "{line}");
+        }
+        assert_eq!(outputs("-n -i in a.mp4"), [("a.mp4".to_owned(), OutputOptions::new())]);
+    }
+}

@@ -1,0 +1,100 @@
+//! The `frameloom` command line: FFmpeg's, with a hole in the middle for your code.
+//!
+//! `args` parses the words, `job` makes the library's settings of them, and what is here runs
+//! them. `screen` owns stderr: the status line, the log and the error all go through it.
+
+mod args;
+mod help;
+mod job;
+mod level;
+mod log;
+mod long;
+mod screen;
+mod signals;
+mod status;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use frameloom::{Error, ErrorKind, Pipeline, Result, Snapshot, Stage, Stop};
+
+use crate::args::{Invocation, ProbeWords, RunWords};
+use crate::job::Job;
+use crate::level::Level;
+use crate::screen::Screen;
+use crate::status::{Mode, Status};
+
+fn main() -> ExitCode {
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let level_of_words = Level::of_words(&words);
+    let screen = Screen::default();
+    let (level, done) = match args::parse(words) {
+        Ok(Invocation::Help) => (Level::default(), print(&help::text())),
+        Ok(Invocation::Version) => (Level::default(), print(&format!("{}\n", help::version()))),
+        Ok(Invocation::Probe(words)) => (words.level, probe(&words, &screen)),
+        Ok(Invocation::Run(words)) => (words.level, run(words, &screen)),
+        Err(error) => (level_of_words, Err(error)),
+    };
+    let Err(error) = done else { return ExitCode::SUCCESS };
+    if level > Level::Quiet {
+        screen.line(&format!("frameloom: {error}"));
+    }
+    ExitCode::from(if error.kind() == ErrorKind::Usage { 2 } else { 1 })
+}
+
+fn probe(words: &ProbeWords, screen: &Screen) -> Result<()> {
+    log::start(words.level, screen);
+    let options = job::input_options(&words.input, words.open_timeout.as_deref())?;
+    let stop = Stop::new();
+    signals::start(&stop, screen)?;
+    let found = frameloom::probe(&words.input.url, options, &stop)?;
+    let json = serde_json::to_string_pretty(&found);
+    print(&(json.map_err(|error| not_printed(&error.to_string()))? + "\n"))
+}
+
+fn run(words: RunWords, screen: &Screen) -> Result<()> {
+    log::start(words.level, screen);
+    let mode = Mode::of(&words);
+    let job = Job::new(words)?;
+    frameloom::check_outputs(&job.url, &job.outputs, job.command.is_some())?;
+    let stop = Stop::new();
+    signals::start(&stop, screen)?;
+    let status = Status::start(mode, job.outputs.len(), screen, &stop);
+    let done = carry(job, &stop, &status);
+    status.finish(done.as_ref().ok());
+    done.map(drop)
+}
+
+/// Runs the pipeline to its end.
+fn carry(job: Job, stop: &Stop, status: &Status) -> Result<Snapshot> {
+    let mut pipeline = Pipeline::open(&job.url, job.input, stop)?;
+    if let Some(command) = job.command {
+        pipeline = pipeline.command(command);
+    }
+    for (url, options) in job.outputs {
+        pipeline = pipeline.to_url_with(&url, options)?;
+    }
+    status.follow(pipeline.stats(), pipeline.is_live());
+    pipeline.run()
+}
+
+/// Writes to stdout. That its reader has seen enough is no failure.
+fn print(text: &str) -> Result<()> {
+    let mut stdout = io::stdout();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(not_printed(&error.to_string())),
+        _ => Ok(()),
+    }
+}
+
+fn not_printed(cause: &str) -> Error {
+    // The number says nothing that the words don't.
+    let cause = cause.split(" (os error").next().unwrap_or(cause);
+    Error::new(ErrorKind::Other, Stage::Sink, cause).at("stdout")
+}
+
+/// The error for words that make no sense. Its cause is shown without URLs' secrets.
+fn usage(cause: impl AsRef<str>) -> Error {
+    Error::new(ErrorKind::Usage, Stage::Options, cause)
+}

@@ -1,0 +1,205 @@
+//! How far it is: a bar, a status line or JSON, by a thread that looks at the counters.
+
+mod view;
+
+use std::io::IsTerminal;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use console::Term;
+use frameloom::{Snapshot, Stats, Stop};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+use crate::args::RunWords;
+use crate::level::Level;
+use crate::screen::Screen;
+use view::View;
+
+const REDRAW: Duration = Duration::from_millis(500);
+const JSON: Duration = Duration::from_secs(1);
+
+/// What indicatif allows at the most: above what is asked of it, so that it leaves out nothing.
+const REDRAWS_A_SECOND: u8 = 10;
+
+/// What the bar takes of a line, with the percentage and the blanks.
+const BAR_COLUMNS: usize = 29;
+
+/// Left free at a line's end: the terminal writes `^C` there, and were it to wrap, the line could
+/// not be cleared.
+const ECHO_COLUMNS: usize = 3;
+
+/// How the state is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Not at all.
+    Hidden,
+    /// A bar or a line, redrawn.
+    Terminal,
+    /// `--stats=json`.
+    Json,
+}
+
+impl Mode {
+    /// What the words ask for and stderr can show.
+    pub(crate) fn of(words: &RunWords) -> Mode {
+        let wanted = words.status.unwrap_or(words.level >= Level::Info);
+        if words.stats_json {
+            Mode::Json
+        } else if wanted && std::io::stderr().is_terminal() {
+            Mode::Terminal
+        } else {
+            Mode::Hidden
+        }
+    }
+}
+
+/// A pipeline's counters, and whether its input is live.
+type Followed = (Stats, bool);
+
+/// The thread that shows the state.
+pub(crate) struct Status {
+    mode: Mode,
+    outputs: usize,
+    screen: Screen,
+    thread: Option<(Sender<Followed>, JoinHandle<()>)>,
+}
+
+impl Status {
+    /// Shows that the input is being opened, for a pipeline with so many outputs.
+    pub(crate) fn start(mode: Mode, outputs: usize, screen: &Screen, stop: &Stop) -> Status {
+        let (sender, inbox) = mpsc::channel();
+        let shown = Shown { outputs, screen: screen.clone(), stop: stop.clone() };
+        let body = move || match mode {
+            Mode::Hidden => {}
+            Mode::Terminal => shown.draw(&inbox),
+            Mode::Json => shown.tell(&inbox),
+        };
+        let builder = thread::Builder::new().name("status".to_owned());
+        // Without the thread the pipeline runs as well, unseen.
+        let thread = (mode != Mode::Hidden).then(|| builder.spawn(body).ok()).flatten();
+        Status { mode, outputs, screen: screen.clone(), thread: thread.map(|thread| (sender, thread)) }
+    }
+
+    /// Shows these counters from now on.
+    pub(crate) fn follow(&self, stats: Stats, live: bool) {
+        if let Some((sender, _)) = &self.thread {
+            // The thread listens until it is told to end.
+            let _ = sender.send((stats, live));
+        }
+    }
+
+    /// Ends the showing; with one closing line where the pipeline came to a good end.
+    pub(crate) fn finish(self, done: Option<&Snapshot>) {
+        if let Some((sender, thread)) = self.thread {
+            drop(sender);
+            let _ = thread.join();
+        }
+        self.screen.clear();
+        let Some(snapshot) = done else { return };
+        match self.mode {
+            Mode::Hidden => {}
+            Mode::Terminal => {
+                self.screen.line(&format!("frameloom: {}", View::of(snapshot, self.outputs).summary()));
+            }
+            Mode::Json => self.screen.line(&json(&Last { snapshot, done: true })),
+        }
+    }
+}
+
+/// The last JSON object.
+#[derive(Serialize)]
+struct Last<'a> {
+    #[serde(flatten)]
+    snapshot: &'a Snapshot,
+    done: bool,
+}
+
+fn json(value: &impl Serialize) -> String {
+    // Numbers and names only: nothing in it can fail.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+struct Shown {
+    outputs: usize,
+    screen: Screen,
+    stop: Stop,
+}
+
+impl Shown {
+    fn draw(&self, inbox: &Receiver<Followed>) {
+        let opening = Instant::now();
+        let mut followed: Option<Followed> = None;
+        loop {
+            match inbox.recv_timeout(REDRAW) {
+                Ok(opened) => {
+                    followed = Some(opened);
+                    // The style depends on what was opened.
+                    self.screen.clear();
+                }
+                Err(RecvTimeoutError::Timeout) => match &followed {
+                    Some((stats, live)) => self.show(&View::of(&stats.snapshot(), self.outputs), *live),
+                    None => {
+                        let waited = opening.elapsed().as_secs();
+                        self.show_parts(None, vec![format!("opening the input, {waited} s")]);
+                    }
+                },
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn show(&self, view: &View, live: bool) {
+        match view.length_ms().filter(|_| !live) {
+            Some(length) => {
+                let bar = Progress { position_ms: view.position_ms(length), length_ms: length };
+                self.show_parts(Some(bar), view.progress(length));
+            }
+            None => self.show_parts(None, view.line()),
+        }
+    }
+
+    fn show_parts(&self, progress: Option<Progress>, mut parts: Vec<String>) {
+        if self.stop.is_stopped() {
+            parts.insert(0, "finishing".to_owned());
+        }
+        let (_, columns) = Term::stderr().size();
+        let taken = if progress.is_some() { BAR_COLUMNS } else { 0 };
+        let message = view::fit(&parts, usize::from(columns).saturating_sub(taken + ECHO_COLUMNS));
+        let draw = |bar: &ProgressBar| {
+            if let Some(progress) = &progress {
+                bar.set_position(progress.position_ms);
+            }
+            bar.set_message(message);
+        };
+        self.screen.draw(|| bar(progress.as_ref()), draw);
+    }
+
+    fn tell(&self, inbox: &Receiver<Followed>) {
+        let Ok((stats, _)) = inbox.recv() else { return };
+        let mut due = Instant::now() + JSON;
+        while let Err(RecvTimeoutError::Timeout) =
+            inbox.recv_timeout(due.saturating_duration_since(Instant::now()))
+        {
+            self.screen.line(&json(&stats.snapshot()));
+            due += JSON;
+        }
+    }
+}
+
+struct Progress {
+    position_ms: u64,
+    length_ms: u64,
+}
+
+/// A bar beside a message, or a message alone.
+fn bar(progress: Option<&Progress>) -> ProgressBar {
+    let target = ProgressDrawTarget::stderr_with_hz(REDRAWS_A_SECOND);
+    let bar = ProgressBar::with_draw_target(progress.map(|p| p.length_ms), target);
+    let template = if progress.is_some() { "[{bar:20}] {percent:>3}%  {msg}" } else { "{msg}" };
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style.progress_chars("=> ")),
+        Err(_) => bar,
+    }
+}

@@ -1,0 +1,312 @@
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use ffmpeg_sys_next as ff;
+
+use super::{AvError, AvPacket, CodecParams, Dict, MediaKind, c_string, text};
+use crate::stop::Stop;
+use crate::time::{Rate, TimeBase};
+
+/// Ends a blocking call of libav from another thread, or when its time is over.
+#[derive(Clone)]
+pub(crate) struct Interrupt(Arc<InterruptState>);
+
+struct InterruptState {
+    stop: Stop,
+    /// Milliseconds after `epoch`; 0 for no limit.
+    deadline_ms: AtomicI64,
+    expired: AtomicBool,
+    epoch: Instant,
+}
+
+impl Interrupt {
+    /// Interrupts as soon as `stop` is set.
+    pub(crate) fn new(stop: Stop) -> Interrupt {
+        Interrupt(Arc::new(InterruptState {
+            stop,
+            deadline_ms: AtomicI64::new(0),
+            expired: AtomicBool::new(false),
+            epoch: Instant::now(),
+        }))
+    }
+
+    /// Limits what follows to `limit` from now, or lifts the limit.
+    pub(crate) fn set_deadline(&self, limit: Option<Duration>) {
+        let at = limit.map_or(0, |limit| {
+            i64::try_from((self.0.epoch.elapsed() + limit).as_millis()).unwrap_or(i64::MAX).max(1)
+        });
+        self.0.expired.store(false, Ordering::Relaxed);
+        self.0.deadline_ms.store(at, Ordering::Relaxed);
+    }
+
+    /// Whether the last call was ended because its time was over.
+    pub(crate) fn expired(&self) -> bool {
+        self.0.expired.load(Ordering::Relaxed)
+    }
+
+    fn due(&self) -> bool {
+        if self.0.stop.is_stopped() {
+            return true;
+        }
+        let at = self.0.deadline_ms.load(Ordering::Relaxed);
+        let over = at > 0 && self.0.epoch.elapsed().as_millis() >= at.unsigned_abs().into();
+        if over {
+            self.0.expired.store(true, Ordering::Relaxed);
+        }
+        over
+    }
+
+    /// The callback for libav; `self` must outlive the context it is given to.
+    pub(super) fn callback(&self) -> ff::AVIOInterruptCB {
+        ff::AVIOInterruptCB {
+            callback: Some(is_due),
+            opaque: Arc::as_ptr(&self.0).cast_mut().cast(),
+        }
+    }
+}
+
+unsafe extern "C" fn is_due(opaque: *mut libc::c_void) -> libc::c_int {
+    // SAFETY: `opaque` is the pointer of an Arc that the owner of the context keeps alive; the
+    // count is raised before a second owner is made of it.
+    let interrupt = unsafe {
+        let state = opaque.cast_const().cast::<InterruptState>();
+        Arc::increment_strong_count(state);
+        Interrupt(Arc::from_raw(state))
+    };
+    libc::c_int::from(interrupt.due())
+}
+
+/// What is known of one elementary stream of an input.
+pub(crate) struct StreamInfo {
+    pub(crate) index: usize,
+    pub(crate) kind: MediaKind,
+    pub(crate) params: CodecParams,
+    pub(crate) time_base: TimeBase,
+    pub(crate) frame_rate: Option<Rate>,
+    /// Ticks of `time_base`.
+    pub(crate) start: Option<i64>,
+    /// Ticks of `time_base`.
+    pub(crate) duration: Option<i64>,
+    pub(crate) frames: i64,
+    pub(crate) sample_aspect_ratio: Option<(i32, i32)>,
+    /// The display matrix (rotation, mirroring), as libav stores it.
+    pub(crate) display_matrix: Option<[i32; 9]>,
+    pub(crate) is_default: bool,
+    /// A cover picture, not a video.
+    pub(crate) is_attached_picture: bool,
+}
+
+impl StreamInfo {
+    /// Another owner of the same facts.
+    pub(crate) fn share(&self) -> Result<StreamInfo, AvError> {
+        Ok(StreamInfo { params: self.params.share()?, ..*self })
+    }
+}
+
+/// An owned AVFormatContext for reading.
+pub(crate) struct Demuxer {
+    ctx: *mut ff::AVFormatContext,
+    // Kept alive for the callback inside `ctx`.
+    interrupt: Interrupt,
+}
+
+impl Demuxer {
+    /// Opens `url` and reads its header. What is left in `options`, nobody took.
+    pub(crate) fn open(
+        url: &str,
+        format: Option<&str>,
+        options: &mut Dict,
+        interrupt: Interrupt,
+    ) -> Result<Demuxer, AvError> {
+        super::init();
+        let url = c_string(url);
+        let format = match format {
+            None => ptr::null(),
+            Some(name) => {
+                let name = c_string(name);
+                // SAFETY: the string is NUL-terminated.
+                let found = unsafe { ff::av_find_input_format(name.as_ptr()) };
+                if found.is_null() {
+                    return Err(AvError::new(ff::AVERROR_DEMUXER_NOT_FOUND));
+                }
+                found
+            }
+        };
+        // SAFETY: allocates; null is checked.
+        let mut ctx = unsafe { ff::avformat_alloc_context() };
+        if ctx.is_null() {
+            return Err(AvError::no_memory());
+        }
+        // SAFETY: a context of ours; avformat_open_input frees it and sets it to null on failure.
+        let status = unsafe {
+            (*ctx).interrupt_callback = interrupt.callback();
+            ff::avformat_open_input(&mut ctx, url.as_ptr(), format, options.as_mut_ptr())
+        };
+        AvError::check(status)?;
+        Ok(Demuxer { ctx, interrupt })
+    }
+
+    pub(crate) fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
+    }
+
+    /// Reads as many packets as it takes to know every stream, within the limits set as options.
+    pub(crate) fn find_stream_info(&mut self) -> Result<(), AvError> {
+        // SAFETY: an open context; no options for the decoders it may try.
+        AvError::check(unsafe { ff::avformat_find_stream_info(self.ctx, ptr::null_mut()) }).map(drop)
+    }
+
+    /// The demuxer's short name.
+    pub(crate) fn format_name(&self) -> &'static str {
+        // SAFETY: an open context has an input format with a static name.
+        unsafe { text((*(*self.ctx).iformat).name) }
+    }
+
+    /// Microseconds.
+    pub(crate) fn start_micros(&self) -> Option<i64> {
+        // SAFETY: an open context.
+        super::optional(unsafe { (*self.ctx).start_time })
+    }
+
+    /// Microseconds.
+    pub(crate) fn duration_micros(&self) -> Option<i64> {
+        // SAFETY: an open context.
+        super::optional(unsafe { (*self.ctx).duration }).filter(|&d| d > 0)
+    }
+
+    /// Bits a second.
+    pub(crate) fn bit_rate(&self) -> i64 {
+        // SAFETY: an open context.
+        unsafe { (*self.ctx).bit_rate }
+    }
+
+    /// Whether it can be sought in by time.
+    pub(crate) fn is_seekable(&self) -> bool {
+        // SAFETY: an open context; its I/O context may be null.
+        unsafe { (*self.ctx).pb.as_ref() }.is_some_and(|io| io.seekable != 0)
+    }
+
+    pub(crate) fn stream_count(&self) -> usize {
+        // SAFETY: an open context.
+        unsafe { (*self.ctx).nb_streams as usize }
+    }
+
+    pub(crate) fn stream(&self, index: usize) -> Result<StreamInfo, AvError> {
+        if index >= self.stream_count() {
+            return Err(AvError::new(ff::AVERROR_STREAM_NOT_FOUND));
+        }
+        // SAFETY: `index` is within the array, whose entries and their parameters are valid.
+        let (st, params) = unsafe {
+            let st = *(*self.ctx).streams.add(index);
+            (&*st, CodecParams::copy_of((*st).codecpar)?)
+        };
+        let attached = ff::AV_DISPOSITION_ATTACHED_PIC as libc::c_int;
+        // SAFETY: both are valid for the call; the frame may be null.
+        let rate = unsafe { ff::av_guess_frame_rate(self.ctx, ptr::from_ref(st).cast_mut(), ptr::null_mut()) };
+        // SAFETY: as above.
+        let sar = unsafe { ff::av_guess_sample_aspect_ratio(self.ctx, ptr::from_ref(st).cast_mut(), ptr::null_mut()) };
+        Ok(StreamInfo {
+            index,
+            kind: params.kind(),
+            params,
+            time_base: super::time_base(st.time_base).unwrap_or(TimeBase::MICROS),
+            frame_rate: super::rate_of(rate),
+            start: super::optional(st.start_time),
+            duration: super::optional(st.duration).filter(|&d| d > 0),
+            frames: st.nb_frames,
+            sample_aspect_ratio: (sar.num > 0 && sar.den > 0).then_some((sar.num, sar.den)),
+            display_matrix: display_matrix(st),
+            is_default: st.disposition & ff::AV_DISPOSITION_DEFAULT as libc::c_int != 0,
+            is_attached_picture: st.disposition & attached != 0,
+        })
+    }
+
+    /// The stream that FFmpeg would choose of a kind.
+    pub(crate) fn best_stream(&self, kind: MediaKind) -> Option<usize> {
+        let kind = match kind {
+            MediaKind::Video => ff::AVMediaType::AVMEDIA_TYPE_VIDEO,
+            MediaKind::Audio => ff::AVMediaType::AVMEDIA_TYPE_AUDIO,
+            MediaKind::Other => return None,
+        };
+        // SAFETY: an open context; no decoder is asked for.
+        let found = unsafe { ff::av_find_best_stream(self.ctx, kind, -1, -1, ptr::null_mut(), 0) };
+        usize::try_from(found).ok()
+    }
+
+    /// Has the demuxer throw away the packets of a stream.
+    pub(crate) fn discard(&mut self, index: usize) {
+        if index < self.stream_count() {
+            // SAFETY: `index` is within the array.
+            unsafe { (**(*self.ctx).streams.add(index)).discard = ff::AVDiscard::AVDISCARD_ALL };
+        }
+    }
+
+    /// The next packet; `None` at the end.
+    pub(crate) fn read(&mut self) -> Result<Option<AvPacket>, AvError> {
+        let mut packet = AvPacket::new()?;
+        // SAFETY: an open context and a blank packet.
+        match AvError::check(unsafe { ff::av_read_frame(self.ctx, packet.as_mut_ptr()) }) {
+            Ok(_) => Ok(Some(packet)),
+            Err(e) if e.is_eof() => match self.io_error() {
+                // Some protocols report a failure as the end of the file.
+                Some(e) => Err(e),
+                None => Ok(None),
+            },
+            Err(e) => Err(e),
+        }
+    }
+
+    fn io_error(&self) -> Option<AvError> {
+        // SAFETY: an open context; its I/O context may be null.
+        let code = unsafe { (*self.ctx).pb.as_ref() }.map_or(0, |io| io.error);
+        (code < 0 && code != ff::AVERROR_EOF).then(|| AvError::new(code))
+    }
+
+    /// Seeks to the keyframe at or before `micros`, or to the first after it.
+    pub(crate) fn seek(&mut self, micros: i64) -> Result<(), AvError> {
+        // SAFETY: an open context.
+        let at_or_before = unsafe { ff::avformat_seek_file(self.ctx, -1, i64::MIN, micros, micros, 0) };
+        if at_or_before >= 0 {
+            return Ok(());
+        }
+        // SAFETY: an open context.
+        AvError::check(unsafe { ff::avformat_seek_file(self.ctx, -1, i64::MIN, micros, i64::MAX, 0) }).map(drop)
+    }
+}
+
+#[cfg(ffmpeg_6_1)]
+fn display_matrix(st: &ff::AVStream) -> Option<[i32; 9]> {
+    // SAFETY: valid parameters; the result is null or side data of the size it says.
+    unsafe {
+        let par = &*st.codecpar;
+        let data = ff::av_packet_side_data_get(
+            par.coded_side_data,
+            par.nb_coded_side_data,
+            ff::AVPacketSideDataType::AV_PKT_DATA_DISPLAYMATRIX,
+        );
+        let data = data.as_ref().filter(|d| d.size >= 36)?;
+        Some(ptr::read_unaligned(data.data.cast::<[i32; 9]>()))
+    }
+}
+
+#[cfg(not(ffmpeg_6_1))]
+fn display_matrix(st: &ff::AVStream) -> Option<[i32; 9]> {
+    let mut size = 0;
+    // SAFETY: a valid stream; the result is null or holds the size it says.
+    unsafe {
+        let data = ff::av_stream_get_side_data(st, ff::AVPacketSideDataType::AV_PKT_DATA_DISPLAYMATRIX, &mut size);
+        (!data.is_null() && size >= 36).then(|| ptr::read_unaligned(data.cast::<[i32; 9]>()))
+    }
+}
+
+impl Drop for Demuxer {
+    fn drop(&mut self) {
+        // SAFETY: closes and frees what we own.
+        unsafe { ff::avformat_close_input(&mut self.ctx) };
+    }
+}
+
+// SAFETY: a context is used by one owner at a time and has no tie to a thread.
+unsafe impl Send for Demuxer {}

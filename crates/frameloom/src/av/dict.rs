@@ -1,0 +1,63 @@
+use std::ptr;
+
+use ffmpeg_sys_next as ff;
+
+/// Options for one call of libav. What is left in it afterwards, nobody took.
+pub(crate) struct Dict(*mut ff::AVDictionary);
+
+impl Dict {
+    pub(crate) fn new() -> Dict {
+        Dict(ptr::null_mut())
+    }
+
+    pub(crate) fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Dict {
+        let mut dict = Dict::new();
+        for (name, value) in pairs {
+            dict.set(name, value);
+        }
+        dict
+    }
+
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        let (name, value) = (super::c_string(name), super::c_string(value));
+        // SAFETY: self.0 is null or a dictionary of ours; libav copies both strings.
+        unsafe { ff::av_dict_set(&mut self.0, name.as_ptr(), value.as_ptr(), 0) };
+    }
+
+    /// Sets `name` unless it is set.
+    pub(crate) fn set_default(&mut self, name: &str, value: &str) {
+        let (name, value) = (super::c_string(name), super::c_string(value));
+        let keep = ff::AV_DICT_DONT_OVERWRITE as libc::c_int;
+        // SAFETY: as in `set`.
+        unsafe { ff::av_dict_set(&mut self.0, name.as_ptr(), value.as_ptr(), keep) };
+    }
+
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        let mut entry: *const ff::AVDictionaryEntry = ptr::null();
+        let all = ff::AV_DICT_IGNORE_SUFFIX as libc::c_int;
+        loop {
+            // SAFETY: `entry` is null or the previous entry of this unchanged dictionary.
+            entry = unsafe { ff::av_dict_get(self.0, c"".as_ptr(), entry, all) };
+            if entry.is_null() {
+                return names;
+            }
+            // SAFETY: a non-null entry has a NUL-terminated key.
+            names.push(unsafe { super::text((*entry).key) }.to_owned());
+        }
+    }
+
+    pub(super) fn as_mut_ptr(&mut self) -> *mut *mut ff::AVDictionary {
+        &mut self.0
+    }
+}
+
+impl Drop for Dict {
+    fn drop(&mut self) {
+        // SAFETY: frees what we own and sets it to null.
+        unsafe { ff::av_dict_free(&mut self.0) };
+    }
+}
+
+// SAFETY: a dictionary is plain heap memory with no tie to a thread.
+unsafe impl Send for Dict {}

@@ -1,0 +1,291 @@
+use ffmpeg_sys_next as ff;
+
+use super::{AvError, PixFmt};
+use crate::time::TimeBase;
+
+/// The colour tags of a picture, as libav numbers them (ITU-T H.273).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ColorTags {
+    pub(crate) space: i32,
+    pub(crate) range: i32,
+    pub(crate) primaries: i32,
+    pub(crate) transfer: i32,
+    pub(crate) chroma_location: i32,
+}
+
+impl ColorTags {
+    /// ITU-T H.273 matrix coefficients.
+    pub(crate) const BT709: i32 = 1;
+    pub(crate) const UNSPECIFIED: i32 = 2;
+    pub(crate) const FCC: i32 = 4;
+    pub(crate) const BT470BG: i32 = 5;
+    pub(crate) const SMPTE170M: i32 = 6;
+    pub(crate) const SMPTE240M: i32 = 7;
+    pub(crate) const BT2020_NCL: i32 = 9;
+    /// AVCOL_RANGE_MPEG and AVCOL_RANGE_JPEG.
+    pub(crate) const LIMITED: i32 = 1;
+    pub(crate) const FULL: i32 = 2;
+
+    /// The range in words, where tagged.
+    pub(crate) fn range_name(self) -> Option<&'static str> {
+        match self.range {
+            ColorTags::LIMITED => Some("limited"),
+            ColorTags::FULL => Some("full"),
+            _ => None,
+        }
+    }
+
+    /// The matrix in words, where tagged.
+    pub(crate) fn matrix_name(self) -> Option<&'static str> {
+        Some(match self.space {
+            0 => "rgb",
+            ColorTags::BT709 => "bt709",
+            ColorTags::FCC => "fcc",
+            ColorTags::BT470BG | ColorTags::SMPTE170M => "bt601",
+            ColorTags::SMPTE240M => "smpte240m",
+            ColorTags::BT2020_NCL => "bt2020",
+            ColorTags::UNSPECIFIED => return None,
+            _ => "other",
+        })
+    }
+
+    fn from_frame(f: &ff::AVFrame) -> ColorTags {
+        ColorTags {
+            space: f.colorspace as i32,
+            range: f.color_range as i32,
+            primaries: f.color_primaries as i32,
+            transfer: f.color_trc as i32,
+            chroma_location: f.chroma_location as i32,
+        }
+    }
+}
+
+/// An owned, reference-counted AVFrame.
+pub(crate) struct AvFrame(*mut ff::AVFrame);
+
+impl AvFrame {
+    /// A frame without content.
+    pub(crate) fn empty() -> Result<AvFrame, AvError> {
+        // SAFETY: allocates; null is checked.
+        let f = unsafe { ff::av_frame_alloc() };
+        if f.is_null() { Err(AvError::no_memory()) } else { Ok(AvFrame(f)) }
+    }
+
+    /// A picture whose content is whatever the memory held.
+    pub(crate) fn picture(format: PixFmt, width: u32, height: u32) -> Result<AvFrame, AvError> {
+        let mut frame = AvFrame::empty()?;
+        let f = frame.get_mut();
+        f.format = format.raw();
+        f.width = libc::c_int::try_from(width).map_err(|_| AvError::errno(libc::EINVAL))?;
+        f.height = libc::c_int::try_from(height).map_err(|_| AvError::errno(libc::EINVAL))?;
+        // SAFETY: a blank frame with format and size set, as the function wants.
+        AvError::check(unsafe { ff::av_frame_get_buffer(frame.0, 0) })?;
+        Ok(frame)
+    }
+
+    pub(super) fn as_ptr(&self) -> *const ff::AVFrame {
+        self.0
+    }
+
+    pub(super) fn as_mut_ptr(&mut self) -> *mut ff::AVFrame {
+        self.0
+    }
+
+    fn get(&self) -> &ff::AVFrame {
+        // SAFETY: never null, and only reachable through &self.
+        unsafe { &*self.0 }
+    }
+
+    fn get_mut(&mut self) -> &mut ff::AVFrame {
+        // SAFETY: never null, and only reachable through &mut self.
+        unsafe { &mut *self.0 }
+    }
+
+    /// Another reference to the same picture.
+    pub(crate) fn share(&self) -> Result<AvFrame, AvError> {
+        let copy = AvFrame::empty()?;
+        // SAFETY: both are valid frames of ours and the new one is blank.
+        AvError::check(unsafe { ff::av_frame_ref(copy.0, self.0) })?;
+        Ok(copy)
+    }
+
+    /// Copies times, tags and side data, not the picture.
+    pub(crate) fn copy_props(&mut self, from: &AvFrame) -> Result<(), AvError> {
+        // SAFETY: both are valid frames.
+        AvError::check(unsafe { ff::av_frame_copy_props(self.0, from.0) }).map(drop)
+    }
+
+    /// Makes the picture ours alone, copying it where a decoder still refers to it.
+    pub(crate) fn make_writable(&mut self) -> Result<(), AvError> {
+        // SAFETY: a valid frame.
+        AvError::check(unsafe { ff::av_frame_make_writable(self.0) }).map(drop)
+    }
+
+    pub(crate) fn width(&self) -> u32 {
+        u32::try_from(self.get().width).unwrap_or(0)
+    }
+
+    pub(crate) fn height(&self) -> u32 {
+        u32::try_from(self.get().height).unwrap_or(0)
+    }
+
+    pub(crate) fn format(&self) -> Option<PixFmt> {
+        PixFmt::from_raw(self.get().format)
+    }
+
+    pub(crate) fn samples(&self) -> u32 {
+        u32::try_from(self.get().nb_samples).unwrap_or(0)
+    }
+
+    pub(crate) fn pts(&self) -> Option<i64> {
+        super::optional(self.get().pts)
+    }
+
+    pub(crate) fn set_pts(&mut self, pts: Option<i64>) {
+        self.get_mut().pts = super::or_no_pts(pts);
+    }
+
+    /// The decoder's best guess at the pts.
+    pub(crate) fn best_effort_pts(&self) -> Option<i64> {
+        super::optional(self.get().best_effort_timestamp).or(self.pts())
+    }
+
+    pub(crate) fn duration(&self) -> i64 {
+        #[cfg(ffmpeg_6_0)]
+        return self.get().duration;
+        #[cfg(not(ffmpeg_6_0))]
+        return self.get().pkt_duration;
+    }
+
+    pub(crate) fn set_duration(&mut self, duration: i64) {
+        #[cfg(ffmpeg_6_0)]
+        {
+            self.get_mut().duration = duration;
+        }
+        #[cfg(not(ffmpeg_6_0))]
+        {
+            self.get_mut().pkt_duration = duration;
+        }
+    }
+
+    pub(crate) fn rescale_pts(&mut self, from: TimeBase, to: TimeBase) {
+        let pts = self.pts().map(|t| from.at(t).rescale(to).ticks());
+        self.set_pts(pts);
+        let duration = from.at(self.duration()).rescale(to).ticks();
+        self.set_duration(duration);
+    }
+
+    pub(crate) fn is_key(&self) -> bool {
+        #[cfg(ffmpeg_6_1)]
+        return self.get().flags & ff::AV_FRAME_FLAG_KEY != 0;
+        #[cfg(not(ffmpeg_6_1))]
+        return self.get().key_frame != 0;
+    }
+
+    /// Asks the encoder for a keyframe here, or leaves the choice to it. The decoder's own choice
+    /// must not become an order.
+    pub(crate) fn request_key(&mut self, key: bool) {
+        use ff::AVPictureType::{AV_PICTURE_TYPE_I, AV_PICTURE_TYPE_NONE};
+        self.get_mut().pict_type = if key { AV_PICTURE_TYPE_I } else { AV_PICTURE_TYPE_NONE };
+    }
+
+    pub(crate) fn sample_aspect_ratio(&self) -> Option<(i32, i32)> {
+        let q = self.get().sample_aspect_ratio;
+        (q.num > 0 && q.den > 0).then_some((q.num, q.den))
+    }
+
+    pub(crate) fn set_sample_aspect_ratio(&mut self, sar: Option<(i32, i32)>) {
+        let (num, den) = sar.unwrap_or((0, 1));
+        self.get_mut().sample_aspect_ratio = ff::AVRational { num, den };
+    }
+
+    pub(crate) fn colors(&self) -> ColorTags {
+        ColorTags::from_frame(self.get())
+    }
+
+    /// Sets the matrix and the range, by numbers that libav itself gave or ITU-T H.273 defines.
+    pub(crate) fn set_matrix_and_range(&mut self, space: i32, range: i32) {
+        use ff::{AVColorRange as R, AVColorSpace as S};
+        let f = self.get_mut();
+        f.colorspace = match space {
+            ColorTags::BT709 => S::AVCOL_SPC_BT709,
+            ColorTags::FCC => S::AVCOL_SPC_FCC,
+            ColorTags::BT470BG => S::AVCOL_SPC_BT470BG,
+            ColorTags::SMPTE170M => S::AVCOL_SPC_SMPTE170M,
+            ColorTags::SMPTE240M => S::AVCOL_SPC_SMPTE240M,
+            ColorTags::BT2020_NCL => S::AVCOL_SPC_BT2020_NCL,
+            0 => S::AVCOL_SPC_RGB,
+            _ => S::AVCOL_SPC_UNSPECIFIED,
+        };
+        f.color_range = match range {
+            ColorTags::LIMITED => R::AVCOL_RANGE_MPEG,
+            ColorTags::FULL => R::AVCOL_RANGE_JPEG,
+            _ => R::AVCOL_RANGE_UNSPECIFIED,
+        };
+    }
+
+    /// One plane and its stride in bytes. `None` where there is no such plane, or where its rows
+    /// run upwards (a negative stride), as some filters leave them.
+    pub(crate) fn plane(&self, index: usize) -> Option<(&[u8], usize)> {
+        let (data, len, stride) = self.locate(index)?;
+        // SAFETY: libav's picture has `rows` rows of at least `row` bytes, `stride` bytes apart,
+        // which is what `locate` counts; borrowed as long as the frame.
+        Some((unsafe { std::slice::from_raw_parts(data, len) }, stride))
+    }
+
+    /// All planes for writing, with their strides in bytes. The frame must be writable.
+    pub(crate) fn planes_mut(&mut self) -> Result<Vec<(&mut [u8], usize)>, AvError> {
+        // SAFETY: a valid frame.
+        if unsafe { ff::av_frame_is_writable(self.0) } == 0 {
+            self.make_writable()?;
+        }
+        let count = self.format().map_or(0, PixFmt::plane_count);
+        let mut planes = Vec::with_capacity(count);
+        for index in 0..count {
+            let (data, len, stride) = self.locate(index).ok_or_else(|| AvError::errno(libc::EINVAL))?;
+            // SAFETY: as in `plane`; the planes of one picture don't overlap, and nobody else
+            // refers to its memory, which was checked above.
+            planes.push((unsafe { std::slice::from_raw_parts_mut(data, len) }, stride));
+        }
+        Ok(planes)
+    }
+
+    fn locate(&self, index: usize) -> Option<(*mut u8, usize, usize)> {
+        let f = self.get();
+        let data = *f.data.get(index)?;
+        let stride = usize::try_from(*f.linesize.get(index)?).ok()?;
+        let (row, rows) = self.format()?.plane_size(index, self.width(), self.height())?;
+        if data.is_null() || rows == 0 || row > stride {
+            return None;
+        }
+        Some((data, stride * (rows - 1) + row, stride))
+    }
+
+    /// Whether every plane can be read by [`AvFrame::plane`].
+    pub(crate) fn is_plain(&self) -> bool {
+        let count = self.format().map_or(0, PixFmt::plane_count);
+        (0..count).all(|i| self.plane(i).is_some())
+    }
+
+    /// A copy with rows that run downwards.
+    pub(crate) fn to_plain(&self) -> Result<AvFrame, AvError> {
+        let format = self.format().ok_or_else(|| AvError::errno(libc::EINVAL))?;
+        let mut copy = AvFrame::picture(format, self.width(), self.height())?;
+        copy.copy_props(self)?;
+        // SAFETY: both are valid pictures of the same format and size.
+        AvError::check(unsafe { ff::av_frame_copy(copy.0, self.0) })?;
+        Ok(copy)
+    }
+}
+
+impl Drop for AvFrame {
+    fn drop(&mut self) {
+        // SAFETY: frees what we own.
+        unsafe { ff::av_frame_free(&mut self.0) };
+    }
+}
+
+// SAFETY: frame data is reference-counted with atomic counts and has no tie to a thread.
+unsafe impl Send for AvFrame {}
+// SAFETY: nothing behind &self is changed.
+unsafe impl Sync for AvFrame {}

@@ -1,0 +1,203 @@
+use std::ptr;
+
+use ffmpeg_sys_next as ff;
+
+use super::{AvError, AvFrame, Output, c_string, text};
+use crate::time::{Rate, TimeBase};
+
+/// What goes into a filter graph. A frame of the kind itself tells the rest.
+pub(crate) struct GraphInput<'a> {
+    pub(crate) frame: &'a AvFrame,
+    pub(crate) time_base: TimeBase,
+    pub(crate) frame_rate: Option<Rate>,
+}
+
+/// An owned filter graph with one input and one output.
+pub(crate) struct Graph {
+    graph: *mut ff::AVFilterGraph,
+    source: *mut ff::AVFilterContext,
+    sink: *mut ff::AVFilterContext,
+}
+
+impl Graph {
+    /// A video graph by FFmpeg's filter syntax.
+    pub(crate) fn video(input: &GraphInput<'_>, spec: &str) -> Result<Graph, AvError> {
+        Graph::new(input, spec, c"buffer", c"buffersink")
+    }
+
+    /// An audio graph by FFmpeg's filter syntax. `frame_samples` cuts the output into frames of
+    /// that many samples.
+    pub(crate) fn audio(input: &GraphInput<'_>, spec: &str, frame_samples: Option<u32>) -> Result<Graph, AvError> {
+        let graph = Graph::new(input, spec, c"abuffer", c"abuffersink")?;
+        if let Some(n) = frame_samples {
+            // SAFETY: a configured sink of ours.
+            unsafe { ff::av_buffersink_set_frame_size(graph.sink, n) };
+        }
+        Ok(graph)
+    }
+
+    fn new(
+        input: &GraphInput<'_>,
+        spec: &str,
+        source_name: &std::ffi::CStr,
+        sink_name: &std::ffi::CStr,
+    ) -> Result<Graph, AvError> {
+        super::init();
+        // SAFETY: allocates; null is checked.
+        let graph = unsafe { ff::avfilter_graph_alloc() };
+        if graph.is_null() {
+            return Err(AvError::no_memory());
+        }
+        let mut this = Graph { graph, source: ptr::null_mut(), sink: ptr::null_mut() };
+        // SAFETY: a graph of ours and static filters; null is checked.
+        unsafe {
+            this.source = ff::avfilter_graph_alloc_filter(graph, ff::avfilter_get_by_name(source_name.as_ptr()), c"in".as_ptr());
+            if this.source.is_null() {
+                return Err(AvError::no_memory());
+            }
+        }
+        this.describe_source(input)?;
+        // SAFETY: a graph of ours and static filters; no arguments.
+        unsafe {
+            AvError::check(ff::avfilter_init_str(this.source, ptr::null()))?;
+            AvError::check(ff::avfilter_graph_create_filter(
+                &mut this.sink,
+                ff::avfilter_get_by_name(sink_name.as_ptr()),
+                c"out".as_ptr(),
+                ptr::null(),
+                ptr::null_mut(),
+                graph,
+            ))?;
+        }
+        this.link(spec)?;
+        Ok(this)
+    }
+
+    fn describe_source(&mut self, input: &GraphInput<'_>) -> Result<(), AvError> {
+        // SAFETY: allocates; null is checked.
+        let p = unsafe { ff::av_buffersrc_parameters_alloc() };
+        if p.is_null() {
+            return Err(AvError::no_memory());
+        }
+        // SAFETY: a valid frame, and parameters of ours; the layout is copied by the call, so the
+        // borrowed one may be lent to it.
+        let status = unsafe {
+            let (f, par) = (&*input.frame.as_ptr(), &mut *p);
+            par.format = f.format;
+            par.time_base = super::rational(input.time_base);
+            par.width = f.width;
+            par.height = f.height;
+            par.sample_aspect_ratio = f.sample_aspect_ratio;
+            if let Some(rate) = input.frame_rate {
+                par.frame_rate = ff::AVRational { num: rate.num(), den: rate.den() };
+            }
+            #[cfg(ffmpeg_7_0)]
+            if f.width > 0 {
+                par.color_space = f.colorspace;
+                par.color_range = f.color_range;
+            }
+            if f.nb_samples > 0 {
+                par.sample_rate = f.sample_rate;
+                par.ch_layout = f.ch_layout;
+            }
+            ff::av_buffersrc_parameters_set(self.source, p)
+        };
+        // SAFETY: frees what was allocated above, whose fields are borrowed.
+        unsafe { ff::av_free(p.cast()) };
+        AvError::check(status).map(drop)
+    }
+
+    fn link(&mut self, spec: &str) -> Result<(), AvError> {
+        let spec = c_string(spec);
+        // SAFETY: allocates two list entries with names of their own, links them to filters of
+        // ours, and frees whatever the parser left of them.
+        let status = unsafe {
+            let (mut inputs, mut outputs) = (ff::avfilter_inout_alloc(), ff::avfilter_inout_alloc());
+            if inputs.is_null() || outputs.is_null() {
+                ff::avfilter_inout_free(&mut inputs);
+                ff::avfilter_inout_free(&mut outputs);
+                return Err(AvError::no_memory());
+            }
+            (*outputs).name = ff::av_strdup(c"in".as_ptr());
+            (*outputs).filter_ctx = self.source;
+            (*inputs).name = ff::av_strdup(c"out".as_ptr());
+            (*inputs).filter_ctx = self.sink;
+            let parsed = ff::avfilter_graph_parse_ptr(self.graph, spec.as_ptr(), &mut inputs, &mut outputs, ptr::null_mut());
+            ff::avfilter_inout_free(&mut inputs);
+            ff::avfilter_inout_free(&mut outputs);
+            if parsed < 0 { parsed } else { ff::avfilter_graph_config(self.graph, ptr::null_mut()) }
+        };
+        AvError::check(status).map(drop)
+    }
+
+    /// Sends a frame; `None` begins the drain.
+    pub(crate) fn send(&mut self, frame: Option<&AvFrame>) -> Result<(), AvError> {
+        let f = frame.map_or(ptr::null_mut(), |f| f.as_ptr().cast_mut());
+        let keep = ff::AV_BUFFERSRC_FLAG_KEEP_REF as libc::c_int;
+        // SAFETY: a configured source; with KEEP_REF the frame is only read.
+        AvError::check(unsafe { ff::av_buffersrc_add_frame_flags(self.source, f, keep) }).map(drop)
+    }
+
+    pub(crate) fn receive(&mut self) -> Result<Output<AvFrame>, AvError> {
+        let mut frame = AvFrame::empty()?;
+        // SAFETY: a configured sink and a blank frame.
+        match AvError::check(unsafe { ff::av_buffersink_get_frame(self.sink, frame.as_mut_ptr()) }) {
+            Ok(_) => Ok(Output::Item(frame)),
+            Err(e) if e.is_again() => Ok(Output::Again),
+            Err(e) if e.is_eof() => Ok(Output::End),
+            Err(e) => Err(e),
+        }
+    }
+
+    pub(crate) fn time_base(&self) -> TimeBase {
+        // SAFETY: a configured sink.
+        super::time_base(unsafe { ff::av_buffersink_get_time_base(self.sink) }).unwrap_or(TimeBase::MICROS)
+    }
+
+    pub(crate) fn frame_rate(&self) -> Option<Rate> {
+        // SAFETY: a configured sink.
+        super::rate_of(unsafe { ff::av_buffersink_get_frame_rate(self.sink) })
+    }
+
+    /// The sample format's name of what comes out.
+    pub(crate) fn sample_format(&self) -> &'static str {
+        // SAFETY: a configured sink; the table of names is static.
+        unsafe {
+            let raw = ff::av_buffersink_get_format(self.sink);
+            if raw < 0 {
+                return "";
+            }
+            text(ff::av_get_sample_fmt_name(std::mem::transmute::<i32, ff::AVSampleFormat>(raw)))
+        }
+    }
+
+    /// Samples a second of what comes out.
+    pub(crate) fn sample_rate(&self) -> u32 {
+        // SAFETY: a configured sink.
+        u32::try_from(unsafe { ff::av_buffersink_get_sample_rate(self.sink) }).unwrap_or(0)
+    }
+
+    /// The channel layout's name of what comes out.
+    pub(crate) fn channel_layout(&self) -> String {
+        // SAFETY: a configured sink; an all-zero layout is libav's blank one; the buffer's true
+        // size is passed and libav ends the name with a NUL.
+        unsafe {
+            let mut layout: ff::AVChannelLayout = std::mem::zeroed();
+            ff::av_buffersink_get_ch_layout(self.sink, &mut layout);
+            let mut name = [0u8; 128];
+            ff::av_channel_layout_describe(&layout, name.as_mut_ptr().cast(), name.len());
+            ff::av_channel_layout_uninit(&mut layout);
+            text(name.as_ptr().cast()).to_owned()
+        }
+    }
+}
+
+impl Drop for Graph {
+    fn drop(&mut self) {
+        // SAFETY: frees what we own, the filters with it.
+        unsafe { ff::avfilter_graph_free(&mut self.graph) };
+    }
+}
+
+// SAFETY: a graph is used by one owner at a time and has no tie to a thread.
+unsafe impl Send for Graph {}

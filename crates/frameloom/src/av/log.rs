@@ -1,0 +1,120 @@
+//! libav's own messages: to `tracing` under the target `libav`, never with a secret in them.
+
+use std::cell::RefCell;
+use std::sync::Once;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use ffmpeg_sys_next as ff;
+
+/// How much of libav's own messages are passed on, by FFmpeg's `-loglevel` names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(i32)]
+pub enum Level {
+    /// Nothing.
+    Quiet = -8,
+    /// What libav calls an error.
+    Error = 16,
+    /// Warnings too.
+    Warning = 24,
+    /// What FFmpeg shows by default.
+    Info = 32,
+    /// Details.
+    Verbose = 40,
+    /// For debugging.
+    Debug = 48,
+    /// Everything.
+    Trace = 56,
+}
+
+static LEVEL: AtomicI32 = AtomicI32::new(Level::Quiet as i32);
+
+thread_local! {
+    static LAST_ERROR: RefCell<Option<String>> = const { RefCell::new(None) };
+    static LINE: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Sets how much of libav's own messages reaches `tracing` (target `libav`); nothing by default.
+pub fn set_level(level: Level) {
+    LEVEL.store(level as i32, Ordering::Relaxed);
+    init();
+    // SAFETY: sets one integer.
+    unsafe { ff::av_log_set_level((level as i32).max(Level::Error as i32)) };
+}
+
+/// The last error that libav logged on this thread since the last call.
+pub(super) fn take_last_error() -> Option<String> {
+    LAST_ERROR.with(|last| last.borrow_mut().take())
+}
+
+/// Prepares libav once: devices, network, and where its messages go.
+pub(crate) fn init() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // SAFETY: registering devices and initialising the network layer take no arguments and are
+        // done once; the callback has the type libav declares and lives for ever.
+        unsafe {
+            ff::avdevice_register_all();
+            ff::avformat_network_init();
+            #[cfg(all(target_arch = "x86_64", not(windows)))]
+            ff::av_log_set_callback(Some(receive));
+            ff::av_log_set_level(LEVEL.load(Ordering::Relaxed).max(Level::Error as i32));
+            #[cfg(not(all(target_arch = "x86_64", not(windows))))]
+            ff::av_log_set_level(LEVEL.load(Ordering::Relaxed));
+        }
+    });
+}
+
+#[cfg(all(target_arch = "x86_64", not(windows)))]
+unsafe extern "C" fn receive(
+    from: *mut libc::c_void,
+    level: libc::c_int,
+    format: *const libc::c_char,
+    arguments: *mut ff::__va_list_tag,
+) {
+    // SAFETY: reads one integer.
+    if level > unsafe { ff::av_log_get_level() } {
+        return;
+    }
+    let mut text = [0u8; 1024];
+    let mut prefix: libc::c_int = 0;
+    // SAFETY: libav passes these arguments to its callback for exactly this call; the buffer is
+    // writable and its true size is passed, and libav ends what it writes with a NUL.
+    unsafe {
+        let size = text.len() as libc::c_int;
+        ff::av_log_format_line2(from, level, format, arguments, text.as_mut_ptr().cast(), size, &mut prefix);
+    }
+    let end = text.iter().position(|&b| b == 0).unwrap_or(text.len());
+    pass_on(level, &String::from_utf8_lossy(&text[..end]));
+}
+
+/// Joins what libav writes in pieces, and passes on whole lines.
+fn pass_on(level: i32, piece: &str) {
+    // A message logged while this thread is shutting down has nowhere to go.
+    let _ = LINE.try_with(|line| {
+        let Ok(mut line) = line.try_borrow_mut() else { return };
+        line.push_str(piece);
+        if !piece.ends_with('\n') && line.len() < 4096 {
+            return;
+        }
+        let text = crate::redact::text(line.trim());
+        line.clear();
+        if text.is_empty() {
+            return;
+        }
+        if level <= Level::Error as i32 {
+            // "[libx264 @ 0x55...] " says where in memory, which helps nobody.
+            let bare = text.strip_prefix('[').and_then(|t| t.split_once("] ")).map_or(text.as_str(), |(_, m)| m);
+            let _ = LAST_ERROR.try_with(|last| *last.borrow_mut() = Some(bare.to_owned()));
+        }
+        if level > LEVEL.load(Ordering::Relaxed) {
+            return;
+        }
+        match level {
+            ..=16 => tracing::error!(target: "libav", "{text}"),
+            17..=24 => tracing::warn!(target: "libav", "{text}"),
+            25..=32 => tracing::info!(target: "libav", "{text}"),
+            33..=48 => tracing::debug!(target: "libav", "{text}"),
+            _ => tracing::trace!(target: "libav", "{text}"),
+        }
+    });
+}

@@ -1,0 +1,78 @@
+//! Owners of libav's pointers: the only place with `unsafe`.
+//!
+//! Each type frees what it owns, hands out no raw pointer, and turns libav's status codes into
+//! [`AvError`]. Nothing here decides anything: policy lives in the modules above.
+
+mod codec;
+mod demux;
+mod dict;
+mod error;
+mod frame;
+mod graph;
+mod log;
+mod mux;
+mod names;
+mod packet;
+mod params;
+mod parse;
+mod scale;
+
+pub(crate) use codec::{AudioShape, Decoder, DecoderSetup, Encoder, EncoderSetup, Output, VideoShape};
+pub(crate) use demux::{Demuxer, Interrupt, StreamInfo};
+pub(crate) use dict::Dict;
+pub(crate) use error::AvError;
+pub(crate) use frame::{AvFrame, ColorTags};
+pub(crate) use graph::{Graph, GraphInput};
+pub use log::{Level as LogLevel, set_level as set_log_level};
+pub(crate) use log::init;
+pub(crate) use mux::Muxer;
+pub(crate) use names::{
+    CodecId, Direction, MediaKind, MuxerInfo, PixFmt, decoder_exists, demuxer_exists,
+    demuxer_is_device, encoder_names, find_option, format_names, muxer_for, option_names,
+};
+pub(crate) use packet::AvPacket;
+pub(crate) use params::CodecParams;
+pub(crate) use parse::{duration_micros, rate, video_size};
+pub(crate) use scale::Scaler;
+
+use crate::time::{Rate, TimeBase};
+use ffmpeg_sys_next as ff;
+
+fn rational(base: TimeBase) -> ff::AVRational {
+    ff::AVRational { num: base.num(), den: base.den() }
+}
+
+fn time_base(q: ff::AVRational) -> Option<TimeBase> {
+    TimeBase::new(q.num, q.den)
+}
+
+fn rate_of(q: ff::AVRational) -> Option<Rate> {
+    Rate::new(q.num, q.den)
+}
+
+/// libav's "no timestamp" as an `Option`.
+fn optional(ts: i64) -> Option<i64> {
+    (ts != ff::AV_NOPTS_VALUE).then_some(ts)
+}
+
+fn or_no_pts(ts: Option<i64>) -> i64 {
+    ts.unwrap_or(ff::AV_NOPTS_VALUE)
+}
+
+/// A C string for libav; a NUL inside ends it there, as it would in C.
+fn c_string(s: &str) -> std::ffi::CString {
+    let end = s.find('\0').unwrap_or(s.len());
+    std::ffi::CString::new(&s[..end]).unwrap_or_default()
+}
+
+/// A borrowed C string as text; empty for null.
+///
+/// # Safety
+/// `p` is null or points to a NUL-terminated string that outlives `'a`.
+unsafe fn text<'a>(p: *const libc::c_char) -> &'a str {
+    if p.is_null() {
+        return "";
+    }
+    // SAFETY: not null, and NUL-terminated by this function's contract.
+    unsafe { std::ffi::CStr::from_ptr(p) }.to_str().unwrap_or("")
+}

@@ -1,0 +1,184 @@
+use std::ptr;
+
+use ffmpeg_sys_next as ff;
+
+use super::{AvError, AvPacket, CodecParams, Dict, Interrupt, MuxerInfo, c_string};
+use crate::time::{Rate, TimeBase};
+
+/// An owned AVFormatContext for writing.
+pub(crate) struct Muxer {
+    ctx: *mut ff::AVFormatContext,
+    format: MuxerInfo,
+    // Kept alive for the callback inside `ctx`.
+    _interrupt: Interrupt,
+    header_written: bool,
+}
+
+impl Muxer {
+    /// Allocates the context; opens nothing yet.
+    pub(crate) fn new(url: &str, format: MuxerInfo, interrupt: Interrupt) -> Result<Muxer, AvError> {
+        let mut ctx = ptr::null_mut();
+        let c_url = c_string(url);
+        // SAFETY: the format is static and the string NUL-terminated, which the context copies.
+        AvError::check(unsafe {
+            ff::avformat_alloc_output_context2(&mut ctx, format.0.cast_mut(), ptr::null(), c_url.as_ptr())
+        })?;
+        // SAFETY: a context of ours; the callback outlives it, being kept beside it.
+        unsafe { (*ctx).interrupt_callback = interrupt.callback() };
+        Ok(Muxer { ctx, format, _interrupt: interrupt, header_written: false })
+    }
+
+    /// Adds a stream; returns its index.
+    pub(crate) fn add_stream(
+        &mut self,
+        params: &CodecParams,
+        time_base: TimeBase,
+        rate: Option<Rate>,
+        sar: Option<(i32, i32)>,
+        display_matrix: Option<[i32; 9]>,
+    ) -> Result<usize, AvError> {
+        // SAFETY: a context of ours; null is checked.
+        let st = unsafe { ff::avformat_new_stream(self.ctx, ptr::null()).as_mut() }.ok_or_else(AvError::no_memory)?;
+        // SAFETY: both are valid parameters.
+        AvError::check(unsafe { ff::avcodec_parameters_copy(st.codecpar, params.as_ptr()) })?;
+        // SAFETY: a new stream has parameters; a foreign container's tag is dropped where this
+        // one has its own for the codec.
+        unsafe {
+            let wanted = ff::av_codec_get_tag((*self.format.0).codec_tag, (*st.codecpar).codec_id);
+            if wanted != 0 || (*self.format.0).codec_tag.is_null() {
+                (*st.codecpar).codec_tag = 0;
+            }
+        }
+        st.time_base = super::rational(time_base);
+        if let Some(rate) = rate {
+            st.avg_frame_rate = ff::AVRational { num: rate.num(), den: rate.den() };
+        }
+        if let Some((num, den)) = sar {
+            st.sample_aspect_ratio = ff::AVRational { num, den };
+            // SAFETY: a new stream has parameters.
+            unsafe { (*st.codecpar).sample_aspect_ratio = ff::AVRational { num, den } };
+        }
+        if let Some(matrix) = display_matrix {
+            add_display_matrix(st, &matrix)?;
+        }
+        Ok(usize::try_from(st.index).unwrap_or(0))
+    }
+
+    /// Opens the file or connection.
+    pub(crate) fn open(&mut self, options: &mut Dict) -> Result<(), AvError> {
+        if self.format.opens_no_file() {
+            return Ok(());
+        }
+        // SAFETY: a context of ours with its URL and its interrupt callback set.
+        AvError::check(unsafe {
+            ff::avio_open2(
+                &mut (*self.ctx).pb,
+                (*self.ctx).url,
+                ff::AVIO_FLAG_WRITE as libc::c_int,
+                &(*self.ctx).interrupt_callback,
+                options.as_mut_ptr(),
+            )
+        })
+        .map(drop)
+    }
+
+    /// Has every packet written out at once, as a live output wants.
+    pub(crate) fn flush_every_packet(&mut self) {
+        // SAFETY: a context of ours.
+        unsafe {
+            (*self.ctx).flags |= ff::AVFMT_FLAG_FLUSH_PACKETS as libc::c_int;
+            (*self.ctx).flush_packets = 1;
+        }
+    }
+
+    /// Writes the header. What is left in `options`, nobody took.
+    pub(crate) fn write_header(&mut self, options: &mut Dict) -> Result<(), AvError> {
+        // SAFETY: an open context with its streams added.
+        AvError::check(unsafe { ff::avformat_write_header(self.ctx, options.as_mut_ptr()) })?;
+        self.header_written = true;
+        Ok(())
+    }
+
+    /// The time base that packets of a stream must come in, valid after the header.
+    pub(crate) fn time_base(&self, stream: usize) -> TimeBase {
+        // SAFETY: an open context.
+        let count = unsafe { (*self.ctx).nb_streams as usize };
+        if stream >= count {
+            return TimeBase::MICROS;
+        }
+        // SAFETY: `stream` is within the array.
+        super::time_base(unsafe { (**(*self.ctx).streams.add(stream)).time_base }).unwrap_or(TimeBase::MICROS)
+    }
+
+    /// Writes one packet, times in the stream's time base.
+    pub(crate) fn write(&mut self, packet: &mut AvPacket) -> Result<(), AvError> {
+        // SAFETY: a context with its header written and a valid packet of it.
+        AvError::check(unsafe { ff::av_write_frame(self.ctx, packet.as_mut_ptr()) })?;
+        // A muxer may swallow an error of the protocol; the I/O context remembers it.
+        // SAFETY: an open context; its I/O context may be null.
+        let code = unsafe { (*self.ctx).pb.as_ref() }.map_or(0, |io| io.error);
+        AvError::check(code.min(0)).map(drop)
+    }
+
+    /// Writes the trailer and closes the file or connection.
+    pub(crate) fn finish(&mut self) -> Result<(), AvError> {
+        let mut result = Ok(());
+        if std::mem::take(&mut self.header_written) {
+            // SAFETY: the header was written, and the trailer is written once.
+            result = AvError::check(unsafe { ff::av_write_trailer(self.ctx) }).map(drop);
+        }
+        let closed = self.close();
+        result.and(closed)
+    }
+
+    fn close(&mut self) -> Result<(), AvError> {
+        if self.format.opens_no_file() {
+            return Ok(());
+        }
+        // SAFETY: closes what we opened, if anything, and sets it to null.
+        AvError::check(unsafe { ff::avio_closep(&mut (*self.ctx).pb) }).map(drop)
+    }
+}
+
+#[cfg(ffmpeg_6_1)]
+fn add_display_matrix(st: &mut ff::AVStream, matrix: &[i32; 9]) -> Result<(), AvError> {
+    // SAFETY: valid parameters; the new side data has room for the matrix.
+    unsafe {
+        let par = &mut *st.codecpar;
+        let data = ff::av_packet_side_data_new(
+            &mut par.coded_side_data,
+            &mut par.nb_coded_side_data,
+            ff::AVPacketSideDataType::AV_PKT_DATA_DISPLAYMATRIX,
+            36,
+            0,
+        );
+        let data = data.as_mut().ok_or_else(AvError::no_memory)?;
+        ptr::write_unaligned(data.data.cast::<[i32; 9]>(), *matrix);
+    }
+    Ok(())
+}
+
+#[cfg(not(ffmpeg_6_1))]
+fn add_display_matrix(st: &mut ff::AVStream, matrix: &[i32; 9]) -> Result<(), AvError> {
+    // SAFETY: a valid stream; the new side data, where not null, has the size asked for.
+    unsafe {
+        let data = ff::av_stream_new_side_data(st, ff::AVPacketSideDataType::AV_PKT_DATA_DISPLAYMATRIX, 36);
+        if data.is_null() {
+            return Err(AvError::no_memory());
+        }
+        ptr::write_unaligned(data.cast::<[i32; 9]>(), *matrix);
+    }
+    Ok(())
+}
+
+impl Drop for Muxer {
+    fn drop(&mut self) {
+        // A muxer dropped unfinished is one that failed: nobody is left to tell about the close.
+        let _ = self.close();
+        // SAFETY: frees what we own.
+        unsafe { ff::avformat_free_context(self.ctx) };
+    }
+}
+
+// SAFETY: a context is used by one owner at a time and has no tie to a thread.
+unsafe impl Send for Muxer {}

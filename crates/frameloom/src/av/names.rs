@@ -1,0 +1,416 @@
+//! What libav has: codecs, containers, pixel formats and options, by name.
+
+use std::ptr;
+
+use ffmpeg_sys_next as ff;
+
+use super::{c_string, text};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum MediaKind {
+    Video,
+    Audio,
+    Other,
+}
+
+impl MediaKind {
+    pub(super) fn of(kind: ff::AVMediaType) -> MediaKind {
+        match kind {
+            ff::AVMediaType::AVMEDIA_TYPE_VIDEO => MediaKind::Video,
+            ff::AVMediaType::AVMEDIA_TYPE_AUDIO => MediaKind::Audio,
+            _ => MediaKind::Other,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Input,
+    Output,
+}
+
+/// A codec, such as H.264; not one of its implementations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CodecId(pub(super) ff::AVCodecID);
+
+impl CodecId {
+    /// FFmpeg's name of the codec: `h264`, `aac`.
+    pub(crate) fn name(self) -> &'static str {
+        // SAFETY: looks up a static table.
+        unsafe { text(ff::avcodec_get_name(self.0)) }
+    }
+
+    /// Uncompressed pictures or samples.
+    pub(crate) fn is_raw(self) -> bool {
+        matches!(self.name(), "rawvideo" | "wrapped_avframe") || self.name().starts_with("pcm_")
+    }
+
+    /// Whether it is meant to leave something out, as codecs for players do.
+    pub(crate) fn is_lossy(self) -> bool {
+        // SAFETY: looks up a static table; null for unknown codecs is checked.
+        unsafe {
+            let d = ff::avcodec_descriptor_get(self.0);
+            !d.is_null() && (*d).props & ff::AV_CODEC_PROP_LOSSY != 0
+        }
+    }
+
+    /// The encoder that libav takes for this codec when it is not told one.
+    pub(crate) fn default_encoder(self) -> Option<&'static str> {
+        // SAFETY: looks up a static table; null is checked.
+        unsafe {
+            let codec = ff::avcodec_find_encoder(self.0);
+            if codec.is_null() { None } else { Some(text((*codec).name)) }
+        }
+    }
+}
+
+/// A pixel format of libav.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct PixFmt(pub(super) ff::AVPixelFormat);
+
+impl std::fmt::Debug for PixFmt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl PixFmt {
+    /// From the number that libav's frames carry; `None` for "no format" and for numbers that are
+    /// no format of the libraries in use.
+    pub(crate) fn from_raw(raw: i32) -> Option<PixFmt> {
+        if raw < 0 || raw >= ff::AVPixelFormat::AV_PIX_FMT_NB as i32 {
+            return None;
+        }
+        // SAFETY: the enum is the C one, without gaps between 0 and NB, and `raw` is in that range.
+        let fmt = unsafe { std::mem::transmute::<i32, ff::AVPixelFormat>(raw) };
+        Some(PixFmt(fmt))
+    }
+
+    pub(crate) fn raw(self) -> i32 {
+        self.0 as i32
+    }
+
+    pub(crate) fn named(name: &str) -> Option<PixFmt> {
+        let c = c_string(name);
+        // SAFETY: the string is NUL-terminated.
+        let fmt = unsafe { ff::av_get_pix_fmt(c.as_ptr()) };
+        if fmt == ff::AVPixelFormat::AV_PIX_FMT_NONE { None } else { Some(PixFmt(fmt)) }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        // SAFETY: looks up a static table.
+        unsafe { text(ff::av_get_pix_fmt_name(self.0)) }
+    }
+
+    fn descriptor(self) -> Option<&'static ff::AVPixFmtDescriptor> {
+        // SAFETY: looks up a static table; null is checked.
+        unsafe { ff::av_pix_fmt_desc_get(self.0).as_ref() }
+    }
+
+    fn has(self, flag: u64) -> bool {
+        self.descriptor().is_some_and(|d| d.flags & flag != 0)
+    }
+
+    pub(crate) fn is_rgb(self) -> bool {
+        self.has(ff::AV_PIX_FMT_FLAG_RGB as u64)
+    }
+
+    pub(crate) fn is_paletted(self) -> bool {
+        self.has(ff::AV_PIX_FMT_FLAG_PAL as u64)
+    }
+
+    pub(crate) fn is_hardware(self) -> bool {
+        self.has(ff::AV_PIX_FMT_FLAG_HWACCEL as u64)
+    }
+
+    pub(crate) fn is_gray(self) -> bool {
+        self.descriptor().is_some_and(|d| d.nb_components <= 2) && !self.is_rgb() && !self.is_paletted()
+    }
+
+    /// The old names of full-range YUV: `yuvj420p` and its kin.
+    pub(crate) fn is_full_range_by_name(self) -> bool {
+        self.name().starts_with("yuvj")
+    }
+
+    /// Chroma subsampling as powers of two, horizontally and vertically.
+    pub(crate) fn chroma_shift(self) -> (u32, u32) {
+        self.descriptor().map_or((0, 0), |d| (u32::from(d.log2_chroma_w), u32::from(d.log2_chroma_h)))
+    }
+
+    /// Bytes of one row of `plane` in a picture `width` pixels wide, and the number of such rows
+    /// in one `height` pixels high.
+    pub(crate) fn plane_size(self, plane: usize, width: u32, height: u32) -> Option<(usize, usize)> {
+        let w = libc::c_int::try_from(width).ok()?;
+        let plane_index = libc::c_int::try_from(plane).ok()?;
+        // SAFETY: computes from static tables.
+        let row = unsafe { ff::av_image_get_linesize(self.0, w, plane_index) };
+        let row = usize::try_from(row).ok()?;
+        let chroma = (plane == 1 || plane == 2) && !self.is_rgb();
+        let shift = if chroma { self.chroma_shift().1 } else { 0 };
+        Some((row, (height as usize).div_ceil(1 << shift)))
+    }
+
+    pub(crate) fn plane_count(self) -> usize {
+        // SAFETY: computes from static tables.
+        usize::try_from(unsafe { ff::av_pix_fmt_count_planes(self.0) }).unwrap_or(0)
+    }
+
+    /// The one of `list` that loses least of this format.
+    pub(crate) fn best_of(self, list: &[PixFmt]) -> Option<PixFmt> {
+        let mut raw: Vec<ff::AVPixelFormat> = list.iter().map(|f| f.0).collect();
+        raw.push(ff::AVPixelFormat::AV_PIX_FMT_NONE);
+        let alpha = i32::from(self.has(ff::AV_PIX_FMT_FLAG_ALPHA as u64));
+        // SAFETY: the list ends with NONE, as the function wants, and outlives the call.
+        let best = unsafe { ff::avcodec_find_best_pix_fmt_of_list(raw.as_ptr(), self.0, alpha, ptr::null_mut()) };
+        if best == ff::AVPixelFormat::AV_PIX_FMT_NONE { None } else { Some(PixFmt(best)) }
+    }
+
+    pub(crate) fn all_names() -> Vec<&'static str> {
+        let mut names = Vec::new();
+        let mut d = ptr::null();
+        loop {
+            // SAFETY: `d` is null or the previous entry.
+            d = unsafe { ff::av_pix_fmt_desc_next(d) };
+            if d.is_null() {
+                return names;
+            }
+            // SAFETY: a static entry with a static name.
+            names.push(unsafe { text((*d).name) });
+        }
+    }
+}
+
+/// The container an output is to be written in.
+#[derive(Clone, Copy)]
+pub(crate) struct MuxerInfo(pub(super) *const ff::AVOutputFormat);
+
+// SAFETY: points to a static, immutable table.
+unsafe impl Send for MuxerInfo {}
+// SAFETY: as above.
+unsafe impl Sync for MuxerInfo {}
+
+impl MuxerInfo {
+    fn get(&self) -> &ff::AVOutputFormat {
+        // SAFETY: made from a non-null pointer to a static table only.
+        unsafe { &*self.0 }
+    }
+
+    /// FFmpeg's short name, the first where it has several.
+    pub(crate) fn name(&self) -> &'static str {
+        // SAFETY: a static string.
+        unsafe { text((*self.0).name) }.split(',').next().unwrap_or_default()
+    }
+
+    pub(crate) fn opens_no_file(&self) -> bool {
+        self.get().flags & ff::AVFMT_NOFILE != 0
+    }
+
+    /// The file's name is a pattern with a number in it (or names the one file to write over).
+    pub(crate) fn needs_number(&self) -> bool {
+        self.get().flags & ff::AVFMT_NEEDNUMBER != 0
+    }
+
+    pub(crate) fn wants_global_header(&self) -> bool {
+        self.get().flags & ff::AVFMT_GLOBALHEADER != 0
+    }
+
+    /// Whether libav says that it holds the codec; `None` where it doesn't say.
+    pub(crate) fn holds(&self, codec: CodecId) -> Option<bool> {
+        // SAFETY: looks up static tables.
+        match unsafe { ff::avformat_query_codec(self.0, codec.0, ff::FF_COMPLIANCE_NORMAL) } {
+            1 => Some(true),
+            0 => Some(false),
+            _ => None,
+        }
+    }
+
+    /// The codec that libav would take for a file of this name.
+    pub(crate) fn default_codec(&self, file: &str, kind: MediaKind) -> Option<CodecId> {
+        let kind = match kind {
+            MediaKind::Video => ff::AVMediaType::AVMEDIA_TYPE_VIDEO,
+            MediaKind::Audio => ff::AVMediaType::AVMEDIA_TYPE_AUDIO,
+            MediaKind::Other => return None,
+        };
+        let name = c_string(file);
+        // SAFETY: the table is static and the string NUL-terminated.
+        let id = unsafe { ff::av_guess_codec(self.0, ptr::null(), name.as_ptr(), ptr::null(), kind) };
+        (id != ff::AVCodecID::AV_CODEC_ID_NONE).then_some(CodecId(id))
+    }
+}
+
+/// The muxer named, or the one that the output's name asks for.
+pub(crate) fn muxer_for(format: Option<&str>, url: &str) -> Option<MuxerInfo> {
+    super::init();
+    let url = c_string(url);
+    let name = format.map(c_string);
+    // SAFETY: NUL-terminated strings or null; the result is static or null.
+    let found = unsafe {
+        match &name {
+            Some(name) => ff::av_guess_format(name.as_ptr(), ptr::null(), ptr::null()),
+            None => ff::av_guess_format(ptr::null(), url.as_ptr(), ptr::null()),
+        }
+    };
+    (!found.is_null()).then_some(MuxerInfo(found))
+}
+
+fn demuxer(name: &str) -> *const ff::AVInputFormat {
+    super::init();
+    let c = c_string(name);
+    // SAFETY: the string is NUL-terminated.
+    unsafe { ff::av_find_input_format(c.as_ptr()) }
+}
+
+pub(crate) fn demuxer_exists(name: &str) -> bool {
+    !demuxer(name).is_null()
+}
+
+/// Whether the demuxer is a capture device rather than a file format.
+pub(crate) fn demuxer_is_device(name: &str) -> bool {
+    let found = demuxer(name);
+    if found.is_null() {
+        return false;
+    }
+    // SAFETY: a static entry; its class may be null.
+    let class = unsafe { (*found).priv_class.as_ref() };
+    class.is_some_and(|c| {
+        matches!(
+            c.category,
+            ff::AVClassCategory::AV_CLASS_CATEGORY_DEVICE_VIDEO_INPUT
+                | ff::AVClassCategory::AV_CLASS_CATEGORY_DEVICE_AUDIO_INPUT
+        )
+    })
+}
+
+pub(crate) fn format_names(direction: Direction) -> Vec<&'static str> {
+    super::init();
+    let mut names = Vec::new();
+    let mut opaque = ptr::null_mut();
+    loop {
+        // SAFETY: iterates static tables with an opaque cursor of ours.
+        let name = unsafe {
+            match direction {
+                Direction::Input => {
+                    let f = ff::av_demuxer_iterate(&mut opaque);
+                    if f.is_null() { return names } else { text((*f).name) }
+                }
+                Direction::Output => {
+                    let f = ff::av_muxer_iterate(&mut opaque);
+                    if f.is_null() { return names } else { text((*f).name) }
+                }
+            }
+        };
+        names.extend(name.split(','));
+    }
+}
+
+fn codecs() -> Vec<&'static ff::AVCodec> {
+    let mut all = Vec::new();
+    let mut opaque = ptr::null_mut();
+    loop {
+        // SAFETY: iterates a static table with an opaque cursor of ours.
+        match unsafe { ff::av_codec_iterate(&mut opaque).as_ref() } {
+            Some(codec) => all.push(codec),
+            None => return all,
+        }
+    }
+}
+
+/// Names of every encoder of a kind, and of the codecs they encode.
+pub(crate) fn encoder_names(kind: MediaKind) -> Vec<&'static str> {
+    let mut names: Vec<&str> = codecs()
+        .into_iter()
+        // SAFETY: entries of the static table.
+        .filter(|c| unsafe { ff::av_codec_is_encoder(*c) } != 0 && MediaKind::of(c.type_) == kind)
+        // SAFETY: static names.
+        .flat_map(|c| [unsafe { text(c.name) }, CodecId(c.id).name()])
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+pub(crate) fn decoder_exists(name: &str) -> bool {
+    let c = c_string(name);
+    // SAFETY: the string is NUL-terminated; the result is static or null.
+    !unsafe { ff::avcodec_find_decoder_by_name(c.as_ptr()) }.is_null()
+}
+
+/// Which parts of libav know an option of some name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct OptionScope {
+    pub(crate) codec: bool,
+    pub(crate) format: bool,
+}
+
+impl OptionScope {
+    pub(crate) fn is_known(self) -> bool {
+        self.codec || self.format
+    }
+}
+
+fn classes() -> [(*const ff::AVClass, bool); 2] {
+    super::init();
+    // SAFETY: return static tables.
+    unsafe { [(ff::avcodec_get_class(), true), (ff::avformat_get_class(), false)] }
+}
+
+/// Looks an AVOption up in everything that an input or an output may use.
+pub(crate) fn find_option(name: &str, direction: Direction) -> OptionScope {
+    let name = c_string(name);
+    let wanted = match direction {
+        Direction::Input => ff::AV_OPT_FLAG_DECODING_PARAM,
+        Direction::Output => ff::AV_OPT_FLAG_ENCODING_PARAM,
+    };
+    let search = ff::AV_OPT_SEARCH_CHILDREN | ff::AV_OPT_SEARCH_FAKE_OBJ;
+    let mut scope = OptionScope::default();
+    for (mut class, codec) in classes() {
+        // SAFETY: with FAKE_OBJ the object is a pointer to a class pointer, both of which outlive
+        // the call; the result is static or null.
+        let found = unsafe {
+            let object: *mut *const ff::AVClass = &mut class;
+            let by_flag = ff::av_opt_find(object.cast(), name.as_ptr(), ptr::null(), wanted as libc::c_int, search as libc::c_int);
+            // Protocols and devices often leave the direction unsaid.
+            let any = ff::av_opt_find(object.cast(), name.as_ptr(), ptr::null(), 0, search as libc::c_int);
+            !by_flag.is_null() || (!codec && !any.is_null())
+        };
+        if codec { scope.codec = found } else { scope.format = found }
+    }
+    scope
+}
+
+/// Every option name of codecs, containers and protocols.
+pub(crate) fn option_names() -> Vec<&'static str> {
+    let mut names = Vec::new();
+    for (class, _) in classes() {
+        own_options(class, &mut names);
+        let mut opaque = ptr::null_mut();
+        loop {
+            // SAFETY: iterates static classes with an opaque cursor of ours.
+            let child = unsafe { ff::av_opt_child_class_iterate(class, &mut opaque) };
+            if child.is_null() {
+                break;
+            }
+            own_options(child, &mut names);
+        }
+    }
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn own_options(mut class: *const ff::AVClass, names: &mut Vec<&'static str>) {
+    let object: *mut *const ff::AVClass = &mut class;
+    let mut option = ptr::null();
+    loop {
+        // SAFETY: av_opt_next reads nothing of the object but its first member, the class.
+        option = unsafe { ff::av_opt_next(object.cast(), option) };
+        if option.is_null() {
+            return;
+        }
+        // SAFETY: a static entry with a static name.
+        let (name, kind) = unsafe { (text((*option).name), (*option).type_) };
+        if kind != ff::AVOptionType::AV_OPT_TYPE_CONST {
+            names.push(name);
+        }
+    }
+}

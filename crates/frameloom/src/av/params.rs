@@ -1,0 +1,114 @@
+use ffmpeg_sys_next as ff;
+
+use super::{AvError, CodecId, MediaKind};
+
+/// Owned AVCodecParameters: what a decoder or a muxer must know of a stream.
+pub(crate) struct CodecParams(*mut ff::AVCodecParameters);
+
+impl CodecParams {
+    pub(crate) fn new() -> Result<CodecParams, AvError> {
+        // SAFETY: allocates; null is checked.
+        let p = unsafe { ff::avcodec_parameters_alloc() };
+        if p.is_null() { Err(AvError::no_memory()) } else { Ok(CodecParams(p)) }
+    }
+
+    /// # Safety
+    /// `p` points to valid parameters.
+    pub(super) unsafe fn copy_of(p: *const ff::AVCodecParameters) -> Result<CodecParams, AvError> {
+        let copy = CodecParams::new()?;
+        // SAFETY: both are valid: ours by construction, `p` by this function's contract.
+        AvError::check(unsafe { ff::avcodec_parameters_copy(copy.0, p) })?;
+        Ok(copy)
+    }
+
+    pub(crate) fn share(&self) -> Result<CodecParams, AvError> {
+        // SAFETY: self.0 is valid.
+        unsafe { CodecParams::copy_of(self.0) }
+    }
+
+    pub(super) fn as_ptr(&self) -> *const ff::AVCodecParameters {
+        self.0
+    }
+
+    pub(super) fn as_mut_ptr(&mut self) -> *mut ff::AVCodecParameters {
+        self.0
+    }
+
+    fn get(&self) -> &ff::AVCodecParameters {
+        // SAFETY: never null, and only reachable through &self.
+        unsafe { &*self.0 }
+    }
+
+    pub(crate) fn kind(&self) -> MediaKind {
+        MediaKind::of(self.get().codec_type)
+    }
+
+    pub(crate) fn codec(&self) -> CodecId {
+        CodecId(self.get().codec_id)
+    }
+
+    /// The container's own tag means nothing in another container.
+    pub(crate) fn clear_tag(&mut self) {
+        // SAFETY: never null, and only reachable through &mut self.
+        unsafe { (*self.0).codec_tag = 0 };
+    }
+
+    pub(crate) fn bit_rate(&self) -> i64 {
+        self.get().bit_rate
+    }
+
+    pub(crate) fn width(&self) -> u32 {
+        u32::try_from(self.get().width).unwrap_or(0)
+    }
+
+    pub(crate) fn height(&self) -> u32 {
+        u32::try_from(self.get().height).unwrap_or(0)
+    }
+
+    pub(crate) fn format(&self) -> i32 {
+        self.get().format
+    }
+
+    pub(crate) fn profile_name(&self) -> Option<&'static str> {
+        let p = self.get();
+        // SAFETY: looks up a static table.
+        let name = unsafe { super::text(ff::avcodec_profile_name(p.codec_id, p.profile)) };
+        (!name.is_empty()).then_some(name)
+    }
+
+    pub(crate) fn sample_rate(&self) -> u32 {
+        u32::try_from(self.get().sample_rate).unwrap_or(0)
+    }
+
+    pub(crate) fn channels(&self) -> u32 {
+        u32::try_from(self.get().ch_layout.nb_channels).unwrap_or(0)
+    }
+
+    pub(crate) fn sample_aspect_ratio(&self) -> Option<(i32, i32)> {
+        let q = self.get().sample_aspect_ratio;
+        (q.num > 0 && q.den > 0).then_some((q.num, q.den))
+    }
+
+    pub(crate) fn colors(&self) -> super::ColorTags {
+        let p = self.get();
+        super::ColorTags {
+            space: p.color_space as i32,
+            range: p.color_range as i32,
+            primaries: p.color_primaries as i32,
+            transfer: p.color_trc as i32,
+            chroma_location: p.chroma_location as i32,
+        }
+    }
+}
+
+impl Drop for CodecParams {
+    fn drop(&mut self) {
+        // SAFETY: frees what we own.
+        unsafe { ff::avcodec_parameters_free(&mut self.0) };
+    }
+}
+
+// SAFETY: plain heap memory with no tie to a thread.
+unsafe impl Send for CodecParams {}
+// SAFETY: nothing behind &self is changed.
+unsafe impl Sync for CodecParams {}

@@ -1,0 +1,446 @@
+//! Frames → packets, keyframes forced where a live output needs them.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use crate::av::{AvError, AvFrame, Dict, Encoder, EncoderSetup, MediaKind, Output, PixFmt, VideoShape};
+use crate::error::{Error, ErrorKind, Result, Stage, did_you_mean};
+use crate::frame::Frame;
+use crate::options::{PixelFormatChoice, Size};
+use crate::packet::Packet;
+use crate::process::{FilterGraph, FrameProcessor};
+use crate::sink::StreamHeader;
+use crate::time::{Rate, TimeBase, Timestamp};
+
+/// Seconds between keyframes of a live output: what the big platforms ask for.
+const LIVE_KEYFRAME_SECONDS: u32 = 2;
+
+/// Which part of the stream an output gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Window {
+    pub(crate) start: Option<Timestamp>,
+    pub(crate) length: Option<Timestamp>,
+}
+
+/// Where a timestamp lies in a [`Window`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Place {
+    Before,
+    /// Inside; the timestamp counted from the window's start.
+    Inside(Timestamp),
+    After,
+}
+
+impl Window {
+    pub(crate) fn place(&self, at: Timestamp) -> Place {
+        let from_start = match self.start {
+            Some(start) if at < start => return Place::Before,
+            Some(start) => at.minus(start),
+            None => at,
+        };
+        match self.length {
+            Some(length) if from_start >= length => Place::After,
+            _ => Place::Inside(from_start),
+        }
+    }
+}
+
+/// Everything that decides how video is encoded. Outputs with equal plans share one encoding.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct VideoPlan {
+    pub(crate) encoder: String,
+    pub(crate) filter: Option<String>,
+    pub(crate) size: Option<Size>,
+    pub(crate) rate: Option<Rate>,
+    pub(crate) pixel_format: Option<PixelFormatChoice>,
+    pub(crate) options: Vec<(String, String)>,
+    pub(crate) is_live: bool,
+    pub(crate) window: Window,
+    pub(crate) frames: Option<u64>,
+    /// Someone may have painted into the frames.
+    pub(crate) is_edited: bool,
+}
+
+impl VideoPlan {
+    fn option(&self, name: &str) -> Option<&str> {
+        self.options.iter().rev().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+    }
+
+    /// The filter graph from the user's frames to the encoder's, where one is needed.
+    fn graph(&self, setup: &EncoderSetup, source_rate: Option<Rate>) -> Option<String> {
+        let mut filters = Vec::new();
+        filters.extend(self.filter.clone());
+        filters.extend(self.size.map(|s| format!("scale={}:{}:flags=bicubic", s.width(), s.height())));
+        let constant = needs_constant_rate(setup.codec().name()).then(|| source_rate.or(Rate::new(25, 1))).flatten();
+        filters.extend(self.rate.or(constant).map(|r| format!("fps={}/{}", r.num(), r.den())));
+        if setup.name() == "gif" && self.pixel_format.is_none() {
+            // A palette for each frame: one for all would have to wait for the last of them.
+            filters.push("split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1:diff_mode=rectangle".to_owned());
+        }
+        (!filters.is_empty()).then(|| filters.join(","))
+    }
+}
+
+/// Encodes frames by a plan; the encoder is opened by the first one.
+pub(crate) struct VideoEncoder {
+    plan: VideoPlan,
+    setup: EncoderSetup,
+    global_header: bool,
+    source_rate: Option<Rate>,
+    graph: Option<FilterGraph>,
+    open: Option<Open>,
+    header: Option<StreamHeader>,
+    ready: VecDeque<Packet>,
+    taken: u64,
+    limit_reached: bool,
+}
+
+struct Open {
+    encoder: Encoder,
+    shape: VideoShape,
+    time_base: TimeBase,
+    /// Brings frames to the encoder's size, where theirs is another.
+    fit: Option<FilterGraph>,
+    last_pts: Option<i64>,
+    last_key: Option<Timestamp>,
+    arrivals: VecDeque<(i64, Instant)>,
+    end: Timestamp,
+}
+
+impl VideoEncoder {
+    pub(crate) fn new(plan: VideoPlan, global_header: bool, source_rate: Option<Rate>) -> Result<VideoEncoder> {
+        let setup = find_encoder(&plan.encoder)?;
+        let graph = plan.graph(&setup, source_rate).map(|spec| FilterGraph::new(spec, source_rate));
+        Ok(VideoEncoder {
+            plan,
+            setup,
+            global_header,
+            source_rate,
+            graph,
+            open: None,
+            header: None,
+            ready: VecDeque::new(),
+            taken: 0,
+            limit_reached: false,
+        })
+    }
+
+    /// Sends one frame, in the order of showing.
+    pub(crate) fn send(&mut self, frame: Frame) -> Result<()> {
+        match self.plan.window.place(frame.pts()) {
+            Place::Before => return Ok(()),
+            Place::After => {
+                self.limit_reached = true;
+                return Ok(());
+            }
+            Place::Inside(_) => {}
+        }
+        match &mut self.graph {
+            None => self.encode(frame),
+            Some(graph) => {
+                graph.send(frame)?;
+                self.encode_filtered()
+            }
+        }
+    }
+
+    /// Has graph and encoder give out what they still hold.
+    pub(crate) fn drain(&mut self) -> Result<()> {
+        if let Some(graph) = &mut self.graph {
+            graph.drain()?;
+            self.encode_filtered()?;
+        }
+        let Some(open) = &mut self.open else { return Ok(()) };
+        loop {
+            let done = open.encoder.send(None).map_err(|e| failed(&self.setup, e))?;
+            open.collect(&self.setup, &mut self.ready)?;
+            if done {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The next packet.
+    pub(crate) fn receive(&mut self) -> Option<Packet> {
+        self.ready.pop_front()
+    }
+
+    /// What a muxer must know, once, as soon as the first frame was sent.
+    pub(crate) fn take_header(&mut self) -> Option<StreamHeader> {
+        self.header.take()
+    }
+
+    /// Whether the plan's last frame was taken.
+    pub(crate) fn is_done(&self) -> bool {
+        self.limit_reached || self.plan.frames.is_some_and(|n| self.taken >= n)
+    }
+
+    /// Where the last frame taken ends, on the output's clock.
+    pub(crate) fn end(&self) -> Timestamp {
+        self.open.as_ref().map_or(Timestamp::ZERO, |o| o.end)
+    }
+
+    fn encode_filtered(&mut self) -> Result<()> {
+        while let Some(frame) = self.graph.as_mut().map(FrameProcessor::receive).transpose()?.flatten() {
+            self.encode(frame)?;
+        }
+        Ok(())
+    }
+
+    fn encode(&mut self, frame: Frame) -> Result<()> {
+        if self.is_done() {
+            return Ok(());
+        }
+        if self.open.is_none() {
+            let open = self.open_for(&frame)?;
+            self.open = Some(open);
+        }
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let (pts, arrived) = (frame.pts(), frame.arrived());
+        let frame = match (&mut open.fit, frame) {
+            (fit, frame) if fit.is_some() || (frame.width(), frame.height()) != (open.shape.width, open.shape.height) => {
+                let fit = fit.get_or_insert_with(|| FilterGraph::new(fit_spec(&open.shape), None));
+                fit.send(frame)?;
+                fit.receive()?
+            }
+            (_, frame) => Some(frame),
+        };
+        let Some(frame) = frame else { return Ok(()) };
+        let duration = frame.duration();
+        let mut picture = frame.into_picture_as(open.shape.format)?;
+        let placed = match self.plan.window.place(pts) {
+            Place::Inside(placed) => placed,
+            _ => pts,
+        };
+        open.stamp(&mut picture, placed, duration, &self.plan);
+        open.arrivals.push_back((picture.pts().unwrap_or(0), arrived));
+        self.taken += 1;
+        loop {
+            let accepted = open.encoder.send(Some(&picture)).map_err(|e| failed(&self.setup, e))?;
+            open.collect(&self.setup, &mut self.ready)?;
+            if accepted {
+                return Ok(());
+            }
+        }
+    }
+
+    fn open_for(&mut self, frame: &Frame) -> Result<Open> {
+        let picture = frame.picture();
+        let own = picture.format().ok_or_else(|| Error::new(ErrorKind::InvalidData, Stage::Encode, "frames without a pixel format"))?;
+        let format = choose_format(&self.setup, self.plan.pixel_format.as_ref(), own, self.plan.is_edited)?;
+        let rate = match &self.graph {
+            Some(graph) => graph.frame_rate().or(self.source_rate),
+            None => self.source_rate,
+        };
+        let (width, height) = encodable_size(&self.setup, format, picture.width(), picture.height());
+        let colors = crate::picture::tags_in(picture, format);
+        let live_gop = self.plan.is_live && self.plan.option("g").is_none();
+        let shape = VideoShape {
+            width,
+            height,
+            format,
+            sample_aspect_ratio: picture.sample_aspect_ratio(),
+            colors,
+            frame_rate: rate,
+            // Live keyframes are forced by the clock; the encoder's own counter is a backstop.
+            gop: live_gop.then(|| rate.or(Rate::new(30, 1)).map_or(60, |r| r.frames_in(2 * LIVE_KEYFRAME_SECONDS))),
+            b_frames: !self.plan.is_live || self.plan.option("bf").is_some(),
+        };
+        let time_base = frame.time_base();
+        let mut dict = self.encoder_options();
+        let encoder = self.setup.open_video(&shape, time_base, self.global_header, &mut dict).map_err(|e| {
+            let cause = format!("{} can't be opened for {width}x{height} {}: {}", self.setup.name(), format.name(), e.cause());
+            Error::new(ErrorKind::Usage, Stage::Encode, cause)
+        })?;
+        let time_base = encoder.time_base();
+        self.header = Some(StreamHeader {
+            params: encoder.params().map_err(|e| failed(&self.setup, e))?,
+            time_base,
+            frame_rate: rate,
+            sample_aspect_ratio: shape.sample_aspect_ratio,
+            display_matrix: None,
+        });
+        let fit = ((width, height) != (picture.width(), picture.height())).then(|| {
+            tracing::warn!(
+                "{} needs an even size: {}x{} is padded to {width}x{height} by repeating the last row and column",
+                self.setup.name(),
+                picture.width(),
+                picture.height()
+            );
+            FilterGraph::new(pad_spec(picture.width(), picture.height(), width, height), None)
+        });
+        Ok(Open { encoder, shape, time_base, fit, last_pts: None, last_key: None, arrivals: VecDeque::new(), end: Timestamp::ZERO })
+    }
+
+    fn encoder_options(&self) -> Dict {
+        let mut dict = Dict::from_pairs(self.plan.options.iter().map(|(n, v)| (n.as_str(), v.as_str())));
+        let live = self.plan.is_live;
+        match self.setup.name() {
+            "libx264" | "libx265" => {
+                dict.set_default("preset", "veryfast");
+                if live {
+                    dict.set_default("tune", "zerolatency");
+                    dict.set_default("forced-idr", "1");
+                }
+                if self.setup.name() == "libx265" && self.plan.option("x265-params").is_none() {
+                    dict.set_default("x265-params", "log-level=error");
+                }
+            }
+            "libvpx" | "libvpx-vp9" => {
+                dict.set_default("deadline", if live { "realtime" } else { "good" });
+                dict.set_default("cpu-used", if live { "8" } else { "4" });
+                if self.plan.option("b").is_none() && self.plan.option("crf").is_none() {
+                    dict.set_default("crf", "31");
+                    dict.set_default("b", "0");
+                }
+                if live {
+                    dict.set_default("lag-in-frames", "0");
+                }
+                if self.setup.name() == "libvpx-vp9" {
+                    dict.set_default("row-mt", "1");
+                }
+            }
+            "libaom-av1" => {
+                dict.set_default("cpu-used", "8");
+                dict.set_default("usage", if live { "realtime" } else { "good" });
+            }
+            "libsvtav1" => dict.set_default("preset", "10"),
+            _ => {}
+        }
+        dict
+    }
+}
+
+impl Open {
+    /// Gives the picture its time in the encoder's ticks, always later than the one before, and
+    /// says whether it is to be a keyframe.
+    fn stamp(&mut self, picture: &mut AvFrame, at: Timestamp, duration: Timestamp, plan: &VideoPlan) {
+        let base = self.time_base;
+        let ticks = at.rescale(base).ticks();
+        let pts = self.last_pts.map_or(ticks, |last| ticks.max(last + 1));
+        self.last_pts = Some(pts);
+        picture.set_pts(Some(pts));
+        picture.set_duration(duration.rescale(base).ticks());
+        self.end = base.at(pts).plus(duration);
+        let at = base.at(pts);
+        let due = self.last_key.is_none_or(|key| at.minus(key) >= Timestamp::from_micros(i64::from(LIVE_KEYFRAME_SECONDS) * 1_000_000));
+        let force = plan.is_live && plan.option("g").is_none() && due;
+        if force {
+            self.last_key = Some(at);
+        }
+        picture.request_key(force);
+    }
+
+    fn collect(&mut self, setup: &EncoderSetup, ready: &mut VecDeque<Packet>) -> Result<()> {
+        while let Output::Item(av) = self.encoder.receive().map_err(|e| failed(setup, e))? {
+            let found = av.pts().and_then(|pts| self.arrivals.iter().position(|(p, _)| *p == pts)).unwrap_or(0);
+            let arrived = self.arrivals.remove(found).map_or_else(Instant::now, |(_, at)| at);
+            ready.push_back(Packet { av, kind: MediaKind::Video, time_base: self.time_base, arrived, discontinuity: false });
+        }
+        Ok(())
+    }
+}
+
+/// The encoder by its name or its codec's.
+pub(crate) fn find_encoder(name: &str) -> Result<EncoderSetup> {
+    EncoderSetup::find(name).ok_or_else(|| Error::usage(format!("there is no encoder '{name}' in the FFmpeg libraries of this machine")))
+}
+
+fn failed(setup: &EncoderSetup, e: AvError) -> Error {
+    let error = e.in_stage(Stage::Encode);
+    Error::new(error.kind(), Stage::Encode, format!("{}: {}", setup.name(), error.cause()))
+}
+
+/// The pixel format to encode in: the frames' own wherever the encoder takes it and players do.
+fn choose_format(setup: &EncoderSetup, choice: Option<&PixelFormatChoice>, own: PixFmt, is_edited: bool) -> Result<PixFmt> {
+    let list = setup.pixel_formats();
+    let takes = |format: PixFmt| list.is_empty() || list.contains(&format);
+    let best = |format: PixFmt| format.best_of(&list).unwrap_or(format);
+    if let Some(choice) = choice {
+        let wanted = choice.format.as_deref().and_then(PixFmt::named).unwrap_or(own);
+        if takes(wanted) {
+            return Ok(wanted);
+        }
+        let names: Vec<&str> = list.iter().map(|f| f.name()).collect();
+        if choice.strict {
+            let cause = format!("{} does not take pixel format {}", setup.name(), wanted.name());
+            let near = did_you_mean(wanted.name(), names.iter().copied());
+            return Err(Error::new(ErrorKind::Usage, Stage::Encode, cause).hint(near.unwrap_or_else(|| format!("it takes {}", names.join(", ")))));
+        }
+        let best = best(wanted);
+        tracing::warn!("{} does not take pixel format {}: {} is used", setup.name(), wanted.name(), best.name());
+        return Ok(best);
+    }
+    if let Some(plain) = PixFmt::named("yuv420p").filter(|&f| list.contains(&f) && setup.codec().is_lossy()) {
+        // Encoders would take RGB as 4:4:4, which hardly any player shows; gray can't hold what
+        // your code may have painted.
+        if own.is_rgb() || own.is_paletted() || own.is_gray() && (is_edited || !takes(own)) {
+            return Ok(plain);
+        }
+    }
+    Ok(if takes(own) { own } else { best(own) })
+}
+
+/// Codecs whose packets carry no time of their own finer than a constant frame rate.
+fn needs_constant_rate(codec: &str) -> bool {
+    matches!(codec, "mpeg1video" | "mpeg2video" | "mpeg4" | "h263" | "h263p" | "msmpeg4v2" | "msmpeg4v3" | "wmv1" | "wmv2" | "dvvideo")
+}
+
+/// The picture's size, made even where the codec can't code an odd one.
+fn encodable_size(setup: &EncoderSetup, format: PixFmt, width: u32, height: u32) -> (u32, u32) {
+    if !matches!(setup.codec().name(), "h264" | "hevc" | "av1") {
+        return (width, height);
+    }
+    let (x, y) = format.chroma_shift();
+    let even = |size: u32, shift: u32| size.next_multiple_of(1 << shift);
+    (even(width, x), even(height, y))
+}
+
+fn pad_spec(width: u32, height: u32, to_width: u32, to_height: u32) -> String {
+    format!("pad={to_width}:{to_height}:0:0,fillborders=right={}:bottom={}:mode=smear", to_width - width, to_height - height)
+}
+
+/// Scales to the encoder's size and keeps the shape of things, with black bars where needed.
+fn fit_spec(shape: &VideoShape) -> String {
+    let (w, h) = (shape.width, shape.height);
+    format!("scale={w}:{h}:force_original_aspect_ratio=decrease,pad={w}:{h}:(ow-iw)/2:(oh-ih)/2")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_says_where_a_timestamp_lies() {
+        let at = |ms: i64| Timestamp::from_micros(ms * 1000);
+        let window = Window { start: Some(at(1000)), length: Some(at(500)) };
+        for (ms, place) in [(999, Place::Before), (1000, Place::Inside(at(0))), (1499, Place::Inside(at(499))), (1500, Place::After)] {
+            assert_eq!(window.place(at(ms)), place, "{ms}");
+        }
+        assert_eq!(Window::default().place(at(-5)), Place::Inside(at(-5)));
+    }
+
+    #[test]
+    fn formats_are_kept_where_players_take_them() {
+        let format = |encoder: &str, own: &str, edited| {
+            let setup = find_encoder(encoder).unwrap();
+            choose_format(&setup, None, PixFmt::named(own).unwrap(), edited).unwrap().name()
+        };
+        for (encoder, own, edited, chosen) in [
+            ("libx264", "yuv420p", true, "yuv420p"),
+            ("libx264", "yuv444p", true, "yuv444p"),
+            ("libx264", "nv12", false, "nv12"),
+            ("libx264", "rgb24", false, "yuv420p"),
+            ("libx264", "pal8", false, "yuv420p"),
+            ("libx264", "gray", true, "yuv420p"),
+            ("libx264", "yuv420p10le", true, "yuv420p10le"),
+            ("ffv1", "gray", true, "gray"),
+            ("png", "rgb24", false, "rgb24"),
+            ("png", "yuv420p", false, "rgb24"),
+            ("mjpeg", "yuv420p", false, "yuvj420p"),
+            ("rawvideo", "yuv420p", true, "yuv420p"),
+        ] {
+            assert_eq!(format(encoder, own, edited), chosen, "{own} to {encoder}");
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! An encoded packet on its way from a source, or from an encoder, to a sink.
+
+use std::time::Instant;
+
+use crate::av::{AvPacket, MediaKind};
+use crate::error::{Result, Stage};
+use crate::time::{TimeBase, Timestamp};
+
+/// An encoded packet of one stream, with its times in the pipeline's own clock: zero is where the
+/// input starts.
+pub(crate) struct Packet {
+    pub(crate) av: AvPacket,
+    pub(crate) kind: MediaKind,
+    /// The unit of the packet's times.
+    pub(crate) time_base: TimeBase,
+    /// When the input's packet behind it was read, on this machine's monotonic clock.
+    pub(crate) arrived: Instant,
+    /// What came before it has nothing to do with it: a decoder must drain first.
+    pub(crate) discontinuity: bool,
+}
+
+impl Packet {
+    pub(crate) fn pts(&self) -> Option<Timestamp> {
+        self.av.pts().map(|t| self.time_base.at(t))
+    }
+
+    pub(crate) fn dts(&self) -> Option<Timestamp> {
+        self.av.dts().map(|t| self.time_base.at(t))
+    }
+
+    pub(crate) fn duration(&self) -> Timestamp {
+        self.time_base.at(self.av.duration())
+    }
+
+    /// Another reference to the same bytes.
+    pub(crate) fn share(&self) -> Result<Packet> {
+        Ok(Packet { av: self.av.share().map_err(|e| e.in_stage(Stage::Sink))?, ..*self })
+    }
+}

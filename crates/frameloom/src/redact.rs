@@ -1,0 +1,160 @@
+//! Keeps credentials and stream keys out of everything that is shown.
+//!
+//! A URL is shown by [`url`]; any other text that may quote one (libav's own messages do) goes
+//! through [`text`], which also knows the secrets of every URL opened so far.
+
+use std::sync::{Mutex, PoisonError};
+
+const HIDDEN: &str = "***";
+
+/// Strings that must never be shown, longest first, from the URLs and options opened so far.
+static SECRETS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+struct Parts<'a> {
+    scheme: &'a str,
+    user: Option<&'a str>,
+    host: &'a str,
+    path: &'a str,
+}
+
+/// The parts of a URL with a network scheme; `None` for a file's path.
+fn split(url: &str) -> Option<Parts<'_>> {
+    let (scheme, rest) = url.split_once("://")?;
+    let is_scheme = !scheme.is_empty()
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.' | ','));
+    if !is_scheme || scheme == "file" {
+        return None;
+    }
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let (user, host) = match authority.rsplit_once('@') {
+        Some((user, host)) => (Some(user), host),
+        None => (None, authority),
+    };
+    Some(Parts { scheme, user, host, path })
+}
+
+/// The URL as it may be shown: host and, for RTMP, the application's name; never the user, the
+/// password, the stream key, the rest of the path or the query.
+pub fn url(url: &str) -> String {
+    let Some(parts) = split(url) else {
+        return url.to_owned();
+    };
+    let Parts { scheme, host, path, .. } = parts;
+    let mut shown = format!("{scheme}://{host}");
+    let bare = path.split(['?', '#']).next().unwrap_or_default();
+    let mut segments = bare.split('/').filter(|s| !s.is_empty());
+    if let Some(first) = segments.next() {
+        if scheme.starts_with("rtmp") && segments.next().is_some() {
+            shown.push('/');
+            shown.push_str(first);
+        }
+        shown.push('/');
+        shown.push_str(HIDDEN);
+    } else if path.len() > bare.len() {
+        shown.push_str("/?");
+        shown.push_str(HIDDEN);
+    }
+    shown
+}
+
+/// Remembers the secrets of a URL, for [`text`].
+pub fn remember_url(url: &str) {
+    let Some(Parts { scheme, user, path, .. }) = split(url) else { return };
+    if let Some(user) = user {
+        remember(user);
+        user.split(':').for_each(remember);
+    }
+    let (bare, query) = path.split_once('?').unwrap_or((path, ""));
+    let skip = usize::from(scheme.starts_with("rtmp"));
+    let bare = bare.trim_start_matches('/');
+    bare.split('/').skip(if bare.contains('/') { skip } else { 0 }).for_each(remember);
+    query.split('&').for_each(|pair| remember(pair.split_once('=').map_or(pair, |(_, v)| v)));
+}
+
+/// Remembers one secret, for [`text`]. Strings of fewer than four bytes are too common to hide.
+pub fn remember(secret: &str) {
+    if secret.len() < 4 {
+        return;
+    }
+    let mut secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
+    if !secrets.iter().any(|s| s == secret) {
+        secrets.push(secret.to_owned());
+        secrets.sort_by_key(|s| std::cmp::Reverse(s.len()));
+    }
+}
+
+/// `text` with every URL in it shown as by [`url`] and every remembered secret hidden.
+pub fn text(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for word in text.split_inclusive(char::is_whitespace) {
+        let body = word.trim_end();
+        let start = body.find("://").map_or(0, |at| {
+            body[..at].rfind(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))).map_or(0, |i| i + 1)
+        });
+        let tail = body[start..].trim_end_matches(['\'', '"', ')', ',', ':', '.']);
+        if tail.contains("://") {
+            shown.push_str(&body[..start]);
+            shown.push_str(&url(tail));
+            shown.push_str(&word[start + tail.len()..]);
+        } else {
+            shown.push_str(word);
+        }
+    }
+    for secret in SECRETS.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        if shown.contains(secret.as_str()) {
+            shown = shown.replace(secret.as_str(), HIDDEN);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn urls_are_shown_without_their_secrets() {
+        for (given, shown) in [
+            ("clip.mp4", "clip.mp4"),
+            ("/data/a b/clip.mp4", "/data/a b/clip.mp4"),
+            ("file:///data/clip.mp4", "file:///data/clip.mp4"),
+            ("-", "-"),
+            ("rtmp://h/live/key", "rtmp://h/live/***"),
+            ("rtmp://h:1935/live/key?token=t", "rtmp://h:1935/live/***"),
+            ("rtmp://h/key", "rtmp://h/***"),
+            ("rtmps://user:pass@h/app/inst/key", "rtmps://h/app/***"),
+            ("http://h/secret/path.flv", "http://h/***"),
+            ("srt://h:9000?passphrase=p", "srt://h:9000/?***"),
+            ("udp://127.0.0.1:5000", "udp://127.0.0.1:5000"),
+            ("https://h", "https://h"),
+        ] {
+            assert_eq!(url(given), shown);
+        }
+    }
+
+    #[test]
+    fn text_hides_urls_and_remembered_secrets() {
+        remember_url("rtmp://joe:hunter22@h/live/abcd-1234?auth=zyxw9");
+        let shown = text("Failed 'rtmp://joe:hunter22@h/live/abcd-1234': publish abcd-1234 zyxw9 hunter22");
+        assert_eq!(shown, "Failed 'rtmp://h/live/***': publish *** *** ***");
+    }
+
+    proptest! {
+        #[test]
+        fn text_never_panics(t in "\\PC{0,80}") {
+            text(&t);
+            url(&t);
+            url(&format!("rtmp://{t}"));
+        }
+
+        #[test]
+        fn a_key_never_comes_through(key in "[a-z0-9]{6,20}", app in "[A-Z]{1,5}") {
+            let u = format!("rtmp://HOST/{app}/{key}");
+            prop_assert!(!url(&u).contains(&key));
+            let told = format!("could not open {u}: refused");
+            prop_assert!(!text(&told).contains(&key));
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! Packets → a file or a publish, in the order of their dts.
+
+pub(crate) mod container;
+mod interleave;
+
+use std::path::Path;
+use std::time::Duration;
+
+use interleave::{Interleaver, Limits};
+
+use crate::av::{AvError, CodecParams, Dict, Interrupt, MediaKind, Muxer, MuxerInfo, muxer_for};
+use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::options::OutputOptions;
+use crate::packet::Packet;
+use crate::source::url;
+use crate::stats::Stats;
+use crate::stop::Stop;
+use crate::time::{Rate, TimeBase, Timestamp};
+
+/// Encoded bytes that may wait for a stream that is behind.
+const WAITING_BYTES: usize = 64 << 20;
+
+/// Stream time that may wait in a live output for a stream that is behind.
+const WAITING_LIVE: Timestamp = Timestamp::from_micros(10_000_000);
+
+/// How long one write to a network may take.
+const WRITE_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a connection to an output may take to open.
+const OPEN_LIMIT: Duration = Duration::from_secs(10);
+
+/// What a muxer must know of a stream before its first packet.
+pub(crate) struct StreamHeader {
+    pub(crate) params: CodecParams,
+    pub(crate) time_base: TimeBase,
+    pub(crate) frame_rate: Option<Rate>,
+    pub(crate) sample_aspect_ratio: Option<(i32, i32)>,
+    pub(crate) display_matrix: Option<[i32; 9]>,
+}
+
+impl StreamHeader {
+    pub(crate) fn share(&self) -> Result<StreamHeader> {
+        let params = self.params.share().map_err(|e| e.in_stage(Stage::Sink))?;
+        Ok(StreamHeader { params, ..*self })
+    }
+}
+
+/// Where an output goes, and in which container; checked, but not opened.
+#[derive(Clone)]
+pub(crate) struct Target {
+    pub(crate) url: String,
+    pub(crate) muxer: MuxerInfo,
+    pub(crate) is_live: bool,
+}
+
+impl Target {
+    /// Finds the container of an output.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] where nothing tells it.
+    pub(crate) fn resolve(url: &str, options: &OutputOptions) -> Result<Target> {
+        crate::redact::remember_url(url);
+        let implied = match url::scheme(url).as_deref() {
+            Some("rtmp" | "rtmps" | "rtmpt" | "rtmpe" | "rtmpte" | "rtmpts") => Some("flv"),
+            Some("srt" | "udp" | "rist" | "tcp") => Some("mpegts"),
+            Some("rtp") => Some("rtp_mpegts"),
+            Some("rtsp" | "rtsps") => Some("rtsp"),
+            _ => None,
+        };
+        let muxer = muxer_for(options.format.as_deref().or(implied), url).ok_or_else(|| {
+            Error::usage("its name doesn't tell the format").at(url).hint("name it with -f, such as -f flv, mp4, matroska or mpegts")
+        })?;
+        Ok(Target { url: url.to_owned(), muxer, is_live: url::is_live(url) })
+    }
+
+    /// Refuses to overwrite what may not be, and what can't be written at all.
+    pub(crate) fn check_writable(&self, overwrite: bool) -> Result<()> {
+        let fail = |kind, cause: &str| Error::new(kind, Stage::Sink, cause).at(&self.url);
+        let Some(path) = url::local_path(&self.url).map(Path::new) else { return Ok(()) };
+        if matches!(self.muxer.name(), "null") {
+            return Ok(());
+        }
+        let numbered = self.muxer.needs_number() && self.url.contains('%');
+        if let Ok(found) = std::fs::metadata(path) {
+            if found.is_dir() {
+                return Err(fail(ErrorKind::InvalidData, "it is a directory"));
+            }
+            if found.is_file() && !overwrite && !numbered {
+                return Err(fail(ErrorKind::AlreadyExists, "it exists already").hint("-y overwrites it"));
+            }
+        }
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+        match folder {
+            Some(folder) if !folder.is_dir() => {
+                Err(fail(ErrorKind::NotFound, "its folder does not exist").hint(format!("mkdir -p {}", folder.display())))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// One output: opened at once, its header written as soon as every stream is known.
+pub(crate) struct Sink {
+    target: Target,
+    muxer: Muxer,
+    interrupt: Interrupt,
+    options: Dict,
+    unclaimed: Vec<(String, String)>,
+    streams: Vec<Stream>,
+    waiting: Interleaver<Packet>,
+    header_written: bool,
+    finished: bool,
+    created: bool,
+    cut: Option<Timestamp>,
+    stats: Stats,
+}
+
+struct Stream {
+    kind: MediaKind,
+    known: Option<StreamHeader>,
+    /// Its number in the container, once the header is written.
+    number: Option<usize>,
+    last_dts: Option<i64>,
+    repaired: u64,
+}
+
+impl Sink {
+    /// Opens the file or connection for streams of these kinds, in this order.
+    pub(crate) fn open(target: Target, options: &OutputOptions, kinds: &[MediaKind], stats: Stats) -> Result<Sink> {
+        target.check_writable(options.overwrite)?;
+        let interrupt = Interrupt::new(Stop::new());
+        let fail = |e: AvError, i: &Interrupt| write_error(e, i, &target);
+        let muxer = Muxer::new(url::for_libav(&target.url, false), target.muxer, interrupt.clone());
+        let mut muxer = muxer.map_err(|e| fail(e, &interrupt))?;
+        let mut dict = Dict::from_pairs(options.format_options().map(|o| (o.name.as_str(), o.value.as_str())));
+        if url::is_network(&target.url) {
+            interrupt.set_deadline(Some(OPEN_LIMIT));
+        }
+        let created = url::local_path(&target.url).is_some_and(|p| !Path::new(p).exists());
+        let opened = muxer.open(&mut dict);
+        interrupt.set_deadline(None);
+        opened.map_err(|e| fail(e, &interrupt))?;
+        if target.is_live {
+            muxer.flush_every_packet();
+            if target.muxer.name() == "flv" {
+                // There is no going back to the header of a stream.
+                dict.set_default("flvflags", "no_duration_filesize");
+            }
+        }
+        let limits = Limits { bytes: WAITING_BYTES, span: target.is_live.then_some(WAITING_LIVE) };
+        let streams = kinds.iter().map(|&kind| Stream { kind, known: None, number: None, last_dts: None, repaired: 0 }).collect();
+        let unclaimed = options.format_options().filter(|o| !o.for_codec).map(|o| (o.name.clone(), o.written())).collect();
+        Ok(Sink {
+            target,
+            muxer,
+            interrupt,
+            options: dict,
+            unclaimed,
+            streams,
+            waiting: Interleaver::new(kinds.len(), limits),
+            header_written: false,
+            finished: false,
+            created,
+            cut: None,
+            stats,
+        })
+    }
+
+    /// Says what a stream is. The header is written once all are known or ended.
+    pub(crate) fn announce(&mut self, stream: usize, header: StreamHeader) -> Result<()> {
+        if let Some(s) = self.streams.get_mut(stream) {
+            s.known = Some(header);
+        }
+        self.advance()
+    }
+
+    /// Takes a packet of a stream; what it writes of it and when is its own business.
+    pub(crate) fn write(&mut self, stream: usize, packet: Packet) -> Result<()> {
+        if self.waiting.has_ended(stream) {
+            return Ok(());
+        }
+        let at = packet.pts().or(packet.dts());
+        if let (Some(cut), Some(at)) = (self.cut, at) {
+            if at >= cut {
+                return self.end(stream);
+            }
+        }
+        let dts = packet.dts().or(at).unwrap_or(Timestamp::ZERO);
+        self.waiting.push(stream, dts, packet.av.size(), packet);
+        self.advance()
+    }
+
+    /// No more packets of a stream will come.
+    pub(crate) fn end(&mut self, stream: usize) -> Result<()> {
+        self.waiting.end(stream);
+        self.advance()
+    }
+
+    /// The streams still running are to end where this one did.
+    pub(crate) fn cut_at(&mut self, end: Timestamp) {
+        self.cut = Some(self.cut.map_or(end, |cut| cut.min(end)));
+    }
+
+    /// Whether every stream has ended.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.waiting.all_ended()
+    }
+
+    fn advance(&mut self) -> Result<()> {
+        if !self.header_written {
+            let settled = (0..self.streams.len()).all(|i| self.knows(i) || self.waiting.has_ended(i));
+            if !settled && !self.waiting.is_over_limit() {
+                return Ok(());
+            }
+            if !settled {
+                tracing::warn!("{}: written without a stream of which nothing came", crate::redact::url(&self.target.url));
+            }
+            if !(0..self.streams.len()).any(|i| self.knows(i)) {
+                return Ok(());
+            }
+            self.write_header()?;
+        }
+        while let Some((stream, packet)) = self.waiting.pop() {
+            self.write_packet(stream, packet)?;
+        }
+        Ok(())
+    }
+
+    fn knows(&self, stream: usize) -> bool {
+        self.streams.get(stream).is_some_and(|s| s.known.is_some())
+    }
+
+    fn write_header(&mut self) -> Result<()> {
+        for i in 0..self.streams.len() {
+            let Some(stream) = self.streams.get_mut(i) else { continue };
+            let Some(h) = &stream.known else {
+                self.waiting.end(i);
+                continue;
+            };
+            let added = self.muxer.add_stream(&h.params, h.time_base, h.frame_rate, h.sample_aspect_ratio, h.display_matrix);
+            stream.number = Some(added.map_err(|e| write_error(e, &self.interrupt, &self.target))?);
+        }
+        self.limit_write();
+        self.muxer.write_header(&mut self.options).map_err(|e| {
+            let error = write_error(e, &self.interrupt, &self.target);
+            error.hint("does the format carry these codecs?")
+        })?;
+        self.header_written = true;
+        let left = self.options.names();
+        if let Some((_, written)) = self.unclaimed.iter().find(|(name, _)| left.contains(name)) {
+            return Err(Error::usage(format!("{written} means nothing to an output of format {}", self.target.muxer.name())).at(&self.target.url));
+        }
+        Ok(())
+    }
+
+    fn write_packet(&mut self, index: usize, mut packet: Packet) -> Result<()> {
+        let Some(stream) = self.streams.get_mut(index) else { return Ok(()) };
+        let Some(number) = stream.number else { return Ok(()) };
+        let base = self.muxer.time_base(number);
+        packet.av.rescale(packet.time_base, base);
+        let duration = packet.av.duration();
+        let dts = packet.av.dts().or(packet.av.pts()).or(stream.last_dts.map(|d| d + duration.max(1))).unwrap_or(0);
+        let repaired = stream.last_dts.map_or(dts, |last| dts.max(last + 1));
+        if repaired != dts {
+            stream.repaired += 1;
+        }
+        stream.last_dts = Some(repaired);
+        let pts = packet.av.pts().map_or(repaired, |pts| pts.max(repaired));
+        packet.av.set_times(Some(pts), Some(repaired), duration);
+        packet.av.set_stream(number);
+        let (bytes, video) = (packet.av.size(), stream.kind == MediaKind::Video);
+        self.limit_write();
+        self.muxer.write(&mut packet.av).map_err(|e| write_error(e, &self.interrupt, &self.target).hint(self.what_is_left()))?;
+        self.stats.packet_out(bytes, video, Some(base.at(pts)), Some(packet.arrived));
+        Ok(())
+    }
+
+    fn limit_write(&self) {
+        if url::is_network(&self.target.url) {
+            self.interrupt.set_deadline(Some(WRITE_LIMIT));
+        }
+    }
+
+    fn what_is_left(&self) -> &'static str {
+        if url::local_path(&self.target.url).is_some() { "what was written so far is incomplete" } else { "the stream broke off" }
+    }
+
+    /// Writes what still waits and the trailer, and closes the file or connection.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        self.finished = true;
+        for i in 0..self.streams.len() {
+            self.waiting.end(i);
+        }
+        self.advance()?;
+        if !self.header_written {
+            self.remove_unwritten();
+            return Err(Error::new(ErrorKind::InvalidData, Stage::Sink, "there was nothing to write").at(&self.target.url));
+        }
+        self.limit_write();
+        let finished = self.muxer.finish();
+        for s in self.streams.iter().filter(|s| s.repaired > 0) {
+            let what = if s.kind == MediaKind::Video { "video" } else { "audio" };
+            tracing::warn!("{} {what} packets had to be moved: their dts did not increase", s.repaired);
+        }
+        finished.map_err(|e| write_error(e, &self.interrupt, &self.target).hint(self.what_is_left()))
+    }
+
+    /// A file that we made and in which nothing stands is not left behind.
+    fn remove_unwritten(&self) {
+        if let (true, false, Some(path)) = (self.created, self.header_written, url::local_path(&self.target.url)) {
+            if std::fs::metadata(path).is_ok_and(|m| m.is_file() && m.len() == 0) {
+                // It is empty either way.
+                let _ = std::fs::remove_file(path);
+            }
+        }
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.remove_unwritten();
+        }
+    }
+}
+
+
+fn write_error(e: AvError, interrupt: &Interrupt, target: &Target) -> Error {
+    if e.is_interrupted() && interrupt.expired() {
+        let cause = format!("no progress for {} s", WRITE_LIMIT.as_secs());
+        return Error::new(ErrorKind::TimedOut, Stage::Sink, cause).at(&target.url).hint("is the address right, and does the server still read?");
+    }
+    let error = e.in_stage(Stage::Sink).at(&target.url);
+    match error.kind() {
+        ErrorKind::Connection if url::is_network(&target.url) => error.hint("is a server running there, and does it allow publishing?"),
+        ErrorKind::Connection if target.url == "-" => error.hint("whoever read the output is gone"),
+        _ => error,
+    }
+}

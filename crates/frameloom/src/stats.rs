@@ -1,0 +1,180 @@
+//! Counters of a running pipeline, and the one snapshot that every front shows.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::time::Timestamp;
+
+/// Latencies older than this say nothing about now.
+const WINDOW: Duration = Duration::from_secs(10);
+
+/// A handle on the counters of one pipeline; clones share them.
+#[derive(Clone, Debug)]
+pub struct Stats(Arc<Counters>);
+
+#[derive(Debug)]
+struct Counters {
+    started: Instant,
+    duration_micros: Option<i64>,
+    frames_in: AtomicU64,
+    frames_out: AtomicU64,
+    frames_edited: AtomicU64,
+    frames_dropped: AtomicU64,
+    packets_in: AtomicU64,
+    packets_corrupt: AtomicU64,
+    packets_out: AtomicU64,
+    bytes_out: AtomicU64,
+    position_micros: AtomicI64,
+    recent: Mutex<Recent>,
+}
+
+#[derive(Debug, Default)]
+struct Recent {
+    latencies: VecDeque<(Instant, Duration)>,
+    marks: VecDeque<(Instant, u64, u64)>,
+}
+
+/// The state of a pipeline at one moment.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// Since the pipeline was made.
+    pub elapsed_ms: u64,
+    /// How far the furthest output has got, on the outputs' clock.
+    pub time_ms: i64,
+    /// How long the input is, where that is known.
+    pub duration_ms: Option<i64>,
+    /// Video frames decoded, or video packets read where they are only copied.
+    pub frames_in: u64,
+    /// Video frames written to the outputs, counted for each output.
+    pub frames_out: u64,
+    /// Frames that your code changed.
+    pub frames_edited: u64,
+    /// Decoded frames dropped.
+    pub frames_dropped: u64,
+    /// Packets read from the input.
+    pub packets_in: u64,
+    /// Packets that were damaged or could not be decoded.
+    pub packets_corrupt: u64,
+    /// Packets written to the outputs.
+    pub packets_out: u64,
+    /// Bytes of packets written to the outputs.
+    pub bytes_out: u64,
+    /// Video frames written a second, over the last seconds.
+    pub fps: f64,
+    /// Stream time written for each second of real time, since the start.
+    pub speed: f64,
+    /// Bits a second written, over the last seconds.
+    pub bit_rate: u64,
+    /// From a packet's arrival to its frame's departure: median of the last 10 s.
+    pub latency_ms: Option<f64>,
+    /// The same, 99th percentile.
+    pub latency_p99_ms: Option<f64>,
+    /// Times an end was opened again.
+    pub reconnects: u64,
+}
+
+impl Stats {
+    pub(crate) fn new(duration: Option<Timestamp>) -> Stats {
+        Stats(Arc::new(Counters {
+            started: Instant::now(),
+            duration_micros: duration.map(Timestamp::as_micros),
+            frames_in: AtomicU64::new(0),
+            frames_out: AtomicU64::new(0),
+            frames_edited: AtomicU64::new(0),
+            frames_dropped: AtomicU64::new(0),
+            packets_in: AtomicU64::new(0),
+            packets_corrupt: AtomicU64::new(0),
+            packets_out: AtomicU64::new(0),
+            bytes_out: AtomicU64::new(0),
+            position_micros: AtomicI64::new(0),
+            recent: Mutex::new(Recent::default()),
+        }))
+    }
+
+    pub(crate) fn packet_in(&self) {
+        self.0.packets_in.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn packet_corrupt(&self) {
+        self.0.packets_corrupt.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn frame_in(&self) {
+        self.0.frames_in.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn frame_edited(&self) {
+        self.0.frames_edited.fetch_add(1, Relaxed);
+    }
+
+    /// A packet was written; `arrived` is when the input's packet behind it was read.
+    pub(crate) fn packet_out(&self, bytes: usize, video: bool, at: Option<Timestamp>, arrived: Option<Instant>) {
+        let c = &self.0;
+        c.packets_out.fetch_add(1, Relaxed);
+        c.bytes_out.fetch_add(bytes as u64, Relaxed);
+        if video {
+            c.frames_out.fetch_add(1, Relaxed);
+        }
+        if let Some(at) = at {
+            c.position_micros.fetch_max(at.as_micros(), Relaxed);
+        }
+        if let (true, Some(arrived)) = (video, arrived) {
+            let now = Instant::now();
+            let mut recent = c.recent.lock().unwrap_or_else(PoisonError::into_inner);
+            recent.latencies.push_back((now, now.duration_since(arrived)));
+            while recent.latencies.front().is_some_and(|(t, _)| now.duration_since(*t) > WINDOW) {
+                recent.latencies.pop_front();
+            }
+        }
+    }
+
+    /// Everything as it is now.
+    pub fn snapshot(&self) -> Snapshot {
+        let c = &self.0;
+        let now = Instant::now();
+        let elapsed = now.duration_since(c.started);
+        let (frames_out, bytes_out) = (c.frames_out.load(Relaxed), c.bytes_out.load(Relaxed));
+        let position = c.position_micros.load(Relaxed);
+        let mut recent = c.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.marks.push_back((now, frames_out, bytes_out));
+        while recent.marks.len() > 2 && recent.marks.front().is_some_and(|(t, ..)| now.duration_since(*t) > Duration::from_secs(3)) {
+            recent.marks.pop_front();
+        }
+        let (since, frames, bytes) = match recent.marks.front() {
+            Some(&(t, f, b)) if now.duration_since(t) >= Duration::from_millis(200) => (now.duration_since(t), frames_out - f, bytes_out - b),
+            _ => (elapsed, frames_out, bytes_out),
+        };
+        let seconds = since.as_secs_f64().max(1e-3);
+        let mut latencies: Vec<Duration> = recent.latencies.iter().map(|(_, l)| *l).collect();
+        drop(recent);
+        latencies.sort_unstable();
+        let percentile = |p: usize| {
+            let at = (latencies.len().checked_sub(1)? * p).div_ceil(100);
+            latencies.get(at).map(|l| (l.as_secs_f64() * 10_000.0).round() / 10.0)
+        };
+        Snapshot {
+            elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+            time_ms: position / 1000,
+            duration_ms: c.duration_micros.map(|d| d / 1000),
+            frames_in: c.frames_in.load(Relaxed),
+            frames_out,
+            frames_edited: c.frames_edited.load(Relaxed),
+            frames_dropped: c.frames_dropped.load(Relaxed),
+            packets_in: c.packets_in.load(Relaxed),
+            packets_corrupt: c.packets_corrupt.load(Relaxed),
+            packets_out: c.packets_out.load(Relaxed),
+            bytes_out,
+            fps: (frames as f64 / seconds * 10.0).round() / 10.0,
+            speed: (position as f64 / 1e6 / elapsed.as_secs_f64().max(1e-3) * 100.0).round() / 100.0,
+            bit_rate: (bytes as f64 * 8.0 / seconds) as u64,
+            latency_ms: percentile(50),
+            latency_p99_ms: percentile(99),
+            reconnects: 0,
+        }
+    }
+}
