@@ -74,7 +74,11 @@ pub(crate) fn parse(mut words: Vec<OsString>) -> Result<Invocation> {
     if let Some(shown) = parser.read()? {
         return Ok(shown);
     }
-    if probe { parser.finish_probe().map(Invocation::Probe) } else { parser.finish_run().map(Invocation::Run) }
+    if probe {
+        parser.finish_probe().map(Invocation::Probe)
+    } else {
+        parser.finish_run().map(Invocation::Run)
+    }
 }
 
 #[derive(Default)]
@@ -197,7 +201,11 @@ impl Parser {
             "frame-size" => self.frame_size = Some(value),
             "open-timeout" => self.open_timeout = Some(value),
             _ if value == "json" => self.stats_json = true,
-            _ => return Err(usage(format!("--{name} knows no '{value}'")).hint("write --stats=json")),
+            _ => {
+                return Err(
+                    usage(format!("--{name} knows no '{value}'")).hint("write --stats=json")
+                );
+            }
         }
         Ok(())
     }
@@ -240,12 +248,16 @@ impl Parser {
                 Some(CommandWords { argv, frame_format, frame_size })
             }
             None => {
-                for (given, name) in
-                    [(self.frame_format.is_some(), "frame-format"), (self.frame_size.is_some(), "frame-size")]
-                {
+                for (given, name) in [
+                    (self.frame_format.is_some(), "frame-format"),
+                    (self.frame_size.is_some(), "frame-size"),
+                ] {
                     if given {
-                        let error = usage(format!("--{name} is about a COMMAND, and there is none"));
-                        return Err(error.hint("give your code behind --, as in -- python3 edit.py"));
+                        let error =
+                            usage(format!("--{name} is about a COMMAND, and there is none"));
+                        return Err(
+                            error.hint("give your code behind --, as in -- python3 edit.py")
+                        );
                     }
                 }
                 None
@@ -277,7 +289,9 @@ impl Parser {
         let names: Vec<String> = self.pending.iter().map(|(name, _)| format!("-{name}")).collect();
         let names = names.join(" ");
         if self.probe {
-            return Err(usage(format!("nothing follows {names}")).hint("options stand before the INPUT"));
+            return Err(
+                usage(format!("nothing follows {names}")).hint("options stand before the INPUT")
+            );
         }
         let error = usage(format!("no OUTPUT follows {names}"));
         let for_command = self.pending.iter().find_map(|(name, _)| match name.as_str() {
@@ -305,8 +319,10 @@ fn unknown_long(name: &str) -> Error {
     if find_known(name).is_some() {
         return error.hint(format!("did you mean -{name}?"));
     }
-    let near: Vec<String> =
-        nearest(name, LONG.iter().map(|long| long.name)).iter().map(|near| format!("--{near}")).collect();
+    let near: Vec<String> = nearest(name, LONG.iter().map(|long| long.name))
+        .iter()
+        .map(|near| format!("--{near}"))
+        .collect();
     if near.is_empty() {
         return error.hint("see frameloom -h");
     }

@@ -82,7 +82,8 @@ impl Level {
     /// subject to it as well.
     pub(crate) fn of_words(words: &[OsString]) -> Level {
         let own = words.iter().take_while(|word| *word != "--");
-        let named = own.clone().zip(own.skip(1)).filter(|(name, _)| *name == "-v" || *name == "-loglevel");
+        let named =
+            own.clone().zip(own.skip(1)).filter(|(name, _)| *name == "-v" || *name == "-loglevel");
         let last = named.filter_map(|(_, value)| Level::parse(value.to_str()?).ok()).last();
         last.unwrap_or_default()
     }

@@ -17,7 +17,11 @@ pub(crate) const LONG: &[Long] = &[
         value: Some("FORMAT"),
         help: "what COMMAND reads and writes: rgb24 (the default), bgr24, gray, rgba, yuv420p, nv12",
     },
-    Long { name: "frame-size", value: Some("WxH"), help: "scale the frames to this size for COMMAND" },
+    Long {
+        name: "frame-size",
+        value: Some("WxH"),
+        help: "scale the frames to this size for COMMAND",
+    },
     Long {
         name: "open-timeout",
         value: Some("TIME"),

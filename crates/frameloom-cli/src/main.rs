@@ -83,7 +83,9 @@ fn carry(job: Job, stop: &Stop, status: &Status) -> Result<Snapshot> {
 fn print(text: &str) -> Result<()> {
     let mut stdout = io::stdout();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(not_printed(&error.to_string())),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(not_printed(&error.to_string()))
+        }
         _ => Ok(()),
     }
 }

@@ -26,10 +26,6 @@ const REDRAWS_A_SECOND: u8 = 10;
 /// What the bar takes of a line, with the percentage and the blanks.
 const BAR_COLUMNS: usize = 29;
 
-/// Left free at a line's end: the terminal writes `^C` there, and were it to wrap, the line could
-/// not be cleared.
-const ECHO_COLUMNS: usize = 3;
-
 /// How the state is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -79,7 +75,12 @@ impl Status {
         let builder = thread::Builder::new().name("status".to_owned());
         // Without the thread the pipeline runs as well, unseen.
         let thread = (mode != Mode::Hidden).then(|| builder.spawn(body).ok()).flatten();
-        Status { mode, outputs, screen: screen.clone(), thread: thread.map(|thread| (sender, thread)) }
+        Status {
+            mode,
+            outputs,
+            screen: screen.clone(),
+            thread: thread.map(|thread| (sender, thread)),
+        }
     }
 
     /// Shows these counters from now on.
@@ -101,7 +102,8 @@ impl Status {
         match self.mode {
             Mode::Hidden => {}
             Mode::Terminal => {
-                self.screen.line(&format!("frameloom: {}", View::of(snapshot, self.outputs).summary()));
+                self.screen
+                    .line(&format!("frameloom: {}", View::of(snapshot, self.outputs).summary()));
             }
             Mode::Json => self.screen.line(&json(&Last { snapshot, done: true })),
         }
@@ -139,7 +141,9 @@ impl Shown {
                     self.screen.clear();
                 }
                 Err(RecvTimeoutError::Timeout) => match &followed {
-                    Some((stats, live)) => self.show(&View::of(&stats.snapshot(), self.outputs), *live),
+                    Some((stats, live)) => {
+                        self.show(&View::of(&stats.snapshot(), self.outputs), *live);
+                    }
                     None => {
                         let waited = opening.elapsed().as_secs();
                         self.show_parts(None, vec![format!("opening the input, {waited} s")]);
@@ -154,26 +158,26 @@ impl Shown {
         match view.length_ms().filter(|_| !live) {
             Some(length) => {
                 let bar = Progress { position_ms: view.position_ms(length), length_ms: length };
-                self.show_parts(Some(bar), view.progress(length));
+                self.show_parts(Some(&bar), view.progress(length));
             }
             None => self.show_parts(None, view.line()),
         }
     }
 
-    fn show_parts(&self, progress: Option<Progress>, mut parts: Vec<String>) {
+    fn show_parts(&self, progress: Option<&Progress>, mut parts: Vec<String>) {
         if self.stop.is_stopped() {
             parts.insert(0, "finishing".to_owned());
         }
         let (_, columns) = Term::stderr().size();
         let taken = if progress.is_some() { BAR_COLUMNS } else { 0 };
-        let message = view::fit(&parts, usize::from(columns).saturating_sub(taken + ECHO_COLUMNS));
+        let message = view::fit(&parts, usize::from(columns).saturating_sub(taken));
         let draw = |bar: &ProgressBar| {
-            if let Some(progress) = &progress {
+            if let Some(progress) = progress {
                 bar.set_position(progress.position_ms);
             }
             bar.set_message(message);
         };
-        self.screen.draw(|| bar(progress.as_ref()), draw);
+        self.screen.draw(|| bar(progress), draw);
     }
 
     fn tell(&self, inbox: &Receiver<Followed>) {

@@ -3,7 +3,10 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use crate::av::{AudioShape, AvError, AvFrame, Decoder, Dict, Encoder, Graph, GraphInput, MediaKind, Output, StreamInfo};
+use crate::av::{
+    AudioShape, AvError, AvFrame, Decoder, Dict, Encoder, Graph, GraphInput, MediaKind, Output,
+    StreamInfo,
+};
 use crate::decode::open_decoder;
 use crate::encode::{Place, Window, find_encoder};
 use crate::error::{Error, ErrorKind, Result, Stage};
@@ -96,7 +99,10 @@ impl AudioTranscoder {
         }
         self.take_frames()?;
         if self.failures > 0 {
-            tracing::warn!("{} damaged or undecodable packets of the audio were left out", self.failures);
+            tracing::warn!(
+                "{} damaged or undecodable packets of the audio were left out",
+                self.failures
+            );
         }
         if let Some(open) = &mut self.open {
             open.graph.send(None).map_err(|e| failed(&self.plan, e))?;
@@ -163,7 +169,9 @@ impl AudioTranscoder {
 
     fn open_for(&mut self, frame: &AvFrame) -> Result<Open> {
         let setup = find_encoder(&self.plan.encoder)?;
-        let option = |name: &str| self.plan.options.iter().rev().find(|(n, _)| n == name).map(|(_, v)| v.clone());
+        let option = |name: &str| {
+            self.plan.options.iter().rev().find(|(n, _)| n == name).map(|(_, v)| v.clone())
+        };
         let mut format = Vec::new();
         let formats = setup.sample_formats();
         if !formats.is_empty() {
@@ -207,9 +215,18 @@ impl AudioTranscoder {
         let mut dict = Dict::from_pairs(kept.map(|(n, v)| (n.as_str(), v.as_str())));
         let encoder = setup.open_audio(&shape, self.global_header, &mut dict).map_err(|e| {
             let AudioShape { sample_rate, channel_layout, .. } = &shape;
-            Error::new(ErrorKind::Usage, Stage::Encode, format!("{} can't be opened for {sample_rate} Hz {channel_layout}: {}", plan.encoder, e.cause()))
+            Error::new(
+                ErrorKind::Usage,
+                Stage::Encode,
+                format!(
+                    "{} can't be opened for {sample_rate} Hz {channel_layout}: {}",
+                    plan.encoder,
+                    e.cause()
+                ),
+            )
         })?;
-        let graph = Graph::audio(&input, &spec, encoder.frame_samples()).map_err(|e| failed(plan, e))?;
+        let graph =
+            Graph::audio(&input, &spec, encoder.frame_samples()).map_err(|e| failed(plan, e))?;
         self.header = Some(StreamHeader {
             params: encoder.params().map_err(|e| failed(plan, e))?,
             time_base: encoder.time_base(),
@@ -222,7 +239,12 @@ impl AudioTranscoder {
 }
 
 impl Open {
-    fn encode(&mut self, plan: &AudioPlan, ready: &mut VecDeque<Packet>, arrived: Instant) -> Result<()> {
+    fn encode(
+        &mut self,
+        plan: &AudioPlan,
+        ready: &mut VecDeque<Packet>,
+        arrived: Instant,
+    ) -> Result<()> {
         let base = self.graph.time_base();
         while let Output::Item(mut samples) = self.graph.receive().map_err(|e| failed(plan, e))? {
             samples.rescale_pts(base, self.encoder.time_base());
@@ -234,9 +256,20 @@ impl Open {
         Ok(())
     }
 
-    fn collect(&mut self, plan: &AudioPlan, ready: &mut VecDeque<Packet>, arrived: Instant) -> Result<()> {
+    fn collect(
+        &mut self,
+        plan: &AudioPlan,
+        ready: &mut VecDeque<Packet>,
+        arrived: Instant,
+    ) -> Result<()> {
         while let Output::Item(av) = self.encoder.receive().map_err(|e| failed(plan, e))? {
-            ready.push_back(Packet { av, kind: MediaKind::Audio, time_base: self.encoder.time_base(), arrived, discontinuity: false });
+            ready.push_back(Packet {
+                av,
+                kind: MediaKind::Audio,
+                time_base: self.encoder.time_base(),
+                arrived,
+                discontinuity: false,
+            });
         }
         Ok(())
     }

@@ -45,7 +45,12 @@ struct Failures {
 }
 
 impl VideoDecoder {
-    pub(crate) fn open(stream: &StreamInfo, options: &InputOptions, is_live: bool, stats: Stats) -> Result<VideoDecoder> {
+    pub(crate) fn open(
+        stream: &StreamInfo,
+        options: &InputOptions,
+        is_live: bool,
+        stats: Stats,
+    ) -> Result<VideoDecoder> {
         let decoder = open_decoder(stream, options, is_live)?;
         let raw = stream.params.codec().is_raw();
         let rotate = stream.display_matrix.as_ref().and_then(rotation_filter);
@@ -120,7 +125,10 @@ impl VideoDecoder {
     /// Where there were packets and not one frame.
     pub(crate) fn finish(&mut self) -> Result<()> {
         if self.failures.count > 0 {
-            tracing::warn!("{} damaged or undecodable packets of the video were left out", self.failures.count);
+            tracing::warn!(
+                "{} damaged or undecodable packets of the video were left out",
+                self.failures.count
+            );
         }
         match self.failures.last.take() {
             Some(error) if self.decoded == 0 => Err(error),
@@ -160,7 +168,9 @@ impl VideoDecoder {
         if self.renumber.is_some() {
             picture.set_duration(1);
         } else if picture.duration() <= 0 {
-            picture.set_duration(self.frame_rate.map_or(0, |r| r.time_base().at(1).rescale(base).ticks()));
+            picture.set_duration(
+                self.frame_rate.map_or(0, |r| r.time_base().at(1).rescale(base).ticks()),
+            );
         }
         self.next_pts = pts.saturating_add(picture.duration().max(1));
         let at = base.at(pts);
@@ -189,12 +199,18 @@ impl VideoDecoder {
 }
 
 /// Opens the decoder for a stream; options meant for decoders that it doesn't take are refused.
-pub(crate) fn open_decoder(stream: &StreamInfo, options: &InputOptions, is_live: bool) -> Result<Decoder> {
+pub(crate) fn open_decoder(
+    stream: &StreamInfo,
+    options: &InputOptions,
+    is_live: bool,
+) -> Result<Decoder> {
     let name = match stream.kind {
         MediaKind::Video => options.video_decoder.as_deref(),
         _ => options.audio_decoder.as_deref(),
     };
-    let mut dict = Dict::from_pairs(options.decoder_options(stream.kind).map(|o| (o.name.as_str(), o.value.as_str())));
+    let mut dict = Dict::from_pairs(
+        options.decoder_options(stream.kind).map(|o| (o.name.as_str(), o.value.as_str())),
+    );
     let setup = DecoderSetup {
         params: &stream.params,
         time_base: stream.time_base,
@@ -205,12 +221,21 @@ pub(crate) fn open_decoder(stream: &StreamInfo, options: &InputOptions, is_live:
     let codec = stream.params.codec().name();
     let decoder = Decoder::open(&setup, &mut dict).map_err(|e| {
         let error = e.in_stage(Stage::Decode);
-        Error::new(error.kind(), Stage::Decode, format!("the decoder for {codec} can't be opened: {}", error.cause()))
+        Error::new(
+            error.kind(),
+            Stage::Decode,
+            format!("the decoder for {codec} can't be opened: {}", error.cause()),
+        )
     })?;
     let left = dict.names();
-    let stray = options.decoder_options(stream.kind).find(|o| !o.for_format && left.contains(&o.name));
+    let stray =
+        options.decoder_options(stream.kind).find(|o| !o.for_format && left.contains(&o.name));
     match stray {
-        Some(option) => Err(Error::new(ErrorKind::Usage, Stage::Options, format!("{} means nothing to the decoder for {codec}", option.written()))),
+        Some(option) => Err(Error::new(
+            ErrorKind::Usage,
+            Stage::Options,
+            format!("{} means nothing to the decoder for {codec}", option.written()),
+        )),
         None => Ok(decoder),
     }
 }
@@ -262,7 +287,11 @@ mod tests {
             (0, 0, 0, 0, 0, None),
         ] {
             let matrix = [a, b, 0, c, d, 0, 0, 0, W];
-            assert_eq!((rotation_degrees(&matrix), rotation_filter(&matrix)), (degrees, filter), "{matrix:?}");
+            assert_eq!(
+                (rotation_degrees(&matrix), rotation_filter(&matrix)),
+                (degrees, filter),
+                "{matrix:?}"
+            );
         }
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use crate::av::{AvError, AvFrame, Dict, Encoder, EncoderSetup, MediaKind, Output, PixFmt, VideoShape};
+use crate::av::{
+    AvError, AvFrame, Dict, Encoder, EncoderSetup, MediaKind, Output, PixFmt, VideoShape,
+};
 use crate::error::{Error, ErrorKind, Result, Stage, did_you_mean};
 use crate::frame::Frame;
 use crate::options::{PixelFormatChoice, Size};
@@ -70,8 +72,11 @@ impl VideoPlan {
     fn graph(&self, setup: &EncoderSetup, source_rate: Option<Rate>) -> Option<String> {
         let mut filters = Vec::new();
         filters.extend(self.filter.clone());
-        filters.extend(self.size.map(|s| format!("scale={}:{}:flags=bicubic", s.width(), s.height())));
-        let constant = needs_constant_rate(setup.codec().name()).then(|| source_rate.or(Rate::new(25, 1))).flatten();
+        filters
+            .extend(self.size.map(|s| format!("scale={}:{}:flags=bicubic", s.width(), s.height())));
+        let constant = needs_constant_rate(setup.codec().name())
+            .then(|| source_rate.or(Rate::new(25, 1)))
+            .flatten();
         filters.extend(self.rate.or(constant).map(|r| format!("fps={}/{}", r.num(), r.den())));
         if setup.name() == "gif" && self.pixel_format.is_none() {
             // A palette for each frame: one for all would have to wait for the last of them.
@@ -108,7 +113,11 @@ struct Open {
 }
 
 impl VideoEncoder {
-    pub(crate) fn new(plan: VideoPlan, global_header: bool, source_rate: Option<Rate>) -> Result<VideoEncoder> {
+    pub(crate) fn new(
+        plan: VideoPlan,
+        global_header: bool,
+        source_rate: Option<Rate>,
+    ) -> Result<VideoEncoder> {
         let setup = find_encoder(&plan.encoder)?;
         let graph = plan.graph(&setup, source_rate).map(|spec| FilterGraph::new(spec, source_rate));
         Ok(VideoEncoder {
@@ -181,7 +190,9 @@ impl VideoEncoder {
     }
 
     fn encode_filtered(&mut self) -> Result<()> {
-        while let Some(frame) = self.graph.as_mut().map(FrameProcessor::receive).transpose()?.flatten() {
+        while let Some(frame) =
+            self.graph.as_mut().map(FrameProcessor::receive).transpose()?.flatten()
+        {
             self.encode(frame)?;
         }
         Ok(())
@@ -198,7 +209,10 @@ impl VideoEncoder {
         let Some(open) = &mut self.open else { return Ok(()) };
         let (pts, arrived) = (frame.pts(), frame.arrived());
         let frame = match (&mut open.fit, frame) {
-            (fit, frame) if fit.is_some() || (frame.width(), frame.height()) != (open.shape.width, open.shape.height) => {
+            (fit, frame)
+                if fit.is_some()
+                    || (frame.width(), frame.height()) != (open.shape.width, open.shape.height) =>
+            {
                 let fit = fit.get_or_insert_with(|| FilterGraph::new(fit_spec(&open.shape), None));
                 fit.send(frame)?;
                 fit.receive()?
@@ -226,13 +240,17 @@ impl VideoEncoder {
 
     fn open_for(&mut self, frame: &Frame) -> Result<Open> {
         let picture = frame.picture();
-        let own = picture.format().ok_or_else(|| Error::new(ErrorKind::InvalidData, Stage::Encode, "frames without a pixel format"))?;
-        let format = choose_format(&self.setup, self.plan.pixel_format.as_ref(), own, self.plan.is_edited)?;
+        let own = picture.format().ok_or_else(|| {
+            Error::new(ErrorKind::InvalidData, Stage::Encode, "frames without a pixel format")
+        })?;
+        let format =
+            choose_format(&self.setup, self.plan.pixel_format.as_ref(), own, self.plan.is_edited)?;
         let rate = match &self.graph {
             Some(graph) => graph.frame_rate().or(self.source_rate),
             None => self.source_rate,
         };
-        let (width, height) = encodable_size(&self.setup, format, picture.width(), picture.height());
+        let (width, height) =
+            encodable_size(&self.setup, format, picture.width(), picture.height());
         let colors = crate::picture::tags_in(picture, format);
         let live_gop = self.plan.is_live && self.plan.option("g").is_none();
         let shape = VideoShape {
@@ -243,15 +261,25 @@ impl VideoEncoder {
             colors,
             frame_rate: rate,
             // Live keyframes are forced by the clock; the encoder's own counter is a backstop.
-            gop: live_gop.then(|| rate.or(Rate::new(30, 1)).map_or(60, |r| r.frames_in(2 * LIVE_KEYFRAME_SECONDS))),
+            gop: live_gop.then(|| {
+                rate.or(Rate::new(30, 1)).map_or(60, |r| r.frames_in(2 * LIVE_KEYFRAME_SECONDS))
+            }),
             b_frames: !self.plan.is_live || self.plan.option("bf").is_some(),
         };
         let time_base = frame.time_base();
         let mut dict = self.encoder_options();
-        let encoder = self.setup.open_video(&shape, time_base, self.global_header, &mut dict).map_err(|e| {
-            let cause = format!("{} can't be opened for {width}x{height} {}: {}", self.setup.name(), format.name(), e.cause());
-            Error::new(ErrorKind::Usage, Stage::Encode, cause)
-        })?;
+        let encoder = self
+            .setup
+            .open_video(&shape, time_base, self.global_header, &mut dict)
+            .map_err(|e| {
+                let cause = format!(
+                    "{} can't be opened for {width}x{height} {}: {}",
+                    self.setup.name(),
+                    format.name(),
+                    e.cause()
+                );
+                Error::new(ErrorKind::Usage, Stage::Encode, cause)
+            })?;
         let time_base = encoder.time_base();
         self.header = Some(StreamHeader {
             params: encoder.params().map_err(|e| failed(&self.setup, e))?,
@@ -269,11 +297,21 @@ impl VideoEncoder {
             );
             FilterGraph::new(pad_spec(picture.width(), picture.height(), width, height), None)
         });
-        Ok(Open { encoder, shape, time_base, fit, last_pts: None, last_key: None, arrivals: VecDeque::new(), end: Timestamp::ZERO })
+        Ok(Open {
+            encoder,
+            shape,
+            time_base,
+            fit,
+            last_pts: None,
+            last_key: None,
+            arrivals: VecDeque::new(),
+            end: Timestamp::ZERO,
+        })
     }
 
     fn encoder_options(&self) -> Dict {
-        let mut dict = Dict::from_pairs(self.plan.options.iter().map(|(n, v)| (n.as_str(), v.as_str())));
+        let mut dict =
+            Dict::from_pairs(self.plan.options.iter().map(|(n, v)| (n.as_str(), v.as_str())));
         let live = self.plan.is_live;
         match self.setup.name() {
             "libx264" | "libx265" => {
@@ -314,7 +352,13 @@ impl VideoEncoder {
 impl Open {
     /// Gives the picture its time in the encoder's ticks, always later than the one before, and
     /// says whether it is to be a keyframe.
-    fn stamp(&mut self, picture: &mut AvFrame, at: Timestamp, duration: Timestamp, plan: &VideoPlan) {
+    fn stamp(
+        &mut self,
+        picture: &mut AvFrame,
+        at: Timestamp,
+        duration: Timestamp,
+        plan: &VideoPlan,
+    ) {
         let base = self.time_base;
         let ticks = at.rescale(base).ticks();
         let pts = self.last_pts.map_or(ticks, |last| ticks.max(last + 1));
@@ -323,7 +367,9 @@ impl Open {
         picture.set_duration(duration.rescale(base).ticks());
         self.end = base.at(pts).plus(duration);
         let at = base.at(pts);
-        let due = self.last_key.is_none_or(|key| at.minus(key) >= Timestamp::from_micros(i64::from(LIVE_KEYFRAME_SECONDS) * 1_000_000));
+        let due = self.last_key.is_none_or(|key| {
+            at.minus(key) >= Timestamp::from_micros(i64::from(LIVE_KEYFRAME_SECONDS) * 1_000_000)
+        });
         let force = plan.is_live && plan.option("g").is_none() && due;
         if force {
             self.last_key = Some(at);
@@ -333,9 +379,18 @@ impl Open {
 
     fn collect(&mut self, setup: &EncoderSetup, ready: &mut VecDeque<Packet>) -> Result<()> {
         while let Output::Item(av) = self.encoder.receive().map_err(|e| failed(setup, e))? {
-            let found = av.pts().and_then(|pts| self.arrivals.iter().position(|(p, _)| *p == pts)).unwrap_or(0);
+            let found = av
+                .pts()
+                .and_then(|pts| self.arrivals.iter().position(|(p, _)| *p == pts))
+                .unwrap_or(0);
             let arrived = self.arrivals.remove(found).map_or_else(Instant::now, |(_, at)| at);
-            ready.push_back(Packet { av, kind: MediaKind::Video, time_base: self.time_base, arrived, discontinuity: false });
+            ready.push_back(Packet {
+                av,
+                kind: MediaKind::Video,
+                time_base: self.time_base,
+                arrived,
+                discontinuity: false,
+            });
         }
         Ok(())
     }
@@ -343,7 +398,11 @@ impl Open {
 
 /// The encoder by its name or its codec's.
 pub(crate) fn find_encoder(name: &str) -> Result<EncoderSetup> {
-    EncoderSetup::find(name).ok_or_else(|| Error::usage(format!("there is no encoder '{name}' in the FFmpeg libraries of this machine")))
+    EncoderSetup::find(name).ok_or_else(|| {
+        Error::usage(format!(
+            "there is no encoder '{name}' in the FFmpeg libraries of this machine"
+        ))
+    })
 }
 
 fn failed(setup: &EncoderSetup, e: AvError) -> Error {
@@ -352,8 +411,17 @@ fn failed(setup: &EncoderSetup, e: AvError) -> Error {
 }
 
 /// The pixel format to encode in: the frames' own wherever the encoder takes it and players do.
-fn choose_format(setup: &EncoderSetup, choice: Option<&PixelFormatChoice>, own: PixFmt, is_edited: bool) -> Result<PixFmt> {
-    let list = setup.pixel_formats();
+fn choose_format(
+    setup: &EncoderSetup,
+    choice: Option<&PixelFormatChoice>,
+    own: PixFmt,
+    is_edited: bool,
+) -> Result<PixFmt> {
+    let mut list = setup.pixel_formats();
+    if setup.codec().name() == "mjpeg" {
+        // JPEG is of full range; the encoder lists the others for those who insist (-strict).
+        list.retain(|f| f.is_full_range_by_name());
+    }
     let takes = |format: PixFmt| list.is_empty() || list.contains(&format);
     let best = |format: PixFmt| format.best_of(&list).unwrap_or(format);
     if let Some(choice) = choice {
@@ -365,13 +433,21 @@ fn choose_format(setup: &EncoderSetup, choice: Option<&PixelFormatChoice>, own: 
         if choice.strict {
             let cause = format!("{} does not take pixel format {}", setup.name(), wanted.name());
             let near = did_you_mean(wanted.name(), names.iter().copied());
-            return Err(Error::new(ErrorKind::Usage, Stage::Encode, cause).hint(near.unwrap_or_else(|| format!("it takes {}", names.join(", ")))));
+            return Err(Error::new(ErrorKind::Usage, Stage::Encode, cause)
+                .hint(near.unwrap_or_else(|| format!("it takes {}", names.join(", ")))));
         }
         let best = best(wanted);
-        tracing::warn!("{} does not take pixel format {}: {} is used", setup.name(), wanted.name(), best.name());
+        tracing::warn!(
+            "{} does not take pixel format {}: {} is used",
+            setup.name(),
+            wanted.name(),
+            best.name()
+        );
         return Ok(best);
     }
-    if let Some(plain) = PixFmt::named("yuv420p").filter(|&f| list.contains(&f) && setup.codec().is_lossy()) {
+    if let Some(plain) =
+        PixFmt::named("yuv420p").filter(|&f| list.contains(&f) && setup.codec().is_lossy())
+    {
         // Encoders would take RGB as 4:4:4, which hardly any player shows; gray can't hold what
         // your code may have painted.
         if own.is_rgb() || own.is_paletted() || own.is_gray() && (is_edited || !takes(own)) {
@@ -383,7 +459,19 @@ fn choose_format(setup: &EncoderSetup, choice: Option<&PixelFormatChoice>, own: 
 
 /// Codecs whose packets carry no time of their own finer than a constant frame rate.
 fn needs_constant_rate(codec: &str) -> bool {
-    matches!(codec, "mpeg1video" | "mpeg2video" | "mpeg4" | "h263" | "h263p" | "msmpeg4v2" | "msmpeg4v3" | "wmv1" | "wmv2" | "dvvideo")
+    matches!(
+        codec,
+        "mpeg1video"
+            | "mpeg2video"
+            | "mpeg4"
+            | "h263"
+            | "h263p"
+            | "msmpeg4v2"
+            | "msmpeg4v3"
+            | "wmv1"
+            | "wmv2"
+            | "dvvideo"
+    )
 }
 
 /// The picture's size, made even where the codec can't code an odd one.
@@ -397,7 +485,11 @@ fn encodable_size(setup: &EncoderSetup, format: PixFmt, width: u32, height: u32)
 }
 
 fn pad_spec(width: u32, height: u32, to_width: u32, to_height: u32) -> String {
-    format!("pad={to_width}:{to_height}:0:0,fillborders=right={}:bottom={}:mode=smear", to_width - width, to_height - height)
+    format!(
+        "pad={to_width}:{to_height}:0:0,fillborders=right={}:bottom={}:mode=smear",
+        to_width - width,
+        to_height - height
+    )
 }
 
 /// Scales to the encoder's size and keeps the shape of things, with black bars where needed.
@@ -414,7 +506,12 @@ mod tests {
     fn a_window_says_where_a_timestamp_lies() {
         let at = |ms: i64| Timestamp::from_micros(ms * 1000);
         let window = Window { start: Some(at(1000)), length: Some(at(500)) };
-        for (ms, place) in [(999, Place::Before), (1000, Place::Inside(at(0))), (1499, Place::Inside(at(499))), (1500, Place::After)] {
+        for (ms, place) in [
+            (999, Place::Before),
+            (1000, Place::Inside(at(0))),
+            (1499, Place::Inside(at(499))),
+            (1500, Place::After),
+        ] {
             assert_eq!(window.place(at(ms)), place, "{ms}");
         }
         assert_eq!(Window::default().place(at(-5)), Place::Inside(at(-5)));

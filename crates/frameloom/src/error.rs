@@ -114,13 +114,6 @@ impl Error {
         self
     }
 
-    /// Moves it to another stage.
-    #[must_use]
-    pub(crate) fn in_stage(mut self, stage: Stage) -> Error {
-        self.0.stage = stage;
-        self
-    }
-
     /// What kind of failure it is.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -183,10 +176,14 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<
 }
 
 /// "did you mean a, b or c?", where anything is near.
-pub(crate) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub(crate) fn did_you_mean<'a>(
+    name: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<String> {
     let near = nearest(name, known);
     let (last, rest) = near.split_last()?;
-    let list = if rest.is_empty() { (*last).to_owned() } else { format!("{} or {last}", rest.join(", ")) };
+    let list =
+        if rest.is_empty() { (*last).to_owned() } else { format!("{} or {last}", rest.join(", ")) };
     Some(format!("did you mean {list}?"))
 }
 
@@ -209,6 +206,9 @@ mod tests {
     fn nearest_names_are_near() {
         assert_eq!(nearest("libx265", ["libx264", "libvpx", "aac"]), ["libx264"]);
         assert!(nearest("zzzzzz", ["libx264", "aac"]).is_empty());
-        assert_eq!(did_you_mean("yuv42p", ["yuv420p", "yuv422p", "gray"]).as_deref(), Some("did you mean yuv420p or yuv422p?"));
+        assert_eq!(
+            did_you_mean("yuv42p", ["yuv420p", "yuv422p", "gray"]).as_deref(),
+            Some("did you mean yuv420p or yuv422p?")
+        );
     }
 }

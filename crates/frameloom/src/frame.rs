@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use crate::av::{AvFrame, PixFmt};
 use crate::error::{Error, ErrorKind, Result, Stage};
-use crate::picture;
 use crate::image::{BufferPool, Image, ImageMut, PixelBuffer, PixelFormat};
+use crate::picture;
 use crate::time::{TimeBase, Timestamp};
 
 /// A decoded frame: the picture as the codec left it, and where it belongs in time.
@@ -33,7 +33,13 @@ enum Edited {
 }
 
 impl Frame {
-    pub(crate) fn new(picture: AvFrame, time_base: TimeBase, index: u64, arrived: Instant, pool: BufferPool) -> Frame {
+    pub(crate) fn new(
+        picture: AvFrame,
+        time_base: TimeBase,
+        index: u64,
+        arrived: Instant,
+        pool: BufferPool,
+    ) -> Frame {
         Frame { picture, time_base, view: None, edited: Edited::No, index, arrived, pool }
     }
 
@@ -235,10 +241,22 @@ impl Frame {
 
 impl std::fmt::Debug for Frame {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Frame {} at {}: {}x{} {}", self.index, self.pts(), self.width(), self.height(), self.format_name())
+        write!(
+            f,
+            "Frame {} at {}: {}x{} {}",
+            self.index,
+            self.pts(),
+            self.width(),
+            self.height(),
+            self.format_name()
+        )
     }
 }
 
 fn no_view() -> Error {
-    Error::new(ErrorKind::InvalidData, Stage::Convert, "the frame has no picture that can be converted")
+    Error::new(
+        ErrorKind::InvalidData,
+        Stage::Convert,
+        "the frame has no picture that can be converted",
+    )
 }

@@ -16,7 +16,7 @@ pub use format::PixelFormat;
 pub use view_mut::{ImageMut, PlaneMut};
 
 /// The most planes that a picture has.
-pub const MAX_PLANES: usize = 4;
+pub(crate) const MAX_PLANES: usize = 4;
 
 /// The largest picture, in bytes without padding: libav's own limit, so that every frame that
 /// libav can hold fits and no size taken from outside can exhaust the memory.

@@ -28,7 +28,7 @@
 mod audio;
 #[allow(unsafe_code, reason = "libav's pointers need it, and only here are they touched")]
 mod av;
-mod convert;
+pub mod convert;
 mod decode;
 mod encode;
 mod error;
@@ -52,7 +52,9 @@ mod writer;
 pub use av::{LogLevel, set_log_level};
 pub use error::{Error, ErrorKind, Result, Stage, nearest};
 pub use frame::Frame;
-pub use image::{BufferPool, Image, ImageError, ImageMut, PixelBuffer, PixelFormat, Plane, PlaneMut};
+pub use image::{
+    BufferPool, Image, ImageError, ImageMut, PixelBuffer, PixelFormat, Plane, PlaneMut,
+};
 pub use options::Size;
 pub use pipeline::Pipeline;
 pub use plan::check_outputs;

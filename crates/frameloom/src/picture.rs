@@ -4,7 +4,10 @@
 use std::cell::RefCell;
 
 use crate::av::{AvError, AvFrame, ColorTags, PixFmt, Scaler};
-use crate::convert::{ColorSpec, Matrix, Range, YuvImage, YuvImageMut, YuvLayout, packed_to_yuv, supports, yuv_to_packed};
+use crate::convert::{
+    ColorSpec, Matrix, Range, YuvImage, YuvImageMut, YuvLayout, packed_to_yuv, repack, supports,
+    yuv_to_packed,
+};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::{Image, ImageMut, PixelFormat};
 
@@ -74,7 +77,8 @@ pub(crate) fn as_image(picture: &AvFrame, format: PixelFormat) -> Option<Image<'
 pub(crate) fn as_image_mut(picture: &mut AvFrame, format: PixelFormat) -> Result<ImageMut<'_>> {
     let (width, height) = (picture.width(), picture.height());
     let planes = picture.planes_mut().map_err(failed)?;
-    ImageMut::new(format, width, height, planes.into_iter().take(format.plane_count())).map_err(|e| mismatch(&e.to_string()))
+    ImageMut::new(format, width, height, planes.into_iter().take(format.plane_count()))
+        .map_err(|e| mismatch(&e.to_string()))
 }
 
 /// Converts the picture into a view of the same size.
@@ -84,10 +88,12 @@ pub(crate) fn to_view(picture: &AvFrame, view: &mut ImageMut<'_>) -> Result<()> 
     }
     let own = picture.format().ok_or_else(|| mismatch("unknown pixel format"))?;
     if let Some(layout) = layout(own).filter(|l| supports(*l, view.format())) {
-        return yuv_to_packed(&yuv_image(picture, own, layout)?, view).map_err(|e| mismatch(&e.to_string()));
+        return yuv_to_packed(&yuv_image(picture, own, layout)?, view)
+            .map_err(|e| mismatch(&e.to_string()));
     }
     let wanted = PixFmt::named(view.format().name()).ok_or_else(|| mismatch("no such view"))?;
-    let same = if own == wanted { picture.share().map_err(failed)? } else { scaled(picture, wanted)? };
+    let same =
+        if own == wanted { picture.share().map_err(failed)? } else { scaled(picture, wanted)? };
     let image = as_image(&same, view.format()).ok_or_else(|| mismatch("unexpected planes"))?;
     copy_rows(&image, view);
     Ok(())
@@ -101,8 +107,14 @@ pub(crate) fn from_view(view: &Image<'_>, format: PixFmt, original: &AvFrame) ->
         let color = color_of(tags, format);
         let (width, height) = (view.width(), view.height());
         let planes = picture.planes_mut().map_err(failed)?;
-        let mut target =
-            YuvImageMut::new(layout, color, width, height, planes.into_iter().take(layout.format().plane_count())).map_err(|e| mismatch(&e.to_string()))?;
+        let mut target = YuvImageMut::new(
+            layout,
+            color,
+            width,
+            height,
+            planes.into_iter().take(layout.format().plane_count()),
+        )
+        .map_err(|e| mismatch(&e.to_string()))?;
         packed_to_yuv(view, &mut target).map_err(|e| mismatch(&e.to_string()))?;
         return Ok(picture);
     }
@@ -126,12 +138,30 @@ pub(crate) fn convert(picture: &AvFrame, format: PixFmt) -> Result<AvFrame> {
     }
     // To RGB: the new picture is a view of the old one.
     if let (Some(_), Some(view)) = (layout(own), view_format(format).filter(|v| !v.is_yuv())) {
-        let mut target = AvFrame::picture(format, picture.width(), picture.height()).map_err(failed)?;
+        let mut target =
+            AvFrame::picture(format, picture.width(), picture.height()).map_err(failed)?;
         target.copy_props(picture).map_err(failed)?;
         let tags = target_tags(picture, format);
         target.set_matrix_and_range(tags.space, tags.range);
         to_view(picture, &mut as_image_mut(&mut target, view)?)?;
         return Ok(target);
+    }
+    // From one YUV layout to another: only the samples' places change, where their meaning stays.
+    if let (Some(from), Some(to)) = (layout(own), layout(format)) {
+        let source = yuv_image(picture, own, from)?;
+        let tags = target_tags(picture, format);
+        let color = color_of(tags, format);
+        if source.color() == color && supports(from, to.format()) && from != YuvLayout::Gray {
+            let mut target =
+                AvFrame::picture(format, picture.width(), picture.height()).map_err(failed)?;
+            target.copy_props(picture).map_err(failed)?;
+            let planes = target.planes_mut().map_err(failed)?;
+            let planes = planes.into_iter().take(to.format().plane_count());
+            let mut image = YuvImageMut::new(to, color, picture.width(), picture.height(), planes)
+                .map_err(|e| mismatch(&e.to_string()))?;
+            repack(&source, &mut image).map_err(|e| mismatch(&e.to_string()))?;
+            return Ok(target);
+        }
     }
     scaled(picture, format)
 }
@@ -144,7 +174,10 @@ pub(crate) fn from_image(image: &Image<'_>) -> Result<AvFrame> {
 
 fn packed_picture(image: &Image<'_>, original: &AvFrame) -> Result<AvFrame> {
     let format = PixFmt::named(image.format().name()).ok_or_else(|| mismatch("no such view"))?;
-    let tags = ColorTags { space: if image.format().is_yuv() { original.colors().space } else { 0 }, ..original.colors() };
+    let tags = ColorTags {
+        space: if image.format().is_yuv() { original.colors().space } else { 0 },
+        ..original.colors()
+    };
     let mut picture = blank(format, image, original, tags)?;
     copy_rows(image, &mut as_image_mut(&mut picture, image.format())?);
     Ok(picture)
@@ -158,9 +191,16 @@ fn blank(format: PixFmt, size: &Image<'_>, original: &AvFrame, tags: ColorTags) 
 }
 
 fn yuv_image(picture: &AvFrame, format: PixFmt, layout: YuvLayout) -> Result<YuvImage<'_>> {
-    let planes: Vec<_> = (0..layout.format().plane_count()).map_while(|i| picture.plane(i)).collect();
-    YuvImage::new(layout, color_of(picture.colors(), format), picture.width(), picture.height(), &planes)
-        .map_err(|e| mismatch(&e.to_string()))
+    let planes: Vec<_> =
+        (0..layout.format().plane_count()).map_while(|i| picture.plane(i)).collect();
+    YuvImage::new(
+        layout,
+        color_of(picture.colors(), format),
+        picture.width(),
+        picture.height(),
+        &planes,
+    )
+    .map_err(|e| mismatch(&e.to_string()))
 }
 
 fn copy_rows(from: &Image<'_>, to: &mut ImageMut<'_>) {
@@ -187,7 +227,8 @@ fn target_tags(original: &AvFrame, format: PixFmt) -> ColorTags {
         tags.space = 0;
         tags.range = ColorTags::FULL;
     } else if from_rgb || tags.space == 0 {
-        tags.space = if original.height() >= HD_HEIGHT { ColorTags::BT709 } else { ColorTags::SMPTE170M };
+        tags.space =
+            if original.height() >= HD_HEIGHT { ColorTags::BT709 } else { ColorTags::SMPTE170M };
         tags.range = ColorTags::LIMITED;
     }
     if format.is_full_range_by_name() {

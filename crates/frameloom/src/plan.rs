@@ -50,13 +50,17 @@ pub(crate) fn plan(
 ) -> Result<OutputPlan> {
     let window = Window { start: options.start, length: options.length() };
     let mut frames = options.video_frames;
-    let single = target.muxer.needs_number() && !target.url.contains('%') && !options.av.iter().any(|o| o.name == "update");
+    let single = target.muxer.needs_number()
+        && !target.url.contains('%')
+        && !options.av.iter().any(|o| o.name == "update");
     if single {
         // One file's name for pictures: one picture.
         frames = frames.or(Some(1));
     }
     let wanted = |stream: Option<&StreamInfo>, off: bool, kind| match stream {
-        Some(stream) if !off && has_room_for(&target.muxer, &target.url, kind) => Some(stream.params.codec()),
+        Some(stream) if !off && has_room_for(&target.muxer, &target.url, kind) => {
+            Some(stream.params.codec())
+        }
         _ => None,
     };
     let plan_video = |codec: CodecId| -> Result<Treatment<VideoPlan>> {
@@ -81,15 +85,28 @@ pub(crate) fn plan(
     let plan_audio = |codec: CodecId| -> Result<Treatment<AudioPlan>> {
         match encoder_for(&target, &options, MediaKind::Audio, codec, false)? {
             None => Ok(Treatment::Copy),
-            Some(name) => Ok(Treatment::Encode(AudioPlan { options: taken(&options, MediaKind::Audio, &name)?, encoder: name, window })),
+            Some(name) => Ok(Treatment::Encode(AudioPlan {
+                options: taken(&options, MediaKind::Audio, &name)?,
+                encoder: name,
+                window,
+            })),
         }
     };
     let video = wanted(video, options.no_video, MediaKind::Video).map(plan_video).transpose()?;
     let audio = wanted(audio, options.no_audio, MediaKind::Audio).map(plan_audio).transpose()?;
     if video.is_none() && audio.is_none() {
-        return Err(Error::new(ErrorKind::Usage, Stage::Options, format!("nothing of the input goes into format {}", target.muxer.name())).at(&target.url));
+        return Err(Error::new(
+            ErrorKind::Usage,
+            Stage::Options,
+            format!("nothing of the input goes into format {}", target.muxer.name()),
+        )
+        .at(&target.url));
     }
-    refuse_untaken(&options, video.as_ref().and_then(|v| v.encoder()), audio.as_ref().and_then(|a| a.encoder()))?;
+    refuse_untaken(
+        &options,
+        video.as_ref().and_then(|v| v.encoder()),
+        audio.as_ref().and_then(|a| a.encoder()),
+    )?;
     Ok(OutputPlan { target, options, window, frames, video, audio })
 }
 
@@ -112,29 +129,47 @@ impl Treatment<AudioPlan> {
 }
 
 /// The encoder for a stream, or none where it is copied.
-fn encoder_for(target: &Target, options: &OutputOptions, kind: MediaKind, codec: CodecId, is_edited: bool) -> Result<Option<String>> {
+fn encoder_for(
+    target: &Target,
+    options: &OutputOptions,
+    kind: MediaKind,
+    codec: CodecId,
+    is_edited: bool,
+) -> Result<Option<String>> {
     let choice = if kind == MediaKind::Video { &options.video } else { &options.audio };
     match choice {
         Some(CodecChoice::Copy) => return Ok(None),
         Some(CodecChoice::Encoder(name)) => return Ok(Some(find_encoder(name)?.name().to_owned())),
         None => {}
     }
-    if !is_edited && !options.asks_to_encode(kind) && carries(&target.muxer, &target.url, codec, kind) {
+    if !is_edited
+        && !options.asks_to_encode(kind)
+        && carries(&target.muxer, &target.url, codec, kind)
+    {
         return Ok(None);
     }
     match default_encoder(&target.muxer, &target.url, kind) {
         Some(name) => Ok(Some(name.to_owned())),
         None => {
             let what = if kind == MediaKind::Video { "video" } else { "audio" };
-            Err(Error::usage(format!("no encoder is known for the {what} of format {}", target.muxer.name()))
-                .at(&target.url)
-                .hint(if kind == MediaKind::Video { "name one with -c:v" } else { "name one with -c:a, or leave it out with -an" }))
+            Err(Error::usage(format!(
+                "no encoder is known for the {what} of format {}",
+                target.muxer.name()
+            ))
+            .at(&target.url)
+            .hint(if kind == MediaKind::Video {
+                "name one with -c:v"
+            } else {
+                "name one with -c:a, or leave it out with -an"
+            }))
         }
     }
 }
 
 fn copy_of_edited(target: &Target) -> Error {
-    Error::usage("-c:v copy can't go together with code that edits the frames").at(&target.url).hint("leave -c:v copy out")
+    Error::usage("-c:v copy can't go together with code that edits the frames")
+        .at(&target.url)
+        .hint("leave -c:v copy out")
 }
 
 /// The options for an encoder, as pairs; those named for its kind alone must be its own.
@@ -145,7 +180,10 @@ fn taken(options: &OutputOptions, kind: MediaKind, encoder: &str) -> Result<Vec<
         if setup.takes(&option.name) {
             pairs.push((option.name.clone(), option.value.clone()));
         } else if option.specifier != Specifier::All {
-            return Err(Error::usage(format!("{} means nothing to encoder {encoder}", option.written())));
+            return Err(Error::usage(format!(
+                "{} means nothing to encoder {encoder}",
+                option.written()
+            )));
         }
     }
     Ok(pairs)
@@ -169,7 +207,11 @@ fn refuse_untaken(options: &OutputOptions, video: Option<&str>, audio: Option<&s
             let used: Vec<&str> = encoders.into_iter().flatten().collect();
             let why = match used.as_slice() {
                 [] => "every stream is copied".to_owned(),
-                used => format!("{} {} no such option", used.join(" and "), if used.len() == 1 { "has" } else { "have" }),
+                used => format!(
+                    "{} {} no such option",
+                    used.join(" and "),
+                    if used.len() == 1 { "has" } else { "have" }
+                ),
             };
             return Err(Error::usage(format!("{}: nothing took it", option.written())).hint(why));
         }
@@ -206,7 +248,11 @@ pub(crate) fn plan_writer(target: &Target, options: &OutputOptions) -> Result<Vi
 ///
 /// # Errors
 /// [`ErrorKind::Usage`] and what the file system says.
-pub fn check_outputs(input: &str, outputs: &[(String, OutputOptions)], has_command: bool) -> Result<()> {
+pub fn check_outputs(
+    input: &str,
+    outputs: &[(String, OutputOptions)],
+    has_command: bool,
+) -> Result<()> {
     for (url, options) in outputs {
         options.check()?;
         let target = Target::resolve(url, options)?;
@@ -215,7 +261,9 @@ pub fn check_outputs(input: &str, outputs: &[(String, OutputOptions)], has_comma
         }
         target.check_writable(options.overwrite)?;
         let same = |a: Option<&str>, b: Option<&str>| match (a, b) {
-            (Some(a), Some(b)) => std::fs::canonicalize(a).ok().is_some_and(|a| std::fs::canonicalize(b).ok() == Some(a)),
+            (Some(a), Some(b)) => std::fs::canonicalize(a)
+                .ok()
+                .is_some_and(|a| std::fs::canonicalize(b).ok() == Some(a)),
             _ => false,
         };
         let regular = |p: &str| std::fs::metadata(p).is_ok_and(|m| m.is_file());

@@ -1,10 +1,10 @@
 //! Frames one by one, without a thread.
 
+use crate::av::MediaKind;
 use crate::decode::VideoDecoder;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::frame::Frame;
 use crate::options::InputOptions;
-use crate::av::MediaKind;
 use crate::source::Source;
 use crate::stats::Stats;
 use crate::stop::Stop;
@@ -53,7 +53,14 @@ impl Reader {
         let stats = Stats::new(source.duration());
         let decoder = match &source.video {
             Some(video) => VideoDecoder::open(video, &source.options, source.is_live, stats)?,
-            None => return Err(Error::new(ErrorKind::InvalidData, Stage::Source, "there is no video in it").at(url)),
+            None => {
+                return Err(Error::new(
+                    ErrorKind::InvalidData,
+                    Stage::Source,
+                    "there is no video in it",
+                )
+                .at(url));
+            }
         };
         Ok(Reader { source, decoder, state: State::Reading })
     }
@@ -76,7 +83,9 @@ impl Reader {
             match self.state {
                 State::Failed | State::Drained => return Ok(None),
                 State::Reading => match self.source.read()? {
-                    Some(packet) if packet.kind == MediaKind::Video => self.decoder.send(&packet)?,
+                    Some(packet) if packet.kind == MediaKind::Video => {
+                        self.decoder.send(&packet)?;
+                    }
                     Some(_) => {}
                     None => {
                         self.decoder.drain()?;

@@ -90,7 +90,9 @@ pub fn text(text: &str) -> String {
     for word in text.split_inclusive(char::is_whitespace) {
         let body = word.trim_end();
         let start = body.find("://").map_or(0, |at| {
-            body[..at].rfind(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))).map_or(0, |i| i + 1)
+            body[..at]
+                .rfind(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.')))
+                .map_or(0, |i| i + 1)
         });
         let tail = body[start..].trim_end_matches(['\'', '"', ')', ',', ':', '.']);
         if tail.contains("://") {
@@ -137,7 +139,8 @@ mod tests {
     #[test]
     fn text_hides_urls_and_remembered_secrets() {
         remember_url("rtmp://joe:hunter22@h/live/abcd-1234?auth=zyxw9");
-        let shown = text("Failed 'rtmp://joe:hunter22@h/live/abcd-1234': publish abcd-1234 zyxw9 hunter22");
+        let shown =
+            text("Failed 'rtmp://joe:hunter22@h/live/abcd-1234': publish abcd-1234 zyxw9 hunter22");
         assert_eq!(shown, "Failed 'rtmp://h/live/***': publish *** *** ***");
     }
 

@@ -113,7 +113,13 @@ impl Stats {
     }
 
     /// A packet was written; `arrived` is when the input's packet behind it was read.
-    pub(crate) fn packet_out(&self, bytes: usize, video: bool, at: Option<Timestamp>, arrived: Option<Instant>) {
+    pub(crate) fn packet_out(
+        &self,
+        bytes: usize,
+        video: bool,
+        at: Option<Timestamp>,
+        arrived: Option<Instant>,
+    ) {
         let c = &self.0;
         c.packets_out.fetch_add(1, Relaxed);
         c.bytes_out.fetch_add(bytes as u64, Relaxed);
@@ -142,11 +148,18 @@ impl Stats {
         let position = c.position_micros.load(Relaxed);
         let mut recent = c.recent.lock().unwrap_or_else(PoisonError::into_inner);
         recent.marks.push_back((now, frames_out, bytes_out));
-        while recent.marks.len() > 2 && recent.marks.front().is_some_and(|(t, ..)| now.duration_since(*t) > Duration::from_secs(3)) {
+        while recent.marks.len() > 2
+            && recent
+                .marks
+                .front()
+                .is_some_and(|(t, ..)| now.duration_since(*t) > Duration::from_secs(3))
+        {
             recent.marks.pop_front();
         }
         let (since, frames, bytes) = match recent.marks.front() {
-            Some(&(t, f, b)) if now.duration_since(t) >= Duration::from_millis(200) => (now.duration_since(t), frames_out - f, bytes_out - b),
+            Some(&(t, f, b)) if now.duration_since(t) >= Duration::from_millis(200) => {
+                (now.duration_since(t), frames_out - f, bytes_out - b)
+            }
             _ => (elapsed, frames_out, bytes_out),
         };
         let seconds = since.as_secs_f64().max(1e-3);
@@ -170,7 +183,8 @@ impl Stats {
             packets_out: c.packets_out.load(Relaxed),
             bytes_out,
             fps: (frames as f64 / seconds * 10.0).round() / 10.0,
-            speed: (position as f64 / 1e6 / elapsed.as_secs_f64().max(1e-3) * 100.0).round() / 100.0,
+            speed: (position as f64 / 1e6 / elapsed.as_secs_f64().max(1e-3) * 100.0).round()
+                / 100.0,
             bit_rate: (bytes as f64 * 8.0 / seconds) as u64,
             latency_ms: percentile(50),
             latency_p99_ms: percentile(99),

@@ -196,7 +196,8 @@ impl PartialOrd for Timestamp {
 impl Ord for Timestamp {
     fn cmp(&self, other: &Timestamp) -> Ordering {
         let left = i128::from(self.ticks) * i128::from(self.base.num) * i128::from(other.base.den);
-        let right = i128::from(other.ticks) * i128::from(other.base.num) * i128::from(self.base.den);
+        let right =
+            i128::from(other.ticks) * i128::from(other.base.num) * i128::from(self.base.den);
         left.cmp(&right)
     }
 }

@@ -16,7 +16,7 @@ use crate::time::Rate;
 /// use frameloom::{Frame, Image, PixelFormat, TimeBase, Writer, options::OutputOptions};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let mut writer = Writer::create("out.mp4", OutputOptions::new(), None)?;
+/// let mut writer = Writer::create("out.mp4", &OutputOptions::new(), None)?;
 /// let pixels = vec![0u8; 960 * 540 * 3];
 /// let ticks = TimeBase::new(1, 24).ok_or("no time base")?;
 /// for n in 0..48 {
@@ -38,12 +38,12 @@ impl Writer {
     ///
     /// # Errors
     /// Where the name doesn't tell the format, or the output can't be opened.
-    pub fn create(url: &str, options: OutputOptions, rate: Option<Rate>) -> Result<Writer> {
+    pub fn create(url: &str, options: &OutputOptions, rate: Option<Rate>) -> Result<Writer> {
         options.check()?;
-        let target = Target::resolve(url, &options)?;
-        let plan = plan_writer(&target, &options)?;
+        let target = Target::resolve(url, options)?;
+        let plan = plan_writer(&target, options)?;
         let encoder = VideoEncoder::new(plan, target.muxer.wants_global_header(), rate)?;
-        let sink = Sink::open(target, &options, &[MediaKind::Video], Stats::new(None))?;
+        let sink = Sink::open(target, options, &[MediaKind::Video], Stats::new(None))?;
         Ok(Writer { encoder, sink })
     }
 

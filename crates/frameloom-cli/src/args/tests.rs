@@ -110,7 +110,10 @@ fn long_options_stand_anywhere_before_the_command() {
         ("--frame-format=gray -i in -- cat", "@in -- cat (gray)"),
         ("-i in --frame-size 64x48 --frame-format bgr24 -- cat", "@in -- cat (bgr24) (64x48)"),
         ("-i in out.mp4 --stats=json --open-timeout=2s", "@in > @out.mp4 +json +open=2s"),
-        ("--stats json -i in -r 5 --open-timeout 500ms out.mp4", "@in > r=5 @out.mp4 +json +open=500ms"),
+        (
+            "--stats json -i in -r 5 --open-timeout 500ms out.mp4",
+            "@in > r=5 @out.mp4 +json +open=500ms",
+        ),
         ("-i in -- sh -c cat -- -y --stats=json", "@in -- sh -c cat -- -y --stats=json"),
         ("-i in -- --version", "@in -- --version"),
         ("-i in out.mp4 -- -i", "@in > @out.mp4 -- -i"),

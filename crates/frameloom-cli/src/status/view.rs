@@ -67,7 +67,9 @@ impl View {
             parts.push(format!("latency {latency:.0} ms"));
         }
         parts.push(format!("{} dropped", self.dropped));
-        parts.push(format!("{} reconnects", self.reconnects));
+        if self.reconnects > 0 {
+            parts.push(format!("{} reconnects", self.reconnects));
+        }
         parts.push(si(self.bit_rate, "b/s"));
         parts
     }
@@ -97,9 +99,11 @@ impl View {
         if self.bytes > 0 {
             text += &format!(", {} written", si(self.bytes, "B"));
         }
-        for (count, what) in
-            [(self.dropped, "dropped"), (self.damaged, "damaged packets"), (self.reconnects, "reconnects")]
-        {
+        for (count, what) in [
+            (self.dropped, "dropped"),
+            (self.damaged, "damaged packets"),
+            (self.reconnects, "reconnects"),
+        ] {
             if count > 0 {
                 text += &format!(", {count} {what}");
             }
@@ -133,7 +137,11 @@ fn si(value: u64, unit: &str) -> String {
         let Some(next) = prefixes.next() else { break };
         (scaled, prefix) = (scaled / 1000.0, next);
     }
-    if prefix.is_empty() { format!("{value} {unit}") } else { format!("{scaled:.1} {prefix}{unit}") }
+    if prefix.is_empty() {
+        format!("{value} {unit}")
+    } else {
+        format!("{scaled:.1} {prefix}{unit}")
+    }
 }
 
 /// `0:04`, `1:02:03`.
@@ -166,17 +174,17 @@ mod tests {
         let start = View::default();
         let live = View { frames: 2075, fps: 24.98, speed: 1.0, ..film() };
         for (view, line) in [
-            (start, "0 frames  0.0 fps  0.00x  0 dropped  0 reconnects  0 b/s"),
+            (start, "0 frames  0.0 fps  0.00x  0 dropped  0 b/s"),
             (
                 View { latency_ms: Some(84.26), ..live.clone() },
-                "2075 frames  25.0 fps  1.00x  latency 84 ms  0 dropped  0 reconnects  2.4 Mb/s",
+                "2075 frames  25.0 fps  1.00x  latency 84 ms  0 dropped  2.4 Mb/s",
             ),
             (
-                View { dropped: 3, reconnects: 1, bit_rate: 950, ..live },
-                "2075 frames  25.0 fps  1.00x  3 dropped  1 reconnects  950 b/s",
+                View { dropped: 3, reconnects: 2, bit_rate: 950, ..live },
+                "2075 frames  25.0 fps  1.00x  3 dropped  2 reconnects  950 b/s",
             ),
         ] {
-            assert_eq!(fit(&view.line(), 77), line);
+            assert_eq!(fit(&view.line(), 80), line);
         }
     }
 
@@ -186,9 +194,13 @@ mod tests {
             (film(), 100_000, "0:40/1:40  eta 0:15  100.0 fps  4.00x  2.4 Mb/s"),
             (View::default(), 4_000_000, "0:00/1:06:40  0.0 fps  0.00x  0 b/s"),
             (View { time_ms: -500, ..film() }, 100_000, "0:00/1:40  100.0 fps  4.00x  2.4 Mb/s"),
-            (View { time_ms: 101_000, ..film() }, 100_000, "1:40/1:40  eta 0:00  100.0 fps  4.00x  2.4 Mb/s"),
+            (
+                View { time_ms: 101_000, ..film() },
+                100_000,
+                "1:40/1:40  eta 0:00  100.0 fps  4.00x  2.4 Mb/s",
+            ),
         ] {
-            assert_eq!(fit(&view.progress(length), 48), line);
+            assert_eq!(fit(&view.progress(length), 51), line);
         }
         assert_eq!(View { length_ms: Some(0), ..film() }.length_ms(), None);
         assert_eq!(View { length_ms: Some(-1), ..film() }.length_ms(), None);
@@ -203,7 +215,7 @@ mod tests {
             (11, "1000 frames"),
             (21, "1000 frames"),
             (22, "1000 frames  100.0 fps"),
-            (500, "1000 frames  100.0 fps  4.00x  0 dropped  0 reconnects  2.4 Mb/s"),
+            (500, "1000 frames  100.0 fps  4.00x  0 dropped  2.4 Mb/s"),
         ] {
             assert_eq!(fit(&parts, columns), line, "{columns}");
         }
@@ -225,9 +237,14 @@ mod tests {
 
     #[test]
     fn quantities_and_times() {
-        for (value, shown) in
-            [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (999_949, "999.9 kB"), (999_951, "1.0 MB"), (u64::MAX, "18446.7 PB")]
-        {
+        for (value, shown) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 kB"),
+            (999_949, "999.9 kB"),
+            (999_951, "1.0 MB"),
+            (u64::MAX, "18446.7 PB"),
+        ] {
             assert_eq!(si(value, "B"), shown);
         }
         for (ms, shown) in [(0, "0:00"), (61_999, "1:01"), (3_600_000, "1:00:00")] {

@@ -2,7 +2,9 @@ use std::ptr;
 
 use ffmpeg_sys_next as ff;
 
-use super::{AvError, AvFrame, AvPacket, CodecId, CodecParams, ColorTags, Dict, PixFmt, c_string, text};
+use super::{
+    AvError, AvFrame, AvPacket, CodecId, CodecParams, ColorTags, Dict, PixFmt, c_string, text,
+};
 use crate::time::{Rate, TimeBase};
 
 /// What a codec gives when asked for output.
@@ -205,11 +207,15 @@ impl EncoderSetup {
         let name = c_string(option);
         // SAFETY: static class tables; with FAKE_OBJ the object is a pointer to a class pointer,
         // both of which outlive the call.
-        [unsafe { ff::avcodec_get_class() }, self.get().priv_class].into_iter().any(|mut class| unsafe {
-            let object: *mut *const ff::AVClass = &mut class;
-            let search = ff::AV_OPT_SEARCH_FAKE_OBJ as libc::c_int;
-            !class.is_null() && !ff::av_opt_find(object.cast(), name.as_ptr(), ptr::null(), 0, search).is_null()
-        })
+        [unsafe { ff::avcodec_get_class() }, self.get().priv_class].into_iter().any(
+            |mut class| unsafe {
+                let object: *mut *const ff::AVClass = &mut class;
+                let search = ff::AV_OPT_SEARCH_FAKE_OBJ as libc::c_int;
+                !class.is_null()
+                    && !ff::av_opt_find(object.cast(), name.as_ptr(), ptr::null(), 0, search)
+                        .is_null()
+            },
+        )
     }
 
     /// The pixel formats it takes; empty where it doesn't say.
@@ -358,8 +364,10 @@ fn set_colors(c: &mut ff::AVCodecContext, colors: ColorTags) {
     unsafe {
         c.colorspace = std::mem::transmute::<i32, ff::AVColorSpace>(colors.space);
         c.color_primaries = std::mem::transmute::<i32, ff::AVColorPrimaries>(colors.primaries);
-        c.color_trc = std::mem::transmute::<i32, ff::AVColorTransferCharacteristic>(colors.transfer);
-        c.chroma_sample_location = std::mem::transmute::<i32, ff::AVChromaLocation>(colors.chroma_location);
+        c.color_trc =
+            std::mem::transmute::<i32, ff::AVColorTransferCharacteristic>(colors.transfer);
+        c.chroma_sample_location =
+            std::mem::transmute::<i32, ff::AVChromaLocation>(colors.chroma_location);
     }
 }
 
@@ -401,7 +409,9 @@ impl Encoder {
     pub(crate) fn params(&self) -> Result<CodecParams, AvError> {
         let mut params = CodecParams::new()?;
         // SAFETY: both are valid.
-        AvError::check(unsafe { ff::avcodec_parameters_from_context(params.as_mut_ptr(), self.ctx.0) })?;
+        AvError::check(unsafe {
+            ff::avcodec_parameters_from_context(params.as_mut_ptr(), self.ctx.0)
+        })?;
         Ok(params)
     }
 }

@@ -93,23 +93,15 @@ pub(crate) struct StreamInfo {
     pub(crate) sample_aspect_ratio: Option<(i32, i32)>,
     /// The display matrix (rotation, mirroring), as libav stores it.
     pub(crate) display_matrix: Option<[i32; 9]>,
-    pub(crate) is_default: bool,
     /// A cover picture, not a video.
     pub(crate) is_attached_picture: bool,
-}
-
-impl StreamInfo {
-    /// Another owner of the same facts.
-    pub(crate) fn share(&self) -> Result<StreamInfo, AvError> {
-        Ok(StreamInfo { params: self.params.share()?, ..*self })
-    }
 }
 
 /// An owned AVFormatContext for reading.
 pub(crate) struct Demuxer {
     ctx: *mut ff::AVFormatContext,
     // Kept alive for the callback inside `ctx`.
-    interrupt: Interrupt,
+    _interrupt: Interrupt,
 }
 
 impl Demuxer {
@@ -145,17 +137,14 @@ impl Demuxer {
             ff::avformat_open_input(&mut ctx, url.as_ptr(), format, options.as_mut_ptr())
         };
         AvError::check(status)?;
-        Ok(Demuxer { ctx, interrupt })
-    }
-
-    pub(crate) fn interrupt(&self) -> &Interrupt {
-        &self.interrupt
+        Ok(Demuxer { ctx, _interrupt: interrupt })
     }
 
     /// Reads as many packets as it takes to know every stream, within the limits set as options.
     pub(crate) fn find_stream_info(&mut self) -> Result<(), AvError> {
         // SAFETY: an open context; no options for the decoders it may try.
-        AvError::check(unsafe { ff::avformat_find_stream_info(self.ctx, ptr::null_mut()) }).map(drop)
+        AvError::check(unsafe { ff::avformat_find_stream_info(self.ctx, ptr::null_mut()) })
+            .map(drop)
     }
 
     /// The demuxer's short name.
@@ -204,9 +193,17 @@ impl Demuxer {
         };
         let attached = ff::AV_DISPOSITION_ATTACHED_PIC as libc::c_int;
         // SAFETY: both are valid for the call; the frame may be null.
-        let rate = unsafe { ff::av_guess_frame_rate(self.ctx, ptr::from_ref(st).cast_mut(), ptr::null_mut()) };
+        let rate = unsafe {
+            ff::av_guess_frame_rate(self.ctx, ptr::from_ref(st).cast_mut(), ptr::null_mut())
+        };
         // SAFETY: as above.
-        let sar = unsafe { ff::av_guess_sample_aspect_ratio(self.ctx, ptr::from_ref(st).cast_mut(), ptr::null_mut()) };
+        let sar = unsafe {
+            ff::av_guess_sample_aspect_ratio(
+                self.ctx,
+                ptr::from_ref(st).cast_mut(),
+                ptr::null_mut(),
+            )
+        };
         Ok(StreamInfo {
             index,
             kind: params.kind(),
@@ -218,7 +215,6 @@ impl Demuxer {
             frames: st.nb_frames,
             sample_aspect_ratio: (sar.num > 0 && sar.den > 0).then_some((sar.num, sar.den)),
             display_matrix: display_matrix(st),
-            is_default: st.disposition & ff::AV_DISPOSITION_DEFAULT as libc::c_int != 0,
             is_attached_picture: st.disposition & attached != 0,
         })
     }
@@ -267,12 +263,16 @@ impl Demuxer {
     /// Seeks to the keyframe at or before `micros`, or to the first after it.
     pub(crate) fn seek(&mut self, micros: i64) -> Result<(), AvError> {
         // SAFETY: an open context.
-        let at_or_before = unsafe { ff::avformat_seek_file(self.ctx, -1, i64::MIN, micros, micros, 0) };
+        let at_or_before =
+            unsafe { ff::avformat_seek_file(self.ctx, -1, i64::MIN, micros, micros, 0) };
         if at_or_before >= 0 {
             return Ok(());
         }
         // SAFETY: an open context.
-        AvError::check(unsafe { ff::avformat_seek_file(self.ctx, -1, i64::MIN, micros, i64::MAX, 0) }).map(drop)
+        AvError::check(unsafe {
+            ff::avformat_seek_file(self.ctx, -1, i64::MIN, micros, i64::MAX, 0)
+        })
+        .map(drop)
     }
 }
 
@@ -296,7 +296,11 @@ fn display_matrix(st: &ff::AVStream) -> Option<[i32; 9]> {
     let mut size = 0;
     // SAFETY: a valid stream; the result is null or holds the size it says.
     unsafe {
-        let data = ff::av_stream_get_side_data(st, ff::AVPacketSideDataType::AV_PKT_DATA_DISPLAYMATRIX, &mut size);
+        let data = ff::av_stream_get_side_data(
+            st,
+            ff::AVPacketSideDataType::AV_PKT_DATA_DISPLAYMATRIX,
+            &mut size,
+        );
         (!data.is_null() && size >= 36).then(|| ptr::read_unaligned(data.cast::<[i32; 9]>()))
     }
 }

@@ -54,7 +54,9 @@ impl AvError {
             ff::AVERROR_INVALIDDATA | ff::AVERROR_EOF => ErrorKind::InvalidData,
             ff::AVERROR_EXIT => ErrorKind::Interrupted,
             ff::AVERROR_HTTP_NOT_FOUND | ff::AVERROR_STREAM_NOT_FOUND => ErrorKind::NotFound,
-            ff::AVERROR_HTTP_FORBIDDEN | ff::AVERROR_HTTP_UNAUTHORIZED => ErrorKind::PermissionDenied,
+            ff::AVERROR_HTTP_FORBIDDEN | ff::AVERROR_HTTP_UNAUTHORIZED => {
+                ErrorKind::PermissionDenied
+            }
             ff::AVERROR_PROTOCOL_NOT_FOUND
             | ff::AVERROR_OPTION_NOT_FOUND
             | ff::AVERROR_DEMUXER_NOT_FOUND
@@ -93,7 +95,9 @@ impl AvError {
             }
         };
         match &self.said {
-            Some(said) if !said.to_lowercase().contains(&words.to_lowercase()) => format!("{words}: {said}"),
+            Some(said) if !said.to_lowercase().contains(&words.to_lowercase()) => {
+                format!("{words}: {said}")
+            }
             _ => words,
         }
     }

@@ -133,10 +133,6 @@ impl AvFrame {
         PixFmt::from_raw(self.get().format)
     }
 
-    pub(crate) fn samples(&self) -> u32 {
-        u32::try_from(self.get().nb_samples).unwrap_or(0)
-    }
-
     pub(crate) fn pts(&self) -> Option<i64> {
         super::optional(self.get().pts)
     }
@@ -194,11 +190,6 @@ impl AvFrame {
         (q.num > 0 && q.den > 0).then_some((q.num, q.den))
     }
 
-    pub(crate) fn set_sample_aspect_ratio(&mut self, sar: Option<(i32, i32)>) {
-        let (num, den) = sar.unwrap_or((0, 1));
-        self.get_mut().sample_aspect_ratio = ff::AVRational { num, den };
-    }
-
     pub(crate) fn colors(&self) -> ColorTags {
         ColorTags::from_frame(self.get())
     }
@@ -242,7 +233,8 @@ impl AvFrame {
         let count = self.format().map_or(0, PixFmt::plane_count);
         let mut planes = Vec::with_capacity(count);
         for index in 0..count {
-            let (data, len, stride) = self.locate(index).ok_or_else(|| AvError::errno(libc::EINVAL))?;
+            let (data, len, stride) =
+                self.locate(index).ok_or_else(|| AvError::errno(libc::EINVAL))?;
             // SAFETY: as in `plane`; the planes of one picture don't overlap, and nobody else
             // refers to its memory, which was checked above.
             planes.push((unsafe { std::slice::from_raw_parts_mut(data, len) }, stride));

@@ -27,7 +27,11 @@ impl Graph {
 
     /// An audio graph by FFmpeg's filter syntax. `frame_samples` cuts the output into frames of
     /// that many samples.
-    pub(crate) fn audio(input: &GraphInput<'_>, spec: &str, frame_samples: Option<u32>) -> Result<Graph, AvError> {
+    pub(crate) fn audio(
+        input: &GraphInput<'_>,
+        spec: &str,
+        frame_samples: Option<u32>,
+    ) -> Result<Graph, AvError> {
         let graph = Graph::new(input, spec, c"abuffer", c"abuffersink")?;
         if let Some(n) = frame_samples {
             // SAFETY: a configured sink of ours.
@@ -51,7 +55,11 @@ impl Graph {
         let mut this = Graph { graph, source: ptr::null_mut(), sink: ptr::null_mut() };
         // SAFETY: a graph of ours and static filters; null is checked.
         unsafe {
-            this.source = ff::avfilter_graph_alloc_filter(graph, ff::avfilter_get_by_name(source_name.as_ptr()), c"in".as_ptr());
+            this.source = ff::avfilter_graph_alloc_filter(
+                graph,
+                ff::avfilter_get_by_name(source_name.as_ptr()),
+                c"in".as_ptr(),
+            );
             if this.source.is_null() {
                 return Err(AvError::no_memory());
             }
@@ -112,7 +120,8 @@ impl Graph {
         // SAFETY: allocates two list entries with names of their own, links them to filters of
         // ours, and frees whatever the parser left of them.
         let status = unsafe {
-            let (mut inputs, mut outputs) = (ff::avfilter_inout_alloc(), ff::avfilter_inout_alloc());
+            let (mut inputs, mut outputs) =
+                (ff::avfilter_inout_alloc(), ff::avfilter_inout_alloc());
             if inputs.is_null() || outputs.is_null() {
                 ff::avfilter_inout_free(&mut inputs);
                 ff::avfilter_inout_free(&mut outputs);
@@ -122,7 +131,13 @@ impl Graph {
             (*outputs).filter_ctx = self.source;
             (*inputs).name = ff::av_strdup(c"out".as_ptr());
             (*inputs).filter_ctx = self.sink;
-            let parsed = ff::avfilter_graph_parse_ptr(self.graph, spec.as_ptr(), &mut inputs, &mut outputs, ptr::null_mut());
+            let parsed = ff::avfilter_graph_parse_ptr(
+                self.graph,
+                spec.as_ptr(),
+                &mut inputs,
+                &mut outputs,
+                ptr::null_mut(),
+            );
             ff::avfilter_inout_free(&mut inputs);
             ff::avfilter_inout_free(&mut outputs);
             if parsed < 0 { parsed } else { ff::avfilter_graph_config(self.graph, ptr::null_mut()) }
@@ -141,7 +156,8 @@ impl Graph {
     pub(crate) fn receive(&mut self) -> Result<Output<AvFrame>, AvError> {
         let mut frame = AvFrame::empty()?;
         // SAFETY: a configured sink and a blank frame.
-        match AvError::check(unsafe { ff::av_buffersink_get_frame(self.sink, frame.as_mut_ptr()) }) {
+        match AvError::check(unsafe { ff::av_buffersink_get_frame(self.sink, frame.as_mut_ptr()) })
+        {
             Ok(_) => Ok(Output::Item(frame)),
             Err(e) if e.is_again() => Ok(Output::Again),
             Err(e) if e.is_eof() => Ok(Output::End),
@@ -151,7 +167,8 @@ impl Graph {
 
     pub(crate) fn time_base(&self) -> TimeBase {
         // SAFETY: a configured sink.
-        super::time_base(unsafe { ff::av_buffersink_get_time_base(self.sink) }).unwrap_or(TimeBase::MICROS)
+        super::time_base(unsafe { ff::av_buffersink_get_time_base(self.sink) })
+            .unwrap_or(TimeBase::MICROS)
     }
 
     pub(crate) fn frame_rate(&self) -> Option<Rate> {

@@ -81,7 +81,15 @@ unsafe extern "C" fn receive(
     // writable and its true size is passed, and libav ends what it writes with a NUL.
     unsafe {
         let size = text.len() as libc::c_int;
-        ff::av_log_format_line2(from, level, format, arguments, text.as_mut_ptr().cast(), size, &mut prefix);
+        ff::av_log_format_line2(
+            from,
+            level,
+            format,
+            arguments,
+            text.as_mut_ptr().cast(),
+            size,
+            &mut prefix,
+        );
     }
     let end = text.iter().position(|&b| b == 0).unwrap_or(text.len());
     pass_on(level, &String::from_utf8_lossy(&text[..end]));
@@ -103,7 +111,10 @@ fn pass_on(level: i32, piece: &str) {
         }
         if level <= Level::Error as i32 {
             // "[libx264 @ 0x55...] " says where in memory, which helps nobody.
-            let bare = text.strip_prefix('[').and_then(|t| t.split_once("] ")).map_or(text.as_str(), |(_, m)| m);
+            let bare = text
+                .strip_prefix('[')
+                .and_then(|t| t.split_once("] "))
+                .map_or(text.as_str(), |(_, m)| m);
             let _ = LAST_ERROR.try_with(|last| *last.borrow_mut() = Some(bare.to_owned()));
         }
         if level > LEVEL.load(Ordering::Relaxed) {

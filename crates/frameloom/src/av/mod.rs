@@ -17,14 +17,16 @@ mod params;
 mod parse;
 mod scale;
 
-pub(crate) use codec::{AudioShape, Decoder, DecoderSetup, Encoder, EncoderSetup, Output, VideoShape};
+pub(crate) use codec::{
+    AudioShape, Decoder, DecoderSetup, Encoder, EncoderSetup, Output, VideoShape,
+};
 pub(crate) use demux::{Demuxer, Interrupt, StreamInfo};
 pub(crate) use dict::Dict;
 pub(crate) use error::AvError;
 pub(crate) use frame::{AvFrame, ColorTags};
 pub(crate) use graph::{Graph, GraphInput};
-pub use log::{Level as LogLevel, set_level as set_log_level};
 pub(crate) use log::init;
+pub use log::{Level as LogLevel, set_level as set_log_level};
 pub(crate) use mux::Muxer;
 pub(crate) use names::{
     CodecId, Direction, MediaKind, MuxerInfo, PixFmt, decoder_exists, demuxer_exists,

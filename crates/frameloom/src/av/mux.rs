@@ -16,12 +16,21 @@ pub(crate) struct Muxer {
 
 impl Muxer {
     /// Allocates the context; opens nothing yet.
-    pub(crate) fn new(url: &str, format: MuxerInfo, interrupt: Interrupt) -> Result<Muxer, AvError> {
+    pub(crate) fn new(
+        url: &str,
+        format: MuxerInfo,
+        interrupt: Interrupt,
+    ) -> Result<Muxer, AvError> {
         let mut ctx = ptr::null_mut();
         let c_url = c_string(url);
         // SAFETY: the format is static and the string NUL-terminated, which the context copies.
         AvError::check(unsafe {
-            ff::avformat_alloc_output_context2(&mut ctx, format.0.cast_mut(), ptr::null(), c_url.as_ptr())
+            ff::avformat_alloc_output_context2(
+                &mut ctx,
+                format.0.cast_mut(),
+                ptr::null(),
+                c_url.as_ptr(),
+            )
         })?;
         // SAFETY: a context of ours; the callback outlives it, being kept beside it.
         unsafe { (*ctx).interrupt_callback = interrupt.callback() };
@@ -38,7 +47,8 @@ impl Muxer {
         display_matrix: Option<[i32; 9]>,
     ) -> Result<usize, AvError> {
         // SAFETY: a context of ours; null is checked.
-        let st = unsafe { ff::avformat_new_stream(self.ctx, ptr::null()).as_mut() }.ok_or_else(AvError::no_memory)?;
+        let st = unsafe { ff::avformat_new_stream(self.ctx, ptr::null()).as_mut() }
+            .ok_or_else(AvError::no_memory)?;
         // SAFETY: both are valid parameters.
         AvError::check(unsafe { ff::avcodec_parameters_copy(st.codecpar, params.as_ptr()) })?;
         // SAFETY: a new stream has parameters; a foreign container's tag is dropped where this
@@ -107,7 +117,8 @@ impl Muxer {
             return TimeBase::MICROS;
         }
         // SAFETY: `stream` is within the array.
-        super::time_base(unsafe { (**(*self.ctx).streams.add(stream)).time_base }).unwrap_or(TimeBase::MICROS)
+        super::time_base(unsafe { (**(*self.ctx).streams.add(stream)).time_base })
+            .unwrap_or(TimeBase::MICROS)
     }
 
     /// Writes one packet, times in the stream's time base.
@@ -162,7 +173,11 @@ fn add_display_matrix(st: &mut ff::AVStream, matrix: &[i32; 9]) -> Result<(), Av
 fn add_display_matrix(st: &mut ff::AVStream, matrix: &[i32; 9]) -> Result<(), AvError> {
     // SAFETY: a valid stream; the new side data, where not null, has the size asked for.
     unsafe {
-        let data = ff::av_stream_new_side_data(st, ff::AVPacketSideDataType::AV_PKT_DATA_DISPLAYMATRIX, 36);
+        let data = ff::av_stream_new_side_data(
+            st,
+            ff::AVPacketSideDataType::AV_PKT_DATA_DISPLAYMATRIX,
+            36,
+        );
         if data.is_null() {
             return Err(AvError::no_memory());
         }

@@ -124,7 +124,9 @@ impl PixFmt {
     }
 
     pub(crate) fn is_gray(self) -> bool {
-        self.descriptor().is_some_and(|d| d.nb_components <= 2) && !self.is_rgb() && !self.is_paletted()
+        self.descriptor().is_some_and(|d| d.nb_components <= 2)
+            && !self.is_rgb()
+            && !self.is_paletted()
     }
 
     /// The old names of full-range YUV: `yuvj420p` and its kin.
@@ -134,12 +136,18 @@ impl PixFmt {
 
     /// Chroma subsampling as powers of two, horizontally and vertically.
     pub(crate) fn chroma_shift(self) -> (u32, u32) {
-        self.descriptor().map_or((0, 0), |d| (u32::from(d.log2_chroma_w), u32::from(d.log2_chroma_h)))
+        self.descriptor()
+            .map_or((0, 0), |d| (u32::from(d.log2_chroma_w), u32::from(d.log2_chroma_h)))
     }
 
     /// Bytes of one row of `plane` in a picture `width` pixels wide, and the number of such rows
     /// in one `height` pixels high.
-    pub(crate) fn plane_size(self, plane: usize, width: u32, height: u32) -> Option<(usize, usize)> {
+    pub(crate) fn plane_size(
+        self,
+        plane: usize,
+        width: u32,
+        height: u32,
+    ) -> Option<(usize, usize)> {
         let w = libc::c_int::try_from(width).ok()?;
         let plane_index = libc::c_int::try_from(plane).ok()?;
         // SAFETY: computes from static tables.
@@ -161,7 +169,9 @@ impl PixFmt {
         raw.push(ff::AVPixelFormat::AV_PIX_FMT_NONE);
         let alpha = i32::from(self.has(ff::AV_PIX_FMT_FLAG_ALPHA as u64));
         // SAFETY: the list ends with NONE, as the function wants, and outlives the call.
-        let best = unsafe { ff::avcodec_find_best_pix_fmt_of_list(raw.as_ptr(), self.0, alpha, ptr::null_mut()) };
+        let best = unsafe {
+            ff::avcodec_find_best_pix_fmt_of_list(raw.as_ptr(), self.0, alpha, ptr::null_mut())
+        };
         if best == ff::AVPixelFormat::AV_PIX_FMT_NONE { None } else { Some(PixFmt(best)) }
     }
 
@@ -233,7 +243,8 @@ impl MuxerInfo {
         };
         let name = c_string(file);
         // SAFETY: the table is static and the string NUL-terminated.
-        let id = unsafe { ff::av_guess_codec(self.0, ptr::null(), name.as_ptr(), ptr::null(), kind) };
+        let id =
+            unsafe { ff::av_guess_codec(self.0, ptr::null(), name.as_ptr(), ptr::null(), kind) };
         (id != ff::AVCodecID::AV_CODEC_ID_NONE).then_some(CodecId(id))
     }
 }
@@ -368,9 +379,21 @@ pub(crate) fn find_option(name: &str, direction: Direction) -> OptionScope {
         // the call; the result is static or null.
         let found = unsafe {
             let object: *mut *const ff::AVClass = &mut class;
-            let by_flag = ff::av_opt_find(object.cast(), name.as_ptr(), ptr::null(), wanted as libc::c_int, search as libc::c_int);
+            let by_flag = ff::av_opt_find(
+                object.cast(),
+                name.as_ptr(),
+                ptr::null(),
+                wanted as libc::c_int,
+                search as libc::c_int,
+            );
             // Protocols and devices often leave the direction unsaid.
-            let any = ff::av_opt_find(object.cast(), name.as_ptr(), ptr::null(), 0, search as libc::c_int);
+            let any = ff::av_opt_find(
+                object.cast(),
+                name.as_ptr(),
+                ptr::null(),
+                0,
+                search as libc::c_int,
+            );
             !by_flag.is_null() || (!codec && !any.is_null())
         };
         if codec { scope.codec = found } else { scope.format = found }

@@ -83,15 +83,6 @@ impl AvPacket {
         self.get_mut().pos = -1;
     }
 
-    pub(crate) fn data(&self) -> &[u8] {
-        let p = self.get();
-        if p.data.is_null() || p.size <= 0 {
-            return &[];
-        }
-        // SAFETY: libav keeps `size` readable bytes at `data` as long as the packet is.
-        unsafe { std::slice::from_raw_parts(p.data, p.size as usize) }
-    }
-
     /// Converts every time of the packet to another base, rounding to nearest.
     pub(crate) fn rescale(&mut self, from: TimeBase, to: TimeBase) {
         let ticks = |t: i64| from.at(t).rescale(to).ticks();

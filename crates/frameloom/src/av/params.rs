@@ -47,12 +47,6 @@ impl CodecParams {
         CodecId(self.get().codec_id)
     }
 
-    /// The container's own tag means nothing in another container.
-    pub(crate) fn clear_tag(&mut self) {
-        // SAFETY: never null, and only reachable through &mut self.
-        unsafe { (*self.0).codec_tag = 0 };
-    }
-
     pub(crate) fn bit_rate(&self) -> i64 {
         self.get().bit_rate
     }
@@ -82,11 +76,6 @@ impl CodecParams {
 
     pub(crate) fn channels(&self) -> u32 {
         u32::try_from(self.get().ch_layout.nb_channels).unwrap_or(0)
-    }
-
-    pub(crate) fn sample_aspect_ratio(&self) -> Option<(i32, i32)> {
-        let q = self.get().sample_aspect_ratio;
-        (q.num > 0 && q.den > 0).then_some((q.num, q.den))
     }
 
     pub(crate) fn colors(&self) -> super::ColorTags {

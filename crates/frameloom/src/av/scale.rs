@@ -27,21 +27,42 @@ impl Scaler {
         // SAFETY: the context is null or ours; it is replaced where it doesn't fit.
         self.0 = unsafe {
             ff::sws_getCachedContext(
-                self.0, w, h, src.0, w, h, dst.0, FLAGS, ptr::null_mut(), ptr::null_mut(), ptr::null(),
+                self.0,
+                w,
+                h,
+                src.0,
+                w,
+                h,
+                dst.0,
+                FLAGS,
+                ptr::null_mut(),
+                ptr::null_mut(),
+                ptr::null(),
             )
         };
         if self.0.is_null() {
             return Err(invalid());
         }
         let full = |f: &AvFrame, fmt: PixFmt| {
-            i32::from(fmt.is_rgb() || fmt.is_full_range_by_name() || f.colors().range == ColorTags::FULL)
+            i32::from(
+                fmt.is_rgb() || fmt.is_full_range_by_name() || f.colors().range == ColorTags::FULL,
+            )
         };
         // SAFETY: the tables are static; formats without a matrix make it return an error that
         // means "not needed".
         unsafe {
             let source = ff::sws_getCoefficients(sws_matrix(from));
             let target = ff::sws_getCoefficients(sws_matrix(to));
-            ff::sws_setColorspaceDetails(self.0, source, full(from, src), target, full(to, dst), 0, 1 << 16, 1 << 16);
+            ff::sws_setColorspaceDetails(
+                self.0,
+                source,
+                full(from, src),
+                target,
+                full(to, dst),
+                0,
+                1 << 16,
+                1 << 16,
+            );
         }
         to.make_writable()?;
         // SAFETY: both pictures have the size and format the context was made for.
@@ -64,7 +85,10 @@ impl Scaler {
 /// swscale numbers its matrices as H.273 does, but takes only those it has.
 fn sws_matrix(frame: &AvFrame) -> i32 {
     match frame.colors().space {
-        space @ (ColorTags::BT709 | ColorTags::FCC | ColorTags::SMPTE240M | ColorTags::BT2020_NCL) => space,
+        space @ (ColorTags::BT709
+        | ColorTags::FCC
+        | ColorTags::SMPTE240M
+        | ColorTags::BT2020_NCL) => space,
         _ => ColorTags::BT470BG,
     }
 }

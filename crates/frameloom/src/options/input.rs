@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use super::{AvOption, Size, Specifier, check_format, misplaced, parse_rate, parse_span, pixel_format};
+use super::{
+    AvOption, Size, Specifier, check_format, misplaced, parse_rate, parse_span, pixel_format,
+};
 use crate::av::{self, Direction};
 use crate::error::{Error, Result, did_you_mean};
 use crate::time::{Rate, Timestamp};
@@ -121,7 +123,8 @@ impl InputOptions {
 
     /// Where to stop, counted from where reading starts; `-t` wins over `-to`, as in FFmpeg.
     pub(crate) fn length(&self) -> Option<Timestamp> {
-        self.duration.or_else(|| self.end.map(|end| end.minus(self.start.unwrap_or(Timestamp::ZERO))))
+        self.duration
+            .or_else(|| self.end.map(|end| end.minus(self.start.unwrap_or(Timestamp::ZERO))))
     }
 
     /// The options meant for decoders of a kind.
@@ -139,7 +142,8 @@ fn parse_loops(value: &str) -> Result<Option<u64>> {
     match value.parse::<i64>() {
         Ok(-1) => Ok(None),
         Ok(n) if n >= 0 => Ok(Some(n.unsigned_abs())),
-        _ => Err(Error::usage(format!("'{value}' is not a number of loops")).hint("write how often to read it again, or -1 for ever")),
+        _ => Err(Error::usage(format!("'{value}' is not a number of loops"))
+            .hint("write how often to read it again, or -1 for ever")),
     }
 }
 

@@ -33,7 +33,8 @@ impl Size {
     /// By libav's parser: `960x540`, `hd720`, `vga`.
     pub fn parse(text: &str) -> Result<Size> {
         av::video_size(text).and_then(|(w, h)| Size::new(w, h)).ok_or_else(|| {
-            Error::usage(format!("'{text}' is not a picture size")).hint("write WIDTHxHEIGHT, such as 960x540, or a name such as hd720")
+            Error::usage(format!("'{text}' is not a picture size"))
+                .hint("write WIDTHxHEIGHT, such as 960x540, or a name such as hd720")
         })
     }
 
@@ -51,21 +52,30 @@ impl Size {
 /// Parses a frame rate by libav's parser: `24`, `30000/1001`, `ntsc`.
 pub fn parse_rate(text: &str) -> Result<Rate> {
     av::rate(text).ok_or_else(|| {
-        Error::usage(format!("'{text}' is not a frame rate")).hint("write a number or a fraction above 0, such as 25 or 30000/1001")
+        Error::usage(format!("'{text}' is not a frame rate"))
+            .hint("write a number or a fraction above 0, such as 25 or 30000/1001")
     })
 }
 
 /// Parses a span of time by libav's parser: `90`, `1:30.5`, `200ms`.
 pub fn parse_span(text: &str) -> Result<Timestamp> {
     av::duration_micros(text).map(Timestamp::from_micros).ok_or_else(|| {
-        Error::usage(format!("'{text}' is not a time")).hint("write seconds (1.5), [HH:]MM:SS[.m], or a number with ms or us behind it")
+        Error::usage(format!("'{text}' is not a time"))
+            .hint("write seconds (1.5), [HH:]MM:SS[.m], or a number with ms or us behind it")
     })
 }
 
 /// Parses a waiting time, which can't be negative: `2s`, `500ms`, `1.5`.
 pub fn parse_duration(text: &str) -> Result<Duration> {
-    let micros = parse_span(text.strip_suffix('s').filter(|t| t.ends_with(|c: char| c.is_ascii_digit())).unwrap_or(text))?.as_micros();
-    u64::try_from(micros).map(Duration::from_micros).map_err(|_| Error::usage(format!("'{text}' is less than nothing")))
+    let micros = parse_span(
+        text.strip_suffix('s')
+            .filter(|t| t.ends_with(|c: char| c.is_ascii_digit()))
+            .unwrap_or(text),
+    )?
+    .as_micros();
+    u64::try_from(micros)
+        .map(Duration::from_micros)
+        .map_err(|_| Error::usage(format!("'{text}' is less than nothing")))
 }
 
 /// Which media a `:v` or `:a` behind an option's name restricts it to.
@@ -91,8 +101,10 @@ impl Specifier {
             None => Ok((name, Specifier::All)),
             Some((bare, "v" | "v:0" | "V")) => Ok((bare, Specifier::Video)),
             Some((bare, "a" | "a:0")) => Ok((bare, Specifier::Audio)),
-            Some((_, other)) => Err(Error::usage(format!("stream specifier ':{other}' in -{name}"))
-                .hint("frameloom carries one video and one audio stream: use :v or :a")),
+            Some((_, other)) => {
+                Err(Error::usage(format!("stream specifier ':{other}' in -{name}"))
+                    .hint("frameloom carries one video and one audio stream: use :v or :a"))
+            }
         }
     }
 }
@@ -117,10 +129,26 @@ impl AvOption {
         if !scope.is_known() {
             return Err(unknown_option(name));
         }
-        if matches!(bare, "passphrase" | "headers" | "cookies" | "rtmp_playpath" | "rtmp_conn" | "streamid" | "key" | "password") {
+        if matches!(
+            bare,
+            "passphrase"
+                | "headers"
+                | "cookies"
+                | "rtmp_playpath"
+                | "rtmp_conn"
+                | "streamid"
+                | "key"
+                | "password"
+        ) {
             crate::redact::remember(value);
         }
-        Ok(AvOption { name: bare.to_owned(), specifier, value: value.to_owned(), for_codec: scope.codec, for_format: scope.format })
+        Ok(AvOption {
+            name: bare.to_owned(),
+            specifier,
+            value: value.to_owned(),
+            for_codec: scope.codec,
+            for_format: scope.format,
+        })
     }
 
     /// As the user wrote the name.
@@ -206,7 +234,12 @@ pub struct Known {
     pub help: &'static str,
 }
 
-const fn known(names: &'static [&'static str], arity: Arity, place: Place, help: &'static str) -> Known {
+const fn known(
+    names: &'static [&'static str],
+    arity: Arity,
+    place: Place,
+    help: &'static str,
+) -> Known {
     Known { names, arity, place, help }
 }
 
@@ -214,7 +247,12 @@ const fn known(names: &'static [&'static str], arity: Arity, place: Place, help:
 pub const KNOWN: &[Known] = &[
     known(&["y"], Arity::Flag, Place::Global, "overwrite output files"),
     known(&["n"], Arity::Flag, Place::Global, "never overwrite output files (the default)"),
-    known(&["v", "loglevel"], Arity::Value, Place::Global, "quiet, error, warning, info, verbose, debug or trace"),
+    known(
+        &["v", "loglevel"],
+        Arity::Value,
+        Place::Global,
+        "quiet, error, warning, info, verbose, debug or trace",
+    ),
     known(&["hide_banner"], Arity::Flag, Place::Global, "accepted; there is no banner"),
     known(&["nostdin"], Arity::Flag, Place::Global, "accepted; the keyboard is never read"),
     known(&["nostats"], Arity::Flag, Place::Global, "no progress bar or status line"),
@@ -237,7 +275,12 @@ pub const KNOWN: &[Known] = &[
     known(&["b:a"], Arity::Value, Place::Output, "audio bit rate, such as 128k"),
     known(&["g"], Arity::Value, Place::Output, "frames between keyframes, at the most"),
     known(&["vf", "filter:v"], Arity::Value, Place::Output, "filter graph for the video"),
-    known(&["frames:v", "vframes"], Arity::Value, Place::Output, "stop after this many video frames"),
+    known(
+        &["frames:v", "vframes"],
+        Arity::Value,
+        Place::Output,
+        "stop after this many video frames",
+    ),
 ];
 
 /// How many words the option takes; an AVOption always takes a value.
@@ -256,7 +299,8 @@ fn misplaced(name: &str, direction: Direction) -> Error {
         Direction::Input => ("an input", "the output it belongs to"),
         Direction::Output => ("an output", "-i"),
     };
-    Error::usage(format!("-{name} is not an option of {here}")).hint(format!("put it before {there}"))
+    Error::usage(format!("-{name} is not an option of {here}"))
+        .hint(format!("put it before {there}"))
 }
 
 #[cfg(test)]

@@ -1,4 +1,6 @@
-use super::{AvOption, Size, Specifier, check_format, misplaced, parse_rate, parse_span, pixel_format};
+use super::{
+    AvOption, Size, Specifier, check_format, misplaced, parse_rate, parse_span, pixel_format,
+};
 use crate::av::{self, Direction, EncoderSetup, MediaKind};
 use crate::error::{Error, Result, did_you_mean};
 use crate::time::{Rate, Timestamp};
@@ -74,11 +76,17 @@ impl OutputOptions {
                 self.audio = Some(CodecChoice::Copy);
             }
             "c" | "codec" => {
-                return Err(Error::usage(format!("-{name} {value} names one codec for video and audio alike"))
-                    .hint("use -c:v and -c:a, or -c copy"));
+                return Err(Error::usage(format!(
+                    "-{name} {value} names one codec for video and audio alike"
+                ))
+                .hint("use -c:v and -c:a, or -c copy"));
             }
-            "c:v" | "vcodec" | "codec:v" => self.video = Some(codec_choice(value, MediaKind::Video)?),
-            "c:a" | "acodec" | "codec:a" => self.audio = Some(codec_choice(value, MediaKind::Audio)?),
+            "c:v" | "vcodec" | "codec:v" => {
+                self.video = Some(codec_choice(value, MediaKind::Video)?);
+            }
+            "c:a" | "acodec" | "codec:a" => {
+                self.audio = Some(codec_choice(value, MediaKind::Audio)?);
+            }
             "vf" | "filter:v" => self.filter = Some(value.to_owned()),
             "frames:v" | "vframes" => self.video_frames = Some(parse_frames(name, value)?),
             "b:v" | "b:a" => self.av.push(AvOption::new(name, value, Direction::Output)?),
@@ -159,7 +167,8 @@ impl OutputOptions {
 
     /// Where to stop, counted from where the output starts; `-t` wins over `-to`, as in FFmpeg.
     pub(crate) fn length(&self) -> Option<Timestamp> {
-        self.duration.or_else(|| self.end.map(|end| end.minus(self.start.unwrap_or(Timestamp::ZERO))))
+        self.duration
+            .or_else(|| self.end.map(|end| end.minus(self.start.unwrap_or(Timestamp::ZERO))))
     }
 }
 
@@ -182,14 +191,13 @@ fn pixel_format_choice(value: &str) -> Result<PixelFormatChoice> {
     let bare = value.strip_prefix('+');
     let strict = bare.is_some();
     let name = bare.unwrap_or(value);
-    let format = if strict && name.is_empty() { None } else { Some(pixel_format(name)?.name().to_owned()) };
+    let format =
+        if strict && name.is_empty() { None } else { Some(pixel_format(name)?.name().to_owned()) };
     Ok(PixelFormatChoice { format, strict })
 }
 
 fn parse_frames(name: &str, value: &str) -> Result<u64> {
-    value
-        .parse()
-        .ok()
-        .filter(|&n| n > 0)
-        .ok_or_else(|| Error::usage(format!("-{name} takes a number of frames above 0, not '{value}'")))
+    value.parse().ok().filter(|&n| n > 0).ok_or_else(|| {
+        Error::usage(format!("-{name} takes a number of frames above 0, not '{value}'"))
+    })
 }

@@ -88,8 +88,15 @@ impl Command {
     }
 
     /// Starts it for frames like `frame`. With `reads_only` its stdout is ours.
-    pub(crate) fn spawn(&self, frame: &Frame, rate: Option<Rate>, reads_only: bool, stop: &Stop) -> Result<Spawned> {
-        let (program, arguments) = self.argv.split_first().ok_or_else(|| Error::usage("there is no command"))?;
+    pub(crate) fn spawn(
+        &self,
+        frame: &Frame,
+        rate: Option<Rate>,
+        reads_only: bool,
+        stop: &Stop,
+    ) -> Result<Spawned> {
+        let (program, arguments) =
+            self.argv.split_first().ok_or_else(|| Error::usage("there is no command"))?;
         let (width, height) = (frame.width(), frame.height());
         let frame_bytes = self.format.frame_bytes(width, height);
         let mut command = std::process::Command::new(program);
@@ -105,7 +112,11 @@ impl Command {
             // A Ctrl-C at the terminal is for us alone: the program ends when its stdin does.
             .process_group(0);
         let fail = |e: std::io::Error, what: &str| {
-            let kind = if e.kind() == std::io::ErrorKind::NotFound { ErrorKind::NotFound } else { ErrorKind::Process };
+            let kind = if e.kind() == std::io::ErrorKind::NotFound {
+                ErrorKind::NotFound
+            } else {
+                ErrorKind::Process
+            };
             let text = e.to_string();
             let text = text.split(" (os error").next().unwrap_or_default().to_lowercase();
             Error::new(kind, Stage::Process, format!("{what}: {text}")).at(&self.name())
@@ -213,7 +224,11 @@ impl CommandInput {
         }
         match self.running.wait(FAREWELL) {
             Some(status) if status.success() => Ok(()),
-            Some(status) => Err(self.running.error(format!("it ended with {} after {} frames", told(status), self.sent))),
+            Some(status) => Err(self.running.error(format!(
+                "it ended with {} after {} frames",
+                told(status),
+                self.sent
+            ))),
             None => Err(self.running.error("it did not end when its frames did, and was killed")),
         }
     }
@@ -246,9 +261,10 @@ impl CommandOutput {
         let mut answer = frame.blank_view(self.format)?;
         let mut same = true;
         let original = shown.as_slice();
-        let read = pipes::read_all(self.stdout.as_fd(), answer.as_mut_slice(), &self.stop, |at, piece| {
-            same = same && original.get(at..at + piece.len()) == Some(piece);
-        });
+        let read =
+            pipes::read_all(self.stdout.as_fd(), answer.as_mut_slice(), &self.stop, |at, piece| {
+                same = same && original.get(at..at + piece.len()) == Some(piece);
+            });
         match read {
             Ok(Transfer::Done) => {
                 self.received += 1;
@@ -270,7 +286,9 @@ impl CommandOutput {
         let status = self.running.wait(FAREWELL).map_or_else(|| "no exit status".to_owned(), told);
         let n = self.received;
         if bytes > 0 {
-            let cause = format!("it ended ({status}) in the middle of a frame: {bytes} of {whole} bytes, after {n} whole frames");
+            let cause = format!(
+                "it ended ({status}) in the middle of a frame: {bytes} of {whole} bytes, after {n} whole frames"
+            );
             return self.running.error(cause);
         }
         self.running
@@ -292,17 +310,25 @@ impl CommandOutput {
             Ok(Transfer::Closed(_)) => {}
             Ok(Transfer::Stuck) => {
                 self.running.kill();
-                return Err(self.running.error("it did not end when its frames did, and was killed"));
+                return Err(self
+                    .running
+                    .error("it did not end when its frames did, and was killed"));
             }
             Ok(Transfer::Done) => {
                 self.running.kill();
                 return Err(self.wrote_too_much());
             }
-            Err(e) => return Err(self.running.error(format!("reading from its stdout failed: {e}"))),
+            Err(e) => {
+                return Err(self.running.error(format!("reading from its stdout failed: {e}")));
+            }
         }
         match self.running.wait(deadline.saturating_duration_since(Instant::now())) {
             Some(status) if status.success() => Ok(()),
-            Some(status) => Err(self.running.error(format!("it ended with {} after {} frames", told(status), self.received))),
+            Some(status) => Err(self.running.error(format!(
+                "it ended with {} after {} frames",
+                told(status),
+                self.received
+            ))),
             None => Err(self.running.error("it did not end when its frames did, and was killed")),
         }
     }

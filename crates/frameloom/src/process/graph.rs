@@ -41,22 +41,41 @@ impl FilterGraph {
 
     fn fail(&self, e: crate::av::AvError) -> Error {
         let error = e.in_stage(Stage::Process);
-        Error::new(ErrorKind::Usage, Stage::Process, format!("filter graph '{}': {}", self.spec, error.cause()))
+        Error::new(
+            ErrorKind::Usage,
+            Stage::Process,
+            format!("filter graph '{}': {}", self.spec, error.cause()),
+        )
     }
 
     fn open_for(&mut self, frame: &Frame) -> Result<()> {
         let picture = frame.picture();
-        let shape = Shape(picture.width(), picture.height(), picture.format(), picture.sample_aspect_ratio());
+        let shape = Shape(
+            picture.width(),
+            picture.height(),
+            picture.format(),
+            picture.sample_aspect_ratio(),
+        );
         if self.open.as_ref().is_some_and(|o| o.shape == shape && o.in_base == frame.time_base()) {
             return Ok(());
         }
         if self.open.is_some() {
             self.drain()?;
         }
-        let input = GraphInput { frame: picture, time_base: frame.time_base(), frame_rate: self.frame_rate };
+        let input = GraphInput {
+            frame: picture,
+            time_base: frame.time_base(),
+            frame_rate: self.frame_rate,
+        };
         let graph = Graph::video(&input, &self.spec).map_err(|e| self.fail(e))?;
         let pool = frame.pool().clone();
-        self.open = Some(Open { graph, shape, in_base: frame.time_base(), in_flight: VecDeque::new(), pool });
+        self.open = Some(Open {
+            graph,
+            shape,
+            in_base: frame.time_base(),
+            in_flight: VecDeque::new(),
+            pool,
+        });
         Ok(())
     }
 
@@ -74,7 +93,8 @@ impl FilterGraph {
             while open.in_flight.get(1).is_some_and(|next| open.in_base.at(next.0) <= at) {
                 open.in_flight.pop_front();
             }
-            let (_, index, arrived) = open.in_flight.front().copied().unwrap_or((0, 0, Instant::now()));
+            let (_, index, arrived) =
+                open.in_flight.front().copied().unwrap_or((0, 0, Instant::now()));
             self.ready.push_back(Frame::new(picture, out_base, index, arrived, open.pool.clone()));
         }
     }

@@ -41,7 +41,8 @@ pub(crate) fn prepare(fd: BorrowedFd<'_>) -> std::io::Result<()> {
 /// left alone: others may have it open too.
 pub(crate) fn prepare_stdin() {
     let stdin = std::io::stdin();
-    let is_pipe = fstat(stdin.as_fd()).is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::Fifo);
+    let is_pipe =
+        fstat(stdin.as_fd()).is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::Fifo);
     if is_pipe {
         // Reads then only can't be interrupted.
         let _ = prepare(stdin.as_fd());
@@ -73,7 +74,11 @@ fn wait(fd: BorrowedFd<'_>, what: PollFlags, patience: &mut Patience<'_>) -> std
 }
 
 /// Writes all of `bytes`.
-pub(crate) fn write_all(fd: BorrowedFd<'_>, bytes: &[u8], stop: &Stop) -> std::io::Result<Transfer> {
+pub(crate) fn write_all(
+    fd: BorrowedFd<'_>,
+    bytes: &[u8],
+    stop: &Stop,
+) -> std::io::Result<Transfer> {
     let mut patience = Patience { stop, since: None };
     let mut written = 0;
     while let Some(rest) = bytes.get(written..).filter(|r| !r.is_empty()) {
@@ -96,7 +101,12 @@ pub(crate) fn write_all(fd: BorrowedFd<'_>, bytes: &[u8], stop: &Stop) -> std::i
 }
 
 /// Fills `bytes`; `seen` is called with each piece as it comes, and where it starts.
-pub(crate) fn read_all(fd: BorrowedFd<'_>, bytes: &mut [u8], stop: &Stop, mut seen: impl FnMut(usize, &[u8])) -> std::io::Result<Transfer> {
+pub(crate) fn read_all(
+    fd: BorrowedFd<'_>,
+    bytes: &mut [u8],
+    stop: &Stop,
+    mut seen: impl FnMut(usize, &[u8]),
+) -> std::io::Result<Transfer> {
     let mut patience = Patience { stop, since: None };
     let mut filled = 0;
     while filled < bytes.len() {

@@ -17,9 +17,35 @@ pub(crate) fn carries(muxer: &MuxerInfo, file: &str, codec: CodecId, kind: Media
         },
         // libav doesn't say for these.
         "mpegts" | "hls" | "srt" | "rtp_mpegts" => {
-            matches!(name, "h264" | "hevc" | "mpeg2video" | "mpeg1video" | "mpeg4" | "aac" | "mp3" | "mp2" | "ac3" | "eac3" | "dts" | "opus")
+            matches!(
+                name,
+                "h264"
+                    | "hevc"
+                    | "mpeg2video"
+                    | "mpeg1video"
+                    | "mpeg4"
+                    | "aac"
+                    | "mp3"
+                    | "mp2"
+                    | "ac3"
+                    | "eac3"
+                    | "dts"
+                    | "opus"
+            )
         }
-        "rtsp" => matches!(name, "h264" | "hevc" | "vp8" | "vp9" | "mjpeg" | "aac" | "opus" | "mp3" | "pcm_alaw" | "pcm_mulaw"),
+        "rtsp" => matches!(
+            name,
+            "h264"
+                | "hevc"
+                | "vp8"
+                | "vp9"
+                | "mjpeg"
+                | "aac"
+                | "opus"
+                | "mp3"
+                | "pcm_alaw"
+                | "pcm_mulaw"
+        ),
         "null" => true,
         _ if codec.is_raw() => muxer.default_codec(file, kind) == Some(codec),
         _ => muxer.holds(codec).unwrap_or_else(|| muxer.default_codec(file, kind) == Some(codec)),
@@ -28,21 +54,28 @@ pub(crate) fn carries(muxer: &MuxerInfo, file: &str, codec: CodecId, kind: Media
 
 /// Whether the container has room for streams of this kind at all.
 pub(crate) fn has_room_for(muxer: &MuxerInfo, file: &str, kind: MediaKind) -> bool {
-    matches!(muxer.name(), "mpegts" | "hls" | "rtsp" | "null" | "rtp_mpegts") || muxer.default_codec(file, kind).is_some()
+    matches!(muxer.name(), "mpegts" | "hls" | "rtsp" | "null" | "rtp_mpegts")
+        || muxer.default_codec(file, kind).is_some()
 }
 
 /// The encoder to use where none was named: H.264 and AAC where the container carries them, else
 /// what libav would take.
-pub(crate) fn default_encoder(muxer: &MuxerInfo, file: &str, kind: MediaKind) -> Option<&'static str> {
+pub(crate) fn default_encoder(
+    muxer: &MuxerInfo,
+    file: &str,
+    kind: MediaKind,
+) -> Option<&'static str> {
     let (usual, codec) = match kind {
         MediaKind::Video => ("libx264", "h264"),
         MediaKind::Audio => ("aac", "aac"),
         MediaKind::Other => return None,
     };
-    let setup = crate::av::EncoderSetup::find(usual).or_else(|| crate::av::EncoderSetup::find(codec));
+    let setup =
+        crate::av::EncoderSetup::find(usual).or_else(|| crate::av::EncoderSetup::find(codec));
     let libavs = muxer.default_codec(file, kind);
     // A single-codec container (gif, mp3, image2, rawvideo) says so by holding its default alone.
-    let picky = muxer.needs_number() || matches!(muxer.name(), "image2pipe" | "rawvideo" | "gif" | "yuv4mpegpipe" | "null");
+    let picky = muxer.needs_number()
+        || matches!(muxer.name(), "image2pipe" | "rawvideo" | "gif" | "yuv4mpegpipe" | "null");
     match setup {
         Some(setup) if !picky && carries(muxer, file, setup.codec(), kind) => Some(setup.name()),
         _ => libavs.and_then(CodecId::default_encoder),

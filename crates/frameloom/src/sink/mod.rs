@@ -68,7 +68,9 @@ impl Target {
             _ => None,
         };
         let muxer = muxer_for(options.format.as_deref().or(implied), url).ok_or_else(|| {
-            Error::usage("its name doesn't tell the format").at(url).hint("name it with -f, such as -f flv, mp4, matroska or mpegts")
+            Error::usage("its name doesn't tell the format")
+                .at(url)
+                .hint("name it with -f, such as -f flv, mp4, matroska or mpegts")
         })?;
         Ok(Target { url: url.to_owned(), muxer, is_live: url::is_live(url) })
     }
@@ -86,13 +88,16 @@ impl Target {
                 return Err(fail(ErrorKind::InvalidData, "it is a directory"));
             }
             if found.is_file() && !overwrite && !numbered {
-                return Err(fail(ErrorKind::AlreadyExists, "it exists already").hint("-y overwrites it"));
+                return Err(
+                    fail(ErrorKind::AlreadyExists, "it exists already").hint("-y overwrites it")
+                );
             }
         }
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
         match folder {
             Some(folder) if !folder.is_dir() => {
-                Err(fail(ErrorKind::NotFound, "its folder does not exist").hint(format!("mkdir -p {}", folder.display())))
+                Err(fail(ErrorKind::NotFound, "its folder does not exist")
+                    .hint(format!("mkdir -p {}", folder.display())))
             }
             _ => Ok(()),
         }
@@ -126,13 +131,19 @@ struct Stream {
 
 impl Sink {
     /// Opens the file or connection for streams of these kinds, in this order.
-    pub(crate) fn open(target: Target, options: &OutputOptions, kinds: &[MediaKind], stats: Stats) -> Result<Sink> {
+    pub(crate) fn open(
+        target: Target,
+        options: &OutputOptions,
+        kinds: &[MediaKind],
+        stats: Stats,
+    ) -> Result<Sink> {
         target.check_writable(options.overwrite)?;
         let interrupt = Interrupt::new(Stop::new());
         let fail = |e: AvError, i: &Interrupt| write_error(e, i, &target);
         let muxer = Muxer::new(url::for_libav(&target.url, false), target.muxer, interrupt.clone());
         let mut muxer = muxer.map_err(|e| fail(e, &interrupt))?;
-        let mut dict = Dict::from_pairs(options.format_options().map(|o| (o.name.as_str(), o.value.as_str())));
+        let mut dict =
+            Dict::from_pairs(options.format_options().map(|o| (o.name.as_str(), o.value.as_str())));
         if url::is_network(&target.url) {
             interrupt.set_deadline(Some(OPEN_LIMIT));
         }
@@ -148,8 +159,15 @@ impl Sink {
             }
         }
         let limits = Limits { bytes: WAITING_BYTES, span: target.is_live.then_some(WAITING_LIVE) };
-        let streams = kinds.iter().map(|&kind| Stream { kind, known: None, number: None, last_dts: None, repaired: 0 }).collect();
-        let unclaimed = options.format_options().filter(|o| !o.for_codec).map(|o| (o.name.clone(), o.written())).collect();
+        let streams = kinds
+            .iter()
+            .map(|&kind| Stream { kind, known: None, number: None, last_dts: None, repaired: 0 })
+            .collect();
+        let unclaimed = options
+            .format_options()
+            .filter(|o| !o.for_codec)
+            .map(|o| (o.name.clone(), o.written()))
+            .collect();
         Ok(Sink {
             target,
             muxer,
@@ -208,12 +226,16 @@ impl Sink {
 
     fn advance(&mut self) -> Result<()> {
         if !self.header_written {
-            let settled = (0..self.streams.len()).all(|i| self.knows(i) || self.waiting.has_ended(i));
+            let settled =
+                (0..self.streams.len()).all(|i| self.knows(i) || self.waiting.has_ended(i));
             if !settled && !self.waiting.is_over_limit() {
                 return Ok(());
             }
             if !settled {
-                tracing::warn!("{}: written without a stream of which nothing came", crate::redact::url(&self.target.url));
+                tracing::warn!(
+                    "{}: written without a stream of which nothing came",
+                    crate::redact::url(&self.target.url)
+                );
             }
             if !(0..self.streams.len()).any(|i| self.knows(i)) {
                 return Ok(());
@@ -237,7 +259,13 @@ impl Sink {
                 self.waiting.end(i);
                 continue;
             };
-            let added = self.muxer.add_stream(&h.params, h.time_base, h.frame_rate, h.sample_aspect_ratio, h.display_matrix);
+            let added = self.muxer.add_stream(
+                &h.params,
+                h.time_base,
+                h.frame_rate,
+                h.sample_aspect_ratio,
+                h.display_matrix,
+            );
             stream.number = Some(added.map_err(|e| write_error(e, &self.interrupt, &self.target))?);
         }
         self.limit_write();
@@ -248,7 +276,11 @@ impl Sink {
         self.header_written = true;
         let left = self.options.names();
         if let Some((_, written)) = self.unclaimed.iter().find(|(name, _)| left.contains(name)) {
-            return Err(Error::usage(format!("{written} means nothing to an output of format {}", self.target.muxer.name())).at(&self.target.url));
+            return Err(Error::usage(format!(
+                "{written} means nothing to an output of format {}",
+                self.target.muxer.name()
+            ))
+            .at(&self.target.url));
         }
         Ok(())
     }
@@ -259,7 +291,12 @@ impl Sink {
         let base = self.muxer.time_base(number);
         packet.av.rescale(packet.time_base, base);
         let duration = packet.av.duration();
-        let dts = packet.av.dts().or(packet.av.pts()).or(stream.last_dts.map(|d| d + duration.max(1))).unwrap_or(0);
+        let dts = packet
+            .av
+            .dts()
+            .or(packet.av.pts())
+            .or(stream.last_dts.map(|d| d + duration.max(1)))
+            .unwrap_or(0);
         let repaired = stream.last_dts.map_or(dts, |last| dts.max(last + 1));
         if repaired != dts {
             stream.repaired += 1;
@@ -270,7 +307,9 @@ impl Sink {
         packet.av.set_stream(number);
         let (bytes, video) = (packet.av.size(), stream.kind == MediaKind::Video);
         self.limit_write();
-        self.muxer.write(&mut packet.av).map_err(|e| write_error(e, &self.interrupt, &self.target).hint(self.what_is_left()))?;
+        self.muxer
+            .write(&mut packet.av)
+            .map_err(|e| write_error(e, &self.interrupt, &self.target).hint(self.what_is_left()))?;
         self.stats.packet_out(bytes, video, Some(base.at(pts)), Some(packet.arrived));
         Ok(())
     }
@@ -282,7 +321,11 @@ impl Sink {
     }
 
     fn what_is_left(&self) -> &'static str {
-        if url::local_path(&self.target.url).is_some() { "what was written so far is incomplete" } else { "the stream broke off" }
+        if url::local_path(&self.target.url).is_some() {
+            "what was written so far is incomplete"
+        } else {
+            "the stream broke off"
+        }
     }
 
     /// Writes what still waits and the trailer, and closes the file or connection.
@@ -294,20 +337,31 @@ impl Sink {
         self.advance()?;
         if !self.header_written {
             self.remove_unwritten();
-            return Err(Error::new(ErrorKind::InvalidData, Stage::Sink, "there was nothing to write").at(&self.target.url));
+            return Err(Error::new(
+                ErrorKind::InvalidData,
+                Stage::Sink,
+                "there was nothing to write",
+            )
+            .at(&self.target.url));
         }
         self.limit_write();
         let finished = self.muxer.finish();
         for s in self.streams.iter().filter(|s| s.repaired > 0) {
             let what = if s.kind == MediaKind::Video { "video" } else { "audio" };
-            tracing::warn!("{} {what} packets had to be moved: their dts did not increase", s.repaired);
+            tracing::warn!(
+                "{} {what} packets had to be moved: their dts did not increase",
+                s.repaired
+            );
         }
-        finished.map_err(|e| write_error(e, &self.interrupt, &self.target).hint(self.what_is_left()))
+        finished
+            .map_err(|e| write_error(e, &self.interrupt, &self.target).hint(self.what_is_left()))
     }
 
     /// A file that we made and in which nothing stands is not left behind.
     fn remove_unwritten(&self) {
-        if let (true, false, Some(path)) = (self.created, self.header_written, url::local_path(&self.target.url)) {
+        if let (true, false, Some(path)) =
+            (self.created, self.header_written, url::local_path(&self.target.url))
+        {
             if std::fs::metadata(path).is_ok_and(|m| m.is_file() && m.len() == 0) {
                 // It is empty either way.
                 let _ = std::fs::remove_file(path);
@@ -324,15 +378,18 @@ impl Drop for Sink {
     }
 }
 
-
 fn write_error(e: AvError, interrupt: &Interrupt, target: &Target) -> Error {
     if e.is_interrupted() && interrupt.expired() {
         let cause = format!("no progress for {} s", WRITE_LIMIT.as_secs());
-        return Error::new(ErrorKind::TimedOut, Stage::Sink, cause).at(&target.url).hint("is the address right, and does the server still read?");
+        return Error::new(ErrorKind::TimedOut, Stage::Sink, cause)
+            .at(&target.url)
+            .hint("is the address right, and does the server still read?");
     }
     let error = e.in_stage(Stage::Sink).at(&target.url);
     match error.kind() {
-        ErrorKind::Connection if url::is_network(&target.url) => error.hint("is a server running there, and does it allow publishing?"),
+        ErrorKind::Connection if url::is_network(&target.url) => {
+            error.hint("is a server running there, and does it allow publishing?")
+        }
         ErrorKind::Connection if target.url == "-" => error.hint("whoever read the output is gone"),
         _ => error,
     }

@@ -65,13 +65,22 @@ impl Source {
         if url::is_network(url) {
             interrupt.set_deadline(Some(options.open_timeout));
         }
-        let mut demuxer = Demuxer::open(url::for_libav(url, true), options.format.as_deref(), &mut dict, interrupt.clone())
-            .map_err(|e| fail(e, &interrupt))?;
+        let mut demuxer = Demuxer::open(
+            url::for_libav(url, true),
+            options.format.as_deref(),
+            &mut dict,
+            interrupt.clone(),
+        )
+        .map_err(|e| fail(e, &interrupt))?;
         check_taken(&dict, &options, demuxer.format_name()).map_err(|e| e.at(url))?;
         if demuxer.format_name() == "tty" && options.format.is_none() {
-            return Err(Error::new(ErrorKind::InvalidData, Stage::Source, "it is text, not a video")
-                .at(url)
-                .hint("name the format with -f where it is one"));
+            return Err(Error::new(
+                ErrorKind::InvalidData,
+                Stage::Source,
+                "it is text, not a video",
+            )
+            .at(url)
+            .hint("name the format with -f where it is one"));
         }
         let found = demuxer.find_stream_info();
         interrupt.set_deadline(None);
@@ -86,7 +95,12 @@ impl Source {
         let audio = pick(!options.no_audio, MediaKind::Audio).map_err(fault)?;
         let video = video.filter(|v| !v.is_attached_picture || audio.is_none());
         if video.is_none() && audio.is_none() {
-            return Err(Error::new(ErrorKind::InvalidData, Stage::Source, "there is no video and no audio stream in it").at(url));
+            return Err(Error::new(
+                ErrorKind::InvalidData,
+                Stage::Source,
+                "there is no video and no audio stream in it",
+            )
+            .at(url));
         }
         for index in 0..demuxer.stream_count() {
             if ![&video, &audio].into_iter().flatten().any(|s| s.index == index) {
@@ -98,9 +112,12 @@ impl Source {
         let start = options.start.unwrap_or(Timestamp::ZERO);
         let zero = begin.plus(start);
         if options.start.is_some() && demuxer.is_seekable() {
-            demuxer.seek(zero.as_micros()).map_err(|e| fault(e).hint("it can't be sought in by time"))?;
+            demuxer
+                .seek(zero.as_micros())
+                .map_err(|e| fault(e).hint("it can't be sought in by time"))?;
         }
-        let clock = Clock { zero, looped: Timestamp::ZERO, end: Timestamp::ZERO, limit: options.length() };
+        let clock =
+            Clock { zero, looped: Timestamp::ZERO, end: Timestamp::ZERO, limit: options.length() };
         let loops_left = options.loops;
         Ok(Source {
             url: url.to_owned(),
@@ -132,7 +149,9 @@ impl Source {
         let whole = self.demuxer.duration_micros().map(Timestamp::from_micros);
         let rest = whole.map(|d| d.minus(self.options.start.unwrap_or(Timestamp::ZERO)));
         let looped = match (rest, self.options.loops) {
-            (Some(d), Some(n)) => Some(d.base().at(d.ticks().saturating_mul(i64::try_from(n).unwrap_or(i64::MAX).saturating_add(1)))),
+            (Some(d), Some(n)) => Some(d.base().at(
+                d.ticks().saturating_mul(i64::try_from(n).unwrap_or(i64::MAX).saturating_add(1)),
+            )),
             _ => None,
         };
         match (looped.filter(|_| !self.is_live), self.clock.limit) {
@@ -154,11 +173,22 @@ impl Source {
                 Err(e) if e.is_interrupted() => break,
                 Err(e) => {
                     self.ended = true;
-                    let cause = if e.is_invalid_data() { Error::new(ErrorKind::InvalidData, Stage::Source, "it is damaged or ends too early; what could be read was kept") } else { e.in_stage(Stage::Source) };
+                    let cause = if e.is_invalid_data() {
+                        Error::new(
+                            ErrorKind::InvalidData,
+                            Stage::Source,
+                            "it is damaged or ends too early; what could be read was kept",
+                        )
+                    } else {
+                        e.in_stage(Stage::Source)
+                    };
                     return Err(cause.at(&self.url));
                 }
             };
-            let stream = [&self.video, &self.audio].into_iter().flatten().find(|s| s.index == packet.stream());
+            let stream = [&self.video, &self.audio]
+                .into_iter()
+                .flatten()
+                .find(|s| s.index == packet.stream());
             let Some(stream) = stream else { continue };
             if packet.is_corrupt() && self.ends_at_corruption() {
                 self.cut_short = Some(packet.size());
@@ -177,7 +207,8 @@ impl Source {
                     MediaKind::Video => self.video_over = true,
                     _ => self.audio_over = true,
                 }
-                self.ended = (self.video.is_none() || self.video_over) && (self.audio.is_none() || self.audio_over);
+                self.ended = (self.video.is_none() || self.video_over)
+                    && (self.audio.is_none() || self.audio_over);
                 continue;
             }
             if packet.discontinuity {
@@ -212,7 +243,9 @@ impl Source {
             None => {}
         }
         self.demuxer.seek(self.clock.zero.as_micros()).map_err(|e| {
-            e.in_stage(Stage::Source).at(&self.url).hint("-stream_loop needs an input that can be sought in")
+            e.in_stage(Stage::Source)
+                .at(&self.url)
+                .hint("-stream_loop needs an input that can be sought in")
         })?;
         self.clock.looped = self.clock.looped.plus(self.clock.end);
         self.clock.end = Timestamp::ZERO;
@@ -229,7 +262,9 @@ impl Clock {
         let looped = self.looped.rescale(base).ticks();
         let duration = packet.av.duration();
         let moved = |t: i64| t.saturating_sub(shift);
-        if let Some(end) = packet.av.pts().or(packet.av.dts()).map(|t| base.at(moved(t).saturating_add(duration))) {
+        if let Some(end) =
+            packet.av.pts().or(packet.av.dts()).map(|t| base.at(moved(t).saturating_add(duration)))
+        {
             self.end = self.end.max(end);
         }
         let placed = |t: i64| moved(t).saturating_add(looped);
@@ -261,7 +296,8 @@ fn check_file(url: &str) -> Result<()> {
 }
 
 fn format_dict(options: &InputOptions, is_live: bool) -> Dict {
-    let mut dict = Dict::from_pairs(options.format_options().map(|o| (o.name.as_str(), o.value.as_str())));
+    let mut dict =
+        Dict::from_pairs(options.format_options().map(|o| (o.name.as_str(), o.value.as_str())));
     if let Some(size) = options.size {
         dict.set("video_size", &format!("{}x{}", size.width(), size.height()));
     }
@@ -303,16 +339,20 @@ fn check_taken(left: &Dict, options: &InputOptions, format: &str) -> Result<()> 
 fn open_error(e: AvError, interrupt: &Interrupt, url: &str, limit: Duration) -> Error {
     if e.is_interrupted() && interrupt.expired() {
         let cause = format!("no answer within {} s", limit.as_secs_f64());
-        return Error::new(ErrorKind::TimedOut, Stage::Source, cause)
-            .at(url)
-            .hint("is the address right, is the stream being published? --open-timeout sets the limit");
+        return Error::new(ErrorKind::TimedOut, Stage::Source, cause).at(url).hint(
+            "is the address right, is the stream being published? --open-timeout sets the limit",
+        );
     }
     let error = e.in_stage(Stage::Source).at(url);
     match error.kind() {
         ErrorKind::NotFound if url::is_network(url) => error.hint("the server has no such stream"),
         ErrorKind::NotFound => error.hint("is the path right?"),
-        ErrorKind::Connection => error.hint("is a server running there, and is the stream being published?"),
-        ErrorKind::InvalidData => error.hint("is it a media file? raw input needs -f, -s and -pix_fmt"),
+        ErrorKind::Connection => {
+            error.hint("is a server running there, and is the stream being published?")
+        }
+        ErrorKind::InvalidData => {
+            error.hint("is it a media file? raw input needs -f, -s and -pix_fmt")
+        }
         _ => error,
     }
 }

@@ -15,7 +15,8 @@ impl Pace {
     /// How long from `now` until a packet of stream time `at` is due.
     pub(crate) fn wait(&mut self, now: Instant, at: Timestamp) -> Duration {
         let (start, first) = *self.anchor.get_or_insert((now, at));
-        let due = start + Duration::from_micros(u64::try_from(at.minus(first).as_micros()).unwrap_or(0));
+        let due =
+            start + Duration::from_micros(u64::try_from(at.minus(first).as_micros()).unwrap_or(0));
         due.saturating_duration_since(now)
     }
 }
@@ -31,7 +32,11 @@ mod tests {
         assert_eq!(pace.wait(t0, at(5_000)), Duration::ZERO);
         assert_eq!(pace.wait(t0, at(5_040)), Duration::from_millis(40));
         assert_eq!(pace.wait(t0 + Duration::from_millis(30), at(5_040)), Duration::from_millis(10));
-        assert_eq!(pace.wait(t0 + Duration::from_secs(9), at(5_080)), Duration::ZERO, "late is at once");
+        assert_eq!(
+            pace.wait(t0 + Duration::from_secs(9), at(5_080)),
+            Duration::ZERO,
+            "late is at once"
+        );
         assert_eq!(pace.wait(t0, at(4_000)), Duration::ZERO, "before the first is at once");
     }
 }

@@ -102,10 +102,13 @@ pub struct ProbeAudio {
 pub fn probe(url: &str, options: InputOptions, stop: &Stop) -> Result<Probe> {
     let source = Source::open(url, options, stop)?;
     let demuxer = source.demuxer();
-    let selected = |s: &StreamInfo| [&source.video, &source.audio].into_iter().flatten().any(|c| c.index == s.index);
+    let selected = |s: &StreamInfo| {
+        [&source.video, &source.audio].into_iter().flatten().any(|c| c.index == s.index)
+    };
     let mut streams = Vec::new();
     for index in 0..demuxer.stream_count() {
-        let stream = demuxer.stream(index).map_err(|e| e.in_stage(crate::error::Stage::Source).at(url))?;
+        let stream =
+            demuxer.stream(index).map_err(|e| e.in_stage(crate::error::Stage::Source).at(url))?;
         streams.push(describe(&stream, selected(&stream)));
     }
     let seconds = |micros: i64| micros as f64 / 1e6;

@@ -14,7 +14,20 @@ pub(crate) fn local_path(url: &str) -> Option<&str> {
         return Some(path.strip_prefix("//").unwrap_or(path));
     }
     let named_protocol = url.split_once(':').is_some_and(|(p, _)| {
-        p.len() > 1 && p.chars().all(|c| c.is_ascii_alphanumeric()) && matches!(p, "pipe" | "fd" | "concat" | "data" | "cache" | "crypto" | "async" | "subfile" | "tee")
+        p.len() > 1
+            && p.chars().all(|c| c.is_ascii_alphanumeric())
+            && matches!(
+                p,
+                "pipe"
+                    | "fd"
+                    | "concat"
+                    | "data"
+                    | "cache"
+                    | "crypto"
+                    | "async"
+                    | "subfile"
+                    | "tee"
+            )
     });
     (scheme(url).is_none() && url != "-" && !named_protocol).then_some(url)
 }
@@ -22,7 +35,26 @@ pub(crate) fn local_path(url: &str) -> Option<&str> {
 /// Whether what is behind it runs at its own speed and can't be read again.
 pub(crate) fn is_live(url: &str) -> bool {
     scheme(url).is_some_and(|s| {
-        matches!(s.as_str(), "rtmp" | "rtmps" | "rtmpt" | "rtmpe" | "rtmpte" | "rtmpts" | "rtsp" | "rtsps" | "srt" | "udp" | "udplite" | "rtp" | "srtp" | "tcp" | "tls" | "rist" | "unix")
+        matches!(
+            s.as_str(),
+            "rtmp"
+                | "rtmps"
+                | "rtmpt"
+                | "rtmpe"
+                | "rtmpte"
+                | "rtmpts"
+                | "rtsp"
+                | "rtsps"
+                | "srt"
+                | "udp"
+                | "udplite"
+                | "rtp"
+                | "srtp"
+                | "tcp"
+                | "tls"
+                | "rist"
+                | "unix"
+        )
     })
 }
 
