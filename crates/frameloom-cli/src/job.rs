@@ -1,7 +1,7 @@
 //! Parsed words to the library's settings; every value is judged here.
 
 use frameloom::options::{InputOptions, OutputOptions, Size, parse_duration};
-use frameloom::{Command, PixelFormat, Result, nearest};
+use frameloom::{Command, Error, PixelFormat, Result, nearest};
 
 use crate::args::{CommandWords, EndWords, RunWords};
 use crate::level::listed;
@@ -37,10 +37,10 @@ impl Job {
 pub(crate) fn input_options(words: &EndWords, open_timeout: Option<&str>) -> Result<InputOptions> {
     let mut options = InputOptions::new();
     for (name, value) in &words.options {
-        options.set(name, value)?;
+        options.set(name, value).map_err(about(&format!("-{name}")))?;
     }
     if let Some(limit) = open_timeout {
-        options = options.open_timeout(parse_duration(limit)?);
+        options = options.open_timeout(parse_duration(limit).map_err(about("--open-timeout"))?);
     }
     options.check()?;
     Ok(options)
@@ -52,16 +52,32 @@ fn output_options(words: &EndWords, overwrite: bool) -> Result<OutputOptions> {
         options.set("y", "")?;
     }
     for (name, value) in &words.options {
-        options.set(name, value)?;
+        options.set(name, value).map_err(about(&format!("-{name}")))?;
     }
     options.check()?;
     Ok(options)
 }
 
+/// Names the option that an error is about, where the library didn't.
+fn about(option: &str) -> impl Fn(Error) -> Error + '_ {
+    move |error| {
+        let told = error.to_string();
+        let mut words = told.split([' ', '(', ')', ',', '\'']);
+        let is_named = error.target().is_some() || words.any(|word| word == option);
+        if is_named { error } else { error.at(option) }
+    }
+}
+
 fn command(words: CommandWords) -> Result<Command> {
     // Values before the program: a wrong word is wrong whether or not the program is there.
-    let format = words.frame_format.as_deref().map(frame_format).transpose()?;
-    let size = words.frame_size.as_deref().map(Size::parse).transpose()?;
+    let format = words
+        .frame_format
+        .as_deref()
+        .map(frame_format)
+        .transpose()
+        .map_err(about("--frame-format"))?;
+    let size =
+        words.frame_size.as_deref().map(Size::parse).transpose().map_err(about("--frame-size"))?;
     let mut command = Command::new(words.argv)?;
     if let Some(format) = format {
         command = command.frame_format(format);
@@ -104,16 +120,17 @@ mod tests {
     fn a_wrong_value_is_told() {
         for (line, mentions) in [
             ("-s 0x0 -i in out.mp4", "0x0"),
-            ("-i in -r 0 out.mp4", "'0'"),
+            ("-i in -r 0 out.mp4", "options: -r: '0'"),
+            ("-t soon -i in out.mp4", "options: -t: 'soon'"),
             ("-i in -c:v libx265x out.mp4", "libx265"),
             ("-vf hflip -i in out.mp4", "-vf"),
             ("-i in -re out.mp4", "-re"),
             ("-i in -an -vn out.mp4", "-an and -vn"),
-            ("-i in --open-timeout never out.mp4", "never"),
+            ("-i in --open-timeout never out.mp4", "options: --open-timeout: 'never'"),
             ("--frame-format rgb25 -i in -- cat", "did you mean rgb24"),
             ("--frame-format cmyk -i in -- cat", "yuv420p"),
-            ("--frame-size 0x9 -i in -- cat", "0x9"),
-            ("-i in -nosuchthing 1 out.mp4", "-nosuchthing"),
+            ("--frame-size 0x9 -i in -- cat", "options: --frame-size: '0x9'"),
+            ("-i in -nosuchthing 1 out.mp4", "options: there is no option -nosuchthing"),
         ] {
             let said = told(line);
             assert!(said.contains(mentions), "{line}: {said}");

@@ -62,13 +62,19 @@ fn run(words: RunWords, screen: &Screen) -> Result<()> {
     signals::start(&stop, screen)?;
     let status = Status::start(mode, job.outputs.len(), screen, &stop);
     let done = carry(job, &stop, &status);
-    status.finish(done.as_ref().ok());
+    status.finish(done.as_ref().ok().and_then(Option::as_ref));
     done.map(drop)
 }
 
-/// Runs the pipeline to its end.
-fn carry(job: Job, stop: &Stop, status: &Status) -> Result<Snapshot> {
-    let mut pipeline = Pipeline::open(&job.url, job.input, stop)?;
+/// Runs the pipeline to its end. `None` where a signal came before the input was there: nothing
+/// was begun, so there is nothing that could be incomplete.
+fn carry(job: Job, stop: &Stop, status: &Status) -> Result<Option<Snapshot>> {
+    let mut pipeline = match Pipeline::open(&job.url, job.input, stop) {
+        Err(error) if error.kind() == ErrorKind::Interrupted && stop.is_stopped() => {
+            return Ok(None);
+        }
+        opened => opened?,
+    };
     if let Some(command) = job.command {
         pipeline = pipeline.command(command);
     }
@@ -76,7 +82,7 @@ fn carry(job: Job, stop: &Stop, status: &Status) -> Result<Snapshot> {
         pipeline = pipeline.to_url_with(&url, options)?;
     }
     status.follow(pipeline.stats(), pipeline.is_live());
-    pipeline.run()
+    pipeline.run().map(Some)
 }
 
 /// Writes to stdout. That its reader has seen enough is no failure.

@@ -280,6 +280,18 @@ impl VideoEncoder {
                 );
                 Error::new(ErrorKind::Usage, Stage::Encode, cause)
             })?;
+        if self.setup.name() == "rawvideo" {
+            // Whoever reads it must know, and the bytes don't say.
+            let bytes: usize = (0..format.plane_count())
+                .filter_map(|p| format.plane_size(p, width, height))
+                .map(|(row, rows)| row * rows)
+                .sum();
+            let rate = rate.map_or_else(String::new, |r| format!(", {r} frames a second"));
+            tracing::info!(
+                "raw video: {width}x{height} {}, {bytes} bytes a frame{rate}",
+                format.name()
+            );
+        }
         let time_base = encoder.time_base();
         self.header = Some(StreamHeader {
             params: encoder.params().map_err(|e| failed(&self.setup, e))?,

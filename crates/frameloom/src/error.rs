@@ -165,7 +165,7 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<
         .into_iter()
         .filter_map(|k| {
             let distance = strsim::damerau_levenshtein(name, k);
-            let close = distance <= name.chars().count().max(3) / 3 + 1;
+            let close = distance <= (name.chars().count() / 3).max(1);
             let contains = name.len() >= 3 && k.contains(name);
             (close || contains).then_some((if contains { distance.min(2) } else { distance }, k))
         })

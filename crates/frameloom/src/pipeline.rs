@@ -60,6 +60,9 @@ pub struct Pipeline {
     command: Option<Command>,
     outputs: Vec<(Target, OutputOptions)>,
     stats: Stats,
+    /// The caller's wish to stop.
+    asked: Stop,
+    /// Stopped with it, and by a stage that fails.
     stop: Stop,
 }
 
@@ -77,10 +80,19 @@ impl Pipeline {
     /// # Errors
     /// Where it can't be opened or holds neither video nor audio.
     pub fn open(url: &str, options: InputOptions, stop: &Stop) -> Result<Pipeline> {
-        let stop = stop.child();
+        let asked = stop.child();
+        let stop = asked.child();
         let source = Source::open(url, options, &stop)?;
         let stats = Stats::new(source.duration());
-        Ok(Pipeline { source, stages: Vec::new(), command: None, outputs: Vec::new(), stats, stop })
+        Ok(Pipeline {
+            source,
+            stages: Vec::new(),
+            command: None,
+            outputs: Vec::new(),
+            stats,
+            asked,
+            stop,
+        })
     }
 
     /// Has every frame pass through a closure, after what was added before.
@@ -151,7 +163,7 @@ impl Pipeline {
 
     /// Asks this pipeline alone to finish.
     pub fn stop_handle(&self) -> Stop {
-        self.stop.clone()
+        self.asked.clone()
     }
 
     /// Runs to the end of the input, or to a stop, and finishes every output.
@@ -161,7 +173,9 @@ impl Pipeline {
     /// can be.
     pub fn run(self) -> Result<Snapshot> {
         let stats = self.stats.clone();
-        let failure = Failure { first: Arc::default(), stop: self.stop.clone() };
+        let asked = self.asked.clone();
+        let failure =
+            Failure { first: Arc::default(), unwritten: Arc::default(), stop: self.stop.clone() };
         let threads = self.start(&failure)?;
         for thread in threads {
             let name = thread.thread().name().unwrap_or("a stage").to_owned();
@@ -173,11 +187,11 @@ impl Pipeline {
                 ));
             }
         }
-        failure.into_result().map(|()| stats.snapshot())
+        failure.into_result(asked.is_stopped()).map(|()| stats.snapshot())
     }
 
     fn start(self, failure: &Failure) -> Result<Vec<JoinHandle<()>>> {
-        let Pipeline { source, mut stages, command, outputs, stats, stop } = self;
+        let Pipeline { source, mut stages, command, outputs, stats, stop, .. } = self;
         let is_edited = !stages.is_empty() || command.is_some();
         let scales = command.as_ref().and_then(Command::size);
         if let Some(size) = scales {
@@ -204,6 +218,11 @@ impl Pipeline {
             })
             .collect::<Result<Vec<_>>>()?;
 
+        let whole = source.duration();
+        if let Some(longest) = plans.iter().map(|p| p.duration(whole)).max().flatten() {
+            stats.expect(longest);
+        }
+
         // Everything that can fail at the start does so here, before a thread exists.
         let mut wiring = Wiring::new(&source, &stats, &plans, is_edited)?;
         let mut threads = Threads { handles: Vec::new(), failure: failure.clone() };
@@ -220,7 +239,8 @@ impl Pipeline {
         let rate = decoder.as_ref().and_then(VideoDecoder::frame_rate);
 
         for (sink, receiver) in sinks.into_iter().zip(wiring.sink_receivers.drain(..)) {
-            threads.spawn("frameloom-write", move || write_loop(sink, &receiver))?;
+            let unwritten = Arc::clone(&failure.unwritten);
+            threads.spawn("frameloom-write", move || write_loop(sink, &receiver, &unwritten))?;
         }
         let mut encode_senders = Vec::new();
         for (encoder, users, frames) in wiring.video_encoders.drain(..) {
@@ -253,8 +273,14 @@ impl Pipeline {
                     })?,
                     Some(command) => {
                         let reads_only = fanout.encoders.is_empty();
-                        let feed =
-                            CommandFeed { command, rate, reads_only, stop: stop.clone(), chain };
+                        let feed = CommandFeed {
+                            command,
+                            rate,
+                            reads_only,
+                            stop: stop.clone(),
+                            chain,
+                            stats: stats.clone(),
+                        };
                         let (handoff, handed) = bounded(1);
                         threads.spawn("frameloom-command-in", move || {
                             feed.run(&frame_receiver, &handoff)
@@ -275,26 +301,44 @@ impl Pipeline {
             stats,
             stop,
         };
-        threads.spawn("frameloom-read", move || reading.run())?;
+        threads.spawn_source("frameloom-read", move || reading.run())?;
         Ok(threads.handles)
     }
 }
 
-/// The first error of any stage; whoever reports one has the input stop.
+/// The first error of any stage.
 #[derive(Clone)]
 struct Failure {
     first: Arc<Mutex<Option<Error>>>,
+    /// Outputs of which nothing was written: an error where there is no other that explains it.
+    unwritten: Arc<Mutex<Vec<Error>>>,
     stop: Stop,
 }
 
 impl Failure {
-    fn report(&self, error: Error) {
+    fn record(&self, error: Error) {
         self.first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+
+    /// Records the error and has the input stop.
+    fn report(&self, error: Error) {
+        self.record(error);
         self.stop.stop();
     }
 
-    fn into_result(self) -> Result<()> {
-        self.first.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
+    fn into_result(self, was_asked: bool) -> Result<()> {
+        if let Some(error) = self.first.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Err(error);
+        }
+        let unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        match unwritten {
+            Some(error) if !was_asked => Err(error),
+            Some(error) => {
+                tracing::warn!("{error}");
+                Ok(())
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -310,11 +354,21 @@ impl Threads {
         run: impl FnOnce() -> Result<()> + Send + 'static,
     ) -> Result<()> {
         let failure = self.failure.clone();
-        let body = move || {
-            if let Err(error) = run() {
-                failure.report(error);
-            }
-        };
+        self.start(name, move || run().unwrap_or_else(|error| failure.report(error)))
+    }
+
+    /// As `spawn`, for the thread that reads: where the input breaks off, what was read of it goes
+    /// all the way through.
+    fn spawn_source(
+        &mut self,
+        name: &str,
+        run: impl FnOnce() -> Result<()> + Send + 'static,
+    ) -> Result<()> {
+        let failure = self.failure.clone();
+        self.start(name, move || run().unwrap_or_else(|error| failure.record(error)))
+    }
+
+    fn start(&mut self, name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
         let handle = std::thread::Builder::new().name(name.to_owned()).spawn(body);
         let handle = handle.map_err(|e| {
             Error::new(ErrorKind::Other, Stage::Process, format!("no thread could be started: {e}"))

@@ -3,11 +3,12 @@
 use crate::audio::AudioPlan;
 use crate::av::{CodecId, MediaKind, StreamInfo};
 use crate::encode::{VideoPlan, Window, find_encoder};
-use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::error::{Error, ErrorKind, Result, Stage, did_you_mean};
 use crate::options::{AvOption, CodecChoice, OutputOptions, Specifier};
 use crate::sink::Target;
 use crate::sink::container::{carries, default_encoder, has_room_for};
 use crate::source::url;
+use crate::time::Timestamp;
 
 /// What becomes of one stream.
 #[derive(Debug, PartialEq)]
@@ -32,6 +33,12 @@ impl OutputPlan {
         let video = self.video.as_ref().map(|_| MediaKind::Video);
         let audio = self.audio.as_ref().map(|_| MediaKind::Audio);
         video.into_iter().chain(audio).collect()
+    }
+
+    /// How long it will be, where that is known, of an input that is `whole` long.
+    pub(crate) fn duration(&self, whole: Option<Timestamp>) -> Option<Timestamp> {
+        let rest = whole.map(|w| w.minus(self.window.start.unwrap_or(Timestamp::ZERO)));
+        rest.into_iter().chain(self.window.length).min()
     }
 
     /// The number of the audio stream among them.
@@ -177,6 +184,9 @@ fn taken(options: &OutputOptions, kind: MediaKind, encoder: &str) -> Result<Vec<
     let setup = find_encoder(encoder)?;
     let mut pairs = Vec::new();
     for option in options.encoder_options(kind) {
+        if option.name == "preset" && matches!(encoder, "libx264" | "libx265") {
+            check_preset(encoder, &option.value)?;
+        }
         if setup.takes(&option.name) {
             pairs.push((option.name.clone(), option.value.clone()));
         } else if option.specifier != Specifier::All {
@@ -187,6 +197,30 @@ fn taken(options: &OutputOptions, kind: MediaKind, encoder: &str) -> Result<Vec<
         }
     }
     Ok(pairs)
+}
+
+/// x264 and x265 know their presets by these names and by the numbers 0 to 9.
+const PRESETS: [&str; 10] = [
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+    "slower",
+    "veryslow",
+    "placebo",
+];
+
+/// Refuses a preset that the encoder would complain of in its own way.
+fn check_preset(encoder: &str, preset: &str) -> Result<()> {
+    if PRESETS.contains(&preset) || matches!(preset.as_bytes(), [b'0'..=b'9']) {
+        return Ok(());
+    }
+    let error = Error::usage(format!("-preset: {encoder} has no preset '{preset}'"));
+    let near = did_you_mean(preset, PRESETS);
+    Err(error.hint(near.unwrap_or_else(|| format!("it has {}", PRESETS.join(", ")))))
 }
 
 /// Refuses options that no encoder of the output took and no container or protocol knows.

@@ -19,7 +19,8 @@ pub struct Stats(Arc<Counters>);
 #[derive(Debug)]
 struct Counters {
     started: Instant,
-    duration_micros: Option<i64>,
+    /// Negative where it isn't known.
+    duration_micros: AtomicI64,
     frames_in: AtomicU64,
     frames_out: AtomicU64,
     frames_edited: AtomicU64,
@@ -46,7 +47,7 @@ pub struct Snapshot {
     pub elapsed_ms: u64,
     /// How far the furthest output has got, on the outputs' clock.
     pub time_ms: i64,
-    /// How long the input is, where that is known.
+    /// How far it will get, where that is known.
     pub duration_ms: Option<i64>,
     /// Video frames decoded, or video packets read where they are only copied.
     pub frames_in: u64,
@@ -82,7 +83,7 @@ impl Stats {
     pub(crate) fn new(duration: Option<Timestamp>) -> Stats {
         Stats(Arc::new(Counters {
             started: Instant::now(),
-            duration_micros: duration.map(Timestamp::as_micros),
+            duration_micros: AtomicI64::new(duration.map_or(-1, Timestamp::as_micros)),
             frames_in: AtomicU64::new(0),
             frames_out: AtomicU64::new(0),
             frames_edited: AtomicU64::new(0),
@@ -94,6 +95,16 @@ impl Stats {
             position_micros: AtomicI64::new(0),
             recent: Mutex::new(Recent::default()),
         }))
+    }
+
+    /// The outputs will be so long.
+    pub(crate) fn expect(&self, duration: Timestamp) {
+        self.0.duration_micros.store(duration.as_micros(), Relaxed);
+    }
+
+    /// The furthest output has got so far.
+    pub(crate) fn reached(&self, at: Timestamp) {
+        self.0.position_micros.fetch_max(at.as_micros(), Relaxed);
     }
 
     pub(crate) fn packet_in(&self) {
@@ -127,7 +138,7 @@ impl Stats {
             c.frames_out.fetch_add(1, Relaxed);
         }
         if let Some(at) = at {
-            c.position_micros.fetch_max(at.as_micros(), Relaxed);
+            self.reached(at);
         }
         if let (true, Some(arrived)) = (video, arrived) {
             let now = Instant::now();
@@ -173,7 +184,9 @@ impl Stats {
         Snapshot {
             elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
             time_ms: position / 1000,
-            duration_ms: c.duration_micros.map(|d| d / 1000),
+            duration_ms: Some(c.duration_micros.load(Relaxed))
+                .filter(|&d| d >= 0)
+                .map(|d| d / 1000),
             frames_in: c.frames_in.load(Relaxed),
             frames_out,
             frames_edited: c.frames_edited.load(Relaxed),

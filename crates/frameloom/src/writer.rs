@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::frame::Frame;
 use crate::options::OutputOptions;
 use crate::plan::plan_writer;
-use crate::sink::{Sink, Target};
+use crate::sink::{Sink, Target, nothing_written};
 use crate::stats::Stats;
 use crate::time::Rate;
 
@@ -63,7 +63,8 @@ impl Writer {
     pub fn finish(mut self) -> Result<()> {
         self.encoder.drain()?;
         self.pass_on()?;
-        self.sink.finish()
+        let url = self.sink.url().to_owned();
+        if self.sink.finish()? { Ok(()) } else { Err(nothing_written(&url)) }
     }
 
     fn pass_on(&mut self) -> Result<()> {

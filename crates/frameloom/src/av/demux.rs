@@ -46,6 +46,11 @@ impl Interrupt {
         self.0.expired.load(Ordering::Relaxed)
     }
 
+    /// Protocols report an interrupted call as whatever they please.
+    pub(super) fn explain(&self, e: AvError) -> AvError {
+        if self.due() { AvError::new(ff::AVERROR_EXIT) } else { e }
+    }
+
     fn due(&self) -> bool {
         if self.0.stop.is_stopped() {
             return true;
@@ -101,7 +106,7 @@ pub(crate) struct StreamInfo {
 pub(crate) struct Demuxer {
     ctx: *mut ff::AVFormatContext,
     // Kept alive for the callback inside `ctx`.
-    _interrupt: Interrupt,
+    interrupt: Interrupt,
 }
 
 impl Demuxer {
@@ -136,8 +141,8 @@ impl Demuxer {
             (*ctx).interrupt_callback = interrupt.callback();
             ff::avformat_open_input(&mut ctx, url.as_ptr(), format, options.as_mut_ptr())
         };
-        AvError::check(status)?;
-        Ok(Demuxer { ctx, _interrupt: interrupt })
+        AvError::check(status).map_err(|e| interrupt.explain(e))?;
+        Ok(Demuxer { ctx, interrupt })
     }
 
     /// Reads as many packets as it takes to know every stream, within the limits set as options.
@@ -145,6 +150,7 @@ impl Demuxer {
         // SAFETY: an open context; no options for the decoders it may try.
         AvError::check(unsafe { ff::avformat_find_stream_info(self.ctx, ptr::null_mut()) })
             .map(drop)
+            .map_err(|e| self.interrupt.explain(e))
     }
 
     /// The demuxer's short name.
@@ -247,10 +253,10 @@ impl Demuxer {
             Ok(_) => Ok(Some(packet)),
             Err(e) if e.is_eof() => match self.io_error() {
                 // Some protocols report a failure as the end of the file.
-                Some(e) => Err(e),
+                Some(e) => Err(self.interrupt.explain(e)),
                 None => Ok(None),
             },
-            Err(e) => Err(e),
+            Err(e) => Err(self.interrupt.explain(e)),
         }
     }
 

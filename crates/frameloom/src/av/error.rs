@@ -40,6 +40,14 @@ impl AvError {
         self.code == ff::AVERROR_EXIT
     }
 
+    /// The other end closed the connection, or it broke.
+    pub(crate) fn is_disconnect(&self) -> bool {
+        matches!(
+            self.errno_value(),
+            libc::EIO | libc::ECONNRESET | libc::EPIPE | libc::ECONNABORTED
+        )
+    }
+
     pub(crate) fn is_invalid_data(&self) -> bool {
         self.code == ff::AVERROR_INVALIDDATA
     }
@@ -95,6 +103,10 @@ impl AvError {
             }
         };
         match &self.said {
+            // libav's own words for these name addresses and repeat the code.
+            Some(_) if self.kind() == ErrorKind::Connection && self.errno_value() != libc::EIO => {
+                words
+            }
             Some(said) if !said.to_lowercase().contains(&words.to_lowercase()) => {
                 format!("{words}: {said}")
             }

@@ -9,8 +9,7 @@ use crate::time::{Rate, TimeBase};
 pub(crate) struct Muxer {
     ctx: *mut ff::AVFormatContext,
     format: MuxerInfo,
-    // Kept alive for the callback inside `ctx`.
-    _interrupt: Interrupt,
+    interrupt: Interrupt,
     header_written: bool,
 }
 
@@ -34,7 +33,7 @@ impl Muxer {
         })?;
         // SAFETY: a context of ours; the callback outlives it, being kept beside it.
         unsafe { (*ctx).interrupt_callback = interrupt.callback() };
-        Ok(Muxer { ctx, format, _interrupt: interrupt, header_written: false })
+        Ok(Muxer { ctx, format, interrupt, header_written: false })
     }
 
     /// Adds a stream; returns its index.
@@ -90,6 +89,7 @@ impl Muxer {
             )
         })
         .map(drop)
+        .map_err(|e| self.interrupt.explain(e))
     }
 
     /// Has every packet written out at once, as a live output wants.
@@ -104,7 +104,8 @@ impl Muxer {
     /// Writes the header. What is left in `options`, nobody took.
     pub(crate) fn write_header(&mut self, options: &mut Dict) -> Result<(), AvError> {
         // SAFETY: an open context with its streams added.
-        AvError::check(unsafe { ff::avformat_write_header(self.ctx, options.as_mut_ptr()) })?;
+        AvError::check(unsafe { ff::avformat_write_header(self.ctx, options.as_mut_ptr()) })
+            .map_err(|e| self.interrupt.explain(e))?;
         self.header_written = true;
         Ok(())
     }
@@ -124,11 +125,12 @@ impl Muxer {
     /// Writes one packet, times in the stream's time base.
     pub(crate) fn write(&mut self, packet: &mut AvPacket) -> Result<(), AvError> {
         // SAFETY: a context with its header written and a valid packet of it.
-        AvError::check(unsafe { ff::av_write_frame(self.ctx, packet.as_mut_ptr()) })?;
+        AvError::check(unsafe { ff::av_write_frame(self.ctx, packet.as_mut_ptr()) })
+            .map_err(|e| self.interrupt.explain(e))?;
         // A muxer may swallow an error of the protocol; the I/O context remembers it.
         // SAFETY: an open context; its I/O context may be null.
         let code = unsafe { (*self.ctx).pb.as_ref() }.map_or(0, |io| io.error);
-        AvError::check(code.min(0)).map(drop)
+        AvError::check(code.min(0)).map(drop).map_err(|e| self.interrupt.explain(e))
     }
 
     /// Writes the trailer and closes the file or connection.

@@ -220,6 +220,11 @@ impl MuxerInfo {
         self.get().flags & ff::AVFMT_NEEDNUMBER != 0
     }
 
+    /// Two packets of a stream may have the same dts.
+    pub(crate) fn allows_equal_dts(&self) -> bool {
+        self.get().flags & ff::AVFMT_TS_NONSTRICT != 0
+    }
+
     pub(crate) fn wants_global_header(&self) -> bool {
         self.get().flags & ff::AVFMT_GLOBALHEADER != 0
     }

@@ -47,6 +47,19 @@ impl CodecParams {
         CodecId(self.get().codec_id)
     }
 
+    /// Takes over size, pixel format and tags from a decoded picture.
+    pub(crate) fn describe_picture(&mut self, picture: &super::AvFrame) {
+        // SAFETY: never null, and only reachable through &mut self; a valid frame.
+        let (p, f) = unsafe { (&mut *self.0, &*picture.as_ptr()) };
+        (p.width, p.height, p.format) = (f.width, f.height, f.format);
+        p.sample_aspect_ratio = f.sample_aspect_ratio;
+        p.color_range = f.color_range;
+        p.color_space = f.colorspace;
+        p.color_primaries = f.color_primaries;
+        p.color_trc = f.color_trc;
+        p.chroma_location = f.chroma_location;
+    }
+
     pub(crate) fn bit_rate(&self) -> i64 {
         self.get().bit_rate
     }

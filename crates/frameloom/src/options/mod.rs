@@ -167,7 +167,8 @@ pub fn unknown_option(name: &str) -> Error {
     let known = KNOWN.iter().flat_map(|k| k.names.iter().copied());
     let names: Vec<&str> = known.chain(av::option_names()).collect();
     let error = Error::usage(format!("there is no option -{name}"));
-    match did_you_mean(name, names) {
+    let dashed: Vec<String> = names.iter().map(|n| format!("-{n}")).collect();
+    match did_you_mean(&format!("-{name}"), dashed.iter().map(String::as_str)) {
         Some(near) => error.hint(near),
         None => error.hint("see frameloom -h"),
     }

@@ -8,6 +8,7 @@ use super::stages::{Chain, Fanout};
 use crate::error::Result;
 use crate::frame::Frame;
 use crate::process::{Command, CommandOutput, InFlight, Spawned};
+use crate::stats::Stats;
 use crate::stop::Stop;
 use crate::time::Rate;
 
@@ -21,6 +22,7 @@ pub(super) struct CommandFeed {
     pub(super) reads_only: bool,
     pub(super) stop: Stop,
     pub(super) chain: Chain,
+    pub(super) stats: Stats,
 }
 
 /// What the reader of a command's answers needs, once the command is started.
@@ -34,9 +36,12 @@ pub(super) struct Fed {
 
 impl CommandFeed {
     pub(super) fn run(self, frames: &Receiver<Frame>, handoff: &Sender<Handoff>) -> Result<()> {
-        let CommandFeed { command, rate, reads_only, stop, mut chain } = self;
+        let CommandFeed { command, rate, reads_only, stop, mut chain, stats } = self;
         let mut fed: Option<Fed> = None;
         let mut out = |frame: Frame| -> Result<bool> {
+            if reads_only {
+                stats.reached(frame.pts());
+            }
             if fed.is_none() {
                 fed = Some(start_command(&command, &frame, rate, reads_only, &stop, handoff)?);
             }

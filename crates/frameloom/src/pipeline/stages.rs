@@ -1,5 +1,6 @@
 //! What each thread does, from the reader to the writers.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
@@ -9,11 +10,11 @@ use crate::audio::AudioTranscoder;
 use crate::av::MediaKind;
 use crate::decode::VideoDecoder;
 use crate::encode::VideoEncoder;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::packet::Packet;
 use crate::process::FrameProcessor;
-use crate::sink::{Sink, StreamHeader};
+use crate::sink::{Sink, StreamHeader, nothing_written};
 use crate::source::{Pace, Source};
 use crate::stats::Stats;
 use crate::stop::Stop;
@@ -99,6 +100,10 @@ pub(super) fn decode_loop(
             return Ok(());
         }
     }
+    if stop.is_stopped() {
+        // A decoder drained in the middle of reordered frames would give them out with holes.
+        return Ok(());
+    }
     decoder.drain()?;
     pass_on(&mut decoder);
     decoder.finish()
@@ -164,6 +169,7 @@ impl Fanout {
             self.stats.frame_edited();
         }
         if self.encoders.is_empty() {
+            self.stats.reached(frame.pts());
             return Ok(true);
         }
         let others = self.encoders.len() - 1;
@@ -282,7 +288,11 @@ pub(super) fn deliver(
     Ok(anyone)
 }
 
-pub(super) fn write_loop(mut sink: Sink, messages: &Receiver<SinkMessage>) -> Result<()> {
+pub(super) fn write_loop(
+    mut sink: Sink,
+    messages: &Receiver<SinkMessage>,
+    unwritten: &Mutex<Vec<Error>>,
+) -> Result<()> {
     for message in messages {
         match message {
             SinkMessage::Header(stream, header) => sink.announce(stream, header)?,
@@ -294,5 +304,9 @@ pub(super) fn write_loop(mut sink: Sink, messages: &Receiver<SinkMessage>) -> Re
             break;
         }
     }
-    sink.finish()
+    let url = sink.url().to_owned();
+    if !sink.finish()? {
+        unwritten.lock().unwrap_or_else(PoisonError::into_inner).push(nothing_written(&url));
+    }
+    Ok(())
 }

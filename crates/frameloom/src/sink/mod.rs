@@ -104,7 +104,7 @@ impl Target {
     }
 }
 
-/// One output: opened at once, its header written as soon as every stream is known.
+/// One output: its header is written as soon as every stream is known.
 pub(crate) struct Sink {
     target: Target,
     muxer: Muxer,
@@ -114,7 +114,7 @@ pub(crate) struct Sink {
     streams: Vec<Stream>,
     waiting: Interleaver<Packet>,
     header_written: bool,
-    finished: bool,
+    opened: bool,
     created: bool,
     cut: Option<Timestamp>,
     stats: Stats,
@@ -139,18 +139,10 @@ impl Sink {
     ) -> Result<Sink> {
         target.check_writable(options.overwrite)?;
         let interrupt = Interrupt::new(Stop::new());
-        let fail = |e: AvError, i: &Interrupt| write_error(e, i, &target);
         let muxer = Muxer::new(url::for_libav(&target.url, false), target.muxer, interrupt.clone());
-        let mut muxer = muxer.map_err(|e| fail(e, &interrupt))?;
+        let mut muxer = muxer.map_err(|e| write_error(e, &interrupt, &target))?;
         let mut dict =
             Dict::from_pairs(options.format_options().map(|o| (o.name.as_str(), o.value.as_str())));
-        if url::is_network(&target.url) {
-            interrupt.set_deadline(Some(OPEN_LIMIT));
-        }
-        let created = url::local_path(&target.url).is_some_and(|p| !Path::new(p).exists());
-        let opened = muxer.open(&mut dict);
-        interrupt.set_deadline(None);
-        opened.map_err(|e| fail(e, &interrupt))?;
         if target.is_live {
             muxer.flush_every_packet();
             if target.muxer.name() == "flv" {
@@ -168,7 +160,7 @@ impl Sink {
             .filter(|o| !o.for_codec)
             .map(|o| (o.name.clone(), o.written()))
             .collect();
-        Ok(Sink {
+        let mut sink = Sink {
             target,
             muxer,
             interrupt,
@@ -177,11 +169,35 @@ impl Sink {
             streams,
             waiting: Interleaver::new(kinds.len(), limits),
             header_written: false,
-            finished: false,
-            created,
+            opened: false,
+            created: false,
             cut: None,
             stats,
-        })
+        };
+        if url::is_network(&sink.target.url) {
+            sink.open_target()?;
+        }
+        Ok(sink)
+    }
+
+    /// A connection is opened at once, so that a server that isn't there is known before anything
+    /// starts; a file not before there is something to write, so that nothing is left or lost
+    /// where nothing comes.
+    fn open_target(&mut self) -> Result<()> {
+        if std::mem::replace(&mut self.opened, true) {
+            return Ok(());
+        }
+        let path = url::local_path(&self.target.url);
+        self.created = path.is_some_and(|p| !Path::new(p).exists());
+        if url::is_network(&self.target.url) {
+            self.interrupt.set_deadline(Some(OPEN_LIMIT));
+        }
+        let opened = self.muxer.open(&mut self.options);
+        opened.map_err(|e| write_error(e, &self.interrupt, &self.target))
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.target.url
     }
 
     /// Says what a stream is. The header is written once all are known or ended.
@@ -237,7 +253,7 @@ impl Sink {
                     crate::redact::url(&self.target.url)
                 );
             }
-            if !(0..self.streams.len()).any(|i| self.knows(i)) {
+            if !self.is_worth_writing() {
                 return Ok(());
             }
             self.write_header()?;
@@ -252,7 +268,14 @@ impl Sink {
         self.streams.get(stream).is_some_and(|s| s.known.is_some())
     }
 
+    /// An output that was to have video is nothing without it.
+    fn is_worth_writing(&self) -> bool {
+        let video = self.streams.iter().find(|s| s.kind == MediaKind::Video);
+        video.or(self.streams.first()).is_some_and(|s| s.known.is_some())
+    }
+
     fn write_header(&mut self) -> Result<()> {
+        self.open_target()?;
         for i in 0..self.streams.len() {
             let Some(stream) = self.streams.get_mut(i) else { continue };
             let Some(h) = &stream.known else {
@@ -291,13 +314,14 @@ impl Sink {
         let base = self.muxer.time_base(number);
         packet.av.rescale(packet.time_base, base);
         let duration = packet.av.duration();
+        let step = i64::from(!self.target.muxer.allows_equal_dts());
         let dts = packet
             .av
             .dts()
             .or(packet.av.pts())
             .or(stream.last_dts.map(|d| d + duration.max(1)))
             .unwrap_or(0);
-        let repaired = stream.last_dts.map_or(dts, |last| dts.max(last + 1));
+        let repaired = stream.last_dts.map_or(dts, |last| dts.max(last + step));
         if repaired != dts {
             stream.repaired += 1;
         }
@@ -328,21 +352,15 @@ impl Sink {
         }
     }
 
-    /// Writes what still waits and the trailer, and closes the file or connection.
-    pub(crate) fn finish(mut self) -> Result<()> {
-        self.finished = true;
+    /// Writes what still waits and the trailer, and closes the file or connection; `false` where
+    /// nothing was written, because nothing came.
+    pub(crate) fn finish(mut self) -> Result<bool> {
         for i in 0..self.streams.len() {
             self.waiting.end(i);
         }
         self.advance()?;
         if !self.header_written {
-            self.remove_unwritten();
-            return Err(Error::new(
-                ErrorKind::InvalidData,
-                Stage::Sink,
-                "there was nothing to write",
-            )
-            .at(&self.target.url));
+            return Ok(false);
         }
         self.limit_write();
         let finished = self.muxer.finish();
@@ -354,6 +372,7 @@ impl Sink {
             );
         }
         finished
+            .map(|()| true)
             .map_err(|e| write_error(e, &self.interrupt, &self.target).hint(self.what_is_left()))
     }
 
@@ -372,10 +391,13 @@ impl Sink {
 
 impl Drop for Sink {
     fn drop(&mut self) {
-        if !self.finished {
-            self.remove_unwritten();
-        }
+        self.remove_unwritten();
     }
+}
+
+/// The error for an output of which nothing was written.
+pub(crate) fn nothing_written(url: &str) -> Error {
+    Error::new(ErrorKind::InvalidData, Stage::Sink, "nothing was written: no frame came").at(url)
 }
 
 fn write_error(e: AvError, interrupt: &Interrupt, target: &Target) -> Error {

@@ -1,14 +1,16 @@
 //! URL → packets, on the pipeline's clock.
 
+mod live;
 mod pace;
 pub(crate) mod probe;
 pub(crate) mod url;
 
 pub(crate) use pace::Pace;
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::av::{self, AvError, Demuxer, Dict, Interrupt, MediaKind, StreamInfo};
+use crate::av::{self, AvError, AvPacket, Demuxer, Dict, Interrupt, MediaKind, StreamInfo};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::options::InputOptions;
 use crate::packet::Packet;
@@ -24,6 +26,10 @@ pub(crate) struct Source {
     pub(crate) is_live: bool,
     /// What was set before it was opened.
     pub(crate) options: InputOptions,
+    /// The input's own first timestamp.
+    pub(crate) begin: Timestamp,
+    /// Read already, to get to know the streams.
+    pending: VecDeque<AvPacket>,
     clock: Clock,
     loops_left: Option<u64>,
     discontinuity: bool,
@@ -82,9 +88,14 @@ impl Source {
             .at(url)
             .hint("name the format with -f where it is one"));
         }
-        let found = demuxer.find_stream_info();
+        let mut pending = VecDeque::new();
+        if is_live && demuxer.format_name().ends_with("flv") {
+            pending =
+                live::first_packets(&mut demuxer, &interrupt).map_err(|e| fail(e, &interrupt))?;
+        } else {
+            demuxer.find_stream_info().map_err(|e| fail(e, &interrupt))?;
+        }
         interrupt.set_deadline(None);
-        found.map_err(|e| fail(e, &interrupt))?;
 
         let pick = |wanted: bool, kind| match demuxer.best_stream(kind) {
             Some(index) if wanted => demuxer.stream(index).map(Some),
@@ -93,7 +104,10 @@ impl Source {
         let fault = |e: AvError| e.in_stage(Stage::Source).at(url);
         let video = pick(!options.no_video, MediaKind::Video).map_err(fault)?;
         let audio = pick(!options.no_audio, MediaKind::Audio).map_err(fault)?;
-        let video = video.filter(|v| !v.is_attached_picture || audio.is_none());
+        let mut video = video.filter(|v| !v.is_attached_picture || audio.is_none());
+        if let Some(video) = &mut video {
+            live::complete(video, &pending);
+        }
         if video.is_none() && audio.is_none() {
             return Err(Error::new(
                 ErrorKind::InvalidData,
@@ -108,7 +122,9 @@ impl Source {
             }
         }
 
-        let begin = demuxer.start_micros().map_or(Timestamp::ZERO, Timestamp::from_micros);
+        // Where libavformat did not probe, it says 0.
+        let probed = || demuxer.start_micros().map(Timestamp::from_micros);
+        let begin = live::start_of(&demuxer, &pending).or_else(probed).unwrap_or(Timestamp::ZERO);
         let start = options.start.unwrap_or(Timestamp::ZERO);
         let zero = begin.plus(start);
         if options.start.is_some() && demuxer.is_seekable() {
@@ -126,6 +142,8 @@ impl Source {
             audio,
             is_live,
             options,
+            begin,
+            pending,
             clock,
             loops_left,
             discontinuity: false,
@@ -166,11 +184,22 @@ impl Source {
     /// What the protocol or the demuxer said, also where the input turns out to be cut short.
     pub(crate) fn read(&mut self) -> Result<Option<Packet>> {
         while !self.ended {
-            let packet = match self.demuxer.read() {
+            let next = match self.pending.pop_front() {
+                Some(packet) => Ok(Some(packet)),
+                None => self.demuxer.read(),
+            };
+            let packet = match next {
                 Ok(Some(packet)) => packet,
                 Ok(None) if self.rewind()? => continue,
                 Ok(None) => break,
                 Err(e) if e.is_interrupted() => break,
+                Err(e) if self.is_live && e.is_disconnect() && self.clock.end > Timestamp::ZERO => {
+                    tracing::warn!(
+                        "{}: the other end closed the connection",
+                        crate::redact::url(&self.url)
+                    );
+                    break;
+                }
                 Err(e) => {
                     self.ended = true;
                     let cause = if e.is_invalid_data() {
@@ -308,11 +337,8 @@ fn format_dict(options: &InputOptions, is_live: bool) -> Dict {
         dict.set("framerate", &rate.to_string());
     }
     if is_live {
-        // Enough to see a keyframe of each stream; libavformat stops as soon as it has. A stream
-        // with video or audio alone can't be told from one whose other half is late, so the wait
-        // for that half is kept short.
-        let alone = options.format.as_deref().is_none_or(|f| f != "mpegts");
-        dict.set_default("analyzeduration", if alone { "1000000" } else { "5000000" });
+        // A ceiling, not a wait: libavformat returns as soon as it has seen a keyframe of each stream.
+        dict.set_default("analyzeduration", "15000000");
         dict.set_default("fpsprobesize", "0");
     }
     dict

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Source;
 use crate::av::{MediaKind, PixFmt, StreamInfo};
 use crate::decode::rotation_degrees;
-use crate::error::Result;
+use crate::error::{Result, Stage};
 use crate::options::InputOptions;
 use crate::stop::Stop;
 
@@ -102,21 +102,24 @@ pub struct ProbeAudio {
 pub fn probe(url: &str, options: InputOptions, stop: &Stop) -> Result<Probe> {
     let source = Source::open(url, options, stop)?;
     let demuxer = source.demuxer();
-    let selected = |s: &StreamInfo| {
-        [&source.video, &source.audio].into_iter().flatten().any(|c| c.index == s.index)
-    };
     let mut streams = Vec::new();
     for index in 0..demuxer.stream_count() {
-        let stream =
-            demuxer.stream(index).map_err(|e| e.in_stage(crate::error::Stage::Source).at(url))?;
-        streams.push(describe(&stream, selected(&stream)));
+        let chosen =
+            [&source.video, &source.audio].into_iter().flatten().find(|s| s.index == index);
+        streams.push(match chosen {
+            Some(stream) => describe(stream, true),
+            None => {
+                let stream = demuxer.stream(index);
+                describe(&stream.map_err(|e| e.in_stage(Stage::Source).at(url))?, false)
+            }
+        });
     }
     let seconds = |micros: i64| micros as f64 / 1e6;
     Ok(Probe {
         url: crate::redact::url(url),
         format: demuxer.format_name().to_owned(),
         live: source.is_live,
-        start: demuxer.start_micros().map(seconds),
+        start: Some(source.begin.as_secs_f64()),
         duration: demuxer.duration_micros().map(seconds),
         bit_rate: Some(demuxer.bit_rate()).filter(|&b| b > 0),
         streams,

@@ -1,0 +1,209 @@
+//! A wrong command line: exit status 2, one line that says what would be right, and nothing done.
+
+use std::ffi::OsString;
+
+use crate::harness::*;
+
+/// Runs `line` (with `IN` and `OUT` filled in) and expects it refused as wrong usage, with each
+/// of `words` in the one line that says why.
+#[track_caller]
+fn assert_wrong(line: &str, words: &[&str]) {
+    let room = room();
+    let (source, out) = (counted_av("numbered.mp4"), room.path().join("out.mp4"));
+    let fill = |word: &str| -> OsString {
+        match word {
+            "IN" => source.clone().into(),
+            "OUT" => out.clone().into(),
+            other => other.into(),
+        }
+    };
+    let said = frameloom(line.split_whitespace().map(fill).collect()).run().refuses(2);
+    for word in words {
+        assert!(said.contains(word), "{line}: no {word:?} in: {said}");
+    }
+    assert!(!out.exists(), "{line}: an output was begun all the same");
+}
+
+#[test]
+fn nothing_at_all() {
+    let outcome = frameloom(args![]).run();
+    assert_eq!(outcome.code(), Some(2));
+    assert!(outcome.stderr.contains("-i"), "no usage: {}", outcome.stderr);
+}
+
+#[test]
+fn help_and_version() {
+    let help = frameloom(args!["--help"]).run().ok();
+    let text = String::from_utf8(help.stdout).unwrap();
+    for word in ["-i", "--frame-format", "--frame-size", "--stats", "--open-timeout", "probe"] {
+        assert!(text.contains(word), "--help doesn't tell {word}");
+    }
+    let version = frameloom(args!["--version"]).run().ok();
+    let text = String::from_utf8(version.stdout).unwrap();
+    assert!(text.starts_with(&format!("frameloom {}", env!("CARGO_PKG_VERSION"))), "{text}");
+}
+
+#[test]
+fn an_unknown_option() {
+    assert_wrong("-i IN -framez:v 3 OUT", &["-framez:v", "-frames:v"]);
+    assert_wrong("-i IN -vcodek libx264 OUT", &["-vcodek", "-vcodec"]);
+}
+
+#[test]
+fn an_option_that_nobody_took() {
+    assert_wrong("-i IN -nosuchoption 5 OUT", &["-nosuchoption"]);
+    assert_wrong("-nosuchoption 5 -i IN OUT", &["-nosuchoption"]);
+    assert_wrong("-i IN -c:v libx264 -presett fast OUT", &["-presett", "-preset"]);
+    assert_wrong("-i IN -c:v libx264 -crff 20 OUT", &["-crff", "-crf"]);
+}
+
+#[test]
+fn an_encoders_option_on_a_copy() {
+    assert_wrong("-i IN -c copy -crf 20 OUT", &["-crf"]);
+}
+
+#[test]
+fn an_options_value_that_its_owner_refuses() {
+    assert_wrong("-i IN -c:v libx264 -g many OUT", &["g", "many"]);
+    assert_wrong("-i IN -c:v libx264 -crf best OUT", &["crf", "best"]);
+    assert_wrong("-i IN -b:v much OUT", &["b", "much"]);
+}
+
+#[test]
+fn an_unknown_long_option() {
+    assert_wrong("--frame-fromat rgb24 -i IN OUT -- cat", &["--frame-fromat", "--frame-format"]);
+    assert_wrong("--no-such-thing -i IN OUT", &["--no-such-thing"]);
+}
+
+#[test]
+fn an_unknown_encoder() {
+    assert_wrong("-i IN -c:v libx246 OUT", &["libx246", "libx264"]);
+    assert_wrong("-i IN -c:a acc OUT", &["acc", "aac"]);
+}
+
+#[test]
+fn an_encoder_of_the_other_kind() {
+    assert_wrong("-i IN -c:v aac OUT", &["aac"]);
+    assert_wrong("-i IN -c:a libx264 OUT", &["libx264"]);
+}
+
+#[test]
+fn an_unknown_format() {
+    assert_wrong("-i IN -f fvl OUT", &["fvl", "flv"]);
+    assert_wrong("-f mpegtts -i IN OUT", &["mpegtts", "mpegts"]);
+}
+
+#[test]
+fn an_unknown_pixel_format() {
+    assert_wrong("-i IN -pix_fmt yuv402p OUT", &["yuv402p", "yuv420p"]);
+    assert_wrong("-f rawvideo -s 8x8 -pix_fmt rbg24 -i IN OUT", &["rbg24", "rgb24"]);
+    assert_wrong("--frame-format=rbg24 -i IN OUT -- cat", &["rbg24", "rgb24"]);
+}
+
+#[test]
+fn a_pixel_format_that_must_be_and_cannot() {
+    assert_wrong("-i IN -c:v libx264 -pix_fmt +pal8 OUT", &["pal8", "libx264"]);
+}
+
+#[test]
+fn a_size_of_nothing() {
+    assert_wrong("-i IN -s 0x0 OUT", &["0x0"]);
+    assert_wrong("-f rawvideo -pix_fmt rgb24 -s 0x0 -i IN OUT", &["0x0"]);
+    assert_wrong("--frame-size=0x0 -i IN OUT -- cat", &["0x0"]);
+}
+
+#[test]
+fn a_size_that_is_none() {
+    assert_wrong("-i IN -s huge OUT", &["huge", "960x540"]);
+    assert_wrong("-i IN -s 100x OUT", &["100x"]);
+    assert_wrong("-i IN -s -8x8 OUT", &["-8x8"]);
+    assert_wrong("-i IN -s 99999999x99999999 OUT", &["99999999x99999999"]);
+    assert_wrong("--frame-size wide -i IN OUT -- cat", &["wide"]);
+}
+
+#[test]
+fn a_rate_of_nothing() {
+    assert_wrong("-i IN -r 0 OUT", &["-r", "0"]);
+    assert_wrong("-f rawvideo -pix_fmt rgb24 -s 8x8 -r 0 -i IN OUT", &["-r", "0"]);
+    assert_wrong("-i IN -r fast OUT", &["fast"]);
+    assert_wrong("-i IN -r -5 OUT", &["-5"]);
+    assert_wrong("-i IN -r 30000/0 OUT", &["30000/0"]);
+}
+
+#[test]
+fn a_duration_that_is_none() {
+    assert_wrong("-i IN -t soon OUT", &["-t", "soon"]);
+    assert_wrong("-ss later -i IN OUT", &["-ss", "later"]);
+    assert_wrong("--open-timeout=soon -i IN OUT", &["--open-timeout", "soon"]);
+}
+
+#[test]
+fn a_count_that_is_none() {
+    assert_wrong("-i IN -frames:v few OUT", &["-frames:v", "few"]);
+    assert_wrong("-stream_loop often -i IN OUT", &["-stream_loop", "often"]);
+}
+
+#[test]
+fn a_value_that_is_missing() {
+    assert_wrong("-i IN -c:v", &["-c:v"]);
+    assert_wrong("-i", &["-i"]);
+    assert_wrong("--frame-size", &["--frame-size"]);
+}
+
+#[test]
+fn an_unknown_kind_of_statistics() {
+    assert_wrong("--stats=xml -i IN OUT", &["xml", "json"]);
+}
+
+#[test]
+fn no_input() {
+    assert_wrong("OUT", &["-i"]);
+    assert_wrong("-y OUT", &["-i"]);
+}
+
+#[test]
+fn two_inputs() {
+    assert_wrong("-i IN -i IN OUT", &["one"]);
+}
+
+#[test]
+fn no_output_and_no_command() {
+    assert_wrong("-i IN", &["OUTPUT", "COMMAND"]);
+}
+
+#[test]
+fn options_behind_the_last_output() {
+    assert_wrong("-i IN OUT -an", &["-an"]);
+}
+
+#[test]
+fn an_input_option_in_the_wrong_place() {
+    assert_wrong("-i IN -re OUT", &["-re"]);
+    assert_wrong("-i IN -stream_loop 2 OUT", &["-stream_loop"]);
+}
+
+#[test]
+fn no_command_behind_the_dashes() {
+    assert_wrong("-i IN OUT --", &["--"]);
+}
+
+#[test]
+fn a_command_for_a_copy() {
+    assert_wrong("-i IN -c:v copy OUT -- cat", &["copy"]);
+    assert_wrong("-i IN -c:v copy -vf negate OUT", &["copy"]);
+}
+
+#[test]
+fn a_verb_without_its_argument() {
+    assert_wrong("probe", &["probe"]);
+}
+
+#[test]
+fn an_unknown_filter() {
+    assert_wrong("-i IN -vf negatee OUT", &["negatee", "negate"]);
+}
+
+#[test]
+fn an_unknown_log_level() {
+    assert_wrong("-v loud -i IN OUT", &["loud"]);
+}

@@ -1,0 +1,24 @@
+//! What the tests share: processes with a limit, nginx, clips, and the judging of what came out.
+
+/// A command line of strings and paths, mixed.
+macro_rules! args {
+    ($($arg:expr),* $(,)?) => {
+        vec![$(std::ffi::OsString::from(AsRef::<std::ffi::OsStr>::as_ref(&$arg))),*]
+    };
+}
+
+pub(crate) mod clips;
+pub(crate) mod judge;
+pub(crate) mod nginx;
+pub(crate) mod pixels;
+pub(crate) mod places;
+pub(crate) mod rational;
+pub(crate) mod run;
+
+pub(crate) use clips::{clip, counted, counted_av};
+pub(crate) use judge::{Kind, packet_hashes, packets, probe_streams, times, video_info};
+pub(crate) use nginx::Nginx;
+pub(crate) use pixels::{counters, decode, mean_difference, psnr};
+pub(crate) use places::{film, fixture, python, room};
+pub(crate) use rational::Rational;
+pub(crate) use run::{Outcome, Run, Running, ffmpeg, ffmpeg_reader, frameloom, wait_until};

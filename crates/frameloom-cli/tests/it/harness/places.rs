@@ -1,0 +1,50 @@
+//! Where the tests find what `script/setup` fetched.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// A folder of the test's own, removed when it is dropped.
+pub(crate) fn room() -> tempfile::TempDir {
+    tempfile::Builder::new().prefix("frameloom-").tempdir().unwrap()
+}
+
+fn target() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target")
+}
+
+/// The clip of real film: H.264 1280x720 at 25 fps with 5.1 AAC, 5.3 seconds.
+pub(crate) fn film() -> PathBuf {
+    let path = std::env::var_os("FRAMELOOM_TEST_FILM")
+        .map_or_else(|| target().join("test-media/bigbuckbunny.mp4"), PathBuf::from);
+    assert!(path.is_file(), "no film at {}: run script/setup", path.display());
+    path
+}
+
+/// A Python that has numpy.
+pub(crate) fn python() -> &'static Path {
+    static PYTHON: OnceLock<PathBuf> = OnceLock::new();
+    PYTHON.get_or_init(|| {
+        let tried: Vec<PathBuf> = match std::env::var_os("FRAMELOOM_TEST_PYTHON") {
+            Some(path) => vec![path.into()],
+            None => vec![target().join("venv/bin/python"), "/usr/bin/python3".into()],
+        };
+        let has_numpy = |python: &&PathBuf| {
+            Command::new(python)
+                .args(["-c", "import numpy"])
+                .output()
+                .is_ok_and(|out| out.status.success())
+        };
+        match tried.iter().find(has_numpy) {
+            Some(python) => python.clone(),
+            None => panic!("none of {tried:?} is a Python with numpy: run script/setup"),
+        }
+    })
+}
+
+/// A program of the tests' own, by its file name.
+pub(crate) fn fixture(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures").join(name);
+    assert!(path.is_file(), "no fixture {}", path.display());
+    path
+}

@@ -1,0 +1,30 @@
+//! What frameloom must show, against real peers: nginx with its RTMP module, and the `ffmpeg`
+//! program as publisher and as the independent judge of what came out.
+//!
+//! `harness` holds what the tests share. A test that can't find what it needs (the film, numpy,
+//! nginx) fails and names `script/setup`; none is skipped silently.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "the harness fails a test by panicking, as the tests themselves do"
+)]
+
+#[macro_use]
+mod harness;
+
+mod bad_input;
+mod bad_usage;
+mod colour;
+mod command;
+mod formats_in;
+mod formats_out;
+mod live;
+mod memory;
+mod network;
+mod offset;
+mod pixels;
+mod recipe;
+mod stop;
+mod time;

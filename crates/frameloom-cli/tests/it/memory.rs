@@ -1,0 +1,63 @@
+//! Memory stays flat, however long the run.
+
+use std::time::Duration;
+
+use crate::harness::*;
+
+const MIB: u64 = 1024;
+
+/// A run's memory was below the limit, and at its end what it was in its middle.
+fn assert_flat(outcome: &Outcome) {
+    let peak = outcome.peak_kib / MIB;
+    assert!(peak > 5, "no memory was measured");
+    assert!(peak < 200, "the peak is {peak} MiB");
+    let mean_between = |from: f64, to: f64| {
+        let within =
+            |at: Duration| (from..=to).contains(&(at.as_secs_f64() / outcome.wall.as_secs_f64()));
+        let all: Vec<u64> =
+            outcome.memory.iter().filter(|(at, _)| within(*at)).map(|(_, kib)| *kib).collect();
+        all.iter().sum::<u64>() / all.len() as u64 / MIB
+    };
+    let (middle, end) = (mean_between(0.4, 0.6), mean_between(0.85, 0.98));
+    assert!(end <= middle + 8, "{middle} MiB in the middle, {end} MiB at the end");
+}
+
+/// Ten seconds at 1080p that are quick to decode, beside audio.
+fn ten_seconds() -> std::path::PathBuf {
+    clip(
+        "ten-seconds.mp4",
+        "-f lavfi -i color=gray:s=1920x1080:r=25:d=10 -f lavfi -i sine=440:r=44100:d=10 \
+         -c:v libx264 -preset veryfast -g 50 -pix_fmt yuv420p -c:a aac -b:a 64k",
+    )
+}
+
+#[test]
+fn ten_minutes_at_1080p() {
+    let room = room();
+    let out = room.path().join("out.mkv");
+    let args = args![
+        "-stream_loop",
+        "59",
+        "-i",
+        ten_seconds(),
+        "-vf",
+        "drawbox=w=64:h=64:t=fill",
+        "-g",
+        "250"
+    ];
+    let outcome =
+        frameloom([args, args!["-preset", "ultrafast", &out]].concat()).limit_s(280).run().ok();
+    let frames = times(&out, Kind::Video).len();
+    assert_eq!(frames, 15_000);
+    assert_flat(&outcome);
+}
+
+#[test]
+fn a_command_at_1080p() {
+    let room = room();
+    let out = room.path().join("out.mkv");
+    let args = args!["-stream_loop", "2", "-i", ten_seconds(), &out, "--", python()];
+    let outcome = frameloom([args, args![fixture("invert.py")]].concat()).run().ok();
+    assert_eq!(times(&out, Kind::Video).len(), 750);
+    assert_flat(&outcome);
+}

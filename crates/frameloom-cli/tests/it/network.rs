@@ -1,0 +1,117 @@
+//! Live protocols other than RTMP, on loopback.
+
+use std::fs;
+use std::net::UdpSocket;
+use std::path::Path;
+
+use crate::harness::judge::position_of;
+use crate::harness::pixels::both_counters;
+use crate::harness::*;
+
+/// A UDP port that nobody was bound to a moment ago.
+fn free_port() -> u16 {
+    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Waits until someone is bound to the UDP port.
+fn wait_for_udp(port: u16) {
+    let mark = format!(":{port:04X} ");
+    wait_until("the UDP port is bound", || {
+        ["/proc/net/udp", "/proc/net/udp6"].iter().any(|table| {
+            let lines = fs::read_to_string(table).unwrap_or_default();
+            lines.lines().any(|line| line.split("00000000").next().unwrap_or(line).contains(&mark))
+                || lines.contains(&mark)
+        })
+    });
+}
+
+/// A source for MPEG-TS: a keyframe every second, B-frames, AAC.
+fn source() -> std::path::PathBuf {
+    counted_av("live.ts")
+}
+
+/// Every frame is there with its edit, in one stretch; returns the first one's number.
+fn assert_burnt(recorded: &Path, at_least: usize) -> usize {
+    let frames = both_counters(recorded);
+    let (shift, first) = (frames[0].0, frames[0].1);
+    let wanted: Vec<_> = (0..frames.len()).map(|n| (shift + n, first + n)).collect();
+    assert_eq!(frames, wanted);
+    assert!(frames.len() >= at_least, "only {} frames", frames.len());
+    first
+}
+
+#[test]
+fn srt_out() {
+    let room = room();
+    let recorded = room.path().join("recorded.ts");
+    let port = free_port();
+    let listen = format!("srt://127.0.0.1:{port}?mode=listener");
+    let reader = ffmpeg_reader(args!["-i", listen, "-c", "copy", &recorded]).spawn();
+    wait_for_udp(port);
+    let target = format!("srt://127.0.0.1:{port}");
+    let args = args!["-re", "-i", source(), "-f", "mpegts", target, "--"];
+    frameloom([args, args![python(), fixture("burn.py")]].concat()).run().ok();
+    reader.wait().ok();
+    assert_eq!(assert_burnt(&recorded, 140), 0);
+    let (sent, got) = (audio(&source()), audio(&recorded));
+    position_of(&got, &sent);
+}
+
+/// The audio packets less MPEG-TS's framing.
+fn audio(path: &Path) -> Vec<String> {
+    judge::packet_hashes_through(path, Kind::Audio, "aac_adtstoasc")
+}
+
+#[test]
+fn srt_in() {
+    let room = room();
+    let out = room.path().join("out.mkv");
+    let port = free_port();
+    let listen = format!("srt://127.0.0.1:{port}?mode=listener");
+    let args = args!["--open-timeout=60s", "-i", listen, &out, "--"];
+    let frameloom = frameloom([args, args![python(), fixture("burn.py")]].concat()).spawn();
+    wait_for_udp(port);
+    let target = format!("srt://127.0.0.1:{port}");
+    ffmpeg_reader(args!["-re", "-i", source(), "-c", "copy", "-f", "mpegts", target])
+        .spawn()
+        .wait()
+        .ok();
+    frameloom.wait().ok();
+    assert_burnt(&out, 120);
+    position_of(&packet_hashes(&out, Kind::Audio), &audio(&source()));
+}
+
+#[test]
+fn udp_out() {
+    let room = room();
+    let recorded = room.path().join("recorded.ts");
+    let port = free_port();
+    // UDP has no end; the reader takes silence for one.
+    let listen = format!("udp://127.0.0.1:{port}?timeout=4000000&fifo_size=100000");
+    let reader = ffmpeg_reader(args!["-i", listen, "-c", "copy", &recorded]).spawn();
+    wait_for_udp(port);
+    let target = format!("udp://127.0.0.1:{port}?pkt_size=1316");
+    let args = args!["-re", "-i", source(), "-f", "mpegts", target, "--"];
+    frameloom([args, args![python(), fixture("burn.py")]].concat()).run().ok();
+    reader.wait();
+    assert_eq!(assert_burnt(&recorded, 140), 0);
+    position_of(&audio(&recorded), &audio(&source()));
+}
+
+#[test]
+fn udp_in() {
+    let room = room();
+    let out = room.path().join("out.mkv");
+    let port = free_port();
+    let listen = format!("udp://127.0.0.1:{port}?fifo_size=100000");
+    let args = args!["--open-timeout=60s", "-i", listen, "-frames:v", "75", &out, "--"];
+    let frameloom = frameloom([args, args![python(), fixture("burn.py")]].concat()).spawn();
+    wait_for_udp(port);
+    let target = format!("udp://127.0.0.1:{port}?pkt_size=1316");
+    let publisher =
+        ffmpeg_reader(args!["-re", "-i", source(), "-c", "copy", "-f", "mpegts", target]).spawn();
+    frameloom.wait().ok();
+    drop(publisher);
+    assert_burnt(&out, 75);
+    position_of(&packet_hashes(&out, Kind::Audio), &audio(&source()));
+}

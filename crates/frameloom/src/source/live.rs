@@ -1,0 +1,86 @@
+//! Getting to know a live FLV stream from its own first packets.
+//!
+//! libavformat can't: an FLV stream doesn't say how many streams it has, so its probing waits for
+//! a second one until a fixed time is over, and gives up on video whose first keyframe is later
+//! than that. The sequence headers in the packets tell everything but the picture's size, which
+//! the first keyframe tells.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::av::{
+    AvError, AvPacket, Decoder, DecoderSetup, Demuxer, Dict, Interrupt, MediaKind, Output,
+    StreamInfo,
+};
+use crate::time::Timestamp;
+
+/// How long a stream with video may go without audio until it is taken to have none.
+const AUDIO_WAIT: Timestamp = Timestamp::from_micros(1_000_000);
+
+/// How long a stream with audio may go without video until it is taken to have none. A server
+/// that has begun inside a GOP may send no video before the next one.
+const VIDEO_WAIT: Timestamp = Timestamp::from_micros(12_000_000);
+
+/// As [`VIDEO_WAIT`], on the real clock.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Reads until it is clear which streams there are: at best to the first keyframe.
+pub(super) fn first_packets(
+    demuxer: &mut Demuxer,
+    interrupt: &Interrupt,
+) -> Result<VecDeque<AvPacket>, AvError> {
+    let mut packets: VecDeque<AvPacket> = VecDeque::new();
+    let (mut first, mut audio, mut key) = (None, false, false);
+    while let Some(packet) = demuxer.read()? {
+        if packets.is_empty() {
+            interrupt.set_deadline(Some(PATIENCE));
+        }
+        let stream = demuxer.stream(packet.stream())?;
+        let at = packet.dts().or(packet.pts()).map(|t| stream.time_base.at(t));
+        match stream.kind {
+            MediaKind::Audio => audio = true,
+            MediaKind::Video => key |= packet.is_key(),
+            MediaKind::Other => {}
+        }
+        packets.push_back(packet);
+        let first = *first.get_or_insert(at);
+        let span = at.zip(first).map_or(Timestamp::ZERO, |(at, first)| at.minus(first));
+        if key && (audio || span > AUDIO_WAIT) || span > VIDEO_WAIT {
+            break;
+        }
+    }
+    Ok(packets)
+}
+
+/// The earliest time in the first packets.
+pub(super) fn start_of(demuxer: &Demuxer, packets: &VecDeque<AvPacket>) -> Option<Timestamp> {
+    let times = packets.iter().filter_map(|p| {
+        let base = demuxer.stream(p.stream()).ok()?.time_base;
+        p.pts().or(p.dts()).map(|t| base.at(t))
+    });
+    times.min()
+}
+
+/// Fills in what only a decoded picture tells: size, pixel format, colours.
+pub(super) fn complete(video: &mut StreamInfo, packets: &VecDeque<AvPacket>) {
+    if video.params.width() > 0 && video.params.format() >= 0 {
+        return;
+    }
+    let setup = DecoderSetup {
+        params: &video.params,
+        time_base: video.time_base,
+        frame_rate: None,
+        name: None,
+        low_delay: true,
+    };
+    // Whatever fails here fails again, and is told, where the stream itself is decoded.
+    let Ok(mut decoder) = Decoder::open(&setup, &mut Dict::new()) else { return };
+    let of_video = packets.iter().filter(|p| p.stream() == video.index).map(Some);
+    for packet in of_video.chain(std::iter::once(None)) {
+        let _ = decoder.send(packet);
+        if let Ok(Output::Item(picture)) = decoder.receive() {
+            video.params.describe_picture(&picture);
+            return;
+        }
+    }
+}
