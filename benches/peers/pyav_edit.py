@@ -17,7 +17,7 @@ with av.open(source) as reader, av.open(target, "w") as writer:
     encoder.options = {"preset": "veryfast", "tune": "zerolatency"}
     for frame in reader.decode(decoder):
         image = frame.to_ndarray(format="rgb24")
-        image[100:200, 100:300] = 255 - image[100:200, 100:300]
+        image[10:50, 10:200] = 255
         edited = av.VideoFrame.from_ndarray(image, format="rgb24")
         edited.pts, edited.time_base = frame.pts, frame.time_base
         writer.mux(encoder.encode(edited))

@@ -22,7 +22,7 @@ writer = sp.Popen(
 )
 while data := reader.stdout.read(width * height * 3):
     image = np.frombuffer(data, np.uint8).reshape(height, width, 3).copy()
-    image[100:200, 100:300] = 255 - image[100:200, 100:300]
+    image[10:50, 10:200] = 255
     writer.stdin.write(image)
 writer.stdin.close()
 sys.exit(reader.wait() or writer.wait())

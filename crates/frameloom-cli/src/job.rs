@@ -1,5 +1,7 @@
 //! Parsed words to the library's settings; every value is judged here.
 
+use std::time::Duration;
+
 use frameloom::options::{InputOptions, OutputOptions, Size, parse_duration};
 use frameloom::{Command, Error, PixelFormat, Result, nearest};
 
@@ -22,7 +24,7 @@ impl Job {
         let input = input_options(&words.input, words.open_timeout.as_deref())?;
         let mut outputs = Vec::with_capacity(words.outputs.len());
         for output in words.outputs {
-            let options = output_options(&output, words.overwrite)?;
+            let options = output_options(&output, words.overwrite, words.open_timeout.as_deref())?;
             outputs.push((output.url, options));
         }
         let command = words.command.map(command).transpose()?;
@@ -40,19 +42,30 @@ pub(crate) fn input_options(words: &EndWords, open_timeout: Option<&str>) -> Res
         options.set(name, value).map_err(about(&format!("-{name}")))?;
     }
     if let Some(limit) = open_timeout {
-        options = options.open_timeout(parse_duration(limit).map_err(about("--open-timeout"))?);
+        options = options.open_timeout(limit_of(limit)?);
     }
     options.check()?;
     Ok(options)
 }
 
-fn output_options(words: &EndWords, overwrite: bool) -> Result<OutputOptions> {
+fn limit_of(open_timeout: &str) -> Result<Duration> {
+    parse_duration(open_timeout).map_err(about("--open-timeout"))
+}
+
+fn output_options(
+    words: &EndWords,
+    overwrite: bool,
+    open_timeout: Option<&str>,
+) -> Result<OutputOptions> {
     let mut options = OutputOptions::new();
     if overwrite {
         options.set("y", "")?;
     }
     for (name, value) in &words.options {
         options.set(name, value).map_err(about(&format!("-{name}")))?;
+    }
+    if let Some(limit) = open_timeout {
+        options = options.open_timeout(limit_of(limit)?);
     }
     options.check()?;
     Ok(options)

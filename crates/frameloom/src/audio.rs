@@ -144,6 +144,7 @@ impl AudioTranscoder {
     }
 
     fn accept(&mut self, mut frame: AvFrame) -> Result<()> {
+        frame.assume_channel_layout();
         let pts = frame.best_effort_pts().unwrap_or(self.next_pts);
         self.next_pts = pts.saturating_add(frame.duration().max(1));
         let at = self.time_base.at(pts);

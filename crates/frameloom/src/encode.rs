@@ -104,7 +104,9 @@ struct Open {
     encoder: Encoder,
     shape: VideoShape,
     time_base: TimeBase,
-    /// Brings frames to the encoder's size, where theirs is another.
+    /// The size of the first frame, before any padding.
+    source: (u32, u32),
+    /// Brings frames of another size to the first one's.
     fit: Option<FilterGraph>,
     last_pts: Option<i64>,
     last_key: Option<Timestamp>,
@@ -208,20 +210,13 @@ impl VideoEncoder {
         }
         let Some(open) = &mut self.open else { return Ok(()) };
         let (pts, arrived) = (frame.pts(), frame.arrived());
-        let frame = match (&mut open.fit, frame) {
-            (fit, frame)
-                if fit.is_some()
-                    || (frame.width(), frame.height()) != (open.shape.width, open.shape.height) =>
-            {
-                let fit = fit.get_or_insert_with(|| FilterGraph::new(fit_spec(&open.shape), None));
-                fit.send(frame)?;
-                fit.receive()?
-            }
-            (_, frame) => Some(frame),
-        };
-        let Some(frame) = frame else { return Ok(()) };
+        let Some(frame) = open.fitted(frame)? else { return Ok(()) };
         let duration = frame.duration();
         let mut picture = frame.into_picture_as(open.shape.format)?;
+        let VideoShape { width, height, .. } = open.shape;
+        if (picture.width(), picture.height()) != (width, height) {
+            picture = crate::picture::padded(&picture, width, height)?;
+        }
         let placed = match self.plan.window.place(pts) {
             Place::Inside(placed) => placed,
             _ => pts,
@@ -300,20 +295,21 @@ impl VideoEncoder {
             sample_aspect_ratio: shape.sample_aspect_ratio,
             display_matrix: None,
         });
-        let fit = ((width, height) != (picture.width(), picture.height())).then(|| {
+        let source = (picture.width(), picture.height());
+        if (width, height) != source {
             tracing::warn!(
                 "{} needs an even size: {}x{} is padded to {width}x{height} by repeating the last row and column",
                 self.setup.name(),
-                picture.width(),
-                picture.height()
+                source.0,
+                source.1
             );
-            FilterGraph::new(pad_spec(picture.width(), picture.height(), width, height), None)
-        });
+        }
         Ok(Open {
             encoder,
             shape,
             time_base,
-            fit,
+            source,
+            fit: None,
             last_pts: None,
             last_key: None,
             arrivals: VecDeque::new(),
@@ -362,6 +358,17 @@ impl VideoEncoder {
 }
 
 impl Open {
+    /// The frame in the size of the first one.
+    fn fitted(&mut self, frame: Frame) -> Result<Option<Frame>> {
+        if (frame.width(), frame.height()) == self.source && self.fit.is_none() {
+            return Ok(Some(frame));
+        }
+        let size = self.source;
+        let fit = self.fit.get_or_insert_with(|| FilterGraph::new(fit_spec(size), None));
+        fit.send(frame)?;
+        fit.receive()
+    }
+
     /// Gives the picture its time in the encoder's ticks, always later than the one before, and
     /// says whether it is to be a keyframe.
     fn stamp(
@@ -496,17 +503,8 @@ fn encodable_size(setup: &EncoderSetup, format: PixFmt, width: u32, height: u32)
     (even(width, x), even(height, y))
 }
 
-fn pad_spec(width: u32, height: u32, to_width: u32, to_height: u32) -> String {
-    format!(
-        "pad={to_width}:{to_height}:0:0,fillborders=right={}:bottom={}:mode=smear",
-        to_width - width,
-        to_height - height
-    )
-}
-
-/// Scales to the encoder's size and keeps the shape of things, with black bars where needed.
-fn fit_spec(shape: &VideoShape) -> String {
-    let (w, h) = (shape.width, shape.height);
+/// Scales to a size and keeps the shape of things, with black bars where needed.
+fn fit_spec((w, h): (u32, u32)) -> String {
     format!("scale={w}:{h}:force_original_aspect_ratio=decrease,pad={w}:{h}:(ow-iw)/2:(oh-ih)/2")
 }
 

@@ -166,6 +166,35 @@ pub(crate) fn convert(picture: &AvFrame, format: PixFmt) -> Result<AvFrame> {
     scaled(picture, format)
 }
 
+/// A larger picture, filled up on the right and at the bottom by repeating the last column and row.
+pub(crate) fn padded(picture: &AvFrame, width: u32, height: u32) -> Result<AvFrame> {
+    if !picture.is_plain() {
+        return padded(&picture.to_plain().map_err(failed)?, width, height);
+    }
+    let format = picture.format().ok_or_else(|| mismatch("unknown pixel format"))?;
+    let mut target = AvFrame::picture(format, width, height).map_err(failed)?;
+    target.copy_props(picture).map_err(failed)?;
+    for (i, (to, to_stride)) in target.planes_mut().map_err(failed)?.into_iter().enumerate() {
+        let (from, from_stride) = picture.plane(i).ok_or_else(|| mismatch("unexpected planes"))?;
+        let size = |w, h| format.plane_size(i, w, h).unwrap_or((0, 0));
+        let (row_bytes, rows) = size(picture.width(), picture.height());
+        let (to_row_bytes, _) = size(width, height);
+        let sample_bytes = size(1, 1).0.max(1);
+        for (y, out) in to.chunks_mut(to_stride).enumerate() {
+            let start = y.min(rows.saturating_sub(1)) * from_stride;
+            let row = from.get(start..start + row_bytes).unwrap_or_default();
+            let (body, rest) = out.split_at_mut(row_bytes.min(out.len()));
+            body.copy_from_slice(row.get(..body.len()).unwrap_or_default());
+            let last = row.get(row_bytes.saturating_sub(sample_bytes)..).unwrap_or_default();
+            let pad = to_row_bytes.saturating_sub(row_bytes).min(rest.len());
+            for sample in rest.get_mut(..pad).unwrap_or_default().chunks_mut(sample_bytes) {
+                sample.copy_from_slice(last.get(..sample.len()).unwrap_or_default());
+            }
+        }
+    }
+    Ok(target)
+}
+
 /// A picture of the user's own pixels.
 pub(crate) fn from_image(image: &Image<'_>) -> Result<AvFrame> {
     let blank = AvFrame::empty().map_err(failed)?;

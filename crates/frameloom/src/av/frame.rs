@@ -142,6 +142,16 @@ impl AvFrame {
     }
 
     /// The decoder's best guess at the pts.
+    /// Gives samples whose layout nobody told the usual one for their number of channels.
+    pub(crate) fn assume_channel_layout(&mut self) {
+        let f = self.get_mut();
+        if f.ch_layout.order == ff::AVChannelOrder::AV_CHANNEL_ORDER_UNSPEC {
+            let channels = f.ch_layout.nb_channels;
+            // SAFETY: the frame's own layout, which in this order owns nothing.
+            unsafe { ff::av_channel_layout_default(&mut f.ch_layout, channels) };
+        }
+    }
+
     pub(crate) fn best_effort_pts(&self) -> Option<i64> {
         super::optional(self.get().best_effort_timestamp).or(self.pts())
     }

@@ -17,6 +17,9 @@ use crate::av::{self, Direction, MediaKind};
 use crate::error::{Error, Result, did_you_mean};
 use crate::time::{Rate, Timestamp};
 
+/// libav takes no picture of more than about so many pixels (`av_image_check_size`).
+const MOST_PIXELS: u64 = 1 << 28;
+
 /// A picture size in pixels, never zero either way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Size {
@@ -32,7 +35,9 @@ impl Size {
 
     /// By libav's parser: `960x540`, `hd720`, `vga`.
     pub fn parse(text: &str) -> Result<Size> {
-        av::video_size(text).and_then(|(w, h)| Size::new(w, h)).ok_or_else(|| {
+        let sane = |&(w, h): &(u32, u32)| u64::from(w) * u64::from(h) <= MOST_PIXELS;
+        let parsed = av::video_size(text).filter(sane);
+        parsed.and_then(|(w, h)| Size::new(w, h)).ok_or_else(|| {
             Error::usage(format!("'{text}' is not a picture size"))
                 .hint("write WIDTHxHEIGHT, such as 960x540, or a name such as hd720")
         })

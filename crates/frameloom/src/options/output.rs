@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::{
     AvOption, Size, Specifier, check_format, misplaced, parse_rate, parse_span, pixel_format,
 };
@@ -25,6 +27,8 @@ pub(crate) struct PixelFormatChoice {
 /// How an output is to be encoded and written: FFmpeg's options that stand before an output.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OutputOptions {
+    /// 10 s where not given.
+    pub(crate) open_timeout: Option<Duration>,
     pub(crate) format: Option<String>,
     pub(crate) overwrite: bool,
     pub(crate) size: Option<Size>,
@@ -102,6 +106,13 @@ impl OutputOptions {
     pub fn with(mut self, name: &str, value: &str) -> Result<OutputOptions> {
         self.set(name, value)?;
         Ok(self)
+    }
+
+    /// The longest that opening a network output may take; 10 s by default.
+    #[must_use]
+    pub fn open_timeout(mut self, limit: Duration) -> OutputOptions {
+        self.open_timeout = Some(limit);
+        self
     }
 
     /// Refuses options that contradict each other.

@@ -2,11 +2,13 @@
 
 pub(crate) mod container;
 mod interleave;
+mod order;
 
 use std::path::Path;
 use std::time::Duration;
 
 use interleave::{Interleaver, Limits};
+use order::Order;
 
 use crate::av::{AvError, CodecParams, Dict, Interrupt, MediaKind, Muxer, MuxerInfo, muxer_for};
 use crate::error::{Error, ErrorKind, Result, Stage};
@@ -109,6 +111,10 @@ pub(crate) struct Sink {
     target: Target,
     muxer: Muxer,
     interrupt: Interrupt,
+    /// How long opening the connection may take.
+    open_limit: Duration,
+    /// How long what is under way may take.
+    limit: Duration,
     options: Dict,
     unclaimed: Vec<(String, String)>,
     streams: Vec<Stream>,
@@ -125,8 +131,7 @@ struct Stream {
     known: Option<StreamHeader>,
     /// Its number in the container, once the header is written.
     number: Option<usize>,
-    last_dts: Option<i64>,
-    repaired: u64,
+    order: Order,
 }
 
 impl Sink {
@@ -140,7 +145,7 @@ impl Sink {
         target.check_writable(options.overwrite)?;
         let interrupt = Interrupt::new(Stop::new());
         let muxer = Muxer::new(url::for_libav(&target.url, false), target.muxer, interrupt.clone());
-        let mut muxer = muxer.map_err(|e| write_error(e, &interrupt, &target))?;
+        let mut muxer = muxer.map_err(|e| write_error(e, None, &target))?;
         let mut dict =
             Dict::from_pairs(options.format_options().map(|o| (o.name.as_str(), o.value.as_str())));
         if target.is_live {
@@ -151,10 +156,14 @@ impl Sink {
             }
         }
         let limits = Limits { bytes: WAITING_BYTES, span: target.is_live.then_some(WAITING_LIVE) };
-        let streams = kinds
-            .iter()
-            .map(|&kind| Stream { kind, known: None, number: None, last_dts: None, repaired: 0 })
-            .collect();
+        let allows_equal = target.muxer.allows_equal_dts();
+        let stream = |&kind: &MediaKind| Stream {
+            kind,
+            known: None,
+            number: None,
+            order: Order::new(allows_equal),
+        };
+        let streams = kinds.iter().map(stream).collect();
         let unclaimed = options
             .format_options()
             .filter(|o| !o.for_codec)
@@ -164,6 +173,8 @@ impl Sink {
             target,
             muxer,
             interrupt,
+            open_limit: options.open_timeout.unwrap_or(OPEN_LIMIT),
+            limit: WRITE_LIMIT,
             options: dict,
             unclaimed,
             streams,
@@ -190,10 +201,11 @@ impl Sink {
         let path = url::local_path(&self.target.url);
         self.created = path.is_some_and(|p| !Path::new(p).exists());
         if url::is_network(&self.target.url) {
-            self.interrupt.set_deadline(Some(OPEN_LIMIT));
+            self.limit = self.open_limit;
+            self.interrupt.set_deadline(Some(self.limit));
         }
         let opened = self.muxer.open(&mut self.options);
-        opened.map_err(|e| write_error(e, &self.interrupt, &self.target))
+        opened.map_err(|e| self.fault(e))
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -277,8 +289,7 @@ impl Sink {
     fn write_header(&mut self) -> Result<()> {
         self.open_target()?;
         for i in 0..self.streams.len() {
-            let Some(stream) = self.streams.get_mut(i) else { continue };
-            let Some(h) = &stream.known else {
+            let Some(h) = self.streams.get(i).and_then(|s| s.known.as_ref()) else {
                 self.waiting.end(i);
                 continue;
             };
@@ -289,11 +300,14 @@ impl Sink {
                 h.sample_aspect_ratio,
                 h.display_matrix,
             );
-            stream.number = Some(added.map_err(|e| write_error(e, &self.interrupt, &self.target))?);
+            let number = added.map_err(|e| self.fault(e))?;
+            if let Some(stream) = self.streams.get_mut(i) {
+                stream.number = Some(number);
+            }
         }
         self.limit_write();
         self.muxer.write_header(&mut self.options).map_err(|e| {
-            let error = write_error(e, &self.interrupt, &self.target);
+            let error = self.fault(e);
             error.hint("does the format carry these codecs?")
         })?;
         self.header_written = true;
@@ -314,34 +328,25 @@ impl Sink {
         let base = self.muxer.time_base(number);
         packet.av.rescale(packet.time_base, base);
         let duration = packet.av.duration();
-        let step = i64::from(!self.target.muxer.allows_equal_dts());
-        let dts = packet
-            .av
-            .dts()
-            .or(packet.av.pts())
-            .or(stream.last_dts.map(|d| d + duration.max(1)))
-            .unwrap_or(0);
-        let repaired = stream.last_dts.map_or(dts, |last| dts.max(last + step));
-        if repaired != dts {
-            stream.repaired += 1;
-        }
-        stream.last_dts = Some(repaired);
-        let pts = packet.av.pts().map_or(repaired, |pts| pts.max(repaired));
-        packet.av.set_times(Some(pts), Some(repaired), duration);
+        let (pts, dts) = stream.order.place(packet.av.pts(), packet.av.dts(), duration);
+        packet.av.set_times(Some(pts), Some(dts), duration);
         packet.av.set_stream(number);
         let (bytes, video) = (packet.av.size(), stream.kind == MediaKind::Video);
         self.limit_write();
-        self.muxer
-            .write(&mut packet.av)
-            .map_err(|e| write_error(e, &self.interrupt, &self.target).hint(self.what_is_left()))?;
+        self.muxer.write(&mut packet.av).map_err(|e| self.fault(e).hint(self.what_is_left()))?;
         self.stats.packet_out(bytes, video, Some(base.at(pts)), Some(packet.arrived));
         Ok(())
     }
 
-    fn limit_write(&self) {
+    fn limit_write(&mut self) {
         if url::is_network(&self.target.url) {
-            self.interrupt.set_deadline(Some(WRITE_LIMIT));
+            self.limit = WRITE_LIMIT;
+            self.interrupt.set_deadline(Some(self.limit));
         }
+    }
+
+    fn fault(&self, e: AvError) -> Error {
+        write_error(e, self.interrupt.expired().then_some(self.limit), &self.target)
     }
 
     fn what_is_left(&self) -> &'static str {
@@ -364,16 +369,14 @@ impl Sink {
         }
         self.limit_write();
         let finished = self.muxer.finish();
-        for s in self.streams.iter().filter(|s| s.repaired > 0) {
+        for s in self.streams.iter().filter(|s| s.order.moved > 0) {
             let what = if s.kind == MediaKind::Video { "video" } else { "audio" };
             tracing::warn!(
                 "{} {what} packets had to be moved: their dts did not increase",
-                s.repaired
+                s.order.moved
             );
         }
-        finished
-            .map(|()| true)
-            .map_err(|e| write_error(e, &self.interrupt, &self.target).hint(self.what_is_left()))
+        finished.map(|()| true).map_err(|e| self.fault(e).hint(self.what_is_left()))
     }
 
     /// A file that we made and in which nothing stands is not left behind.
@@ -400,9 +403,10 @@ pub(crate) fn nothing_written(url: &str) -> Error {
     Error::new(ErrorKind::InvalidData, Stage::Sink, "nothing was written: no frame came").at(url)
 }
 
-fn write_error(e: AvError, interrupt: &Interrupt, target: &Target) -> Error {
-    if e.is_interrupted() && interrupt.expired() {
-        let cause = format!("no progress for {} s", WRITE_LIMIT.as_secs());
+/// `expired` is the limit that was reached, where that is what ended it.
+fn write_error(e: AvError, expired: Option<Duration>, target: &Target) -> Error {
+    if let (true, Some(limit)) = (e.is_interrupted(), expired) {
+        let cause = format!("no answer within {} s", limit.as_secs_f64());
         return Error::new(ErrorKind::TimedOut, Stage::Sink, cause)
             .at(&target.url)
             .hint("is the address right, and does the server still read?");

@@ -94,6 +94,18 @@ pub(crate) fn both_counters(path: &Path) -> Vec<(usize, usize)> {
     pictures.frames.iter().map(read).collect()
 }
 
+/// Frames with both numbers follow each other without a hole. Where a stream was cut off, a
+/// B-frame or two may be missing that would have come behind their successor.
+#[track_caller]
+pub(crate) fn assert_unbroken(frames: &[(usize, usize)]) {
+    let (edit, source) = frames[0];
+    let (whole, end) = frames.split_at(frames.len() - 2);
+    let wanted: Vec<_> = (0..whole.len()).map(|n| (edit + n, source + n)).collect();
+    assert_eq!(whole, wanted);
+    assert_eq!(end[1].0, edit + frames.len() - 1, "a frame was edited and not kept: {end:?}");
+    assert!(end[1].1 - source <= frames.len() + 1, "frames are missing before {end:?}");
+}
+
 fn number(gray: &[u8], width: usize, row: usize) -> usize {
     let bit = |i: usize| usize::from(gray[row * width + i * CELL + CELL / 2] > 127) << i;
     (0..BITS).map(bit).sum()

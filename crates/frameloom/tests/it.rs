@@ -1,0 +1,286 @@
+//! The library as its users see it, judged by the ffmpeg program.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use frameloom::options::{InputOptions, OutputOptions};
+use frameloom::{
+    Error, ErrorKind, Frame, FrameProcessor, Image, Pipeline, PixelFormat, Rate, Reader, Result,
+    Stage, Stop, Writer,
+};
+
+/// Runs ffmpeg or ffprobe and returns what it printed.
+fn tool(name: &str, arguments: &str) -> String {
+    let output =
+        Command::new(name).args(arguments.split_whitespace()).output().expect("run script/setup");
+    assert!(
+        output.status.success(),
+        "{name} {arguments}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// A two-second clip of 50 frames with B-frames, beside audio.
+fn clip(folder: &Path) -> PathBuf {
+    let path = folder.join("clip.mp4");
+    tool(
+        "ffmpeg",
+        &format!(
+            "-v error -y -f lavfi -i testsrc2=s=192x108:r=25:d=2 -f lavfi -i sine=d=2 \
+             -pix_fmt yuv420p -c:v libx264 -bf 2 -c:a aac {}",
+            path.display()
+        ),
+    );
+    path
+}
+
+/// The checksum of every decoded picture.
+fn pictures(path: &Path) -> Vec<String> {
+    let listed = tool("ffmpeg", &format!("-v error -i {} -map 0:v -f framemd5 -", path.display()));
+    let lines = listed.lines().filter(|l| !l.starts_with('#'));
+    lines.map(|l| l.rsplit(',').next().unwrap_or_default().trim().to_owned()).collect()
+}
+
+/// The first picture as rgb24.
+fn first_rgb(path: &Path) -> Vec<u8> {
+    let arguments =
+        format!("-v error -i {} -frames:v 1 -f rawvideo -pix_fmt rgb24 -", path.display());
+    Command::new("ffmpeg").args(arguments.split_whitespace()).output().unwrap().stdout
+}
+
+fn url(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn lossless() -> OutputOptions {
+    OutputOptions::new().with("c:v", "ffv1").unwrap()
+}
+
+#[test]
+fn a_closure_edits_every_frame_and_the_audio_passes() {
+    let room = tempfile::tempdir().unwrap();
+    let (source, target) = (clip(room.path()), room.path().join("out.mkv"));
+    let snapshot = Pipeline::from_url(url(&source))
+        .unwrap()
+        .process(|frame: &mut Frame| {
+            frame.image_mut(PixelFormat::Rgb24)?.row_mut(0).fill(255);
+            Ok(())
+        })
+        .to_url_with(url(&target), lossless())
+        .unwrap()
+        .run()
+        .unwrap();
+    assert_eq!((snapshot.frames_in, snapshot.frames_edited, snapshot.frames_out), (50, 50, 50));
+    let (before, after) = (pictures(&source), pictures(&target));
+    assert_eq!(after.len(), 50);
+    assert!(before.iter().zip(&after).all(|(a, b)| a != b), "a frame came through unedited");
+    assert!(first_rgb(&target)[..192 * 3].iter().all(|&byte| byte > 250));
+    let audio = |path: &Path| {
+        tool("ffmpeg", &format!("-v error -i {} -map 0:a -c copy -f md5 -", path.display()))
+    };
+    assert_eq!(audio(&source), audio(&target));
+}
+
+#[test]
+fn a_frame_that_was_only_read_goes_out_as_it_came() {
+    let room = tempfile::tempdir().unwrap();
+    let (source, target) = (clip(room.path()), room.path().join("out.mkv"));
+    Pipeline::from_url(url(&source))
+        .unwrap()
+        .process(|frame: &mut Frame| {
+            let seen = frame.image(PixelFormat::Bgr24)?.row(3).iter().any(|&byte| byte > 0);
+            assert!(seen && !frame.is_edited());
+            Ok(())
+        })
+        .to_url_with(url(&target), lossless())
+        .unwrap()
+        .run()
+        .unwrap();
+    assert_eq!(pictures(&source), pictures(&target));
+}
+
+#[test]
+fn views_of_one_frame_agree_after_an_edit() {
+    let room = tempfile::tempdir().unwrap();
+    let mut frame = Reader::open(url(&clip(room.path()))).unwrap().next().unwrap().unwrap();
+    frame.image_mut(PixelFormat::Rgb24).unwrap().rows_mut().for_each(|row| row.fill(200));
+    for format in [PixelFormat::Bgr24, PixelFormat::Rgba, PixelFormat::Gray] {
+        let image = frame.image(format).unwrap();
+        let shown = image.pixel(96, 54).unwrap();
+        let close = |byte: &u8| byte.abs_diff(200) <= 1;
+        assert!(shown.iter().take(3).all(close), "{format}: {shown:?}");
+    }
+    frame.image_mut(PixelFormat::Yuv420p).unwrap().row_mut(0).fill(16);
+    let black = frame.image(PixelFormat::Rgb24).unwrap().pixel(0, 0).unwrap().to_vec();
+    assert!(black.iter().all(|&byte| byte <= 2), "{black:?}");
+}
+
+#[test]
+fn a_reader_gives_every_frame_in_order_with_its_time() {
+    let room = tempfile::tempdir().unwrap();
+    let frames: Vec<Frame> =
+        Reader::open(url(&clip(room.path()))).unwrap().map(Result::unwrap).collect();
+    assert_eq!(frames.len(), 50);
+    for (n, frame) in frames.iter().enumerate() {
+        assert_eq!(frame.pts().as_micros(), n as i64 * 40_000);
+        assert_eq!(frame.index(), n as u64);
+        assert_eq!((frame.width(), frame.height(), frame.format_name()), (192, 108, "yuv420p"));
+    }
+    assert!(frames[0].key_frame() && !frames[1].key_frame());
+}
+
+#[test]
+fn a_writer_writes_frames_at_their_own_times() {
+    let room = tempfile::tempdir().unwrap();
+    let target = room.path().join("out.mkv");
+    let base = Rate::new(1000, 1).unwrap().time_base();
+    let times = [0, 40, 45, 300, 1000];
+    let mut writer = Writer::create(url(&target), &OutputOptions::new(), None).unwrap();
+    for ms in times {
+        let pixels = vec![90u8; 64 * 48 * 3];
+        let image = Image::packed(PixelFormat::Rgb24, 64, 48, &pixels).unwrap();
+        writer.write(Frame::from_image(&image, base.at(ms)).unwrap()).unwrap();
+    }
+    writer.finish().unwrap();
+    let shown = tool(
+        "ffprobe",
+        &format!(
+            "-v error -select_streams v -show_entries frame=pts -of csv=p=0 {}",
+            target.display()
+        ),
+    );
+    let shown: Vec<i64> = shown.lines().map(|l| l.trim_end_matches(',').parse().unwrap()).collect();
+    assert_eq!(shown, times);
+    assert!(first_rgb(&target).iter().all(|&byte| byte.abs_diff(90) <= 3));
+}
+
+#[test]
+fn an_error_of_the_closure_ends_the_run_and_keeps_what_was_done() {
+    let room = tempfile::tempdir().unwrap();
+    let (source, target) = (clip(room.path()), room.path().join("out.mkv"));
+    let error = Pipeline::from_url(url(&source))
+        .unwrap()
+        .process(|frame: &mut Frame| match frame.index() {
+            20 => Err(Error::process("the model is out of memory")),
+            _ => Ok(()),
+        })
+        .to_url_with(url(&target), lossless())
+        .unwrap()
+        .run()
+        .unwrap_err();
+    assert_eq!((error.kind(), error.stage()), (ErrorKind::Process, Stage::Process));
+    assert_eq!(error.to_string(), "process: the model is out of memory");
+    assert_eq!(pictures(&target), pictures(&source)[..20]);
+}
+
+#[test]
+fn a_panic_of_the_closure_is_an_error() {
+    let room = tempfile::tempdir().unwrap();
+    let source = clip(room.path());
+    let pipeline = Pipeline::from_url(url(&source)).unwrap();
+    let run = pipeline.process(|_: &mut Frame| panic!("on purpose")).run();
+    assert_eq!(run.unwrap_err().kind(), ErrorKind::Process);
+}
+
+/// Drops the frames of odd index, and holds each one back until the next comes.
+#[derive(Default)]
+struct Thin {
+    held: Option<Frame>,
+    ready: Vec<Frame>,
+}
+
+impl FrameProcessor for Thin {
+    fn send(&mut self, frame: Frame) -> Result<()> {
+        if let Some(held) = self.held.replace(frame) {
+            if held.index() % 2 == 0 {
+                self.ready.push(held);
+            }
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self) -> Result<Option<Frame>> {
+        Ok(self.ready.pop())
+    }
+
+    fn drain(&mut self) -> Result<()> {
+        self.ready.extend(self.held.take());
+        Ok(())
+    }
+}
+
+#[test]
+fn a_stage_may_drop_frames_and_hold_them_back() {
+    let room = tempfile::tempdir().unwrap();
+    let (source, target) = (clip(room.path()), room.path().join("out.mkv"));
+    let pipeline = Pipeline::from_url(url(&source)).unwrap().processor(Thin::default());
+    pipeline.filter("negate").to_url_with(url(&target), lossless()).unwrap().run().unwrap();
+    // 25 of even index, and the last one, which was held.
+    assert_eq!(pictures(&target).len(), 26);
+}
+
+#[test]
+fn a_stop_ends_an_input_without_an_end() {
+    let room = tempfile::tempdir().unwrap();
+    let (source, target) = (clip(room.path()), room.path().join("out.mkv"));
+    let options = InputOptions::new().with("re", "").unwrap().with("stream_loop", "-1").unwrap();
+    let pipeline = Pipeline::open(url(&source), options, &Stop::new()).unwrap();
+    let (stop, seen) = (pipeline.stop_handle(), Arc::new(AtomicU64::new(0)));
+    let counted = Arc::clone(&seen);
+    pipeline
+        .process(move |_: &mut Frame| {
+            if counted.fetch_add(1, Ordering::Relaxed) == 60 {
+                stop.stop();
+            }
+            Ok(())
+        })
+        .to_url_with(url(&target), lossless())
+        .unwrap()
+        .run()
+        .unwrap();
+    assert!(pictures(&target).len() >= 60);
+}
+
+/// An example as cargo built it beside this test.
+fn example(name: &str, arguments: &[&Path]) -> String {
+    let here = std::env::current_exe().unwrap();
+    let program = here.ancestors().nth(2).unwrap().join("examples").join(name);
+    let output = Command::new(&program).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn the_examples_do_what_they_say() {
+    let room = tempfile::tempdir().unwrap();
+    let source = clip(room.path());
+
+    let edited = room.path().join("edited.mkv");
+    example("01_edit", &[&source, &edited]);
+    assert_eq!(pictures(&edited).len(), 50);
+
+    let printed = example("02_read", &[&source]);
+    let last = printed.lines().last().unwrap();
+    assert!(last.starts_with("49 0:00:01.960 "), "{last}");
+
+    let written = room.path().join("written.mp4");
+    example("03_write", &[&written]);
+    assert_eq!(pictures(&written).len(), 48);
+
+    let measured = room.path().join("measured.mkv");
+    // Its block lies in rows and columns that a small picture lacks.
+    let large = room.path().join("large.mp4");
+    tool(
+        "ffmpeg",
+        &format!(
+            "-v error -f lavfi -i testsrc2=s=640x360:r=5:d=1 -pix_fmt yuv420p {}",
+            large.display()
+        ),
+    );
+    example("bench_edit", &[&large, &measured]);
+    assert!(first_rgb(&measured)[(20 * 640 + 100) * 3..][..3].iter().all(|&byte| byte > 240));
+}
