@@ -67,7 +67,8 @@ fn a_closure_edits_every_frame_and_the_audio_passes() {
     let snapshot = Pipeline::from_url(url(&source))
         .unwrap()
         .process(|frame: &mut Frame| {
-            frame.image_mut(PixelFormat::Rgb24)?.row_mut(0).fill(255);
+            // Two rows: in 4:2:0 they share their colour.
+            frame.image_mut(PixelFormat::Rgb24)?.rows_mut().take(2).for_each(|row| row.fill(255));
             Ok(())
         })
         .to_url_with(url(&target), lossless())
@@ -153,7 +154,8 @@ fn a_writer_writes_frames_at_their_own_times() {
             target.display()
         ),
     );
-    let shown: Vec<i64> = shown.lines().map(|l| l.trim_end_matches(',').parse().unwrap()).collect();
+    let shown: Vec<i64> =
+        shown.lines().filter_map(|l| l.trim_end_matches(',').parse().ok()).collect();
     assert_eq!(shown, times);
     assert!(first_rgb(&target).iter().all(|&byte| byte.abs_diff(90) <= 3));
 }
