@@ -38,6 +38,7 @@ pub mod options;
 mod packet;
 mod picture;
 mod pipeline;
+mod pipes;
 mod plan;
 mod process;
 mod reader;
@@ -47,6 +48,7 @@ mod source;
 mod stats;
 mod stop;
 mod time;
+mod url;
 mod writer;
 
 pub use av::{LogLevel, set_log_level};

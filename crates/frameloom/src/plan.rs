@@ -7,8 +7,8 @@ use crate::error::{Error, ErrorKind, Result, Stage, did_you_mean};
 use crate::options::{AvOption, CodecChoice, OutputOptions, Specifier};
 use crate::sink::Target;
 use crate::sink::container::{carries, default_encoder, has_room_for};
-use crate::source::url;
 use crate::time::Timestamp;
+use crate::url;
 
 /// What becomes of one stream.
 #[derive(Debug, PartialEq)]

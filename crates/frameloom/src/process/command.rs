@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::pipes::{self, Transfer};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::frame::Frame;
 use crate::image::{PixelBuffer, PixelFormat};
 use crate::options::Size;
+use crate::pipes::{self, Transfer};
 use crate::stop::Stop;
 use crate::time::Rate;
 

@@ -3,7 +3,6 @@
 mod closure;
 mod command;
 mod graph;
-pub(crate) mod pipes;
 
 pub(crate) use closure::Closure;
 pub use command::{Command, kill_commands};

@@ -14,10 +14,10 @@ use crate::av::{AvError, CodecParams, Dict, Interrupt, MediaKind, Muxer, MuxerIn
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::options::OutputOptions;
 use crate::packet::Packet;
-use crate::source::url;
 use crate::stats::Stats;
 use crate::stop::Stop;
 use crate::time::{Rate, TimeBase, Timestamp};
+use crate::url;
 
 /// Encoded bytes that may wait for a stream that is behind.
 const WAITING_BYTES: usize = 64 << 20;

@@ -3,7 +3,6 @@
 mod live;
 mod pace;
 pub(crate) mod probe;
-pub(crate) mod url;
 
 pub(crate) use pace::Pace;
 
@@ -16,6 +15,7 @@ use crate::options::InputOptions;
 use crate::packet::Packet;
 use crate::stop::Stop;
 use crate::time::Timestamp;
+use crate::url;
 
 /// An open input: at most one video and one audio stream, chosen as FFmpeg chooses.
 pub(crate) struct Source {
@@ -66,7 +66,7 @@ impl Source {
 
         let mut dict = format_dict(&options, is_live);
         if url == "-" || url.starts_with("pipe:") {
-            crate::process::pipes::prepare_stdin();
+            crate::pipes::prepare_stdin();
         }
         if url::is_network(url) {
             interrupt.set_deadline(Some(options.open_timeout));
