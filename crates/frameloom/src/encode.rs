@@ -80,7 +80,7 @@ impl VideoPlan {
         filters.extend(self.rate.or(constant).map(|r| format!("fps={}/{}", r.num(), r.den())));
         if setup.name() == "gif" && self.pixel_format.is_none() {
             // A palette for each frame: one for all would have to wait for the last of them.
-            filters.push("split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1:diff_mode=rectangle".to_owned());
+            filters.push("split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1:dither=bayer:bayer_scale=5".to_owned());
         }
         (!filters.is_empty()).then(|| filters.join(","))
     }
@@ -490,6 +490,7 @@ fn needs_constant_rate(codec: &str) -> bool {
             | "wmv1"
             | "wmv2"
             | "dvvideo"
+            | "theora"
     )
 }
 

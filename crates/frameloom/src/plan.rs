@@ -6,7 +6,7 @@ use crate::encode::{VideoPlan, Window, find_encoder};
 use crate::error::{Error, ErrorKind, Result, Stage, did_you_mean};
 use crate::options::{AvOption, CodecChoice, OutputOptions, Specifier};
 use crate::sink::Target;
-use crate::sink::container::{carries, default_encoder, has_room_for};
+use crate::sink::container::{can_copy, default_encoder, has_room_for};
 use crate::time::Timestamp;
 use crate::url;
 
@@ -57,7 +57,7 @@ pub(crate) fn plan(
 ) -> Result<OutputPlan> {
     let window = Window { start: options.start, length: options.length() };
     let mut frames = options.video_frames;
-    let single = target.muxer.needs_number()
+    let single = target.muxer.is_file_per_packet()
         && !target.url.contains('%')
         && !options.av.iter().any(|o| o.name == "update");
     if single {
@@ -151,7 +151,7 @@ fn encoder_for(
     }
     if !is_edited
         && !options.asks_to_encode(kind)
-        && carries(&target.muxer, &target.url, codec, kind)
+        && can_copy(&target.muxer, &target.url, codec, kind)
     {
         return Ok(None);
     }

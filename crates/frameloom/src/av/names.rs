@@ -215,9 +215,17 @@ impl MuxerInfo {
         self.get().flags & ff::AVFMT_NOFILE != 0
     }
 
-    /// The file's name is a pattern with a number in it (or names the one file to write over).
-    pub(crate) fn needs_number(&self) -> bool {
-        self.get().flags & ff::AVFMT_NEEDNUMBER != 0
+    /// Each packet is a file of its own: the name is a pattern with a number in it, or names the
+    /// one file that there can be.
+    pub(crate) fn is_file_per_packet(&self) -> bool {
+        self.name() == "image2"
+    }
+
+    /// It holds pictures of this codec as the cover of a sound file only.
+    pub(crate) fn holds_as_cover(&self, codec: CodecId) -> bool {
+        const APIC: i32 = i32::from_le_bytes(*b"APIC");
+        // SAFETY: looks up static tables.
+        unsafe { ff::avformat_query_codec(self.0, codec.0, ff::FF_COMPLIANCE_NORMAL) == APIC }
     }
 
     /// Two packets of a stream may have the same dts.

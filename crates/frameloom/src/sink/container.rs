@@ -5,8 +5,16 @@ use crate::av::{CodecId, MediaKind, MuxerInfo};
 /// FFmpeg 6.1 is the first whose FLV muxer knows the FourCC codecs of Enhanced RTMP.
 const ENHANCED_FLV: bool = cfg!(ffmpeg_6_1);
 
-/// Whether a stream of this codec can be copied into the container and read from it by others.
-pub(crate) fn carries(muxer: &MuxerInfo, file: &str, codec: CodecId, kind: MediaKind) -> bool {
+/// Whether packets of this codec can be copied into the container as they are.
+pub(crate) fn can_copy(muxer: &MuxerInfo, file: &str, codec: CodecId, kind: MediaKind) -> bool {
+    // libav's AVI muxer wants start codes, and does not make them of the lengths that most other
+    // containers have.
+    let needs_start_codes = muxer.name() == "avi" && matches!(codec.name(), "h264" | "hevc");
+    !needs_start_codes && carries(muxer, file, codec, kind)
+}
+
+/// Whether the container carries streams of this codec that others can read.
+fn carries(muxer: &MuxerInfo, file: &str, codec: CodecId, kind: MediaKind) -> bool {
     let name = codec.name();
     match muxer.name() {
         // libav calls these possible, but no player expects them there.
@@ -47,6 +55,7 @@ pub(crate) fn carries(muxer: &MuxerInfo, file: &str, codec: CodecId, kind: Media
                 | "pcm_mulaw"
         ),
         "null" => true,
+        "wav" => name.starts_with("pcm_"),
         _ if codec.is_raw() => muxer.default_codec(file, kind) == Some(codec),
         _ => muxer.holds(codec).unwrap_or_else(|| muxer.default_codec(file, kind) == Some(codec)),
     }
@@ -55,7 +64,7 @@ pub(crate) fn carries(muxer: &MuxerInfo, file: &str, codec: CodecId, kind: Media
 /// Whether the container has room for streams of this kind at all.
 pub(crate) fn has_room_for(muxer: &MuxerInfo, file: &str, kind: MediaKind) -> bool {
     matches!(muxer.name(), "mpegts" | "hls" | "rtsp" | "null" | "rtp_mpegts")
-        || muxer.default_codec(file, kind).is_some()
+        || muxer.default_codec(file, kind).is_some_and(|codec| !muxer.holds_as_cover(codec))
 }
 
 /// The encoder to use where none was named: H.264 and AAC where the container carries them, else
@@ -74,7 +83,7 @@ pub(crate) fn default_encoder(
         crate::av::EncoderSetup::find(usual).or_else(|| crate::av::EncoderSetup::find(codec));
     let libavs = muxer.default_codec(file, kind);
     // A single-codec container (gif, mp3, image2, rawvideo) says so by holding its default alone.
-    let picky = muxer.needs_number()
+    let picky = muxer.is_file_per_packet()
         || matches!(muxer.name(), "image2pipe" | "rawvideo" | "gif" | "yuv4mpegpipe" | "null");
     match setup {
         Some(setup) if !picky && carries(muxer, file, setup.codec(), kind) => Some(setup.name()),

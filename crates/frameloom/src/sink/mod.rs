@@ -84,7 +84,7 @@ impl Target {
         if matches!(self.muxer.name(), "null") {
             return Ok(());
         }
-        let numbered = self.muxer.needs_number() && self.url.contains('%');
+        let numbered = self.muxer.is_file_per_packet() && self.url.contains('%');
         if let Ok(found) = std::fs::metadata(path) {
             if found.is_dir() {
                 return Err(fail(ErrorKind::InvalidData, "it is a directory"));
