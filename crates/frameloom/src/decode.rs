@@ -14,7 +14,7 @@ use crate::stats::Stats;
 use crate::time::{Rate, TimeBase, Timestamp};
 
 /// Views kept for the next frames; as many as are in use at once in a pipeline.
-const IDLE_VIEWS: usize = 4;
+const IDLE_VIEWS: usize = 2;
 
 /// How many packets of a stream may fail before one frame came out, until the stream is given up.
 const HOPELESS: u64 = 1000;

@@ -191,6 +191,17 @@ impl Frame {
         Ok(())
     }
 
+    /// Brings an edit home where that makes the frame smaller: it is about to wait for its encoder,
+    /// and an RGB view takes twice the room of the picture.
+    pub(crate) fn shrink(&mut self) -> Result<()> {
+        if self.picture.format().is_none_or(PixFmt::is_rgb) {
+            return Ok(());
+        }
+        self.commit()?;
+        self.view = None;
+        Ok(())
+    }
+
     /// Brings an edit home, so that the picture's own planes show it.
     pub(crate) fn settle(&mut self) -> Result<()> {
         self.commit()

@@ -34,7 +34,7 @@ use crate::time::Timestamp;
 /// Packets between reader and decoder: enough to ride over a slow frame.
 const PACKET_QUEUE: usize = 16;
 /// Frames between two stages: pictures are large, and each that waits is late.
-const FRAME_QUEUE: usize = 2;
+const FRAME_QUEUE: usize = 1;
 /// Messages to a writer.
 const SINK_QUEUE: usize = 256;
 

@@ -17,7 +17,7 @@ fn uneven(name: &str, encoder: &str) -> PathBuf {
         &format!(
             "-f lavfi -i {lavfi} -f lavfi -i sine=440:r=48000:d=4 \
              -vf settb=1/90000,setpts='(N*40+mod(N*N*7,31))*90' -fps_mode passthrough \
-             -enc_time_base 1:90000 {encoder} -video_track_timescale 90000 -c:a aac"
+             -enc_time_base 1:90000 -bsf:v setts=duration=3600 {encoder} -video_track_timescale 90000 -c:a aac"
         ),
     );
     let shown = times(&path, Kind::Video);

@@ -75,6 +75,8 @@ pub(crate) struct DecoderSetup<'a> {
     pub(crate) low_delay: bool,
 }
 
+const MOST_DECODER_THREADS: usize = 4;
+
 /// An owned decoder.
 pub(crate) struct Decoder {
     ctx: Context,
@@ -104,7 +106,9 @@ impl Decoder {
         if setup.low_delay {
             c.thread_type = ff::FF_THREAD_SLICE as libc::c_int;
         }
-        options.set_default("threads", "auto");
+        // Each thread holds frames of its own; past a few they decode no faster than your code takes.
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        options.set_default("threads", &cores.min(MOST_DECODER_THREADS).to_string());
         ctx.open(codec, options)?;
         Ok(Decoder { ctx })
     }

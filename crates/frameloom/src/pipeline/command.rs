@@ -115,7 +115,8 @@ pub(super) fn answers_loop(handed: &Receiver<Handoff>, mut fanout: Fanout) -> Re
                 Err(TryRecvError::Disconnected) => break,
             },
         };
-        let frame = output.answer(asked)?;
+        let mut frame = output.answer(asked)?;
+        frame.shrink()?;
         if !fanout.send(frame)? {
             output.abandon();
             return Ok(());
