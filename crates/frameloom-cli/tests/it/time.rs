@@ -17,7 +17,7 @@ fn uneven(name: &str, encoder: &str) -> PathBuf {
         &format!(
             "-f lavfi -i {lavfi} -f lavfi -i sine=440:r=48000:d=4 \
              -vf settb=1/90000,setpts='(N*40+mod(N*N*7,31))*90' -fps_mode passthrough \
-             -enc_time_base 1:90000 -bsf:v setts=duration=3600 {encoder} -video_track_timescale 90000 -c:a aac"
+             -enc_time_base 1:90000 {encoder} -video_track_timescale 90000 -c:a aac"
         ),
     );
     let shown = times(&path, Kind::Video);
@@ -54,7 +54,13 @@ fn assert_times_kept(source: &Path, name: &str, tolerance: Rational) {
         let room = room();
         let out = made(room.path(), source, name, options, command);
         let shift = |kind| {
-            let (before, after) = (times(source, kind), times(&out, kind));
+            let (mut before, mut after) = (times(source, kind), times(&out, kind));
+            // Newer versions of ffmpeg give the last frame of an uneven MP4 no length, and hide it.
+            let last = before.last().copied();
+            if packets(source, kind).iter().any(|p| p.discard && Some(p.pts) == last) {
+                before.pop();
+                after.truncate(before.len());
+            }
             eprintln!("{how}, {kind:?}:");
             assert_same_times(&before, &after, tolerance);
             after[0] - before[0]

@@ -29,6 +29,8 @@ pub(crate) struct Packet {
     pub(crate) dts: Option<Rational>,
     pub(crate) duration: Rational,
     pub(crate) key: bool,
+    /// The container hides it: it is decoded, not shown.
+    pub(crate) discard: bool,
 }
 
 fn ffprobe(path: &Path, args: &[&str]) -> Value {
@@ -69,6 +71,7 @@ pub(crate) fn packets(path: &Path, kind: Kind) -> Vec<Packet> {
         dts: packet["dts"].as_i64().map(|dts| time_base.times(dts)),
         duration: time_base.times(packet["duration"].as_i64().unwrap_or(0)),
         key: packet["flags"].as_str().unwrap().starts_with('K'),
+        discard: packet["flags"].as_str().unwrap().contains('D'),
     };
     all["packets"].as_array().unwrap().iter().map(read).collect()
 }
