@@ -30,6 +30,7 @@ pub(crate) struct AudioTranscoder {
     decoder: Decoder,
     time_base: TimeBase,
     sought: bool,
+    floor: Timestamp,
     global_header: bool,
     open: Option<Open>,
     header: Option<StreamHeader>,
@@ -61,6 +62,7 @@ impl AudioTranscoder {
             decoder: open_decoder(stream, options, is_live)?,
             time_base: stream.time_base,
             sought: options.start.is_some(),
+            floor: Timestamp::ZERO,
             global_header,
             open: None,
             header: None,
@@ -76,6 +78,7 @@ impl AudioTranscoder {
     /// Sends one packet. A damaged one is counted, not an error.
     pub(crate) fn send(&mut self, packet: &Packet) -> Result<()> {
         self.arrived = packet.arrived;
+        self.floor = packet.floor;
         loop {
             let accepted = match self.decoder.send(Some(&packet.av)) {
                 Ok(accepted) => accepted,
@@ -148,7 +151,7 @@ impl AudioTranscoder {
         let pts = frame.best_effort_pts().unwrap_or(self.next_pts);
         self.next_pts = pts.saturating_add(frame.duration().max(1));
         let at = self.time_base.at(pts);
-        if self.sought && at < Timestamp::ZERO {
+        if self.sought && at < self.floor {
             return Ok(());
         }
         match self.plan.window.place(at) {
@@ -269,6 +272,7 @@ impl Open {
                 kind: MediaKind::Audio,
                 time_base: self.encoder.time_base(),
                 arrived,
+                floor: Timestamp::ZERO,
                 discontinuity: false,
             });
         }

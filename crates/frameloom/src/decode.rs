@@ -27,6 +27,7 @@ pub(crate) struct VideoDecoder {
     /// With `-r` on an input that has clocks of its own: frames are numbered at this rate.
     renumber: Option<Rate>,
     sought: bool,
+    floor: Timestamp,
     limit: Option<Timestamp>,
     rotate: Option<FilterGraph>,
     ready: VecDeque<Frame>,
@@ -60,6 +61,7 @@ impl VideoDecoder {
             frame_rate: options.rate.or(stream.frame_rate),
             renumber: options.rate.filter(|_| !raw),
             sought: options.start.is_some(),
+            floor: Timestamp::ZERO,
             limit: options.length(),
             rotate: rotate.map(|spec| FilterGraph::new(spec, stream.frame_rate)),
             ready: VecDeque::new(),
@@ -86,6 +88,7 @@ impl VideoDecoder {
             self.drain()?;
             self.decoder.flush();
         }
+        self.floor = packet.floor;
         self.arrivals.push_back((packet.av.pts(), packet.arrived));
         // A decoder that outputs nothing for so long has lost them.
         if self.arrivals.len() > 256 {
@@ -174,8 +177,8 @@ impl VideoDecoder {
         }
         self.next_pts = pts.saturating_add(picture.duration().max(1));
         let at = base.at(pts);
-        // After a seek, frames before zero exist only to decode the first one wanted.
-        if self.sought && at < Timestamp::ZERO || self.limit.is_some_and(|l| at >= l) {
+        // After a seek, frames before the floor exist only to decode the first one wanted.
+        if self.sought && at < self.floor || self.limit.is_some_and(|l| at >= l) {
             return Ok(());
         }
         self.stats.frame_in();

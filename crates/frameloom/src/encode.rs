@@ -59,6 +59,8 @@ pub(crate) struct VideoPlan {
     pub(crate) is_live: bool,
     pub(crate) window: Window,
     pub(crate) frames: Option<u64>,
+    /// The container has no timestamps of its own.
+    pub(crate) constant_rate: bool,
     /// Someone may have painted into the frames.
     pub(crate) is_edited: bool,
 }
@@ -74,7 +76,7 @@ impl VideoPlan {
         filters.extend(self.filter.clone());
         filters
             .extend(self.size.map(|s| format!("scale={}:{}:flags=bicubic", s.width(), s.height())));
-        let constant = needs_constant_rate(setup.codec().name())
+        let constant = (self.constant_rate || needs_constant_rate(setup.codec().name()))
             .then(|| source_rate.or(Rate::new(25, 1)))
             .flatten();
         filters.extend(self.rate.or(constant).map(|r| format!("fps={}/{}", r.num(), r.den())));
@@ -138,14 +140,6 @@ impl VideoEncoder {
 
     /// Sends one frame, in the order of showing.
     pub(crate) fn send(&mut self, frame: Frame) -> Result<()> {
-        match self.plan.window.place(frame.pts()) {
-            Place::Before => return Ok(()),
-            Place::After => {
-                self.limit_reached = true;
-                return Ok(());
-            }
-            Place::Inside(_) => {}
-        }
         match &mut self.graph {
             None => self.encode(frame),
             Some(graph) => {
@@ -204,12 +198,20 @@ impl VideoEncoder {
         if self.is_done() {
             return Ok(());
         }
+        let placed = match self.plan.window.place(frame.pts()) {
+            Place::Before => return Ok(()),
+            Place::After => {
+                self.limit_reached = true;
+                return Ok(());
+            }
+            Place::Inside(placed) => placed,
+        };
         if self.open.is_none() {
             let open = self.open_for(&frame)?;
             self.open = Some(open);
         }
         let Some(open) = &mut self.open else { return Ok(()) };
-        let (pts, arrived) = (frame.pts(), frame.arrived());
+        let arrived = frame.arrived();
         let Some(frame) = open.fitted(frame)? else { return Ok(()) };
         let duration = frame.duration();
         let mut picture = frame.into_picture_as(open.shape.format)?;
@@ -217,10 +219,6 @@ impl VideoEncoder {
         if (picture.width(), picture.height()) != (width, height) {
             picture = crate::picture::padded(&picture, width, height)?;
         }
-        let placed = match self.plan.window.place(pts) {
-            Place::Inside(placed) => placed,
-            _ => pts,
-        };
         open.stamp(&mut picture, placed, duration, &self.plan);
         open.arrivals.push_back((picture.pts().unwrap_or(0), arrived));
         self.taken += 1;
@@ -408,6 +406,7 @@ impl Open {
                 kind: MediaKind::Video,
                 time_base: self.time_base,
                 arrived,
+                floor: Timestamp::ZERO,
                 discontinuity: false,
             });
         }

@@ -15,6 +15,9 @@ pub(crate) struct Packet {
     pub(crate) time_base: TimeBase,
     /// When the input's packet behind it was read, on this machine's monotonic clock.
     pub(crate) arrived: Instant,
+    /// Where the part of the input that is wanted begins: what is before it is only needed to
+    /// decode what follows.
+    pub(crate) floor: Timestamp,
     /// What came before it has nothing to do with it: a decoder must drain first.
     pub(crate) discontinuity: bool,
 }

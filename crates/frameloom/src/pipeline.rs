@@ -176,7 +176,13 @@ impl Pipeline {
         let asked = self.asked.clone();
         let failure =
             Failure { first: Arc::default(), unwritten: Arc::default(), stop: self.stop.clone() };
-        let threads = self.start(&failure)?;
+        let threads = match self.start(&failure) {
+            // Stopped before anything was begun.
+            Err(e) if e.kind() == ErrorKind::Interrupted && asked.is_stopped() => {
+                return Ok(stats.snapshot());
+            }
+            started => started?,
+        };
         for thread in threads {
             let name = thread.thread().name().unwrap_or("a stage").to_owned();
             if thread.join().is_err() {
@@ -233,6 +239,7 @@ impl Pipeline {
                 &plan.options,
                 &plan.kinds(),
                 stats.clone(),
+                &stop,
             )?);
         }
         let decoder = wiring.decoder.take();
@@ -246,8 +253,9 @@ impl Pipeline {
         for (encoder, users, frames) in wiring.video_encoders.drain(..) {
             let (sender, receiver) = bounded(FRAME_QUEUE);
             encode_senders.push(sender);
+            let encode_stop = stop.clone();
             threads.spawn("frameloom-encode", move || {
-                encode_loop(encoder, &receiver, &users, frames)
+                encode_loop(encoder, &receiver, &users, frames, &encode_stop)
             })?;
         }
         let mut audio_senders = Vec::new();

@@ -6,7 +6,7 @@ use crate::encode::{VideoPlan, Window, find_encoder};
 use crate::error::{Error, ErrorKind, Result, Stage, did_you_mean};
 use crate::options::{AvOption, CodecChoice, OutputOptions, Specifier};
 use crate::sink::Target;
-use crate::sink::container::{can_copy, default_encoder, has_room_for};
+use crate::sink::container::{can_copy, counts_frames, default_encoder, has_room_for};
 use crate::time::Timestamp;
 use crate::url;
 
@@ -86,6 +86,7 @@ pub(crate) fn plan(
             is_live: target.is_live,
             window,
             frames,
+            constant_rate: counts_frames(&target.muxer),
             is_edited,
         }))
     };
@@ -229,7 +230,7 @@ fn refuse_untaken(options: &OutputOptions, video: Option<&str>, audio: Option<&s
     let takes = |o: &AvOption| -> Result<bool> {
         for (encoder, kind) in encoders.into_iter().zip([MediaKind::Video, MediaKind::Audio]) {
             if let Some(encoder) = encoder {
-                if o.specifier.covers(kind) && find_encoder(encoder)?.takes(&o.name) {
+                if o.is_for(kind) && find_encoder(encoder)?.takes(&o.name) {
                     return Ok(true);
                 }
             }
@@ -273,6 +274,7 @@ pub(crate) fn plan_writer(target: &Target, options: &OutputOptions) -> Result<Vi
         is_live: target.is_live,
         window: Window { start: options.start, length: options.length() },
         frames: options.video_frames,
+        constant_rate: counts_frames(&target.muxer),
         is_edited: true,
     })
 }
@@ -287,7 +289,10 @@ pub fn check_outputs(
     outputs: &[(String, OutputOptions)],
     has_command: bool,
 ) -> Result<()> {
-    for (url, options) in outputs {
+    for (n, (url, options)) in outputs.iter().enumerate() {
+        if outputs.iter().take(n).any(|(other, _)| other == url && url != "/dev/null") {
+            return Err(Error::usage("it is given twice as an output").at(url));
+        }
         options.check()?;
         let target = Target::resolve(url, options)?;
         if has_command && options.video == Some(CodecChoice::Copy) {

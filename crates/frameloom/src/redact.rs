@@ -35,11 +35,16 @@ fn split(url: &str) -> Option<Parts<'_>> {
 }
 
 /// The URL as it may be shown: host and, for RTMP, the application's name; never the user, the
-/// password, the stream key, the rest of the path or the query.
+/// password, the stream key, the rest of the path or the query. A URL inside other text, as in
+/// `cache:http://...` or `concat:...|...`, is shown the same way.
 pub fn url(url: &str) -> String {
-    let Some(parts) = split(url) else {
-        return url.to_owned();
-    };
+    match split(url) {
+        Some(parts) => shown(&parts),
+        None => each_url(url, shown),
+    }
+}
+
+fn shown(parts: &Parts<'_>) -> String {
     let Parts { scheme, host, path, .. } = parts;
     let mut shown = format!("{scheme}://{host}");
     let bare = path.split(['?', '#']).next().unwrap_or_default();
@@ -58,9 +63,48 @@ pub fn url(url: &str) -> String {
     shown
 }
 
-/// Remembers the secrets of a URL, for [`text`].
+/// Replaces each network URL in a text.
+fn each_url(text: &str, replace: impl Fn(&Parts<'_>) -> String) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        // Filter graphs escape the colon.
+        let before = rest[..at].trim_end_matches('\\');
+        let scheme_at = before
+            .rfind(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.')))
+            .map_or(0, |i| i + before[i..].chars().next().map_or(1, char::len_utf8));
+        let tail = &rest[at..];
+        let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '|' | ']' | '<' | '>');
+        let (body, after) = tail.split_at(tail.find(ends).unwrap_or(tail.len()));
+        let trimmed = body.trim_end_matches([')', ',', ':', '.', ';']);
+        let candidate = format!("{}{trimmed}", &before[scheme_at..]);
+        out.push_str(&before[..scheme_at]);
+        match split(&candidate) {
+            Some(parts) => out.push_str(&replace(&parts)),
+            None => out.push_str(&candidate),
+        }
+        out.push_str(&body[trimmed.len()..]);
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Remembers the secrets of a URL, and of every URL inside it, for [`text`].
 pub fn remember_url(url: &str) {
-    let Some(Parts { scheme, user, path, .. }) = split(url) else { return };
+    match split(url) {
+        Some(parts) => remember_parts(&parts),
+        None => {
+            each_url(url, |parts| {
+                remember_parts(parts);
+                String::new()
+            });
+        }
+    }
+}
+
+fn remember_parts(parts: &Parts<'_>) {
+    let Parts { scheme, user, path, .. } = parts;
     if let Some(user) = user {
         remember(user);
         user.split(':').for_each(remember);
@@ -68,7 +112,9 @@ pub fn remember_url(url: &str) {
     let (bare, query) = path.split_once('?').unwrap_or((path, ""));
     let skip = usize::from(scheme.starts_with("rtmp"));
     let bare = bare.trim_start_matches('/');
-    bare.split('/').skip(if bare.contains('/') { skip } else { 0 }).for_each(remember);
+    // Shorter ones are words, such as a stream's plain name, that messages are made of.
+    let segments = bare.split('/').skip(if bare.contains('/') { skip } else { 0 });
+    segments.filter(|s| s.len() >= 6).for_each(remember);
     query.split('&').for_each(|pair| remember(pair.split_once('=').map_or(pair, |(_, v)| v)));
 }
 
@@ -86,23 +132,7 @@ pub fn remember(secret: &str) {
 
 /// `text` with every URL in it shown as by [`url`] and every remembered secret hidden.
 pub fn text(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for word in text.split_inclusive(char::is_whitespace) {
-        let body = word.trim_end();
-        let start = body.find("://").map_or(0, |at| {
-            body[..at]
-                .rfind(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.')))
-                .map_or(0, |i| i + 1)
-        });
-        let tail = body[start..].trim_end_matches(['\'', '"', ')', ',', ':', '.']);
-        if tail.contains("://") {
-            shown.push_str(&body[..start]);
-            shown.push_str(&url(tail));
-            shown.push_str(&word[start + tail.len()..]);
-        } else {
-            shown.push_str(word);
-        }
-    }
+    let mut shown = each_url(text, shown);
     for secret in SECRETS.lock().unwrap_or_else(PoisonError::into_inner).iter() {
         if shown.contains(secret.as_str()) {
             shown = shown.replace(secret.as_str(), HIDDEN);
@@ -131,6 +161,10 @@ mod tests {
             ("srt://h:9000?passphrase=p", "srt://h:9000/?***"),
             ("udp://127.0.0.1:5000", "udp://127.0.0.1:5000"),
             ("https://h", "https://h"),
+            ("cache:http://joe:pw@h:1/secret", "cache:http://h:1/***"),
+            ("concat:rtmp://h/a/k1|rtmp://h/a/k2", "concat:rtmp://h/a/***|rtmp://h/a/***"),
+            ("[f=flv]rtmp://h/live/key|x.mkv", "[f=flv]rtmp://h/live/***|x.mkv"),
+            ("movie=filename=rtmp\\://h/live/key", "movie=filename=rtmp://h/live/***"),
         ] {
             assert_eq!(url(given), shown);
         }

@@ -8,6 +8,7 @@ use crate::options::OutputOptions;
 use crate::plan::plan_writer;
 use crate::sink::{Sink, Target, nothing_written};
 use crate::stats::Stats;
+use crate::stop::Stop;
 use crate::time::Rate;
 
 /// Encodes frames and writes them to one output.
@@ -43,7 +44,8 @@ impl Writer {
         let target = Target::resolve(url, options)?;
         let plan = plan_writer(&target, options)?;
         let encoder = VideoEncoder::new(plan, target.muxer.wants_global_header(), rate)?;
-        let sink = Sink::open(target, options, &[MediaKind::Video], Stats::new(None))?;
+        let sink =
+            Sink::open(target, options, &[MediaKind::Video], Stats::new(None), &Stop::new())?;
         Ok(Writer { encoder, sink })
     }
 

@@ -356,22 +356,15 @@ unsafe fn list_until<T: Copy + PartialEq>(mut p: *const T, end: T) -> Vec<T> {
 }
 
 fn set_colors(c: &mut ff::AVCodecContext, colors: ColorTags) {
-    let mut frame = ff::AVColorRange::AVCOL_RANGE_UNSPECIFIED;
-    if colors.range == ColorTags::LIMITED {
-        frame = ff::AVColorRange::AVCOL_RANGE_MPEG;
-    } else if colors.range == ColorTags::FULL {
-        frame = ff::AVColorRange::AVCOL_RANGE_JPEG;
-    }
-    c.color_range = frame;
-    // SAFETY: `ColorTags` holds what libav itself gave for a stream or a frame, or one of the
-    // constants beside it, so each number is a member of its enum.
+    // SAFETY: fields of a context of ours.
     unsafe {
-        c.colorspace = std::mem::transmute::<i32, ff::AVColorSpace>(colors.space);
-        c.color_primaries = std::mem::transmute::<i32, ff::AVColorPrimaries>(colors.primaries);
-        c.color_trc =
-            std::mem::transmute::<i32, ff::AVColorTransferCharacteristic>(colors.transfer);
-        c.chroma_sample_location =
-            std::mem::transmute::<i32, ff::AVChromaLocation>(colors.chroma_location);
+        colors.write(
+            &raw mut c.colorspace,
+            &raw mut c.color_range,
+            &raw mut c.color_primaries,
+            &raw mut c.color_trc,
+            &raw mut c.chroma_sample_location,
+        );
     }
 }
 

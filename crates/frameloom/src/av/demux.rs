@@ -18,6 +18,7 @@ struct InterruptState {
     /// Milliseconds after `epoch`; 0 for no limit.
     deadline_ms: AtomicI64,
     expired: AtomicBool,
+    deaf: AtomicBool,
     epoch: Instant,
 }
 
@@ -28,6 +29,7 @@ impl Interrupt {
             stop,
             deadline_ms: AtomicI64::new(0),
             expired: AtomicBool::new(false),
+            deaf: AtomicBool::new(false),
             epoch: Instant::now(),
         }))
     }
@@ -41,6 +43,11 @@ impl Interrupt {
         self.0.deadline_ms.store(at, Ordering::Relaxed);
     }
 
+    /// From now on only the deadline interrupts: what goes on must be finished.
+    pub(crate) fn outlive_stop(&self) {
+        self.0.deaf.store(true, Ordering::Relaxed);
+    }
+
     /// Whether the last call was ended because its time was over.
     pub(crate) fn expired(&self) -> bool {
         self.0.expired.load(Ordering::Relaxed)
@@ -52,7 +59,7 @@ impl Interrupt {
     }
 
     fn due(&self) -> bool {
-        if self.0.stop.is_stopped() {
+        if self.0.stop.is_stopped() && !self.0.deaf.load(Ordering::Relaxed) {
             return true;
         }
         let at = self.0.deadline_ms.load(Ordering::Relaxed);

@@ -49,15 +49,62 @@ impl ColorTags {
         })
     }
 
-    fn from_frame(f: &ff::AVFrame) -> ColorTags {
-        ColorTags {
-            space: f.colorspace as i32,
-            range: f.color_range as i32,
-            primaries: f.color_primaries as i32,
-            transfer: f.color_trc as i32,
-            chroma_location: f.chroma_location as i32,
+    /// Reads the five tags.
+    ///
+    /// # Safety
+    /// The pointers are valid for reads.
+    pub(super) unsafe fn read(
+        space: *const ff::AVColorSpace,
+        range: *const ff::AVColorRange,
+        primaries: *const ff::AVColorPrimaries,
+        transfer: *const ff::AVColorTransferCharacteristic,
+        chroma_location: *const ff::AVChromaLocation,
+    ) -> ColorTags {
+        // Containers hand through whatever number a file holds, so these are read as the integers
+        // that they are in C: a Rust enum of an unknown number must never exist.
+        // SAFETY: valid by this function's contract; a C enum has the size of an int.
+        unsafe {
+            ColorTags {
+                space: known(space.cast(), 14, Self::UNSPECIFIED),
+                range: known(range.cast(), 2, 0),
+                primaries: known(primaries.cast(), 22, Self::UNSPECIFIED),
+                transfer: known(transfer.cast(), 18, Self::UNSPECIFIED),
+                chroma_location: known(chroma_location.cast(), 6, 0),
+            }
         }
     }
+
+    /// Writes the five tags.
+    ///
+    /// # Safety
+    /// The pointers are valid for writes.
+    pub(super) unsafe fn write(
+        self,
+        space: *mut ff::AVColorSpace,
+        range: *mut ff::AVColorRange,
+        primaries: *mut ff::AVColorPrimaries,
+        transfer: *mut ff::AVColorTransferCharacteristic,
+        chroma_location: *mut ff::AVChromaLocation,
+    ) {
+        // SAFETY: valid by this function's contract; written as integers, as they are read.
+        unsafe {
+            space.cast::<i32>().write(self.space);
+            range.cast::<i32>().write(self.range);
+            primaries.cast::<i32>().write(self.primaries);
+            transfer.cast::<i32>().write(self.transfer);
+            chroma_location.cast::<i32>().write(self.chroma_location);
+        }
+    }
+}
+
+/// A tag's number, or `otherwise` where it is none that FFmpeg has had since 5.1.
+///
+/// # Safety
+/// `field` is valid for reads.
+unsafe fn known(field: *const i32, most: i32, otherwise: i32) -> i32 {
+    // SAFETY: by this function's contract.
+    let number = unsafe { field.read() };
+    if (0..=most).contains(&number) { number } else { otherwise }
 }
 
 /// An owned, reference-counted AVFrame.
@@ -201,28 +248,33 @@ impl AvFrame {
     }
 
     pub(crate) fn colors(&self) -> ColorTags {
-        ColorTags::from_frame(self.get())
+        let f = self.0;
+        // SAFETY: a valid frame.
+        unsafe {
+            ColorTags::read(
+                &raw const (*f).colorspace,
+                &raw const (*f).color_range,
+                &raw const (*f).color_primaries,
+                &raw const (*f).color_trc,
+                &raw const (*f).chroma_location,
+            )
+        }
     }
 
-    /// Sets the matrix and the range, by numbers that libav itself gave or ITU-T H.273 defines.
+    /// Sets the matrix and the range, numbered as in [`ColorTags`].
     pub(crate) fn set_matrix_and_range(&mut self, space: i32, range: i32) {
-        use ff::{AVColorRange as R, AVColorSpace as S};
-        let f = self.get_mut();
-        f.colorspace = match space {
-            ColorTags::BT709 => S::AVCOL_SPC_BT709,
-            ColorTags::FCC => S::AVCOL_SPC_FCC,
-            ColorTags::BT470BG => S::AVCOL_SPC_BT470BG,
-            ColorTags::SMPTE170M => S::AVCOL_SPC_SMPTE170M,
-            ColorTags::SMPTE240M => S::AVCOL_SPC_SMPTE240M,
-            ColorTags::BT2020_NCL => S::AVCOL_SPC_BT2020_NCL,
-            0 => S::AVCOL_SPC_RGB,
-            _ => S::AVCOL_SPC_UNSPECIFIED,
-        };
-        f.color_range = match range {
-            ColorTags::LIMITED => R::AVCOL_RANGE_MPEG,
-            ColorTags::FULL => R::AVCOL_RANGE_JPEG,
-            _ => R::AVCOL_RANGE_UNSPECIFIED,
-        };
+        let tags = ColorTags { space, range, ..self.colors() };
+        let f = self.0;
+        // SAFETY: a valid frame that is ours alone.
+        unsafe {
+            tags.write(
+                &raw mut (*f).colorspace,
+                &raw mut (*f).color_range,
+                &raw mut (*f).color_primaries,
+                &raw mut (*f).color_trc,
+                &raw mut (*f).chroma_location,
+            );
+        }
     }
 
     /// One plane and its stride in bytes. `None` where there is no such plane, or where its rows

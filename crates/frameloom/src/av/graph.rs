@@ -17,6 +17,8 @@ pub(crate) struct Graph {
     graph: *mut ff::AVFilterGraph,
     source: *mut ff::AVFilterContext,
     sink: *mut ff::AVFilterContext,
+    /// Where the last frame sent ends, in ticks of the input.
+    end: i64,
 }
 
 impl Graph {
@@ -52,7 +54,12 @@ impl Graph {
         if graph.is_null() {
             return Err(AvError::no_memory());
         }
-        let mut this = Graph { graph, source: ptr::null_mut(), sink: ptr::null_mut() };
+        let mut this = Graph {
+            graph,
+            source: ptr::null_mut(),
+            sink: ptr::null_mut(),
+            end: ff::AV_NOPTS_VALUE,
+        };
         // SAFETY: a graph of ours and static filters; null is checked.
         unsafe {
             this.source = ff::avfilter_graph_alloc_filter(
@@ -101,8 +108,13 @@ impl Graph {
             }
             #[cfg(ffmpeg_7_0)]
             if f.width > 0 {
-                par.color_space = f.colorspace;
-                par.color_range = f.color_range;
+                // As integers: a file may hold numbers that are no members of the enums.
+                (&raw mut par.color_space)
+                    .cast::<i32>()
+                    .write((&raw const f.colorspace).cast::<i32>().read());
+                (&raw mut par.color_range)
+                    .cast::<i32>()
+                    .write((&raw const f.color_range).cast::<i32>().read());
             }
             if f.nb_samples > 0 {
                 par.sample_rate = f.sample_rate;
@@ -147,10 +159,21 @@ impl Graph {
 
     /// Sends a frame; `None` begins the drain.
     pub(crate) fn send(&mut self, frame: Option<&AvFrame>) -> Result<(), AvError> {
-        let f = frame.map_or(ptr::null_mut(), |f| f.as_ptr().cast_mut());
+        let Some(frame) = frame else {
+            // SAFETY: a configured source. It is told where the last frame ends, which filters that
+            // make a constant rate can't know otherwise.
+            return AvError::check(unsafe { ff::av_buffersrc_close(self.source, self.end, 0) })
+                .map(drop);
+        };
+        if let Some(pts) = frame.pts() {
+            self.end = pts.saturating_add(frame.duration().max(0));
+        }
         let keep = ff::AV_BUFFERSRC_FLAG_KEEP_REF as libc::c_int;
         // SAFETY: a configured source; with KEEP_REF the frame is only read.
-        AvError::check(unsafe { ff::av_buffersrc_add_frame_flags(self.source, f, keep) }).map(drop)
+        let sent = unsafe {
+            ff::av_buffersrc_add_frame_flags(self.source, frame.as_ptr().cast_mut(), keep)
+        };
+        AvError::check(sent).map(drop)
     }
 
     pub(crate) fn receive(&mut self) -> Result<Output<AvFrame>, AvError> {

@@ -33,12 +33,18 @@ thread_local! {
     static LINE: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
+/// Whether libav's messages come to us: its callback takes a C argument list, whose type the
+/// bindings have for this platform.
+const CAUGHT: bool = cfg!(all(target_arch = "x86_64", not(windows)));
+
 /// Sets how much of libav's own messages reaches `tracing` (target `libav`); nothing by default.
 pub fn set_level(level: Level) {
     LEVEL.store(level as i32, Ordering::Relaxed);
     init();
+    // Where its messages can't be caught, and so not redacted, libav stays silent.
+    let level = if CAUGHT { (level as i32).max(Level::Error as i32) } else { Level::Quiet as i32 };
     // SAFETY: sets one integer.
-    unsafe { ff::av_log_set_level((level as i32).max(Level::Error as i32)) };
+    unsafe { ff::av_log_set_level(level) };
 }
 
 /// The last error that libav logged on this thread since the last call.
@@ -57,9 +63,8 @@ pub(crate) fn init() {
             ff::avformat_network_init();
             #[cfg(all(target_arch = "x86_64", not(windows)))]
             ff::av_log_set_callback(Some(receive));
-            ff::av_log_set_level(LEVEL.load(Ordering::Relaxed).max(Level::Error as i32));
-            #[cfg(not(all(target_arch = "x86_64", not(windows))))]
-            ff::av_log_set_level(LEVEL.load(Ordering::Relaxed));
+            let level = LEVEL.load(Ordering::Relaxed).max(Level::Error as i32);
+            ff::av_log_set_level(if CAUGHT { level } else { Level::Quiet as i32 });
         }
     });
 }

@@ -1,4 +1,5 @@
 use std::ptr;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use ffmpeg_sys_next as ff;
 
@@ -10,7 +11,36 @@ pub(crate) struct Muxer {
     ctx: *mut ff::AVFormatContext,
     format: MuxerInfo,
     interrupt: Interrupt,
+    /// The first error of any file that the muxer opened and closed by itself; `ctx` points to it.
+    closed: Box<AtomicI32>,
     header_written: bool,
+}
+
+/// Closes a file for a muxer that opens its own, such as HLS, and remembers what went wrong with
+/// it: the muxer itself ignores that.
+unsafe extern "C" fn close_file(
+    ctx: *mut ff::AVFormatContext,
+    io: *mut ff::AVIOContext,
+) -> libc::c_int {
+    if io.is_null() {
+        return 0;
+    }
+    // SAFETY: libav passes a valid context, whose `opaque` is null or set by `Muxer::new` to what
+    // lives as long as the context and is handed on to contexts inside it; and an I/O context that
+    // is to be closed, and is closed once.
+    unsafe {
+        ff::avio_flush(io);
+        let error = (*io).error;
+        let status = ff::avio_close(io);
+        let failed = if error < 0 { error } else { status };
+        if let Some(cell) = (*ctx).opaque.cast::<AtomicI32>().as_ref() {
+            if failed < 0 {
+                // Only the first tells the cause.
+                let _ = cell.compare_exchange(0, failed, Ordering::Relaxed, Ordering::Relaxed);
+            }
+        }
+        status
+    }
 }
 
 impl Muxer {
@@ -31,9 +61,16 @@ impl Muxer {
                 c_url.as_ptr(),
             )
         })?;
-        // SAFETY: a context of ours; the callback outlives it, being kept beside it.
-        unsafe { (*ctx).interrupt_callback = interrupt.callback() };
-        Ok(Muxer { ctx, format, interrupt, header_written: false })
+        let closed = Box::new(AtomicI32::new(0));
+        // SAFETY: a context of ours; the callback and the cell outlive it, being kept beside it.
+        unsafe {
+            (*ctx).interrupt_callback = interrupt.callback();
+            if format.opens_no_file() {
+                (*ctx).opaque = ptr::from_ref::<AtomicI32>(&closed).cast_mut().cast();
+                (*ctx).io_close2 = Some(close_file);
+            }
+        }
+        Ok(Muxer { ctx, format, interrupt, closed, header_written: false })
     }
 
     /// Adds a stream; returns its index.
@@ -53,9 +90,12 @@ impl Muxer {
         // SAFETY: a new stream has parameters; a foreign container's tag is dropped where this
         // one has its own for the codec.
         unsafe {
-            let wanted = ff::av_codec_get_tag((*self.format.0).codec_tag, (*st.codecpar).codec_id);
-            if wanted != 0 || (*self.format.0).codec_tag.is_null() {
-                (*st.codecpar).codec_tag = 0;
+            let (table, par) = ((*self.format.0).codec_tag, &mut *st.codecpar);
+            let keeps = table.is_null()
+                || ff::av_codec_get_id(table, par.codec_tag) == par.codec_id
+                || ff::av_codec_get_tag(table, par.codec_id) == 0;
+            if !keeps {
+                par.codec_tag = 0;
             }
         }
         st.time_base = super::rational(time_base);
@@ -127,9 +167,14 @@ impl Muxer {
         // SAFETY: a context with its header written and a valid packet of it.
         AvError::check(unsafe { ff::av_write_frame(self.ctx, packet.as_mut_ptr()) })
             .map_err(|e| self.interrupt.explain(e))?;
-        // A muxer may swallow an error of the protocol; the I/O context remembers it.
+        self.swallowed()
+    }
+
+    /// A muxer may swallow an error of the protocol; the I/O context remembers it.
+    fn swallowed(&self) -> Result<(), AvError> {
         // SAFETY: an open context; its I/O context may be null.
-        let code = unsafe { (*self.ctx).pb.as_ref() }.map_or(0, |io| io.error);
+        let own = unsafe { (*self.ctx).pb.as_ref() }.map_or(0, |io| io.error);
+        let code = if own < 0 { own } else { self.closed.load(Ordering::Relaxed) };
         AvError::check(code.min(0)).map(drop).map_err(|e| self.interrupt.explain(e))
     }
 
@@ -139,6 +184,7 @@ impl Muxer {
         if std::mem::take(&mut self.header_written) {
             // SAFETY: the header was written, and the trailer is written once.
             result = AvError::check(unsafe { ff::av_write_trailer(self.ctx) }).map(drop);
+            result = result.and(self.swallowed());
         }
         let closed = self.close();
         result.and(closed)

@@ -237,6 +237,29 @@ impl MuxerInfo {
         self.get().flags & ff::AVFMT_GLOBALHEADER != 0
     }
 
+    /// Whether the container, or the protocol of an output's URL, has an option of this name.
+    pub(crate) fn takes(&self, option: &str, scheme: &str) -> bool {
+        let (name, scheme) = (c_string(option), c_string(scheme));
+        // SAFETY: static class tables, some of them null; the strings are NUL-terminated.
+        let classes = unsafe {
+            let protocol = ff::avio_protocol_get_class(scheme.as_ptr());
+            [ff::avformat_get_class(), self.get().priv_class, protocol]
+        };
+        let any_protocol = ["rw_timeout", "protocol_whitelist", "protocol_blacklist"];
+        any_protocol.contains(&option)
+            || classes.into_iter().any(|mut class| {
+                let object: *mut *const ff::AVClass = &mut class;
+                let search = ff::AV_OPT_SEARCH_FAKE_OBJ as libc::c_int;
+                // SAFETY: with FAKE_OBJ the object is a pointer to a class pointer, both of which
+                // outlive the call.
+                !class.is_null()
+                    && !unsafe {
+                        ff::av_opt_find(object.cast(), name.as_ptr(), ptr::null(), 0, search)
+                    }
+                    .is_null()
+            })
+    }
+
     /// Whether libav says that it holds the codec; `None` where it doesn't say.
     pub(crate) fn holds(&self, codec: CodecId) -> Option<bool> {
         // SAFETY: looks up static tables.
@@ -364,6 +387,10 @@ pub(crate) fn decoder_exists(name: &str) -> bool {
 pub(crate) struct OptionScope {
     pub(crate) codec: bool,
     pub(crate) format: bool,
+    /// Of the codecs' option: it is for audio.
+    pub(crate) audio: bool,
+    /// Of the codecs' option: it is for video.
+    pub(crate) video: bool,
 }
 
 impl OptionScope {
@@ -407,6 +434,11 @@ pub(crate) fn find_option(name: &str, direction: Direction) -> OptionScope {
                 0,
                 search as libc::c_int,
             );
+            if codec {
+                let flags = by_flag.as_ref().map_or(0, |o| o.flags);
+                scope.audio = flags & ff::AV_OPT_FLAG_AUDIO_PARAM as libc::c_int != 0;
+                scope.video = flags & ff::AV_OPT_FLAG_VIDEO_PARAM as libc::c_int != 0;
+            }
             !by_flag.is_null() || (!codec && !any.is_null())
         };
         if codec { scope.codec = found } else { scope.format = found }

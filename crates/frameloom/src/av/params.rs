@@ -49,15 +49,21 @@ impl CodecParams {
 
     /// Takes over size, pixel format and tags from a decoded picture.
     pub(crate) fn describe_picture(&mut self, picture: &super::AvFrame) {
+        let tags = picture.colors();
+        let p = self.0;
         // SAFETY: never null, and only reachable through &mut self; a valid frame.
-        let (p, f) = unsafe { (&mut *self.0, &*picture.as_ptr()) };
-        (p.width, p.height, p.format) = (f.width, f.height, f.format);
-        p.sample_aspect_ratio = f.sample_aspect_ratio;
-        p.color_range = f.color_range;
-        p.color_space = f.colorspace;
-        p.color_primaries = f.color_primaries;
-        p.color_trc = f.color_trc;
-        p.chroma_location = f.chroma_location;
+        unsafe {
+            let f = picture.as_ptr();
+            ((*p).width, (*p).height, (*p).format) = ((*f).width, (*f).height, (*f).format);
+            (*p).sample_aspect_ratio = (*f).sample_aspect_ratio;
+            tags.write(
+                &raw mut (*p).color_space,
+                &raw mut (*p).color_range,
+                &raw mut (*p).color_primaries,
+                &raw mut (*p).color_trc,
+                &raw mut (*p).chroma_location,
+            );
+        }
     }
 
     pub(crate) fn bit_rate(&self) -> i64 {
@@ -92,13 +98,16 @@ impl CodecParams {
     }
 
     pub(crate) fn colors(&self) -> super::ColorTags {
-        let p = self.get();
-        super::ColorTags {
-            space: p.color_space as i32,
-            range: p.color_range as i32,
-            primaries: p.color_primaries as i32,
-            transfer: p.color_trc as i32,
-            chroma_location: p.chroma_location as i32,
+        let p = self.0;
+        // SAFETY: valid parameters.
+        unsafe {
+            super::ColorTags::read(
+                &raw const (*p).color_space,
+                &raw const (*p).color_range,
+                &raw const (*p).color_primaries,
+                &raw const (*p).color_trc,
+                &raw const (*p).chroma_location,
+            )
         }
     }
 }

@@ -45,7 +45,11 @@ impl Scaler {
         }
         let full = |f: &AvFrame, fmt: PixFmt| {
             i32::from(
-                fmt.is_rgb() || fmt.is_full_range_by_name() || f.colors().range == ColorTags::FULL,
+                // Gray is of full range in FFmpeg, whatever it is tagged.
+                fmt.is_gray()
+                    || fmt.is_rgb()
+                    || fmt.is_full_range_by_name()
+                    || f.colors().range == ColorTags::FULL,
             )
         };
         // SAFETY: the tables are static; formats without a matrix make it return an error that

@@ -129,7 +129,7 @@ impl InputOptions {
 
     /// The options meant for decoders of a kind.
     pub(crate) fn decoder_options(&self, kind: av::MediaKind) -> impl Iterator<Item = &AvOption> {
-        self.av.iter().filter(move |o| o.for_codec && o.specifier.covers(kind))
+        self.av.iter().filter(move |o| o.is_for(kind))
     }
 
     /// The options meant for the protocol and the demuxer.

@@ -124,6 +124,8 @@ pub(crate) struct AvOption {
     pub(crate) for_codec: bool,
     /// Containers, devices or protocols know an option of this name.
     pub(crate) for_format: bool,
+    /// The one kind of codec that it is for, where it is for one alone.
+    pub(crate) only: Option<MediaKind>,
 }
 
 impl AvOption {
@@ -134,18 +136,13 @@ impl AvOption {
         if !scope.is_known() {
             return Err(unknown_option(name));
         }
-        if matches!(
-            bare,
-            "passphrase"
-                | "headers"
-                | "cookies"
-                | "rtmp_playpath"
-                | "rtmp_conn"
-                | "streamid"
-                | "key"
-                | "password"
-        ) {
+        let secret = [
+            "key", "pass", "auth", "cookie", "header", "token", "secret", "playpath", "conn",
+            "streamid", "params", "proxy",
+        ];
+        if secret.iter().any(|part| bare.contains(part)) {
             crate::redact::remember(value);
+            crate::redact::remember_url(value);
         }
         Ok(AvOption {
             name: bare.to_owned(),
@@ -153,7 +150,17 @@ impl AvOption {
             value: value.to_owned(),
             for_codec: scope.codec,
             for_format: scope.format,
+            only: match (scope.audio, scope.video) {
+                (true, false) => Some(MediaKind::Audio),
+                (false, true) => Some(MediaKind::Video),
+                _ => None,
+            },
         })
+    }
+
+    /// Whether it may be meant for the codec of streams of this kind.
+    pub(crate) fn is_for(&self, kind: MediaKind) -> bool {
+        self.for_codec && self.specifier.covers(kind) && self.only.is_none_or(|only| only == kind)
     }
 
     /// As the user wrote the name.

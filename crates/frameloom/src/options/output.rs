@@ -129,6 +129,11 @@ impl OutputOptions {
                     .hint("packets that are copied are not decoded: name an encoder or leave one of the two out"));
             }
         }
+        if let (Some(start), Some(end), None) = (self.start, self.end, self.duration) {
+            if end <= start {
+                return Err(Error::usage("-to is not after -ss"));
+            }
+        }
         if self.duration.is_some_and(|d| d <= Timestamp::ZERO) {
             return Err(Error::usage("-t must be more than 0"));
         }
@@ -158,17 +163,17 @@ impl OutputOptions {
         match choice {
             Some(CodecChoice::Copy) => false,
             Some(CodecChoice::Encoder(_)) => true,
+            // Without a specifier, only what can mean nothing else asks for an encoder.
             None => self.av.iter().any(|o| {
-                let named = o.specifier != Specifier::All && o.specifier.covers(kind);
-                let for_video = o.specifier == Specifier::All && kind == MediaKind::Video;
-                o.for_codec && (named || for_video && !o.for_format && o.name != "threads")
+                let named = o.specifier != Specifier::All;
+                o.is_for(kind) && (named || o.only == Some(kind) && !o.for_format)
             }),
         }
     }
 
     /// The options meant for the encoder of a kind.
     pub(crate) fn encoder_options(&self, kind: MediaKind) -> impl Iterator<Item = &AvOption> {
-        self.av.iter().filter(move |o| o.for_codec && o.specifier.covers(kind))
+        self.av.iter().filter(move |o| o.is_for(kind))
     }
 
     /// The options meant for the muxer and the protocol.

@@ -18,6 +18,7 @@ use crate::sink::{Sink, StreamHeader, nothing_written};
 use crate::source::{Pace, Source};
 use crate::stats::Stats;
 use crate::stop::Stop;
+use crate::time::Timestamp;
 
 /// The thread that reads the input.
 pub(super) struct Reading {
@@ -199,9 +200,11 @@ pub(super) fn encode_loop(
     frames: &Receiver<Frame>,
     users: &[SinkStream],
     cuts: bool,
+    stop: &Stop,
 ) -> Result<()> {
     let result = encode_all(&mut encoder, frames, users);
-    if cuts && encoder.is_done() {
+    // Sound that was read ahead of the picture is not to outlast it.
+    if cuts && encoder.is_done() || stop.is_stopped() && encoder.end() > Timestamp::ZERO {
         let end = encoder.end();
         users.iter().for_each(|user| {
             user.send(|_| SinkMessage::Cut(end));

@@ -71,12 +71,14 @@ impl Wiring {
                 _ => {}
             }
             match (&output.audio, &source.audio) {
-                (Some(Treatment::Copy), Some(info)) => lanes.push(CopyLane::new(
-                    info,
-                    stream(output.audio_index()),
-                    output.window,
-                    None,
-                )?),
+                (Some(Treatment::Copy), Some(info)) => {
+                    let beside_encoded = matches!(output.video, Some(Treatment::Encode(_)));
+                    let drops = source.options.start.is_some() && beside_encoded;
+                    let to = stream(output.audio_index());
+                    lanes.push(
+                        CopyLane::new(info, to, output.window, None)?.dropping_before_floor(drops),
+                    );
+                }
                 (Some(Treatment::Encode(plan)), _) => {
                     join(&mut audios, plan, stream(output.audio_index()), global);
                 }
@@ -142,6 +144,8 @@ pub(super) struct CopyLane {
     pub(super) window: Window,
     pub(super) frames_left: Option<u64>,
     pub(super) started: bool,
+    /// Beside video that is encoded, and so begins where it is wanted: what comes before is dropped.
+    pub(super) drops_before_floor: bool,
     pub(super) open: bool,
 }
 
@@ -167,8 +171,15 @@ impl CopyLane {
             window,
             frames_left: frames,
             started,
+            drops_before_floor: false,
             open: true,
         })
+    }
+
+    /// Drops what ends before the part of the input that is wanted.
+    pub(super) fn dropping_before_floor(mut self, drops: bool) -> CopyLane {
+        self.drops_before_floor = drops;
+        self
     }
 
     pub(super) fn announce(&mut self) {
@@ -179,6 +190,9 @@ impl CopyLane {
 
     pub(super) fn send(&mut self, packet: &Packet) -> Result<()> {
         let at = packet.dts().or(packet.pts()).unwrap_or(Timestamp::ZERO);
+        if self.drops_before_floor && at.plus(packet.duration()) <= packet.floor {
+            return Ok(());
+        }
         let shifted = match self.window.place(at) {
             Place::Before => return Ok(()),
             Place::After => {

@@ -22,7 +22,8 @@ use crate::pipes::{self, Transfer};
 use crate::stop::Stop;
 use crate::time::Rate;
 
-/// Frames a program may hold back besides those that fit into the pipes.
+/// Frames a program may hold back besides those that fit into the pipes and buffers of its own
+/// of the pipes' size.
 const HELD_BACK: usize = 64;
 
 /// How long a program may take to end after its stdin was closed.
@@ -145,7 +146,7 @@ impl Command {
             running,
             stop: stop.clone(),
         });
-        let limit = HELD_BACK + 2 * pipes::PIPE_BYTES / frame_bytes.max(1);
+        let limit = HELD_BACK + 4 * pipes::PIPE_BYTES / frame_bytes.max(1);
         Ok(Spawned { input, output, in_flight_limit: limit })
     }
 }

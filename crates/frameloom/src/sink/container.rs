@@ -61,6 +61,11 @@ fn carries(muxer: &MuxerInfo, file: &str, codec: CodecId, kind: MediaKind) -> bo
     }
 }
 
+/// Whether the container counts frames instead of timing them.
+pub(crate) fn counts_frames(muxer: &MuxerInfo) -> bool {
+    matches!(muxer.name(), "avi" | "yuv4mpegpipe" | "mxf")
+}
+
 /// Whether the container has room for streams of this kind at all.
 pub(crate) fn has_room_for(muxer: &MuxerInfo, file: &str, kind: MediaKind) -> bool {
     matches!(muxer.name(), "mpegts" | "hls" | "rtsp" | "null" | "rtp_mpegts")

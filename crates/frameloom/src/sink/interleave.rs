@@ -54,6 +54,11 @@ impl<T> Interleaver<T> {
         self.lanes.iter().all(|l| l.ended)
     }
 
+    /// Whether more bytes wait than may.
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes > self.limits.bytes
+    }
+
     /// Whether more waits than may.
     pub(crate) fn is_over_limit(&self) -> bool {
         let heads = || self.lanes.iter().filter_map(|l| l.waiting.front().map(|(t, ..)| *t));
@@ -62,7 +67,7 @@ impl<T> Interleaver<T> {
             (Some(limit), Some(first), Some(last)) => last.minus(first) > limit,
             _ => false,
         };
-        span_over || self.bytes > self.limits.bytes
+        span_over || self.is_full()
     }
 
     /// The next packet in order; `None` while a stream that goes on might still have an earlier one.

@@ -77,6 +77,18 @@ impl Target {
         Ok(Target { url: url.to_owned(), muxer, is_live: url::is_live(url) })
     }
 
+    /// Refuses options that neither an encoder nor this container nor its protocol has.
+    fn check_options(&self, options: &OutputOptions) -> Result<()> {
+        let scheme = url::scheme(&self.url).unwrap_or_else(|| "file".to_owned());
+        let stray =
+            options.format_options().find(|o| !o.for_codec && !self.muxer.takes(&o.name, &scheme));
+        stray.map_or(Ok(()), |option| {
+            let (name, format) = (option.written(), self.muxer.name());
+            Err(Error::usage(format!("{name} means nothing to an output of format {format}"))
+                .at(&self.url))
+        })
+    }
+
     /// Refuses to overwrite what may not be, and what can't be written at all.
     pub(crate) fn check_writable(&self, overwrite: bool) -> Result<()> {
         let fail = |kind, cause: &str| Error::new(kind, Stage::Sink, cause).at(&self.url);
@@ -116,12 +128,13 @@ pub(crate) struct Sink {
     /// How long what is under way may take.
     limit: Duration,
     options: Dict,
-    unclaimed: Vec<(String, String)>,
     streams: Vec<Stream>,
     waiting: Interleaver<Packet>,
     header_written: bool,
     opened: bool,
     created: bool,
+    /// Packets.
+    written: u64,
     cut: Option<Timestamp>,
     stats: Stats,
 }
@@ -135,15 +148,18 @@ struct Stream {
 }
 
 impl Sink {
-    /// Opens the file or connection for streams of these kinds, in this order.
+    /// Opens the file or connection for streams of these kinds, in this order. A stop ends the
+    /// wait for the connection; once it is there, the output is to be finished all the same.
     pub(crate) fn open(
         target: Target,
         options: &OutputOptions,
         kinds: &[MediaKind],
         stats: Stats,
+        stop: &Stop,
     ) -> Result<Sink> {
         target.check_writable(options.overwrite)?;
-        let interrupt = Interrupt::new(Stop::new());
+        target.check_options(options)?;
+        let interrupt = Interrupt::new(stop.clone());
         let muxer = Muxer::new(url::for_libav(&target.url, false), target.muxer, interrupt.clone());
         let mut muxer = muxer.map_err(|e| write_error(e, None, &target))?;
         let mut dict =
@@ -164,11 +180,6 @@ impl Sink {
             order: Order::new(allows_equal),
         };
         let streams = kinds.iter().map(stream).collect();
-        let unclaimed = options
-            .format_options()
-            .filter(|o| !o.for_codec)
-            .map(|o| (o.name.clone(), o.written()))
-            .collect();
         let mut sink = Sink {
             target,
             muxer,
@@ -176,12 +187,12 @@ impl Sink {
             open_limit: options.open_timeout.unwrap_or(OPEN_LIMIT),
             limit: WRITE_LIMIT,
             options: dict,
-            unclaimed,
             streams,
             waiting: Interleaver::new(kinds.len(), limits),
             header_written: false,
             opened: false,
             created: false,
+            written: 0,
             cut: None,
             stats,
         };
@@ -205,7 +216,9 @@ impl Sink {
             self.interrupt.set_deadline(Some(self.limit));
         }
         let opened = self.muxer.open(&mut self.options);
-        opened.map_err(|e| self.fault(e))
+        let opened = opened.map_err(|e| self.fault(e));
+        self.interrupt.outlive_stop();
+        opened
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -259,19 +272,27 @@ impl Sink {
             if !settled && !self.waiting.is_over_limit() {
                 return Ok(());
             }
+            if !self.is_worth_writing() {
+                // Nothing is written without the video, and it is not waited for without end.
+                return if self.waiting.is_full() {
+                    Err(nothing_written(&self.target.url))
+                } else {
+                    Ok(())
+                };
+            }
             if !settled {
                 tracing::warn!(
                     "{}: written without a stream of which nothing came",
                     crate::redact::url(&self.target.url)
                 );
             }
-            if !self.is_worth_writing() {
-                return Ok(());
-            }
             self.write_header()?;
         }
         while let Some((stream, packet)) = self.waiting.pop() {
-            self.write_packet(stream, packet)?;
+            let at = packet.pts().or(packet.dts());
+            if self.cut.zip(at).is_none_or(|(cut, at)| at < cut) {
+                self.write_packet(stream, packet)?;
+            }
         }
         Ok(())
     }
@@ -311,14 +332,6 @@ impl Sink {
             error.hint("does the format carry these codecs?")
         })?;
         self.header_written = true;
-        let left = self.options.names();
-        if let Some((_, written)) = self.unclaimed.iter().find(|(name, _)| left.contains(name)) {
-            return Err(Error::usage(format!(
-                "{written} means nothing to an output of format {}",
-                self.target.muxer.name()
-            ))
-            .at(&self.target.url));
-        }
         Ok(())
     }
 
@@ -334,6 +347,7 @@ impl Sink {
         let (bytes, video) = (packet.av.size(), stream.kind == MediaKind::Video);
         self.limit_write();
         self.muxer.write(&mut packet.av).map_err(|e| self.fault(e).hint(self.what_is_left()))?;
+        self.written += 1;
         self.stats.packet_out(bytes, video, Some(base.at(pts)), Some(packet.arrived));
         Ok(())
     }
@@ -364,7 +378,7 @@ impl Sink {
             self.waiting.end(i);
         }
         self.advance()?;
-        if !self.header_written {
+        if !self.header_written || self.written == 0 {
             return Ok(false);
         }
         self.limit_write();
@@ -379,13 +393,13 @@ impl Sink {
         finished.map(|()| true).map_err(|e| self.fault(e).hint(self.what_is_left()))
     }
 
-    /// A file that we made and in which nothing stands is not left behind.
+    /// A file that we made and in which no packet stands is not left behind.
     fn remove_unwritten(&self) {
-        if let (true, false, Some(path)) =
-            (self.created, self.header_written, url::local_path(&self.target.url))
+        if let (true, 0, Some(path)) =
+            (self.created, self.written, url::local_path(&self.target.url))
         {
-            if std::fs::metadata(path).is_ok_and(|m| m.is_file() && m.len() == 0) {
-                // It is empty either way.
+            if std::fs::metadata(path).is_ok_and(|m| m.is_file()) {
+                // There is nothing in it either way.
                 let _ = std::fs::remove_file(path);
             }
         }

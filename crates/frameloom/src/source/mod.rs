@@ -3,6 +3,7 @@
 mod live;
 mod pace;
 pub(crate) mod probe;
+mod seek;
 
 pub(crate) use pace::Pace;
 
@@ -128,8 +129,7 @@ impl Source {
         let start = options.start.unwrap_or(Timestamp::ZERO);
         let zero = begin.plus(start);
         if options.start.is_some() && demuxer.is_seekable() {
-            demuxer
-                .seek(zero.as_micros())
+            pending = seek::to_keyframe(&mut demuxer, video.as_ref(), zero, begin)
                 .map_err(|e| fault(e).hint("it can't be sought in by time"))?;
         }
         let clock =
@@ -228,6 +228,7 @@ impl Source {
                 kind: stream.kind,
                 time_base: stream.time_base,
                 arrived: Instant::now(),
+                floor: self.clock.looped,
                 discontinuity: self.discontinuity && stream.kind == MediaKind::Video,
             };
             self.clock.place(&mut packet);

@@ -1,0 +1,486 @@
+//! Chunks (RTMP 1.0, section 5.3): messages out of chunks, and chunks out of messages.
+
+use std::collections::BTreeMap;
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use crate::message::{Control, Message, kind};
+use crate::output::Output;
+use crate::{Error, Limits, Result};
+
+/// The chunk size both sides start with, in bytes. Section 5.4.1.
+pub const DEFAULT_CHUNK_SIZE: usize = 128;
+
+/// A 24-bit timestamp field with this value says that 32 bits follow the header. Section 5.3.1.3.
+const EXTENDED: u32 = 0xFF_FFFF;
+
+/// The first room made for a message. More comes as bytes do, never because a header claims them.
+const FIRST_ROOM: usize = 64 * 1024;
+
+fn be24(bytes: [u8; 3]) -> u32 {
+    u32::from_be_bytes([0, bytes[0], bytes[1], bytes[2]])
+}
+
+/// What is known of one chunk stream, and the message under way on it.
+#[derive(Debug)]
+struct Assembly {
+    /// Of the message under way, or of the last one.
+    timestamp: u32,
+    /// The last timestamp field: absolute after type 0, else a difference. A chunk of type 3 that
+    /// starts a message adds it again (section 5.3.1.2.4), after type 0 too: FFmpeg and SRS do so.
+    field: u32,
+    /// The last header of type 0 to 2 had an extended timestamp.
+    extended: bool,
+    /// Whether chunks of type 3 repeat it, known from the first one.
+    repeats: Option<bool>,
+    length: usize,
+    kind: u8,
+    stream_id: u32,
+    under_way: bool,
+    data: Vec<u8>,
+}
+
+/// One side's incoming chunks. Set Chunk Size and Abort take effect here, and are returned too.
+///
+/// A header of type 0 to 2 in the middle of a message continues it where it names the same length,
+/// type and stream (and, for type 0, timestamp); otherwise the unfinished message is dropped and a
+/// new one starts. Chunks of type 3 may or may not repeat an extended timestamp.
+#[derive(Debug)]
+pub struct ChunkReader {
+    limits: Limits,
+    chunk_size: usize,
+    streams: BTreeMap<u32, Assembly>,
+    /// A header of which the end has not come yet: at most 18 bytes.
+    carry: Vec<u8>,
+    /// The chunk under way: its chunk stream, and the payload bytes it still lacks.
+    chunk: Option<(u32, usize)>,
+    held_bytes: usize,
+    dropped_messages: u64,
+}
+
+enum Step {
+    /// The header is incomplete.
+    More,
+    /// So many bytes were used.
+    Used(usize),
+    /// So many bytes were used, and this chunk stream's message is complete.
+    Complete(usize, u32),
+}
+
+impl ChunkReader {
+    /// A reader for a connection's first chunk on.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        ChunkReader {
+            limits,
+            chunk_size: DEFAULT_CHUNK_SIZE,
+            streams: BTreeMap::new(),
+            carry: Vec::with_capacity(18),
+            chunk: None,
+            held_bytes: 0,
+            dropped_messages: 0,
+        }
+    }
+
+    /// Bytes of unfinished messages.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
+    /// Messages that the peer never finished: aborted, or replaced by another half-way.
+    #[must_use]
+    pub fn dropped_messages(&self) -> u64 {
+        self.dropped_messages
+    }
+
+    /// Reads from the front of `input` until a message is complete, or `input` is used up (`None`).
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] where the chunks make no sense or a limit is passed. Nothing can be read after.
+    pub fn read(&mut self, input: &mut &[u8]) -> Result<Option<Message>> {
+        loop {
+            let step = if self.carry.is_empty() {
+                if input.is_empty() {
+                    return Ok(None);
+                }
+                let step = self.step(input)?;
+                match step {
+                    Step::More => {
+                        self.carry.extend_from_slice(input);
+                        *input = &[];
+                        return Ok(None);
+                    }
+                    Step::Used(used) | Step::Complete(used, _) => {
+                        *input = input.get(used..).unwrap_or_default();
+                    }
+                }
+                step
+            } else {
+                let mut carry = std::mem::take(&mut self.carry);
+                let step = self.step(&carry);
+                match step {
+                    Ok(Step::Used(used) | Step::Complete(used, _)) => {
+                        carry.drain(..used);
+                    }
+                    Ok(Step::More) => match input.split_first() {
+                        Some((&byte, rest)) => {
+                            carry.push(byte);
+                            *input = rest;
+                        }
+                        None => {
+                            self.carry = carry;
+                            return Ok(None);
+                        }
+                    },
+                    Err(_) => {}
+                }
+                self.carry = carry;
+                step?
+            };
+            if let Step::Complete(_, chunk_stream) = step {
+                if let Some(message) = self.complete(chunk_stream)? {
+                    return Ok(Some(message));
+                }
+            }
+        }
+    }
+
+    fn step(&mut self, input: &[u8]) -> Result<Step> {
+        let Some((chunk_stream, lacking)) = self.chunk else {
+            return self.header(input);
+        };
+        let Some(assembly) = self.streams.get_mut(&chunk_stream) else {
+            return Err(Error::Failed);
+        };
+        let count = lacking.min(input.len());
+        if self.held_bytes + count > self.limits.connection_bytes {
+            return Err(Error::ConnectionBytes(self.limits.connection_bytes));
+        }
+        let data = &mut assembly.data;
+        if data.capacity() - data.len() < count {
+            let room = FIRST_ROOM.max(data.len()).max(count);
+            data.reserve_exact(room.min(assembly.length - data.len()));
+        }
+        data.extend_from_slice(&input[..count]);
+        self.held_bytes += count;
+        if count < lacking {
+            self.chunk = Some((chunk_stream, lacking - count));
+            return Ok(Step::Used(count));
+        }
+        self.chunk = None;
+        if data.len() < assembly.length {
+            return Ok(Step::Used(count));
+        }
+        Ok(Step::Complete(count, chunk_stream))
+    }
+
+    fn header(&mut self, input: &[u8]) -> Result<Step> {
+        let Some((format, chunk_stream, basic)) = basic_header(input) else {
+            return Ok(Step::More);
+        };
+        let fields = &input[basic..];
+        let size = [11, 7, 3, 0][usize::from(format)];
+        if fields.len() < size {
+            return Ok(Step::More);
+        }
+        if !self.streams.contains_key(&chunk_stream) {
+            // Type 1 without a type 0 before it is against the letter, but some clients begin a
+            // chunk stream so (librtmp's pings); all that is missing is a stream id, and it is 0.
+            if format > 1 {
+                return Err(Error::NoHeader { chunk_stream, format });
+            }
+            if self.streams.len() >= self.limits.chunk_streams {
+                return Err(Error::ChunkStreams(self.limits.chunk_streams));
+            }
+        }
+        let mut used = basic + size;
+        let mut field = fields.first_chunk().copied().map_or(0, be24);
+        let mut extended = false;
+        if format < 3 && field == EXTENDED {
+            let Some(word) = input.get(used..).and_then(<[u8]>::first_chunk) else {
+                return Ok(Step::More);
+            };
+            field = u32::from_be_bytes(*word);
+            extended = true;
+            used += 4;
+        }
+        let length = fields.get(3..).and_then(<[u8]>::first_chunk).copied().map_or(0, be24);
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        let kind = fields.get(6).copied().unwrap_or(0);
+        let stream_id = fields.get(7..).and_then(<[u8]>::first_chunk).copied();
+        let stream_id = stream_id.map_or(0, u32::from_le_bytes);
+        if format <= 1 && length > self.limits.message_bytes {
+            return Err(Error::MessageLength { length, limit: self.limits.message_bytes });
+        }
+
+        let assembly = self.streams.entry(chunk_stream).or_insert_with(|| Assembly {
+            timestamp: 0,
+            field: 0,
+            extended: false,
+            repeats: None,
+            length: 0,
+            kind: 0,
+            stream_id: 0,
+            under_way: false,
+            data: Vec::new(),
+        });
+        if format == 3 && assembly.extended {
+            match assembly.repeated(&input[used..]) {
+                None => return Ok(Step::More),
+                Some(true) => used += 4,
+                Some(false) => {}
+            }
+        }
+        if assembly.under_way {
+            let same = match format {
+                0 => {
+                    (length, kind, stream_id, field)
+                        == (assembly.length, assembly.kind, assembly.stream_id, assembly.timestamp)
+                }
+                1 => (length, kind) == (assembly.length, assembly.kind),
+                _ => true,
+            };
+            if !same {
+                self.held_bytes -= assembly.data.len();
+                assembly.data = Vec::new();
+                assembly.under_way = false;
+                self.dropped_messages += 1;
+            }
+        }
+        if format < 3 {
+            assembly.extended = extended;
+            assembly.repeats = None;
+            if !assembly.under_way {
+                assembly.field = field;
+            }
+        }
+        if !assembly.under_way {
+            assembly.under_way = true;
+            if format <= 1 {
+                assembly.length = length;
+                assembly.kind = kind;
+            }
+            if format == 0 {
+                assembly.stream_id = stream_id;
+                assembly.timestamp = field;
+            } else {
+                assembly.timestamp = assembly.timestamp.wrapping_add(assembly.field);
+            }
+        }
+        let lacking = assembly.length - assembly.data.len();
+        if lacking == 0 {
+            return Ok(Step::Complete(used, chunk_stream));
+        }
+        self.chunk = Some((chunk_stream, lacking.min(self.chunk_size)));
+        Ok(Step::Used(used))
+    }
+
+    fn complete(&mut self, chunk_stream: u32) -> Result<Option<Message>> {
+        let Some(assembly) = self.streams.get_mut(&chunk_stream) else {
+            return Ok(None);
+        };
+        assembly.under_way = false;
+        let payload = Bytes::from(std::mem::take(&mut assembly.data));
+        self.held_bytes -= payload.len();
+        let message = Message {
+            chunk_stream,
+            timestamp: assembly.timestamp,
+            kind: assembly.kind,
+            stream_id: assembly.stream_id,
+            payload,
+        };
+        if matches!(message.kind, kind::SET_CHUNK_SIZE | kind::ABORT) {
+            match Control::parse(&message)? {
+                Some(Control::SetChunkSize(size)) => {
+                    self.chunk_size = usize::try_from(size).unwrap_or(usize::MAX);
+                }
+                Some(Control::Abort(aborted)) => self.abort(aborted),
+                _ => {}
+            }
+        }
+        Ok(Some(message))
+    }
+
+    fn abort(&mut self, chunk_stream: u32) {
+        let Some(assembly) = self.streams.get_mut(&chunk_stream) else {
+            return;
+        };
+        if assembly.under_way {
+            assembly.under_way = false;
+            self.held_bytes -= assembly.data.len();
+            assembly.data = Vec::new();
+            self.dropped_messages += 1;
+        }
+    }
+}
+
+impl Assembly {
+    /// Whether the bytes after a header of type 3 repeat the extended timestamp, or `None` where
+    /// there are too few to tell. FFmpeg and librtmp repeat the field as it stood in the last full
+    /// header, others write the message's absolute time, and old encoders repeat nothing.
+    fn repeated(&mut self, bytes: &[u8]) -> Option<bool> {
+        if self.repeats == Some(false) {
+            return Some(false);
+        }
+        let head = &bytes[..bytes.len().min(4)];
+        let repeats = self.repeats == Some(true)
+            || self.field.to_be_bytes().starts_with(head)
+            || (self.under_way && self.timestamp.to_be_bytes().starts_with(head));
+        if repeats && head.len() < 4 {
+            return None;
+        }
+        self.repeats = Some(repeats);
+        Some(repeats)
+    }
+}
+
+/// The type, the chunk stream and the size of a basic header. Section 5.3.1.1.
+fn basic_header(input: &[u8]) -> Option<(u8, u32, usize)> {
+    let first = *input.first()?;
+    let format = first >> 6;
+    Some(match first & 0x3F {
+        0 => (format, 64 + u32::from(*input.get(1)?), 2),
+        1 => {
+            let [low, high] = *input.get(1..)?.first_chunk::<2>()?;
+            (format, 64 + u32::from(u16::from_le_bytes([low, high])), 3)
+        }
+        id => (format, id.into(), 1),
+    })
+}
+
+/// What the last message on a chunk stream was.
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    timestamp: u32,
+    /// The last difference, where the last header had one.
+    delta: Option<u32>,
+    length: usize,
+    kind: u8,
+    stream_id: u32,
+}
+
+/// One side's outgoing chunks, with the shortest headers that every known reader takes the same
+/// way. Payloads above some hundred bytes are not copied: their slices go into the output.
+#[derive(Debug)]
+pub struct ChunkWriter {
+    chunk_size: usize,
+    streams: BTreeMap<u32, Last>,
+    scratch: BytesMut,
+}
+
+impl Default for ChunkWriter {
+    fn default() -> Self {
+        ChunkWriter {
+            chunk_size: DEFAULT_CHUNK_SIZE,
+            streams: BTreeMap::new(),
+            scratch: BytesMut::new(),
+        }
+    }
+}
+
+/// Up to here a payload is copied beside its header: cheaper than a piece of its own.
+const COPIED_BYTES: usize = 256;
+
+impl ChunkWriter {
+    /// A writer for a connection's first chunk on.
+    #[must_use]
+    pub fn new() -> Self {
+        ChunkWriter::default()
+    }
+
+    /// Appends `message`'s chunks to `output`. A Set Chunk Size takes effect after itself.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MessageLength`] above the 16,777,215 bytes that a header can say;
+    /// [`Error::ChunkStreams`] for a chunk stream id outside 2 to 65,599.
+    pub fn write(&mut self, message: &Message, output: &mut Output) -> Result<()> {
+        let length = message.payload.len();
+        if length > 0xFF_FFFF {
+            return Err(Error::MessageLength { length, limit: 0xFF_FFFF });
+        }
+        if !(2..=65_599).contains(&message.chunk_stream) {
+            return Err(Error::ChunkStreams(65_599));
+        }
+        let extended = self.first_header(message);
+        let mut rest = message.payload.clone();
+        loop {
+            let piece = rest.split_to(rest.len().min(self.chunk_size));
+            if piece.len() <= COPIED_BYTES {
+                self.scratch.put_slice(&piece);
+            } else {
+                output.push(self.scratch.split().freeze());
+                output.push(piece);
+            }
+            if rest.is_empty() {
+                break;
+            }
+            put_basic(3, message.chunk_stream, &mut self.scratch);
+            if let Some(field) = extended {
+                self.scratch.put_u32(field);
+            }
+        }
+        output.push(self.scratch.split().freeze());
+        if let Some(Control::SetChunkSize(size)) = Control::parse(message)? {
+            self.chunk_size = usize::try_from(size).unwrap_or(usize::MAX);
+        }
+        Ok(())
+    }
+
+    /// Writes the header and returns its extended timestamp.
+    fn first_header(&mut self, message: &Message) -> Option<u32> {
+        let Message { chunk_stream, timestamp, kind, stream_id, .. } = *message;
+        let length = message.payload.len();
+        let last = self.streams.get(&chunk_stream).copied();
+        // A time that steps back is a huge difference here, and goes out in full.
+        let delta = last
+            .filter(|last| last.stream_id == stream_id)
+            .map(|last| (last, timestamp.wrapping_sub(last.timestamp)))
+            .filter(|(_, delta)| *delta < EXTENDED);
+        let (format, field) = match delta {
+            None => (0, timestamp),
+            Some((last, delta)) if (last.length, last.kind) != (length, kind) => (1, delta),
+            // Readers disagree on what type 3 means right after type 0, hence the `Some`.
+            Some((last, delta)) if last.delta == Some(delta) => (3, delta),
+            Some((_, delta)) => (2, delta),
+        };
+        let delta = delta.map(|(_, delta)| delta);
+        self.streams.insert(chunk_stream, Last { timestamp, delta, length, kind, stream_id });
+
+        self.scratch.reserve(18 + length.min(COPIED_BYTES));
+        put_basic(format, chunk_stream, &mut self.scratch);
+        let extended = (field >= EXTENDED).then_some(field);
+        if format < 3 {
+            self.scratch.put_uint(u64::from(field.min(EXTENDED)), 3);
+        }
+        if format < 2 {
+            self.scratch.put_uint(length as u64, 3);
+            self.scratch.put_u8(kind);
+        }
+        if format < 1 {
+            self.scratch.put_u32_le(stream_id);
+        }
+        if let Some(field) = extended {
+            self.scratch.put_u32(field);
+        }
+        extended
+    }
+}
+
+fn put_basic(format: u8, chunk_stream: u32, out: &mut BytesMut) {
+    let format = format << 6;
+    match chunk_stream {
+        // The casts keep the low bits, and each range fits.
+        0..64 => out.put_u8(format | chunk_stream as u8),
+        64..320 => {
+            out.put_u8(format);
+            out.put_u8((chunk_stream - 64) as u8);
+        }
+        _ => {
+            out.put_u8(format | 1);
+            out.put_u16_le((chunk_stream - 64) as u16);
+        }
+    }
+}
