@@ -18,6 +18,7 @@ mod bad_input;
 mod bad_usage;
 mod colour;
 mod command;
+mod edges;
 mod formats_in;
 mod formats_out;
 mod live;

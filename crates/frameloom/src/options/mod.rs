@@ -176,6 +176,22 @@ impl AvOption {
 
 /// The error for an option's name that nothing knows, with the nearest that are known.
 pub fn unknown_option(name: &str) -> Error {
+    let instead = match name.split(':').next().unwrap_or_default() {
+        "map" | "sn" | "dn" => {
+            Some("the best video and audio stream are taken; -an and -vn leave one out")
+        }
+        "filter_complex" | "lavfi" => Some("one graph for the video goes with -vf"),
+        "af" | "filter" => Some("audio is copied or encoded, not filtered; -vf filters the video"),
+        "shortest" => Some("-t or -frames:v ends an output early"),
+        "bsf" => Some("the bit stream filters that a container needs are applied by themselves"),
+        "q" | "qscale" | "aq" => {
+            Some("use the encoder's own option, such as -crf or -global_quality")
+        }
+        _ => None,
+    };
+    if let Some(instead) = instead {
+        return Error::usage(format!("-{name} is not an option here")).hint(instead);
+    }
     let known = KNOWN.iter().flat_map(|k| k.names.iter().copied());
     let names: Vec<&str> = known.chain(av::option_names()).collect();
     let error = Error::usage(format!("there is no option -{name}"));
