@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::harness::judge::md5;
+use crate::harness::judge::{md5, picture_hashes};
 use crate::harness::nginx::free_port;
 use crate::harness::*;
 
