@@ -124,6 +124,12 @@ impl From<f64> for Value {
     }
 }
 
+impl From<bool> for Value {
+    fn from(boolean: bool) -> Self {
+        Value::Boolean(boolean)
+    }
+}
+
 /// An object from name and value pairs, for writing commands.
 #[must_use]
 pub fn object<const N: usize>(properties: [(&str, Value); N]) -> Value {

@@ -55,6 +55,8 @@ pub struct ChunkReader {
     /// The chunk under way: its chunk stream, and the payload bytes it still lacks.
     chunk: Option<(u32, usize)>,
     held_bytes: usize,
+    /// What else the connection holds, for the common limit.
+    other_bytes: usize,
     dropped_messages: u64,
 }
 
@@ -78,6 +80,7 @@ impl ChunkReader {
             carry: Vec::with_capacity(18),
             chunk: None,
             held_bytes: 0,
+            other_bytes: 0,
             dropped_messages: 0,
         }
     }
@@ -86,6 +89,10 @@ impl ChunkReader {
     #[must_use]
     pub fn held_bytes(&self) -> usize {
         self.held_bytes
+    }
+
+    pub(crate) fn set_other_bytes(&mut self, bytes: usize) {
+        self.other_bytes = bytes;
     }
 
     /// Messages that the peer never finished: aborted, or replaced by another half-way.
@@ -155,7 +162,7 @@ impl ChunkReader {
             return Err(Error::Failed);
         };
         let count = lacking.min(input.len());
-        if self.held_bytes + count > self.limits.connection_bytes {
+        if self.held_bytes + self.other_bytes + count > self.limits.connection_bytes {
             return Err(Error::ConnectionBytes(self.limits.connection_bytes));
         }
         let data = &mut assembly.data;

@@ -335,7 +335,8 @@ impl Failure {
     }
 
     fn into_result(self, was_asked: bool) -> Result<()> {
-        if let Some(error) = self.first.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(error) = first.filter(|e| !(was_asked && e.kind() == ErrorKind::Interrupted)) {
             return Err(error);
         }
         let unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).pop();

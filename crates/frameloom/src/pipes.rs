@@ -1,10 +1,10 @@
 //! Raw frames through pipes that are never waited on for ever.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{FileType, OFlags, fcntl_getfl, fcntl_setfl, fstat};
+use rustix::fs::{FileType, Mode, OFlags, fcntl_getfl, fcntl_setfl, fstat};
 use rustix::io::Errno;
 
 use crate::stop::Stop;
@@ -134,4 +134,41 @@ pub(crate) fn read_all(
 pub(crate) fn is_readable(fd: BorrowedFd<'_>) -> bool {
     let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
     matches!(poll(&mut fds, Some(&Timespec::default())), Ok(n) if n > 0)
+}
+
+/// Whether the path names a pipe.
+pub(crate) fn is_fifo(path: &str) -> bool {
+    rustix::fs::stat(path).is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::Fifo)
+}
+
+/// Opens a named pipe and waits for the other end, until a stop; `None` then. An ordinary open
+/// would wait for ever, deaf to everything.
+pub(crate) fn open_fifo(
+    path: &str,
+    reading: bool,
+    stop: &Stop,
+) -> std::io::Result<Option<OwnedFd>> {
+    let access = if reading { OFlags::RDONLY } else { OFlags::WRONLY };
+    let flags = access | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    while !stop.is_stopped() {
+        let fd = match rustix::fs::open(path, flags, Mode::empty()) {
+            Ok(fd) => fd,
+            // Nobody reads yet.
+            Err(Errno::NXIO | Errno::INTR) => {
+                stop.wait(Duration::from_millis(50));
+                continue;
+            }
+            Err(e) => return Err(e.into()),
+        };
+        // A smaller pipe works too.
+        let _ = rustix::pipe::fcntl_setpipe_size(&fd, PIPE_BYTES);
+        while reading && !is_readable(fd.as_fd()) {
+            if stop.is_stopped() {
+                return Ok(None);
+            }
+            stop.wait(Duration::from_millis(20));
+        }
+        return Ok(Some(fd));
+    }
+    Ok(None)
 }

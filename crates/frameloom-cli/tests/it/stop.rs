@@ -233,3 +233,36 @@ fn probe_tells_what_is_in_an_input() {
     assert_eq!((all("width"), all("height")), (vec![&320.into()], vec![&240.into()]), "{told:#}");
     assert_eq!(all("sample_rate"), [44100], "{told:#}");
 }
+
+#[test]
+fn a_signal_while_a_named_pipe_has_no_other_end() {
+    let room = room();
+    let (pipe, out) = (room.path().join("pipe"), room.path().join("out.mp4"));
+    Run::new("mkfifo", args![&pipe]).run().ok();
+    let source = counted_av("numbered.mp4");
+    for args in [args!["-i", &pipe, &out], args!["-i", &source, "-f", "mpegts", &pipe]] {
+        let running = frameloom(args).spawn();
+        let tasks = format!("/proc/{}/task", running.id());
+        // The threads are there once it is under way; the signal's own is the first of them.
+        wait_until("it is under way", || {
+            std::fs::read_dir(&tasks).is_ok_and(|all| all.count() >= 2)
+        });
+        running.signal("INT");
+        let outcome = running.wait();
+        assert_eq!(outcome.code(), Some(0), "{}", outcome.stderr);
+        assert!(!out.exists(), "an output without a frame");
+    }
+}
+
+#[test]
+fn a_named_pipe_carries_a_stream_both_ways() {
+    let room = room();
+    let (pipe, out) = (room.path().join("pipe"), room.path().join("out.mkv"));
+    Run::new("mkfifo", args![&pipe]).run().ok();
+    let source = counted_av("numbered.mp4");
+    let writer = frameloom(args!["-i", &source, "-c", "copy", "-f", "mpegts", &pipe]).spawn();
+    frameloom(args!["-i", &pipe, "-c", "copy", &out]).run().ok();
+    writer.wait().ok();
+    let count = |path| times(path, Kind::Video).len();
+    assert_eq!(count(&out), count(&source));
+}

@@ -113,6 +113,17 @@ impl Muxer {
         Ok(usize::try_from(st.index).unwrap_or(0))
     }
 
+    /// Names what is to be opened anew.
+    pub(crate) fn set_url(&mut self, url: &str) {
+        let url = c_string(url);
+        // SAFETY: a context of ours, whose URL is libav's to free; the string is NUL-terminated
+        // and copied.
+        unsafe {
+            ff::av_freep((&raw mut (*self.ctx).url).cast());
+            (*self.ctx).url = ff::av_strdup(url.as_ptr());
+        }
+    }
+
     /// Opens the file or connection.
     pub(crate) fn open(&mut self, options: &mut Dict) -> Result<(), AvError> {
         if self.format.opens_no_file() {

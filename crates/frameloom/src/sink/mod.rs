@@ -4,6 +4,7 @@ pub(crate) mod container;
 mod interleave;
 mod order;
 
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::av::{AvError, CodecParams, Dict, Interrupt, MediaKind, Muxer, MuxerIn
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::options::OutputOptions;
 use crate::packet::Packet;
+use crate::pipes;
 use crate::stats::Stats;
 use crate::stop::Stop;
 use crate::time::{Rate, TimeBase, Timestamp};
@@ -131,6 +133,9 @@ pub(crate) struct Sink {
     streams: Vec<Stream>,
     waiting: Interleaver<Packet>,
     header_written: bool,
+    stop: Stop,
+    /// What is written to, where that is a named pipe: libav may or may not have a copy of it.
+    fifo: Option<OwnedFd>,
     opened: bool,
     created: bool,
     /// Packets.
@@ -190,6 +195,8 @@ impl Sink {
             streams,
             waiting: Interleaver::new(kinds.len(), limits),
             header_written: false,
+            stop: stop.clone(),
+            fifo: None,
             opened: false,
             created: false,
             written: 0,
@@ -214,6 +221,16 @@ impl Sink {
         if url::is_network(&self.target.url) {
             self.limit = self.open_limit;
             self.interrupt.set_deadline(Some(self.limit));
+        }
+        if let Some(path) = path.filter(|p| pipes::is_fifo(p)) {
+            let fail =
+                |kind, cause: &str| Error::new(kind, Stage::Sink, cause).at(&self.target.url);
+            let fd = pipes::open_fifo(path, false, &self.stop);
+            let fd = fd.map_err(|e| fail(ErrorKind::Other, &e.to_string()))?;
+            let fd =
+                fd.ok_or_else(|| fail(ErrorKind::Interrupted, "stopped before anyone read it"))?;
+            self.muxer.set_url(&format!("pipe:{}", fd.as_raw_fd()));
+            self.fifo = Some(fd);
         }
         let opened = self.muxer.open(&mut self.options);
         let opened = opened.map_err(|e| self.fault(e));

@@ -8,12 +8,14 @@ mod seek;
 pub(crate) use pace::Pace;
 
 use std::collections::VecDeque;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use crate::av::{self, AvError, AvPacket, Demuxer, Dict, Interrupt, MediaKind, StreamInfo};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::options::InputOptions;
 use crate::packet::Packet;
+use crate::pipes;
 use crate::stop::Stop;
 use crate::time::Timestamp;
 use crate::url;
@@ -22,11 +24,14 @@ use crate::url;
 pub(crate) struct Source {
     url: String,
     demuxer: Demuxer,
+    interrupt: Interrupt,
     pub(crate) video: Option<StreamInfo>,
     pub(crate) audio: Option<StreamInfo>,
     pub(crate) is_live: bool,
     /// What was set before it was opened.
     pub(crate) options: InputOptions,
+    // Libav reads from it, and may or may not have a copy of its own.
+    _fifo: Option<OwnedFd>,
     /// The input's own first timestamp.
     pub(crate) begin: Timestamp,
     /// Read already, to get to know the streams.
@@ -39,6 +44,9 @@ pub(crate) struct Source {
     audio_over: bool,
     ended: bool,
 }
+
+/// How long a live input may be silent: servers that lose a publisher often say nothing at all.
+const STALL_LIMIT: Duration = Duration::from_secs(30);
 
 /// Where the input's own timestamps lie on the pipeline's clock.
 #[derive(Debug)]
@@ -67,13 +75,15 @@ impl Source {
 
         let mut dict = format_dict(&options, is_live);
         if url == "-" || url.starts_with("pipe:") {
-            crate::pipes::prepare_stdin();
+            pipes::prepare_stdin();
         }
         if url::is_network(url) {
             interrupt.set_deadline(Some(options.open_timeout));
         }
+        let fifo = open_fifo(url, stop)?;
+        let of_fifo = fifo.as_ref().map(|fd| format!("pipe:{}", fd.as_raw_fd()));
         let mut demuxer = Demuxer::open(
-            url::for_libav(url, true),
+            of_fifo.as_deref().unwrap_or_else(|| url::for_libav(url, true)),
             options.format.as_deref(),
             &mut dict,
             interrupt.clone(),
@@ -138,10 +148,12 @@ impl Source {
         Ok(Source {
             url: url.to_owned(),
             demuxer,
+            interrupt,
             video,
             audio,
             is_live,
             options,
+            _fifo: fifo,
             begin,
             pending,
             clock,
@@ -186,12 +198,24 @@ impl Source {
         while !self.ended {
             let next = match self.pending.pop_front() {
                 Some(packet) => Ok(Some(packet)),
-                None => self.demuxer.read(),
+                None => {
+                    if self.is_live {
+                        self.interrupt.set_deadline(Some(STALL_LIMIT));
+                    }
+                    self.demuxer.read()
+                }
             };
             let packet = match next {
                 Ok(Some(packet)) => packet,
                 Ok(None) if self.rewind()? => continue,
                 Ok(None) => break,
+                Err(e) if e.is_interrupted() && self.interrupt.expired() => {
+                    self.ended = true;
+                    let cause = format!("nothing came for {} s", STALL_LIMIT.as_secs());
+                    return Err(Error::new(ErrorKind::TimedOut, Stage::Source, cause)
+                        .at(&self.url)
+                        .hint("is it still being published?"));
+                }
                 Err(e) if e.is_interrupted() => break,
                 Err(e) if self.is_live && e.is_disconnect() && self.clock.end > Timestamp::ZERO => {
                     tracing::warn!(
@@ -310,6 +334,16 @@ impl Clock {
             (Some(limit), Some(at)) => at >= limit,
             _ => false,
         }
+    }
+}
+
+/// Opens the input where it is a named pipe.
+fn open_fifo(url: &str, stop: &Stop) -> Result<Option<OwnedFd>> {
+    let Some(path) = url::local_path(url).filter(|p| pipes::is_fifo(p)) else { return Ok(None) };
+    match pipes::open_fifo(path, true, stop) {
+        Ok(Some(fd)) => Ok(Some(fd)),
+        Ok(None) => Err(Error::new(ErrorKind::Interrupted, Stage::Source, "stopped").at(url)),
+        Err(e) => Err(Error::new(ErrorKind::Other, Stage::Source, e.to_string()).at(url)),
     }
 }
 

@@ -152,6 +152,10 @@ impl Running {
         signal(name, &format!("-{}", self.child.id()));
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }

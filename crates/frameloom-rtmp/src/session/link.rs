@@ -1,0 +1,128 @@
+//! What both sessions share: handshake, chunks, and the control messages that answer themselves.
+
+use crate::chunk::{ChunkReader, ChunkWriter};
+use crate::handshake::Handshake;
+use crate::message::{BandwidthLimit, Control, Message, UserControl};
+use crate::output::Output;
+use crate::{Error, Limits, Result};
+
+/// Room for our own short answers above the limit, so that media that fills it is no failure.
+const ANSWER_BYTES: usize = 64 * 1024;
+
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) limits: Limits,
+    pub(super) output: Output,
+    handshake: Option<Handshake>,
+    reader: ChunkReader,
+    writer: ChunkWriter,
+    /// Bytes received, wrapping as the acknowledgement's sequence number does.
+    received: u32,
+    acknowledged: u32,
+    /// The peer wants an acknowledgement after so many bytes; 0 means never.
+    window: u32,
+    window_sent: u32,
+}
+
+pub(super) enum Incoming {
+    /// The handshake is complete.
+    Ready,
+    User(UserControl),
+    Message(Message),
+}
+
+impl Link {
+    pub(super) fn new(limits: Limits, handshake: Handshake, output: Output) -> Self {
+        Link {
+            reader: ChunkReader::new(limits.clone()),
+            limits,
+            output,
+            handshake: Some(handshake),
+            writer: ChunkWriter::new(),
+            received: 0,
+            acknowledged: 0,
+            window: 0,
+            window_sent: 0,
+        }
+    }
+
+    /// The next message from the front of `input`, of which `held_bytes` are kept elsewhere.
+    pub(super) fn read(
+        &mut self,
+        input: &mut &[u8],
+        held_bytes: usize,
+    ) -> Result<Option<Incoming>> {
+        let before = input.len();
+        let incoming = self.read_uncounted(input, held_bytes);
+        // The cast keeps the low bits, as the sequence number does.
+        self.received = self.received.wrapping_add((before - input.len()) as u32);
+        let incoming = incoming?;
+        if self.window > 0 && self.received.wrapping_sub(self.acknowledged) >= self.window {
+            self.acknowledged = self.received;
+            self.send(&Control::Acknowledgement(self.received).message())?;
+        }
+        Ok(incoming)
+    }
+
+    fn read_uncounted(
+        &mut self,
+        input: &mut &[u8],
+        held_bytes: usize,
+    ) -> Result<Option<Incoming>> {
+        if let Some(handshake) = &mut self.handshake {
+            if !handshake.read(input, &mut self.output)? {
+                return Ok(None);
+            }
+            self.handshake = None;
+            return Ok(Some(Incoming::Ready));
+        }
+        loop {
+            self.reader.set_other_bytes(held_bytes + self.output.bytes());
+            let Some(message) = self.reader.read(input)? else {
+                return Ok(None);
+            };
+            match Control::parse(&message)? {
+                None => return Ok(Some(Incoming::Message(message))),
+                Some(Control::User(UserControl::PingRequest(time))) => {
+                    self.send(&Control::User(UserControl::PingResponse(time)).message())?;
+                }
+                Some(Control::User(event)) => return Ok(Some(Incoming::User(event))),
+                Some(Control::WindowAckSize(window)) => self.window = window,
+                Some(Control::SetPeerBandwidth { window, limit }) => {
+                    // How fast we send is the embedder's affair; the peer only wants to hear it.
+                    if limit != BandwidthLimit::Dynamic || self.window_sent == 0 {
+                        self.send_window(window)?;
+                    }
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    pub(super) fn send_window(&mut self, window: u32) -> Result<()> {
+        if self.window_sent == window {
+            return Ok(());
+        }
+        self.window_sent = window;
+        self.send(&Control::WindowAckSize(window).message())
+    }
+
+    pub(super) fn send(&mut self, message: &Message) -> Result<()> {
+        self.within(self.limits.connection_bytes + ANSWER_BYTES, message)
+    }
+
+    pub(super) fn send_media(&mut self, message: &Message) -> Result<()> {
+        self.within(self.limits.connection_bytes, message)
+    }
+
+    fn within(&mut self, limit: usize, message: &Message) -> Result<()> {
+        if self.output.bytes() + message.payload.len() > limit {
+            return Err(Error::ConnectionBytes(self.limits.connection_bytes));
+        }
+        self.writer.write(message, &mut self.output)
+    }
+
+    pub(super) fn is_handshaking(&self) -> bool {
+        self.handshake.is_some()
+    }
+}

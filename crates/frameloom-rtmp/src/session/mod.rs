@@ -1,0 +1,52 @@
+//! Whole connections: the server's side and the client's.
+
+pub mod auth;
+mod client;
+mod link;
+mod media;
+mod secret;
+mod server;
+mod timeline;
+
+pub use client::{ClientConfig, ClientEvent, ClientRole, ClientSession, ServerInfo};
+pub use media::{Media, MediaKind};
+pub use secret::{Secret, StreamKey};
+pub use server::{
+    ConnectRequest, PlayRequest, PublishRequest, Refusal, ServerConfig, ServerEvent, ServerSession,
+};
+pub use timeline::Timeline;
+
+/// What a publisher asks for. RTMP 1.0, section 7.2.2.6.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PublishKind {
+    /// Only relayed; also what any unknown word is taken for.
+    #[default]
+    Live,
+    /// To be recorded, replacing an earlier recording.
+    Record,
+    /// To be added to an earlier recording.
+    Append,
+}
+
+impl PublishKind {
+    fn parse(text: Option<&str>) -> Self {
+        match text {
+            Some("record") => PublishKind::Record,
+            Some("append") => PublishKind::Append,
+            _ => PublishKind::Live,
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            PublishKind::Live => "live",
+            PublishKind::Record => "record",
+            PublishKind::Append => "append",
+        }
+    }
+}
+
+/// The enhanced codecs we carry, as `fourCcList` names them (Enhanced RTMP v2, "Enhancing
+/// NetConnection connect Command").
+pub const FOUR_CCS: [&str; 10] =
+    ["avc1", "hvc1", "av01", "vp09", "vp08", "mp4a", "Opus", "fLaC", "ac-3", ".mp3"];

@@ -1,0 +1,83 @@
+//! Text that must not reach a log.
+
+use std::fmt;
+
+/// Text whose `Debug` shows nothing of it, and which has no `Display`.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Secret(text.to_owned())
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Secret(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(***)")
+    }
+}
+
+/// What follows the application in an RTMP URL: a stream's name, which for most platforms is the
+/// password to publish, and a query. `Debug` shows neither.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct StreamKey(String);
+
+impl StreamKey {
+    /// Name and query as on the wire: `name?token=1`.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// What stands before the first `?`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.split_once('?').map_or(&*self.0, |(name, _)| name)
+    }
+
+    /// What stands after the first `?`; empty without one.
+    #[must_use]
+    pub fn query(&self) -> &str {
+        self.0.split_once('?').map_or("", |(_, query)| query)
+    }
+
+    /// The value of `name` in the query, as it stands there (percent signs included).
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        query_parameter(self.query(), name)
+    }
+}
+
+pub(crate) fn query_parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    query.split('&').find_map(|pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (key == name).then_some(value)
+    })
+}
+
+impl From<&str> for StreamKey {
+    fn from(text: &str) -> Self {
+        StreamKey(text.to_owned())
+    }
+}
+
+impl fmt::Debug for StreamKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StreamKey(***)")
+    }
+}
