@@ -133,6 +133,11 @@ impl Decoder {
         Output::of(status, frame)
     }
 
+    /// Frames a second by the codec's own headers, where they say.
+    pub(crate) fn frame_rate(&self) -> Option<Rate> {
+        super::rate_of(self.ctx.get().framerate)
+    }
+
     /// Forgets everything buffered, after a seek.
     pub(crate) fn flush(&mut self) {
         // SAFETY: an open decoder.

@@ -24,6 +24,9 @@ const VIDEO_WAIT: Timestamp = Timestamp::from_micros(12_000_000);
 /// As [`VIDEO_WAIT`], on the real clock.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// Encoders of variable rates state their clock's tick instead.
+const PLAUSIBLE_FPS: std::ops::RangeInclusive<f64> = 1.0..=240.0;
+
 /// Reads until it is clear which streams there are: at best to the first keyframe.
 pub(super) fn first_packets(
     demuxer: &mut Demuxer,
@@ -61,9 +64,11 @@ pub(super) fn start_of(demuxer: &Demuxer, packets: &VecDeque<AvPacket>) -> Optio
     times.min()
 }
 
-/// Fills in what only a decoded picture tells: size, pixel format, colours.
+/// Fills in what only a decoded picture tells: size, pixel format, colours, and the rate that
+/// the codec's own headers state.
 pub(super) fn complete(video: &mut StreamInfo, packets: &VecDeque<AvPacket>) {
-    if video.params.width() > 0 && video.params.format() >= 0 {
+    let is_described = video.params.width() > 0 && video.params.format() >= 0;
+    if packets.is_empty() || is_described && video.frame_rate.is_some() {
         return;
     }
     let setup = DecoderSetup {
@@ -79,7 +84,9 @@ pub(super) fn complete(video: &mut StreamInfo, packets: &VecDeque<AvPacket>) {
     for packet in of_video.chain(std::iter::once(None)) {
         let _ = decoder.send(packet);
         if let Ok(Output::Item(picture)) = decoder.receive() {
+            let stated = decoder.frame_rate().filter(|r| PLAUSIBLE_FPS.contains(&r.as_f64()));
             video.params.describe_picture(&picture);
+            video.frame_rate = video.frame_rate.or(stated);
             return;
         }
     }
