@@ -1,6 +1,7 @@
 //! Chunks (RTMP 1.0, section 5.3): messages out of chunks, and chunks out of messages.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -22,7 +23,6 @@ fn be24(bytes: [u8; 3]) -> u32 {
 }
 
 /// What is known of one chunk stream, and the message under way on it.
-#[derive(Debug)]
 struct Assembly {
     /// Of the message under way, or of the last one.
     timestamp: u32,
@@ -45,7 +45,6 @@ struct Assembly {
 /// A header of type 0 to 2 in the middle of a message continues it where it names the same length,
 /// type and stream (and, for type 0, timestamp); otherwise the unfinished message is dropped and a
 /// new one starts. Chunks of type 3 may or may not repeat an extended timestamp.
-#[derive(Debug)]
 pub struct ChunkReader {
     limits: Limits,
     chunk_size: usize,
@@ -58,6 +57,18 @@ pub struct ChunkReader {
     /// What else the connection holds, for the common limit.
     other_bytes: usize,
     dropped_messages: u64,
+}
+
+impl fmt::Debug for ChunkReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Unfinished messages may hold a stream key.
+        f.debug_struct("ChunkReader")
+            .field("chunk_size", &self.chunk_size)
+            .field("chunk_streams", &self.streams.len())
+            .field("held_bytes", &self.held_bytes)
+            .field("dropped_messages", &self.dropped_messages)
+            .finish_non_exhaustive()
+    }
 }
 
 enum Step {

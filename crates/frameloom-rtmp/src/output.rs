@@ -1,14 +1,22 @@
 //! Bytes on their way to the peer.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use bytes::Bytes;
 
 /// What waits to be written to the peer, in order, in pieces for a vectored write.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Output {
     pieces: VecDeque<Bytes>,
     bytes: usize,
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The bytes hold stream keys and credentials.
+        f.debug_struct("Output").field("bytes", &self.bytes).finish_non_exhaustive()
+    }
 }
 
 impl Output {

@@ -64,11 +64,7 @@ impl Link {
         Ok(incoming)
     }
 
-    fn read_uncounted(
-        &mut self,
-        input: &mut &[u8],
-        held_bytes: usize,
-    ) -> Result<Option<Incoming>> {
+    fn read_uncounted(&mut self, input: &mut &[u8], held_bytes: usize) -> Result<Option<Incoming>> {
         if let Some(handshake) = &mut self.handshake {
             if !handshake.read(input, &mut self.output)? {
                 return Ok(None);

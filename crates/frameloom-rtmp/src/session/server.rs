@@ -87,7 +87,8 @@ pub struct PlayRequest {
     pub app: String,
     /// The stream's name and query.
     pub key: StreamKey,
-    /// Milliseconds into a recording; −2000 live or recorded, −1000 live only.
+    /// Milliseconds into a recording; −2000 live or recorded, −1000 live only. The specification
+    /// says seconds (section 7.2.2.1); what clients write is milliseconds.
     pub start_ms: f64,
 }
 
@@ -451,12 +452,13 @@ impl ServerSession {
         let chunk_size = self.config.chunk_size.clamp(1, 0xFF_FFFF);
         self.link.send(&Control::SetChunkSize(chunk_size).message())?;
         self.begin(0)?;
-        let mut server =
-            vec![("fmsVer".to_owned(), "FMS/3,0,1,123".into()), ("capabilities".to_owned(), 31.0.into())];
+        let mut server = vec![
+            ("fmsVer".to_owned(), "FMS/3,0,1,123".into()),
+            ("capabilities".to_owned(), 31.0.into()),
+        ];
         if !four_ccs.is_empty() {
-            let known = |code: &&String| {
-                code.as_str() == "*" || FOUR_CCS.iter().any(|known| known == code)
-            };
+            let known =
+                |code: &&String| code.as_str() == "*" || FOUR_CCS.iter().any(|known| known == code);
             let list = four_ccs.iter().filter(known).map(|code| code.as_str().into()).collect();
             server.push(("fourCcList".to_owned(), Value::StrictArray(list)));
         }
@@ -523,7 +525,7 @@ impl ServerSession {
             stream_id,
             app,
             key: stream.key.clone(),
-            start_ms: command.number(1).unwrap_or(-2.0) * 1000.0,
+            start_ms: command.number(1).unwrap_or(-2000.0),
         }));
         Ok(())
     }
@@ -570,8 +572,7 @@ impl ServerSession {
     }
 
     fn result(&mut self, transaction: f64, object: Value, argument: Value) -> Result<()> {
-        let command =
-            Command { object, ..Command::new("_result", transaction, vec![argument]) };
+        let command = Command { object, ..Command::new("_result", transaction, vec![argument]) };
         self.link.send(&command.message(0))
     }
 

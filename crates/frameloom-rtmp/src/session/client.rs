@@ -1,0 +1,415 @@
+//! The client's side of a connection: one stream, published or played.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::auth::Challenge;
+use super::link::{Incoming, Link};
+use super::media::{is_media, media_message, media_of};
+use super::{FOUR_CCS, Media, MediaKind, PublishKind, Secret, StreamKey, Timeline};
+use crate::amf0::Value;
+use crate::command::Command;
+use crate::handshake::{DigestScheme, Handshake};
+use crate::message::{Control, Message, UserControl};
+use crate::output::Output;
+use crate::{Error, Limits, Result};
+
+/// What to do once connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientRole {
+    /// Send a stream.
+    Publish(PublishKind),
+    /// Receive a live stream, and tell the server of a buffer of this many milliseconds.
+    Play {
+        /// Milliseconds.
+        buffer_ms: u32,
+    },
+}
+
+/// A client session's settings.
+#[derive(Clone, Debug)]
+pub struct ClientConfig {
+    /// What the peer may make us hold.
+    pub limits: Limits,
+    /// Makes the handshake's filler; any number that differs between connections.
+    pub seed: u64,
+    /// Sign the handshake; `None`, the default, suits every server in use today.
+    pub digest: Option<DigestScheme>,
+    /// The application: the URL's path up to the stream's name, with a query where one is needed.
+    pub app: Secret,
+    /// The URL up to and including the application.
+    pub tc_url: Secret,
+    /// The stream's name and query.
+    pub key: StreamKey,
+    /// Publish or play.
+    pub role: ClientRole,
+    /// Our name for ourselves (`flashVer`). Some servers look for `FMLE/` in a publisher's.
+    pub flash_version: String,
+    /// The largest chunk payload we write, in bytes, 1 to 16,777,215. Default 65,536.
+    pub chunk_size: u32,
+    /// Bytes after which the server is to acknowledge. Default 2,500,000.
+    pub window_bytes: u32,
+}
+
+impl ClientConfig {
+    /// Settings for one stream, the rest as by default.
+    #[must_use]
+    pub fn new(tc_url: &str, app: &str, key: &str, role: ClientRole) -> Self {
+        ClientConfig {
+            limits: Limits::default(),
+            seed: 0x5EED,
+            digest: None,
+            app: app.into(),
+            tc_url: tc_url.into(),
+            key: key.into(),
+            role,
+            flash_version: match role {
+                ClientRole::Publish(_) => "FMLE/3.0 (compatible; Frameloom)".to_owned(),
+                ClientRole::Play { .. } => "LNX 9,0,124,2".to_owned(),
+            },
+            chunk_size: 65_536,
+            window_bytes: 2_500_000,
+        }
+    }
+}
+
+/// What a server said of itself in the answer to `connect`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerInfo {
+    /// Its version (`fmsVer`).
+    pub version: String,
+    /// Enhanced RTMP codecs it knows; empty for one that knows nothing of them.
+    pub four_ccs: Vec<String>,
+}
+
+/// What happened on a connection.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ClientEvent {
+    /// The server accepted `connect`.
+    Connected(ServerInfo),
+    /// The server accepted `publish` or `play`: media may flow.
+    Started,
+    /// Media of the stream that we play.
+    Media(Media),
+    /// The stream that we play is over, or the server ended our publishing.
+    Ended {
+        /// The status code, such as `NetStream.Play.UnpublishNotify`.
+        code: String,
+    },
+    /// The server refused. The connection has to be closed.
+    Refused {
+        /// The status code, such as `NetStream.Publish.BadName`; empty where there was none.
+        code: String,
+        /// The server's words; they may repeat the stream's name, so they are not for logs.
+        description: Secret,
+        /// Where it wants credentials: how to ask again, on a new connection.
+        challenge: Option<Challenge>,
+    },
+    /// Any other status.
+    Status {
+        /// The status code.
+        code: String,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Handshake,
+    Connecting,
+    Creating,
+    Asking,
+    Running,
+    Over,
+}
+
+const CONNECT: f64 = 1.0;
+const RELEASE: f64 = 2.0;
+const FC_PUBLISH: f64 = 3.0;
+const CREATE: f64 = 4.0;
+const ASK: f64 = 5.0;
+
+/// The client's side of one connection. See the crate's documentation for its run loop.
+#[derive(Debug)]
+pub struct ClientSession {
+    link: Link,
+    config: ClientConfig,
+    state: State,
+    stream_id: u32,
+    timeline: Timeline,
+    events: VecDeque<ClientEvent>,
+    failed: bool,
+}
+
+impl ClientSession {
+    /// A session for a new connection. The client speaks first: there is output at once.
+    #[must_use]
+    pub fn new(config: ClientConfig) -> Self {
+        let mut output = Output::new();
+        let handshake = Handshake::client(config.seed, config.digest, &mut output);
+        ClientSession {
+            link: Link::new(config.limits.clone(), handshake, output),
+            config,
+            state: State::Handshake,
+            stream_id: 0,
+            timeline: Timeline::default(),
+            events: VecDeque::new(),
+            failed: false,
+        }
+    }
+
+    /// Takes bytes that came from the server, all of them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] where they are not RTMP or a limit is passed. What was understood before stands
+    /// in the events; after that the connection has to be closed, and every further call gives
+    /// [`Error::Failed`].
+    pub fn receive(&mut self, mut input: &[u8]) -> Result<()> {
+        if self.failed {
+            return Err(Error::Failed);
+        }
+        let result = self.receive_all(&mut input);
+        self.failed = result.is_err();
+        result
+    }
+
+    /// The next thing that happened.
+    pub fn poll_event(&mut self) -> Option<ClientEvent> {
+        self.events.pop_front()
+    }
+
+    /// The next bytes to write to the server, in order.
+    pub fn poll_output(&mut self) -> Option<Bytes> {
+        self.link.output.poll()
+    }
+
+    /// Bytes that wait for [`ClientSession::poll_output`].
+    #[must_use]
+    pub fn output_bytes(&self) -> usize {
+        self.link.output.bytes()
+    }
+
+    /// Sends media after [`ClientEvent::Started`]. The payload is not copied, except metadata's.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Stream`] where we don't publish, or not yet; [`Error::ConnectionBytes`] where the
+    /// server reads too slowly (nothing is sent then, and the session goes on);
+    /// [`Error::MessageLength`] above 16,777,215 bytes.
+    pub fn send_media(&mut self, kind: MediaKind, timestamp_ms: u64, payload: Bytes) -> Result<()> {
+        if self.state != State::Running || !self.publishes() {
+            return Err(Error::Stream(self.stream_id));
+        }
+        let message = media_message(self.stream_id, kind, timestamp_ms, payload, true);
+        self.link.send_media(&message)
+    }
+
+    /// Says goodbye: write the output, then close the connection.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ConnectionBytes`] where the output is full.
+    pub fn finish(&mut self) -> Result<()> {
+        if !matches!(self.state, State::Asking | State::Running) {
+            self.state = State::Over;
+            return Ok(());
+        }
+        self.state = State::Over;
+        if self.publishes() {
+            self.call("FCUnpublish", 0.0, vec![self.config.key.expose().into()], 0)?;
+        }
+        self.call("deleteStream", 0.0, vec![f64::from(self.stream_id).into()], 0)
+    }
+
+    fn publishes(&self) -> bool {
+        matches!(self.config.role, ClientRole::Publish(_))
+    }
+
+    fn receive_all(&mut self, input: &mut &[u8]) -> Result<()> {
+        while let Some(incoming) = self.link.read(input, 0)? {
+            match incoming {
+                Incoming::Ready => self.connect()?,
+                Incoming::User(UserControl::StreamEof(id)) if id == self.stream_id => {
+                    self.ended("NetStream.Play.Stop");
+                }
+                Incoming::User(_) => {}
+                Incoming::Message(message) if is_media(&message) => self.media(&message),
+                Incoming::Message(message) => {
+                    if let Some(command) = Command::parse(&message, &self.link.limits)? {
+                        self.command(&command)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn media(&mut self, message: &Message) {
+        if self.publishes() || !matches!(self.state, State::Asking | State::Running) {
+            return;
+        }
+        // Some servers send media with no word before it.
+        self.started();
+        let events = &mut self.events;
+        media_of(message, &mut self.timeline, &self.link.limits, &mut |media| {
+            events.push_back(ClientEvent::Media(media));
+        });
+    }
+
+    fn started(&mut self) {
+        if self.state == State::Asking {
+            self.state = State::Running;
+            self.events.push_back(ClientEvent::Started);
+        }
+    }
+
+    fn ended(&mut self, code: &str) {
+        if self.state != State::Over {
+            self.state = State::Over;
+            self.events.push_back(ClientEvent::Ended { code: code.to_owned() });
+        }
+    }
+
+    fn call(
+        &mut self,
+        name: &str,
+        transaction: f64,
+        arguments: Vec<Value>,
+        stream_id: u32,
+    ) -> Result<()> {
+        self.link.send(&Command::new(name, transaction, arguments).message(stream_id))
+    }
+
+    fn connect(&mut self) -> Result<()> {
+        let chunk_size = self.config.chunk_size.clamp(1, 0xFF_FFFF);
+        self.link.send(&Control::SetChunkSize(chunk_size).message())?;
+        let list = FOUR_CCS.iter().map(|code| (*code).into()).collect();
+        let mut properties = vec![
+            ("app", self.config.app.expose().into()),
+            ("flashVer", self.config.flash_version.as_str().into()),
+            ("tcUrl", self.config.tc_url.expose().into()),
+            ("fourCcList", Value::StrictArray(list)),
+        ];
+        if self.publishes() {
+            properties.insert(1, ("type", "nonprivate".into()));
+        } else {
+            properties.extend([
+                ("fpad", false.into()),
+                ("capabilities", 15.0.into()),
+                // The codecs that Flash Player had: servers that look at these want them all.
+                ("audioCodecs", 4071.0.into()),
+                ("videoCodecs", 252.0.into()),
+                ("videoFunction", 1.0.into()),
+            ]);
+        }
+        let properties = properties.into_iter().map(|(key, value)| (key.to_owned(), value));
+        let command = Command {
+            object: Value::Object(properties.collect()),
+            ..Command::new("connect", CONNECT, Vec::new())
+        };
+        self.state = State::Connecting;
+        self.link.send(&command.message(0))
+    }
+
+    fn command(&mut self, command: &Command) -> Result<()> {
+        match command.name.as_str() {
+            "_result" if command.transaction == CONNECT && self.state == State::Connecting => {
+                self.connected(command)
+            }
+            "_result" if command.transaction == CREATE && self.state == State::Creating => {
+                // Whole and small in every server there is; anything else saturates harmlessly.
+                self.stream_id = command.number(0).unwrap_or(1.0) as u32;
+                self.ask()
+            }
+            // To releaseStream and FCPublish many servers answer with an error that means nothing.
+            "_error" if command.transaction == CONNECT || command.transaction == CREATE => {
+                self.refused(command);
+                Ok(())
+            }
+            "onStatus" => {
+                self.on_status(command);
+                Ok(())
+            }
+            "onBWDone" => self.call("_checkbw", 0.0, Vec::new(), 0),
+            "close" => {
+                self.ended("NetConnection.Connect.Closed");
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn connected(&mut self, command: &Command) -> Result<()> {
+        // Enhanced RTMP servers put the list into either object.
+        let objects = [Some(&command.object), command.arguments.first()];
+        let list = objects.into_iter().flatten().find_map(|value| value.get("fourCcList"));
+        let four_ccs = match list {
+            Some(Value::StrictArray(items)) => {
+                items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+            }
+            _ => Vec::new(),
+        };
+        let version = command.object.get("fmsVer").and_then(Value::as_str).unwrap_or_default();
+        let info = ServerInfo { version: version.to_owned(), four_ccs };
+        self.events.push_back(ClientEvent::Connected(info));
+        self.state = State::Creating;
+        if self.publishes() {
+            let name = Value::from(self.config.key.expose());
+            self.call("releaseStream", RELEASE, vec![name.clone()], 0)?;
+            self.call("FCPublish", FC_PUBLISH, vec![name], 0)?;
+        } else {
+            self.link.send_window(self.config.window_bytes)?;
+        }
+        self.call("createStream", CREATE, Vec::new(), 0)
+    }
+
+    fn ask(&mut self) -> Result<()> {
+        self.state = State::Asking;
+        let stream_id = self.stream_id;
+        let key = Value::from(self.config.key.expose());
+        match self.config.role {
+            ClientRole::Publish(kind) => {
+                self.call("publish", ASK, vec![key, kind.as_str().into()], stream_id)
+            }
+            ClientRole::Play { buffer_ms } => {
+                self.call("play", ASK, vec![key, (-2000.0).into()], stream_id)?;
+                let event = UserControl::SetBufferLength { stream_id, buffer_ms };
+                self.link.send(&Control::User(event).message())
+            }
+        }
+    }
+
+    fn on_status(&mut self, command: &Command) {
+        let information = command.arguments.first();
+        let text = |name| information.and_then(|info| info.get(name)).and_then(Value::as_str);
+        let code = text("code").unwrap_or_default();
+        match code {
+            "NetStream.Publish.Start" if self.publishes() => self.started(),
+            "NetStream.Play.Start" if !self.publishes() => self.started(),
+            "NetStream.Play.UnpublishNotify"
+            | "NetStream.Play.Stop"
+            | "NetStream.Play.Complete"
+            | "NetStream.Unpublish.Success"
+            | "NetConnection.Connect.Closed" => self.ended(code),
+            _ if text("level") == Some("error") => self.refused(command),
+            _ => self.events.push_back(ClientEvent::Status { code: code.to_owned() }),
+        }
+    }
+
+    fn refused(&mut self, command: &Command) {
+        if self.state == State::Over {
+            return;
+        }
+        self.state = State::Over;
+        let information = command.arguments.first();
+        let text = |name| information.and_then(|info| info.get(name)).and_then(Value::as_str);
+        let description = text("description").unwrap_or_default();
+        self.events.push_back(ClientEvent::Refused {
+            code: text("code").unwrap_or_default().to_owned(),
+            description: description.into(),
+            challenge: Challenge::parse(description),
+        });
+    }
+}
