@@ -190,10 +190,8 @@ impl AudioTranscoder {
                 }
             }
         }
-        match option("ac").as_deref() {
-            Some("1") => format.push("channel_layouts=mono".to_owned()),
-            Some("2") => format.push("channel_layouts=stereo".to_owned()),
-            Some(n) => format.push(format!("channel_layouts={n}c")),
+        match option("ch_layout") {
+            Some(layout) => format.push(format!("channel_layouts={layout}")),
             None => {
                 let layouts = setup.channel_layouts();
                 if !layouts.is_empty() {
@@ -215,7 +213,7 @@ impl AudioTranscoder {
             sample_format: probe.sample_format().to_owned(),
             channel_layout: probe.channel_layout(),
         };
-        let kept = plan.options.iter().filter(|(n, _)| n != "ar" && n != "ac");
+        let kept = plan.options.iter().filter(|(n, _)| n != "ar" && n != "ch_layout");
         let mut dict = Dict::from_pairs(kept.map(|(n, v)| (n.as_str(), v.as_str())));
         let encoder = setup.open_audio(&shape, self.global_header, &mut dict).map_err(|e| {
             let AudioShape { sample_rate, channel_layout, .. } = &shape;

@@ -152,7 +152,10 @@ fn a_codec_tag_that_players_need_is_kept() {
 fn colour_tags_that_nobody_knows_are_no_crash() {
     let room = room();
     let (good, bad) = (room.path().join("good.mkv"), room.path().join("bad.mkv"));
-    let lavfi = ["-f", "lavfi", "-i", "testsrc2=s=64x64:d=0.2", "-pix_fmt", "yuv420p"];
+    // Versions of ffmpeg take the tags from the pictures, or from the options.
+    let tagged = "testsrc2=s=64x64:d=0.2,format=yuv420p,\
+                  setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709";
+    let lavfi = ["-f", "lavfi", "-i", tagged, "-pix_fmt", "yuv420p"];
     let tags = [
         "-c:v",
         "ffv1",

@@ -302,6 +302,7 @@ pub const KNOWN: &[Known] = &[
     known(&["c:a", "acodec", "codec:a"], Arity::Value, Place::Both, "audio codec, or copy"),
     known(&["b:v"], Arity::Value, Place::Output, "video bit rate, such as 2M"),
     known(&["b:a"], Arity::Value, Place::Output, "audio bit rate, such as 128k"),
+    known(&["ac"], Arity::Value, Place::Output, "audio channels"),
     known(&["g"], Arity::Value, Place::Output, "frames between keyframes, at the most"),
     known(&["vf", "filter:v"], Arity::Value, Place::Output, "filter graph for the video"),
     known(

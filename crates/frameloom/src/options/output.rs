@@ -96,6 +96,10 @@ impl OutputOptions {
             "b:v" | "b:a" => self.av.push(AvOption::new(name, value, Direction::Output)?),
             "b" => self.av.push(AvOption::new("b:v", value, Direction::Output)?),
             "g" => self.av.push(AvOption::new("g:v", value, Direction::Output)?),
+            "ac" => {
+                let layout = usual_layout(value)?;
+                self.av.push(AvOption::new("ch_layout:a", layout, Direction::Output)?);
+            }
             "re" | "stream_loop" => return Err(misplaced(name, Direction::Output)),
             _ => self.av.push(AvOption::new(name, value, Direction::Output)?),
         }
@@ -210,6 +214,16 @@ fn pixel_format_choice(value: &str) -> Result<PixelFormatChoice> {
     let format =
         if strict && name.is_empty() { None } else { Some(pixel_format(name)?.name().to_owned()) };
     Ok(PixelFormatChoice { format, strict })
+}
+
+/// The usual channel layout for a number of channels. Since FFmpeg 7 its libraries have no option
+/// for the bare number.
+fn usual_layout(channels: &str) -> Result<&'static str> {
+    let layouts = ["mono", "stereo", "2.1", "4.0", "5.0", "5.1", "6.1", "7.1"];
+    let number = channels.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
+    number.and_then(|n| layouts.get(n)).copied().ok_or_else(|| {
+        Error::usage(format!("-ac takes a number of channels from 1 to 8, not '{channels}'"))
+    })
 }
 
 fn parse_frames(name: &str, value: &str) -> Result<u64> {
