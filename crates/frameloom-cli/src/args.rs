@@ -38,6 +38,7 @@ pub(crate) struct ProbeWords {
     pub(crate) input: EndWords,
     pub(crate) level: Level,
     pub(crate) open_timeout: Option<String>,
+    pub(crate) rtmp_by_libav: bool,
 }
 
 /// `frameloom -i ...`.
@@ -48,6 +49,7 @@ pub(crate) struct RunWords {
     pub(crate) command: Option<CommandWords>,
     pub(crate) level: Level,
     pub(crate) open_timeout: Option<String>,
+    pub(crate) rtmp_by_libav: bool,
     pub(crate) overwrite: bool,
     /// `-stats` or `-nostats`, where one was given.
     pub(crate) status: Option<bool>,
@@ -100,6 +102,7 @@ struct Parser {
     frame_format: Option<String>,
     frame_size: Option<String>,
     open_timeout: Option<String>,
+    rtmp_by_libav: bool,
 }
 
 impl Parser {
@@ -200,11 +203,12 @@ impl Parser {
             "frame-format" => self.frame_format = Some(value),
             "frame-size" => self.frame_size = Some(value),
             "open-timeout" => self.open_timeout = Some(value),
-            _ if value == "json" => self.stats_json = true,
+            "rtmp" if value == "libav" => self.rtmp_by_libav = true,
+            "stats" if value == "json" => self.stats_json = true,
             _ => {
-                return Err(
-                    usage(format!("--{name} knows no '{value}'")).hint("write --stats=json")
-                );
+                let error = usage(format!("--{name} knows no '{value}'"));
+                let only = known.value.unwrap_or_default();
+                return Err(error.hint(format!("write --{name}={only}")));
             }
         }
         Ok(())
@@ -227,7 +231,8 @@ impl Parser {
         let Some(input) = self.input else {
             return Err(usage("probe needs the name of an INPUT"));
         };
-        Ok(ProbeWords { input, level: self.level, open_timeout: self.open_timeout })
+        let (open_timeout, rtmp_by_libav) = (self.open_timeout, self.rtmp_by_libav);
+        Ok(ProbeWords { input, level: self.level, open_timeout, rtmp_by_libav })
     }
 
     fn finish_run(self) -> Result<RunWords> {
@@ -273,6 +278,7 @@ impl Parser {
             command,
             level: self.level,
             open_timeout: self.open_timeout,
+            rtmp_by_libav: self.rtmp_by_libav,
             overwrite: self.yes,
             status: self.status,
             stats_json: self.stats_json,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use frameloom::options::{InputOptions, OutputOptions, Size, parse_duration};
 use frameloom::{Command, Error, PixelFormat, Result, nearest};
 
-use crate::args::{CommandWords, EndWords, RunWords};
+use crate::args::{CommandWords, EndWords, ProbeWords, RunWords};
 use crate::level::listed;
 use crate::usage;
 
@@ -21,10 +21,14 @@ impl Job {
     /// # Errors
     /// Wrong usage, or a COMMAND that can't be run.
     pub(crate) fn new(words: RunWords) -> Result<Job> {
-        let input = input_options(&words.input, words.open_timeout.as_deref())?;
+        let common = Common {
+            open_timeout: words.open_timeout.as_deref().map(limit_of).transpose()?,
+            rtmp_by_libav: words.rtmp_by_libav,
+        };
+        let input = input_options(&words.input, &common)?;
         let mut outputs = Vec::with_capacity(words.outputs.len());
         for output in words.outputs {
-            let options = output_options(&output, words.overwrite, words.open_timeout.as_deref())?;
+            let options = output_options(&output, words.overwrite, &common)?;
             outputs.push((output.url, options));
         }
         let command = words.command.map(command).transpose()?;
@@ -32,18 +36,31 @@ impl Job {
     }
 }
 
-/// The settings of an input.
+/// The settings of what `frameloom probe` reads.
 ///
 /// # Errors
 /// Wrong usage.
-pub(crate) fn input_options(words: &EndWords, open_timeout: Option<&str>) -> Result<InputOptions> {
+pub(crate) fn probe_options(words: &ProbeWords) -> Result<InputOptions> {
+    let open_timeout = words.open_timeout.as_deref().map(limit_of).transpose()?;
+    let common = Common { open_timeout, rtmp_by_libav: words.rtmp_by_libav };
+    input_options(&words.input, &common)
+}
+
+/// What holds for the input and every output.
+struct Common {
+    open_timeout: Option<Duration>,
+    rtmp_by_libav: bool,
+}
+
+fn input_options(words: &EndWords, common: &Common) -> Result<InputOptions> {
     let mut options = InputOptions::new();
     for (name, value) in &words.options {
         options.set(name, value).map_err(about(&format!("-{name}")))?;
     }
-    if let Some(limit) = open_timeout {
-        options = options.open_timeout(limit_of(limit)?);
+    if let Some(limit) = common.open_timeout {
+        options = options.open_timeout(limit);
     }
+    options = options.rtmp_by_libav(common.rtmp_by_libav);
     options.check()?;
     Ok(options)
 }
@@ -52,11 +69,7 @@ fn limit_of(open_timeout: &str) -> Result<Duration> {
     parse_duration(open_timeout).map_err(about("--open-timeout"))
 }
 
-fn output_options(
-    words: &EndWords,
-    overwrite: bool,
-    open_timeout: Option<&str>,
-) -> Result<OutputOptions> {
+fn output_options(words: &EndWords, overwrite: bool, common: &Common) -> Result<OutputOptions> {
     let mut options = OutputOptions::new();
     if overwrite {
         options.set("y", "")?;
@@ -64,9 +77,10 @@ fn output_options(
     for (name, value) in &words.options {
         options.set(name, value).map_err(about(&format!("-{name}")))?;
     }
-    if let Some(limit) = open_timeout {
-        options = options.open_timeout(limit_of(limit)?);
+    if let Some(limit) = common.open_timeout {
+        options = options.open_timeout(limit);
     }
+    options = options.rtmp_by_libav(common.rtmp_by_libav);
     options.check()?;
     Ok(options)
 }

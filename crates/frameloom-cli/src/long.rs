@@ -28,6 +28,11 @@ pub(crate) const LONG: &[Long] = &[
         help: "give up on a network input that isn't open by then (10s)",
     },
     Long {
+        name: "rtmp",
+        value: Some("libav"),
+        help: "have libavformat read and write RTMP, not Frameloom's own client",
+    },
+    Long {
         name: "stats",
         value: Some("json"),
         help: "a JSON object a second on stderr, and no status line; the last one has \"done\"",

@@ -45,7 +45,7 @@ fn main() -> ExitCode {
 
 fn probe(words: &ProbeWords, screen: &Screen) -> Result<()> {
     log::start(words.level, screen);
-    let options = job::input_options(&words.input, words.open_timeout.as_deref())?;
+    let options = job::probe_options(words)?;
     let stop = Stop::new();
     signals::start(&stop, screen)?;
     let found = frameloom::probe(&words.input.url, options, &stop)?;

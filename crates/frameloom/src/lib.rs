@@ -43,6 +43,7 @@ mod plan;
 mod process;
 mod reader;
 pub mod redact;
+mod rtmp;
 mod sink;
 mod source;
 mod stats;

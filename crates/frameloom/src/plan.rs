@@ -65,9 +65,7 @@ pub(crate) fn plan(
         frames = frames.or(Some(1));
     }
     let wanted = |stream: Option<&StreamInfo>, off: bool, kind| match stream {
-        Some(stream) if !off && has_room_for(&target.muxer, &target.url, kind) => {
-            Some(stream.params.codec())
-        }
+        Some(stream) if !off && has_room_for(&target, kind) => Some(stream.params.codec()),
         _ => None,
     };
     let plan_video = |codec: CodecId| -> Result<Treatment<VideoPlan>> {
@@ -150,13 +148,10 @@ fn encoder_for(
         Some(CodecChoice::Encoder(name)) => return Ok(Some(find_encoder(name)?.name().to_owned())),
         None => {}
     }
-    if !is_edited
-        && !options.asks_to_encode(kind)
-        && can_copy(&target.muxer, &target.url, codec, kind)
-    {
+    if !is_edited && !options.asks_to_encode(kind) && can_copy(target, codec, kind) {
         return Ok(None);
     }
-    match default_encoder(&target.muxer, &target.url, kind) {
+    match default_encoder(target, kind) {
         Some(name) => Ok(Some(name.to_owned())),
         None => {
             let what = if kind == MediaKind::Video { "video" } else { "audio" };
@@ -259,7 +254,7 @@ pub(crate) fn plan_writer(target: &Target, options: &OutputOptions) -> Result<Vi
     let encoder = match &options.video {
         Some(CodecChoice::Encoder(name)) => find_encoder(name)?.name().to_owned(),
         Some(CodecChoice::Copy) => return Err(copy_of_edited(target)),
-        None => default_encoder(&target.muxer, &target.url, MediaKind::Video)
+        None => default_encoder(target, MediaKind::Video)
             .ok_or_else(|| Error::usage("no video goes into this format").at(&target.url))?
             .to_owned(),
     };

@@ -133,6 +133,11 @@ impl Decoder {
         Output::of(status, frame)
     }
 
+    /// What is known of the stream by now.
+    pub(crate) fn params(&self) -> Result<CodecParams, AvError> {
+        params_of(&self.ctx)
+    }
+
     /// Frames a second by the codec's own headers, where they say.
     pub(crate) fn frame_rate(&self) -> Option<Rate> {
         super::rate_of(self.ctx.get().framerate)
@@ -409,11 +414,13 @@ impl Encoder {
 
     /// What a muxer must know of the packets.
     pub(crate) fn params(&self) -> Result<CodecParams, AvError> {
-        let mut params = CodecParams::new()?;
-        // SAFETY: both are valid.
-        AvError::check(unsafe {
-            ff::avcodec_parameters_from_context(params.as_mut_ptr(), self.ctx.0)
-        })?;
-        Ok(params)
+        params_of(&self.ctx)
     }
+}
+
+fn params_of(ctx: &Context) -> Result<CodecParams, AvError> {
+    let mut params = CodecParams::new()?;
+    // SAFETY: both are valid.
+    AvError::check(unsafe { ff::avcodec_parameters_from_context(params.as_mut_ptr(), ctx.0) })?;
+    Ok(params)
 }

@@ -27,10 +27,11 @@ pub(crate) use frame::{AvFrame, ColorTags};
 pub(crate) use graph::{Graph, GraphInput};
 pub(crate) use log::init;
 pub use log::{Level as LogLevel, set_level as set_log_level};
-pub(crate) use mux::Muxer;
+pub(crate) use mux::{Muxer, configuration_box};
 pub(crate) use names::{
     CodecId, Direction, MediaKind, MuxerInfo, PixFmt, decoder_exists, demuxer_exists,
-    demuxer_is_device, encoder_names, find_option, format_names, muxer_for, option_names,
+    demuxer_is_device, demuxer_takes, encoder_names, find_option, format_names, muxer_for,
+    option_names,
 };
 pub(crate) use packet::AvPacket;
 pub(crate) use params::CodecParams;

@@ -201,6 +201,30 @@ impl Muxer {
         result.and(closed)
     }
 
+    /// The bytes of the header, which go nowhere else.
+    fn header_in_memory(&mut self, options: &mut Dict) -> Result<Vec<u8>, AvError> {
+        // SAFETY: a context of ours with no I/O context yet.
+        AvError::check(unsafe { ff::avio_open_dyn_buf(&mut (*self.ctx).pb) })?;
+        let written = self.write_header(options);
+        // There is no trailer to write: nobody reads the file.
+        self.header_written = false;
+        let mut data = ptr::null_mut();
+        // SAFETY: closes the buffer that was opened above, once; what it hands over is copied and
+        // freed here.
+        unsafe {
+            let size = ff::avio_close_dyn_buf((*self.ctx).pb, &mut data);
+            (*self.ctx).pb = ptr::null_mut();
+            let size = usize::try_from(size).unwrap_or(0);
+            let bytes = if data.is_null() {
+                Vec::new()
+            } else {
+                std::slice::from_raw_parts(data, size).to_vec()
+            };
+            ff::av_free(data.cast());
+            written.map(|()| bytes)
+        }
+    }
+
     fn close(&mut self) -> Result<(), AvError> {
         if self.format.opens_no_file() {
             return Ok(());
@@ -208,6 +232,31 @@ impl Muxer {
         // SAFETY: closes what we opened, if anything, and sets it to null.
         AvError::check(unsafe { ff::avio_closep(&mut (*self.ctx).pb) }).map(drop)
     }
+}
+
+/// What MP4 says of a stream's codec in a box of its own (`avcC`, `hvcC`, `av1C`, `vpcC`), which is
+/// what Enhanced RTMP sends as a sequence header. libav keeps the functions that write it to its
+/// muxers, so one writes it into memory.
+pub(crate) fn configuration_box(
+    params: &CodecParams,
+    name: [u8; 4],
+) -> Result<Option<Vec<u8>>, AvError> {
+    let Some(format) = super::muxer_for(Some("mp4"), "") else {
+        return Err(AvError::new(ff::AVERROR_MUXER_NOT_FOUND));
+    };
+    let mut muxer = Muxer::new("", format, Interrupt::new(crate::stop::Stop::new()))?;
+    muxer.add_stream(params, TimeBase::MILLIS, None, None, None)?;
+    // With an empty index the header is complete before there is a packet.
+    let mut options = Dict::new();
+    options.set("movflags", "empty_moov+default_base_moof");
+    let header = muxer.header_in_memory(&mut options)?;
+    // A box is its size and its name; within the index they can't be anything else.
+    let found = header.windows(4).position(|four| four == name).and_then(|at| {
+        let size = header.get(at.checked_sub(4)?..at)?.first_chunk().copied()?;
+        let size = usize::try_from(u32::from_be_bytes(size)).ok()?.checked_sub(8)?;
+        header.get(at + 4..)?.get(..size)
+    });
+    Ok(found.map(<[u8]>::to_vec))
 }
 
 #[cfg(ffmpeg_6_1)]

@@ -1,5 +1,6 @@
 //! What libav has: codecs, containers, pixel formats and options, by name.
 
+use std::ffi::CStr;
 use std::ptr;
 
 use ffmpeg_sys_next as ff;
@@ -34,6 +35,14 @@ pub(crate) enum Direction {
 pub(crate) struct CodecId(pub(super) ff::AVCodecID);
 
 impl CodecId {
+    /// The codec that FFmpeg calls so, where this build of it knows one.
+    pub(crate) fn named(name: &str) -> Option<CodecId> {
+        let name = c_string(name);
+        // SAFETY: looks up a static table; null is checked.
+        let found = unsafe { ff::avcodec_descriptor_get_by_name(name.as_ptr()).as_ref() };
+        found.map(|descriptor| CodecId(descriptor.id))
+    }
+
     /// FFmpeg's name of the codec: `h264`, `aac`.
     pub(crate) fn name(self) -> &'static str {
         // SAFETY: looks up a static table.
@@ -246,18 +255,7 @@ impl MuxerInfo {
             [ff::avformat_get_class(), self.get().priv_class, protocol]
         };
         let any_protocol = ["rw_timeout", "protocol_whitelist", "protocol_blacklist"];
-        any_protocol.contains(&option)
-            || classes.into_iter().any(|mut class| {
-                let object: *mut *const ff::AVClass = &mut class;
-                let search = ff::AV_OPT_SEARCH_FAKE_OBJ as libc::c_int;
-                // SAFETY: with FAKE_OBJ the object is a pointer to a class pointer, both of which
-                // outlive the call.
-                !class.is_null()
-                    && !unsafe {
-                        ff::av_opt_find(object.cast(), name.as_ptr(), ptr::null(), 0, search)
-                    }
-                    .is_null()
-            })
+        any_protocol.contains(&option) || classes.into_iter().any(|class| has_option(class, &name))
     }
 
     /// Whether libav says that it holds the codec; `None` where it doesn't say.
@@ -283,6 +281,33 @@ impl MuxerInfo {
             unsafe { ff::av_guess_codec(self.0, ptr::null(), name.as_ptr(), ptr::null(), kind) };
         (id != ff::AVCodecID::AV_CODEC_ID_NONE).then_some(CodecId(id))
     }
+}
+
+/// Whether the class has an option of this name.
+fn has_option(mut class: *const ff::AVClass, name: &CStr) -> bool {
+    let object: *mut *const ff::AVClass = &mut class;
+    let search = ff::AV_OPT_SEARCH_FAKE_OBJ as libc::c_int;
+    // SAFETY: with FAKE_OBJ the object is a pointer to a class pointer, both of which outlive the
+    // call; classes are static tables, and the name is NUL-terminated.
+    !class.is_null()
+        && !unsafe { ff::av_opt_find(object.cast(), name.as_ptr(), ptr::null(), 0, search) }
+            .is_null()
+}
+
+/// Whether libavformat in general, the demuxer named or one of the protocols has an option of this
+/// name.
+pub(crate) fn demuxer_takes(format: &str, schemes: &[&str], option: &str) -> bool {
+    let name = c_string(option);
+    let found = demuxer(format);
+    // SAFETY: a static entry or null.
+    let own = unsafe { found.as_ref() }.map_or(ptr::null(), |d| d.priv_class);
+    // SAFETY: static class tables, some of them null; the strings are NUL-terminated.
+    let general = unsafe { [ff::avformat_get_class(), own] };
+    let protocols = schemes.iter().map(|scheme| {
+        // SAFETY: as above.
+        unsafe { ff::avio_protocol_get_class(c_string(scheme).as_ptr()) }
+    });
+    option == "rw_timeout" || general.into_iter().chain(protocols).any(|c| has_option(c, &name))
 }
 
 /// The muxer named, or the one that the output's name asks for.

@@ -1,3 +1,5 @@
+use std::ptr;
+
 use ffmpeg_sys_next as ff;
 
 use super::AvError;
@@ -11,6 +13,56 @@ impl AvPacket {
         // SAFETY: allocates; null is checked.
         let p = unsafe { ff::av_packet_alloc() };
         if p.is_null() { Err(AvError::no_memory()) } else { Ok(AvPacket(p)) }
+    }
+
+    /// A packet with a copy of `data`: libav wants room behind the bytes that nobody else has.
+    pub(crate) fn of_bytes(data: &[u8], stream: usize, is_key: bool) -> Result<AvPacket, AvError> {
+        let mut packet = AvPacket::new()?;
+        let size = libc::c_int::try_from(data.len()).map_err(|_| AvError::no_memory())?;
+        // SAFETY: a blank packet, which gets `size` bytes and the padding that libav wants.
+        AvError::check(unsafe { ff::av_new_packet(packet.0, size) })?;
+        // SAFETY: the packet's own bytes, just made, as many as `data` has.
+        unsafe { ptr::copy_nonoverlapping(data.as_ptr(), packet.get_mut().data, data.len()) };
+        packet.set_stream(stream);
+        if is_key {
+            packet.get_mut().flags |= ff::AV_PKT_FLAG_KEY;
+        }
+        Ok(packet)
+    }
+
+    /// The encoded bytes.
+    pub(crate) fn data(&self) -> &[u8] {
+        let p = self.get();
+        if p.data.is_null() {
+            return &[];
+        }
+        // SAFETY: the packet holds as many bytes as it says, as long as it lives unchanged.
+        unsafe { std::slice::from_raw_parts(p.data, self.size()) }
+    }
+
+    /// Tells the decoder, and a muxer that can, that from here on other extradata holds.
+    pub(crate) fn set_new_extradata(&mut self, extradata: &[u8]) -> Result<(), AvError> {
+        let kind = ff::AVPacketSideDataType::AV_PKT_DATA_NEW_EXTRADATA;
+        // SAFETY: a valid packet; null is checked, and what is not null has the size asked for.
+        unsafe {
+            let to = ff::av_packet_new_side_data(self.0, kind, extradata.len() as _);
+            if to.is_null() {
+                return Err(AvError::no_memory());
+            }
+            ptr::copy_nonoverlapping(extradata.as_ptr(), to, extradata.len());
+        }
+        Ok(())
+    }
+
+    /// The extradata that holds from this packet on, where it changed.
+    pub(crate) fn new_extradata(&self) -> Option<&[u8]> {
+        let kind = ff::AVPacketSideDataType::AV_PKT_DATA_NEW_EXTRADATA;
+        let mut size = 0;
+        // SAFETY: a valid packet; what is not null has the size it says and lives as long as it.
+        unsafe {
+            let data = ff::av_packet_get_side_data(self.0, kind, &mut size);
+            (!data.is_null()).then(|| std::slice::from_raw_parts(data, size))
+        }
     }
 
     pub(super) fn as_ptr(&self) -> *const ff::AVPacket {

@@ -1,3 +1,5 @@
+use std::ptr;
+
 use ffmpeg_sys_next as ff;
 
 use super::{AvError, CodecId, MediaKind};
@@ -10,6 +12,77 @@ impl CodecParams {
         // SAFETY: allocates; null is checked.
         let p = unsafe { ff::avcodec_parameters_alloc() };
         if p.is_null() { Err(AvError::no_memory()) } else { Ok(CodecParams(p)) }
+    }
+
+    /// What is known of a stream from outside libav.
+    pub(crate) fn of_codec(
+        kind: MediaKind,
+        codec: CodecId,
+        extradata: &[u8],
+    ) -> Result<CodecParams, AvError> {
+        let mut params = CodecParams::new()?;
+        let p = params.get_mut();
+        p.codec_type = match kind {
+            MediaKind::Video => ff::AVMediaType::AVMEDIA_TYPE_VIDEO,
+            MediaKind::Audio => ff::AVMediaType::AVMEDIA_TYPE_AUDIO,
+            MediaKind::Other => ff::AVMediaType::AVMEDIA_TYPE_DATA,
+        };
+        p.codec_id = codec.0;
+        params.set_extradata(extradata)?;
+        Ok(params)
+    }
+
+    /// Replaces the decoder's configuration.
+    pub(crate) fn set_extradata(&mut self, extradata: &[u8]) -> Result<(), AvError> {
+        const PADDING: usize = ff::AV_INPUT_BUFFER_PADDING_SIZE as usize;
+        let size = libc::c_int::try_from(extradata.len()).map_err(|_| AvError::no_memory())?;
+        let p = self.get_mut();
+        // SAFETY: frees what the parameters own and sets it to null.
+        unsafe { ff::av_freep((&raw mut p.extradata).cast()) };
+        p.extradata_size = 0;
+        if extradata.is_empty() {
+            return Ok(());
+        }
+        // SAFETY: null is checked; the new room holds the bytes, and zeros behind them.
+        unsafe {
+            let to = ff::av_mallocz(extradata.len() + PADDING).cast::<u8>();
+            if to.is_null() {
+                return Err(AvError::no_memory());
+            }
+            ptr::copy_nonoverlapping(extradata.as_ptr(), to, extradata.len());
+            p.extradata = to;
+        }
+        p.extradata_size = size;
+        Ok(())
+    }
+
+    /// The decoder's configuration; empty where there is none outside the packets.
+    pub(crate) fn extradata(&self) -> &[u8] {
+        let p = self.get();
+        match usize::try_from(p.extradata_size) {
+            // SAFETY: as many bytes as it says, for as long as the parameters are not changed.
+            Ok(size) if size > 0 && !p.extradata.is_null() => unsafe {
+                std::slice::from_raw_parts(p.extradata, size)
+            },
+            _ => &[],
+        }
+    }
+
+    /// Sets the samples a second and the number of channels.
+    pub(crate) fn describe_sound(&mut self, sample_rate: u32, channels: u32) {
+        let p = self.get_mut();
+        p.sample_rate = libc::c_int::try_from(sample_rate).unwrap_or(0);
+        let channels = libc::c_int::try_from(channels).unwrap_or(0);
+        // SAFETY: a valid layout of ours, which owns nothing before or after.
+        unsafe { ff::av_channel_layout_default(&mut p.ch_layout, channels) };
+    }
+
+    /// Samples in a packet of `bytes`; `None` where the codec doesn't tell.
+    pub(crate) fn packet_samples(&self, bytes: usize) -> Option<u32> {
+        let bytes = libc::c_int::try_from(bytes).ok()?;
+        // SAFETY: valid parameters, which are only read.
+        let samples = unsafe { ff::av_get_audio_frame_duration2(self.0, bytes) };
+        u32::try_from(samples).ok().filter(|&n| n > 0)
     }
 
     /// # Safety
@@ -37,6 +110,11 @@ impl CodecParams {
     fn get(&self) -> &ff::AVCodecParameters {
         // SAFETY: never null, and only reachable through &self.
         unsafe { &*self.0 }
+    }
+
+    fn get_mut(&mut self) -> &mut ff::AVCodecParameters {
+        // SAFETY: never null, and only reachable through &mut self.
+        unsafe { &mut *self.0 }
     }
 
     pub(crate) fn kind(&self) -> MediaKind {

@@ -26,6 +26,7 @@ pub struct InputOptions {
     pub(crate) audio_decoder: Option<String>,
     pub(crate) av: Vec<AvOption>,
     pub(crate) open_timeout: Duration,
+    pub(crate) rtmp_by_libav: bool,
 }
 
 impl Default for InputOptions {
@@ -46,6 +47,7 @@ impl Default for InputOptions {
             audio_decoder: None,
             av: Vec::new(),
             open_timeout: Duration::from_secs(10),
+            rtmp_by_libav: false,
         }
     }
 }
@@ -99,6 +101,13 @@ impl InputOptions {
     #[must_use]
     pub fn open_timeout(mut self, limit: Duration) -> InputOptions {
         self.open_timeout = limit;
+        self
+    }
+
+    /// Has libavformat read RTMP instead of Frameloom's own client.
+    #[must_use]
+    pub fn rtmp_by_libav(mut self, yes: bool) -> InputOptions {
+        self.rtmp_by_libav = yes;
         self
     }
 

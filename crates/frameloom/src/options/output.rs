@@ -44,6 +44,7 @@ pub struct OutputOptions {
     pub(crate) filter: Option<String>,
     pub(crate) video_frames: Option<u64>,
     pub(crate) av: Vec<AvOption>,
+    pub(crate) rtmp_by_libav: bool,
 }
 
 impl OutputOptions {
@@ -116,6 +117,13 @@ impl OutputOptions {
     #[must_use]
     pub fn open_timeout(mut self, limit: Duration) -> OutputOptions {
         self.open_timeout = Some(limit);
+        self
+    }
+
+    /// Has libavformat write RTMP instead of Frameloom's own client.
+    #[must_use]
+    pub fn rtmp_by_libav(mut self, yes: bool) -> OutputOptions {
+        self.rtmp_by_libav = yes;
         self
     }
 

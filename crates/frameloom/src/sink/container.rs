@@ -1,21 +1,29 @@
 //! Which containers carry which codecs, and what is encoded where nothing was asked for.
 
+use super::Target;
 use crate::av::{CodecId, MediaKind, MuxerInfo};
+use crate::rtmp::codecs;
 
 /// FFmpeg 6.1 is the first whose FLV muxer knows the FourCC codecs of Enhanced RTMP.
 const ENHANCED_FLV: bool = cfg!(ffmpeg_6_1);
 
 /// Whether packets of this codec can be copied into the container as they are.
-pub(crate) fn can_copy(muxer: &MuxerInfo, file: &str, codec: CodecId, kind: MediaKind) -> bool {
+pub(crate) fn can_copy(target: &Target, codec: CodecId, kind: MediaKind) -> bool {
     // libav's AVI muxer wants start codes, and does not make them of the lengths that most other
     // containers have.
-    let needs_start_codes = muxer.name() == "avi" && matches!(codec.name(), "h264" | "hevc");
-    !needs_start_codes && carries(muxer, file, codec, kind)
+    let needs_start_codes = target.muxer.name() == "avi" && matches!(codec.name(), "h264" | "hevc");
+    !needs_start_codes && carries(target, codec, kind)
 }
 
 /// Whether the container carries streams of this codec that others can read.
-fn carries(muxer: &MuxerInfo, file: &str, codec: CodecId, kind: MediaKind) -> bool {
-    let name = codec.name();
+fn carries(target: &Target, codec: CodecId, kind: MediaKind) -> bool {
+    let (muxer, file, name) = (&target.muxer, target.url.as_str(), codec.name());
+    if target.is_own_rtmp {
+        return match kind {
+            MediaKind::Video => codecs::video_codec(codec).is_some(),
+            _ => codecs::audio_codec(codec).is_some(),
+        };
+    }
     match muxer.name() {
         // libav calls these possible, but no player expects them there.
         "flv" => match name {
@@ -67,18 +75,16 @@ pub(crate) fn counts_frames(muxer: &MuxerInfo) -> bool {
 }
 
 /// Whether the container has room for streams of this kind at all.
-pub(crate) fn has_room_for(muxer: &MuxerInfo, file: &str, kind: MediaKind) -> bool {
+pub(crate) fn has_room_for(target: &Target, kind: MediaKind) -> bool {
+    let (muxer, file) = (&target.muxer, target.url.as_str());
     matches!(muxer.name(), "mpegts" | "hls" | "rtsp" | "null" | "rtp_mpegts")
         || muxer.default_codec(file, kind).is_some_and(|codec| !muxer.holds_as_cover(codec))
 }
 
 /// The encoder to use where none was named: H.264 and AAC where the container carries them, else
 /// what libav would take.
-pub(crate) fn default_encoder(
-    muxer: &MuxerInfo,
-    file: &str,
-    kind: MediaKind,
-) -> Option<&'static str> {
+pub(crate) fn default_encoder(target: &Target, kind: MediaKind) -> Option<&'static str> {
+    let (muxer, file) = (&target.muxer, target.url.as_str());
     let (usual, codec) = match kind {
         MediaKind::Video => ("libx264", "h264"),
         MediaKind::Audio => ("aac", "aac"),
@@ -91,7 +97,7 @@ pub(crate) fn default_encoder(
     let picky = muxer.is_file_per_packet()
         || matches!(muxer.name(), "image2pipe" | "rawvideo" | "gif" | "yuv4mpegpipe" | "null");
     match setup {
-        Some(setup) if !picky && carries(muxer, file, setup.codec(), kind) => Some(setup.name()),
+        Some(setup) if !picky && carries(target, setup.codec(), kind) => Some(setup.name()),
         _ => libavs.and_then(CodecId::default_encoder),
     }
 }

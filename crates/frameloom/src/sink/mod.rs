@@ -1,21 +1,22 @@
 //! Packets → a file or a publish, in the order of their dts.
 
+mod bitstream;
 pub(crate) mod container;
 mod interleave;
+mod libav;
 mod order;
+mod rtmp;
 
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
 use interleave::{Interleaver, Limits};
 use order::Order;
 
-use crate::av::{AvError, CodecParams, Dict, Interrupt, MediaKind, Muxer, MuxerInfo, muxer_for};
+use crate::av::{AvPacket, CodecParams, MediaKind, MuxerInfo, muxer_for};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::options::OutputOptions;
 use crate::packet::Packet;
-use crate::pipes;
 use crate::stats::Stats;
 use crate::stop::Stop;
 use crate::time::{Rate, TimeBase, Timestamp};
@@ -55,6 +56,8 @@ pub(crate) struct Target {
     pub(crate) url: String,
     pub(crate) muxer: MuxerInfo,
     pub(crate) is_live: bool,
+    /// Published by our own RTMP, not by libavformat's.
+    pub(crate) is_own_rtmp: bool,
 }
 
 impl Target {
@@ -76,7 +79,9 @@ impl Target {
                 .at(url)
                 .hint("name it with -f, such as -f flv, mp4, matroska or mpegts")
         })?;
-        Ok(Target { url: url.to_owned(), muxer, is_live: url::is_live(url) })
+        let is_own_rtmp =
+            muxer.name() == "flv" && crate::rtmp::Target::of_output(url, options)?.is_some();
+        Ok(Target { url: url.to_owned(), muxer, is_live: url::is_live(url), is_own_rtmp })
     }
 
     /// Refuses options that neither an encoder nor this container nor its protocol has.
@@ -120,24 +125,42 @@ impl Target {
     }
 }
 
+/// What packets are written with: a muxer of libav, or RTMP.
+trait Output: Send {
+    /// Opens the file or connection; called once.
+    fn open(&mut self) -> Result<()>;
+
+    /// Adds a stream before the header is written; returns its number.
+    fn add_stream(&mut self, header: &StreamHeader) -> Result<usize>;
+
+    fn write_header(&mut self) -> Result<()>;
+
+    /// The time base that packets of a stream must come in, valid after the header.
+    fn time_base(&self, number: usize) -> TimeBase;
+
+    /// Writes one packet, with its stream's number and its times in that stream's time base.
+    fn write(&mut self, packet: &mut AvPacket) -> Result<()>;
+
+    /// Writes the trailer, if the header was written, and closes the file or connection.
+    fn finish(&mut self) -> Result<()>;
+}
+
+/// Where to publish, where our own RTMP does that.
+fn rtmp_target(target: &Target, options: &OutputOptions) -> Result<Option<crate::rtmp::Target>> {
+    if !target.is_own_rtmp {
+        return Ok(None);
+    }
+    crate::rtmp::Target::of_output(&target.url, options)
+}
+
 /// One output: its header is written as soon as every stream is known.
 pub(crate) struct Sink {
     target: Target,
-    muxer: Muxer,
-    interrupt: Interrupt,
-    /// How long opening the connection may take.
-    open_limit: Duration,
-    /// How long what is under way may take.
-    limit: Duration,
-    options: Dict,
+    output: Box<dyn Output>,
     streams: Vec<Stream>,
     waiting: Interleaver<Packet>,
     header_written: bool,
-    stop: Stop,
-    /// What is written to, where that is a named pipe: libav may or may not have a copy of it.
-    fifo: Option<OwnedFd>,
     opened: bool,
-    created: bool,
     /// Packets.
     written: u64,
     cut: Option<Timestamp>,
@@ -164,18 +187,10 @@ impl Sink {
     ) -> Result<Sink> {
         target.check_writable(options.overwrite)?;
         target.check_options(options)?;
-        let interrupt = Interrupt::new(stop.clone());
-        let muxer = Muxer::new(url::for_libav(&target.url, false), target.muxer, interrupt.clone());
-        let mut muxer = muxer.map_err(|e| write_error(e, None, &target))?;
-        let mut dict =
-            Dict::from_pairs(options.format_options().map(|o| (o.name.as_str(), o.value.as_str())));
-        if target.is_live {
-            muxer.flush_every_packet();
-            if target.muxer.name() == "flv" {
-                // There is no going back to the header of a stream.
-                dict.set_default("flvflags", "no_duration_filesize");
-            }
-        }
+        let output: Box<dyn Output> = match rtmp_target(&target, options)? {
+            Some(server) => Box::new(rtmp::RtmpOutput::new(server, &target, options, stop)),
+            None => Box::new(libav::LibavOutput::new(&target, options, stop)?),
+        };
         let limits = Limits { bytes: WAITING_BYTES, span: target.is_live.then_some(WAITING_LIVE) };
         let allows_equal = target.muxer.allows_equal_dts();
         let stream = |&kind: &MediaKind| Stream {
@@ -187,18 +202,11 @@ impl Sink {
         let streams = kinds.iter().map(stream).collect();
         let mut sink = Sink {
             target,
-            muxer,
-            interrupt,
-            open_limit: options.open_timeout.unwrap_or(OPEN_LIMIT),
-            limit: WRITE_LIMIT,
-            options: dict,
+            output,
             streams,
             waiting: Interleaver::new(kinds.len(), limits),
             header_written: false,
-            stop: stop.clone(),
-            fifo: None,
             opened: false,
-            created: false,
             written: 0,
             cut: None,
             stats,
@@ -216,26 +224,7 @@ impl Sink {
         if std::mem::replace(&mut self.opened, true) {
             return Ok(());
         }
-        let path = url::local_path(&self.target.url);
-        self.created = path.is_some_and(|p| !Path::new(p).exists());
-        if url::is_network(&self.target.url) {
-            self.limit = self.open_limit;
-            self.interrupt.set_deadline(Some(self.limit));
-        }
-        if let Some(path) = path.filter(|p| pipes::is_fifo(p)) {
-            let fail =
-                |kind, cause: &str| Error::new(kind, Stage::Sink, cause).at(&self.target.url);
-            let fd = pipes::open_fifo(path, false, &self.stop);
-            let fd = fd.map_err(|e| fail(ErrorKind::Other, &e.to_string()))?;
-            let fd =
-                fd.ok_or_else(|| fail(ErrorKind::Interrupted, "stopped before anyone read it"))?;
-            self.muxer.set_url(&format!("pipe:{}", fd.as_raw_fd()));
-            self.fifo = Some(fd);
-        }
-        let opened = self.muxer.open(&mut self.options);
-        let opened = opened.map_err(|e| self.fault(e));
-        self.interrupt.outlive_stop();
-        opened
+        self.output.open()
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -331,23 +320,12 @@ impl Sink {
                 self.waiting.end(i);
                 continue;
             };
-            let added = self.muxer.add_stream(
-                &h.params,
-                h.time_base,
-                h.frame_rate,
-                h.sample_aspect_ratio,
-                h.display_matrix,
-            );
-            let number = added.map_err(|e| self.fault(e))?;
+            let number = self.output.add_stream(h)?;
             if let Some(stream) = self.streams.get_mut(i) {
                 stream.number = Some(number);
             }
         }
-        self.limit_write();
-        self.muxer.write_header(&mut self.options).map_err(|e| {
-            let error = self.fault(e);
-            error.hint("does the format carry these codecs?")
-        })?;
+        self.output.write_header()?;
         self.header_written = true;
         Ok(())
     }
@@ -355,37 +333,17 @@ impl Sink {
     fn write_packet(&mut self, index: usize, mut packet: Packet) -> Result<()> {
         let Some(stream) = self.streams.get_mut(index) else { return Ok(()) };
         let Some(number) = stream.number else { return Ok(()) };
-        let base = self.muxer.time_base(number);
+        let base = self.output.time_base(number);
         packet.av.rescale(packet.time_base, base);
         let duration = packet.av.duration();
         let (pts, dts) = stream.order.place(packet.av.pts(), packet.av.dts(), duration);
         packet.av.set_times(Some(pts), Some(dts), duration);
         packet.av.set_stream(number);
         let (bytes, video) = (packet.av.size(), stream.kind == MediaKind::Video);
-        self.limit_write();
-        self.muxer.write(&mut packet.av).map_err(|e| self.fault(e).hint(self.what_is_left()))?;
+        self.output.write(&mut packet.av)?;
         self.written += 1;
         self.stats.packet_out(bytes, video, Some(base.at(pts)), Some(packet.arrived));
         Ok(())
-    }
-
-    fn limit_write(&mut self) {
-        if url::is_network(&self.target.url) {
-            self.limit = WRITE_LIMIT;
-            self.interrupt.set_deadline(Some(self.limit));
-        }
-    }
-
-    fn fault(&self, e: AvError) -> Error {
-        write_error(e, self.interrupt.expired().then_some(self.limit), &self.target)
-    }
-
-    fn what_is_left(&self) -> &'static str {
-        if url::local_path(&self.target.url).is_some() {
-            "what was written so far is incomplete"
-        } else {
-            "the stream broke off"
-        }
     }
 
     /// Writes what still waits and the trailer, and closes the file or connection; `false` where
@@ -398,8 +356,7 @@ impl Sink {
         if !self.header_written || self.written == 0 {
             return Ok(false);
         }
-        self.limit_write();
-        let finished = self.muxer.finish();
+        let finished = self.output.finish();
         for s in self.streams.iter().filter(|s| s.order.moved > 0) {
             let what = if s.kind == MediaKind::Video { "video" } else { "audio" };
             tracing::warn!(
@@ -407,47 +364,11 @@ impl Sink {
                 s.order.moved
             );
         }
-        finished.map(|()| true).map_err(|e| self.fault(e).hint(self.what_is_left()))
-    }
-
-    /// A file that we made and in which no packet stands is not left behind.
-    fn remove_unwritten(&self) {
-        if let (true, 0, Some(path)) =
-            (self.created, self.written, url::local_path(&self.target.url))
-        {
-            if std::fs::metadata(path).is_ok_and(|m| m.is_file()) {
-                // There is nothing in it either way.
-                let _ = std::fs::remove_file(path);
-            }
-        }
-    }
-}
-
-impl Drop for Sink {
-    fn drop(&mut self) {
-        self.remove_unwritten();
+        finished.map(|()| true)
     }
 }
 
 /// The error for an output of which nothing was written.
 pub(crate) fn nothing_written(url: &str) -> Error {
     Error::new(ErrorKind::InvalidData, Stage::Sink, "nothing was written: no frame came").at(url)
-}
-
-/// `expired` is the limit that was reached, where that is what ended it.
-fn write_error(e: AvError, expired: Option<Duration>, target: &Target) -> Error {
-    if let (true, Some(limit)) = (e.is_interrupted(), expired) {
-        let cause = format!("no answer within {} s", limit.as_secs_f64());
-        return Error::new(ErrorKind::TimedOut, Stage::Sink, cause)
-            .at(&target.url)
-            .hint("is the address right, and does the server still read?");
-    }
-    let error = e.in_stage(Stage::Sink).at(&target.url);
-    match error.kind() {
-        ErrorKind::Connection if url::is_network(&target.url) => {
-            error.hint("is a server running there, and does it allow publishing?")
-        }
-        ErrorKind::Connection if target.url == "-" => error.hint("whoever read the output is gone"),
-        _ => error,
-    }
 }

@@ -12,7 +12,7 @@ use crate::av::{
     AvError, AvPacket, Decoder, DecoderSetup, Demuxer, Dict, Interrupt, MediaKind, Output,
     StreamInfo,
 };
-use crate::time::Timestamp;
+use crate::time::{TimeBase, Timestamp};
 
 /// How long a stream with video may go without audio until it is taken to have none.
 const AUDIO_WAIT: Timestamp = Timestamp::from_micros(1_000_000);
@@ -56,9 +56,12 @@ pub(super) fn first_packets(
 }
 
 /// The earliest time in the first packets.
-pub(super) fn start_of(demuxer: &Demuxer, packets: &VecDeque<AvPacket>) -> Option<Timestamp> {
+pub(super) fn start_of(
+    time_base: impl Fn(usize) -> Option<TimeBase>,
+    packets: &VecDeque<AvPacket>,
+) -> Option<Timestamp> {
     let times = packets.iter().filter_map(|p| {
-        let base = demuxer.stream(p.stream()).ok()?.time_base;
+        let base = time_base(p.stream())?;
         p.pts().or(p.dts()).map(|t| base.at(t))
     });
     times.min()
@@ -88,6 +91,31 @@ pub(super) fn complete(video: &mut StreamInfo, packets: &VecDeque<AvPacket>) {
             video.params.describe_picture(&picture);
             video.frame_rate = video.frame_rate.or(stated);
             return;
+        }
+    }
+}
+
+/// Fills in what only decoded sound, or a decoder's configuration, tells: sample rate, channels,
+/// samples in a packet.
+pub(super) fn complete_sound(audio: &mut StreamInfo, packets: &VecDeque<AvPacket>) {
+    let setup = DecoderSetup {
+        params: &audio.params,
+        time_base: audio.time_base,
+        frame_rate: None,
+        name: None,
+        low_delay: true,
+    };
+    // Whatever fails here fails again, and is told, where the stream itself is decoded.
+    let Ok(mut decoder) = Decoder::open(&setup, &mut Dict::new()) else { return };
+    for packet in packets.iter().filter(|p| p.stream() == audio.index) {
+        let _ = decoder.send(Some(packet));
+        if let Ok(Output::Item(_)) = decoder.receive() {
+            break;
+        }
+    }
+    if let Ok(params) = decoder.params() {
+        if params.sample_rate() > 0 && params.channels() > 0 {
+            audio.params = params;
         }
     }
 }

@@ -1,40 +1,104 @@
 //! URL → packets, on the pipeline's clock.
 
+mod libav;
 mod live;
 mod pace;
 pub(crate) mod probe;
+mod rtmp;
 mod seek;
 
 pub(crate) use pace::Pace;
 
 use std::collections::VecDeque;
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use crate::av::{self, AvError, AvPacket, Demuxer, Dict, Interrupt, MediaKind, StreamInfo};
+use crate::av::{AvPacket, MediaKind, StreamInfo};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::options::InputOptions;
 use crate::packet::Packet;
-use crate::pipes;
 use crate::stop::Stop;
 use crate::time::Timestamp;
-use crate::url;
+
+/// What packets are read from: a container that libav knows, or RTMP.
+trait Input: Send {
+    /// FFmpeg's name of the format.
+    fn format_name(&self) -> &'static str;
+
+    /// Every stream in it, the chosen ones among them, in the order of their indices.
+    fn streams(&self) -> Result<Vec<StreamInfo>>;
+
+    /// The next packet, on the input's own clock; `None` at the end.
+    fn read(&mut self) -> Result<Option<AvPacket>, Break>;
+
+    /// Seeks to the keyframe at or before `micros`, or to the first after it.
+    fn seek(&mut self, micros: i64) -> Result<()>;
+
+    /// Microseconds, where known.
+    fn duration_micros(&self) -> Option<i64>;
+
+    /// Bits a second; 0 where not known.
+    fn bit_rate(&self) -> i64;
+}
+
+/// Why reading can't go on.
+enum Break {
+    /// A stop was asked for.
+    Stopped,
+    /// Nothing came for so long.
+    Silent(Duration),
+    /// The other end closed the connection, or it broke.
+    Closed(Error),
+    /// The bytes make no sense, or end too early.
+    Damaged,
+    /// Anything else.
+    Failed(Error),
+}
+
+/// An input that was opened, and what is known of it.
+struct Opened {
+    input: Box<dyn Input>,
+    video: Option<StreamInfo>,
+    audio: Option<StreamInfo>,
+    is_live: bool,
+    /// Read already, to get to know the streams.
+    pending: VecDeque<AvPacket>,
+    /// The input's own first timestamp.
+    begin: Timestamp,
+}
+
+/// The streams that are wanted of the best of each kind.
+fn choose(
+    video: Option<StreamInfo>,
+    audio: Option<StreamInfo>,
+    options: &InputOptions,
+    url: &str,
+) -> Result<(Option<StreamInfo>, Option<StreamInfo>)> {
+    let audio = audio.filter(|_| !options.no_audio);
+    let video = video.filter(|_| !options.no_video);
+    // A cover picture is shown only where there is nothing to hear.
+    let video = video.filter(|v| !v.is_attached_picture || audio.is_none());
+    if video.is_none() && audio.is_none() {
+        return Err(Error::new(
+            ErrorKind::InvalidData,
+            Stage::Source,
+            "there is no video and no audio stream in it",
+        )
+        .at(url));
+    }
+    Ok((video, audio))
+}
 
 /// An open input: at most one video and one audio stream, chosen as FFmpeg chooses.
 pub(crate) struct Source {
     url: String,
-    demuxer: Demuxer,
-    interrupt: Interrupt,
+    input: Box<dyn Input>,
     pub(crate) video: Option<StreamInfo>,
     pub(crate) audio: Option<StreamInfo>,
     pub(crate) is_live: bool,
     /// What was set before it was opened.
     pub(crate) options: InputOptions,
-    // Libav reads from it, and may or may not have a copy of its own.
-    _fifo: Option<OwnedFd>,
     /// The input's own first timestamp.
     pub(crate) begin: Timestamp,
-    /// Read already, to get to know the streams.
     pending: VecDeque<AvPacket>,
     clock: Clock,
     loops_left: Option<u64>,
@@ -66,94 +130,22 @@ impl Source {
     pub(crate) fn open(url: &str, options: InputOptions, stop: &Stop) -> Result<Source> {
         options.check()?;
         crate::redact::remember_url(url);
-        check_file(url)?;
-        let interrupt = Interrupt::new(stop.clone());
-        let fail = |e: AvError, i: &Interrupt| open_error(e, i, url, options.open_timeout);
-        let is_device = options.format.as_deref().is_some_and(av::demuxer_is_device);
-        // lavfi is a device to libav, but it computes its pictures as fast as they are read.
-        let is_live = url::is_live(url) || is_device && options.format.as_deref() != Some("lavfi");
-
-        let mut dict = format_dict(&options, is_live);
-        if url == "-" || url.starts_with("pipe:") {
-            pipes::prepare_stdin();
-        }
-        if url::is_network(url) {
-            interrupt.set_deadline(Some(options.open_timeout));
-        }
-        let fifo = open_fifo(url, stop)?;
-        let of_fifo = fifo.as_ref().map(|fd| format!("pipe:{}", fd.as_raw_fd()));
-        let mut demuxer = Demuxer::open(
-            of_fifo.as_deref().unwrap_or_else(|| url::for_libav(url, true)),
-            options.format.as_deref(),
-            &mut dict,
-            interrupt.clone(),
-        )
-        .map_err(|e| fail(e, &interrupt))?;
-        check_taken(&dict, &options, demuxer.format_name()).map_err(|e| e.at(url))?;
-        if demuxer.format_name() == "tty" && options.format.is_none() {
-            return Err(Error::new(
-                ErrorKind::InvalidData,
-                Stage::Source,
-                "it is text, not a video",
-            )
-            .at(url)
-            .hint("name the format with -f where it is one"));
-        }
-        let mut pending = VecDeque::new();
-        if is_live && demuxer.format_name().ends_with("flv") {
-            pending =
-                live::first_packets(&mut demuxer, &interrupt).map_err(|e| fail(e, &interrupt))?;
-        } else {
-            demuxer.find_stream_info().map_err(|e| fail(e, &interrupt))?;
-        }
-        interrupt.set_deadline(None);
-
-        let pick = |wanted: bool, kind| match demuxer.best_stream(kind) {
-            Some(index) if wanted => demuxer.stream(index).map(Some),
-            _ => Ok(None),
+        let opened = match crate::rtmp::Target::of_input(url, &options)? {
+            Some(target) => rtmp::open(&target, url, &options, STALL_LIMIT, stop)?,
+            None => libav::open(url, &options, STALL_LIMIT, stop)?,
         };
-        let fault = |e: AvError| e.in_stage(Stage::Source).at(url);
-        let video = pick(!options.no_video, MediaKind::Video).map_err(fault)?;
-        let audio = pick(!options.no_audio, MediaKind::Audio).map_err(fault)?;
-        let mut video = video.filter(|v| !v.is_attached_picture || audio.is_none());
-        if let Some(video) = &mut video {
-            live::complete(video, &pending);
-        }
-        if video.is_none() && audio.is_none() {
-            return Err(Error::new(
-                ErrorKind::InvalidData,
-                Stage::Source,
-                "there is no video and no audio stream in it",
-            )
-            .at(url));
-        }
-        for index in 0..demuxer.stream_count() {
-            if ![&video, &audio].into_iter().flatten().any(|s| s.index == index) {
-                demuxer.discard(index);
-            }
-        }
-
-        // Where libavformat did not probe, it says 0.
-        let probed = || demuxer.start_micros().map(Timestamp::from_micros);
-        let begin = live::start_of(&demuxer, &pending).or_else(probed).unwrap_or(Timestamp::ZERO);
-        let start = options.start.unwrap_or(Timestamp::ZERO);
-        let zero = begin.plus(start);
-        if options.start.is_some() && demuxer.is_seekable() {
-            pending = seek::to_keyframe(&mut demuxer, video.as_ref(), zero, begin)
-                .map_err(|e| fault(e).hint("it can't be sought in by time"))?;
-        }
+        let Opened { input, video, audio, is_live, pending, begin } = opened;
+        let zero = begin.plus(options.start.unwrap_or(Timestamp::ZERO));
         let clock =
             Clock { zero, looped: Timestamp::ZERO, end: Timestamp::ZERO, limit: options.length() };
         let loops_left = options.loops;
         Ok(Source {
             url: url.to_owned(),
-            demuxer,
-            interrupt,
+            input,
             video,
             audio,
             is_live,
             options,
-            _fifo: fifo,
             begin,
             pending,
             clock,
@@ -170,13 +162,29 @@ impl Source {
         &self.url
     }
 
-    pub(crate) fn demuxer(&self) -> &Demuxer {
-        &self.demuxer
+    /// FFmpeg's name of the format.
+    pub(crate) fn format_name(&self) -> &'static str {
+        self.input.format_name()
+    }
+
+    /// Every stream in it, the chosen ones among them.
+    pub(crate) fn streams(&self) -> Result<Vec<StreamInfo>> {
+        self.input.streams().map_err(|e| e.at(&self.url))
+    }
+
+    /// The whole input's duration in microseconds, where known.
+    pub(crate) fn duration_micros(&self) -> Option<i64> {
+        self.input.duration_micros()
+    }
+
+    /// Bits a second; 0 where not known.
+    pub(crate) fn bit_rate(&self) -> i64 {
+        self.input.bit_rate()
     }
 
     /// How long what is read will be, where that is known before it is read.
     pub(crate) fn duration(&self) -> Option<Timestamp> {
-        let whole = self.demuxer.duration_micros().map(Timestamp::from_micros);
+        let whole = self.input.duration_micros().map(Timestamp::from_micros);
         let rest = whole.map(|d| d.minus(self.options.start.unwrap_or(Timestamp::ZERO)));
         let looped = match (rest, self.options.loops) {
             (Some(d), Some(n)) => Some(d.base().at(
@@ -198,44 +206,22 @@ impl Source {
         while !self.ended {
             let next = match self.pending.pop_front() {
                 Some(packet) => Ok(Some(packet)),
-                None => {
-                    if self.is_live {
-                        self.interrupt.set_deadline(Some(STALL_LIMIT));
-                    }
-                    self.demuxer.read()
-                }
+                None => self.input.read(),
             };
             let packet = match next {
                 Ok(Some(packet)) => packet,
                 Ok(None) if self.rewind()? => continue,
-                Ok(None) => break,
-                Err(e) if e.is_interrupted() && self.interrupt.expired() => {
-                    self.ended = true;
-                    let cause = format!("nothing came for {} s", STALL_LIMIT.as_secs());
-                    return Err(Error::new(ErrorKind::TimedOut, Stage::Source, cause)
-                        .at(&self.url)
-                        .hint("is it still being published?"));
-                }
-                Err(e) if e.is_interrupted() => break,
-                Err(e) if self.is_live && e.is_disconnect() && self.clock.end > Timestamp::ZERO => {
+                Ok(None) | Err(Break::Stopped) => break,
+                Err(Break::Closed(_)) if self.is_live && self.clock.end > Timestamp::ZERO => {
                     tracing::warn!(
                         "{}: the other end closed the connection",
                         crate::redact::url(&self.url)
                     );
                     break;
                 }
-                Err(e) => {
+                Err(broken) => {
                     self.ended = true;
-                    let cause = if e.is_invalid_data() {
-                        Error::new(
-                            ErrorKind::InvalidData,
-                            Stage::Source,
-                            "it is damaged or ends too early; what could be read was kept",
-                        )
-                    } else {
-                        e.in_stage(Stage::Source)
-                    };
-                    return Err(cause.at(&self.url));
+                    return Err(self.fault(broken));
                 }
             };
             let stream = [&self.video, &self.audio]
@@ -282,9 +268,27 @@ impl Source {
         }
     }
 
+    fn fault(&self, broken: Break) -> Error {
+        let error = match broken {
+            Break::Silent(limit) => {
+                let cause = format!("nothing came for {} s", limit.as_secs_f64());
+                Error::new(ErrorKind::TimedOut, Stage::Source, cause)
+                    .hint("is it still being published?")
+            }
+            Break::Damaged => Error::new(
+                ErrorKind::InvalidData,
+                Stage::Source,
+                "it is damaged or ends too early; what could be read was kept",
+            ),
+            Break::Stopped => Error::new(ErrorKind::Interrupted, Stage::Source, "stopped"),
+            Break::Closed(error) | Break::Failed(error) => error,
+        };
+        error.at(&self.url)
+    }
+
     /// Formats in which a damaged packet can only be one whose rest is missing.
     fn ends_at_corruption(&self) -> bool {
-        matches!(self.demuxer.format_name(), "rawvideo" | "mov,mp4,m4a,3gp,3g2,mj2")
+        matches!(self.input.format_name(), "rawvideo" | "mov,mp4,m4a,3gp,3g2,mj2")
     }
 
     /// Goes back to the start for another loop, where one is due.
@@ -296,10 +300,8 @@ impl Source {
             Some(n) => *n -= 1,
             None => {}
         }
-        self.demuxer.seek(self.clock.zero.as_micros()).map_err(|e| {
-            e.in_stage(Stage::Source)
-                .at(&self.url)
-                .hint("-stream_loop needs an input that can be sought in")
+        self.input.seek(self.clock.zero.as_micros()).map_err(|e| {
+            e.at(&self.url).hint("-stream_loop needs an input that can be sought in")
         })?;
         self.clock.looped = self.clock.looped.plus(self.clock.end);
         self.clock.end = Timestamp::ZERO;
@@ -334,86 +336,5 @@ impl Clock {
             (Some(limit), Some(at)) => at >= limit,
             _ => false,
         }
-    }
-}
-
-/// Opens the input where it is a named pipe.
-fn open_fifo(url: &str, stop: &Stop) -> Result<Option<OwnedFd>> {
-    let Some(path) = url::local_path(url).filter(|p| pipes::is_fifo(p)) else { return Ok(None) };
-    match pipes::open_fifo(path, true, stop) {
-        Ok(Some(fd)) => Ok(Some(fd)),
-        Ok(None) => Err(Error::new(ErrorKind::Interrupted, Stage::Source, "stopped").at(url)),
-        Err(e) => Err(Error::new(ErrorKind::Other, Stage::Source, e.to_string()).at(url)),
-    }
-}
-
-/// A path that can't be read is told apart before libav sees it: its own words are vaguer.
-fn check_file(url: &str) -> Result<()> {
-    let Some(path) = url::local_path(url) else { return Ok(()) };
-    let fail = |kind, cause| Err(Error::new(kind, Stage::Source, cause).at(url));
-    match std::fs::metadata(path) {
-        Ok(m) if m.is_dir() => fail(ErrorKind::InvalidData, "it is a directory"),
-        Ok(m) if m.is_file() && m.len() == 0 => fail(ErrorKind::InvalidData, "the file is empty"),
-        // A missing file may still be a pattern, a device or lavfi's graph: libav decides.
-        _ => Ok(()),
-    }
-}
-
-fn format_dict(options: &InputOptions, is_live: bool) -> Dict {
-    let mut dict =
-        Dict::from_pairs(options.format_options().map(|o| (o.name.as_str(), o.value.as_str())));
-    if let Some(size) = options.size {
-        dict.set("video_size", &format!("{}x{}", size.width(), size.height()));
-    }
-    if let Some(format) = &options.pixel_format {
-        dict.set("pixel_format", format);
-    }
-    if let Some(rate) = options.rate {
-        dict.set("framerate", &rate.to_string());
-    }
-    if is_live {
-        // A ceiling, not a wait: libavformat returns as soon as it has seen a keyframe of each stream.
-        dict.set_default("analyzeduration", "15000000");
-        dict.set_default("fpsprobesize", "0");
-    }
-    dict
-}
-
-/// Refuses options that the demuxer and the protocol left over and no decoder will take.
-fn check_taken(left: &Dict, options: &InputOptions, format: &str) -> Result<()> {
-    for name in left.names() {
-        let what = match name.as_str() {
-            "video_size" => "-s".to_owned(),
-            "pixel_format" => "-pix_fmt".to_owned(),
-            // On other inputs -r numbers the decoded frames anew.
-            "framerate" => continue,
-            "analyzeduration" | "fpsprobesize" => continue,
-            other if options.av.iter().any(|o| o.name == other && o.for_codec) => continue,
-            other => format!("-{other}"),
-        };
-        return Err(Error::usage(format!("{what} means nothing to an input of format {format}"))
-            .hint("put it before the output, or leave it out"));
-    }
-    Ok(())
-}
-
-fn open_error(e: AvError, interrupt: &Interrupt, url: &str, limit: Duration) -> Error {
-    if e.is_interrupted() && interrupt.expired() {
-        let cause = format!("no answer within {} s", limit.as_secs_f64());
-        return Error::new(ErrorKind::TimedOut, Stage::Source, cause).at(url).hint(
-            "is the address right, is the stream being published? --open-timeout sets the limit",
-        );
-    }
-    let error = e.in_stage(Stage::Source).at(url);
-    match error.kind() {
-        ErrorKind::NotFound if url::is_network(url) => error.hint("the server has no such stream"),
-        ErrorKind::NotFound => error.hint("is the path right?"),
-        ErrorKind::Connection => {
-            error.hint("is a server running there, and is the stream being published?")
-        }
-        ErrorKind::InvalidData => {
-            error.hint("is it a media file? raw input needs -f, -s and -pix_fmt")
-        }
-        _ => error,
     }
 }

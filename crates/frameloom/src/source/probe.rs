@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Source;
 use crate::av::{MediaKind, PixFmt, StreamInfo};
 use crate::decode::rotation_degrees;
-use crate::error::{Result, Stage};
+use crate::error::Result;
 use crate::options::InputOptions;
 use crate::stop::Stop;
 
@@ -101,27 +101,22 @@ pub struct ProbeAudio {
 /// As opening it for a pipeline.
 pub fn probe(url: &str, options: InputOptions, stop: &Stop) -> Result<Probe> {
     let source = Source::open(url, options, stop)?;
-    let demuxer = source.demuxer();
-    let mut streams = Vec::new();
-    for index in 0..demuxer.stream_count() {
-        let chosen =
-            [&source.video, &source.audio].into_iter().flatten().find(|s| s.index == index);
-        streams.push(match chosen {
-            Some(stream) => describe(stream, true),
-            None => {
-                let stream = demuxer.stream(index);
-                describe(&stream.map_err(|e| e.in_stage(Stage::Source).at(url))?, false)
-            }
-        });
-    }
+    let chosen =
+        |index| [&source.video, &source.audio].into_iter().flatten().find(|s| s.index == index);
+    let streams = source.streams()?;
+    let streams = streams.iter().map(|stream| match chosen(stream.index) {
+        Some(stream) => describe(stream, true),
+        None => describe(stream, false),
+    });
+    let streams = streams.collect();
     let seconds = |micros: i64| micros as f64 / 1e6;
     Ok(Probe {
         url: crate::redact::url(url),
-        format: demuxer.format_name().to_owned(),
+        format: source.format_name().to_owned(),
         live: source.is_live,
         start: Some(source.begin.as_secs_f64()),
-        duration: demuxer.duration_micros().map(seconds),
-        bit_rate: Some(demuxer.bit_rate()).filter(|&b| b > 0),
+        duration: source.duration_micros().map(seconds),
+        bit_rate: Some(source.bit_rate()).filter(|&b| b > 0),
         streams,
     })
 }

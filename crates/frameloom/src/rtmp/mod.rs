@@ -1,0 +1,13 @@
+//! RTMP as a client: a session of `frameloom-rtmp` on a socket, with time-outs, and what FLV calls
+//! the codecs that libav has under other names.
+//!
+//! `source/rtmp.rs` plays with it and `sink/rtmp.rs` publishes.
+
+pub(crate) mod codecs;
+mod connection;
+mod socket;
+mod target;
+mod tls;
+
+pub(crate) use connection::{Connection, Fault};
+pub(crate) use target::Target;
