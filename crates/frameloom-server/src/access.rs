@@ -1,0 +1,322 @@
+//! Who may publish and play: names, keys, and the callbacks.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use frameloom_rtmp::{Refusal, Secret};
+
+use crate::callback::{Answer, Asker};
+use crate::relay::StreamName;
+use crate::warnings::{Warning, Warnings};
+use crate::{Result, ServerConfig};
+
+/// Longest name of an application or a stream, in bytes.
+const NAME_BYTES: usize = 255;
+
+/// What someone wants to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    Publish,
+    Play,
+}
+
+impl Action {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Action::Publish => "publish",
+            Action::Play => "play",
+        }
+    }
+}
+
+/// Why something is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    Connections,
+    ConnectionsPerAddress,
+    PublishKey,
+    PlayKey,
+    Callback,
+    BadName,
+    NameTaken,
+    NotFound,
+    Stopping,
+}
+
+impl Reason {
+    pub(crate) const ALL: [Reason; 9] = [
+        Reason::Connections,
+        Reason::ConnectionsPerAddress,
+        Reason::PublishKey,
+        Reason::PlayKey,
+        Reason::Callback,
+        Reason::BadName,
+        Reason::NameTaken,
+        Reason::NotFound,
+        Reason::Stopping,
+    ];
+
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Reason::Connections => "connections",
+            Reason::ConnectionsPerAddress => "connections_per_address",
+            Reason::PublishKey => "publish_key",
+            Reason::PlayKey => "play_key",
+            Reason::Callback => "callback",
+            Reason::BadName => "bad_name",
+            Reason::NameTaken => "name_taken",
+            Reason::NotFound => "not_found",
+            Reason::Stopping => "stopping",
+        }
+    }
+
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Reason::Connections | Reason::ConnectionsPerAddress => "too many connections",
+            Reason::PublishKey | Reason::PlayKey => "wrong or missing key",
+            Reason::Callback => "the callback did not allow it",
+            Reason::BadName => {
+                "the name is empty, too long, or has characters that no name may have"
+            }
+            Reason::NameTaken => "another publisher has this name",
+            Reason::NotFound => "nobody publishes this name",
+            Reason::Stopping => "the server is stopping",
+        }
+    }
+
+    /// How RTMP says it.
+    pub(crate) fn refusal(self) -> Refusal {
+        match self {
+            Reason::PublishKey | Reason::PlayKey | Reason::Callback => Refusal::Unauthorized,
+            Reason::BadName | Reason::NameTaken => Refusal::NameTaken,
+            Reason::NotFound => Refusal::NotFound,
+            Reason::Connections | Reason::ConnectionsPerAddress | Reason::Stopping => {
+                Refusal::Unavailable
+            }
+        }
+    }
+}
+
+/// Someone who asks to publish or play, and what it said of itself. It holds secrets.
+#[derive(Clone)]
+pub(crate) struct Visitor {
+    pub(crate) action: Action,
+    pub(crate) app: String,
+    pub(crate) name: String,
+    /// The queries that may have the key, the stream's own first.
+    pub(crate) queries: [Secret; 2],
+    pub(crate) address: SocketAddr,
+    pub(crate) client_id: u64,
+    pub(crate) client: Arc<str>,
+    pub(crate) tc_url: Secret,
+}
+
+/// The answer to a visitor: the name to go on under.
+pub(crate) type Verdict = std::result::Result<StreamName, Reason>;
+
+/// A verdict that takes its time.
+pub(crate) type Pending = Pin<Box<dyn Future<Output = Verdict> + Send>>;
+
+/// A verdict, or the way to it.
+pub(crate) enum Decision {
+    Now(Verdict),
+    Later(Pending),
+}
+
+/// Decides who may publish and play.
+pub(crate) struct Access {
+    publish_key: Option<Secret>,
+    play_key: Option<Secret>,
+    on_publish: Option<Arc<Asker>>,
+    on_play: Option<Arc<Asker>>,
+    time_out: Duration,
+    warnings: Arc<Warnings>,
+}
+
+impl Access {
+    /// # Errors
+    ///
+    /// [`Error::RootCertificates`](crate::Error::RootCertificates) where an `https` callback can't
+    /// be asked.
+    pub(crate) fn new(config: &ServerConfig, warnings: Arc<Warnings>) -> Result<Self> {
+        let asker = |callback: &Option<crate::Callback>| {
+            callback.as_ref().map(|callback| Asker::new(callback).map(Arc::new)).transpose()
+        };
+        Ok(Access {
+            publish_key: config.publish_key.clone(),
+            play_key: config.play_key.clone(),
+            on_publish: asker(&config.on_publish)?,
+            on_play: asker(&config.on_play)?,
+            time_out: config.timeouts.callback,
+            warnings,
+        })
+    }
+
+    /// Decides on a visitor, at once unless a callback is to be asked.
+    pub(crate) fn decide(&self, visitor: Visitor) -> Decision {
+        if !is_app(&visitor.app) || !is_name(&visitor.name) {
+            return Decision::Now(Err(Reason::BadName));
+        }
+        let (key, reason, asker) = match visitor.action {
+            Action::Publish => (&self.publish_key, Reason::PublishKey, &self.on_publish),
+            Action::Play => (&self.play_key, Reason::PlayKey, &self.on_play),
+        };
+        if let Some(key) = key {
+            if !visitor.queries.iter().any(|query| has_key(query.expose(), key.expose())) {
+                return Decision::Now(Err(reason));
+            }
+        }
+        let Some(asker) = asker.clone() else {
+            return Decision::Now(Ok(stream_name(&visitor.app, &visitor.name)));
+        };
+        let (time_out, warnings) = (self.time_out, Arc::clone(&self.warnings));
+        Decision::Later(Box::pin(async move {
+            let (app, name) = (visitor.app.clone(), visitor.name.clone());
+            let word = visitor.action.word();
+            let answer = match tokio::time::timeout(time_out, asker.ask(visitor)).await {
+                Ok(answer) => answer,
+                Err(_) => Err(format!("no answer within {time_out:?}")),
+            };
+            match answer {
+                Ok(Answer::Yes) => Ok(stream_name(&app, &name)),
+                Ok(Answer::YesAs(name)) if is_name(&name) => Ok(stream_name(&app, &name)),
+                Ok(Answer::YesAs(_) | Answer::No) => Err(Reason::Callback),
+                Err(cause) => {
+                    let callback = asker.callback();
+                    warnings.warn(Warning::Callback, || {
+                        format!("the on_{word} callback {callback} failed: {cause}")
+                    });
+                    Err(Reason::Callback)
+                }
+            }
+        }))
+    }
+}
+
+fn stream_name(app: &str, name: &str) -> StreamName {
+    StreamName { app: app.into(), name: name.into() }
+}
+
+/// Whether this can be a stream's name: it becomes a part of URLs and lines in logs.
+pub(crate) fn is_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= NAME_BYTES
+        && name != "."
+        && !name.contains("..")
+        && !name.contains('/')
+        && !name.contains('\\')
+        && !name.chars().any(char::is_control)
+}
+
+/// An application may have several parts: `live/room1`.
+fn is_app(app: &str) -> bool {
+    app.len() <= NAME_BYTES && app.split('/').all(is_name)
+}
+
+fn has_key(query: &str, key: &str) -> bool {
+    // Every one is compared, so that it takes the same time whichever fits.
+    parameters(query)
+        .filter(|(name, _)| name == "key")
+        .fold(false, |found, (_, value)| found | equal(value.as_bytes(), key.as_bytes()))
+}
+
+/// Compares in a time that depends on the lengths alone.
+fn equal(given: &[u8], key: &[u8]) -> bool {
+    let mut difference = given.len() ^ key.len();
+    for (index, byte) in given.iter().enumerate() {
+        let other = key.get(index % key.len().max(1)).copied().unwrap_or(0);
+        difference |= std::hint::black_box(usize::from(byte ^ other));
+    }
+    difference == 0
+}
+
+/// The names and values of a query, without their percent signs.
+pub(crate) fn parameters(query: &str) -> impl Iterator<Item = (String, String)> + '_ {
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (percent_decode(name), percent_decode(value))
+    })
+}
+
+/// Text without its percent signs. What is not two hexadecimal digits after one stays as it is,
+/// and so does a plus sign: keys have them.
+pub(crate) fn percent_decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        let digit = |index: usize| char::from(*tail.get(index)?).to_digit(16);
+        match (byte, digit(0), digit(1)) {
+            (b'%', Some(high), Some(low)) => {
+                // Two hexadecimal digits fit into a byte.
+                bytes.push((high * 16 + low) as u8);
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            _ => {
+                bytes.push(byte);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn visitor(name: &str, queries: [&str; 2]) -> Visitor {
+        Visitor {
+            action: Action::Publish,
+            app: "live".to_owned(),
+            name: name.to_owned(),
+            queries: queries.map(Secret::from),
+            address: SocketAddr::from(([127, 0, 0, 1], 1)),
+            client_id: 1,
+            client: "".into(),
+            tc_url: Secret::default(),
+        }
+    }
+
+    fn decide(key: &str, visitor: Visitor) -> Verdict {
+        let publish_key = Some(Secret::from(key));
+        let config = ServerConfig { publish_key, ..ServerConfig::default() };
+        let access = Access::new(&config, Arc::default()).unwrap();
+        match access.decide(visitor) {
+            Decision::Now(verdict) => verdict,
+            Decision::Later(_) => panic!("there is no callback"),
+        }
+    }
+
+    #[test]
+    fn a_key_may_stand_in_either_query() {
+        let accepted = Ok(stream_name("live", "camera"));
+        assert_eq!(decide("s&=%", visitor("camera", ["a=1&key=s%26%3d%", ""])), accepted);
+        assert_eq!(decide("secret", visitor("camera", ["key=no", "key=secret"])), accepted);
+        for queries in [["", ""], ["key=", "KEY=secret"], ["key=secre", "key=secrett"]] {
+            assert_eq!(decide("secret", visitor("camera", queries)), Err(Reason::PublishKey));
+        }
+        assert_eq!(decide("", visitor("camera", ["", ""])), Err(Reason::PublishKey));
+        assert_eq!(decide("", visitor("camera", ["key=", ""])), accepted);
+    }
+
+    #[test]
+    fn names_that_mean_something_else_are_refused() {
+        for name in ["", "a/b", "..", "a..b", ".", "a\nb", "\u{7f}", "a\\b", &"x".repeat(256)] {
+            assert_eq!(decide("k", visitor(name, ["key=k", ""])), Err(Reason::BadName), "{name:?}");
+        }
+        for name in ["camera", "caméra 1", "a.b", &"x".repeat(255)] {
+            assert!(is_name(name), "{name}");
+        }
+        assert!(is_app("live/room 1"));
+        assert!(!is_app("live//room") && !is_app("") && !is_app("live/.."));
+    }
+
+    #[test]
+    fn percent_signs_are_decoded_once() {
+        assert_eq!(percent_decode("a%20b%2520%zz%4"), "a b%20%zz%4");
+        assert_eq!(percent_decode("1+1%ff"), "1+1\u{fffd}");
+    }
+}

@@ -1,0 +1,134 @@
+//! What a server is started with.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use frameloom_rtmp::{Limits, Secret};
+
+use crate::Callback;
+
+/// A server's settings. Nothing is open to other machines by default.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// Where RTMP is served; port 0 takes a free one. Default 127.0.0.1:1935.
+    pub rtmp_listen: Option<SocketAddr>,
+    /// Where RTMP over TLS is served; it needs [`ServerConfig::tls`]. Default `None`.
+    pub rtmps_listen: Option<SocketAddr>,
+    /// Where HTTP-FLV, WebSocket-FLV, the status and the metrics are served.
+    /// Default 127.0.0.1:8080.
+    pub http_listen: Option<SocketAddr>,
+    /// The certificate for [`ServerConfig::rtmps_listen`]. Default `None`.
+    pub tls: Option<TlsFiles>,
+    /// What a publisher has to give as `key` in the query. Default `None`: anyone may publish.
+    pub publish_key: Option<Secret>,
+    /// What a player has to give as `key` in the query. Default `None`: anyone may play.
+    pub play_key: Option<Secret>,
+    /// Asked for every publisher that has the right key. Default `None`.
+    pub on_publish: Option<Callback>,
+    /// Asked for every player that has the right key. Default `None`.
+    pub on_play: Option<Callback>,
+    /// What happens to a second publisher of the same name. Default: it is refused.
+    pub second_publisher: SecondPublisher,
+    /// Connections of all kinds together; one more is closed at once. Default 4096.
+    pub max_connections: usize,
+    /// Connections from one address; of IPv6, from one /64 network. Default 1024.
+    pub max_connections_per_address: usize,
+    /// What one RTMP connection may make the server hold.
+    pub rtmp: Limits,
+    /// How long each thing may take.
+    pub timeouts: Timeouts,
+    /// How much of a stream is kept, and how far behind a player may be.
+    pub relay: RelayLimits,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        ServerConfig {
+            rtmp_listen: Some(SocketAddr::new(loopback, 1935)),
+            rtmps_listen: None,
+            http_listen: Some(SocketAddr::new(loopback, 8080)),
+            tls: None,
+            publish_key: None,
+            play_key: None,
+            on_publish: None,
+            on_play: None,
+            second_publisher: SecondPublisher::default(),
+            max_connections: 4096,
+            max_connections_per_address: 1024,
+            rtmp: Limits::default(),
+            timeouts: Timeouts::default(),
+            relay: RelayLimits::default(),
+        }
+    }
+}
+
+/// A certificate and its key, both as PEM.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    /// The certificate, followed by those that lead to the root.
+    pub certificate: PathBuf,
+    /// The certificate's private key: PKCS#8, PKCS#1 or SEC1.
+    pub private_key: PathBuf,
+}
+
+/// What happens to a second publisher of a name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SecondPublisher {
+    /// It is refused, for as long as the first one publishes.
+    #[default]
+    Refuse,
+    /// The first one is disconnected. Players stay, and go on with what the second one sends.
+    TakeOver,
+}
+
+/// How long each thing may take.
+#[derive(Clone, Debug)]
+pub struct Timeouts {
+    /// From a connection's start to the end of its handshake, TLS included; for HTTP, to the end
+    /// of the request's header. Default 5 s.
+    pub handshake: Duration,
+    /// How long an RTMP connection may be without publishing or playing. Default 10 s.
+    pub command: Duration,
+    /// How long a publisher may send no audio or video that can be read. Default 15 s.
+    pub idle_publisher: Duration,
+    /// How long a peer may take nothing of what waits for it. Default 8 s.
+    pub player_stall: Duration,
+    /// How long a callback may take to answer. Default 5 s.
+    pub callback: Duration,
+    /// How long a stop waits for players to take what is left. Default 2 s.
+    pub drain: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Timeouts {
+            handshake: Duration::from_secs(5),
+            command: Duration::from_secs(10),
+            idle_publisher: Duration::from_secs(15),
+            player_stall: Duration::from_secs(8),
+            callback: Duration::from_secs(5),
+            drain: Duration::from_secs(2),
+        }
+    }
+}
+
+/// How much of a stream is kept, and how far behind a player may be.
+#[derive(Clone, Debug)]
+pub struct RelayLimits {
+    /// Most bytes kept of one stream. A GOP larger than this can't be joined: late players then
+    /// wait for the next keyframe. Default 32 MiB.
+    pub cache_bytes: usize,
+    /// How much media a player may be behind before it skips to the latest keyframe. Default 5 s.
+    pub player_lag: Duration,
+    /// How often a player may skip without having caught up in between, before it is
+    /// disconnected. Default 3.
+    pub player_skips: u32,
+}
+
+impl Default for RelayLimits {
+    fn default() -> Self {
+        RelayLimits { cache_bytes: 32 << 20, player_lag: Duration::from_secs(5), player_skips: 3 }
+    }
+}

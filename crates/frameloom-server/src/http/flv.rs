@@ -1,0 +1,248 @@
+//! `/APP/NAME.flv`: a stream as one endless FLV file.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, UPGRADE};
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use bytes::{BufMut, Bytes, BytesMut};
+use frameloom_rtmp::flv::{TagKind, file_header as file_header_of, tag_header, tag_trailer};
+use frameloom_rtmp::{MediaKind, Secret};
+use http_body::Frame;
+
+use super::{Peer, problem, websocket, wrong_method};
+use crate::access::{Action, Decision, Reason, Visitor, percent_decode};
+use crate::relay::cursor::Step;
+use crate::relay::packet::Packet;
+use crate::relay::wake::Wake;
+use crate::relay::{Protocol, StreamName, Subscription};
+use crate::shared::{Phase, Shared, shown};
+use crate::warnings::Warning;
+
+/// Answers every request that nothing else answers.
+pub(super) async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let mut response = match *request.method() {
+        Method::GET | Method::HEAD => answer(&shared, request).await,
+        _ => wrong_method().await,
+    };
+    // Pages from anywhere may play: what protects a stream is its key.
+    response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
+}
+
+async fn answer(shared: &Arc<Shared>, request: Request) -> Response {
+    let Some(peer) = request.extensions().get::<Peer>().copied() else {
+        return problem(StatusCode::INTERNAL_SERVER_ERROR, "the connection has no address");
+    };
+    let Some((app, name)) = stream_of(request.uri().path()) else {
+        return problem(StatusCode::NOT_FOUND, "nothing is here; streams are at /APP/NAME.flv");
+    };
+    let agent = request.headers().get("user-agent").and_then(|value| value.to_str().ok());
+    let visitor = Visitor {
+        action: Action::Play,
+        app: app.clone(),
+        name,
+        queries: [request.uri().query().unwrap_or_default().into(), Secret::default()],
+        address: peer.address,
+        client_id: peer.id,
+        client: shown(agent.unwrap_or_default()).into(),
+        tc_url: Secret::default(),
+    };
+    let verdict = match shared.access.decide(visitor) {
+        Decision::Now(verdict) => verdict,
+        Decision::Later(pending) => pending.await,
+    };
+    let refuse = |reason: Reason| {
+        shared.refused(Action::Play, &app, peer.address, reason);
+        let status = match reason {
+            Reason::NotFound | Reason::BadName => StatusCode::NOT_FOUND,
+            Reason::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::FORBIDDEN,
+        };
+        problem(status, reason.text())
+    };
+    match verdict {
+        Err(reason) => refuse(reason),
+        Ok(_) if shared.phase() != Phase::Running => refuse(Reason::Stopping),
+        Ok(name) => match play(shared, request, peer, &name).await {
+            Some(response) => response,
+            None => refuse(Reason::NotFound),
+        },
+    }
+}
+
+async fn play(
+    shared: &Arc<Shared>,
+    request: Request,
+    peer: Peer,
+    name: &StreamName,
+) -> Option<Response> {
+    let wake: Arc<Wake> = Arc::default();
+    let join = |protocol| shared.relays.play(name, protocol, peer.address, Arc::clone(&wake));
+    if request.headers().contains_key(UPGRADE) {
+        let (mut parts, _) = request.into_parts();
+        let upgraded = parts.extensions.remove();
+        let handshake = match websocket::Handshake::check(&mut parts).await {
+            Ok(handshake) => handshake,
+            Err(refusal) => return Some(refusal),
+        };
+        let flv = FlvStream::new(shared, peer, join(Protocol::WebSocketFlv)?);
+        return Some(handshake.accept(shared, upgraded?, flv, wake));
+    }
+    let body = if *request.method() == Method::HEAD {
+        shared.relays.find(name)?;
+        Body::empty()
+    } else {
+        let flv = FlvStream::new(shared, peer, join(Protocol::HttpFlv)?);
+        Body::new(FlvBody { flv, wake: Arc::clone(&wake), rest: Default::default() })
+    };
+    let headers = [(CONTENT_TYPE, "video/x-flv"), (CACHE_CONTROL, "no-store")];
+    Some((headers, body).into_response())
+}
+
+/// The application and the name in a path.
+fn stream_of(path: &str) -> Option<(String, String)> {
+    let (app, name) = path.strip_prefix('/')?.rsplit_once('/')?;
+    let name = name.strip_suffix(".flv")?;
+    // Each part by itself: a slash that was encoded is one within a name, and no name has one.
+    let app: Vec<_> = app.split('/').map(percent_decode).collect();
+    if app.iter().any(|part| part.contains('/')) {
+        return None;
+    }
+    Some((app.join("/"), percent_decode(name)))
+}
+
+/// One tag, and before the first one the file's header.
+pub(super) struct Tag {
+    pub(super) file_header: Option<[u8; 13]>,
+    pub(super) header: [u8; 11],
+    pub(super) payload: Bytes,
+    pub(super) trailer: [u8; 4],
+}
+
+/// What comes next.
+pub(super) enum Next {
+    Tag(Tag),
+    /// Nothing yet.
+    Wait,
+    /// The stream is over.
+    Ended,
+    /// The player is too slow.
+    Cut,
+}
+
+/// A player's packets as FLV.
+pub(super) struct FlvStream {
+    shared: Arc<Shared>,
+    peer: Peer,
+    subscription: Subscription,
+    begun: bool,
+}
+
+impl FlvStream {
+    fn new(shared: &Arc<Shared>, peer: Peer, subscription: Subscription) -> Self {
+        let (address, name) = (peer.address, subscription.name());
+        tracing::debug!(target: crate::LOG, "{address} plays {name} as FLV");
+        FlvStream { shared: Arc::clone(shared), peer, subscription, begun: false }
+    }
+
+    pub(super) fn next(&mut self) -> Next {
+        let packet = match self.subscription.step() {
+            Step::Packet(packet) => packet,
+            Step::Wait => return Next::Wait,
+            Step::Ended => return Next::Ended,
+            Step::Cut => {
+                let peer = self.peer.address;
+                self.shared.warnings.warn(Warning::SlowPlayer, || {
+                    format!("closed {peer}: too slow for what it plays")
+                });
+                return Next::Cut;
+            }
+        };
+        let mut file_header = None;
+        if !self.begun {
+            self.begun = true;
+            // It says what the stream has, which is known best when the first packet is there.
+            let (audio, video) = self.subscription.flags();
+            file_header = Some(file_header_of(audio, video));
+        }
+        let length = packet.payload.len();
+        self.subscription.sent(11 + length + 4);
+        Next::Tag(Tag {
+            file_header,
+            header: tag(&packet),
+            payload: packet.payload,
+            trailer: tag_trailer(length),
+        })
+    }
+}
+
+fn tag(packet: &Packet) -> [u8; 11] {
+    let kind = match packet.kind {
+        MediaKind::Audio => TagKind::Audio,
+        MediaKind::Video => TagKind::Video,
+        MediaKind::Metadata | MediaKind::Data => TagKind::Script,
+    };
+    // The file's clock has 32 bits; the cast is its wrap.
+    tag_header(kind, packet.timestamp_ms as u32, packet.payload.len())
+}
+
+/// An HTTP response's body.
+struct FlvBody {
+    flv: FlvStream,
+    wake: Arc<Wake>,
+    /// What follows the bytes that were sent last: a payload and a trailer. Players wait for the
+    /// trailer before they look at the tag, so it doesn't wait for the next one.
+    rest: [Bytes; 2],
+}
+
+impl http_body::Body for FlvBody {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let this = &mut *self;
+        if let Some(bytes) = this.rest.iter_mut().find(|bytes| !bytes.is_empty()) {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes)))));
+        }
+        this.wake.register(cx.waker());
+        match this.flv.next() {
+            Next::Tag(tag) => {
+                let mut small = BytesMut::with_capacity(13 + 11 + 4);
+                small.put_slice(tag.file_header.as_ref().map_or(&[], |header| &header[..]));
+                small.put_slice(&tag.header);
+                small.put_slice(&tag.trailer);
+                let mut small = small.freeze();
+                let trailer = small.split_off(small.len() - tag.trailer.len());
+                this.rest = [tag.payload, trailer];
+                Poll::Ready(Some(Ok(Frame::data(small))))
+            }
+            Next::Wait => Poll::Pending,
+            Next::Ended => Poll::Ready(None),
+            Next::Cut => Poll::Ready(Some(Err(std::io::ErrorKind::TimedOut.into()))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_an_application_and_a_name() {
+        let of = |path| stream_of(path).map(|(app, name)| format!("{app} {name}"));
+        assert_eq!(of("/live/camera.flv").as_deref(), Some("live camera"));
+        assert_eq!(of("/live/room/a%20b.flv").as_deref(), Some("live/room a b"));
+        assert_eq!(of("/live/a%2Fb.flv").as_deref(), Some("live a/b"));
+        for path in ["/", "/camera.flv", "/live/camera", "/live%2Froom/x.flv", "live/x.flv"] {
+            assert_eq!(of(path).filter(|text| !text.starts_with(' ')), None, "{path}");
+        }
+    }
+}

@@ -1,0 +1,420 @@
+//! What is published under a name, and who plays it.
+//!
+//! A publisher appends to the stream's [`log`]; every player is a [`cursor`] into it and pulls
+//! when its connection has room. So a packet is held once for all players, and what waits for a
+//! slow one is a number. Nothing here knows of sockets.
+
+pub(crate) mod cursor;
+pub(crate) mod info;
+pub(crate) mod log;
+pub(crate) mod packet;
+pub(crate) mod wake;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use frameloom_rtmp::{Media, MediaKind};
+
+use self::cursor::{Cursor, Rules, Step};
+use self::info::{Info, Rate};
+use self::log::Log;
+use self::packet::{Codec, classify};
+use self::wake::Wake;
+use crate::config::{RelayLimits, SecondPublisher};
+use crate::lock::lock;
+use crate::metrics::Counters;
+
+/// An application and a stream's name in it. Only accepted ones become this, so it may be shown.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct StreamName {
+    pub(crate) app: Arc<str>,
+    pub(crate) name: Arc<str>,
+}
+
+impl fmt::Display for StreamName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.app, self.name)
+    }
+}
+
+/// Who publishes.
+#[derive(Clone)]
+pub(crate) struct Publisher {
+    pub(crate) address: SocketAddr,
+    /// The client's name for itself.
+    pub(crate) client: Arc<str>,
+    pub(crate) since: Instant,
+    pub(crate) wake: Arc<Wake>,
+}
+
+/// How a stream is played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Rtmp,
+    HttpFlv,
+    WebSocketFlv,
+}
+
+impl Protocol {
+    pub(crate) const ALL: [Protocol; 3] =
+        [Protocol::Rtmp, Protocol::HttpFlv, Protocol::WebSocketFlv];
+
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Protocol::Rtmp => "rtmp",
+            Protocol::HttpFlv => "http-flv",
+            Protocol::WebSocketFlv => "websocket-flv",
+        }
+    }
+}
+
+/// Who plays, and how far it has come.
+pub(crate) struct Player {
+    pub(crate) protocol: Protocol,
+    pub(crate) address: SocketAddr,
+    pub(crate) since: Instant,
+    wake: Arc<Wake>,
+    pub(crate) sent_bytes: AtomicU64,
+    pub(crate) skips: AtomicU64,
+    clock_ms: AtomicU64,
+}
+
+/// In place of a log's end: there is more to see than that.
+const LOOK: u64 = u64::MAX;
+
+/// One stream.
+pub(crate) struct Relay {
+    pub(crate) name: StreamName,
+    pub(crate) since: Instant,
+    rules: Rules,
+    state: Mutex<State>,
+    /// How far the log goes, or [`LOOK`]. A player that has all of it needs no lock to know so.
+    end: AtomicU64,
+    players: Mutex<Vec<Arc<Player>>>,
+    info: Mutex<Info>,
+    rate: Mutex<Rate>,
+    received_bytes: AtomicU64,
+    dropped_packets: AtomicU64,
+    counters: Arc<Counters>,
+}
+
+struct State {
+    log: Log,
+    publisher: Publisher,
+    /// Which publisher may append: it rises when another one takes over.
+    epoch: u64,
+}
+
+impl Relay {
+    pub(crate) fn publisher(&self) -> Publisher {
+        lock(&self.state).publisher.clone()
+    }
+
+    pub(crate) fn info(&self) -> Info {
+        lock(&self.info).clone()
+    }
+
+    pub(crate) fn received_bytes(&self) -> u64 {
+        self.received_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Packets that were not what they said.
+    pub(crate) fn dropped_packets(&self) -> u64 {
+        self.dropped_packets.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn players(&self) -> Vec<Arc<Player>> {
+        lock(&self.players).clone()
+    }
+
+    pub(crate) fn bit_rate(&self) -> u64 {
+        lock(&self.rate).bits_per_second()
+    }
+
+    /// How far `player` is behind, in milliseconds of media.
+    pub(crate) fn lag_ms(&self, player: &Player) -> u64 {
+        let clock_ms = lock(&self.state).log.clock_ms();
+        clock_ms.saturating_sub(player.clock_ms.load(Ordering::Relaxed))
+    }
+
+    /// Looks at the byte count; to be called once a second.
+    pub(crate) fn sample(&self, now: Instant) {
+        let elapsed = now.saturating_duration_since(self.since).as_millis();
+        let time_ms = u64::try_from(elapsed).unwrap_or(u64::MAX);
+        lock(&self.rate).sample(time_ms, self.received_bytes());
+    }
+
+    fn wake_players(&self) {
+        for player in lock(&self.players).iter() {
+            player.wake.media();
+        }
+    }
+}
+
+/// All streams.
+pub(crate) struct Relays {
+    streams: Mutex<HashMap<StreamName, Arc<Relay>>>,
+    limits: RelayLimits,
+    counters: Arc<Counters>,
+}
+
+/// Why someone may not publish.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NameTaken;
+
+impl Relays {
+    pub(crate) fn new(limits: RelayLimits, counters: Arc<Counters>) -> Self {
+        Relays { streams: Mutex::default(), limits, counters }
+    }
+
+    /// Lets `publisher` publish as `name`. A former one is woken if it has to go.
+    pub(crate) fn publish(
+        self: &Arc<Self>,
+        name: &StreamName,
+        publisher: Publisher,
+        second: SecondPublisher,
+    ) -> Result<Publication, NameTaken> {
+        let mut streams = lock(&self.streams);
+        let (relay, epoch) = match (streams.get(name), second) {
+            (Some(_), SecondPublisher::Refuse) => return Err(NameTaken),
+            (Some(relay), SecondPublisher::TakeOver) => {
+                let mut state = lock(&relay.state);
+                state.epoch += 1;
+                state.log.change_publisher();
+                relay.end.store(LOOK, Ordering::SeqCst);
+                std::mem::replace(&mut state.publisher, publisher).wake.wake();
+                *lock(&relay.info) = Info::default();
+                (Arc::clone(relay), state.epoch)
+            }
+            (None, _) => {
+                let lag_ms = u64::try_from(self.limits.player_lag.as_millis()).unwrap_or(u64::MAX);
+                let relay = Arc::new(Relay {
+                    name: name.clone(),
+                    since: publisher.since,
+                    rules: Rules { lag_ms, skips: self.limits.player_skips },
+                    state: Mutex::new(State {
+                        log: Log::new(self.limits.cache_bytes, lag_ms),
+                        publisher,
+                        epoch: 0,
+                    }),
+                    end: AtomicU64::new(0),
+                    players: Mutex::default(),
+                    info: Mutex::default(),
+                    rate: Mutex::default(),
+                    received_bytes: AtomicU64::new(0),
+                    dropped_packets: AtomicU64::new(0),
+                    counters: Arc::clone(&self.counters),
+                });
+                streams.insert(name.clone(), Arc::clone(&relay));
+                (relay, 0)
+            }
+        };
+        Ok(Publication {
+            relay,
+            relays: Arc::clone(self),
+            epoch,
+            main_track: None,
+            codecs: [None; 2],
+            appended: false,
+        })
+    }
+
+    /// Joins a stream, if somebody publishes it.
+    pub(crate) fn play(
+        &self,
+        name: &StreamName,
+        protocol: Protocol,
+        address: SocketAddr,
+        wake: Arc<Wake>,
+    ) -> Option<Subscription> {
+        let relay = self.find(name)?;
+        let cursor = Cursor::join(&lock(&relay.state).log);
+        let player = Arc::new(Player {
+            protocol,
+            address,
+            since: Instant::now(),
+            wake,
+            sent_bytes: AtomicU64::new(0),
+            skips: AtomicU64::new(0),
+            clock_ms: AtomicU64::new(cursor.clock_ms()),
+        });
+        lock(&relay.players).push(Arc::clone(&player));
+        Some(Subscription { relay, player, cursor })
+    }
+
+    pub(crate) fn find(&self, name: &StreamName) -> Option<Arc<Relay>> {
+        lock(&self.streams).get(name).cloned()
+    }
+
+    /// All streams, by name.
+    pub(crate) fn all(&self) -> Vec<Arc<Relay>> {
+        let mut all: Vec<_> = lock(&self.streams).values().cloned().collect();
+        all.sort_by(|a, b| (&a.name.app, &a.name.name).cmp(&(&b.name.app, &b.name.name)));
+        all
+    }
+
+    fn end(&self, relay: &Arc<Relay>, epoch: u64) {
+        {
+            let mut streams = lock(&self.streams);
+            let mut state = lock(&relay.state);
+            if state.epoch != epoch {
+                return;
+            }
+            state.log.end_stream();
+            relay.end.store(LOOK, Ordering::SeqCst);
+            streams.remove(&relay.name);
+        }
+        relay.wake_players();
+    }
+}
+
+/// What became of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Appended {
+    /// It is on its way to the players.
+    Yes,
+    /// It is no FLV audio or video, and was left out.
+    Unreadable,
+    /// Another publisher has taken over; nothing is taken any more.
+    Replaced,
+}
+
+/// The right to publish under a name. Dropping it ends the stream.
+pub(crate) struct Publication {
+    relay: Arc<Relay>,
+    relays: Arc<Relays>,
+    epoch: u64,
+    main_track: Option<u8>,
+    /// The last codec of video and of audio, so that each packet need not lock the information.
+    codecs: [Option<Codec>; 2],
+    appended: bool,
+}
+
+impl Publication {
+    pub(crate) fn relay(&self) -> &Arc<Relay> {
+        &self.relay
+    }
+
+    /// Whether another publisher has taken over.
+    pub(crate) fn is_replaced(&self) -> bool {
+        lock(&self.relay.state).epoch != self.epoch
+    }
+
+    /// Adds a packet. Players learn of it by [`Publication::wake_players`]: once for all that came
+    /// in one read.
+    pub(crate) fn append(&mut self, media: Media) -> Appended {
+        let bytes = media.payload.len() as u64;
+        let Ok((part, codec)) = classify(media.kind, &media.payload, &mut self.main_track) else {
+            self.relay.dropped_packets.fetch_add(1, Ordering::Relaxed);
+            self.relay.counters.dropped_packets.fetch_add(1, Ordering::Relaxed);
+            return Appended::Unreadable;
+        };
+        let metadata = (media.kind == MediaKind::Metadata).then(|| media.payload.clone());
+        {
+            let mut state = lock(&self.relay.state);
+            if state.epoch != self.epoch {
+                return Appended::Replaced;
+            }
+            state.log.append(media.kind, part, media.timestamp_ms, media.payload);
+            self.relay.end.store(state.log.end(), Ordering::SeqCst);
+        }
+        if let Some(metadata) = metadata {
+            lock(&self.relay.info).read_metadata(&metadata);
+        }
+        self.note(codec);
+        self.relay.received_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.appended = true;
+        Appended::Yes
+    }
+
+    /// Wakes the players if anything was added since the last time.
+    pub(crate) fn wake_players(&mut self) {
+        if std::mem::take(&mut self.appended) {
+            self.relay.wake_players();
+        }
+    }
+
+    fn note(&mut self, codec: Option<Codec>) {
+        let Some(codec) = codec else {
+            return;
+        };
+        let last = match codec {
+            Codec::Video(_) => &mut self.codecs[0],
+            Codec::Audio(_) => &mut self.codecs[1],
+        };
+        if *last != Some(codec) {
+            *last = Some(codec);
+            lock(&self.relay.info).saw(codec);
+        }
+    }
+}
+
+impl Drop for Publication {
+    fn drop(&mut self) {
+        self.relays.end(&self.relay, self.epoch);
+    }
+}
+
+/// A player's part in a stream. Dropping it leaves.
+pub(crate) struct Subscription {
+    relay: Arc<Relay>,
+    player: Arc<Player>,
+    cursor: Cursor,
+}
+
+impl Subscription {
+    pub(crate) fn name(&self) -> &StreamName {
+        &self.relay.name
+    }
+
+    /// What the player is to get next.
+    pub(crate) fn step(&mut self) -> Step {
+        // The order is total: whoever sees an old end here is woken after it has changed.
+        if self.cursor.has_all(self.relay.end.load(Ordering::SeqCst)) {
+            return Step::Wait;
+        }
+        let skips = self.cursor.skips();
+        let step = self.cursor.step(&lock(&self.relay.state).log, self.relay.rules);
+        self.player.clock_ms.store(self.cursor.clock_ms(), Ordering::Relaxed);
+        if self.cursor.skips() > skips {
+            self.player.skips.store(self.cursor.skips(), Ordering::Relaxed);
+            self.relay.counters.player_skips.fetch_add(1, Ordering::Relaxed);
+        }
+        if matches!(step, Step::Cut) {
+            self.relay.counters.players_cut.fetch_add(1, Ordering::Relaxed);
+        }
+        step
+    }
+
+    /// Goes on after a pause.
+    pub(crate) fn resume(&mut self) {
+        self.cursor.resume(&lock(&self.relay.state).log);
+    }
+
+    /// Counts what was sent, in bytes of media.
+    pub(crate) fn sent(&self, bytes: usize) {
+        self.player.sent_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Whether an FLV stream from here on has audio, and whether it has video.
+    pub(crate) fn flags(&self) -> (bool, bool) {
+        let clock_ms = lock(&self.relay.state).log.clock_ms();
+        lock(&self.relay.info).flags(clock_ms)
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let mut players = lock(&self.relay.players);
+        if let Some(place) = players.iter().position(|player| Arc::ptr_eq(player, &self.player)) {
+            players.swap_remove(place);
+        }
+    }
+}

@@ -1,0 +1,513 @@
+//! One RTMP connection: the loop round [`ServerSession`].
+
+mod end;
+mod play;
+mod publish;
+mod timer;
+
+use std::future::poll_fn;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use frameloom_rtmp::{
+    ConnectRequest, Error, Secret, ServerConfig as SessionConfig, ServerEvent, ServerSession,
+    StreamKey,
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
+use tokio_rustls::TlsAcceptor;
+
+use self::end::End;
+use self::play::Play;
+use self::publish::Publish;
+use crate::access::{Action, Decision, Pending, Reason, Verdict, Visitor};
+use crate::caps::Permit;
+use crate::io::Io;
+use crate::outgoing::Outgoing;
+use crate::shared::{Enrolled, Phase, Shared, shown};
+
+/// Bytes of one read. They are on the stack, so a connection that is idle holds none.
+const READ_BYTES: usize = 32 << 10;
+/// Reads before other connections get their turn.
+const READS: usize = 8;
+/// With so many bytes waiting to be written, a client is not read from.
+const FULL_BYTES: usize = 1 << 20;
+/// With so many bytes waiting to be written, players pull no more.
+const PULL_BYTES: usize = 64 << 10;
+/// Writes before other connections get their turn.
+const WRITES: usize = 16;
+/// How long a closed connection waits for the client to close too, so that what was written last
+/// is not lost.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Serves a connection to its end.
+pub(crate) async fn serve(
+    shared: Arc<Shared>,
+    stream: TcpStream,
+    permit: Permit,
+    acceptor: Option<TlsAcceptor>,
+) {
+    let deadline = Instant::now() + shared.config.timeouts.handshake;
+    let io = match acceptor {
+        None => Io::Plain(stream),
+        // In a box, as it is large and soon over.
+        Some(acceptor) => match Box::pin(accept_tls(&shared, &acceptor, stream, deadline)).await {
+            Ok(io) => io,
+            Err(end) => {
+                end.report(&shared, permit.peer, false);
+                return;
+            }
+        },
+    };
+    let mut connection = Connection::new(Arc::clone(&shared), permit, io, deadline);
+    let end = poll_fn(|cx| connection.poll(cx)).await;
+    end.report(&shared, connection.permit.peer, connection.was_of_use);
+}
+
+async fn accept_tls(
+    shared: &Shared,
+    acceptor: &TlsAcceptor,
+    stream: TcpStream,
+    deadline: Instant,
+) -> Result<Io, End> {
+    tokio::select! {
+        () = shared.wait_for(Phase::Draining) => Err(End::Stopped),
+        accepted = timeout_at(deadline, acceptor.accept(stream)) => match accepted {
+            Ok(Ok(stream)) => Ok(Io::Tls(Box::new(stream))),
+            Ok(Err(error)) => Err(End::Tls(error)),
+            Err(_) => Err(End::HandshakeTimeOut),
+        },
+    }
+}
+
+struct Connection {
+    shared: Arc<Shared>,
+    permit: Permit,
+    enrolled: Enrolled,
+    io: Io,
+    session: ServerSession,
+    outgoing: Outgoing,
+    client: Option<Box<Client>>,
+    /// What each message stream does. Few connections have more than one.
+    roles: Vec<(u32, Role)>,
+    timer: Pin<Box<Sleep>>,
+    /// When the task began to run this time.
+    now: Instant,
+    handshake_deadline: Instant,
+    /// Since when no message stream does anything.
+    idle_since: Instant,
+    /// Since when the client takes nothing of what waits for it.
+    blocked_since: Option<Instant>,
+    flushing: bool,
+    draining: bool,
+    closing: Option<Closing>,
+    /// Whether it ever published or played.
+    was_of_use: bool,
+}
+
+/// What the client said in `connect`.
+struct Client {
+    query: Secret,
+    tc_url: Secret,
+    name: Arc<str>,
+}
+
+/// What a message stream does.
+enum Role {
+    /// It waits for a callback's word.
+    Asked(Action, String, Pending),
+    Publish(Box<Publish>),
+    Play(Box<Play>),
+}
+
+struct Closing {
+    end: End,
+    deadline: Instant,
+    /// Our side is closed; what the client still sends is dropped.
+    shut: bool,
+}
+
+/// Why no more is written for now.
+enum Written {
+    /// There is nothing.
+    All,
+    /// The client takes no more.
+    Blocked,
+}
+
+impl Connection {
+    fn new(shared: Arc<Shared>, permit: Permit, io: Io, deadline: Instant) -> Self {
+        let now = Instant::now();
+        let config = SessionConfig {
+            limits: shared.config.rtmp.clone(),
+            seed: shared.next_seed(),
+            ..SessionConfig::default()
+        };
+        Connection {
+            enrolled: shared.enroll(permit.id),
+            shared,
+            permit,
+            io,
+            session: ServerSession::new(config),
+            outgoing: Outgoing::default(),
+            client: None,
+            roles: Vec::new(),
+            timer: Box::pin(sleep_until(deadline)),
+            now,
+            handshake_deadline: deadline,
+            idle_since: now,
+            blocked_since: None,
+            flushing: false,
+            draining: false,
+            closing: None,
+            was_of_use: false,
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        // First, so that whatever changes from here on wakes the task again.
+        self.enrolled.wake.register(cx.waker());
+        self.now = Instant::now();
+        match self.shared.phase() {
+            Phase::Over => return Poll::Ready(End::Stopped),
+            Phase::Draining if !self.draining => self.drain(),
+            _ => {}
+        }
+        if self.closing.is_none() {
+            if let Err(end) = self.run(cx) {
+                if end.is_final() {
+                    self.leave();
+                    return Poll::Ready(end);
+                }
+                if let Some(hint) = end.hint(&self.shared) {
+                    self.outgoing.push(hint.into());
+                }
+                self.close(end);
+            }
+        }
+        if self.closing.is_some() {
+            if let Poll::Ready(end) = self.poll_close(cx) {
+                return Poll::Ready(end);
+            }
+        }
+        self.poll_timer(cx)
+    }
+
+    fn run(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        let mut reads = 0;
+        while self.closing.is_none() && self.outgoing.bytes() < FULL_BYTES {
+            if reads == READS {
+                cx.waker().wake_by_ref();
+                break;
+            }
+            match self.read(cx) {
+                Poll::Ready(result) => result?,
+                Poll::Pending => break,
+            }
+            reads += 1;
+        }
+        self.poll_asked(cx)?;
+        self.leave_replaced()?;
+        let was_full = self.outgoing.bytes() >= FULL_BYTES;
+        let mut writes = 0;
+        loop {
+            let more = self.pull()?;
+            self.collect();
+            match self.write(cx)? {
+                Written::Blocked => {
+                    self.enrolled.wake.no_media();
+                    break;
+                }
+                Written::All if !more => break,
+                Written::All => {}
+            }
+            writes += 1;
+            if writes == WRITES {
+                cx.waker().wake_by_ref();
+                break;
+            }
+        }
+        // Nothing was read while there was too much to write, so nothing tells of input.
+        if was_full && self.outgoing.bytes() < FULL_BYTES {
+            cx.waker().wake_by_ref();
+        }
+        Ok(())
+    }
+
+    /// Reads once. Not inlined, so that its bytes are on the stack only while it runs.
+    #[inline(never)]
+    fn read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+        let mut space = [MaybeUninit::uninit(); READ_BYTES];
+        let mut buffer = ReadBuf::uninit(&mut space);
+        ready!(Pin::new(&mut self.io).poll_read(cx, &mut buffer)).map_err(End::Io)?;
+        let bytes = buffer.filled();
+        if bytes.is_empty() {
+            return Poll::Ready(Err(End::Closed));
+        }
+        self.shared.counters.received_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        let received = self.session.receive(bytes);
+        // What was understood before an error counts.
+        self.events()?;
+        self.collect();
+        Poll::Ready(received.map_err(End::Protocol))
+    }
+
+    fn events(&mut self) -> Result<(), End> {
+        while let Some(event) = self.session.poll_event() {
+            match event {
+                ServerEvent::Connected(request) => self.connected(request),
+                ServerEvent::PublishRequested(request) => {
+                    self.ask(Action::Publish, request.stream_id, request.app, &request.key)?;
+                }
+                ServerEvent::PlayRequested(request) => {
+                    self.ask(Action::Play, request.stream_id, request.app, &request.key)?;
+                }
+                ServerEvent::Media(media) => self.media(media),
+                ServerEvent::PublishEnded { stream_id } | ServerEvent::PlayEnded { stream_id } => {
+                    self.remove(stream_id);
+                }
+                ServerEvent::Paused { stream_id, paused } => self.pause(stream_id, paused),
+                _ => {}
+            }
+        }
+        self.wake_players();
+        Ok(())
+    }
+
+    fn connected(&mut self, request: ConnectRequest) {
+        self.client = Some(Box::new(Client {
+            query: request.query,
+            tc_url: request.tc_url,
+            name: shown(&request.flash_version).into(),
+        }));
+    }
+
+    fn client_name(&self) -> Arc<str> {
+        self.client.as_ref().map_or_else(|| "".into(), |client| Arc::clone(&client.name))
+    }
+
+    fn ask(
+        &mut self,
+        action: Action,
+        stream_id: u32,
+        app: String,
+        key: &StreamKey,
+    ) -> Result<(), End> {
+        if self.draining {
+            return self.refuse(action, stream_id, &app, Reason::Stopping);
+        }
+        let client = self.client.as_ref();
+        let visitor = Visitor {
+            action,
+            app: app.clone(),
+            name: key.name().to_owned(),
+            queries: [
+                key.query().into(),
+                client.map(|client| client.query.clone()).unwrap_or_default(),
+            ],
+            address: self.permit.peer,
+            client_id: self.permit.id,
+            client: self.client_name(),
+            tc_url: client.map(|client| client.tc_url.clone()).unwrap_or_default(),
+        };
+        match self.shared.access.decide(visitor) {
+            Decision::Now(verdict) => self.settle(action, stream_id, &app, verdict),
+            Decision::Later(pending) => {
+                self.roles.push((stream_id, Role::Asked(action, app, pending)));
+                Ok(())
+            }
+        }
+    }
+
+    fn poll_asked(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        let mut index = 0;
+        while let Some((stream_id, role)) = self.roles.get_mut(index) {
+            let stream_id = *stream_id;
+            let verdict = match role {
+                Role::Asked(_, _, pending) => pending.as_mut().poll(cx),
+                _ => Poll::Pending,
+            };
+            let Poll::Ready(verdict) = verdict else {
+                index += 1;
+                continue;
+            };
+            if let (_, Role::Asked(action, app, _)) = self.roles.swap_remove(index) {
+                self.settle(action, stream_id, &app, verdict)?;
+                // Media that was held until now.
+                self.events()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn settle(
+        &mut self,
+        action: Action,
+        stream_id: u32,
+        app: &str,
+        verdict: Verdict,
+    ) -> Result<(), End> {
+        let begun = match (verdict, action) {
+            (Ok(name), Action::Publish) => self.begin_publish(stream_id, &name),
+            (Ok(name), Action::Play) => self.begin_play(stream_id, &name),
+            (Err(reason), _) => Err(reason),
+        };
+        match begun {
+            Ok(role) => match self.session.accept(stream_id) {
+                Ok(()) => {
+                    self.roles.push((stream_id, role));
+                    self.was_of_use = true;
+                    Ok(())
+                }
+                // The client has changed its mind already; the event that says so is next.
+                Err(Error::Stream(_)) => Ok(()),
+                Err(error) => Err(End::Protocol(error)),
+            },
+            Err(reason) => self.refuse(action, stream_id, app, reason),
+        }
+    }
+
+    fn refuse(
+        &mut self,
+        action: Action,
+        stream_id: u32,
+        app: &str,
+        reason: Reason,
+    ) -> Result<(), End> {
+        self.shared.refused(action, app, self.permit.peer, reason);
+        match self.session.refuse(stream_id, reason.refusal()) {
+            Ok(()) | Err(Error::Stream(_)) => {}
+            Err(error) => return Err(End::Protocol(error)),
+        }
+        // With nothing else to do here, a client that was refused goes on forever.
+        if self.roles.is_empty() {
+            return Err(End::Refused);
+        }
+        Ok(())
+    }
+
+    /// A message stream does nothing any more.
+    fn remove(&mut self, stream_id: u32) {
+        if let Some(place) = self.roles.iter().position(|(id, _)| *id == stream_id) {
+            let (_, role) = self.roles.swap_remove(place);
+            self.log_end(&role);
+            self.idle_since = self.now;
+        }
+    }
+
+    fn log_end(&self, role: &Role) {
+        let peer = self.permit.peer;
+        match role {
+            Role::Asked(..) => {}
+            Role::Publish(publish) => publish.log_end(peer, self.now),
+            Role::Play(play) => play.log_end(peer),
+        }
+    }
+
+    /// The session's output becomes ours.
+    fn collect(&mut self) {
+        while let Some(piece) = self.session.poll_output() {
+            self.outgoing.push(piece);
+        }
+    }
+
+    fn write(&mut self, cx: &mut Context<'_>) -> Result<Written, End> {
+        while !self.outgoing.is_empty() {
+            match self.outgoing.poll_write(&mut self.io, cx) {
+                Poll::Ready(Ok(count)) => {
+                    self.shared.counters.sent_bytes.fetch_add(count as u64, Ordering::Relaxed);
+                    self.blocked_since = None;
+                    self.flushing = self.io.needs_flush();
+                }
+                Poll::Ready(Err(error)) => return Err(End::Io(error)),
+                Poll::Pending => return Ok(self.blocked()),
+            }
+        }
+        if self.flushing {
+            match Pin::new(&mut self.io).poll_flush(cx) {
+                Poll::Ready(result) => result.map_err(End::Io)?,
+                Poll::Pending => return Ok(self.blocked()),
+            }
+            self.flushing = false;
+        }
+        self.blocked_since = None;
+        Ok(Written::All)
+    }
+
+    fn blocked(&mut self) -> Written {
+        self.blocked_since.get_or_insert(self.now);
+        Written::Blocked
+    }
+
+    /// The server stops: publishers are done, and players take what there is.
+    fn drain(&mut self) {
+        self.draining = true;
+        let publishes = self.roles.iter().any(|(_, role)| !matches!(role, Role::Play(_)));
+        self.end_pauses();
+        if publishes || self.roles.is_empty() {
+            self.close(End::Stopped);
+        }
+    }
+
+    /// Ends all that the message streams do, and tells which ones did something.
+    fn leave(&mut self) -> Vec<u32> {
+        let roles = std::mem::take(&mut self.roles);
+        roles.iter().for_each(|(_, role)| self.log_end(role));
+        roles.into_iter().map(|(stream_id, _)| stream_id).collect()
+    }
+
+    /// Ends everything, writes what is left, and closes.
+    fn close(&mut self, end: End) {
+        if self.closing.is_some() {
+            return;
+        }
+        for stream_id in self.leave() {
+            if matches!(end, End::Stopped) {
+                // It is no matter whether the client hears of it.
+                let _ = self.session.refuse(stream_id, Reason::Stopping.refusal());
+            }
+        }
+        self.collect();
+        let wait = if self.outgoing.is_empty() {
+            LINGER
+        } else {
+            self.shared.config.timeouts.player_stall
+        };
+        self.closing = Some(Closing { end, deadline: self.now + wait, shut: false });
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        if !matches!(&self.closing, Some(Closing { shut: true, .. })) {
+            let written = self.write(cx);
+            if !matches!(written, Ok(Written::All)) {
+                return if written.is_ok() { Poll::Pending } else { self.closed() };
+            }
+            if ready!(Pin::new(&mut self.io).poll_shutdown(cx)).is_err() {
+                return self.closed();
+            }
+            if let Some(closing) = &mut self.closing {
+                closing.shut = true;
+                closing.deadline = self.now + LINGER;
+            }
+        }
+        for _ in 0..READS {
+            let mut space = [MaybeUninit::uninit(); 4096];
+            let mut buffer = ReadBuf::uninit(&mut space);
+            match ready!(Pin::new(&mut self.io).poll_read(cx, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => {}
+                _ => return self.closed(),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn closed(&mut self) -> Poll<End> {
+        Poll::Ready(self.closing.take().map_or(End::Closed, |closing| closing.end))
+    }
+}

@@ -1,0 +1,103 @@
+//! The publishing side of an RTMP connection.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use frameloom_rtmp::{Media, MediaKind, Refusal};
+use tokio::time::Instant;
+
+use super::{Connection, End, Role};
+use crate::access::Reason;
+use crate::relay::{Appended, Publication, Publisher, StreamName};
+use crate::warnings::Warning;
+
+/// A message stream that publishes.
+pub(super) struct Publish {
+    publication: Publication,
+    since: Instant,
+    /// When audio or video came last.
+    pub(super) last_media: Instant,
+    warned: bool,
+}
+
+impl Publish {
+    pub(super) fn log_end(&self, peer: SocketAddr, now: Instant) {
+        let relay = self.publication.relay();
+        let seconds = now.saturating_duration_since(self.since).as_secs();
+        let bytes = relay.received_bytes();
+        let name = &relay.name;
+        tracing::info!(target: crate::LOG, "{peer} published {name} for {seconds} s, {bytes} bytes");
+    }
+}
+
+impl Connection {
+    pub(super) fn begin_publish(&self, stream_id: u32, name: &StreamName) -> Result<Role, Reason> {
+        let client = self.client_name();
+        let publisher = Publisher {
+            address: self.permit.peer,
+            client: Arc::clone(&client),
+            since: self.now.into_std(),
+            wake: Arc::clone(&self.enrolled.wake),
+        };
+        let publication = self
+            .shared
+            .relays
+            .publish(name, publisher, self.shared.config.second_publisher)
+            .map_err(|_| Reason::NameTaken)?;
+        let peer = self.permit.peer;
+        tracing::info!(
+            target: crate::LOG,
+            "{peer} publishes {name} on message stream {stream_id} ({client})"
+        );
+        let (since, last_media) = (self.now, self.now);
+        Ok(Role::Publish(Box::new(Publish { publication, since, last_media, warned: false })))
+    }
+
+    pub(super) fn media(&mut self, media: Media) {
+        let (now, peer) = (self.now, self.permit.peer);
+        let role = self.roles.iter_mut().find(|(id, _)| *id == media.stream_id);
+        let Some((_, Role::Publish(publish))) = role else {
+            return;
+        };
+        let kind = media.kind;
+        match publish.publication.append(media) {
+            Appended::Yes if matches!(kind, MediaKind::Audio | MediaKind::Video) => {
+                publish.last_media = now;
+            }
+            Appended::Unreadable if !publish.warned => {
+                publish.warned = true;
+                let name = &publish.publication.relay().name;
+                self.shared.warnings.warn(Warning::Unreadable, || {
+                    format!("{peer} sends {kind:?} on {name} that is no FLV; it is left out")
+                });
+            }
+            // A connection that was replaced sees that by itself.
+            Appended::Yes | Appended::Unreadable | Appended::Replaced => {}
+        }
+    }
+
+    pub(super) fn wake_players(&mut self) {
+        for (_, role) in &mut self.roles {
+            if let Role::Publish(publish) = role {
+                publish.publication.wake_players();
+            }
+        }
+    }
+
+    /// Ends what another publisher has taken over.
+    pub(super) fn leave_replaced(&mut self) -> Result<(), End> {
+        let replaced = |(_, role): &(u32, Role)| match role {
+            Role::Publish(publish) => publish.publication.is_replaced(),
+            _ => false,
+        };
+        while let Some(stream_id) = self.roles.iter().find(|role| replaced(role)).map(|(id, _)| *id)
+        {
+            let _ = self.session.refuse(stream_id, Refusal::NameTaken);
+            self.remove(stream_id);
+            if self.roles.is_empty() {
+                return Err(End::Replaced);
+            }
+        }
+        Ok(())
+    }
+}

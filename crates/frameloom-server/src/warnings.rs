@@ -1,0 +1,157 @@
+//! Warnings that a stranger can cause any number of: the first one is a line in the log at once,
+//! those that follow are counted and summed up.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use crate::lock::lock;
+
+/// How often one kind of warning may be a line.
+const SPAN: Duration = Duration::from_secs(10);
+
+/// What is warned of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Warning {
+    Cap,
+    Accept,
+    Refused,
+    Protocol,
+    Tls,
+    TimeOut,
+    SlowPlayer,
+    Unreadable,
+    Callback,
+}
+
+impl Warning {
+    const ALL: [Warning; 9] = [
+        Warning::Cap,
+        Warning::Accept,
+        Warning::Refused,
+        Warning::Protocol,
+        Warning::Tls,
+        Warning::TimeOut,
+        Warning::SlowPlayer,
+        Warning::Unreadable,
+        Warning::Callback,
+    ];
+
+    /// What a number of them is called.
+    fn noun(self) -> &'static str {
+        match self {
+            Warning::Cap => "connections over the cap",
+            Warning::Accept => "connections that could not be accepted",
+            Warning::Refused => "refusals",
+            Warning::Protocol => "connections that were not RTMP",
+            Warning::Tls => "failed TLS handshakes",
+            Warning::TimeOut => "connections that took too long",
+            Warning::SlowPlayer => "players that were too slow",
+            Warning::Unreadable => "publishers with unreadable media",
+            Warning::Callback => "callbacks without an answer",
+        }
+    }
+}
+
+/// Counts warnings.
+#[derive(Default)]
+pub(crate) struct Warnings {
+    entries: Mutex<[Entry; Warning::ALL.len()]>,
+}
+
+#[derive(Default)]
+struct Entry {
+    /// When the last line was written.
+    line: Option<Instant>,
+    more: u64,
+    last: String,
+}
+
+/// Those that had no line of their own.
+#[derive(Debug, PartialEq, Eq)]
+struct Sum {
+    noun: &'static str,
+    more: u64,
+    span: Duration,
+    last: String,
+}
+
+impl Warnings {
+    /// Warns, now or in the next sum.
+    pub(crate) fn warn(&self, warning: Warning, text: impl FnOnce() -> String) {
+        if let Some(text) = self.note(warning, text(), Instant::now()) {
+            tracing::warn!(target: crate::LOG, "{text}");
+        }
+    }
+
+    /// Writes the sums that are due; to be called about once a second.
+    pub(crate) fn flush(&self, now: Instant) {
+        for Sum { noun, more, span, last } in self.due(now, SPAN) {
+            let seconds = span.as_secs().max(1);
+            tracing::warn!(target: crate::LOG, "{more} more {noun} in {seconds} s; the last: {last}");
+        }
+    }
+
+    /// Writes all that is left, at the end.
+    pub(crate) fn flush_all(&self, now: Instant) {
+        for Sum { noun, more, last, .. } in self.due(now, Duration::ZERO) {
+            tracing::warn!(target: crate::LOG, "{more} more {noun}; the last: {last}");
+        }
+    }
+
+    fn note(&self, warning: Warning, text: String, now: Instant) -> Option<String> {
+        let mut entries = lock(&self.entries);
+        let entry = entries.get_mut(warning as usize)?;
+        let due = entry.line.is_none_or(|line| now.saturating_duration_since(line) >= SPAN);
+        if due && entry.more == 0 {
+            entry.line = Some(now);
+            return Some(text);
+        }
+        entry.more += 1;
+        entry.last = text;
+        None
+    }
+
+    fn due(&self, now: Instant, span: Duration) -> Vec<Sum> {
+        let mut sums = Vec::new();
+        let mut entries = lock(&self.entries);
+        for (warning, entry) in Warning::ALL.iter().zip(entries.iter_mut()) {
+            let Some(line) = entry.line else {
+                continue;
+            };
+            let elapsed = now.saturating_duration_since(line);
+            if entry.more > 0 && elapsed >= span {
+                sums.push(Sum {
+                    noun: warning.noun(),
+                    more: std::mem::take(&mut entry.more),
+                    span: elapsed,
+                    last: std::mem::take(&mut entry.last),
+                });
+                entry.line = Some(now);
+            }
+        }
+        sums
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_is_a_line_and_the_rest_a_sum() {
+        let warnings = Warnings::default();
+        let start = Instant::now();
+        assert_eq!(warnings.note(Warning::Cap, "a".into(), start).as_deref(), Some("a"));
+        for index in 0..300 {
+            assert_eq!(warnings.note(Warning::Cap, format!("b{index}"), start), None);
+        }
+        assert_eq!(warnings.note(Warning::Tls, "c".into(), start).as_deref(), Some("c"));
+        assert_eq!(warnings.due(start + SPAN / 2, SPAN), []);
+        let sums = warnings.due(start + SPAN, SPAN);
+        let noun = Warning::Cap.noun();
+        assert_eq!(sums, [Sum { noun, more: 300, span: SPAN, last: "b299".into() }]);
+        assert_eq!(warnings.due(start + 3 * SPAN, SPAN), []);
+        let later = start + 4 * SPAN;
+        assert_eq!(warnings.note(Warning::Cap, "d".into(), later).as_deref(), Some("d"));
+    }
+}
