@@ -1,16 +1,22 @@
 //! AMF0 ("Action Message Format, AMF 0", Adobe 2007): what commands and metadata are written in.
 //!
 //! Decoding is bounded in depth and in the number of values, so that neither the stack nor the
-//! memory follows what a peer claims. AMF3 itself is not decoded: RTMP's AMF3 commands (message
-//! type 17) are AMF0 behind one zero byte, see [`crate::command`].
+//! memory follows what a peer claims. RTMP's AMF3 commands (message type 17) are AMF0 behind one
+//! zero byte, see [`crate::command`]; single values in them may be AMF3, and are read as the AMF0
+//! that is nearest.
+
+use std::fmt;
 
 use bytes::{BufMut, BytesMut};
 
-use crate::Limits;
+use crate::{Limits, amf3};
 
 /// The deepest nesting that decoding ever goes to, whatever [`Limits::amf_depth`] says: decoding
 /// and dropping a value use the stack, and this keeps it below 64 KiB.
 pub const MAX_DEPTH: usize = 128;
+
+/// Text in one message that AMF3 references may stand for, in bytes: each takes two on the wire.
+const REPEATED_BYTES: usize = 1 << 20;
 
 /// Why bytes are not AMF0, or not acceptable AMF0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,7 +25,7 @@ pub enum AmfError {
     /// The bytes end within a value.
     #[error("it ends within a value")]
     Truncated,
-    /// A type marker that can't stand here, AMF3's (0x11) included.
+    /// A type marker of AMF0 or AMF3 that can't stand here or is not read.
     #[error("type marker {0:#04x}")]
     Marker(u8),
     /// Objects and arrays nested deeper than the limit.
@@ -28,13 +34,23 @@ pub enum AmfError {
     /// More values than the limit.
     #[error("more than {0} values")]
     Values(usize),
+    /// An AMF3 reference to a string or class that was not there before.
+    #[error("a reference to nothing")]
+    Reference,
+    /// More text by AMF3 references than this many bytes.
+    #[error("more than {0} bytes by reference")]
+    Repeated(usize),
+    /// An AMF3 object in a form that only its class knows.
+    #[error("an object in its class's own form")]
+    Class,
 }
 
 /// Properties in the order in which they stand on the wire; a name may come twice.
 pub type Properties = Vec<(String, Value)>;
 
-/// One AMF0 value. Text that is not UTF-8 is read with replacement characters.
-#[derive(Clone, Debug, PartialEq)]
+/// One AMF0 value. Text that is not UTF-8 is read with replacement characters. `Debug` shows how
+/// long texts are, not what they say: among them are stream keys and credentials.
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Value {
     /// Marker 0x00.
@@ -49,7 +65,7 @@ pub enum Value {
     Null,
     /// Marker 0x06.
     Undefined,
-    /// Marker 0x07: the index of an object earlier in the same message.
+    /// Marker 0x07: the index of an object earlier in the same message. AMF3 counts its own.
     Reference(u16),
     /// Marker 0x08. The count on the wire is a hint that peers get wrong; it is not kept.
     EcmaArray(Properties),
@@ -73,6 +89,35 @@ pub enum Value {
         /// Its properties.
         properties: Properties,
     },
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = |f: &mut fmt::Formatter<'_>, properties: &Properties| {
+            f.debug_map().entries(properties.iter().map(|(name, value)| (name, value))).finish()
+        };
+        match self {
+            Value::Number(number) => write!(f, "{number:?}"),
+            Value::Boolean(boolean) => write!(f, "{boolean}"),
+            Value::String(text) => write!(f, "String({} bytes)", text.len()),
+            Value::Object(properties) => named(f, properties),
+            Value::Null => f.write_str("Null"),
+            Value::Undefined => f.write_str("Undefined"),
+            Value::Reference(index) => write!(f, "Reference({index})"),
+            Value::EcmaArray(properties) => {
+                f.write_str("EcmaArray")?;
+                named(f, properties)
+            }
+            Value::StrictArray(items) => f.debug_list().entries(items).finish(),
+            Value::Date { unix_ms, zone } => write!(f, "Date({unix_ms:?}, {zone})"),
+            Value::Unsupported => f.write_str("Unsupported"),
+            Value::Xml(text) => write!(f, "Xml({} bytes)", text.len()),
+            Value::TypedObject { class, properties } => {
+                write!(f, "{class:?} ")?;
+                named(f, properties)
+            }
+        }
+    }
 }
 
 impl Value {
@@ -137,13 +182,19 @@ pub fn object<const N: usize>(properties: [(&str, Value); N]) -> Value {
 }
 
 /// Reads AMF0 values one after another.
-#[derive(Debug)]
 pub struct Decoder<'a> {
     rest: &'a [u8],
     depth: usize,
     values: usize,
+    repeated_bytes: usize,
     max_depth: usize,
     max_values: usize,
+}
+
+impl fmt::Debug for Decoder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder").field("rest_bytes", &self.rest.len()).finish_non_exhaustive()
+    }
 }
 
 impl<'a> Decoder<'a> {
@@ -154,6 +205,7 @@ impl<'a> Decoder<'a> {
             rest: bytes,
             depth: 0,
             values: 0,
+            repeated_bytes: 0,
             max_depth: limits.amf_depth.min(MAX_DEPTH),
             max_values: limits.amf_values,
         }
@@ -179,10 +231,7 @@ impl<'a> Decoder<'a> {
     }
 
     fn after(&mut self, marker: u8) -> Result<Value, AmfError> {
-        self.values += 1;
-        if self.values > self.max_values {
-            return Err(AmfError::Values(self.max_values));
-        }
+        self.count()?;
         Ok(match marker {
             0x00 => Value::Number(self.number()?),
             0x01 => Value::Boolean(self.byte()? != 0),
@@ -207,16 +256,41 @@ impl<'a> Decoder<'a> {
                 let class = self.short_string()?;
                 Value::TypedObject { class, properties: self.properties()? }
             }
+            0x11 => amf3::value(self)?,
             other => return Err(AmfError::Marker(other)),
         })
     }
 
-    fn enter(&mut self) -> Result<(), AmfError> {
+    /// One value more.
+    pub(crate) fn count(&mut self) -> Result<(), AmfError> {
+        self.values += 1;
+        if self.values > self.max_values {
+            return Err(AmfError::Values(self.max_values));
+        }
+        Ok(())
+    }
+
+    /// Text that stands for itself once more by a reference.
+    pub(crate) fn repeat(&mut self, bytes: usize) -> Result<(), AmfError> {
+        self.repeated_bytes += bytes;
+        if self.repeated_bytes > REPEATED_BYTES {
+            return Err(AmfError::Repeated(REPEATED_BYTES));
+        }
+        Ok(())
+    }
+
+    /// One level down.
+    pub(crate) fn enter(&mut self) -> Result<(), AmfError> {
         if self.depth >= self.max_depth {
             return Err(AmfError::Depth(self.max_depth));
         }
         self.depth += 1;
         Ok(())
+    }
+
+    /// One level up again.
+    pub(crate) fn leave(&mut self) {
+        self.depth -= 1;
     }
 
     fn properties(&mut self) -> Result<Properties, AmfError> {
@@ -238,7 +312,7 @@ impl<'a> Decoder<'a> {
             }
             properties.push((key, self.after(marker)?));
         }
-        self.depth -= 1;
+        self.leave();
         Ok(properties)
     }
 
@@ -251,11 +325,11 @@ impl<'a> Decoder<'a> {
             let marker = self.byte()?;
             items.push(self.after(marker)?);
         }
-        self.depth -= 1;
+        self.leave();
         Ok(items)
     }
 
-    fn take(&mut self, count: usize) -> Result<&'a [u8], AmfError> {
+    pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], AmfError> {
         let (head, rest) = self.rest.split_at_checked(count).ok_or(AmfError::Truncated)?;
         self.rest = rest;
         Ok(head)
@@ -267,7 +341,7 @@ impl<'a> Decoder<'a> {
         Ok(*head)
     }
 
-    fn byte(&mut self) -> Result<u8, AmfError> {
+    pub(crate) fn byte(&mut self) -> Result<u8, AmfError> {
         self.array::<1>().map(|[byte]| byte)
     }
 
@@ -279,7 +353,7 @@ impl<'a> Decoder<'a> {
         self.array().map(u32::from_be_bytes)
     }
 
-    fn number(&mut self) -> Result<f64, AmfError> {
+    pub(crate) fn number(&mut self) -> Result<f64, AmfError> {
         self.array().map(f64::from_be_bytes)
     }
 

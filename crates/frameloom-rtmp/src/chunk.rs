@@ -1,6 +1,5 @@
 //! Chunks (RTMP 1.0, section 5.3): messages out of chunks, and chunks out of messages.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -15,8 +14,9 @@ pub const DEFAULT_CHUNK_SIZE: usize = 128;
 /// A 24-bit timestamp field with this value says that 32 bits follow the header. Section 5.3.1.3.
 const EXTENDED: u32 = 0xFF_FFFF;
 
-/// The first room made for a message. More comes as bytes do, never because a header claims them.
-const FIRST_ROOM: usize = 64 * 1024;
+/// The first room made for a message. More comes as bytes do, never because a header claims them:
+/// a peer that opens every chunk stream with a header of 8 MiB gets this much for each.
+const FIRST_ROOM: usize = 4096;
 
 fn be24(bytes: [u8; 3]) -> u32 {
     u32::from_be_bytes([0, bytes[0], bytes[1], bytes[2]])
@@ -24,6 +24,7 @@ fn be24(bytes: [u8; 3]) -> u32 {
 
 /// What is known of one chunk stream, and the message under way on it.
 struct Assembly {
+    chunk_stream: u32,
     /// Of the message under way, or of the last one.
     timestamp: u32,
     /// The last timestamp field: absolute after type 0, else a difference. A chunk of type 3 that
@@ -48,11 +49,13 @@ struct Assembly {
 pub struct ChunkReader {
     limits: Limits,
     chunk_size: usize,
-    streams: BTreeMap<u32, Assembly>,
+    /// In the order in which they were opened. A connection has 3 to 6 of them, and at most
+    /// [`Limits::chunk_streams`]: looking through is faster than any map.
+    streams: Vec<Assembly>,
     /// A header of which the end has not come yet: at most 18 bytes.
     carry: Vec<u8>,
-    /// The chunk under way: its chunk stream, and the payload bytes it still lacks.
-    chunk: Option<(u32, usize)>,
+    /// The chunk under way: its place in `streams`, and the payload bytes it still lacks.
+    chunk: Option<(usize, usize)>,
     held_bytes: usize,
     /// What else the connection holds, for the common limit.
     other_bytes: usize,
@@ -76,8 +79,8 @@ enum Step {
     More,
     /// So many bytes were used.
     Used(usize),
-    /// So many bytes were used, and this chunk stream's message is complete.
-    Complete(usize, u32),
+    /// So many bytes were used, and the message at this place in `streams` is complete.
+    Complete(usize, usize),
 }
 
 impl ChunkReader {
@@ -87,7 +90,7 @@ impl ChunkReader {
         ChunkReader {
             limits,
             chunk_size: DEFAULT_CHUNK_SIZE,
-            streams: BTreeMap::new(),
+            streams: Vec::new(),
             carry: Vec::with_capacity(18),
             chunk: None,
             held_bytes: 0,
@@ -157,21 +160,17 @@ impl ChunkReader {
                 self.carry = carry;
                 step?
             };
-            if let Step::Complete(_, chunk_stream) = step {
-                if let Some(message) = self.complete(chunk_stream)? {
-                    return Ok(Some(message));
-                }
+            if let Step::Complete(_, index) = step {
+                return self.complete(index).map(Some);
             }
         }
     }
 
     fn step(&mut self, input: &[u8]) -> Result<Step> {
-        let Some((chunk_stream, lacking)) = self.chunk else {
+        let Some((index, lacking)) = self.chunk else {
             return self.header(input);
         };
-        let Some(assembly) = self.streams.get_mut(&chunk_stream) else {
-            return Err(Error::Failed);
-        };
+        let assembly = &mut self.streams[index];
         let count = lacking.min(input.len());
         if self.held_bytes + self.other_bytes + count > self.limits.connection_bytes {
             return Err(Error::ConnectionBytes(self.limits.connection_bytes));
@@ -184,14 +183,14 @@ impl ChunkReader {
         data.extend_from_slice(&input[..count]);
         self.held_bytes += count;
         if count < lacking {
-            self.chunk = Some((chunk_stream, lacking - count));
+            self.chunk = Some((index, lacking - count));
             return Ok(Step::Used(count));
         }
         self.chunk = None;
         if data.len() < assembly.length {
             return Ok(Step::Used(count));
         }
-        Ok(Step::Complete(count, chunk_stream))
+        Ok(Step::Complete(count, index))
     }
 
     fn header(&mut self, input: &[u8]) -> Result<Step> {
@@ -203,7 +202,8 @@ impl ChunkReader {
         if fields.len() < size {
             return Ok(Step::More);
         }
-        if !self.streams.contains_key(&chunk_stream) {
+        let known = self.streams.iter().position(|open| open.chunk_stream == chunk_stream);
+        if known.is_none() {
             // Type 1 without a type 0 before it is against the letter, but some clients begin a
             // chunk stream so (librtmp's pings); all that is missing is a stream id, and it is 0.
             if format > 1 {
@@ -233,17 +233,11 @@ impl ChunkReader {
             return Err(Error::MessageLength { length, limit: self.limits.message_bytes });
         }
 
-        let assembly = self.streams.entry(chunk_stream).or_insert_with(|| Assembly {
-            timestamp: 0,
-            field: 0,
-            extended: false,
-            repeats: None,
-            length: 0,
-            kind: 0,
-            stream_id: 0,
-            under_way: false,
-            data: Vec::new(),
+        let index = known.unwrap_or_else(|| {
+            self.streams.push(Assembly::new(chunk_stream));
+            self.streams.len() - 1
         });
+        let assembly = &mut self.streams[index];
         if format == 3 && assembly.extended {
             match assembly.repeated(&input[used..]) {
                 None => return Ok(Step::More),
@@ -289,21 +283,19 @@ impl ChunkReader {
         }
         let lacking = assembly.length - assembly.data.len();
         if lacking == 0 {
-            return Ok(Step::Complete(used, chunk_stream));
+            return Ok(Step::Complete(used, index));
         }
-        self.chunk = Some((chunk_stream, lacking.min(self.chunk_size)));
+        self.chunk = Some((index, lacking.min(self.chunk_size)));
         Ok(Step::Used(used))
     }
 
-    fn complete(&mut self, chunk_stream: u32) -> Result<Option<Message>> {
-        let Some(assembly) = self.streams.get_mut(&chunk_stream) else {
-            return Ok(None);
-        };
+    fn complete(&mut self, index: usize) -> Result<Message> {
+        let assembly = &mut self.streams[index];
         assembly.under_way = false;
         let payload = Bytes::from(std::mem::take(&mut assembly.data));
         self.held_bytes -= payload.len();
         let message = Message {
-            chunk_stream,
+            chunk_stream: assembly.chunk_stream,
             timestamp: assembly.timestamp,
             kind: assembly.kind,
             stream_id: assembly.stream_id,
@@ -318,14 +310,12 @@ impl ChunkReader {
                 _ => {}
             }
         }
-        Ok(Some(message))
+        Ok(message)
     }
 
     fn abort(&mut self, chunk_stream: u32) {
-        let Some(assembly) = self.streams.get_mut(&chunk_stream) else {
-            return;
-        };
-        if assembly.under_way {
+        let open = self.streams.iter_mut().find(|open| open.chunk_stream == chunk_stream);
+        if let Some(assembly) = open.filter(|open| open.under_way) {
             assembly.under_way = false;
             self.held_bytes -= assembly.data.len();
             assembly.data = Vec::new();
@@ -335,6 +325,21 @@ impl ChunkReader {
 }
 
 impl Assembly {
+    fn new(chunk_stream: u32) -> Self {
+        Assembly {
+            chunk_stream,
+            timestamp: 0,
+            field: 0,
+            extended: false,
+            repeats: None,
+            length: 0,
+            kind: 0,
+            stream_id: 0,
+            under_way: false,
+            data: Vec::new(),
+        }
+    }
+
     /// Whether the bytes after a header of type 3 repeat the extended timestamp, or `None` where
     /// there are too few to tell. FFmpeg and librtmp repeat the field as it stood in the last full
     /// header, others write the message's absolute time, and old encoders repeat nothing.
@@ -371,6 +376,7 @@ fn basic_header(input: &[u8]) -> Option<(u8, u32, usize)> {
 /// What the last message on a chunk stream was.
 #[derive(Clone, Copy, Debug)]
 struct Last {
+    chunk_stream: u32,
     timestamp: u32,
     /// The last difference, where the last header had one.
     delta: Option<u32>,
@@ -384,22 +390,22 @@ struct Last {
 #[derive(Debug)]
 pub struct ChunkWriter {
     chunk_size: usize,
-    streams: BTreeMap<u32, Last>,
-    scratch: BytesMut,
+    /// In the order of their first messages; a handful, as in [`ChunkReader`].
+    streams: Vec<Last>,
 }
 
 impl Default for ChunkWriter {
     fn default() -> Self {
-        ChunkWriter {
-            chunk_size: DEFAULT_CHUNK_SIZE,
-            streams: BTreeMap::new(),
-            scratch: BytesMut::new(),
-        }
+        ChunkWriter { chunk_size: DEFAULT_CHUNK_SIZE, streams: Vec::new() }
     }
 }
 
-/// Up to here a payload is copied beside its header: cheaper than a piece of its own.
-const COPIED_BYTES: usize = 256;
+/// Up to here a payload is copied beside its header: cheaper than a piece of its own, which counts
+/// references in memory that all players share and takes an entry of its own in each write.
+const COPIED_BYTES: usize = 512;
+
+/// A header's most bytes: basic header, message header, extended timestamp.
+const HEADER_BYTES: usize = 3 + 11 + 4;
 
 impl ChunkWriter {
     /// A writer for a connection's first chunk on.
@@ -413,8 +419,15 @@ impl ChunkWriter {
     /// # Errors
     ///
     /// [`Error::MessageLength`] above the 16,777,215 bytes that a header can say;
-    /// [`Error::ChunkStreams`] for a chunk stream id outside 2 to 65,599.
+    /// [`Error::ChunkStreams`] for a chunk stream id outside 2 to 65,599; that of
+    /// [`Control::parse`] for a Set Chunk Size that is none. Nothing is written then.
     pub fn write(&mut self, message: &Message, output: &mut Output) -> Result<()> {
+        self.write_owned(message.clone(), output)
+    }
+
+    /// The same without another reference to the payload. References to one payload that goes to
+    /// many players are counted in one place, for which their threads compete.
+    pub(crate) fn write_owned(&mut self, message: Message, output: &mut Output) -> Result<()> {
         let length = message.payload.len();
         if length > 0xFF_FFFF {
             return Err(Error::MessageLength { length, limit: 0xFF_FFFF });
@@ -422,40 +435,48 @@ impl ChunkWriter {
         if !(2..=65_599).contains(&message.chunk_stream) {
             return Err(Error::ChunkStreams(65_599));
         }
-        let extended = self.first_header(message);
-        let mut rest = message.payload.clone();
+        let new_size = match message.kind {
+            kind::SET_CHUNK_SIZE => Control::parse(&message)?,
+            _ => None,
+        };
+        let first = length.min(self.chunk_size);
+        let copied = if first <= COPIED_BYTES { first } else { 0 };
+        let extended = self.first_header(&message, output.tail(HEADER_BYTES + copied));
+        let chunk_stream = message.chunk_stream;
+        let mut rest = message.payload;
         loop {
+            // Taking all of it leaves nothing behind that would count as a reference.
             let piece = rest.split_to(rest.len().min(self.chunk_size));
             if piece.len() <= COPIED_BYTES {
-                self.scratch.put_slice(&piece);
+                output.tail(piece.len()).put_slice(&piece);
             } else {
-                output.push(self.scratch.split().freeze());
                 output.push(piece);
             }
             if rest.is_empty() {
                 break;
             }
-            put_basic(3, message.chunk_stream, &mut self.scratch);
+            let tail = output.tail(HEADER_BYTES);
+            put_basic(3, chunk_stream, tail);
             if let Some(field) = extended {
-                self.scratch.put_u32(field);
+                tail.put_u32(field);
             }
         }
-        output.push(self.scratch.split().freeze());
-        if let Some(Control::SetChunkSize(size)) = Control::parse(message)? {
+        if let Some(Control::SetChunkSize(size)) = new_size {
             self.chunk_size = usize::try_from(size).unwrap_or(usize::MAX);
         }
         Ok(())
     }
 
     /// Writes the header and returns its extended timestamp.
-    fn first_header(&mut self, message: &Message) -> Option<u32> {
+    fn first_header(&mut self, message: &Message, out: &mut BytesMut) -> Option<u32> {
         let Message { chunk_stream, timestamp, kind, stream_id, .. } = *message;
         let length = message.payload.len();
-        let last = self.streams.get(&chunk_stream).copied();
+        let known = self.streams.iter_mut().find(|last| last.chunk_stream == chunk_stream);
         // A time that steps back is a huge difference here, and goes out in full.
-        let delta = last
+        let delta = known
+            .as_ref()
             .filter(|last| last.stream_id == stream_id)
-            .map(|last| (last, timestamp.wrapping_sub(last.timestamp)))
+            .map(|last| (**last, timestamp.wrapping_sub(last.timestamp)))
             .filter(|(_, delta)| *delta < EXTENDED);
         let (format, field) = match delta {
             None => (0, timestamp),
@@ -465,23 +486,26 @@ impl ChunkWriter {
             Some((_, delta)) => (2, delta),
         };
         let delta = delta.map(|(_, delta)| delta);
-        self.streams.insert(chunk_stream, Last { timestamp, delta, length, kind, stream_id });
+        let this = Last { chunk_stream, timestamp, delta, length, kind, stream_id };
+        match known {
+            Some(last) => *last = this,
+            None => self.streams.push(this),
+        }
 
-        self.scratch.reserve(18 + length.min(COPIED_BYTES));
-        put_basic(format, chunk_stream, &mut self.scratch);
+        put_basic(format, chunk_stream, out);
         let extended = (field >= EXTENDED).then_some(field);
         if format < 3 {
-            self.scratch.put_uint(u64::from(field.min(EXTENDED)), 3);
+            out.put_uint(u64::from(field.min(EXTENDED)), 3);
         }
         if format < 2 {
-            self.scratch.put_uint(length as u64, 3);
-            self.scratch.put_u8(kind);
+            out.put_uint(length as u64, 3);
+            out.put_u8(kind);
         }
         if format < 1 {
-            self.scratch.put_u32_le(stream_id);
+            out.put_u32_le(stream_id);
         }
         if let Some(field) = extended {
-            self.scratch.put_u32(field);
+            out.put_u32(field);
         }
         extended
     }
@@ -500,5 +524,37 @@ fn put_basic(format: u8, chunk_stream: u32, out: &mut BytesMut) {
             out.put_u8(format | 1);
             out.put_u16_le((chunk_stream - 64) as u16);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A peer that claims the most on every chunk stream, and sends next to nothing.
+    #[test]
+    fn memory_follows_bytes_and_not_claims() {
+        let mut reader = ChunkReader::new(Limits::default());
+        let room = |reader: &ChunkReader| -> usize {
+            reader.streams.iter().map(|open| open.data.capacity()).sum()
+        };
+        for id in 2_u8..64 {
+            let header = [id, 0, 0, 0, 0x7F, 0xFF, 0xFF, 9, 1, 0, 0, 0];
+            // A chunk has to be whole before the next stream's.
+            let chunk = [&header[..], &[0; DEFAULT_CHUNK_SIZE]].concat();
+            assert!(reader.read(&mut &chunk[..]).unwrap().is_none());
+        }
+        assert_eq!(reader.streams.len(), 62);
+        assert!(room(&reader) <= 256 << 10);
+
+        let mut reader = ChunkReader::new(Limits::default());
+        let header = [4, 0, 0, 0, 0x7F, 0xFF, 0xFF, 9, 1, 0, 0, 0];
+        reader.read(&mut &header[..]).unwrap();
+        for _ in 0..8000 {
+            reader.read(&mut &[0; DEFAULT_CHUNK_SIZE][..]).unwrap();
+            reader.read(&mut &[0xC4][..]).unwrap();
+            assert!(room(&reader) <= FIRST_ROOM.max(2 * reader.held_bytes()));
+        }
+        assert_eq!(reader.held_bytes(), 8000 * DEFAULT_CHUNK_SIZE);
     }
 }

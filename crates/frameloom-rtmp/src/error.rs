@@ -54,6 +54,7 @@ pub enum Error {
     #[error("unexpected command: {0}")]
     Command(&'static str),
     /// A call that doesn't fit the session's state, such as media for a stream that nobody plays.
+    /// Message stream 0 is the connection itself.
     #[error("no such stream, or not in a state for this: message stream {0}")]
     Stream(u32),
     /// An earlier call failed; the connection has to be closed.

@@ -7,7 +7,7 @@
 //! **every** call that may change it, in this order:
 //!
 //! 1. **Events:** `poll_event` until it gives `None`, acting on each. Events that are left queue
-//!    up in memory: at most what one `receive` was given can add.
+//!    up in memory, and count: past [`Limits::connection_bytes`] the session fails.
 //! 2. **Output:** `poll_output` until it gives `None`, writing each piece in full and in order.
 //!    Where the socket takes no more, keep what is left of the piece and call again later;
 //!    `output_bytes` says how much waits.
@@ -60,6 +60,7 @@
 //! are in types whose `Debug` shows nothing ([`StreamKey`], [`Secret`]), and no error has them.
 
 pub mod amf0;
+mod amf3;
 pub mod chunk;
 pub mod command;
 mod error;
@@ -75,7 +76,7 @@ pub use limits::Limits;
 pub use output::Output;
 pub use session::auth;
 pub use session::{
-    ClientConfig, ClientEvent, ClientRole, ClientSession, ConnectRequest, FOUR_CCS, Media,
-    MediaKind, PlayRequest, PublishKind, PublishRequest, Refusal, Secret, ServerConfig,
-    ServerEvent, ServerInfo, ServerSession, StreamKey, Timeline,
+    ClientConfig, ClientEvent, ClientRole, ClientSession, ConnectRequest, FOUR_CCS, FourCcInfo,
+    Media, MediaKind, PlayRequest, PublishKind, PublishRequest, Refusal, Secret, ServerConfig,
+    ServerEvent, ServerInfo, ServerSession, StreamKey, Timeline, caps_ex,
 };

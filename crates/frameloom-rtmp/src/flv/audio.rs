@@ -82,6 +82,7 @@ pub struct AudioPacket {
     /// To be added to the message's time, in nanoseconds: 0 to 999,999.
     pub timestamp_offset_ns: u32,
     /// The track, where there may be several. Of several in one packet the first is taken.
+    /// Publishers send their main one as `None` or 0, and the others in packets of their own.
     pub track: Option<u8>,
     /// The codec's bytes.
     pub data: Bytes,

@@ -80,7 +80,7 @@ fn modifiers(data: &mut Bytes, mut packet_type: u8) -> Result<(u8, u32), FlvErro
         let mut modifier = take(data, size)?;
         let next = take_u8(data)?;
         if next >> 4 == 0 {
-            offset_ns = take_u24(&mut modifier).unwrap_or(0);
+            offset_ns = take_u24(&mut modifier).unwrap_or(0).min(999_999);
         }
         packet_type = next & 0x0F;
     }

@@ -87,6 +87,7 @@ pub struct VideoPacket {
     /// To be added to the message's time, in nanoseconds: 0 to 999,999.
     pub timestamp_offset_ns: u32,
     /// The track, where there may be several. Of several in one packet the first is taken.
+    /// Publishers send their main one as `None` or 0, and the others in packets of their own.
     pub track: Option<u8>,
     /// Whether the tag is in Enhanced RTMP's form.
     pub enhanced: bool,
@@ -158,9 +159,15 @@ impl VideoPacket {
     /// The body that says this: FLV's own form for H.264 unless `enhanced`, else Enhanced RTMP's
     /// with a single track. The modifier and the track are not written.
     ///
-    /// `None` for FLV's old codecs, which are not written, and for commands.
+    /// `None` for FLV's old codecs, which are not written, for commands, and for a composition time
+    /// that the form has no place for.
     #[must_use]
     pub fn body(&self) -> Option<Bytes> {
+        let timed = self.codec.has_composition_time() && self.kind == VideoPacketKind::Frame;
+        let range = if timed { -0x80_0000..=0x7F_FFFF } else { 0..=0 };
+        if !range.contains(&self.composition_time_ms) {
+            return None;
+        }
         let mut out = BytesMut::with_capacity(8 + self.data.len());
         let frame_type = if self.keyframe { 1 << 4 } else { 2 << 4 };
         let time = &self.composition_time_ms.to_be_bytes()[1..];
@@ -174,7 +181,6 @@ impl VideoPacket {
             });
             out.put_slice(time);
         } else {
-            let timed = self.codec.has_composition_time();
             let packet_type = match self.kind {
                 VideoPacketKind::SequenceHeader => 0,
                 VideoPacketKind::Frame if timed && self.composition_time_ms == 0 => 3,
@@ -186,7 +192,7 @@ impl VideoPacket {
             };
             out.put_u8(0x80 | frame_type | packet_type);
             out.put_slice(&self.codec.four_cc()?);
-            if timed && packet_type == 1 {
+            if packet_type == 1 && timed {
                 out.put_slice(time);
             }
         }
@@ -213,10 +219,14 @@ fn legacy(frame_type: u8, codec: u8, mut data: Bytes) -> Result<VideoPacket, Flv
         VideoPacketKind::Frame
     } else {
         let packet_type = take_u8(&mut data)?;
-        composition_time_ms = signed24(take_array(&mut data)?);
+        let time = signed24(take_array(&mut data)?);
         match packet_type {
             0 => VideoPacketKind::SequenceHeader,
-            1 => VideoPacketKind::Frame,
+            1 => {
+                // Elsewhere the field has no meaning, and some encoders leave anything in it.
+                composition_time_ms = time;
+                VideoPacketKind::Frame
+            }
             2 => VideoPacketKind::SequenceEnd,
             other => return Err(FlvError::PacketType(other)),
         }

@@ -5,10 +5,11 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::auth::Challenge;
+use super::enhanced::{self, Enhanced, FourCcInfo};
 use super::link::{Incoming, Link};
-use super::media::{is_media, media_message, media_of};
-use super::{FOUR_CCS, Media, MediaKind, PublishKind, Secret, StreamKey, Timeline};
-use crate::amf0::Value;
+use super::media::{is_media, media_message, media_of, room_for_event};
+use super::{Media, MediaKind, PublishKind, Secret, StreamKey, Timeline};
+use crate::amf0::{Properties, Value};
 use crate::command::Command;
 use crate::handshake::{DigestScheme, Handshake};
 use crate::message::{Control, Message, UserControl};
@@ -50,6 +51,9 @@ pub struct ClientConfig {
     pub chunk_size: u32,
     /// Bytes after which the server is to acknowledge. Default 2,500,000.
     pub window_bytes: u32,
+    /// Say in `connect` what we know of Enhanced RTMP. Default true; for old servers that refuse
+    /// a `connect` with more in it than they know.
+    pub enhanced: bool,
 }
 
 impl ClientConfig {
@@ -70,6 +74,7 @@ impl ClientConfig {
             },
             chunk_size: 65_536,
             window_bytes: 2_500_000,
+            enhanced: true,
         }
     }
 }
@@ -81,6 +86,12 @@ pub struct ServerInfo {
     pub version: String,
     /// Enhanced RTMP codecs it knows; empty for one that knows nothing of them.
     pub four_ccs: Vec<String>,
+    /// Enhanced RTMP v2 capability bits, see [`caps_ex`](crate::caps_ex).
+    pub caps_ex: u32,
+    /// What the server does with video codecs, by Enhanced RTMP v2.
+    pub video_codecs: Vec<FourCcInfo>,
+    /// What the server does with audio codecs, by Enhanced RTMP v2.
+    pub audio_codecs: Vec<FourCcInfo>,
 }
 
 /// What happened on a connection.
@@ -106,6 +117,13 @@ pub enum ClientEvent {
         description: Secret,
         /// Where it wants credentials: how to ask again, on a new connection.
         challenge: Option<Challenge>,
+    },
+    /// The server wants us on a new connection: by a reconnect request of Enhanced RTMP v2, and
+    /// then this connection goes on until we leave it, best at a keyframe; or by a redirect, and
+    /// then [`ClientEvent::Refused`] follows.
+    ReconnectRequested {
+        /// The URL up to and including the application, in full. `None` for the one we have.
+        tc_url: Option<Secret>,
     },
     /// Any other status.
     Status {
@@ -149,7 +167,7 @@ impl ClientSession {
         let mut output = Output::new();
         let handshake = Handshake::client(config.seed, config.digest, &mut output);
         ClientSession {
-            link: Link::new(config.limits.clone(), handshake, output),
+            link: Link::new(config.limits.clone(), config.window_bytes, handshake, output),
             config,
             state: State::Handshake,
             stream_id: 0,
@@ -203,7 +221,7 @@ impl ClientSession {
             return Err(Error::Stream(self.stream_id));
         }
         let message = media_message(self.stream_id, kind, timestamp_ms, payload, true);
-        self.link.send_media(&message)
+        self.link.send_media(message)
     }
 
     /// Says goodbye: write the output, then close the connection.
@@ -229,13 +247,14 @@ impl ClientSession {
 
     fn receive_all(&mut self, input: &mut &[u8]) -> Result<()> {
         while let Some(incoming) = self.link.read(input, 0)? {
+            room_for_event(&self.events, &self.link.limits)?;
             match incoming {
                 Incoming::Ready => self.connect()?,
                 Incoming::User(UserControl::StreamEof(id)) if id == self.stream_id => {
                     self.ended("NetStream.Play.Stop");
                 }
                 Incoming::User(_) => {}
-                Incoming::Message(message) if is_media(&message) => self.media(&message),
+                Incoming::Message(message) if is_media(&message) => self.media(message)?,
                 Incoming::Message(message) => {
                     if let Some(command) = Command::parse(&message, &self.link.limits)? {
                         self.command(&command)?;
@@ -246,16 +265,18 @@ impl ClientSession {
         Ok(())
     }
 
-    fn media(&mut self, message: &Message) {
+    fn media(&mut self, message: Message) -> Result<()> {
         if self.publishes() || !matches!(self.state, State::Asking | State::Running) {
-            return;
+            return Ok(());
         }
         // Some servers send media with no word before it.
         self.started();
-        let events = &mut self.events;
-        media_of(message, &mut self.timeline, &self.link.limits, &mut |media| {
+        let (events, limits) = (&mut self.events, &self.link.limits);
+        media_of(message, &mut self.timeline, limits, &mut |media| {
+            room_for_event(events, limits)?;
             events.push_back(ClientEvent::Media(media));
-        });
+            Ok(())
+        })
     }
 
     fn started(&mut self) {
@@ -279,18 +300,16 @@ impl ClientSession {
         arguments: Vec<Value>,
         stream_id: u32,
     ) -> Result<()> {
-        self.link.send(&Command::new(name, transaction, arguments).message(stream_id))
+        self.link.send(Command::new(name, transaction, arguments).message(stream_id))
     }
 
     fn connect(&mut self) -> Result<()> {
         let chunk_size = self.config.chunk_size.clamp(1, 0xFF_FFFF);
-        self.link.send(&Control::SetChunkSize(chunk_size).message())?;
-        let list = FOUR_CCS.iter().map(|code| (*code).into()).collect();
+        self.link.send(Control::SetChunkSize(chunk_size).message())?;
         let mut properties = vec![
             ("app", self.config.app.expose().into()),
             ("flashVer", self.config.flash_version.as_str().into()),
             ("tcUrl", self.config.tc_url.expose().into()),
-            ("fourCcList", Value::StrictArray(list)),
         ];
         if self.publishes() {
             properties.insert(1, ("type", "nonprivate".into()));
@@ -305,12 +324,16 @@ impl ClientSession {
             ]);
         }
         let properties = properties.into_iter().map(|(key, value)| (key.to_owned(), value));
+        let mut properties: Properties = properties.collect();
+        if self.config.enhanced {
+            properties.extend(enhanced::request(self.publishes()));
+        }
         let command = Command {
-            object: Value::Object(properties.collect()),
+            object: Value::Object(properties),
             ..Command::new("connect", CONNECT, Vec::new())
         };
         self.state = State::Connecting;
-        self.link.send(&command.message(0))
+        self.link.send(command.message(0))
     }
 
     fn command(&mut self, command: &Command) -> Result<()> {
@@ -324,7 +347,7 @@ impl ClientSession {
                 self.ask()
             }
             // To releaseStream and FCPublish many servers answer with an error that means nothing.
-            "_error" if command.transaction == CONNECT || command.transaction == CREATE => {
+            "_error" if [CONNECT, CREATE, ASK].contains(&command.transaction) => {
                 self.refused(command);
                 Ok(())
             }
@@ -342,17 +365,19 @@ impl ClientSession {
     }
 
     fn connected(&mut self, command: &Command) -> Result<()> {
-        // Enhanced RTMP servers put the list into either object.
+        // Enhanced RTMP servers say it in either object.
         let objects = [Some(&command.object), command.arguments.first()];
-        let list = objects.into_iter().flatten().find_map(|value| value.get("fourCcList"));
-        let four_ccs = match list {
-            Some(Value::StrictArray(items)) => {
-                items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
-            }
-            _ => Vec::new(),
-        };
+        let said = objects.into_iter().flatten().map(Enhanced::parse);
+        let said = said.reduce(|first, second| if first.is_empty() { second } else { first });
+        let said = said.unwrap_or_default();
         let version = command.object.get("fmsVer").and_then(Value::as_str).unwrap_or_default();
-        let info = ServerInfo { version: version.to_owned(), four_ccs };
+        let info = ServerInfo {
+            version: version.to_owned(),
+            four_ccs: said.four_ccs,
+            caps_ex: said.caps_ex.unwrap_or(0),
+            video_codecs: said.video,
+            audio_codecs: said.audio,
+        };
         self.events.push_back(ClientEvent::Connected(info));
         self.state = State::Creating;
         if self.publishes() {
@@ -376,7 +401,7 @@ impl ClientSession {
             ClientRole::Play { buffer_ms } => {
                 self.call("play", ASK, vec![key, (-2000.0).into()], stream_id)?;
                 let event = UserControl::SetBufferLength { stream_id, buffer_ms };
-                self.link.send(&Control::User(event).message())
+                self.link.send(Control::User(event).message())
             }
         }
     }
@@ -386,6 +411,10 @@ impl ClientSession {
         let text = |name| information.and_then(|info| info.get(name)).and_then(Value::as_str);
         let code = text("code").unwrap_or_default();
         match code {
+            "NetConnection.Connect.ReconnectRequest" => {
+                let tc_url = text("tcUrl").map(|url| self.absolute(url));
+                self.events.push_back(ClientEvent::ReconnectRequested { tc_url });
+            }
             "NetStream.Publish.Start" if self.publishes() => self.started(),
             "NetStream.Play.Start" if !self.publishes() => self.started(),
             "NetStream.Play.UnpublishNotify"
@@ -406,10 +435,31 @@ impl ClientSession {
         let information = command.arguments.first();
         let text = |name| information.and_then(|info| info.get(name)).and_then(Value::as_str);
         let description = text("description").unwrap_or_default();
+        let redirect = information.and_then(|info| info.get("ex")?.get("redirect")?.as_str());
+        if let Some(url) = redirect {
+            let tc_url = Some(self.absolute(url));
+            self.events.push_back(ClientEvent::ReconnectRequested { tc_url });
+        }
         self.events.push_back(ClientEvent::Refused {
             code: text("code").unwrap_or_default().to_owned(),
             description: description.into(),
             challenge: Challenge::parse(description),
         });
+    }
+
+    /// A URL that may lack its front, which then is ours.
+    fn absolute(&self, url: &str) -> Secret {
+        let base = self.config.tc_url.expose();
+        let scheme = base.find("://").map_or(0, |at| at + 1);
+        let host = base.get(scheme + 2..).and_then(|rest| rest.find('/'));
+        let host = host.map_or(base.len(), |at| scheme + 2 + at);
+        let front = match url {
+            _ if url.contains("://") => "",
+            _ if url.starts_with("//") => &base[..scheme],
+            _ if url.starts_with('/') => &base[..host],
+            // Beside our application.
+            _ => base.rfind('/').map_or("", |at| &base[..=at]),
+        };
+        format!("{front}{url}").into()
     }
 }

@@ -6,7 +6,7 @@ use crate::message::{BandwidthLimit, Control, Message, UserControl};
 use crate::output::Output;
 use crate::{Error, Limits, Result};
 
-/// Room for our own short answers above the limit, so that media that fills it is no failure.
+/// Room for short messages above the limit, both ways, so that media that fills it is no failure.
 const ANSWER_BYTES: usize = 64 * 1024;
 
 #[derive(Debug)]
@@ -19,7 +19,8 @@ pub(super) struct Link {
     /// Bytes received, wrapping as the acknowledgement's sequence number does.
     received: u32,
     acknowledged: u32,
-    /// The peer wants an acknowledgement after so many bytes; 0 means never.
+    /// The peer wants an acknowledgement after so many bytes; 0 means never. Until it says so, our
+    /// own window stands: some encoders say nothing and stop when none comes (Wirecast).
     window: u32,
     window_sent: u32,
 }
@@ -32,7 +33,7 @@ pub(super) enum Incoming {
 }
 
 impl Link {
-    pub(super) fn new(limits: Limits, handshake: Handshake, output: Output) -> Self {
+    pub(super) fn new(limits: Limits, window: u32, handshake: Handshake, output: Output) -> Self {
         Link {
             reader: ChunkReader::new(limits.clone()),
             limits,
@@ -41,7 +42,7 @@ impl Link {
             writer: ChunkWriter::new(),
             received: 0,
             acknowledged: 0,
-            window: 0,
+            window,
             window_sent: 0,
         }
     }
@@ -59,7 +60,7 @@ impl Link {
         let incoming = incoming?;
         if self.window > 0 && self.received.wrapping_sub(self.acknowledged) >= self.window {
             self.acknowledged = self.received;
-            self.send(&Control::Acknowledgement(self.received).message())?;
+            self.send(Control::Acknowledgement(self.received).message())?;
         }
         Ok(incoming)
     }
@@ -73,14 +74,16 @@ impl Link {
             return Ok(Some(Incoming::Ready));
         }
         loop {
-            self.reader.set_other_bytes(held_bytes + self.output.bytes());
+            // A full output must not fail the peer's short messages, such as acknowledgements.
+            let other_bytes = held_bytes + self.output.bytes();
+            self.reader.set_other_bytes(other_bytes.saturating_sub(ANSWER_BYTES));
             let Some(message) = self.reader.read(input)? else {
                 return Ok(None);
             };
             match Control::parse(&message)? {
                 None => return Ok(Some(Incoming::Message(message))),
                 Some(Control::User(UserControl::PingRequest(time))) => {
-                    self.send(&Control::User(UserControl::PingResponse(time)).message())?;
+                    self.send(Control::User(UserControl::PingResponse(time)).message())?;
                 }
                 Some(Control::User(event)) => return Ok(Some(Incoming::User(event))),
                 Some(Control::WindowAckSize(window)) => self.window = window,
@@ -100,22 +103,22 @@ impl Link {
             return Ok(());
         }
         self.window_sent = window;
-        self.send(&Control::WindowAckSize(window).message())
+        self.send(Control::WindowAckSize(window).message())
     }
 
-    pub(super) fn send(&mut self, message: &Message) -> Result<()> {
+    pub(super) fn send(&mut self, message: Message) -> Result<()> {
         self.within(self.limits.connection_bytes + ANSWER_BYTES, message)
     }
 
-    pub(super) fn send_media(&mut self, message: &Message) -> Result<()> {
+    pub(super) fn send_media(&mut self, message: Message) -> Result<()> {
         self.within(self.limits.connection_bytes, message)
     }
 
-    fn within(&mut self, limit: usize, message: &Message) -> Result<()> {
+    fn within(&mut self, limit: usize, message: Message) -> Result<()> {
         if self.output.bytes() + message.payload.len() > limit {
             return Err(Error::ConnectionBytes(self.limits.connection_bytes));
         }
-        self.writer.write(message, &mut self.output)
+        self.writer.write_owned(message, &mut self.output)
     }
 
     pub(super) fn is_handshaking(&self) -> bool {

@@ -1,5 +1,6 @@
 //! Audio, video and data as they pass a session.
 
+use std::collections::VecDeque;
 use std::fmt;
 
 use bytes::{Bytes, BytesMut};
@@ -7,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use crate::amf0::{self, Value};
 use crate::command::without_envelope;
 use crate::message::{Message, kind};
-use crate::{Limits, Timeline};
+use crate::{Error, Limits, Result, Timeline};
 
 /// What a piece of media is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,28 +54,25 @@ pub(super) fn is_media(message: &Message) -> bool {
     )
 }
 
-/// Hands every piece of media in `message` to `each`.
+/// Hands every piece of media in `message` to `each`, up to the first error.
 pub(super) fn media_of(
-    message: &Message,
+    message: Message,
     timeline: &mut Timeline,
     limits: &Limits,
-    each: &mut impl FnMut(Media),
-) {
+    each: &mut impl FnMut(Media) -> Result<()>,
+) -> Result<()> {
     if message.kind == kind::AGGREGATE {
-        for part in aggregate(message) {
-            media_of(&part, timeline, limits, each);
-        }
-        return;
+        return parts(&message, &mut |part| media_of(part, timeline, limits, each));
     }
     // Publishers send empty ones to keep a connection alive; as FLV tags they'd be broken.
     if message.payload.is_empty() {
-        return;
+        return Ok(());
     }
     let (kind, payload) = match message.kind {
-        kind::AUDIO => (MediaKind::Audio, message.payload.clone()),
-        kind::VIDEO => (MediaKind::Video, message.payload.clone()),
+        kind::AUDIO => (MediaKind::Audio, message.payload),
+        kind::VIDEO => (MediaKind::Video, message.payload),
         kind::DATA_AMF0 | kind::DATA_AMF3 => {
-            let mut payload = without_envelope(message);
+            let mut payload = without_envelope(&message);
             let mut name = data_name(&payload, limits);
             if let Some(("@setDataFrame", size)) = name.as_ref().map(|(n, s)| (n.as_str(), *s)) {
                 payload = payload.slice(size..);
@@ -82,14 +80,14 @@ pub(super) fn media_of(
             }
             match name.as_ref().map(|(name, _)| name.as_str()) {
                 Some("onMetaData") => (MediaKind::Metadata, payload),
-                Some("@clearDataFrame") => return,
+                Some("@clearDataFrame") => return Ok(()),
                 _ => (MediaKind::Data, payload),
             }
         }
-        _ => return,
+        _ => return Ok(()),
     };
     let timestamp_ms = timeline.unwrap_ms(message.timestamp);
-    each(Media { stream_id: message.stream_id, kind, timestamp_ms, payload });
+    each(Media { stream_id: message.stream_id, kind, timestamp_ms, payload })
 }
 
 /// The name a data message starts with, and its size on the wire.
@@ -107,8 +105,7 @@ fn data_name(payload: &[u8], limits: &Limits) -> Option<(String, usize)> {
 
 /// The messages of an aggregate (RTMP 1.0, section 7.1.6): FLV tags whose times count from the
 /// first one's. One that is cut short ends it.
-fn aggregate(message: &Message) -> Vec<Message> {
-    let mut parts = Vec::new();
+fn parts(message: &Message, each: &mut dyn FnMut(Message) -> Result<()>) -> Result<()> {
     let mut rest = message.payload.clone();
     let mut first = None;
     while let Some(header) = rest.first_chunk::<11>().copied() {
@@ -121,17 +118,26 @@ fn aggregate(message: &Message) -> Vec<Message> {
         let first = *first.get_or_insert(time);
         // An aggregate in an aggregate would be recursion without an end.
         if matches!(tag, kind::AUDIO | kind::VIDEO | kind::DATA_AMF0 | kind::DATA_AMF3) {
-            parts.push(Message {
+            each(Message {
                 timestamp: message.timestamp.wrapping_add(time.wrapping_sub(first)),
                 kind: tag,
                 payload: rest.slice(11..11 + length),
-                ..message.clone()
-            });
+                ..*message
+            })?;
         }
         // The four bytes after each tag repeat its size; the last one may lack them.
         rest = rest.slice((11 + length + 4).min(rest.len())..);
     }
-    parts
+    Ok(())
+}
+
+/// Whether one more event may wait. Each takes more than the few bytes that make it, of which one
+/// aggregate may have hundreds of thousands.
+pub(super) fn room_for_event<E>(events: &VecDeque<E>, limits: &Limits) -> Result<()> {
+    if (events.len() + 1) * size_of::<E>() > limits.connection_bytes {
+        return Err(Error::ConnectionBytes(limits.connection_bytes));
+    }
+    Ok(())
 }
 
 /// The message that carries media to the peer. `publish` wraps metadata as publishers do.

@@ -2,6 +2,7 @@
 
 pub mod auth;
 mod client;
+mod enhanced;
 mod link;
 mod media;
 mod secret;
@@ -9,6 +10,7 @@ mod server;
 mod timeline;
 
 pub use client::{ClientConfig, ClientEvent, ClientRole, ClientSession, ServerInfo};
+pub use enhanced::{FOUR_CCS, FourCcInfo, caps_ex};
 pub use media::{Media, MediaKind};
 pub use secret::{Secret, StreamKey};
 pub use server::{
@@ -45,8 +47,3 @@ impl PublishKind {
         }
     }
 }
-
-/// The enhanced codecs we carry, as `fourCcList` names them (Enhanced RTMP v2, "Enhancing
-/// NetConnection connect Command").
-pub const FOUR_CCS: [&str; 10] =
-    ["avc1", "hvc1", "av01", "vp09", "vp08", "mp4a", "Opus", "fLaC", "ac-3", ".mp3"];

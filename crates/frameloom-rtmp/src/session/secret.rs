@@ -44,10 +44,13 @@ impl StreamKey {
         &self.0
     }
 
-    /// What stands before the first `?`.
+    /// What stands before the first `?`, without the kind of file that some clients put before it:
+    /// FFmpeg and librtmp make `mp4:camera.mp4` of a URL that ends with `camera.mp4`, others don't.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.0.split_once('?').map_or(&*self.0, |(name, _)| name)
+        let name = self.0.split_once('?').map_or(&*self.0, |(name, _)| name);
+        let kinds = ["flv:", "mp4:", "mp3:"];
+        kinds.iter().find_map(|kind| name.strip_prefix(kind)).unwrap_or(name)
     }
 
     /// What stands after the first `?`; empty without one.

@@ -22,6 +22,52 @@ fn nested_amf0_of_250_kb_is_refused() {
 }
 
 #[test]
+fn nested_amf0_needs_little_stack() {
+    let deepest = Limits { amf_depth: usize::MAX, ..Limits::default() };
+    let nested = |value: fn(Value) -> Value| {
+        let value = (0..amf0::MAX_DEPTH).fold(Value::Null, |inner, _| value(inner));
+        let mut bytes = BytesMut::new();
+        amf0::encode(&value, &mut bytes);
+        bytes
+    };
+    let objects = nested(|inner| amf0::object([("a", inner)]));
+    let arrays = nested(|inner| Value::StrictArray(vec![inner]));
+    let amf3 = [&[0x11], &[9, 3, 1].repeat(amf0::MAX_DEPTH)[..], &[1]].concat();
+    // Tests are hardly optimised, and take more than a release does.
+    let thread = std::thread::Builder::new().stack_size(128 << 10).spawn(move || {
+        for bytes in [&objects[..], &arrays, &amf3] {
+            assert!(decode_all(bytes, &deepest).is_ok());
+            assert!(decode_all(&bytes.repeat(2000), &deepest).is_err());
+        }
+    });
+    thread.unwrap().join().unwrap();
+}
+
+#[test]
+fn debug_output_has_no_text() {
+    let secret = || Value::from("s3cr3t");
+    let values = [
+        secret(),
+        amf0::object([("key", secret())]),
+        Value::EcmaArray(vec![("key".to_owned(), secret())]),
+        Value::StrictArray(vec![secret()]),
+        Value::Xml("s3cr3t".to_owned()),
+        Value::TypedObject {
+            class: "C".to_owned(),
+            properties: vec![("key".to_owned(), secret())],
+        },
+    ];
+    for value in &values {
+        let text = format!("{value:?} {value:#?}");
+        assert!(!text.contains("s3cr3t") && text.contains("6 bytes"), "{text}");
+    }
+    let mut bytes = BytesMut::new();
+    amf0::encode(&values[1], &mut bytes);
+    let text = format!("{:?}", amf0::Decoder::new(&bytes, &Limits::default()));
+    assert_eq!(text, format!("Decoder {{ rest_bytes: {}, .. }}", bytes.len()));
+}
+
+#[test]
 fn depth_32_is_read_and_33_is_not() {
     let nested = |depth| {
         let value = (0..depth).fold(Value::Null, |value, _| Value::StrictArray(vec![value]));

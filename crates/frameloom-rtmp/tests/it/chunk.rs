@@ -105,6 +105,24 @@ fn fmt_3_starts_a_new_message() {
 }
 
 #[test]
+fn fmt_3_starts_a_new_message_with_an_extended_timestamp() {
+    let long = [0x01, 0, 0, 0_u8];
+    for repeated in [&long[..], &[]] {
+        // A difference of 2^24 ms, then the same again: with the field repeated or without.
+        let mut bytes = full(4, 20, 2, &[1; 2]);
+        bytes.extend([0x84, 0xFF, 0xFF, 0xFF, 1, 0, 0, 0, 2, 2]);
+        bytes.extend([&[0xC4], repeated, &[3, 3]].concat());
+        // A short difference ends it.
+        bytes.extend([0x84, 0, 0, 33, 4, 4, 0xC4, 5, 5]);
+        let messages = read(&bytes).unwrap();
+        let times: Vec<_> = messages.iter().map(|message| message.timestamp).collect();
+        let expected = [20, 0x100_0014, 0x200_0014, 0x200_0035, 0x200_0056];
+        assert_eq!(times, expected, "{repeated:?}");
+        assert!(messages[2].payload == [3, 3][..] && messages[4].payload == [5, 5][..]);
+    }
+}
+
+#[test]
 fn fmt_3_continues_between_other_streams_messages() {
     let mut bytes = full(4, 20, 130, &[1; 128]);
     bytes.extend(full(5, 21, 1, &[9]));
@@ -165,6 +183,17 @@ fn time_that_steps_back_is_kept() {
     let mut timeline = Timeline::default();
     let times = [5_000_000, 0, 5_000_040].map(|time| timeline.unwrap_ms(time));
     assert_eq!(times, [5_000_000, 0, 5_000_040]);
+}
+
+#[test]
+fn times_a_little_below_zero_are_zero_and_do_no_lasting_harm() {
+    let mut timeline = Timeline::default();
+    let wire = [5, 0xFFFF_FFFA, 0xFFFF_F000, 12, 25];
+    assert_eq!(wire.map(|time| timeline.unwrap_ms(time)), [5, 0, 0, 12, 25]);
+    // Far below zero is no step back.
+    let mut timeline = Timeline::default();
+    let wire = [0, 3_000_000_000, 3_000_000_040];
+    assert_eq!(wire.map(|time| timeline.unwrap_ms(time)), wire.map(u64::from));
 }
 
 #[test]

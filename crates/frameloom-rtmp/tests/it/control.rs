@@ -2,114 +2,22 @@
 //! commands that clients send besides publishing and playing. And credentials in queries.
 
 use bytes::{Bytes, BytesMut};
-use frameloom_rtmp::amf0::{Value, object};
+use frameloom_rtmp::amf0::AmfError;
 use frameloom_rtmp::auth::{AuthScheme, Challenge};
-use frameloom_rtmp::chunk::{ChunkReader, ChunkWriter};
 use frameloom_rtmp::command::Command;
-use frameloom_rtmp::message::{Control, Message, UserControl, kind};
-use frameloom_rtmp::{
-    Error, Limits, MediaKind, Output, Secret, ServerConfig, ServerEvent, ServerSession,
-};
+use frameloom_rtmp::message::{BandwidthLimit, Control, Message, UserControl, kind};
+use frameloom_rtmp::{Error, MediaKind, Secret, ServerEvent};
 
-struct Peer {
-    session: ServerSession,
-    writer: ChunkWriter,
-    reader: ChunkReader,
-}
-
-impl Peer {
-    /// After the handshake.
-    fn new() -> Self {
-        let mut session = ServerSession::new(ServerConfig::default());
-        session.receive(&[3]).unwrap();
-        session.receive(&[0; 3072]).unwrap();
-        let answer: usize =
-            std::iter::from_fn(|| session.poll_output()).map(|piece| piece.len()).sum();
-        assert_eq!(answer, 3073);
-        Peer { session, writer: ChunkWriter::new(), reader: ChunkReader::new(Limits::default()) }
-    }
-
-    fn connected() -> Self {
-        let mut peer = Peer::new();
-        peer.send(&connect().message(0)).unwrap();
-        peer.session.poll_event().unwrap();
-        peer
-    }
-
-    /// On message stream 1, accepted.
-    fn publishing() -> Self {
-        let mut peer = Peer::connected();
-        peer.call("createStream", 2.0, vec![], 0);
-        peer.call("publish", 3.0, vec!["camera".into(), "live".into()], 1);
-        peer.session.accept(1).unwrap();
-        peer.events();
-        peer
-    }
-
-    /// The messages that answer `message`.
-    fn send(&mut self, message: &Message) -> Result<Vec<Message>, Error> {
-        let mut output = Output::new();
-        self.writer.write(message, &mut output).unwrap();
-        while let Some(piece) = output.poll() {
-            self.session.receive(&piece)?;
-        }
-        let mut answers = Vec::new();
-        while let Some(piece) = self.session.poll_output() {
-            let mut rest = &piece[..];
-            while let Some(message) = self.reader.read(&mut rest).unwrap() {
-                answers.push(message);
-            }
-        }
-        Ok(answers)
-    }
-
-    fn call(
-        &mut self,
-        name: &str,
-        transaction: f64,
-        arguments: Vec<Value>,
-        id: u32,
-    ) -> Vec<String> {
-        let answers = self.send(&Command::new(name, transaction, arguments).message(id)).unwrap();
-        let commands = answers.iter().filter_map(|message| {
-            let command = Command::parse(message, &Limits::default()).unwrap()?;
-            let code = command.arguments.first().and_then(|info| info.get("code")).cloned();
-            let code = code.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
-            Some(format!("{} {}", command.name, code).trim().to_owned())
-        });
-        commands.collect()
-    }
-
-    fn events(&mut self) -> Vec<ServerEvent> {
-        std::iter::from_fn(|| self.session.poll_event()).collect()
-    }
-}
-
-fn connect() -> Command {
-    let codecs = Value::StrictArray(vec!["hvc1".into(), "xyz1".into(), "Opus".into()]);
-    Command {
-        object: object([("app", "live/?a=b".into()), ("fourCcList", codecs)]),
-        ..Command::new("connect", 1.0, vec![])
-    }
-}
+use crate::far_end::{FarEnd, connect};
 
 fn media(kind: u8, timestamp: u32, payload: impl Into<Bytes>) -> Message {
     Message { chunk_stream: 6, timestamp, kind, stream_id: 1, payload: payload.into() }
 }
 
 #[test]
-fn the_codecs_we_know_are_echoed() {
-    let mut peer = Peer::new();
-    let answers = peer.send(&connect().message(0)).unwrap();
-    let result = Command::parse(answers.last().unwrap(), &Limits::default()).unwrap().unwrap();
-    let known = Value::StrictArray(vec!["hvc1".into(), "Opus".into()]);
-    assert_eq!(result.object.get("fourCcList"), Some(&known));
-}
-
-#[test]
 fn commands_in_the_amf3_envelope_are_read() {
-    let mut peer = Peer::new();
-    let plain = connect().message(0);
+    let mut peer = FarEnd::new();
+    let plain = connect(&[("app", "live".into())]);
     let payload = [&[0], &plain.payload[..]].concat().into();
     peer.send(&Message { kind: kind::COMMAND_AMF3, payload, ..plain }).unwrap();
     match peer.session.poll_event() {
@@ -120,7 +28,7 @@ fn commands_in_the_amf3_envelope_are_read() {
 
 #[test]
 fn commands_besides_are_answered_politely() {
-    let mut peer = Peer::connected();
+    let mut peer = FarEnd::connected();
     assert_eq!(peer.call("createStream", 2.0, vec![], 0), ["_result"]);
     assert_eq!(peer.call("seek", 0.0, vec![1.0.into()], 1), ["onStatus NetStream.Seek.Failed"]);
     assert_eq!(peer.call("getStreamLength", 3.0, vec!["camera".into()], 0), ["_result"]);
@@ -139,14 +47,14 @@ fn commands_besides_are_answered_politely() {
 
 #[test]
 fn a_command_before_connect_ends_it() {
-    let mut peer = Peer::new();
+    let mut peer = FarEnd::new();
     let create = Command::new("createStream", 1.0, vec![]).message(0);
     assert_eq!(peer.send(&create), Err(Error::Command("a command before connect")));
 }
 
 #[test]
 fn pings_and_windows_are_answered() {
-    let mut peer = Peer::publishing();
+    let mut peer = FarEnd::publishing();
     let ping = Control::User(UserControl::PingRequest(77)).message();
     let pong = Control::User(UserControl::PingResponse(77));
     let answers = peer.send(&ping).unwrap();
@@ -158,9 +66,86 @@ fn pings_and_windows_are_answered() {
     assert_eq!(after.last().map(|message| message.kind), Some(kind::ACKNOWLEDGEMENT));
 }
 
+/// Wirecast says nothing of a window, and stops when nothing is acknowledged.
+#[test]
+fn a_peer_that_names_no_window_is_acknowledged_after_ours() {
+    let mut peer = FarEnd::publishing();
+    let acknowledged = |answers: Vec<Message>| {
+        answers.iter().filter(|answer| answer.kind == kind::ACKNOWLEDGEMENT).count()
+    };
+    assert_eq!(acknowledged(peer.send(&media(kind::VIDEO, 0, vec![0; 2_400_000])).unwrap()), 0);
+    assert_eq!(acknowledged(peer.send(&media(kind::VIDEO, 40, vec![0; 200_000])).unwrap()), 1);
+    assert_eq!(acknowledged(peer.send(&media(kind::VIDEO, 80, vec![0; 200_000])).unwrap()), 0);
+}
+
+#[test]
+fn a_bandwidth_is_answered_with_a_window_once() {
+    let mut peer = FarEnd::publishing();
+    let mut windows = |window, limit| {
+        let answers = peer.send(&Control::SetPeerBandwidth { window, limit }.message()).unwrap();
+        let controls = answers.iter().filter_map(|answer| Control::parse(answer).unwrap());
+        controls.filter(|control| matches!(control, Control::WindowAckSize(_))).collect::<Vec<_>>()
+    };
+    assert_eq!(windows(5000, BandwidthLimit::Hard), [Control::WindowAckSize(5000)]);
+    assert_eq!(windows(5000, BandwidthLimit::Soft), []);
+    assert_eq!(windows(9000, BandwidthLimit::Dynamic), []);
+    assert_eq!(windows(9000, BandwidthLimit::Soft), [Control::WindowAckSize(9000)]);
+}
+
+#[test]
+fn an_output_that_is_full_does_not_fail_the_peers_short_messages() {
+    let mut peer = FarEnd::connected();
+    peer.call("createStream", 2.0, vec![], 0);
+    peer.call("play", 0.0, vec!["camera".into()], 1);
+    peer.session.accept(1).unwrap();
+    for length in [8000, 1] {
+        let payload = Bytes::from(vec![7; length]);
+        while peer.session.send_media(1, MediaKind::Video, 0, payload.clone()).is_ok() {}
+    }
+    let full = peer.session.output_bytes();
+    // Straight to the session: nothing is read from it.
+    let mut output = frameloom_rtmp::Output::new();
+    let mut writer = frameloom_rtmp::chunk::ChunkWriter::new();
+    writer.write(&Control::Acknowledgement(1).message(), &mut output).unwrap();
+    writer.write(&Control::User(UserControl::PingRequest(7)).message(), &mut output).unwrap();
+    while let Some(piece) = output.poll() {
+        peer.session.receive(&piece).unwrap();
+    }
+    assert!(peer.session.output_bytes() > full);
+}
+
+/// As raw chunks, since a right writer writes no such thing.
+#[test]
+fn a_message_that_shrinks_mid_assembly_does_not_end_a_session() {
+    let mut peer = FarEnd::publishing();
+    let mut bytes = vec![7, 0, 0, 0, 0, 1, 44, 9, 1, 0, 0, 0];
+    bytes.extend([0x17; 128]);
+    bytes.extend([7, 0, 0, 40, 0, 0, 3, 9, 1, 0, 0, 0, 0x27, 1, 2]);
+    peer.session.receive(&bytes).unwrap();
+    match &peer.events()[..] {
+        [ServerEvent::Media(media)] => {
+            assert_eq!((media.timestamp_ms, &media.payload[..]), (40, &[0x27, 1, 2][..]));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_command_of_250_kb_of_nested_amf0_ends_its_session_and_nothing_else() {
+    let call = Command::new("x", 5.0, vec![]).message(0);
+    for nested in [&[0x03, 0, 1, b'a'][..], &[0x0A, 0, 0, 0, 1], &[0x11, 9, 3, 1]] {
+        let payload = [&call.payload, &nested.repeat(250_000 / nested.len())[..]].concat();
+        let message = Message { payload: payload.into(), ..call.clone() };
+        let error = FarEnd::connected().send(&message).unwrap_err();
+        let deep = matches!(error, Error::Amf(AmfError::Depth(32)));
+        // AMF0's marker can't stand within AMF3.
+        assert!(deep || error == Error::Amf(AmfError::Marker(0x11)), "{error}");
+    }
+}
+
 #[test]
 fn an_aggregate_is_taken_apart() {
-    let mut peer = Peer::publishing();
+    let mut peer = FarEnd::publishing();
     let mut aggregate = BytesMut::new();
     for (tag, time, fill) in [(9, 500_u32, 1), (8, 520, 2), (9, 540, 3)] {
         aggregate.extend_from_slice(&[tag, 0, 0, 2]);
@@ -183,8 +168,20 @@ fn an_aggregate_is_taken_apart() {
 }
 
 #[test]
+fn an_aggregate_of_half_a_million_tags_is_too_much() {
+    let mut peer = FarEnd::publishing();
+    let tag = [8, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0xAF, 0, 0, 0, 12];
+    let mut send = |count| peer.send(&media(kind::AGGREGATE, 0, tag.repeat(count)));
+    send(20_000).unwrap();
+    assert_eq!(send(500_000), Err(Error::ConnectionBytes(16 << 20)));
+    // What was understood before stands.
+    let events = peer.events().len();
+    assert!((20_000..200_000).contains(&events), "{events}");
+}
+
+#[test]
 fn metadata_that_is_no_amf0_is_passed_on_as_data() {
-    let mut peer = Peer::publishing();
+    let mut peer = FarEnd::publishing();
     peer.send(&media(kind::DATA_AMF0, 0, vec![2, 0xFF, 0xFF])).unwrap();
     peer.send(&media(kind::DATA_AMF0, 0, [0x0A, 0, 0, 0, 1].repeat(20_000))).unwrap();
     // A keep-alive of no bytes is no tag.

@@ -69,6 +69,42 @@ fn of_many_tracks_the_first_is_taken() {
 }
 
 #[test]
+fn one_track_of_several_says_which() {
+    let mut body = vec![0xA6, 3];
+    body.extend(b"avc1");
+    body.extend([2, 7, 8]);
+    let packet = video(&body);
+    assert_eq!((packet.track, packet.kind), (Some(2), VideoPacketKind::Frame));
+    assert_eq!(&packet.data[..], [7, 8]);
+    // Several tracks in several tracks, and a layout to come.
+    for byte in [0x16, 0x31] {
+        let mut body = vec![0x96, byte];
+        body.extend([b'a'; 20]);
+        let refused = VideoPacket::parse(&Bytes::from(body));
+        assert_eq!(refused, Err(FlvError::PacketType(byte & 0x0F)));
+    }
+}
+
+#[test]
+fn a_composition_time_is_written_or_the_packet_is_not() {
+    let late = |codec, enhanced, composition_time_ms| {
+        let header = video(&[0x17, 1, 0, 0, 0, 9]);
+        VideoPacket { codec, enhanced, composition_time_ms, ..header }
+    };
+    for (codec, time) in [(VideoCodec::Avc, 0x7F_FFFF), (VideoCodec::Hevc, -0x80_0000)] {
+        let packet = late(codec, true, time);
+        assert_eq!(VideoPacket::parse(&packet.body().unwrap()), Ok(packet));
+    }
+    for (codec, time) in
+        [(VideoCodec::Av1, 40), (VideoCodec::Vp9, -1), (VideoCodec::Avc, 0x80_0000)]
+    {
+        assert_eq!(late(codec, true, time).body(), None, "{codec:?}");
+    }
+    // In a header's field there may stand anything.
+    assert_eq!(video(&[0x17, 0, 1, 2, 3, 1]).composition_time_ms, 0);
+}
+
+#[test]
 fn modifiers_are_passed_over_and_nanoseconds_kept() {
     let mut body = vec![0x97, 2, 0, 1, 0, 0x07, 0, 5, 0x13];
     body.extend(b"av01");

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use frameloom_rtmp::handshake::DigestScheme;
 use frameloom_rtmp::{
     ClientConfig, ClientEvent, ClientRole, ClientSession, Error, Limits, Media, MediaKind,
-    PublishKind, Refusal, ServerConfig, ServerEvent, ServerSession,
+    PublishKind, Refusal, Secret, ServerConfig, ServerEvent, ServerSession,
 };
 use proptest::prelude::*;
 
@@ -143,6 +143,80 @@ fn played_media_arrives_bit_for_bit() {
     assert_eq!(pair.client_events.pop(), Some(ClientEvent::Ended { code }));
     let sent: Vec<_> = sample().into_iter().map(ClientEvent::Media).collect();
     assert!(pair.client_events == sent);
+}
+
+/// Sound and pictures across `boundary`, out of step as they are on the wire.
+fn across(boundary: u64) -> Vec<Media> {
+    let media = |kind, timestamp_ms: u64, length: usize| {
+        // Equal lengths and differences make for the shortest headers.
+        let payload = vec![u8::try_from(timestamp_ms % 251).unwrap(); length].into();
+        Media { stream_id: 1, kind, timestamp_ms, payload }
+    };
+    let steps = (0..20).flat_map(|index| {
+        let time = boundary - 200 + index * 20;
+        [media(MediaKind::Video, time, 3000), media(MediaKind::Audio, time + 7, 200)]
+    });
+    steps.collect()
+}
+
+#[test]
+fn sessions_keep_time_across_16_777_215_and_2_to_the_31_and_32_ms() {
+    for boundary in [0xFF_FFFF, 1 << 31, 1 << 32] {
+        // In one chunk and in many, on which the extended timestamp is repeated.
+        for chunk_size in [65_536, 128] {
+            let mut pair = Pair::new(ClientConfig { chunk_size, ..config(PUBLISH) }, 100);
+            pair.run();
+            pair.server_events.clear();
+            for media in across(boundary) {
+                pair.client.send_media(media.kind, media.timestamp_ms, media.payload).unwrap();
+            }
+            pair.run();
+            let sent: Vec<_> = across(boundary).into_iter().map(ServerEvent::Media).collect();
+            assert!(pair.server_events == sent, "published {boundary} {chunk_size}");
+
+            let server = ServerConfig { chunk_size, ..ServerConfig::default() };
+            let mut pair = Pair::new(config(PLAY), 100);
+            pair.server = ServerSession::new(server);
+            pair.run();
+            pair.client_events.clear();
+            for media in across(boundary) {
+                pair.server.send_media(1, media.kind, media.timestamp_ms, media.payload).unwrap();
+            }
+            pair.run();
+            let sent: Vec<_> = across(boundary).into_iter().map(ClientEvent::Media).collect();
+            assert!(pair.client_events == sent, "played {boundary} {chunk_size}");
+        }
+    }
+}
+
+#[test]
+fn a_refused_connect_and_a_reconnect_request_reach_the_client() {
+    let held = ServerConfig { hold_connect: true, ..ServerConfig::default() };
+    let mut pair = Pair::new(config(PUBLISH), 100);
+    pair.server = ServerSession::new(held);
+    pair.run();
+    assert!(matches!(pair.server_events[..], [ServerEvent::ConnectRequested(_)]));
+    assert!(pair.client_events.is_empty());
+    let asked = "[ AccessManager.Reject ] : [ code=403 need auth; authmod=adobe ] : ";
+    pair.server.refuse_connect(asked).unwrap();
+    pair.run();
+    match &pair.client_events[..] {
+        [ClientEvent::Refused { code, challenge: Some(_), .. }] => {
+            assert_eq!(code, "NetConnection.Connect.Rejected");
+        }
+        other => panic!("{other:?}"),
+    }
+
+    let mut pair = started(PUBLISH, None, 100);
+    pair.client_events.clear();
+    pair.server.request_reconnect(Some("/other")).unwrap();
+    pair.server.request_reconnect(None).unwrap();
+    pair.run();
+    let tc_url = Some(Secret::from("rtmp://localhost/other"));
+    let events = [tc_url, None].map(|tc_url| ClientEvent::ReconnectRequested { tc_url });
+    assert_eq!(pair.client_events, events);
+    let fresh = &mut ServerSession::new(ServerConfig::default());
+    assert!(fresh.request_reconnect(None).is_err());
 }
 
 #[test]
