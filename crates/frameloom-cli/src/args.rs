@@ -22,6 +22,10 @@ pub(crate) enum Invocation {
     Probe(ProbeWords),
     /// Run a pipeline.
     Run(RunWords),
+    /// Run the media server, with these words.
+    Serve(Vec<String>),
+    /// Show everything at once, with these words.
+    Demo(Vec<OsString>),
 }
 
 /// An input or output and the options that stood before it, names without their dashes.
@@ -69,6 +73,9 @@ pub(crate) struct CommandWords {
 /// # Errors
 /// Wrong usage, without a word of what could be a secret.
 pub(crate) fn parse(mut words: Vec<OsString>) -> Result<Invocation> {
+    if words.first().is_some_and(|word| word == "serve" || word == "demo") {
+        return other_verb(words);
+    }
     let probe = words.first().is_some_and(|word| word == "probe");
     let skipped = usize::from(probe);
     words.drain(..skipped);
@@ -81,6 +88,23 @@ pub(crate) fn parse(mut words: Vec<OsString>) -> Result<Invocation> {
     } else {
         parser.finish_run().map(Invocation::Run)
     }
+}
+
+/// The verbs that read their words themselves: none of FFmpeg's rules hold for them.
+fn other_verb(mut words: Vec<OsString>) -> Result<Invocation> {
+    let own = words.iter().take_while(|word| *word != "--");
+    let help = ["-h", "-help", "--help"];
+    if own.skip(1).any(|word| help.iter().any(|name| word == name)) {
+        return Ok(Invocation::Help);
+    }
+    let verb = words.remove(0);
+    if verb == "demo" {
+        return Ok(Invocation::Demo(words));
+    }
+    let words = words.into_iter().enumerate().map(|(n, word)| {
+        word.into_string().map_err(|_| usage(format!("argument {} is not UTF-8 text", n + 2)))
+    });
+    words.collect::<Result<_>>().map(Invocation::Serve)
 }
 
 #[derive(Default)]

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use frameloom::options::{Arity, KNOWN, Place};
 
 use crate::long::LONG;
+use crate::serve::settings::SETTINGS;
 
 const WIDTH: usize = 80;
 /// Where what is said about an option starts.
@@ -16,11 +17,15 @@ const USAGE: &str = "\
 usage: frameloom [global options] [input options] -i INPUT
                  {[output options] OUTPUT}... [-- COMMAND [ARG]...]
        frameloom probe [input options] INPUT
+       frameloom serve [OPTION...]
+       frameloom demo [-i INPUT] [-t SECONDS] [--picture=FILE] [-- COMMAND...]
 
 An INPUT or OUTPUT is a URL or a file; - is stdin or stdout. COMMAND reads raw
 frames on stdin and writes one raw frame on stdout for each; FRAMELOOM_WIDTH,
 _HEIGHT, _PIX_FMT, _FRAME_BYTES and _RATE in its environment describe them.
-Without an OUTPUT it only reads. probe tells what is in INPUT, as JSON.
+Without an OUTPUT it only reads. probe tells what is in INPUT, as JSON. serve is
+a media server: RTMP to publish and play, HTTP-FLV to play. demo shows it all on
+this machine: a camera, a server, a COMMAND, and the result to watch.
 ";
 
 const AV_OPTIONS: &str = "\
@@ -60,7 +65,12 @@ pub(crate) fn text() -> String {
         let value = long.value.map(|value| format!("={value}")).unwrap_or_default();
         entry(&mut text, &format!("--{}{value}", long.name), long.help);
     }
-    let _ = write!(text, "\n{AV_OPTIONS}\n{EXAMPLES}");
+    let _ = write!(text, "\n{AV_OPTIONS}");
+    let _ = writeln!(text, "\nOptions of serve:");
+    for setting in SETTINGS {
+        entry(&mut text, &format!("--{}={}", setting.name, setting.value), setting.help);
+    }
+    let _ = write!(text, "\n{EXAMPLES}");
     text
 }
 
@@ -100,6 +110,9 @@ mod tests {
         }
         for name in KNOWN.iter().flat_map(|known| known.names) {
             assert!(text.contains(&format!(" -{name}")), "{name}");
+        }
+        for setting in SETTINGS {
+            assert!(text.contains(&format!("  --{}=", setting.name)), "{}", setting.name);
         }
         for long in LONG {
             assert!(text.contains(&format!("  --{}", long.name)), "{}", long.name);

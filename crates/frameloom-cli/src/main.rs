@@ -4,12 +4,14 @@
 //! them. `screen` owns stderr: the status line, the log and the error all go through it.
 
 mod args;
+mod demo;
 mod help;
 mod job;
 mod level;
 mod log;
 mod long;
 mod screen;
+mod serve;
 mod signals;
 mod status;
 
@@ -34,6 +36,10 @@ fn main() -> ExitCode {
         Ok(Invocation::Version) => (Level::default(), print(&format!("{}\n", help::version()))),
         Ok(Invocation::Probe(words)) => (words.level, probe(&words, &screen)),
         Ok(Invocation::Run(words)) => (words.level, run(words, &screen)),
+        Ok(Invocation::Serve(words)) => (level_of_words, serve(words, &screen)),
+        Ok(Invocation::Demo(words)) => {
+            (level_of_words, demo::Words::parse(words).and_then(|w| demo::run(w, &screen)))
+        }
         Err(error) => (level_of_words, Err(error)),
     };
     let Err(error) = done else { return ExitCode::SUCCESS };
@@ -64,6 +70,11 @@ fn run(words: RunWords, screen: &Screen) -> Result<()> {
     let done = carry(job, &stop, &status);
     status.finish(done.as_ref().ok().and_then(Option::as_ref));
     done.map(drop)
+}
+
+fn serve(words: Vec<String>, screen: &Screen) -> Result<()> {
+    let environment = |name: &str| std::env::var(name).ok();
+    serve::run(serve::settings::Words::parse(words, environment)?, screen)
 }
 
 /// Runs the pipeline to its end. `None` where a signal came before the input was there: nothing

@@ -38,6 +38,15 @@ pub(crate) enum Mode {
 }
 
 impl Mode {
+    /// What a level asks for and stderr can show.
+    pub(crate) fn of_level(level: Level) -> Mode {
+        if level >= Level::Info && std::io::stderr().is_terminal() {
+            Mode::Terminal
+        } else {
+            Mode::Hidden
+        }
+    }
+
     /// What the words ask for and stderr can show.
     pub(crate) fn of(words: &RunWords) -> Mode {
         let wanted = words.status.unwrap_or(words.level >= Level::Info);

@@ -166,7 +166,10 @@ impl Streams {
     fn take_video(&mut self, media: &Media) -> Result<Option<Coded>, FlvError> {
         let mut packet = VideoPacket::parse(&media.payload)?;
         let is_frame = packet.kind == VideoPacketKind::Frame;
-        if !is_frame && packet.kind != VideoPacketKind::SequenceHeader {
+        // Of several tracks the first is taken; it may also come without a number.
+        if packet.track.is_some_and(|track| track > 0)
+            || !is_frame && packet.kind != VideoPacketKind::SequenceHeader
+        {
             return Ok(None);
         }
         let Some(name) = codecs::video_name(packet.codec) else {
@@ -200,7 +203,9 @@ impl Streams {
     fn take_audio(&mut self, media: &Media) -> Result<Option<Coded>, FlvError> {
         let packet = AudioPacket::parse(&media.payload)?;
         let is_frame = packet.kind == AudioPacketKind::Frame;
-        if !is_frame && packet.kind != AudioPacketKind::SequenceHeader {
+        if packet.track.is_some_and(|track| track > 0)
+            || !is_frame && packet.kind != AudioPacketKind::SequenceHeader
+        {
             return Ok(None);
         }
         let Some(name) = codecs::audio_name(packet.codec, packet.flags) else {
