@@ -1,6 +1,9 @@
 //! The library as its users see it, judged by the ffmpeg program.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
 
+#[path = "it/rtmp.rs"]
+mod rtmp;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;

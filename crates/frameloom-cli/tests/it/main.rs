@@ -27,5 +27,6 @@ mod network;
 mod offset;
 mod pixels;
 mod recipe;
+mod serve;
 mod stop;
 mod time;

@@ -246,16 +246,11 @@ impl MuxerInfo {
         self.get().flags & ff::AVFMT_GLOBALHEADER != 0
     }
 
-    /// Whether the container, or the protocol of an output's URL, has an option of this name.
-    pub(crate) fn takes(&self, option: &str, scheme: &str) -> bool {
-        let (name, scheme) = (c_string(option), c_string(scheme));
-        // SAFETY: static class tables, some of them null; the strings are NUL-terminated.
-        let classes = unsafe {
-            let protocol = ff::avio_protocol_get_class(scheme.as_ptr());
-            [ff::avformat_get_class(), self.get().priv_class, protocol]
-        };
-        let any_protocol = ["rw_timeout", "protocol_whitelist", "protocol_blacklist"];
-        any_protocol.contains(&option) || classes.into_iter().any(|class| has_option(class, &name))
+    /// Whether the container, or one of the protocols, has an option of this name.
+    pub(crate) fn takes(&self, option: &str, schemes: &[&str]) -> bool {
+        let own = self.get().priv_class;
+        let any_protocol = ["protocol_whitelist", "protocol_blacklist"];
+        any_protocol.contains(&option) || format_takes(own, schemes, option)
     }
 
     /// Whether libav says that it holds the codec; `None` where it doesn't say.
@@ -297,17 +292,23 @@ fn has_option(mut class: *const ff::AVClass, name: &CStr) -> bool {
 /// Whether libavformat in general, the demuxer named or one of the protocols has an option of this
 /// name.
 pub(crate) fn demuxer_takes(format: &str, schemes: &[&str], option: &str) -> bool {
-    let name = c_string(option);
     let found = demuxer(format);
     // SAFETY: a static entry or null.
     let own = unsafe { found.as_ref() }.map_or(ptr::null(), |d| d.priv_class);
-    // SAFETY: static class tables, some of them null; the strings are NUL-terminated.
-    let general = unsafe { [ff::avformat_get_class(), own] };
+    format_takes(own, schemes, option)
+}
+
+/// As [`demuxer_takes`], by the class of a demuxer or muxer.
+fn format_takes(own: *const ff::AVClass, schemes: &[&str], option: &str) -> bool {
+    let name = c_string(option);
+    // SAFETY: a static class table.
+    let general = unsafe { ff::avformat_get_class() };
     let protocols = schemes.iter().map(|scheme| {
-        // SAFETY: as above.
+        // SAFETY: looks up a static table, which may be null; the string is NUL-terminated.
         unsafe { ff::avio_protocol_get_class(c_string(scheme).as_ptr()) }
     });
-    option == "rw_timeout" || general.into_iter().chain(protocols).any(|c| has_option(c, &name))
+    let mut classes = [general, own].into_iter().chain(protocols);
+    option == "rw_timeout" || classes.any(|class| has_option(class, &name))
 }
 
 /// The muxer named, or the one that the output's name asks for.

@@ -11,3 +11,6 @@ mod tls;
 
 pub(crate) use connection::{Connection, Fault};
 pub(crate) use target::Target;
+
+/// The protocols whose options mean something to RTMP, by libav's names.
+pub(crate) const PROTOCOLS: [&str; 4] = ["rtmp", "rtmps", "tcp", "tls"];

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use frameloom_rtmp::auth::Challenge;
 use frameloom_rtmp::{ClientConfig, ClientRole, Secret};
 
-use super::Fault;
 use super::tls::Tls;
+use super::{Fault, PROTOCOLS};
 use crate::av;
 use crate::error::{Error, Result};
 use crate::options::{AvOption, InputOptions, OutputOptions};
@@ -68,9 +68,7 @@ impl Target {
         if options.pixel_format.is_some() {
             return no_meaning("-pix_fmt");
         }
-        let takes = |o: &AvOption| {
-            o.for_codec || av::demuxer_takes("flv", &["rtmp", "rtmps", "tcp", "tls"], &o.name)
-        };
+        let takes = |o: &AvOption| o.for_codec || av::demuxer_takes("flv", &PROTOCOLS, &o.name);
         if let Some(stray) = options.format_options().find(|o| !takes(o)) {
             return no_meaning(&stray.written());
         }

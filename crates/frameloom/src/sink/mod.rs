@@ -87,8 +87,10 @@ impl Target {
     /// Refuses options that neither an encoder nor this container nor its protocol has.
     fn check_options(&self, options: &OutputOptions) -> Result<()> {
         let scheme = url::scheme(&self.url).unwrap_or_else(|| "file".to_owned());
+        let own = [scheme.as_str()];
+        let schemes = if self.is_own_rtmp { &crate::rtmp::PROTOCOLS[..] } else { &own };
         let stray =
-            options.format_options().find(|o| !o.for_codec && !self.muxer.takes(&o.name, &scheme));
+            options.format_options().find(|o| !o.for_codec && !self.muxer.takes(&o.name, schemes));
         stray.map_or(Ok(()), |option| {
             let (name, format) = (option.written(), self.muxer.name());
             Err(Error::usage(format!("{name} means nothing to an output of format {format}"))

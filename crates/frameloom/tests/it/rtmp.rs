@@ -1,0 +1,402 @@
+//! The library's own RTMP, against the embedded server: every codec, odd clocks, bad servers.
+
+use std::fs;
+use std::io::{ErrorKind as IoErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use frameloom::options::{InputOptions, OutputOptions};
+use frameloom::{ErrorKind, Frame, Image, Pipeline, PixelFormat, Reader, Stop, TimeBase, Writer};
+use frameloom_rtmp::flv::{FlvReader, Tag, TagKind};
+use frameloom_rtmp::{
+    ClientConfig, ClientEvent, ClientRole, ClientSession, MediaKind, PublishKind,
+    ServerConfig as SessionConfig, ServerEvent, ServerSession,
+};
+use frameloom_server::{Server, ServerConfig, TlsFiles};
+
+use super::{tool, url};
+
+/// Far more than anything here should take.
+const LIMIT: Duration = Duration::from_secs(60);
+
+fn serve(change: impl FnOnce(&mut ServerConfig)) -> Server {
+    let free = Some(([127, 0, 0, 1], 0).into());
+    let mut config =
+        ServerConfig { rtmp_listen: free, http_listen: None, ..ServerConfig::default() };
+    change(&mut config);
+    Server::spawn(config).unwrap()
+}
+
+fn at(server: &Server, name: &str) -> String {
+    format!("rtmp://{}/live/{name}", server.rtmp_addr().unwrap())
+}
+
+fn wait_until(what: &str, mut is_true: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_true() {
+        assert!(begun.elapsed() < LIMIT, "waited too long until {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn wait_for_publisher(server: &Server) {
+    wait_until("someone publishes", || !server.status().streams.is_empty());
+}
+
+/// The checksum of every packet of a kind.
+fn packets(path: &Path, kind: &str) -> Vec<String> {
+    let listed = tool(
+        "ffmpeg",
+        &format!("-v error -i {} -map 0:{kind} -c copy -f framemd5 -", path.display()),
+    );
+    let lines = listed.lines().filter(|l| !l.starts_with('#'));
+    // Behind the packet's own checksum there may be others, of side data.
+    lines.map(|l| l.split(',').nth(5).unwrap_or_default().trim().to_owned()).collect()
+}
+
+/// Two seconds with one keyframe, so that whoever comes late still gets all of it.
+fn clip(path: &Path, codecs: &str) {
+    tool(
+        "ffmpeg",
+        &format!(
+            "-v error -y -f lavfi -i testsrc2=s=320x180:r=25:d=2 -f lavfi -i sine=r=48000:d=2 \
+             -pix_fmt yuv420p -g 1000 {codecs} {}",
+            path.display()
+        ),
+    );
+}
+
+#[test]
+fn every_codec_goes_out_and_comes_in_bit_for_bit() {
+    let room = tempfile::tempdir().unwrap();
+    for (n, codecs) in [
+        "-c:v libx264 -bf 2 -c:a aac",
+        "-c:v libx265 -x265-params log-level=none -c:a libmp3lame",
+        "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -c:a libopus",
+        "-c:v libaom-av1 -usage realtime -cpu-used 8 -c:a aac",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let source = room.path().join(format!("{n}.mkv"));
+        let received = room.path().join(format!("{n}-received.mkv"));
+        clip(&source, codecs);
+        let server = serve(|_| {});
+        let target = at(&server, "clip");
+        let publisher = {
+            let (source, target) = (url(&source).to_owned(), target.clone());
+            thread::spawn(move || {
+                let options = InputOptions::new().with("re", "")?;
+                Pipeline::open(&source, options, &Stop::new())?.to_url(&target)?.run()
+            })
+        };
+        wait_for_publisher(&server);
+        Pipeline::from_url(&target).unwrap().to_url(url(&received)).unwrap().run().unwrap();
+        publisher.join().unwrap().unwrap();
+        for kind in ["v", "a"] {
+            let sent = packets(&source, kind);
+            assert!(sent.len() >= 50);
+            let received = packets(&received, kind);
+            // The player begins with the keyframe: sound that came before it is not for it.
+            let missing = sent.len() - received.len();
+            assert!(missing <= usize::from(kind == "a"), "{codecs}: {missing} of {kind}");
+            assert!(received == sent[missing..], "{codecs}: not the same {kind}");
+        }
+    }
+}
+
+#[test]
+fn what_an_encoder_gives_is_published_with_its_configuration() {
+    for encoder in ["libx264", "libx265", "libvpx-vp9"] {
+        let server = serve(|_| {});
+        let target = at(&server, "made");
+        let mut options = OutputOptions::new().with("c:v", encoder).unwrap();
+        if encoder == "libvpx-vp9" {
+            options = options.with("deadline", "realtime").unwrap();
+        }
+        let mut writer = Writer::create(&target, &options, None).unwrap();
+        let ticks = TimeBase::new(1, 25).unwrap();
+        let mut write = |n: i64| {
+            let pixels = vec![u8::try_from(n % 200).unwrap(); 320 * 180 * 3];
+            let image = Image::packed(PixelFormat::Rgb24, 320, 180, &pixels).unwrap();
+            writer.write(Frame::from_image(&image, ticks.at(n)).unwrap()).unwrap();
+        };
+        (0..60).for_each(&mut write);
+        let (sender, receiver) = mpsc::channel();
+        let reader = thread::spawn(move || {
+            let mut reader = Reader::open(&target).unwrap();
+            let mut frame = reader.next().unwrap().unwrap();
+            let image = frame.image(PixelFormat::Rgb24).unwrap();
+            let seen = (image.width(), image.height());
+            sender.send(seen).unwrap();
+        });
+        let mut n = 60;
+        wait_until("a frame is seen", || {
+            write(n);
+            n += 1;
+            receiver.try_recv().is_ok_and(|size| size == (320, 180))
+        });
+        reader.join().unwrap();
+        writer.finish().unwrap();
+    }
+}
+
+/// A client that publishes FLV tags, with times of its own.
+struct Publisher {
+    session: ClientSession,
+    socket: TcpStream,
+}
+
+impl Publisher {
+    fn open(address: SocketAddr, name: &str) -> Publisher {
+        let socket = TcpStream::connect(address).unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
+        let role = ClientRole::Publish(PublishKind::Live);
+        let config = ClientConfig::new("rtmp://localhost/live", "live", name, role);
+        let mut publisher = Publisher { session: ClientSession::new(config), socket };
+        let mut started = false;
+        wait_until("the server lets us publish", || {
+            publisher.turn();
+            while let Some(event) = publisher.session.poll_event() {
+                started |= event == ClientEvent::Started;
+            }
+            started
+        });
+        publisher
+    }
+
+    fn turn(&mut self) {
+        while let Some(piece) = self.session.poll_output() {
+            self.socket.write_all(&piece).unwrap();
+        }
+        let mut bytes = [0; 4096];
+        match self.socket.read(&mut bytes) {
+            Ok(count) => self.session.receive(&bytes[..count]).unwrap(),
+            Err(e) if matches!(e.kind(), IoErrorKind::WouldBlock | IoErrorKind::TimedOut) => {}
+            Err(e) => panic!("{e}"),
+        }
+    }
+
+    fn send(&mut self, tag: &Tag, shift_ms: u64) {
+        let kind = match tag.kind {
+            TagKind::Audio => MediaKind::Audio,
+            TagKind::Video => MediaKind::Video,
+            TagKind::Script => MediaKind::Metadata,
+        };
+        let at = u64::from(tag.timestamp_ms) + shift_ms;
+        self.session.send_media(kind, at, tag.data.clone()).unwrap();
+        while let Some(piece) = self.session.poll_output() {
+            self.socket.write_all(&piece).unwrap();
+        }
+    }
+
+    fn finish(mut self) {
+        self.session.finish().unwrap();
+        while let Some(piece) = self.session.poll_output() {
+            self.socket.write_all(&piece).unwrap();
+        }
+    }
+}
+
+fn tags(path: &Path) -> Vec<Tag> {
+    let mut reader = FlvReader::new(1 << 24);
+    reader.push(&fs::read(path).unwrap());
+    std::iter::from_fn(|| reader.poll().unwrap()).collect()
+}
+
+#[test]
+fn timestamps_go_on_past_2_to_the_24_31_and_32_ms() {
+    let room = tempfile::tempdir().unwrap();
+    let source = room.path().join("clip.flv");
+    clip(&source, "-c:v libx264 -bf 0 -c:a aac");
+    let tags = tags(&source);
+    for border in [1_u64 << 24, 1 << 31, 1 << 32] {
+        let server = serve(|_| {});
+        let mut publisher = Publisher::open(server.rtmp_addr().unwrap(), "clock");
+        tags.iter().for_each(|tag| publisher.send(tag, border - 1000));
+        wait_for_publisher(&server);
+        let url = at(&server, "clock");
+        let reader = thread::spawn(move || {
+            let frames = Reader::open(&url).unwrap();
+            frames.map(|f| f.unwrap().pts().as_micros() / 1000).collect::<Vec<i64>>()
+        });
+        wait_until("the reader is there", || {
+            server.status().streams.first().is_some_and(|s| !s.players.is_empty())
+        });
+        publisher.finish();
+        let times = reader.join().unwrap();
+        let first = times[0];
+        // Sound may begin a little before or behind the picture.
+        assert!(first.abs() < 100, "{border}: it begins at {first} ms");
+        let expected: Vec<i64> = (0..50).map(|n| first + 40 * n).collect();
+        assert_eq!(times, expected, "across {border} ms");
+    }
+}
+
+#[test]
+fn a_stream_of_sound_alone_is_open_while_it_still_runs() {
+    let room = tempfile::tempdir().unwrap();
+    let source = room.path().join("sound.flv");
+    tool("ffmpeg", &format!("-v error -y -f lavfi -i sine=d=1 -c:a aac {}", source.display()));
+    let server = serve(|_| {});
+    let mut publisher = Publisher::open(server.rtmp_addr().unwrap(), "sound");
+    tags(&source).iter().for_each(|tag| publisher.send(tag, 0));
+    wait_for_publisher(&server);
+    // One second of sound was sent, and the publisher is silent now.
+    let out = room.path().join("out.mp4");
+    let pipeline = Pipeline::from_url(&at(&server, "sound")).unwrap().to_url(url(&out)).unwrap();
+    publisher.finish();
+    pipeline.run().unwrap();
+    assert_eq!(packets(&out, "a"), packets(&source, "a"));
+}
+
+#[test]
+fn a_refusal_says_why_without_the_key() {
+    let server = serve(|config| config.publish_key = Some("open-sesame".into()));
+    let refused = |url: &str| Writer::create(url, &OutputOptions::new(), None).map(drop);
+    let error = refused(&at(&server, "camera?key=abracadabra")).unwrap_err();
+    let told = error.to_string();
+    assert!(!told.contains("abracadabra") && !told.contains("camera"), "{told}");
+    assert!(told.contains("the server refused") && told.contains("stream key right?"), "{told}");
+
+    let first = Writer::create(&at(&server, "camera?key=open-sesame"), &OutputOptions::new(), None);
+    let first = first.unwrap();
+    let second = refused(&at(&server, "camera?key=open-sesame")).unwrap_err();
+    assert_eq!(second.kind(), ErrorKind::AlreadyExists);
+    drop(first);
+
+    let missing = Reader::open(&at(&server, "nobody")).map(drop).unwrap_err();
+    assert_eq!(missing.kind(), ErrorKind::NotFound);
+    assert!(missing.to_string().contains("has no such stream"), "{missing}");
+}
+
+#[test]
+fn rtmps_goes_to_servers_that_are_trusted() {
+    let room = tempfile::tempdir().unwrap();
+    let (certificate, private_key) = (room.path().join("cert.pem"), room.path().join("key.pem"));
+    let authority_key = rcgen::KeyPair::generate().unwrap();
+    let mut authority = rcgen::CertificateParams::default();
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let authority = authority.self_signed(&authority_key).unwrap();
+    let server_key = rcgen::KeyPair::generate().unwrap();
+    let server = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    let server = server.signed_by(&server_key, &authority, &authority_key).unwrap();
+    let trusted = room.path().join("authority.pem");
+    fs::write(&trusted, authority.pem()).unwrap();
+    fs::write(&certificate, server.pem()).unwrap();
+    fs::write(&private_key, server_key.serialize_pem()).unwrap();
+    let trusted = url(&trusted).to_owned();
+    let server = serve(|config| {
+        config.rtmps_listen = config.rtmp_listen;
+        config.tls = Some(TlsFiles { certificate, private_key });
+    });
+    let port = server.rtmps_addr().unwrap().port();
+    let target = format!("rtmps://localhost:{port}/live/secret");
+
+    let error = Writer::create(&target, &OutputOptions::new(), None).map(drop).unwrap_err();
+    assert!(error.to_string().contains("-ca_file"), "{error}");
+
+    let options = OutputOptions::new().with("ca_file", &trusted).unwrap();
+    let mut writer = Writer::create(&target, &options, None).unwrap();
+    let ticks = TimeBase::new(1, 25).unwrap();
+    for n in 0..30 {
+        let pixels = vec![90; 64 * 64 * 3];
+        let image = Image::packed(PixelFormat::Rgb24, 64, 64, &pixels).unwrap();
+        writer.write(Frame::from_image(&image, ticks.at(n)).unwrap()).unwrap();
+    }
+    wait_for_publisher(&server);
+    let reader = thread::spawn(move || {
+        let anyone = InputOptions::new().with("tls_verify", "0").unwrap();
+        Reader::open_with(&target, anyone, &Stop::new()).unwrap().filter(Result::is_ok).count()
+    });
+    wait_until("the reader is there", || {
+        server.status().streams.first().is_some_and(|s| !s.players.is_empty())
+    });
+    writer.finish().unwrap();
+    assert_eq!(reader.join().unwrap(), 30);
+}
+
+/// Lets one client publish, and reads nothing more from then on, while the socket stays open.
+fn stand_still(listener: &TcpListener) -> TcpStream {
+    let (mut socket, _) = listener.accept().unwrap();
+    let mut session = ServerSession::new(SessionConfig::default());
+    let mut bytes = [0; 4096];
+    loop {
+        let mut accepted = false;
+        while let Some(event) = session.poll_event() {
+            if let ServerEvent::PublishRequested(request) = event {
+                session.accept(request.stream_id).unwrap();
+                accepted = true;
+            }
+        }
+        while let Some(piece) = session.poll_output() {
+            socket.write_all(&piece).unwrap();
+        }
+        if accepted {
+            return socket;
+        }
+        let count = socket.read(&mut bytes).unwrap();
+        session.receive(&bytes[..count]).unwrap();
+    }
+}
+
+#[test]
+fn a_server_that_stops_reading_is_noticed() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = format!("rtmp://{}/live/x", listener.local_addr().unwrap());
+    let server = thread::spawn(move || stand_still(&listener));
+    let options = OutputOptions::new()
+        .with("rw_timeout", "500000")
+        .and_then(|o| o.with("c:v", "libx264"))
+        .and_then(|o| o.with("qp", "0"))
+        .and_then(|o| o.with("preset", "ultrafast"))
+        .unwrap();
+    let mut writer = Writer::create(&target, &options, None).unwrap();
+    let still_open = server.join().unwrap();
+    let ticks = TimeBase::new(1, 25).unwrap();
+    let begun = Instant::now();
+    let mut noise = 1_u32;
+    let error = (0..).find_map(|n| {
+        assert!(begun.elapsed() < LIMIT, "it was not noticed");
+        // Noise does not compress, so that the socket is full soon.
+        let pixels: Vec<u8> = std::iter::repeat_with(|| {
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            noise.to_be_bytes()[0]
+        })
+        .take(640 * 360 * 3)
+        .collect();
+        let image = Image::packed(PixelFormat::Rgb24, 640, 360, &pixels).unwrap();
+        writer.write(Frame::from_image(&image, ticks.at(n)).unwrap()).err()
+    });
+    let error = error.unwrap();
+    assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
+    drop(still_open);
+}
+
+#[test]
+fn libavs_rtmp_stays_within_reach() {
+    let room = tempfile::tempdir().unwrap();
+    let source = room.path().join("clip.flv");
+    clip(&source, "-c:v libx264 -bf 0 -c:a aac");
+    let server = serve(|_| {});
+    let target = at(&server, "clip");
+    let publisher = {
+        let (source, target) = (url(&source).to_owned(), target.clone());
+        thread::spawn(move || {
+            let input = InputOptions::new().with("re", "")?;
+            let output = OutputOptions::new().rtmp_by_libav(true);
+            let pipeline = Pipeline::open(&source, input, &Stop::new())?;
+            pipeline.to_url_with(&target, output)?.run()
+        })
+    };
+    wait_for_publisher(&server);
+    let published = server.status().streams[0].publisher.client.clone();
+    assert!(!format!("{published:?}").contains("Frameloom"), "{published:?}");
+    let options = InputOptions::new().rtmp_by_libav(true);
+    let reader = Reader::open_with(&target, options, &Stop::new()).unwrap();
+    assert_eq!(reader.filter(Result::is_ok).count(), 50);
+    publisher.join().unwrap().unwrap();
+}
