@@ -83,7 +83,7 @@ fn a_stream_is_edited_through_it_and_its_audio_is_untouched() {
         .map(|(url, file)| ffmpeg_reader(args!["-i", url, "-c", "copy", file]).spawn());
     publisher.wait().ok();
     edit.wait().ok();
-    readers.map(|reader| reader.wait().ok());
+    let _ = readers.map(|reader| reader.wait().ok());
     for recorded in [&by_rtmp, &by_http] {
         let frames = both_counters(recorded);
         let first = frames[0].0;
