@@ -1,118 +1,21 @@
 //! Who may publish and play: names, keys, and the callbacks.
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use frameloom_rtmp::{Refusal, Secret};
+use frameloom_rtmp::Secret;
 
 use crate::callback::{Answer, Asker};
+use crate::counters::Reason;
 use crate::relay::StreamName;
+use crate::visitor::{Action, Visitor, parameters};
 use crate::warnings::{Warning, Warnings};
 use crate::{Result, ServerConfig};
 
 /// Longest name of an application or a stream, in bytes.
 const NAME_BYTES: usize = 255;
-
-/// What someone wants to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
-    Publish,
-    Play,
-}
-
-impl Action {
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Action::Publish => "publish",
-            Action::Play => "play",
-        }
-    }
-}
-
-/// Why something is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reason {
-    Connections,
-    ConnectionsPerAddress,
-    PublishKey,
-    PlayKey,
-    Callback,
-    BadName,
-    NameTaken,
-    NotFound,
-    Stopping,
-}
-
-impl Reason {
-    pub(crate) const ALL: [Reason; 9] = [
-        Reason::Connections,
-        Reason::ConnectionsPerAddress,
-        Reason::PublishKey,
-        Reason::PlayKey,
-        Reason::Callback,
-        Reason::BadName,
-        Reason::NameTaken,
-        Reason::NotFound,
-        Reason::Stopping,
-    ];
-
-    pub(crate) fn label(self) -> &'static str {
-        match self {
-            Reason::Connections => "connections",
-            Reason::ConnectionsPerAddress => "connections_per_address",
-            Reason::PublishKey => "publish_key",
-            Reason::PlayKey => "play_key",
-            Reason::Callback => "callback",
-            Reason::BadName => "bad_name",
-            Reason::NameTaken => "name_taken",
-            Reason::NotFound => "not_found",
-            Reason::Stopping => "stopping",
-        }
-    }
-
-    pub(crate) fn text(self) -> &'static str {
-        match self {
-            Reason::Connections | Reason::ConnectionsPerAddress => "too many connections",
-            Reason::PublishKey | Reason::PlayKey => "wrong or missing key",
-            Reason::Callback => "the callback did not allow it",
-            Reason::BadName => {
-                "the name is empty, too long, or has characters that no name may have"
-            }
-            Reason::NameTaken => "another publisher has this name",
-            Reason::NotFound => "nobody publishes this name",
-            Reason::Stopping => "the server is stopping",
-        }
-    }
-
-    /// How RTMP says it.
-    pub(crate) fn refusal(self) -> Refusal {
-        match self {
-            Reason::PublishKey | Reason::PlayKey | Reason::Callback => Refusal::Unauthorized,
-            Reason::BadName | Reason::NameTaken => Refusal::NameTaken,
-            Reason::NotFound => Refusal::NotFound,
-            Reason::Connections | Reason::ConnectionsPerAddress | Reason::Stopping => {
-                Refusal::Unavailable
-            }
-        }
-    }
-}
-
-/// Someone who asks to publish or play, and what it said of itself. It holds secrets.
-#[derive(Clone)]
-pub(crate) struct Visitor {
-    pub(crate) action: Action,
-    pub(crate) app: String,
-    pub(crate) name: String,
-    /// The queries that may have the key, the stream's own first.
-    pub(crate) queries: [Secret; 2],
-    pub(crate) address: SocketAddr,
-    pub(crate) client_id: u64,
-    pub(crate) client: Arc<str>,
-    pub(crate) tc_url: Secret,
-}
 
 /// The answer to a visitor: the name to go on under.
 pub(crate) type Verdict = std::result::Result<StreamName, Reason>;
@@ -233,38 +136,10 @@ fn equal(given: &[u8], key: &[u8]) -> bool {
     difference == 0
 }
 
-/// The names and values of a query, without their percent signs.
-pub(crate) fn parameters(query: &str) -> impl Iterator<Item = (String, String)> + '_ {
-    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (percent_decode(name), percent_decode(value))
-    })
-}
-
-/// Text without its percent signs. What is not two hexadecimal digits after one stays as it is,
-/// and so does a plus sign: keys have them.
-pub(crate) fn percent_decode(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, tail)) = rest.split_first() {
-        let digit = |index: usize| char::from(*tail.get(index)?).to_digit(16);
-        match (byte, digit(0), digit(1)) {
-            (b'%', Some(high), Some(low)) => {
-                // Two hexadecimal digits fit into a byte.
-                bytes.push((high * 16 + low) as u8);
-                rest = tail.get(2..).unwrap_or_default();
-            }
-            _ => {
-                bytes.push(byte);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
 
     fn visitor(name: &str, queries: [&str; 2]) -> Visitor {
@@ -312,11 +187,5 @@ mod tests {
         }
         assert!(is_app("live/room 1"));
         assert!(!is_app("live//room") && !is_app("") && !is_app("live/.."));
-    }
-
-    #[test]
-    fn percent_signs_are_decoded_once() {
-        assert_eq!(percent_decode("a%20b%2520%zz%4"), "a b%20%zz%4");
-        assert_eq!(percent_decode("1+1%ff"), "1+1\u{fffd}");
     }
 }

@@ -15,7 +15,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio_rustls::rustls::crypto::ring;
 
-use crate::access::{Action, Visitor, parameters, percent_decode};
+use crate::visitor::{Action, Visitor, parameters, percent_decode};
 use crate::{Error, Result};
 
 /// The address of a callback. `Debug` and `Display` show neither its user nor its query.

@@ -1,6 +1,7 @@
 //! HTTP: streams as FLV, the status, the metrics.
 
 mod flv;
+mod stream;
 mod websocket;
 
 use std::net::{IpAddr, SocketAddr};

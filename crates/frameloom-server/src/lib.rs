@@ -43,6 +43,7 @@ mod access;
 mod callback;
 mod caps;
 mod config;
+mod counters;
 mod error;
 mod http;
 mod io;
@@ -56,6 +57,7 @@ mod server;
 mod shared;
 mod status;
 mod tls;
+mod visitor;
 mod warnings;
 
 pub use callback::Callback;

@@ -9,8 +9,8 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::access::Reason;
 use crate::caps::{Full, Permit};
+use crate::counters::Reason;
 use crate::io::tune;
 use crate::shared::{Phase, Shared};
 use crate::warnings::Warning;

@@ -3,35 +3,8 @@
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::access::Reason;
-use crate::relay::Protocol;
+use crate::counters::{Counters, Protocol, Reason};
 use crate::status::Status;
-
-/// Counts since the server's start.
-#[derive(Default)]
-pub(crate) struct Counters {
-    pub(crate) connections: AtomicU64,
-    pub(crate) received_bytes: AtomicU64,
-    pub(crate) sent_bytes: AtomicU64,
-    pub(crate) player_skips: AtomicU64,
-    pub(crate) players_cut: AtomicU64,
-    pub(crate) dropped_packets: AtomicU64,
-    pub(crate) timed_out: AtomicU64,
-    pub(crate) bad_input: AtomicU64,
-    refused: [AtomicU64; Reason::ALL.len()],
-}
-
-impl Counters {
-    pub(crate) fn refuse(&self, reason: Reason) {
-        if let Some(count) = self.refused.get(reason as usize) {
-            count.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    pub(crate) fn refused(&self, reason: Reason) -> u64 {
-        self.refused.get(reason as usize).map_or(0, |count| count.load(Ordering::Relaxed))
-    }
-}
 
 /// The counts in Prometheus' text format, version 0.0.4.
 pub(crate) fn text(status: &Status, counters: &Counters) -> String {

@@ -28,8 +28,8 @@ use self::log::Log;
 use self::packet::{Codec, classify};
 use self::wake::Wake;
 use crate::config::{RelayLimits, SecondPublisher};
+use crate::counters::{Counters, Protocol};
 use crate::lock::lock;
-use crate::metrics::Counters;
 
 /// An application and a stream's name in it. Only accepted ones become this, so it may be shown.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -52,27 +52,6 @@ pub(crate) struct Publisher {
     pub(crate) client: Arc<str>,
     pub(crate) since: Instant,
     pub(crate) wake: Arc<Wake>,
-}
-
-/// How a stream is played.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Protocol {
-    Rtmp,
-    HttpFlv,
-    WebSocketFlv,
-}
-
-impl Protocol {
-    pub(crate) const ALL: [Protocol; 3] =
-        [Protocol::Rtmp, Protocol::HttpFlv, Protocol::WebSocketFlv];
-
-    pub(crate) fn label(self) -> &'static str {
-        match self {
-            Protocol::Rtmp => "rtmp",
-            Protocol::HttpFlv => "http-flv",
-            Protocol::WebSocketFlv => "websocket-flv",
-        }
-    }
 }
 
 /// Who plays, and how far it has come.

@@ -25,11 +25,13 @@ use tokio_rustls::TlsAcceptor;
 use self::end::End;
 use self::play::Play;
 use self::publish::Publish;
-use crate::access::{Action, Decision, Pending, Reason, Verdict, Visitor};
+use crate::access::{Decision, Pending, Verdict};
 use crate::caps::Permit;
+use crate::counters::Reason;
 use crate::io::Io;
 use crate::outgoing::Outgoing;
 use crate::shared::{Enrolled, Phase, Shared, shown};
+use crate::visitor::{Action, Visitor};
 
 /// Bytes of one read. They are on the stack, so a connection that is idle holds none.
 const READ_BYTES: usize = 32 << 10;

@@ -8,12 +8,13 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
-use crate::access::{Access, Action, Reason};
+use crate::access::Access;
 use crate::caps::Caps;
+use crate::counters::{Counters, Reason};
 use crate::lock::lock;
-use crate::metrics::Counters;
 use crate::relay::Relays;
 use crate::relay::wake::Wake;
+use crate::visitor::Action;
 use crate::warnings::{Warning, Warnings};
 use crate::{Result, ServerConfig};
 

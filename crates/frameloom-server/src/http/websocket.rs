@@ -21,7 +21,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::flv::{FlvStream, Next, Tag};
+use super::stream::{FlvStream, Next, Tag};
 use crate::io::Guarded;
 use crate::outgoing::Outgoing;
 use crate::relay::wake::Wake;

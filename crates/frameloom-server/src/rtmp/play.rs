@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::{Connection, End, PULL_BYTES, Role};
-use crate::access::Reason;
+use crate::counters::{Protocol, Reason};
 use crate::relay::cursor::Step;
-use crate::relay::{Protocol, StreamName, Subscription};
+use crate::relay::{StreamName, Subscription};
 
 /// A message stream that plays.
 pub(super) struct Play {

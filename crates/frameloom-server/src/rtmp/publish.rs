@@ -7,7 +7,7 @@ use frameloom_rtmp::{Media, MediaKind, Refusal};
 use tokio::time::Instant;
 
 use super::{Connection, End, Role};
-use crate::access::Reason;
+use crate::counters::Reason;
 use crate::relay::{Appended, Publication, Publisher, StreamName};
 use crate::warnings::Warning;
 

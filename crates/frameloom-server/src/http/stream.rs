@@ -1,0 +1,89 @@
+//! A player's packets as FLV, tag by tag.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use frameloom_rtmp::MediaKind;
+use frameloom_rtmp::flv::{TagKind, file_header as file_header_of, tag_header, tag_trailer};
+
+use super::Peer;
+use crate::relay::Subscription;
+use crate::relay::cursor::Step;
+use crate::relay::packet::Packet;
+use crate::shared::Shared;
+use crate::warnings::Warning;
+
+/// One tag, and before the first one the file's header.
+pub(super) struct Tag {
+    pub(super) file_header: Option<[u8; 13]>,
+    pub(super) header: [u8; 11],
+    pub(super) payload: Bytes,
+    pub(super) trailer: [u8; 4],
+}
+
+/// What comes next.
+pub(super) enum Next {
+    Tag(Tag),
+    /// Nothing yet.
+    Wait,
+    /// The stream is over.
+    Ended,
+    /// The player is too slow.
+    Cut,
+}
+
+/// A player's packets as FLV.
+pub(super) struct FlvStream {
+    shared: Arc<Shared>,
+    peer: Peer,
+    subscription: Subscription,
+    begun: bool,
+}
+
+impl FlvStream {
+    pub(super) fn new(shared: &Arc<Shared>, peer: Peer, subscription: Subscription) -> Self {
+        let (address, name) = (peer.address, subscription.name());
+        tracing::debug!(target: crate::LOG, "{address} plays {name} as FLV");
+        FlvStream { shared: Arc::clone(shared), peer, subscription, begun: false }
+    }
+
+    pub(super) fn next(&mut self) -> Next {
+        let packet = match self.subscription.step() {
+            Step::Packet(packet) => packet,
+            Step::Wait => return Next::Wait,
+            Step::Ended => return Next::Ended,
+            Step::Cut => {
+                let peer = self.peer.address;
+                self.shared.warnings.warn(Warning::SlowPlayer, || {
+                    format!("closed {peer}: too slow for what it plays")
+                });
+                return Next::Cut;
+            }
+        };
+        let mut file_header = None;
+        if !self.begun {
+            self.begun = true;
+            // It says what the stream has, which is known best when the first packet is there.
+            let (audio, video) = self.subscription.flags();
+            file_header = Some(file_header_of(audio, video));
+        }
+        let length = packet.payload.len();
+        self.subscription.sent(11 + length + 4);
+        Next::Tag(Tag {
+            file_header,
+            header: tag(&packet),
+            payload: packet.payload,
+            trailer: tag_trailer(length),
+        })
+    }
+}
+
+fn tag(packet: &Packet) -> [u8; 11] {
+    let kind = match packet.kind {
+        MediaKind::Audio => TagKind::Audio,
+        MediaKind::Video => TagKind::Video,
+        MediaKind::Metadata | MediaKind::Data => TagKind::Script,
+    };
+    // The file's clock has 32 bits; the cast is its wrap.
+    tag_header(kind, packet.timestamp_ms as u32, packet.payload.len())
+}
