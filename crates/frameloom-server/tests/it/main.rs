@@ -5,6 +5,7 @@ mod access;
 mod bad_input;
 mod client;
 mod http;
+mod interop;
 mod limits;
 mod play;
 mod publish;
