@@ -100,13 +100,23 @@ fn mpv_plays_http_flv() {
 
 #[test]
 fn gstreamers_rtmp2sink_publishes() {
+    gstreamer_publishes("rtmp2sink");
+}
+
+/// GStreamer's older sink is librtmp.
+#[test]
+fn librtmp_publishes() {
+    gstreamer_publishes("rtmpsink");
+}
+
+fn gstreamer_publishes(sink: &str) {
     let room = room();
     let sent = room.path().join("sent.flv");
     let server = serve(|_| {});
     let mut args = args!["-q", "-e"];
     let pipeline = format!(
         "flvmux name=mux streamable=true ! tee name=t \
-         t. ! queue ! rtmp2sink location={} t. ! queue ! filesink location={} \
+         t. ! queue ! {sink} location={} t. ! queue ! filesink location={} \
          videotestsrc is-live=true ! video/x-raw,width=320,height=180,framerate=25/1 ! \
          x264enc tune=zerolatency key-int-max=100000 option-string=scenecut=0 ! \
          queue ! mux. \
