@@ -78,5 +78,5 @@ pub use session::auth;
 pub use session::{
     ClientConfig, ClientEvent, ClientRole, ClientSession, ConnectRequest, FOUR_CCS, FourCcInfo,
     Media, MediaKind, PlayRequest, PublishKind, PublishRequest, Refusal, Secret, ServerConfig,
-    ServerEvent, ServerInfo, ServerSession, StreamKey, Timeline, caps_ex,
+    ServerEvent, ServerInfo, ServerSession, StreamKey, Timeline, caps_ex, percent_decode,
 };

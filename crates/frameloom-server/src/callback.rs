@@ -8,14 +8,14 @@ use axum::body::Body;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION, USER_AGENT};
 use axum::http::uri::{Authority, Scheme};
 use axum::http::{HeaderValue, Method, Request, Response, Uri};
-use frameloom_rtmp::Secret;
+use frameloom_rtmp::{Secret, percent_decode};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio_rustls::rustls::crypto::ring;
 
-use crate::visitor::{Action, Visitor, parameters, percent_decode};
+use crate::visitor::{Action, Visitor, parameters};
 use crate::{Error, Result};
 
 /// The address of a callback. `Debug` and `Display` show neither its user nor its query.

@@ -12,7 +12,7 @@ mod timeline;
 pub use client::{ClientConfig, ClientEvent, ClientRole, ClientSession, ServerInfo};
 pub use enhanced::{FOUR_CCS, FourCcInfo, caps_ex};
 pub use media::{Media, MediaKind};
-pub use secret::{Secret, StreamKey};
+pub use secret::{Secret, StreamKey, percent_decode};
 pub use server::{
     ConnectRequest, PlayRequest, PublishRequest, Refusal, ServerConfig, ServerEvent, ServerSession,
 };

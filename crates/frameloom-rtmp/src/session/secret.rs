@@ -84,3 +84,37 @@ impl fmt::Debug for StreamKey {
         f.write_str("StreamKey(***)")
     }
 }
+
+/// Text without its percent signs. What is not two hexadecimal digits after one stays as it is,
+/// and so does a plus sign: keys have them.
+#[must_use]
+pub fn percent_decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        let digit = |index: usize| char::from(*tail.get(index)?).to_digit(16);
+        match (byte, digit(0), digit(1)) {
+            (b'%', Some(high), Some(low)) => {
+                // Two hexadecimal digits fit into a byte.
+                bytes.push((high * 16 + low) as u8);
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            _ => {
+                bytes.push(byte);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percent_signs_are_decoded_once() {
+        assert_eq!(percent_decode("a%20b%2520%zz%4"), "a b%20%zz%4");
+        assert_eq!(percent_decode("1+1%ff"), "1+1\u{fffd}");
+    }
+}

@@ -10,7 +10,7 @@ use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYP
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::{BufMut, Bytes, BytesMut};
-use frameloom_rtmp::Secret;
+use frameloom_rtmp::{Secret, percent_decode};
 use http_body::Frame;
 
 use super::stream::{FlvStream, Next};
@@ -20,7 +20,7 @@ use crate::counters::{Protocol, Reason};
 use crate::relay::StreamName;
 use crate::relay::wake::Wake;
 use crate::shared::{Phase, Shared, shown};
-use crate::visitor::{Action, Visitor, percent_decode};
+use crate::visitor::{Action, Visitor};
 
 /// Answers every request that nothing else answers.
 pub(super) async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response {
