@@ -254,6 +254,45 @@ fn a_stream_of_sound_alone_is_open_while_it_still_runs() {
 }
 
 #[test]
+fn a_publisher_that_lies_about_its_codec_is_an_error_and_harms_nobody() {
+    let room = tempfile::tempdir().unwrap();
+    let source = room.path().join("clip.flv");
+    clip(&source, "-c:v flv -c:a aac");
+    let server = serve(|_| {});
+    let mut liar = Publisher::open(server.rtmp_addr().unwrap(), "liar");
+    for tag in tags(&source) {
+        // Sorenson's pictures under H.264's number, and no configuration that fits.
+        let mut data = tag.data.to_vec();
+        if tag.kind == TagKind::Video {
+            data.splice(..1, [data[0] & 0xF0 | 7, 1, 0, 0, 0]);
+        }
+        liar.send(&Tag { data: data.into(), ..tag }, 0);
+    }
+    wait_for_publisher(&server);
+    let target = at(&server, "liar");
+    let reader = thread::spawn(move || {
+        let frames = Reader::open(&target)?.collect::<frameloom::Result<Vec<Frame>>>()?;
+        Ok::<usize, frameloom::Error>(frames.len())
+    });
+    wait_until("the reader has it", || {
+        reader.is_finished()
+            || server.status().streams.first().is_some_and(|s| !s.players.is_empty())
+    });
+    liar.finish();
+    let error = reader.join().unwrap().expect_err("pictures came of nothing");
+    assert_eq!(error.to_string().lines().count(), 1);
+
+    let honest = room.path().join("honest.flv");
+    clip(&honest, "-c:v libx264 -bf 0 -c:a aac");
+    let mut publisher = Publisher::open(server.rtmp_addr().unwrap(), "honest");
+    tags(&honest).iter().for_each(|tag| publisher.send(tag, 0));
+    let target = at(&server, "honest");
+    wait_until("it is published", || server.status().streams.iter().any(|s| s.name == "honest"));
+    assert!(Reader::open(&target).unwrap().next().unwrap().is_ok());
+    publisher.finish();
+}
+
+#[test]
 fn a_refusal_says_why_without_the_key() {
     let server = serve(|config| config.publish_key = Some("open-sesame".into()));
     let refused = |url: &str| Writer::create(url, &OutputOptions::new(), None).map(drop);
