@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
+use smallvec::SmallVec;
 
 use crate::message::{Control, Message, kind};
 use crate::output::Output;
@@ -380,23 +381,27 @@ struct Last {
     timestamp: u32,
     /// The last difference, where the last header had one.
     delta: Option<u32>,
-    length: usize,
+    length: u32,
     kind: u8,
     stream_id: u32,
 }
+
+/// Chunk streams on which a player is sent anything: control, commands, audio, data, video.
+const USUAL_STREAMS: usize = 5;
 
 /// One side's outgoing chunks, with the shortest headers that every known reader takes the same
 /// way. Payloads above some hundred bytes are not copied: their slices go into the output.
 #[derive(Debug)]
 pub struct ChunkWriter {
     chunk_size: usize,
-    /// In the order of their first messages; a handful, as in [`ChunkReader`].
-    streams: Vec<Last>,
+    /// In the order of their first messages; a handful, as in [`ChunkReader`]. With hundreds of
+    /// players each packet finds none of this in the cache, so it is all in one place.
+    streams: SmallVec<[Last; USUAL_STREAMS]>,
 }
 
 impl Default for ChunkWriter {
     fn default() -> Self {
-        ChunkWriter { chunk_size: DEFAULT_CHUNK_SIZE, streams: Vec::new() }
+        ChunkWriter { chunk_size: DEFAULT_CHUNK_SIZE, streams: SmallVec::new() }
     }
 }
 
@@ -406,6 +411,27 @@ const COPIED_BYTES: usize = 512;
 
 /// A header's most bytes: basic header, message header, extended timestamp.
 const HEADER_BYTES: usize = 3 + 11 + 4;
+
+/// A header while it is made. It has its place on the stack, and goes into the output at once.
+#[derive(Default)]
+struct Header {
+    bytes: [u8; HEADER_BYTES],
+    length: usize,
+}
+
+impl Header {
+    fn put(&mut self, bytes: &[u8]) {
+        let end = self.length + bytes.len();
+        if let Some(place) = self.bytes.get_mut(self.length..end) {
+            place.copy_from_slice(bytes);
+            self.length = end;
+        }
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
 
 impl ChunkWriter {
     /// A writer for a connection's first chunk on.
@@ -439,28 +465,23 @@ impl ChunkWriter {
             kind::SET_CHUNK_SIZE => Control::parse(&message)?,
             _ => None,
         };
-        let first = length.min(self.chunk_size);
-        let copied = if first <= COPIED_BYTES { first } else { 0 };
-        let extended = self.first_header(&message, output.tail(HEADER_BYTES + copied));
-        let chunk_stream = message.chunk_stream;
+        let mut header = Header::default();
+        let extended = self.first_header(&message, &mut header);
+        output.put(header.as_slice());
         let mut rest = message.payload;
-        loop {
-            // Taking all of it leaves nothing behind that would count as a reference.
-            let piece = rest.split_to(rest.len().min(self.chunk_size));
-            if piece.len() <= COPIED_BYTES {
-                output.tail(piece.len()).put_slice(&piece);
-            } else {
-                output.push(piece);
-            }
-            if rest.is_empty() {
-                break;
-            }
-            let tail = output.tail(HEADER_BYTES);
-            put_basic(3, chunk_stream, tail);
+        if rest.len() > self.chunk_size {
+            let mut header = Header::default();
+            put_basic(3, message.chunk_stream, &mut header);
             if let Some(field) = extended {
-                tail.put_u32(field);
+                header.put(&field.to_be_bytes());
+            }
+            while rest.len() > self.chunk_size {
+                put_payload(rest.split_to(self.chunk_size), output);
+                output.put(header.as_slice());
             }
         }
+        // The last piece is the payload itself: another reference would have to be counted.
+        put_payload(rest, output);
         if let Some(Control::SetChunkSize(size)) = new_size {
             self.chunk_size = usize::try_from(size).unwrap_or(usize::MAX);
         }
@@ -468,9 +489,10 @@ impl ChunkWriter {
     }
 
     /// Writes the header and returns its extended timestamp.
-    fn first_header(&mut self, message: &Message, out: &mut BytesMut) -> Option<u32> {
+    fn first_header(&mut self, message: &Message, out: &mut Header) -> Option<u32> {
         let Message { chunk_stream, timestamp, kind, stream_id, .. } = *message;
-        let length = message.payload.len();
+        // Longer ones were refused.
+        let length = message.payload.len() as u32;
         let known = self.streams.iter_mut().find(|last| last.chunk_stream == chunk_stream);
         // A time that steps back is a huge difference here, and goes out in full.
         let delta = known
@@ -495,34 +517,39 @@ impl ChunkWriter {
         put_basic(format, chunk_stream, out);
         let extended = (field >= EXTENDED).then_some(field);
         if format < 3 {
-            out.put_uint(u64::from(field.min(EXTENDED)), 3);
+            out.put(&field.min(EXTENDED).to_be_bytes()[1..]);
         }
         if format < 2 {
-            out.put_uint(length as u64, 3);
-            out.put_u8(kind);
+            out.put(&length.to_be_bytes()[1..]);
+            out.put(&[kind]);
         }
         if format < 1 {
-            out.put_u32_le(stream_id);
+            out.put(&stream_id.to_le_bytes());
         }
         if let Some(field) = extended {
-            out.put_u32(field);
+            out.put(&field.to_be_bytes());
         }
         extended
     }
 }
 
-fn put_basic(format: u8, chunk_stream: u32, out: &mut BytesMut) {
+fn put_payload(piece: Bytes, output: &mut Output) {
+    if piece.len() <= COPIED_BYTES {
+        output.put(&piece);
+    } else {
+        output.push(piece);
+    }
+}
+
+fn put_basic(format: u8, chunk_stream: u32, out: &mut Header) {
     let format = format << 6;
     match chunk_stream {
         // The casts keep the low bits, and each range fits.
-        0..64 => out.put_u8(format | chunk_stream as u8),
-        64..320 => {
-            out.put_u8(format);
-            out.put_u8((chunk_stream - 64) as u8);
-        }
+        0..64 => out.put(&[format | chunk_stream as u8]),
+        64..320 => out.put(&[format, (chunk_stream - 64) as u8]),
         _ => {
-            out.put_u8(format | 1);
-            out.put_u16_le((chunk_stream - 64) as u16);
+            let [low, high] = ((chunk_stream - 64) as u16).to_le_bytes();
+            out.put(&[format | 1, low, high]);
         }
     }
 }

@@ -59,7 +59,6 @@ pub(crate) struct Player {
     pub(crate) protocol: Protocol,
     pub(crate) address: SocketAddr,
     pub(crate) since: Instant,
-    wake: Arc<Wake>,
     pub(crate) sent_bytes: AtomicU64,
     pub(crate) skips: AtomicU64,
     clock_ms: AtomicU64,
@@ -76,7 +75,8 @@ pub(crate) struct Relay {
     state: Mutex<State>,
     /// How far the log goes, or [`LOOK`]. A player that has all of it needs no lock to know so.
     end: AtomicU64,
-    players: Mutex<Vec<Arc<Player>>>,
+    /// With each player's wake-up beside it: walking them at every packet is felt.
+    players: Mutex<Vec<(Arc<Wake>, Arc<Player>)>>,
     info: Mutex<Info>,
     rate: Mutex<Rate>,
     received_bytes: AtomicU64,
@@ -110,7 +110,7 @@ impl Relay {
     }
 
     pub(crate) fn players(&self) -> Vec<Arc<Player>> {
-        lock(&self.players).clone()
+        lock(&self.players).iter().map(|(_, player)| Arc::clone(player)).collect()
     }
 
     pub(crate) fn bit_rate(&self) -> u64 {
@@ -131,8 +131,8 @@ impl Relay {
     }
 
     fn wake_players(&self) {
-        for player in lock(&self.players).iter() {
-            player.wake.media();
+        for (wake, _) in lock(&self.players).iter() {
+            wake.media();
         }
     }
 }
@@ -219,12 +219,11 @@ impl Relays {
             protocol,
             address,
             since: Instant::now(),
-            wake,
             sent_bytes: AtomicU64::new(0),
             skips: AtomicU64::new(0),
             clock_ms: AtomicU64::new(cursor.clock_ms()),
         });
-        lock(&relay.players).push(Arc::clone(&player));
+        lock(&relay.players).push((wake, Arc::clone(&player)));
         Some(Subscription { relay, player, cursor })
     }
 
@@ -392,7 +391,9 @@ impl Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         let mut players = lock(&self.relay.players);
-        if let Some(place) = players.iter().position(|player| Arc::ptr_eq(player, &self.player)) {
+        if let Some(place) =
+            players.iter().position(|(_, player)| Arc::ptr_eq(player, &self.player))
+        {
             players.swap_remove(place);
         }
     }

@@ -10,13 +10,14 @@ use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use frameloom_rtmp::{
     ConnectRequest, Error, Secret, ServerConfig as SessionConfig, ServerEvent, ServerSession,
     StreamKey,
 };
+use smallvec::SmallVec;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
@@ -29,7 +30,7 @@ use crate::access::{Decision, Pending, Verdict};
 use crate::caps::Permit;
 use crate::counters::Reason;
 use crate::io::Io;
-use crate::outgoing::Outgoing;
+use crate::outgoing::poll_write;
 use crate::shared::{Enrolled, Phase, Shared, shown};
 use crate::visitor::{Action, Visitor};
 
@@ -93,10 +94,13 @@ struct Connection {
     enrolled: Enrolled,
     io: Io,
     session: ServerSession,
-    outgoing: Outgoing,
     client: Option<Box<Client>>,
     /// What each message stream does. Few connections have more than one.
-    roles: Vec<(u32, Role)>,
+    roles: SmallVec<[(u32, Role); 1]>,
+    /// Used for reading alone.
+    input_waker: Waker,
+    /// There may be input: the last read did not say that there is none, or the waker said so.
+    may_read: bool,
     timer: Pin<Box<Sleep>>,
     /// When the task began to run this time.
     now: Instant,
@@ -124,7 +128,8 @@ enum Role {
     /// It waits for a callback's word.
     Asked(Action, String, Pending),
     Publish(Box<Publish>),
-    Play(Box<Play>),
+    /// It is not in a box: with hundreds of players, each packet finds none of it in the cache.
+    Play(Play),
 }
 
 struct Closing {
@@ -150,15 +155,17 @@ impl Connection {
             seed: shared.next_seed(),
             ..SessionConfig::default()
         };
+        let enrolled = shared.enroll(permit.id);
         Connection {
-            enrolled: shared.enroll(permit.id),
+            input_waker: Waker::from(Arc::clone(&enrolled.wake)),
+            may_read: true,
+            enrolled,
             shared,
             permit,
             io,
             session: ServerSession::new(config),
-            outgoing: Outgoing::default(),
             client: None,
-            roles: Vec::new(),
+            roles: SmallVec::new(),
             timer: Box::pin(sleep_until(deadline)),
             now,
             handshake_deadline: deadline,
@@ -187,7 +194,7 @@ impl Connection {
                     return Poll::Ready(end);
                 }
                 if let Some(hint) = end.hint(&self.shared) {
-                    self.outgoing.push(hint.into());
+                    self.session.output().put(hint.as_bytes());
                 }
                 self.close(end);
             }
@@ -202,24 +209,25 @@ impl Connection {
 
     fn run(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
         let mut reads = 0;
-        while self.closing.is_none() && self.outgoing.bytes() < FULL_BYTES {
+        // TLS may have to write before it can read.
+        self.may_read |= self.enrolled.wake.take_input() || self.io.is_tls();
+        while self.may_read && self.closing.is_none() && self.session.output_bytes() < FULL_BYTES {
             if reads == READS {
                 cx.waker().wake_by_ref();
                 break;
             }
-            match self.read(cx) {
+            match self.read() {
                 Poll::Ready(result) => result?,
-                Poll::Pending => break,
+                Poll::Pending => self.may_read = false,
             }
             reads += 1;
         }
         self.poll_asked(cx)?;
         self.leave_replaced()?;
-        let was_full = self.outgoing.bytes() >= FULL_BYTES;
+        let was_full = self.session.output_bytes() >= FULL_BYTES;
         let mut writes = 0;
         loop {
             let more = self.pull()?;
-            self.collect();
             match self.write(cx)? {
                 Written::Blocked => {
                     self.enrolled.wake.no_media();
@@ -235,7 +243,7 @@ impl Connection {
             }
         }
         // Nothing was read while there was too much to write, so nothing tells of input.
-        if was_full && self.outgoing.bytes() < FULL_BYTES {
+        if was_full && self.session.output_bytes() < FULL_BYTES {
             cx.waker().wake_by_ref();
         }
         Ok(())
@@ -243,10 +251,11 @@ impl Connection {
 
     /// Reads once. Not inlined, so that its bytes are on the stack only while it runs.
     #[inline(never)]
-    fn read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+    fn read(&mut self) -> Poll<Result<(), End>> {
         let mut space = [MaybeUninit::uninit(); READ_BYTES];
         let mut buffer = ReadBuf::uninit(&mut space);
-        ready!(Pin::new(&mut self.io).poll_read(cx, &mut buffer)).map_err(End::Io)?;
+        let mut cx = Context::from_waker(&self.input_waker);
+        ready!(Pin::new(&mut self.io).poll_read(&mut cx, &mut buffer)).map_err(End::Io)?;
         let bytes = buffer.filled();
         if bytes.is_empty() {
             return Poll::Ready(Err(End::Closed));
@@ -255,7 +264,6 @@ impl Connection {
         let received = self.session.receive(bytes);
         // What was understood before an error counts.
         self.events()?;
-        self.collect();
         Poll::Ready(received.map_err(End::Protocol))
     }
 
@@ -411,20 +419,13 @@ impl Connection {
         }
     }
 
-    /// The session's output becomes ours.
-    fn collect(&mut self) {
-        while let Some(piece) = self.session.poll_output() {
-            self.outgoing.push(piece);
-        }
-    }
-
     fn write(&mut self, cx: &mut Context<'_>) -> Result<Written, End> {
-        while !self.outgoing.is_empty() {
-            match self.outgoing.poll_write(&mut self.io, cx) {
+        while self.session.output_bytes() > 0 {
+            match poll_write(&mut self.io, cx, self.session.output()) {
                 Poll::Ready(Ok(count)) => {
                     self.shared.counters.sent_bytes.fetch_add(count as u64, Ordering::Relaxed);
                     self.blocked_since = None;
-                    self.flushing = self.io.needs_flush();
+                    self.flushing = self.io.is_tls();
                 }
                 Poll::Ready(Err(error)) => return Err(End::Io(error)),
                 Poll::Pending => return Ok(self.blocked()),
@@ -474,11 +475,9 @@ impl Connection {
                 let _ = self.session.refuse(stream_id, Reason::Stopping.refusal());
             }
         }
-        self.collect();
-        let wait = if self.outgoing.is_empty() {
-            LINGER
-        } else {
-            self.shared.config.timeouts.player_stall
+        let wait = match self.session.output_bytes() {
+            0 => LINGER,
+            _ => self.shared.config.timeouts.player_stall,
         };
         self.closing = Some(Closing { end, deadline: self.now + wait, shut: false });
     }

@@ -198,7 +198,14 @@ impl ClientSession {
         self.events.pop_front()
     }
 
-    /// The next bytes to write to the server, in order.
+    /// What is to be written to the server, to be written from where it is and taken away by
+    /// [`Buf::advance`](bytes::Buf::advance).
+    pub fn output(&mut self) -> &mut Output {
+        &mut self.link.output
+    }
+
+    /// The next bytes to write to the server, in order: the same as [`ClientSession::output`] in
+    /// pieces of their own.
     pub fn poll_output(&mut self) -> Option<Bytes> {
         self.link.output.poll()
     }

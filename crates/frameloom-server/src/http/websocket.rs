@@ -16,14 +16,15 @@ use axum::extract::FromRequestParts;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
+use frameloom_rtmp::Output;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::stream::{FlvStream, Next, Tag};
 use crate::io::Guarded;
-use crate::outgoing::Outgoing;
+use crate::outgoing::poll_write;
 use crate::relay::wake::Wake;
 use crate::shared::{Phase, Shared};
 
@@ -104,7 +105,7 @@ struct Viewer {
     io: Guarded,
     flv: FlvStream,
     wake: Arc<Wake>,
-    outgoing: Outgoing,
+    output: Output,
     incoming: Incoming,
     /// The last frame is among the outgoing ones.
     closing: bool,
@@ -112,8 +113,8 @@ struct Viewer {
 
 impl Viewer {
     fn new(io: Guarded, flv: FlvStream, wake: Arc<Wake>) -> Self {
-        let (outgoing, incoming) = (Outgoing::default(), Incoming::default());
-        Viewer { io, flv, wake, outgoing, incoming, closing: false }
+        let (output, incoming) = (Output::new(), Incoming::default());
+        Viewer { io, flv, wake, output, incoming, closing: false }
     }
 
     /// Ready when the last frame is written, or the connection is broken.
@@ -132,7 +133,7 @@ impl Viewer {
             }
         }
         loop {
-            while !self.closing && self.outgoing.bytes() < PULL_BYTES {
+            while !self.closing && self.output.bytes() < PULL_BYTES {
                 match self.flv.next() {
                     Next::Tag(tag) => self.send(tag),
                     Next::Wait => break,
@@ -140,10 +141,10 @@ impl Viewer {
                     Next::Cut => self.close(POLICY),
                 }
             }
-            if self.outgoing.is_empty() {
+            if self.output.bytes() == 0 {
                 return if self.closing { Poll::Ready(()) } else { Poll::Pending };
             }
-            match self.outgoing.poll_write(&mut self.io, cx) {
+            match poll_write(&mut self.io, cx, &mut self.output) {
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(_)) => return Poll::Ready(()),
                 Poll::Pending => {
@@ -176,11 +177,9 @@ impl Viewer {
     fn receive(&mut self, mut bytes: &[u8]) -> Result<(), Over> {
         while let Some(frame) = self.incoming.read(&mut bytes)? {
             match frame.opcode {
-                Opcode::Ping if !self.closing && self.outgoing.bytes() < PONG_BYTES => {
-                    let mut pong = BytesMut::with_capacity(2 + frame.payload.len());
-                    frame_header(PONG, frame.payload.len(), &mut pong);
-                    pong.put_slice(&frame.payload);
-                    self.outgoing.push(pong.freeze());
+                Opcode::Ping if !self.closing && self.output.bytes() < PONG_BYTES => {
+                    frame_header(PONG, frame.payload.len(), &mut self.output);
+                    self.output.put(&frame.payload);
                 }
                 Opcode::Close => self.close(NORMAL),
                 _ => {}
@@ -190,46 +189,38 @@ impl Viewer {
     }
 
     fn send(&mut self, tag: Tag) {
-        let mut small = BytesMut::with_capacity(2 + 13 + 10 + 11 + 4);
         if let Some(header) = &tag.file_header {
-            frame_header(BINARY, header.len(), &mut small);
-            small.put_slice(header);
+            frame_header(BINARY, header.len(), &mut self.output);
+            self.output.put(header);
         }
         let length = tag.header.len() + tag.payload.len() + tag.trailer.len();
-        frame_header(BINARY, length, &mut small);
-        small.put_slice(&tag.header);
-        small.put_slice(&tag.trailer);
-        let mut small = small.freeze();
-        let trailer = small.split_off(small.len() - tag.trailer.len());
-        self.outgoing.push(small);
-        self.outgoing.push(tag.payload);
-        self.outgoing.push(trailer);
+        frame_header(BINARY, length, &mut self.output);
+        self.output.put(&tag.header);
+        self.output.push(tag.payload);
+        self.output.put(&tag.trailer);
     }
 
     fn close(&mut self, code: u16) {
         if !self.closing {
             self.closing = true;
-            let mut frame = BytesMut::with_capacity(4);
-            frame_header(CLOSE, 2, &mut frame);
-            frame.put_u16(code);
-            self.outgoing.push(frame.freeze());
+            frame_header(CLOSE, 2, &mut self.output);
+            self.output.put(&code.to_be_bytes());
         }
     }
 }
 
 /// A server's frames are not masked.
-fn frame_header(first: u8, length: usize, out: &mut BytesMut) {
-    out.put_u8(first);
+fn frame_header(first: u8, length: usize, output: &mut Output) {
     match length {
         // The casts are exact: each range fits.
-        0..126 => out.put_u8(length as u8),
+        0..126 => output.put(&[first, length as u8]),
         126..65_536 => {
-            out.put_u8(126);
-            out.put_u16(length as u16);
+            output.put(&[first, 126]);
+            output.put(&(length as u16).to_be_bytes());
         }
         _ => {
-            out.put_u8(127);
-            out.put_u64(length as u64);
+            output.put(&[first, 127]);
+            output.put(&(length as u64).to_be_bytes());
         }
     }
 }
@@ -333,16 +324,19 @@ fn parse_header(header: &[u8]) -> Result<Option<Arriving>, Over> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Buf;
+
     use super::*;
 
     fn client_frame(first: u8, payload: &[u8]) -> Vec<u8> {
-        let mut out = BytesMut::new();
-        frame_header(first, payload.len(), &mut out);
+        let mut header = Output::new();
+        frame_header(first, payload.len(), &mut header);
+        let mut out = header.chunk().to_vec();
         out[1] |= 0x80;
         let mask = [1, 2, 3, 4];
-        out.put_slice(&mask);
+        out.extend_from_slice(&mask);
         out.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
-        out.to_vec()
+        out
     }
 
     #[test]
@@ -381,9 +375,9 @@ mod tests {
             (65_535, &[BINARY, 126, 255, 255]),
             (65_536, &[BINARY, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
         ] {
-            let mut out = BytesMut::new();
-            frame_header(BINARY, length, &mut out);
-            assert_eq!(out, header);
+            let mut output = Output::new();
+            frame_header(BINARY, length, &mut output);
+            assert_eq!(output.chunk(), header);
         }
     }
 }

@@ -1,22 +1,38 @@
 //! How a publisher wakes the connections of its players.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
-use futures_util::task::AtomicWaker;
+use crate::lock::lock;
 
 /// Wakes one connection's task, however many streams it plays. Each time costs a wake-up only if
 /// the task has run since the last one and is not held up by its own peer.
-#[derive(Default)]
+///
+/// As a waker of its own, for reading alone, it tells input from everything else: with hundreds of
+/// players, looking for input at every packet is a good part of what a player costs.
 pub(crate) struct Wake {
-    waker: AtomicWaker,
+    task: Mutex<Waker>,
     wants_media: AtomicBool,
+    has_input: AtomicBool,
+}
+
+impl Default for Wake {
+    fn default() -> Self {
+        Wake {
+            task: Mutex::new(Waker::noop().clone()),
+            wants_media: AtomicBool::new(false),
+            // Nobody has looked yet.
+            has_input: AtomicBool::new(true),
+        }
+    }
 }
 
 impl Wake {
     /// To be called first whenever the task runs: what changes after this wakes it again.
     pub(crate) fn register(&self, waker: &Waker) {
-        self.waker.register(waker);
+        // It stays the same one for as long as the task is not moved into another.
+        lock(&self.task).clone_from(waker);
         self.wants_media.store(true, Ordering::SeqCst);
     }
 
@@ -28,12 +44,28 @@ impl Wake {
     /// There is new media.
     pub(crate) fn media(&self) {
         if self.wants_media.swap(false, Ordering::SeqCst) {
-            self.waker.wake();
+            self.wake();
         }
     }
 
     /// Something changed that the task has to see.
     pub(crate) fn wake(&self) {
-        self.waker.wake();
+        lock(&self.task).wake_by_ref();
+    }
+
+    /// Whether the waker for reading was used since the last time.
+    pub(crate) fn take_input(&self) -> bool {
+        self.has_input.load(Ordering::SeqCst) && self.has_input.swap(false, Ordering::SeqCst)
+    }
+}
+
+impl std::task::Wake for Wake {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.has_input.store(true, Ordering::SeqCst);
+        Wake::wake(self);
     }
 }

@@ -37,7 +37,7 @@ impl Connection {
         let subscription =
             self.shared.relays.play(name, Protocol::Rtmp, peer, wake).ok_or(Reason::NotFound)?;
         tracing::debug!(target: crate::LOG, "{peer} plays {name} on message stream {stream_id}");
-        Ok(Role::Play(Box::new(Play { subscription, paused: false })))
+        Ok(Role::Play(Play { subscription, paused: false }))
     }
 
     pub(super) fn pause(&mut self, stream_id: u32, paused: bool) {
@@ -85,7 +85,7 @@ impl Connection {
         if play.paused {
             return Ok(Pulled::All);
         }
-        while self.outgoing.bytes() + self.session.output_bytes() < PULL_BYTES {
+        while self.session.output_bytes() < PULL_BYTES {
             match play.subscription.step() {
                 Step::Packet(packet) => {
                     play.subscription.sent(packet.payload.len());

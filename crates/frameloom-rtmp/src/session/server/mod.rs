@@ -6,6 +6,7 @@ mod request;
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::enhanced::Enhanced;
 use super::link::{Incoming, Link};
@@ -92,7 +93,7 @@ pub struct ServerSession {
     config: ServerConfig,
     connect: Connect,
     /// One or two; [`Limits::message_streams`] at most.
-    streams: Vec<Stream>,
+    streams: SmallVec<[Stream; 1]>,
     events: VecDeque<ServerEvent>,
     held_bytes: usize,
     failed: bool,
@@ -107,7 +108,7 @@ impl ServerSession {
             link: Link::new(config.limits.clone(), config.window_bytes, handshake, Output::new()),
             config,
             connect: Connect::Awaited,
-            streams: Vec::new(),
+            streams: SmallVec::new(),
             events: VecDeque::new(),
             held_bytes: 0,
             failed: false,
@@ -135,7 +136,14 @@ impl ServerSession {
         self.events.pop_front()
     }
 
-    /// The next bytes to write to the client, in order.
+    /// What is to be written to the client, to be written from where it is and taken away by
+    /// [`Buf::advance`](bytes::Buf::advance).
+    pub fn output(&mut self) -> &mut Output {
+        &mut self.link.output
+    }
+
+    /// The next bytes to write to the client, in order: the same as [`ServerSession::output`] in
+    /// pieces of their own.
     pub fn poll_output(&mut self) -> Option<Bytes> {
         self.link.output.poll()
     }
