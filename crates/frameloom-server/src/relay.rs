@@ -26,7 +26,7 @@ use self::cursor::{Cursor, Rules, Step};
 use self::info::{Info, Rate};
 use self::log::Log;
 use self::packet::{Codec, classify};
-use self::wake::Wake;
+use self::wake::{Progress, Wake};
 use crate::config::{RelayLimits, SecondPublisher};
 use crate::counters::{Counters, Protocol};
 use crate::lock::lock;
@@ -59,9 +59,16 @@ pub(crate) struct Player {
     pub(crate) protocol: Protocol,
     pub(crate) address: SocketAddr,
     pub(crate) since: Instant,
-    pub(crate) sent_bytes: AtomicU64,
     pub(crate) skips: AtomicU64,
-    clock_ms: AtomicU64,
+    wake: Arc<Wake>,
+    /// That of a connection's first player is beside its wake-up, for the sake of speed.
+    progress: Option<Progress>,
+}
+
+impl Player {
+    pub(crate) fn progress(&self) -> &Progress {
+        self.progress.as_ref().unwrap_or_else(|| self.wake.progress())
+    }
 }
 
 /// In place of a log's end: there is more to see than that.
@@ -120,7 +127,7 @@ impl Relay {
     /// How far `player` is behind, in milliseconds of media.
     pub(crate) fn lag_ms(&self, player: &Player) -> u64 {
         let clock_ms = lock(&self.state).log.clock_ms();
-        clock_ms.saturating_sub(player.clock_ms.load(Ordering::Relaxed))
+        clock_ms.saturating_sub(player.progress().clock_ms.load(Ordering::Relaxed))
     }
 
     /// Looks at the byte count; to be called once a second.
@@ -215,16 +222,18 @@ impl Relays {
     ) -> Option<Subscription> {
         let relay = self.find(name)?;
         let cursor = Cursor::join(&lock(&relay.state).log);
+        let is_first = wake.claim();
         let player = Arc::new(Player {
             protocol,
             address,
             since: Instant::now(),
-            sent_bytes: AtomicU64::new(0),
             skips: AtomicU64::new(0),
-            clock_ms: AtomicU64::new(cursor.clock_ms()),
+            wake: Arc::clone(&wake),
+            progress: (!is_first).then(Progress::default),
         });
-        lock(&relay.players).push((wake, Arc::clone(&player)));
-        Some(Subscription { relay, player, cursor })
+        player.progress().clock_ms.store(cursor.clock_ms(), Ordering::Relaxed);
+        lock(&relay.players).push((Arc::clone(&wake), Arc::clone(&player)));
+        Some(Subscription { relay, player, wake, is_first, cursor })
     }
 
     pub(crate) fn find(&self, name: &StreamName) -> Option<Arc<Relay>> {
@@ -344,6 +353,9 @@ impl Drop for Publication {
 pub(crate) struct Subscription {
     relay: Arc<Relay>,
     player: Arc<Player>,
+    wake: Arc<Wake>,
+    /// The player is the first one of its connection.
+    is_first: bool,
     cursor: Cursor,
 }
 
@@ -360,7 +372,7 @@ impl Subscription {
         }
         let skips = self.cursor.skips();
         let step = self.cursor.step(&lock(&self.relay.state).log, self.relay.rules);
-        self.player.clock_ms.store(self.cursor.clock_ms(), Ordering::Relaxed);
+        self.progress().clock_ms.store(self.cursor.clock_ms(), Ordering::Relaxed);
         if self.cursor.skips() > skips {
             self.player.skips.store(self.cursor.skips(), Ordering::Relaxed);
             self.relay.counters.player_skips.fetch_add(1, Ordering::Relaxed);
@@ -371,6 +383,10 @@ impl Subscription {
         step
     }
 
+    fn progress(&self) -> &Progress {
+        if self.is_first { self.wake.progress() } else { self.player.progress() }
+    }
+
     /// Goes on after a pause.
     pub(crate) fn resume(&mut self) {
         self.cursor.resume(&lock(&self.relay.state).log);
@@ -378,7 +394,7 @@ impl Subscription {
 
     /// Counts what was sent, in bytes of media.
     pub(crate) fn sent(&self, bytes: usize) {
-        self.player.sent_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.progress().sent_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     /// Whether an FLV stream from here on has audio, and whether it has video.

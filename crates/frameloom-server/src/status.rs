@@ -163,7 +163,7 @@ fn play(relay: &Relay, player: &Player, now: Instant) -> PlayerStatus {
         protocol: player.protocol.label(),
         address: player.address,
         since_seconds: seconds(player.since, now),
-        sent_bytes: player.sent_bytes.load(Ordering::Relaxed),
+        sent_bytes: player.progress().sent_bytes.load(Ordering::Relaxed),
         lag_ms: relay.lag_ms(player),
         skips: player.skips.load(Ordering::Relaxed),
     }
