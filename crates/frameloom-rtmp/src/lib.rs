@@ -10,7 +10,8 @@
 //!    up in memory, and count: past [`Limits::connection_bytes`] the session fails.
 //! 2. **Output:** `poll_output` until it gives `None`, writing each piece in full and in order.
 //!    Where the socket takes no more, keep what is left of the piece and call again later;
-//!    `output_bytes` says how much waits.
+//!    `output_bytes` says how much waits. Or write `output`, which is a [`bytes::Buf`], from where
+//!    it is: with many connections that is a good deal faster.
 //! 3. **Input:** read from the socket and hand what came to `receive`, in pieces of any size: the
 //!    events don't depend on how the bytes are split. On an error, write the output that there is
 //!    and close; the session is over.
