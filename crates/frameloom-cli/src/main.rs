@@ -86,6 +86,7 @@ fn carry(job: Job, stop: &Stop, status: &Status) -> Result<Option<Snapshot>> {
         }
         opened => opened?,
     };
+    pipeline = pipeline.live(job.live);
     if let Some(command) = job.command {
         pipeline = pipeline.command(command);
     }

@@ -32,6 +32,7 @@ pub mod convert;
 mod decode;
 mod encode;
 mod error;
+mod event;
 mod frame;
 mod image;
 pub mod options;
@@ -54,6 +55,7 @@ mod writer;
 
 pub use av::{LogLevel, set_log_level};
 pub use error::{Error, ErrorKind, Result, Stage, nearest};
+pub use event::Event;
 pub use frame::Frame;
 pub use image::{
     BufferPool, Image, ImageError, ImageMut, PixelBuffer, PixelFormat, Plane, PlaneMut,

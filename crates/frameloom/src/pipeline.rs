@@ -21,8 +21,9 @@ use self::stages::{
 use self::wiring::Wiring;
 use crate::decode::VideoDecoder;
 use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::event::{Event, Events};
 use crate::frame::Frame;
-use crate::options::{InputOptions, OutputOptions};
+use crate::options::{InputOptions, LiveOptions, OutputOptions};
 use crate::plan::plan;
 use crate::process::{Closure, Command, FilterGraph, FrameProcessor};
 use crate::sink::{Sink, Target};
@@ -59,6 +60,8 @@ pub struct Pipeline {
     stages: Vec<Box<dyn FrameProcessor>>,
     command: Option<Command>,
     outputs: Vec<(Target, OutputOptions)>,
+    live: LiveOptions,
+    events: Events,
     stats: Stats,
     /// The caller's wish to stop.
     asked: Stop,
@@ -89,10 +92,27 @@ impl Pipeline {
             stages: Vec::new(),
             command: None,
             outputs: Vec::new(),
+            live: LiveOptions::new(),
+            events: Events::default(),
             stats,
             asked,
             stop,
         })
+    }
+
+    /// Sets how it lives with losses, slow code and failing code.
+    #[must_use]
+    pub fn live(mut self, options: LiveOptions) -> Pipeline {
+        self.live = options;
+        self
+    }
+
+    /// Has `listener` told of everything that happens while it runs, from whichever thread it
+    /// happens in: it must not take long.
+    #[must_use]
+    pub fn on_event(mut self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Pipeline {
+        self.events.listen(listener);
+        self
     }
 
     /// Has every frame pass through a closure, after what was added before.
@@ -197,6 +217,8 @@ impl Pipeline {
     }
 
     fn start(self, failure: &Failure) -> Result<Vec<JoinHandle<()>>> {
+        let has_code = !self.stages.is_empty() || self.command.is_some();
+        self.live.check(self.command.is_some(), has_code)?;
         let Pipeline { source, mut stages, command, outputs, stats, stop, .. } = self;
         let is_edited = !stages.is_empty() || command.is_some();
         let scales = command.as_ref().and_then(Command::size);
