@@ -4,15 +4,16 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::av::{
-    AvError, AvFrame, Dict, Encoder, EncoderSetup, MediaKind, Output, PixFmt, VideoShape,
+    AvError, AvFrame, CodecParams, Dict, Encoder, EncoderSetup, MediaKind, Output, PixFmt,
+    VideoShape,
 };
 use crate::error::{Error, ErrorKind, Result, Stage, did_you_mean};
 use crate::frame::Frame;
-use crate::options::{PixelFormatChoice, Size};
+use crate::options::{OnResize, PixelFormatChoice, Size};
 use crate::packet::Packet;
 use crate::process::{FilterGraph, FrameProcessor};
 use crate::sink::StreamHeader;
-use crate::time::{Rate, TimeBase, Timestamp};
+use crate::time::{Rate, Round, TimeBase, Timestamp};
 
 /// Seconds between keyframes of a live output: what the big platforms ask for.
 const LIVE_KEYFRAME_SECONDS: u32 = 2;
@@ -100,6 +101,17 @@ pub(crate) struct VideoEncoder {
     ready: VecDeque<Packet>,
     taken: u64,
     limit_reached: bool,
+    on_resize: OnResize,
+    /// Keeps the last picture, to show it again.
+    holds: bool,
+    /// To be shown in place of the last picture.
+    slate: Option<Frame>,
+    /// Where the pictures that were shown again end, until a frame follows them.
+    held_until: Option<Timestamp>,
+    /// Frames that came too late for their place.
+    late: u64,
+    /// The next picture is to be a keyframe.
+    wants_key: bool,
 }
 
 struct Open {
@@ -112,8 +124,15 @@ struct Open {
     fit: Option<FilterGraph>,
     last_pts: Option<i64>,
     last_key: Option<Timestamp>,
-    arrivals: VecDeque<(i64, Instant)>,
+    /// `None` for a picture that is shown again.
+    arrivals: VecDeque<(i64, Option<Instant>)>,
     end: Timestamp,
+    /// What is shown while no frames come: the last picture, or the slate.
+    held: Option<AvFrame>,
+    /// Whether `held` is the slate.
+    shows_slate: bool,
+    /// The encoder's configuration has to go with its first packet, as it isn't the first encoder.
+    renewed: Option<CodecParams>,
 }
 
 impl VideoEncoder {
@@ -135,7 +154,62 @@ impl VideoEncoder {
             ready: VecDeque::new(),
             taken: 0,
             limit_reached: false,
+            on_resize: OnResize::Fit,
+            holds: false,
+            slate: None,
+            held_until: None,
+            late: 0,
+            wants_key: false,
         })
+    }
+
+    /// Has it do this with frames whose size is not the first one's.
+    pub(crate) fn on_resize(mut self, policy: OnResize) -> VideoEncoder {
+        self.on_resize = policy;
+        self
+    }
+
+    /// Has it keep what [`VideoEncoder::repeat`] needs: its last picture, or a slate.
+    pub(crate) fn holding(mut self, slate: Option<Frame>) -> VideoEncoder {
+        self.holds = true;
+        self.slate = slate;
+        self
+    }
+
+    /// Shows the last picture once more, or the slate, at `at`. `false` where there is none yet.
+    pub(crate) fn repeat(&mut self, at: Timestamp, length: Timestamp) -> Result<bool> {
+        let placed = match self.plan.window.place(at) {
+            Place::Inside(placed) if !self.is_done() => placed,
+            Place::After => {
+                self.limit_reached = true;
+                return Ok(false);
+            }
+            _ => return Ok(false),
+        };
+        let Some(open) = &mut self.open else { return Ok(false) };
+        if let Some(slate) = self.slate.as_mut().filter(|_| !open.shows_slate) {
+            let slate = slate.share()?;
+            if let Some(card) = open.fitted(slate)? {
+                open.held = Some(open.coded(card)?);
+                open.shows_slate = true;
+                self.wants_key = true;
+            }
+        }
+        let Some(held) = &open.held else { return Ok(false) };
+        let picture = held.share().map_err(|e| failed(&self.setup, e))?;
+        self.held_until = Some(at.plus(length));
+        self.code(picture, placed, length, None)?;
+        Ok(true)
+    }
+
+    /// Has the next picture be a keyframe.
+    pub(crate) fn want_key(&mut self) {
+        self.wants_key = true;
+    }
+
+    /// How many frames came too late for their place, since this was asked last.
+    pub(crate) fn take_late(&mut self) -> u64 {
+        std::mem::take(&mut self.late)
     }
 
     /// Sends one frame, in the order of showing.
@@ -198,6 +272,11 @@ impl VideoEncoder {
         if self.is_done() {
             return Ok(());
         }
+        if self.held_until.is_some_and(|until| frame.pts() < until) {
+            self.late += 1;
+            return Ok(());
+        }
+        self.held_until = None;
         let placed = match self.plan.window.place(frame.pts()) {
             Place::Before => return Ok(()),
             Place::After => {
@@ -206,6 +285,12 @@ impl VideoEncoder {
             }
             Place::Inside(placed) => placed,
         };
+        let size = (frame.width(), frame.height());
+        if self.on_resize == OnResize::Restart
+            && self.open.as_ref().is_some_and(|open| open.source != size)
+        {
+            self.restart(&frame)?;
+        }
         if self.open.is_none() {
             let open = self.open_for(&frame)?;
             self.open = Some(open);
@@ -214,12 +299,25 @@ impl VideoEncoder {
         let arrived = frame.arrived();
         let Some(frame) = open.fitted(frame)? else { return Ok(()) };
         let duration = frame.duration();
-        let mut picture = frame.into_picture_as(open.shape.format)?;
-        let VideoShape { width, height, .. } = open.shape;
-        if (picture.width(), picture.height()) != (width, height) {
-            picture = crate::picture::padded(&picture, width, height)?;
+        let picture = open.coded(frame)?;
+        if self.holds {
+            open.held = Some(picture.share().map_err(|e| failed(&self.setup, e))?);
+            open.shows_slate = false;
         }
-        open.stamp(&mut picture, placed, duration, &self.plan);
+        self.code(picture, placed, duration, Some(arrived))
+    }
+
+    /// Sends a picture in the encoder's own format and size.
+    fn code(
+        &mut self,
+        mut picture: AvFrame,
+        placed: Timestamp,
+        duration: Timestamp,
+        arrived: Option<Instant>,
+    ) -> Result<()> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let wants_key = std::mem::take(&mut self.wants_key);
+        open.stamp(&mut picture, placed, duration, &self.plan, wants_key);
         open.arrivals.push_back((picture.pts().unwrap_or(0), arrived));
         self.taken += 1;
         loop {
@@ -229,6 +327,25 @@ impl VideoEncoder {
                 return Ok(());
             }
         }
+    }
+
+    /// Ends the encoder, and begins another one for frames like this.
+    fn restart(&mut self, frame: &Frame) -> Result<()> {
+        let Some(mut old) = self.open.take() else { return Ok(()) };
+        while !old.encoder.send(None).map_err(|e| failed(&self.setup, e))? {
+            old.collect(&self.setup, &mut self.ready)?;
+        }
+        old.collect(&self.setup, &mut self.ready)?;
+        let mut open = self.open_for(frame)?;
+        // The outputs know the stream already; what is new goes with the packets.
+        self.header = None;
+        open.renewed = Some(open.encoder.params().map_err(|e| failed(&self.setup, e))?);
+        open.last_pts = old.last_pts.map(|pts| {
+            let after = old.time_base.at(pts).rescale_rounded(open.time_base, Round::Up);
+            after.ticks()
+        });
+        self.open = Some(open);
+        Ok(())
     }
 
     fn open_for(&mut self, frame: &Frame) -> Result<Open> {
@@ -312,6 +429,9 @@ impl VideoEncoder {
             last_key: None,
             arrivals: VecDeque::new(),
             end: Timestamp::ZERO,
+            held: None,
+            shows_slate: false,
+            renewed: None,
         })
     }
 
@@ -322,9 +442,10 @@ impl VideoEncoder {
         match self.setup.name() {
             "libx264" | "libx265" => {
                 dict.set_default("preset", "veryfast");
+                // Players can begin at an IDR picture only.
+                dict.set_default("forced-idr", "1");
                 if live {
                     dict.set_default("tune", "zerolatency");
-                    dict.set_default("forced-idr", "1");
                 }
                 if self.setup.name() == "libx265" && self.plan.option("x265-params").is_none() {
                     dict.set_default("x265-params", "log-level=error");
@@ -367,6 +488,16 @@ impl Open {
         fit.receive()
     }
 
+    /// The frame's picture as the encoder takes it.
+    fn coded(&self, frame: Frame) -> Result<AvFrame> {
+        let picture = frame.into_picture_as(self.shape.format)?;
+        let VideoShape { width, height, .. } = self.shape;
+        if (picture.width(), picture.height()) != (width, height) {
+            return crate::picture::padded(&picture, width, height);
+        }
+        Ok(picture)
+    }
+
     /// Gives the picture its time in the encoder's ticks, always later than the one before, and
     /// says whether it is to be a keyframe.
     fn stamp(
@@ -375,6 +506,7 @@ impl Open {
         at: Timestamp,
         duration: Timestamp,
         plan: &VideoPlan,
+        wants_key: bool,
     ) {
         let base = self.time_base;
         let ticks = at.rescale(base).ticks();
@@ -387,7 +519,7 @@ impl Open {
         let due = self.last_key.is_none_or(|key| {
             at.minus(key) >= Timestamp::from_micros(i64::from(LIVE_KEYFRAME_SECONDS) * 1_000_000)
         });
-        let force = plan.is_live && plan.option("g").is_none() && due;
+        let force = wants_key || plan.is_live && plan.option("g").is_none() && due;
         if force {
             self.last_key = Some(at);
         }
@@ -395,12 +527,15 @@ impl Open {
     }
 
     fn collect(&mut self, setup: &EncoderSetup, ready: &mut VecDeque<Packet>) -> Result<()> {
-        while let Output::Item(av) = self.encoder.receive().map_err(|e| failed(setup, e))? {
+        while let Output::Item(mut av) = self.encoder.receive().map_err(|e| failed(setup, e))? {
+            if let Some(params) = self.renewed.take() {
+                av.set_new_extradata(params.extradata()).map_err(|e| failed(setup, e))?;
+            }
             let found = av
                 .pts()
                 .and_then(|pts| self.arrivals.iter().position(|(p, _)| *p == pts))
                 .unwrap_or(0);
-            let arrived = self.arrivals.remove(found).map_or_else(Instant::now, |(_, at)| at);
+            let arrived = self.arrivals.remove(found).and_then(|(_, at)| at);
             ready.push_back(Packet {
                 av,
                 kind: MediaKind::Video,

@@ -28,6 +28,7 @@
 mod audio;
 #[allow(unsafe_code, reason = "libav's pointers need it, and only here are they touched")]
 mod av;
+mod backoff;
 pub mod convert;
 mod decode;
 mod encode;
@@ -45,11 +46,15 @@ mod process;
 mod reader;
 pub mod redact;
 mod rtmp;
+mod silence;
 mod sink;
+mod slate;
 mod source;
 mod stats;
 mod stop;
+mod supervise;
 mod time;
+mod timeline;
 mod url;
 mod writer;
 
@@ -66,7 +71,7 @@ pub use plan::check_outputs;
 pub use process::{Command, FrameProcessor, kill_commands};
 pub use reader::Reader;
 pub use source::probe::{Probe, ProbeAudio, ProbeStream, ProbeVideo, probe};
-pub use stats::{Snapshot, Stats};
+pub use stats::{EndState, OutputSnapshot, Snapshot, Stats};
 pub use stop::Stop;
 pub use time::{Rate, Round, TimeBase, Timestamp};
 pub use writer::Writer;

@@ -6,30 +6,36 @@
 //! others learn of it.
 
 mod command;
+mod lane;
+mod reading;
 mod stages;
 mod wiring;
+mod writing;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crossbeam_channel::bounded;
 
 use self::command::{CommandFeed, answers_loop};
-use self::stages::{
-    Chain, Fanout, Reading, audio_loop, decode_loop, encode_loop, process_loop, write_loop,
-};
-use self::wiring::Wiring;
+use self::reading::{Keep, Live, Reading};
+use self::stages::{Chain, Encoding, Fanout, audio_loop, decode_loop, process_loop};
+use self::wiring::{Ground, Wiring};
+use self::writing::{Again, Writing};
 use crate::decode::VideoDecoder;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::event::{Event, Events};
 use crate::frame::Frame;
-use crate::options::{InputOptions, LiveOptions, OutputOptions};
+use crate::options::{InputOptions, LiveOptions, OnLoss, OutputOptions};
 use crate::plan::plan;
 use crate::process::{Closure, Command, FilterGraph, FrameProcessor};
-use crate::sink::{Sink, Target};
+use crate::sink::Target;
+use crate::slate::Slate;
 use crate::source::Source;
 use crate::stats::{Snapshot, Stats};
 use crate::stop::Stop;
+use crate::supervise::{Hold, Line};
 use crate::time::Timestamp;
 
 /// Packets between reader and decoder: enough to ride over a slow frame.
@@ -38,6 +44,11 @@ const PACKET_QUEUE: usize = 16;
 const FRAME_QUEUE: usize = 1;
 /// Messages to a writer.
 const SINK_QUEUE: usize = 256;
+/// Messages to the writer of a live output, which makes nobody wait: what a server may take ten
+/// seconds to read is kept.
+const LIVE_SINK_QUEUE: usize = 1024;
+/// How long a live input may be silent: servers that lose a publisher often say nothing at all.
+const STALL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A live stream in, every frame through your code, a live stream out.
 ///
@@ -219,7 +230,11 @@ impl Pipeline {
     fn start(self, failure: &Failure) -> Result<Vec<JoinHandle<()>>> {
         let has_code = !self.stages.is_empty() || self.command.is_some();
         self.live.check(self.command.is_some(), has_code)?;
-        let Pipeline { source, mut stages, command, outputs, stats, stop, .. } = self;
+        let Pipeline {
+            mut source, mut stages, command, outputs, live, events, stats, stop, ..
+        } = self;
+        let stall_limit = live.stall_timeout.unwrap_or(STALL_TIMEOUT);
+        source.set_stall_limit(stall_limit);
         let is_edited = !stages.is_empty() || command.is_some();
         let scales = command.as_ref().and_then(Command::size);
         if let Some(size) = scales {
@@ -252,39 +267,68 @@ impl Pipeline {
         }
 
         // Everything that can fail at the start does so here, before a thread exists.
-        let mut wiring = Wiring::new(&source, &stats, &plans, is_edited)?;
+        let on_loss = live.on_loss();
+        let is_kept = source.is_live && on_loss != OnLoss::End;
+        let reopens = !live.no_reconnect && (source.is_live || source.options.realtime);
+        let slate = match on_loss {
+            OnLoss::Slate if is_kept => Some(Slate::load(live.slate())?),
+            _ => None,
+        };
+        let mut wiring = Wiring::new(
+            &Ground {
+                source: &source,
+                stats: &stats,
+                events: &events,
+                is_edited,
+                on_resize: live.on_resize,
+                relieves: reopens,
+            },
+            &plans,
+        )?;
         let mut threads = Threads { handles: Vec::new(), failure: failure.clone() };
-        let mut sinks = Vec::new();
-        for plan in &plans {
-            sinks.push(Sink::open(
-                plan.target.clone(),
-                &plan.options,
-                &plan.kinds(),
-                stats.clone(),
-                &stop,
-            )?);
+        let mut writings = Vec::new();
+        for (plan, end) in plans.iter().zip(wiring.sinks.drain(..)) {
+            let again = Again {
+                target: plan.target.clone(),
+                options: plan.options.clone(),
+                kinds: plan.kinds(),
+                stats: stats.clone(),
+                limit: live.reconnect_for,
+            };
+            writings.push(Writing {
+                sink: again.open(&stop)?,
+                end,
+                again: (reopens && plan.target.is_live).then_some(again),
+                unwritten: Arc::clone(&failure.unwritten),
+                stop: stop.clone(),
+            });
         }
         let decoder = wiring.decoder.take();
         let rate = decoder.as_ref().and_then(VideoDecoder::frame_rate);
+        let line = Line::new();
 
-        for (sink, receiver) in sinks.into_iter().zip(wiring.sink_receivers.drain(..)) {
-            let unwritten = Arc::clone(&failure.unwritten);
-            threads.spawn("frameloom-write", move || write_loop(sink, &receiver, &unwritten))?;
+        for writing in writings {
+            threads.spawn("frameloom-write", move || writing.run())?;
         }
         let mut encode_senders = Vec::new();
-        for (encoder, users, frames) in wiring.video_encoders.drain(..) {
+        for (number, mut group) in wiring.video_encoders.drain(..).enumerate() {
             let (sender, receiver) = bounded(FRAME_QUEUE);
             encode_senders.push(sender);
-            let encode_stop = stop.clone();
-            threads.spawn("frameloom-encode", move || {
-                encode_loop(encoder, &receiver, &users, frames, &encode_stop)
-            })?;
+            let hold = is_kept.then(|| Hold::new(line.clone(), rate));
+            if is_kept {
+                let card = slate.as_ref().map(Slate::frame).transpose()?;
+                group.encoder = group.encoder.holding(card);
+            }
+            let (stats, stop) = (stats.clone(), stop.clone());
+            let encoding = Encoding { group, hold, counts: number == 0, stats, stop };
+            threads.spawn("frameloom-encode", move || encoding.run(&receiver))?;
         }
         let mut audio_senders = Vec::new();
-        for (transcoder, users) in wiring.audio_transcoders.drain(..) {
+        for (transcoder, mut users) in wiring.audio_transcoders.drain(..) {
             let (sender, receiver) = bounded(SINK_QUEUE);
             audio_senders.push(sender);
-            threads.spawn("frameloom-audio", move || audio_loop(transcoder, &receiver, &users))?;
+            threads
+                .spawn("frameloom-audio", move || audio_loop(transcoder, &receiver, &mut users))?;
         }
         let decode_sender = match decoder {
             None => None,
@@ -323,7 +367,9 @@ impl Pipeline {
                 Some(packets)
             }
         };
+        let keep = Keep { line, events, on_loss, reconnect_for: live.reconnect_for, stall_limit };
         let reading = Reading {
+            live: source.is_live.then(|| Live::new(&source, keep)),
             source,
             lanes: wiring.lanes,
             decode: decode_sender,
@@ -400,11 +446,13 @@ impl Threads {
     }
 
     fn start(&mut self, name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
-        let handle = std::thread::Builder::new().name(name.to_owned()).spawn(body);
-        let handle = handle.map_err(|e| {
-            Error::new(ErrorKind::Other, Stage::Process, format!("no thread could be started: {e}"))
-        })?;
-        self.handles.push(handle);
+        self.handles.push(start_thread(name, body)?);
         Ok(())
     }
+}
+
+fn start_thread(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(body).map_err(|e| {
+        Error::new(ErrorKind::Other, Stage::Process, format!("no thread could be started: {e}"))
+    })
 }

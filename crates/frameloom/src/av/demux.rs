@@ -109,6 +109,30 @@ pub(crate) struct StreamInfo {
     pub(crate) is_attached_picture: bool,
 }
 
+impl StreamInfo {
+    /// Of which nothing more is known.
+    pub(crate) fn of_params(index: usize, params: CodecParams, time_base: TimeBase) -> StreamInfo {
+        StreamInfo {
+            index,
+            kind: params.kind(),
+            params,
+            time_base,
+            frame_rate: None,
+            start: None,
+            duration: None,
+            frames: 0,
+            sample_aspect_ratio: None,
+            display_matrix: None,
+            is_attached_picture: false,
+        }
+    }
+
+    /// Another one that says the same.
+    pub(crate) fn share(&self) -> Result<StreamInfo, AvError> {
+        Ok(StreamInfo { params: self.params.share()?, ..*self })
+    }
+}
+
 /// An owned AVFormatContext for reading.
 pub(crate) struct Demuxer {
     ctx: *mut ff::AVFormatContext,

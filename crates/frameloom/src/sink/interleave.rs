@@ -49,6 +49,11 @@ impl<T> Interleaver<T> {
         self.lanes.get(lane).is_none_or(|l| l.ended)
     }
 
+    /// How many packets wait.
+    pub(crate) fn packets(&self) -> u64 {
+        self.lanes.iter().map(|lane| lane.waiting.len() as u64).sum()
+    }
+
     /// Whether nothing more will come in any lane.
     pub(crate) fn all_ended(&self) -> bool {
         self.lanes.iter().all(|l| l.ended)

@@ -268,6 +268,11 @@ impl Sink {
         self.cut = Some(self.cut.map_or(end, |cut| cut.min(end)));
     }
 
+    /// Packets that wait for others.
+    pub(crate) fn waiting_packets(&self) -> u64 {
+        self.waiting.packets()
+    }
+
     /// Whether every stream has ended.
     pub(crate) fn is_complete(&self) -> bool {
         self.waiting.all_ended()
@@ -344,7 +349,7 @@ impl Sink {
         let (bytes, video) = (packet.av.size(), stream.kind == MediaKind::Video);
         self.output.write(&mut packet.av)?;
         self.written += 1;
-        self.stats.packet_out(bytes, video, Some(base.at(pts)), Some(packet.arrived));
+        self.stats.packet_out(bytes, video, Some(base.at(pts)), packet.arrived);
         Ok(())
     }
 

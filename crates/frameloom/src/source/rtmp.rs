@@ -81,8 +81,9 @@ pub(super) fn open(
         .map(|(index, params)| Ok(stream_info(index, params?)))
         .collect::<Result<Vec<_>, AvError>>()
         .map_err(|e| no_memory(&e))?;
-    let stall_limit = target.idle_limit.unwrap_or(stall_limit);
-    let input = Box::new(RtmpInput { connection, streams, known, stall_limit, over });
+    let idle_limit = target.idle_limit;
+    let stall_limit = idle_limit.unwrap_or(stall_limit);
+    let input = Box::new(RtmpInput { connection, streams, known, stall_limit, idle_limit, over });
     Ok(Opened { input, video, audio, is_live: true, pending, begin })
 }
 
@@ -96,6 +97,8 @@ struct RtmpInput {
     /// What was found in it.
     known: Vec<StreamInfo>,
     stall_limit: Duration,
+    /// `-rw_timeout`, which takes its place.
+    idle_limit: Option<Duration>,
     over: bool,
 }
 
@@ -105,11 +108,7 @@ impl Input for RtmpInput {
     }
 
     fn streams(&self) -> Result<Vec<StreamInfo>> {
-        let copy = |s: &StreamInfo| {
-            let params = s.params.share().map_err(|e| no_memory(&e))?;
-            Ok(StreamInfo { frame_rate: s.frame_rate, ..stream_info(s.index, params) })
-        };
-        self.known.iter().map(copy).collect()
+        self.known.iter().map(|s| s.share().map_err(|e| no_memory(&e))).collect()
     }
 
     fn read(&mut self) -> Result<Option<AvPacket>, Break> {
@@ -155,6 +154,10 @@ impl Input for RtmpInput {
     fn bit_rate(&self) -> i64 {
         0
     }
+
+    fn set_stall_limit(&mut self, limit: Duration) {
+        self.stall_limit = self.idle_limit.unwrap_or(limit);
+    }
 }
 
 impl RtmpInput {
@@ -169,19 +172,7 @@ impl RtmpInput {
 }
 
 fn stream_info(index: usize, params: CodecParams) -> StreamInfo {
-    StreamInfo {
-        index,
-        kind: params.kind(),
-        params,
-        time_base: TimeBase::MILLIS,
-        frame_rate: None,
-        start: None,
-        duration: None,
-        frames: 0,
-        sample_aspect_ratio: None,
-        display_matrix: None,
-        is_attached_picture: false,
-    }
+    StreamInfo::of_params(index, params, TimeBase::MILLIS)
 }
 
 /// Whole milliseconds from one frame to the next, rounded.
