@@ -99,8 +99,12 @@ struct Loss {
 enum State {
     Open(Box<Sink>),
     Lost(Box<Loss>),
-    /// It is closed.
-    Done,
+}
+
+/// A live output that is lost when a stop comes: there is nothing to be finished.
+fn at_stop(cause: &Error) -> Result<()> {
+    tracing::warn!("stopped while an output was lost: {cause}");
+    Ok(())
 }
 
 impl Writing {
@@ -121,7 +125,6 @@ impl Writing {
                     Err(RecvTimeoutError::Timeout) => None,
                     Err(RecvTimeoutError::Disconnected) => break,
                 },
-                State::Done => break,
             };
             if message.is_none() && matches!(state, State::Open(_)) {
                 break;
@@ -133,7 +136,7 @@ impl Writing {
                 (State::Open(mut sink), Some(message)) => {
                     let skips = waits_for_key && is_before_key(&message, again.as_ref());
                     if skips {
-                        end.drops.add();
+                        end.drops.stats.packet_dropped(end.drops.output);
                         missed += 1;
                         State::Open(sink)
                     } else {
@@ -145,10 +148,10 @@ impl Writing {
                             }
                             Ok(()) => State::Open(sink),
                             Err(cause) => {
-                                let Some(again) = again.as_ref().filter(|_| !stop.is_stopped())
-                                else {
-                                    return Err(cause);
-                                };
+                                let Some(again) = &again else { return Err(cause) };
+                                if stop.is_stopped() {
+                                    return at_stop(&cause);
+                                }
                                 end.drops.stats.output_lost(end.drops.output);
                                 let (output, shown) = (end.drops.output, cause.clone());
                                 end.drops.events.tell(&Event::OutputLost { output, cause: shown });
@@ -172,7 +175,7 @@ impl Writing {
                     }
                     match loss.reopening.try_recv() {
                         Err(_) => State::Lost(loss),
-                        Ok(Err(_)) if stop.is_stopped() => return Err(loss.cause),
+                        Ok(Err(_)) if stop.is_stopped() => return at_stop(&loss.cause),
                         Ok(Err(error)) => return Err(error),
                         Ok(Ok(Reopened { end: mut sink, backoff: kept, .. })) => {
                             backoff = Some(kept);
@@ -210,18 +213,18 @@ impl Writing {
         match state {
             State::Open(sink) => {
                 let url = sink.url().to_owned();
-                if !sink.finish()? {
+                let finished = match sink.finish() {
+                    Err(cause) if again.is_some() && stop.is_stopped() => return at_stop(&cause),
+                    finished => finished?,
+                };
+                if !finished {
                     let mut unwritten = unwritten.lock().unwrap_or_else(PoisonError::into_inner);
                     unwritten.push(nothing_written(&url));
                 }
                 Ok(())
             }
-            State::Lost(loss) if !stop.is_stopped() => Err(loss.cause),
-            State::Lost(loss) => {
-                tracing::warn!("it ends while an output is lost: {}", loss.cause);
-                Ok(())
-            }
-            State::Done => Ok(()),
+            State::Lost(loss) if stop.is_stopped() => at_stop(&loss.cause),
+            State::Lost(loss) => Err(loss.cause),
         }
     }
 }
