@@ -37,6 +37,7 @@ use crate::stats::{Snapshot, Stats};
 use crate::stop::Stop;
 use crate::supervise::{Hold, Line};
 use crate::time::Timestamp;
+use crate::url;
 
 /// Packets between reader and decoder: enough to ride over a slow frame.
 const PACKET_QUEUE: usize = 16;
@@ -267,7 +268,8 @@ impl Pipeline {
         }
 
         // Everything that can fail at the start does so here, before a thread exists.
-        let on_loss = live.on_loss();
+        let to_pipe = plans.iter().any(|plan| url::is_pipe(&plan.target.url));
+        let on_loss = live.on_loss(to_pipe);
         let is_kept = source.is_live && on_loss != OnLoss::End;
         let reopens = !live.no_reconnect && (source.is_live || source.options.realtime);
         let slate = match on_loss {
@@ -372,6 +374,7 @@ impl Pipeline {
             live: source.is_live.then(|| Live::new(&source, keep)),
             source,
             lanes: wiring.lanes,
+            spares: if is_kept { wiring.spares } else { Vec::new() },
             decode: decode_sender,
             audio: audio_senders,
             stats,
