@@ -27,8 +27,8 @@ use crate::decode::VideoDecoder;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::event::{Event, Events};
 use crate::frame::Frame;
-use crate::options::{InputOptions, LiveOptions, OnLoss, OutputOptions};
-use crate::plan::plan;
+use crate::options::{InputOptions, LiveOptions, OnLoss, OnResize, OutputOptions};
+use crate::plan::{OutputPlan, plan};
 use crate::process::{Closure, Command, FilterGraph, FrameProcessor};
 use crate::sink::Target;
 use crate::slate::Slate;
@@ -261,6 +261,10 @@ impl Pipeline {
                 plan(source.video.as_ref(), source.audio.as_ref(), target, options, is_edited)
             })
             .collect::<Result<Vec<_>>>()?;
+
+        if live.on_resize == OnResize::Restart {
+            plans.iter().try_for_each(OutputPlan::check_resize)?;
+        }
 
         let whole = source.duration();
         if let Some(longest) = plans.iter().map(|p| p.duration(whole)).max().flatten() {

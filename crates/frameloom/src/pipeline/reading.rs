@@ -155,6 +155,11 @@ impl Reading {
         self.source.heed_late_streams(!self.spares.is_empty());
         let result = self.read_on();
         self.lanes.iter_mut().for_each(CopyLane::close);
+        if let Some(live) = &self.live {
+            if let Some((count, span)) = live.jumps.rest(Instant::now()) {
+                live.events.tell(&Event::ClockJumped { count, span });
+            }
+        }
         result
     }
 
@@ -252,11 +257,15 @@ impl Reading {
             return Ok(());
         }
         let [Some(video), Some(audio)] = live.ends else { return Ok(()) };
-        let missed = if live.has_audio { SOUND_MISSED } else { SOUND_FILLED };
-        if audio.plus(missed) > video {
+        let (missed, short_of) = match live.has_audio {
+            true => (SOUND_MISSED, SOUND_FILLED),
+            // None will come, so the picture need not wait for any.
+            false => (Timestamp::ZERO, Timestamp::ZERO),
+        };
+        if audio.plus(missed) >= video {
             return Ok(());
         }
-        let until = video.minus(SOUND_FILLED);
+        let until = video.minus(short_of);
         live.floor = live.floor.max(until);
         live.ends = [Some(video), Some(until)];
         self.fill(MediaKind::Audio, until)
@@ -430,7 +439,7 @@ impl Reading {
                 Some(stream) => match spare.lane(stream)? {
                     Some(lane) => self.lanes.push(lane),
                     None => {
-                        tracing::warn!("a stream that came late can't be copied; it is left out")
+                        tracing::warn!("a stream that came late can't be copied; it is left out");
                     }
                 },
             }

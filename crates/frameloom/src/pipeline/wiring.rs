@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
@@ -90,7 +90,16 @@ pub(super) struct Drops {
 impl Drops {
     pub(super) fn add(&self) {
         self.stats.packet_dropped(self.output);
-        if let Some((count, span)) = self.sum.add(1, Instant::now()) {
+        self.tell(self.sum.add(1, Instant::now()));
+    }
+
+    /// Tells what wasn't told yet.
+    pub(super) fn tell_rest(&self) {
+        self.tell(self.sum.rest(Instant::now()));
+    }
+
+    fn tell(&self, sum: Option<(u64, Duration)>) {
+        if let Some((count, span)) = sum {
             self.events.tell(&Event::PacketsDropped { output: self.output, count, span });
         }
     }
@@ -195,7 +204,7 @@ impl Wiring {
             let relief = relieved.then(|| Relief { drops: drops.clone(), skips: false });
             let stream = |index| SinkStream { sink: sink.clone(), index, relief: relief.clone() };
             sinks.push((messages, drops));
-            spares.extend(spare_of(output, source, &stream).filter(|_| relieved));
+            spares.extend(spare_of(output, source, stream).filter(|_| relieved));
             match (&output.video, &source.video) {
                 (Some(Treatment::Copy), Some(info)) => {
                     lanes.push(CopyLane::new(info, stream(0), output.window, output.frames)?);
