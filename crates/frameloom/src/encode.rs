@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result, Stage, did_you_mean};
 use crate::frame::Frame;
 use crate::options::{PixelFormatChoice, Size};
 use crate::packet::Packet;
-use crate::process::{FilterGraph, FrameProcessor};
+use crate::process::{FilterGraph, Fit, FrameProcessor};
 use crate::sink::StreamHeader;
 use crate::time::{Rate, TimeBase, Timestamp};
 
@@ -106,10 +106,8 @@ struct Open {
     encoder: Encoder,
     shape: VideoShape,
     time_base: TimeBase,
-    /// The size of the first frame, before any padding.
-    source: (u32, u32),
-    /// Brings frames of another size to the first one's.
-    fit: Option<FilterGraph>,
+    /// Brings frames of another size to the first one's, before any padding.
+    fit: Fit,
     last_pts: Option<i64>,
     last_key: Option<Timestamp>,
     arrivals: VecDeque<(i64, Instant)>,
@@ -212,7 +210,7 @@ impl VideoEncoder {
         }
         let Some(open) = &mut self.open else { return Ok(()) };
         let arrived = frame.arrived();
-        let Some(frame) = open.fitted(frame)? else { return Ok(()) };
+        let Some(frame) = open.fit.fit(frame)? else { return Ok(()) };
         let duration = frame.duration();
         let mut picture = frame.into_picture_as(open.shape.format)?;
         let VideoShape { width, height, .. } = open.shape;
@@ -306,8 +304,7 @@ impl VideoEncoder {
             encoder,
             shape,
             time_base,
-            source,
-            fit: None,
+            fit: Fit::new(source),
             last_pts: None,
             last_key: None,
             arrivals: VecDeque::new(),
@@ -356,17 +353,6 @@ impl VideoEncoder {
 }
 
 impl Open {
-    /// The frame in the size of the first one.
-    fn fitted(&mut self, frame: Frame) -> Result<Option<Frame>> {
-        if (frame.width(), frame.height()) == self.source && self.fit.is_none() {
-            return Ok(Some(frame));
-        }
-        let size = self.source;
-        let fit = self.fit.get_or_insert_with(|| FilterGraph::new(fit_spec(size), None));
-        fit.send(frame)?;
-        fit.receive()
-    }
-
     /// Gives the picture its time in the encoder's ticks, always later than the one before, and
     /// says whether it is to be a keyframe.
     fn stamp(
@@ -501,11 +487,6 @@ fn encodable_size(setup: &EncoderSetup, format: PixFmt, width: u32, height: u32)
     let (x, y) = format.chroma_shift();
     let even = |size: u32, shift: u32| size.next_multiple_of(1 << shift);
     (even(width, x), even(height, y))
-}
-
-/// Scales to a size and keeps the shape of things, with black bars where needed.
-fn fit_spec((w, h): (u32, u32)) -> String {
-    format!("scale={w}:{h}:force_original_aspect_ratio=decrease,pad={w}:{h}:(ow-iw)/2:(oh-ih)/2")
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@
 mod audio;
 #[allow(unsafe_code, reason = "libav's pointers need it, and only here are they touched")]
 mod av;
+mod backoff;
 pub mod convert;
 mod decode;
 mod encode;

@@ -1,11 +1,13 @@
 //! The whole: threads and queues between the stages.
 //!
-//! One thread reads, one decodes, one (two for a command) runs your code, one encodes for each
-//! distinct encoding, one writes for each output. Every queue between them is bounded, so the
+//! One thread reads, one decodes, one stands at the gate before your code, one (two for a command)
+//! runs it, one encodes for each distinct encoding, one writes for each output. Every queue between them is bounded, so the
 //! slowest stage sets the pace; whoever is done drops its end of the queue, and that is how the
 //! others learn of it.
 
+mod code;
 mod command;
+mod gate;
 mod stages;
 mod wiring;
 
@@ -14,10 +16,8 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::bounded;
 
-use self::command::{CommandFeed, answers_loop};
-use self::stages::{
-    Chain, Fanout, Reading, audio_loop, decode_loop, encode_loop, process_loop, write_loop,
-};
+use self::code::Code;
+use self::stages::{Fanout, Reading, audio_loop, decode_loop, encode_loop, write_loop};
 use self::wiring::Wiring;
 use crate::decode::VideoDecoder;
 use crate::error::{Error, ErrorKind, Result, Stage};
@@ -219,15 +219,8 @@ impl Pipeline {
     fn start(self, failure: &Failure) -> Result<Vec<JoinHandle<()>>> {
         let has_code = !self.stages.is_empty() || self.command.is_some();
         self.live.check(self.command.is_some(), has_code)?;
-        let Pipeline { source, mut stages, command, outputs, stats, stop, .. } = self;
+        let Pipeline { source, stages, command, outputs, live, events, stats, stop, .. } = self;
         let is_edited = !stages.is_empty() || command.is_some();
-        let scales = command.as_ref().and_then(Command::size);
-        if let Some(size) = scales {
-            stages.push(Box::new(FilterGraph::new(
-                format!("scale={}:{}", size.width(), size.height()),
-                None,
-            )));
-        }
         if outputs.is_empty() && !is_edited {
             return Err(Error::usage("there is neither an output nor code to run"));
         }
@@ -296,30 +289,17 @@ impl Pipeline {
                     decode_loop(decoder, &packet_receiver, &frames, &decode_stop)
                 })?;
                 let fanout = Fanout { encoders: encode_senders, stats: stats.clone() };
-                let chain = Chain { stages };
-                match command {
-                    None => threads.spawn("frameloom-process", move || {
-                        process_loop(chain, &frame_receiver, fanout)
-                    })?,
-                    Some(command) => {
-                        let reads_only = fanout.encoders.is_empty();
-                        let feed = CommandFeed {
-                            command,
-                            rate,
-                            reads_only,
-                            stop: stop.clone(),
-                            chain,
-                            stats: stats.clone(),
-                        };
-                        let (handoff, handed) = bounded(1);
-                        threads.spawn("frameloom-command-in", move || {
-                            feed.run(&frame_receiver, &handoff)
-                        })?;
-                        threads.spawn("frameloom-command-out", move || {
-                            answers_loop(&handed, fanout)
-                        })?;
-                    }
-                }
+                let code = Code {
+                    stages,
+                    command,
+                    live,
+                    is_live: source.is_live,
+                    rate,
+                    events,
+                    stats: stats.clone(),
+                    stop: stop.clone(),
+                };
+                code::start(code, frame_receiver, fanout, &mut threads)?;
                 Some(packets)
             }
         };
@@ -400,11 +380,13 @@ impl Threads {
     }
 
     fn start(&mut self, name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
-        let handle = std::thread::Builder::new().name(name.to_owned()).spawn(body);
-        let handle = handle.map_err(|e| {
-            Error::new(ErrorKind::Other, Stage::Process, format!("no thread could be started: {e}"))
-        })?;
-        self.handles.push(handle);
+        self.handles.push(start_thread(name, body)?);
         Ok(())
     }
+}
+
+fn start_thread(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(body).map_err(|e| {
+        Error::new(ErrorKind::Other, Stage::Process, format!("no thread could be started: {e}"))
+    })
 }
