@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result, Stage, did_you_mean};
 use crate::frame::Frame;
 use crate::options::{OnResize, PixelFormatChoice, Size};
 use crate::packet::Packet;
-use crate::process::{FilterGraph, FrameProcessor};
+use crate::process::{FilterGraph, Fit, FrameProcessor};
 use crate::sink::StreamHeader;
 use crate::time::{Rate, Round, TimeBase, Timestamp};
 
@@ -118,10 +118,8 @@ struct Open {
     encoder: Encoder,
     shape: VideoShape,
     time_base: TimeBase,
-    /// The size of the first frame, before any padding.
-    source: (u32, u32),
-    /// Brings frames of another size to the first one's.
-    fit: Option<FilterGraph>,
+    /// Brings frames of another size to the first one's, before any padding.
+    fit: Fit,
     last_pts: Option<i64>,
     last_key: Option<Timestamp>,
     /// `None` for a picture that is shown again.
@@ -189,7 +187,7 @@ impl VideoEncoder {
         let Some(open) = &mut self.open else { return Ok(false) };
         if let Some(slate) = self.slate.as_mut().filter(|_| !open.shows_slate) {
             let slate = slate.share()?;
-            if let Some(card) = open.fitted(slate)? {
+            if let Some(card) = open.fit.fit(slate)? {
                 open.held = Some(open.coded(card)?);
                 open.shows_slate = true;
                 self.wants_key = true;
@@ -287,7 +285,7 @@ impl VideoEncoder {
         };
         let size = (frame.width(), frame.height());
         if self.on_resize == OnResize::Restart
-            && self.open.as_ref().is_some_and(|open| open.source != size)
+            && self.open.as_ref().is_some_and(|open| open.fit.size() != size)
         {
             self.restart(&frame)?;
         }
@@ -297,7 +295,7 @@ impl VideoEncoder {
         }
         let Some(open) = &mut self.open else { return Ok(()) };
         let arrived = frame.arrived();
-        let Some(frame) = open.fitted(frame)? else { return Ok(()) };
+        let Some(frame) = open.fit.fit(frame)? else { return Ok(()) };
         let duration = frame.duration();
         let picture = open.coded(frame)?;
         if self.holds {
@@ -423,8 +421,7 @@ impl VideoEncoder {
             encoder,
             shape,
             time_base,
-            source,
-            fit: None,
+            fit: Fit::new(source),
             last_pts: None,
             last_key: None,
             arrivals: VecDeque::new(),
@@ -477,17 +474,6 @@ impl VideoEncoder {
 }
 
 impl Open {
-    /// The frame in the size of the first one.
-    fn fitted(&mut self, frame: Frame) -> Result<Option<Frame>> {
-        if (frame.width(), frame.height()) == self.source && self.fit.is_none() {
-            return Ok(Some(frame));
-        }
-        let size = self.source;
-        let fit = self.fit.get_or_insert_with(|| FilterGraph::new(fit_spec(size), None));
-        fit.send(frame)?;
-        fit.receive()
-    }
-
     /// The frame's picture as the encoder takes it.
     fn coded(&self, frame: Frame) -> Result<AvFrame> {
         let picture = frame.into_picture_as(self.shape.format)?;
@@ -636,11 +622,6 @@ fn encodable_size(setup: &EncoderSetup, format: PixFmt, width: u32, height: u32)
     let (x, y) = format.chroma_shift();
     let even = |size: u32, shift: u32| size.next_multiple_of(1 << shift);
     (even(width, x), even(height, y))
-}
-
-/// Scales to a size and keeps the shape of things, with black bars where needed.
-fn fit_spec((w, h): (u32, u32)) -> String {
-    format!("scale={w}:{h}:force_original_aspect_ratio=decrease,pad={w}:{h}:(ow-iw)/2:(oh-ih)/2")
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ pub enum Event {
         /// Since the first of them.
         span: Duration,
     },
-    /// Frames went out unedited because your code was too slow for them.
+    /// Frames went out unedited because your code was too slow for them, or a COMMAND not there.
     FramesBypassed {
         /// How many since the last such event.
         count: u64,
@@ -128,7 +128,11 @@ impl fmt::Display for Event {
                 write!(f, "too slow: {count} frames were dropped within {}", Span(*span))
             }
             Event::FramesBypassed { count, span } => {
-                write!(f, "too slow: {count} frames went out unedited within {}", Span(*span))
+                write!(
+                    f,
+                    "too slow or not there: {count} frames went out unedited within {}",
+                    Span(*span)
+                )
             }
             Event::CodeFailed { count, span, cause } => write!(
                 f,

@@ -1,11 +1,13 @@
 //! The whole: threads and queues between the stages.
 //!
-//! One thread reads, one decodes, one (two for a command) runs your code, one encodes for each
-//! distinct encoding, one writes for each output. Every queue between them is bounded, so the
+//! One thread reads, one decodes, one stands at the gate before your code, one (two for a command)
+//! runs it, one encodes for each distinct encoding, one writes for each output. Every queue between them is bounded, so the
 //! slowest stage sets the pace; whoever is done drops its end of the queue, and that is how the
 //! others learn of it.
 
+mod code;
 mod command;
+mod gate;
 mod lane;
 mod reading;
 mod stages;
@@ -18,9 +20,9 @@ use std::time::Duration;
 
 use crossbeam_channel::bounded;
 
-use self::command::{CommandFeed, answers_loop};
+use self::code::Code;
 use self::reading::{Keep, Live, Reading};
-use self::stages::{Chain, Encoding, Fanout, audio_loop, decode_loop, process_loop};
+use self::stages::{Encoding, Fanout, audio_loop, decode_loop};
 use self::wiring::{Ground, Wiring};
 use self::writing::{Again, Writing};
 use crate::decode::VideoDecoder;
@@ -231,19 +233,10 @@ impl Pipeline {
     fn start(self, failure: &Failure) -> Result<Vec<JoinHandle<()>>> {
         let has_code = !self.stages.is_empty() || self.command.is_some();
         self.live.check(self.command.is_some(), has_code)?;
-        let Pipeline {
-            mut source, mut stages, command, outputs, live, events, stats, stop, ..
-        } = self;
+        let Pipeline { mut source, stages, command, outputs, live, events, stats, stop, .. } = self;
         let stall_limit = live.stall_timeout.unwrap_or(STALL_TIMEOUT);
         source.set_stall_limit(stall_limit);
         let is_edited = !stages.is_empty() || command.is_some();
-        let scales = command.as_ref().and_then(Command::size);
-        if let Some(size) = scales {
-            stages.push(Box::new(FilterGraph::new(
-                format!("scale={}:{}", size.width(), size.height()),
-                None,
-            )));
-        }
         if outputs.is_empty() && !is_edited {
             return Err(Error::usage("there is neither an output nor code to run"));
         }
@@ -346,30 +339,17 @@ impl Pipeline {
                     decode_loop(decoder, &packet_receiver, &frames, &decode_stop)
                 })?;
                 let fanout = Fanout { encoders: encode_senders, stats: stats.clone() };
-                let chain = Chain { stages };
-                match command {
-                    None => threads.spawn("frameloom-process", move || {
-                        process_loop(chain, &frame_receiver, fanout)
-                    })?,
-                    Some(command) => {
-                        let reads_only = fanout.encoders.is_empty();
-                        let feed = CommandFeed {
-                            command,
-                            rate,
-                            reads_only,
-                            stop: stop.clone(),
-                            chain,
-                            stats: stats.clone(),
-                        };
-                        let (handoff, handed) = bounded(1);
-                        threads.spawn("frameloom-command-in", move || {
-                            feed.run(&frame_receiver, &handoff)
-                        })?;
-                        threads.spawn("frameloom-command-out", move || {
-                            answers_loop(&handed, fanout)
-                        })?;
-                    }
-                }
+                let code = Code {
+                    stages,
+                    command,
+                    live: live.clone(),
+                    is_live: source.is_live,
+                    rate,
+                    events: events.clone(),
+                    stats: stats.clone(),
+                    stop: stop.clone(),
+                };
+                code::start(code, frame_receiver, fanout, &mut threads)?;
                 Some(packets)
             }
         };

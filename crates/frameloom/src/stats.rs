@@ -30,6 +30,9 @@ struct Counters {
     reconnects: AtomicU64,
     input_lost: AtomicBool,
     outputs: Mutex<Vec<OutputCounters>>,
+    frames_bypassed: AtomicU64,
+    errors: AtomicU64,
+    restarts: AtomicU64,
     packets_in: AtomicU64,
     packets_corrupt: AtomicU64,
     packets_out: AtomicU64,
@@ -68,13 +71,19 @@ pub struct Snapshot {
     pub frames_out: u64,
     /// Frames that your code changed.
     pub frames_edited: u64,
-    /// Decoded frames dropped.
+    /// Decoded frames dropped: your code was too slow for them.
     pub frames_dropped: u64,
     /// Pictures shown again, or a slate, while the input was lost.
     pub frames_held: u64,
     /// Frames that came when their place was taken already by held pictures: at the seam behind a
     /// loss, counted for each encoding.
     pub frames_late: u64,
+    /// Frames that went out unedited: your code was too slow for them, or a COMMAND wasn't there.
+    pub frames_bypassed: u64,
+    /// Failures of your code that did not end the run.
+    pub errors: u64,
+    /// Times a COMMAND was started again after a failure.
+    pub restarts: u64,
     /// Packets read from the input.
     pub packets_in: u64,
     /// Packets that were damaged or could not be decoded.
@@ -139,6 +148,9 @@ impl Stats {
             reconnects: AtomicU64::new(0),
             input_lost: AtomicBool::new(false),
             outputs: Mutex::default(),
+            frames_bypassed: AtomicU64::new(0),
+            errors: AtomicU64::new(0),
+            restarts: AtomicU64::new(0),
             packets_in: AtomicU64::new(0),
             packets_corrupt: AtomicU64::new(0),
             packets_out: AtomicU64::new(0),
@@ -222,6 +234,22 @@ impl Stats {
         self.0.frames_edited.fetch_add(1, Relaxed);
     }
 
+    pub(crate) fn frames_dropped(&self, count: u64) {
+        self.0.frames_dropped.fetch_add(count, Relaxed);
+    }
+
+    pub(crate) fn frames_bypassed(&self, count: u64) {
+        self.0.frames_bypassed.fetch_add(count, Relaxed);
+    }
+
+    pub(crate) fn errors(&self, count: u64) {
+        self.0.errors.fetch_add(count, Relaxed);
+    }
+
+    pub(crate) fn restarted(&self) {
+        self.0.restarts.fetch_add(1, Relaxed);
+    }
+
     /// A packet was written; `arrived` is when the input's packet behind it was read.
     pub(crate) fn packet_out(
         &self,
@@ -302,6 +330,9 @@ impl Stats {
             frames_dropped: c.frames_dropped.load(Relaxed),
             frames_held: c.frames_held.load(Relaxed),
             frames_late: c.frames_late.load(Relaxed),
+            frames_bypassed: c.frames_bypassed.load(Relaxed),
+            errors: c.errors.load(Relaxed),
+            restarts: c.restarts.load(Relaxed),
             packets_in: c.packets_in.load(Relaxed),
             packets_corrupt: c.packets_corrupt.load(Relaxed),
             packets_out: c.packets_out.load(Relaxed),

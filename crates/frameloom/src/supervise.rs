@@ -7,7 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::backoff::Backoff;
+use crate::backoff::{Backoff, Jitter};
 use crate::error::{Error, ErrorKind, Result};
 use crate::stop::Stop;
 use crate::time::{Rate, Timestamp};
@@ -45,9 +45,7 @@ impl Clock for RealClock {
     }
 
     fn random(&self) -> u64 {
-        use std::hash::{BuildHasher, RandomState};
-        // Its keys are random.
-        RandomState::new().hash_one(self.start)
+        Jitter::new().number()
     }
 }
 

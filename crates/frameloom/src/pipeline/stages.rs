@@ -14,7 +14,6 @@ use crate::encode::VideoEncoder;
 use crate::error::Result;
 use crate::frame::Frame;
 use crate::packet::Packet;
-use crate::process::FrameProcessor;
 use crate::sink::StreamHeader;
 use crate::stats::Stats;
 use crate::stop::Stop;
@@ -80,53 +79,6 @@ pub(super) fn decode_loop(
     decoder.finish()
 }
 
-/// The stages of your code, one behind the other.
-pub(super) struct Chain {
-    pub(super) stages: Vec<Box<dyn FrameProcessor>>,
-}
-
-impl Chain {
-    /// Sends a frame in at stage `from`, and what comes out at the end to `out`; `false` once
-    /// `out` takes no more.
-    pub(super) fn feed(
-        &mut self,
-        from: usize,
-        frame: Frame,
-        out: &mut dyn FnMut(Frame) -> Result<bool>,
-    ) -> Result<bool> {
-        let Some(stage) = self.stages.get_mut(from) else { return out(frame) };
-        stage.send(frame)?;
-        self.collect(from, out)
-    }
-
-    pub(super) fn collect(
-        &mut self,
-        from: usize,
-        out: &mut dyn FnMut(Frame) -> Result<bool>,
-    ) -> Result<bool> {
-        while let Some(frame) =
-            self.stages.get_mut(from).map(|s| s.receive()).transpose()?.flatten()
-        {
-            if !self.feed(from + 1, frame, out)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    pub(super) fn drain(&mut self, out: &mut dyn FnMut(Frame) -> Result<bool>) -> Result<()> {
-        for i in 0..self.stages.len() {
-            if let Some(stage) = self.stages.get_mut(i) {
-                stage.drain()?;
-            }
-            if !self.collect(i, out)? {
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
-}
-
 /// Hands frames to every encoder.
 pub(super) struct Fanout {
     pub(super) encoders: Vec<Sender<Frame>>,
@@ -134,6 +86,11 @@ pub(super) struct Fanout {
 }
 
 impl Fanout {
+    /// An encoder that takes nothing now.
+    pub(super) fn full(&self) -> Option<&Sender<Frame>> {
+        self.encoders.iter().find(|encoder| encoder.is_full())
+    }
+
     /// `false` once no encoder takes more, where there were any.
     pub(super) fn send(&mut self, mut frame: Frame) -> Result<bool> {
         if frame.is_edited() {
@@ -149,20 +106,6 @@ impl Fanout {
         self.encoders.retain(|encoder| frames.next().is_some_and(|f| encoder.send(f).is_ok()));
         Ok(!self.encoders.is_empty())
     }
-}
-
-pub(super) fn process_loop(
-    mut chain: Chain,
-    frames: &Receiver<Frame>,
-    mut fanout: Fanout,
-) -> Result<()> {
-    let mut out = |frame| fanout.send(frame);
-    for frame in frames {
-        if !chain.feed(0, frame, &mut out)? {
-            return Ok(());
-        }
-    }
-    chain.drain(&mut out)
 }
 
 /// The thread that encodes video.
