@@ -68,6 +68,7 @@ fn srt_in() {
     let listen = format!("srt://127.0.0.1:{port}?mode=listener");
     let args = args![
         "--on-loss=end",
+        "--on-slow=block",
         "--open-timeout=60s",
         "-i",
         listen,
@@ -112,7 +113,8 @@ fn udp_in() {
     let out = room.path().join("out.mkv");
     let port = free_port();
     let listen = format!("udp://127.0.0.1:{port}?fifo_size=100000");
-    let args = args!["--open-timeout=60s", "-i", listen, "-frames:v", "75", &out, "--"];
+    let args =
+        args!["--on-slow=block", "--open-timeout=60s", "-i", listen, "-frames:v", "75", &out, "--"];
     let frameloom = frameloom([args, args![python(), fixture("burn.py")]].concat()).spawn();
     wait_for_udp(port);
     let target = format!("udp://127.0.0.1:{port}?pkt_size=1316");

@@ -68,6 +68,7 @@ fn a_stream_is_edited_through_it_and_its_audio_is_untouched() {
     served.wait_for("in");
     let edit = frameloom(args![
         "--on-loss=end",
+        "--on-slow=block",
         "-i",
         served.url("in"),
         "-f",
