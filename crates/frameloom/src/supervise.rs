@@ -337,14 +337,14 @@ mod tests {
         let expected: Vec<i64> =
             (0..).map(|n| 1040 + 40 * n).take_while(|t| t + 40 <= 2300).collect();
         assert_eq!(held, expected, "all that is missing by then");
-        assert_eq!(hold.due(later(1290)), None);
-        assert_eq!(hold.due(later(1301)), Some((at(2280), at(40))));
+        assert_eq!(hold.due(later(1275)), None);
+        assert_eq!(hold.due(later(1281)), Some((at(2280), at(40))));
         assert_eq!(hold.held_until(), Some(at(2320)));
 
         line.set(LineState::Back(at(2400)));
-        assert_eq!(hold.due(later(1302)), Some((at(2320), at(40))));
-        assert_eq!(hold.due(later(1302)), Some((at(2360), at(40))));
-        assert_eq!(hold.due(later(1302)), None);
+        assert_eq!(hold.due(later(1282)), Some((at(2320), at(40))));
+        assert_eq!(hold.due(later(1282)), Some((at(2360), at(40))));
+        assert_eq!(hold.due(later(1282)), None);
         assert_eq!(hold.due_before(at(2481)), Some((at(2400), at(40))));
         assert_eq!(hold.due_before(at(2481)), Some((at(2440), at(40))));
         assert_eq!(hold.due_before(at(2481)), None);

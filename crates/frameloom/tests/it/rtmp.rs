@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use frameloom::options::{InputOptions, OutputOptions};
+use frameloom::options::{InputOptions, LiveOptions, OutputOptions};
 use frameloom::{ErrorKind, Frame, Image, Pipeline, PixelFormat, Reader, Stop, TimeBase, Writer};
 use frameloom_rtmp::flv::{FlvReader, Tag, TagKind};
 use frameloom_rtmp::{
@@ -40,6 +40,11 @@ fn wait_until(what: &str, mut is_true: impl FnMut() -> bool) {
         assert!(begun.elapsed() < LIMIT, "waited too long until {what}");
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// The run ends where the stream does.
+fn ending() -> LiveOptions {
+    LiveOptions::new().with("on-loss", "end").unwrap()
 }
 
 fn wait_for_publisher(server: &Server) {
@@ -94,7 +99,8 @@ fn every_codec_goes_out_and_comes_in_bit_for_bit() {
             })
         };
         wait_for_publisher(&server);
-        Pipeline::from_url(&target).unwrap().to_url(url(&received)).unwrap().run().unwrap();
+        let pipeline = Pipeline::from_url(&target).unwrap().live(ending());
+        pipeline.to_url(url(&received)).unwrap().run().unwrap();
         publisher.join().unwrap().unwrap();
         for kind in ["v", "a"] {
             let sent = packets(&source, kind);
@@ -247,7 +253,8 @@ fn a_stream_of_sound_alone_is_open_while_it_still_runs() {
     wait_for_publisher(&server);
     // One second of sound was sent, and the publisher is silent now.
     let out = room.path().join("out.mp4");
-    let pipeline = Pipeline::from_url(&at(&server, "sound")).unwrap().to_url(url(&out)).unwrap();
+    let pipeline = Pipeline::from_url(&at(&server, "sound")).unwrap().live(ending());
+    let pipeline = pipeline.to_url(url(&out)).unwrap();
     publisher.finish();
     pipeline.run().unwrap();
     assert_eq!(packets(&out, "a"), packets(&source, "a"));
