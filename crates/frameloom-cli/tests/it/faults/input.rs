@@ -1,13 +1,12 @@
 //! The input breaks, and comes back.
 
-use std::fs;
 use std::net::UdpSocket;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{AT_SEAM, NO_GAP_MS, assert_loss_is_bridged};
+use super::{AT_SEAM, NO_GAP_MS, assert_loss_is_bridged, assert_loss_is_heard};
 use crate::harness::camera::{Camera, Film};
 use crate::harness::proxy::Way;
 use crate::harness::random::seed;
@@ -377,7 +376,8 @@ fn card(name: &'static str, options: Vec<std::ffi::OsString>) -> Vec<Vec<u8>> {
     scene.wait_for_return_of_input(50);
     let ending = scene.finish();
     let story = ending.story();
-    let seam = assert_loss_is_bridged(&story, SECOND, 25);
+    let seam = story.assert_bridged_once(SECOND, AT_SEAM);
+    assert_loss_is_heard(&story, seam, 25);
     assert_counted(&ending, &story, 1);
     let grays = grays(&ending, seam.lost_ms + 800, seam.back_ms - 100);
     assert!(grays.len() > 20, "the card was shown {} times", grays.len());
@@ -437,10 +437,12 @@ fn no_reconnect_ends_well() {
 
 #[test]
 fn reconnecting_gives_up_when_its_time_is_over() {
+    let start = Instant::now();
     let ending = ends_by_itself("reconnect-for", args!["--reconnect-for=3s"], 1);
+    // Also where the server is there and only has nothing to send: opening may take a minute here.
+    assert!(start.elapsed() < Duration::from_secs(45), "it took {:?}", start.elapsed());
     let said = &ending.outcome.stderr;
     let last = said.lines().last().unwrap();
     assert!(last.contains("3 s") && last.contains("--reconnect-for"), "{last}");
     assert!(!ending.story().holds().is_empty(), "nothing was held meanwhile");
-    assert!(fs::metadata(&ending.kept).is_ok());
 }

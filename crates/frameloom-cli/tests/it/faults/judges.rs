@@ -6,7 +6,6 @@ use crate::harness::camera::Film;
 use crate::harness::scene::Script;
 use crate::harness::stats::Count;
 use crate::harness::story::{Heard, Seam, Shown, Stamp, Story};
-use crate::harness::*;
 
 /// 25 pictures a second with these numbers, tones at these levels for each 20 ms.
 fn story(numbers: &[usize], levels: &[f64]) -> Story {
@@ -48,6 +47,12 @@ fn a_held_picture_is_found_with_its_seam() {
     fails("a picture missing before the loss", || {
         let numbers: Vec<_> = (0..20).chain(21..50).chain([49; 25]).chain(60..90).collect();
         story(&numbers, &[]).assert_held_once(60..61, 5);
+    });
+    let carded: Vec<_> = (0..50).chain([7; 25]).chain(60..90).collect();
+    let seam = story(&carded, &[]).assert_bridged_once(60..61, 0);
+    assert_eq!(seam, Seam { lost_ms: 50 * 40, back_ms: 75 * 40 });
+    fails("a card in the place of the last picture", || {
+        story(&carded, &[]).assert_held_once(60..61, 0);
     });
     fails("it stays away", || {
         let numbers: Vec<_> = (0..50).chain([49; 25]).collect();

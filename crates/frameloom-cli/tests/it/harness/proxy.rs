@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::Rng;
+use super::nginx::free_port;
 
 /// How often a direction that has nothing to do looks at what the test wants of it.
 const LOOK: Duration = Duration::from_millis(5);
@@ -105,7 +106,9 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// A proxy that connects to `target`, a port of 127.0.0.1, for each connection it gets.
     pub(crate) fn to(target: u16) -> Proxy {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        // A port that is bound by its number stays bound while nobody listens.
+        let listener = (0..10).find_map(|_| TcpListener::bind(("127.0.0.1", free_port())).ok());
+        let listener = listener.expect("the proxy found no free port");
         listener.set_nonblocking(true).unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {
@@ -234,7 +237,8 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         for way in [Way::Up, Way::Down] {
             let (shared, link) = (Arc::clone(shared), Arc::clone(&link));
             let of_thread = Arc::clone(&shared);
-            let thread = thread::spawn(move || Direction::new(way, number).carry(&link, &of_thread));
+            let thread =
+                thread::spawn(move || Direction::new(way, number).carry(&link, &of_thread));
             shared.threads.lock().unwrap().push(thread);
         }
     }
@@ -283,7 +287,12 @@ impl Direction {
             } else {
                 ended = self.read(from, &fault);
             }
-            if !self.write(to, &fault, shared) {
+            // Held while it writes: once a test has stalled this way, not a byte more moves.
+            let faults = shared.faults.lock().unwrap();
+            let fault = faults[self.way as usize];
+            let taken = fault.stalled || self.write(to, &fault, shared);
+            drop(faults);
+            if !taken {
                 link.end(End::Fin);
             }
         }

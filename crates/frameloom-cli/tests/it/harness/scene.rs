@@ -121,18 +121,8 @@ impl Scene {
         let running = frameloom(args).limit_s(240).spawn();
         source.wait_for_player("in");
         let camera = Some(Camera::start(&script.film, &source.url("in")));
-        let mut scene = Scene {
-            camera,
-            running,
-            recorder,
-            input,
-            output,
-            source,
-            target,
-            random,
-            kept,
-            room,
-        };
+        let mut scene =
+            Scene { camera, running, recorder, input, output, source, target, random, kept, room };
         scene.wait("pictures go out", |seen| seen.count(Count::FramesOut) >= 25);
         scene
     }
@@ -252,6 +242,7 @@ impl Scene {
     #[track_caller]
     pub(crate) fn await_end(self) -> Ending {
         let outcome = self.running.wait();
+        self.target.thaw();
         // What broke doesn't keep the reader from seeing the end.
         self.output.heal();
         let parts = self.recorder.finish();
@@ -298,8 +289,10 @@ impl Ending {
         let said = &self.outcome.stderr;
         let parts = self.parts.len();
         assert_eq!((self.times_published, parts), (1, 1), "the output was closed:\n{said}");
-        let story =
-            Story { said: self.parts[0].said.clone(), ..Story::of_file(&self.parts[0].file, margin) };
+        let story = Story {
+            said: self.parts[0].said.clone(),
+            ..Story::of_file(&self.parts[0].file, margin)
+        };
         story.assert_times_rise();
         story
     }

@@ -50,7 +50,9 @@ impl Seen {
         // The last line may be half written.
         let whole = &said[..said.rfind('\n').map_or(0, |end| end + 1)];
         let lines = whole.lines().filter(|line| line.starts_with('{'));
-        lines.map(|line| Seen(serde_json::from_str(line).expect("a line that is no JSON"))).collect()
+        lines
+            .map(|line| Seen(serde_json::from_str(line).expect("a line that is no JSON")))
+            .collect()
     }
 
     #[track_caller]
