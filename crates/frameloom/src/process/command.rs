@@ -184,8 +184,10 @@ impl CommandInput {
     /// Gets a frame ready to be shown to the program: to be handed to the other half before a
     /// single byte of it is written. One of another size than the first is brought to that.
     pub(crate) fn show(&mut self, frame: Frame) -> Result<Option<(InFlight, Arc<PixelBuffer>)>> {
+        // In this order: an answer that is read meanwhile is owed no more.
+        let owes_nothing = self.running.owed() == 0;
         let unasked = self.answers.as_ref().map_or(0, |out| pipes::unread(out.as_fd()));
-        if unasked > 0 && self.running.owed() == 0 {
+        if unasked > 0 && owes_nothing {
             return Err(self.running.wrote_too_much(self.sent));
         }
         let Some(mut frame) = self.fit.fit(frame)? else { return Ok(None) };

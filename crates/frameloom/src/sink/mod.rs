@@ -84,6 +84,12 @@ impl Target {
         Ok(Target { url: url.to_owned(), muxer, is_live: url::is_live(url), is_own_rtmp })
     }
 
+    /// Whether two packets of a stream may have the same dts. libav's FLV files may; of what is
+    /// published, servers and players expect more.
+    fn allows_equal_dts(&self) -> bool {
+        self.muxer.allows_equal_dts() && !self.is_own_rtmp
+    }
+
     /// Refuses options that neither an encoder nor this container nor its protocol has.
     fn check_options(&self, options: &OutputOptions) -> Result<()> {
         let scheme = url::scheme(&self.url).unwrap_or_else(|| "file".to_owned());
@@ -194,7 +200,7 @@ impl Sink {
             None => Box::new(libav::LibavOutput::new(&target, options, stop)?),
         };
         let limits = Limits { bytes: WAITING_BYTES, span: target.is_live.then_some(WAITING_LIVE) };
-        let allows_equal = target.muxer.allows_equal_dts();
+        let allows_equal = target.allows_equal_dts();
         let stream = |&kind: &MediaKind| Stream {
             kind,
             known: None,
@@ -247,7 +253,7 @@ impl Sink {
     /// Adds a stream that nobody knew of at first.
     fn add_late(&mut self, header: &StreamHeader) -> Result<()> {
         let number = if self.header_written { Some(self.output.add_stream(header)?) } else { None };
-        let order = Order::new(self.target.muxer.allows_equal_dts());
+        let order = Order::new(self.target.allows_equal_dts());
         self.streams.push(Stream { kind: header.params.kind(), known: None, number, order });
         self.waiting.add_lane();
         Ok(())

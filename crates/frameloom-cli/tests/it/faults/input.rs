@@ -60,7 +60,9 @@ fn a_publisher_that_is_killed_is_away_for_ten_seconds() {
 #[test]
 fn a_command_goes_on_behind_a_loss() {
     let code = args![python(), fixture("burn.py")];
-    let mut scene = Script::new("command-behind-a-loss").code(code).start();
+    // A command that is still starting would miss the first pictures.
+    let options = args!["--on-slow=block"];
+    let mut scene = Script::new("command-behind-a-loss").options(options).code(code).start();
     scene.run_a_while();
     scene.lose_and_replace_camera(&Film::second());
     judge_one_loss(scene, SECOND);
@@ -245,7 +247,8 @@ fn corrupted_mpeg_ts_is_lived_through() {
     let story = Story::of(&parts[0]);
     story.assert_times_rise();
     story.assert_sound_throughout();
-    story.assert_no_gap_above(2500);
+    // As long as every packet is damaged there may be nothing to decode.
+    story.assert_no_gap_above(9_000);
     assert_moves_at_the_end(&story, 40);
     let stats = Seen::all(&outcome.stderr).pop().unwrap();
     assert!(stats.count(Count::PacketsCorrupt) > 0, "{stats:?}");
