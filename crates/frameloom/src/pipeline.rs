@@ -27,8 +27,8 @@ use crate::decode::VideoDecoder;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::event::{Event, Events};
 use crate::frame::Frame;
-use crate::options::{InputOptions, LiveOptions, OnLoss, OutputOptions};
-use crate::plan::plan;
+use crate::options::{InputOptions, LiveOptions, OnLoss, OnResize, OutputOptions};
+use crate::plan::{OutputPlan, plan};
 use crate::process::{Closure, Command, FilterGraph, FrameProcessor};
 use crate::sink::Target;
 use crate::slate::Slate;
@@ -37,6 +37,7 @@ use crate::stats::{Snapshot, Stats};
 use crate::stop::Stop;
 use crate::supervise::{Hold, Line};
 use crate::time::Timestamp;
+use crate::url;
 
 /// Packets between reader and decoder: enough to ride over a slow frame.
 const PACKET_QUEUE: usize = 16;
@@ -261,13 +262,18 @@ impl Pipeline {
             })
             .collect::<Result<Vec<_>>>()?;
 
+        if live.on_resize == OnResize::Restart {
+            plans.iter().try_for_each(OutputPlan::check_resize)?;
+        }
+
         let whole = source.duration();
         if let Some(longest) = plans.iter().map(|p| p.duration(whole)).max().flatten() {
             stats.expect(longest);
         }
 
         // Everything that can fail at the start does so here, before a thread exists.
-        let on_loss = live.on_loss();
+        let to_pipe = plans.iter().any(|plan| url::is_pipe(&plan.target.url));
+        let on_loss = live.on_loss(to_pipe);
         let is_kept = source.is_live && on_loss != OnLoss::End;
         let reopens = !live.no_reconnect && (source.is_live || source.options.realtime);
         let slate = match on_loss {
@@ -372,6 +378,7 @@ impl Pipeline {
             live: source.is_live.then(|| Live::new(&source, keep)),
             source,
             lanes: wiring.lanes,
+            spares: if is_kept { wiring.spares } else { Vec::new() },
             decode: decode_sender,
             audio: audio_senders,
             stats,

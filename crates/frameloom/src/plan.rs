@@ -41,6 +41,19 @@ impl OutputPlan {
         rest.into_iter().chain(self.window.length).min()
     }
 
+    /// Refuses an output whose container has one size for good, where sizes are to change.
+    pub(crate) fn check_resize(&self) -> Result<()> {
+        let takes = ["flv", "mpegts", "rtp_mpegts", "h264", "hevc", "null"];
+        let is_encoded = matches!(self.video, Some(Treatment::Encode(_)));
+        if !is_encoded || takes.contains(&self.target.muxer.name()) {
+            return Ok(());
+        }
+        let format = self.target.muxer.name();
+        Err(Error::usage(format!("--on-resize=restart: format {format} has one size for good"))
+            .at(&self.target.url)
+            .hint("use --on-resize=fit, or write flv or mpegts"))
+    }
+
     /// The number of the audio stream among them.
     pub(crate) fn audio_index(&self) -> usize {
         usize::from(self.video.is_some())

@@ -124,6 +124,7 @@ fn a_stream_that_already_runs_is_joined_at_a_keyframe() {
         sent_us.and_then(|text| text.parse().ok()).is_some_and(|us: i64| us > 1_200_000)
     });
     let frameloom = frameloom(args![
+        "--on-loss=end",
         "-i",
         nginx.url("in"),
         "-f",

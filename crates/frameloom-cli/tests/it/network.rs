@@ -66,7 +66,16 @@ fn srt_in() {
     let out = room.path().join("out.mkv");
     let port = free_port();
     let listen = format!("srt://127.0.0.1:{port}?mode=listener");
-    let args = args!["--open-timeout=60s", "-i", listen, "-preset", "ultrafast", &out, "--"];
+    let args = args![
+        "--on-loss=end",
+        "--open-timeout=60s",
+        "-i",
+        listen,
+        "-preset",
+        "ultrafast",
+        &out,
+        "--"
+    ];
     let frameloom = frameloom([args, args![python(), fixture("burn.py")]].concat()).spawn();
     wait_for_udp(port);
     let target = format!("srt://127.0.0.1:{port}");

@@ -203,12 +203,15 @@ impl LiveOptions {
         Ok(())
     }
 
-    /// What is shown during a loss, where the input is opened again at all.
-    pub(crate) fn on_loss(&self) -> OnLoss {
+    /// What is shown during a loss, where the input is opened again at all. A program that reads
+    /// an output by a pipe waits for its end, and would take held pictures for new ones.
+    pub(crate) fn on_loss(&self, to_pipe: bool) -> OnLoss {
         match (self.no_reconnect, &self.slate, self.on_loss) {
             (true, ..) => OnLoss::End,
             (_, Some(_), _) => OnLoss::Slate,
-            (_, None, given) => given.unwrap_or(OnLoss::Hold),
+            (_, None, Some(given)) => given,
+            (_, None, None) if to_pipe && self.reconnect_for.is_none() => OnLoss::End,
+            (_, None, None) => OnLoss::Hold,
         }
     }
 
@@ -298,14 +301,14 @@ mod tests {
     #[test]
     fn defaults_follow_the_input() {
         let none = LiveOptions::new();
-        assert_eq!(none.on_loss(), OnLoss::Hold);
+        assert_eq!([none.on_loss(false), none.on_loss(true)], [OnLoss::Hold, OnLoss::End]);
         assert_eq!([none.on_slow(true), none.on_slow(false)], [OnSlow::Latest, OnSlow::Block]);
         assert_eq!(
             [none.on_error(true, true), none.on_error(true, false), none.on_error(false, true)],
             [OnError::Restart, OnError::Bypass, OnError::Stop]
         );
         assert_eq!(built("deadline=40ms", true).unwrap().on_slow(true), OnSlow::Bypass);
-        assert_eq!(built("slate=card.png", false).unwrap().on_loss(), OnLoss::Slate);
-        assert_eq!(built("no-reconnect", false).unwrap().on_loss(), OnLoss::End);
+        assert_eq!(built("slate=card.png", false).unwrap().on_loss(false), OnLoss::Slate);
+        assert_eq!(built("no-reconnect", false).unwrap().on_loss(false), OnLoss::End);
     }
 }

@@ -7,6 +7,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use super::lane::CopyLane;
 use super::stages::{AudioMessage, DecodeMessage};
 use super::start_thread;
+use super::wiring::Spare;
 use crate::av::{MediaKind, StreamInfo};
 use crate::backoff::Backoff;
 use crate::decode::{VideoDecoder, open_decoder};
@@ -35,6 +36,8 @@ const SOUND_FILLED: Timestamp = Timestamp::from_micros(500_000);
 pub(super) struct Reading {
     pub(super) source: Source,
     pub(super) lanes: Vec<CopyLane>,
+    /// Places for a stream that the source hasn't got yet.
+    pub(super) spares: Vec<Spare>,
     pub(super) decode: Option<Sender<DecodeMessage>>,
     pub(super) audio: Vec<Sender<AudioMessage>>,
     pub(super) stats: Stats,
@@ -149,8 +152,14 @@ impl Reading {
         if self.live.as_ref().is_some_and(|live| live.on_loss != OnLoss::End) {
             self.lanes.iter_mut().for_each(CopyLane::prepare_to_fill);
         }
+        self.source.heed_late_streams(!self.spares.is_empty());
         let result = self.read_on();
         self.lanes.iter_mut().for_each(CopyLane::close);
+        if let Some(live) = &self.live {
+            if let Some((count, span)) = live.jumps.rest(Instant::now()) {
+                live.events.tell(&Event::ClockJumped { count, span });
+            }
+        }
         result
     }
 
@@ -248,11 +257,15 @@ impl Reading {
             return Ok(());
         }
         let [Some(video), Some(audio)] = live.ends else { return Ok(()) };
-        let missed = if live.has_audio { SOUND_MISSED } else { SOUND_FILLED };
-        if audio.plus(missed) > video {
+        let (missed, short_of) = match live.has_audio {
+            true => (SOUND_MISSED, SOUND_FILLED),
+            // None will come, so the picture need not wait for any.
+            false => (Timestamp::ZERO, Timestamp::ZERO),
+        };
+        if audio.plus(missed) >= video {
             return Ok(());
         }
-        let until = video.minus(SOUND_FILLED);
+        let until = video.minus(short_of);
         live.floor = live.floor.max(until);
         live.ends = [Some(video), Some(until)];
         self.fill(MediaKind::Audio, until)
@@ -327,10 +340,13 @@ impl Reading {
     /// Starts the thread that opens the input again.
     fn reopen(&mut self) -> Result<Reopening> {
         let (sender, receiver) = bounded(1);
-        let (url, options) = (self.source.url().to_owned(), self.source.options.clone());
+        let (url, mut options) = (self.source.url().to_owned(), self.source.options.clone());
         let stop = self.stop.clone();
         let Some(live) = &mut self.live else { return Ok(receiver) };
         let (limit, stall_limit) = (live.reconnect_for, live.stall_limit);
+        if let Some(limit) = limit {
+            options.open_timeout = options.open_timeout.min(limit);
+        }
         let backoff = live.backoff.take().unwrap_or_else(Backoff::new);
         start_thread("frameloom-reopen", move || {
             let open = || Source::open_again(&url, &options, stall_limit, &stop);
@@ -369,6 +385,7 @@ impl Reading {
                 tracing::warn!("{error}");
             }
         }
+        self.use_spares(&source)?;
         let has_video = source.video.is_some() || self.source.video.is_none();
         if let Some(live) = &mut self.live {
             let edge = source.edge().unwrap_or(Timestamp::ZERO);
@@ -378,6 +395,7 @@ impl Reading {
             live.floor = now;
             live.since = Instant::now();
             live.has_audio = source.audio.is_some();
+            live.had_audio |= live.has_audio;
             if has_video {
                 live.line.set(LineState::Back(now));
             }
@@ -402,6 +420,31 @@ impl Reading {
         let options: InputOptions = self.source.options.clone();
         self.source = source;
         self.source.options = options;
+        self.source.heed_late_streams(!self.spares.is_empty());
+        Ok(())
+    }
+}
+
+impl Reading {
+    /// Gives a stream that has come late its place in the outputs.
+    fn use_spares(&mut self, source: &Source) -> Result<()> {
+        let mut left = Vec::new();
+        for spare in self.spares.drain(..) {
+            let stream = match spare.kind {
+                MediaKind::Video => &source.video,
+                _ => &source.audio,
+            };
+            match stream {
+                None => left.push(spare),
+                Some(stream) => match spare.lane(stream)? {
+                    Some(lane) => self.lanes.push(lane),
+                    None => {
+                        tracing::warn!("a stream that came late can't be copied; it is left out");
+                    }
+                },
+            }
+        }
+        self.spares = left;
         Ok(())
     }
 }

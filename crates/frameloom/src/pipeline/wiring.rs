@@ -2,22 +2,23 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use super::lane::CopyLane;
 use super::{LIVE_SINK_QUEUE, SINK_QUEUE};
 use crate::audio::{AudioPlan, AudioTranscoder};
-use crate::av::MediaKind;
+use crate::av::{MediaKind, StreamInfo};
 use crate::decode::VideoDecoder;
-use crate::encode::{VideoEncoder, VideoPlan};
+use crate::encode::{VideoEncoder, VideoPlan, Window};
 use crate::error::Result;
 use crate::event::{Event, Events, Sum};
 use crate::options::OnResize;
 use crate::packet::Packet;
 use crate::plan::{OutputPlan, Treatment};
-use crate::sink::StreamHeader;
+use crate::sink::container::can_copy;
+use crate::sink::{StreamHeader, Target};
 use crate::source::Source;
 use crate::stats::Stats;
 use crate::time::Timestamp;
@@ -89,7 +90,16 @@ pub(super) struct Drops {
 impl Drops {
     pub(super) fn add(&self) {
         self.stats.packet_dropped(self.output);
-        if let Some((count, span)) = self.sum.add(1, Instant::now()) {
+        self.tell(self.sum.add(1, Instant::now()));
+    }
+
+    /// Tells what wasn't told yet.
+    pub(super) fn tell_rest(&self) {
+        self.tell(self.sum.rest(Instant::now()));
+    }
+
+    fn tell(&self, sum: Option<(u64, Duration)>) {
+        if let Some((count, span)) = sum {
             self.events.tell(&Event::PacketsDropped { output: self.output, count, span });
         }
     }
@@ -123,6 +133,49 @@ pub(super) struct Wiring {
     pub(super) video_encoders: Vec<VideoGroup>,
     pub(super) audio_transcoders: Vec<(AudioTranscoder, Vec<SinkStream>)>,
     pub(super) sinks: Vec<SinkEnd>,
+    pub(super) spares: Vec<Spare>,
+}
+
+/// A place in an output for a stream that the source hasn't got yet.
+pub(super) struct Spare {
+    pub(super) kind: MediaKind,
+    to: SinkStream,
+    window: Window,
+    target: Target,
+}
+
+impl Spare {
+    /// The lane for it, now that it is there; `None` where it can't be carried as it is.
+    pub(super) fn lane(&self, stream: &StreamInfo) -> Result<Option<CopyLane>> {
+        if !can_copy(&self.target, stream.params.codec(), self.kind) {
+            return Ok(None);
+        }
+        let mut lane = CopyLane::new(stream, self.to.clone(), self.window, None)?;
+        lane.prepare_to_fill();
+        lane.announce();
+        Ok(Some(lane.dropping_before_floor(self.kind == MediaKind::Audio)))
+    }
+}
+
+/// The places that an output has for a stream that may come late: a live one that can take it.
+fn spare_of(
+    output: &OutputPlan,
+    source: &Source,
+    stream: impl Fn(usize) -> SinkStream,
+) -> Option<Spare> {
+    let options = &output.options;
+    let absent = match (&source.video, &source.audio) {
+        (Some(_), None) if !options.no_audio => MediaKind::Audio,
+        (None, Some(_)) if !options.no_video => MediaKind::Video,
+        _ => return None,
+    };
+    let is_copied = output.target.is_own_rtmp && !options.asks_to_encode(absent);
+    is_copied.then(|| Spare {
+        kind: absent,
+        to: stream(1),
+        window: output.window,
+        target: output.target.clone(),
+    })
 }
 
 /// What the thread that writes an output gets.
@@ -140,6 +193,7 @@ impl Wiring {
         let mut audios: Vec<(&AudioPlan, Vec<SinkStream>, bool)> = Vec::new();
         let mut lanes = Vec::new();
         let mut sinks = Vec::new();
+        let mut spares = Vec::new();
         for (number, output) in plans.iter().enumerate() {
             stats.output_exists(number);
             let relieved = relieves && output.target.is_live;
@@ -150,6 +204,7 @@ impl Wiring {
             let relief = relieved.then(|| Relief { drops: drops.clone(), skips: false });
             let stream = |index| SinkStream { sink: sink.clone(), index, relief: relief.clone() };
             sinks.push((messages, drops));
+            spares.extend(spare_of(output, source, stream).filter(|_| relieved));
             match (&output.video, &source.video) {
                 (Some(Treatment::Copy), Some(info)) => {
                     lanes.push(CopyLane::new(info, stream(0), output.window, output.frames)?);
@@ -214,7 +269,7 @@ impl Wiring {
                 audio_transcoders.push((transcoder, users));
             }
         }
-        Ok(Wiring { decoder, lanes, video_encoders, audio_transcoders, sinks })
+        Ok(Wiring { decoder, lanes, video_encoders, audio_transcoders, sinks, spares })
     }
 }
 

@@ -210,6 +210,7 @@ impl Writing {
                 (state, _) => state,
             };
         }
+        end.drops.tell_rest();
         match state {
             State::Open(sink) => {
                 let url = sink.url().to_owned();

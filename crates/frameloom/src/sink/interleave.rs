@@ -31,6 +31,11 @@ impl<T> Interleaver<T> {
         Interleaver { lanes, bytes: 0, limits }
     }
 
+    /// One more lane, behind the others.
+    pub(crate) fn add_lane(&mut self) {
+        self.lanes.push(Lane { waiting: VecDeque::new(), ended: false });
+    }
+
     pub(crate) fn push(&mut self, lane: usize, dts: Timestamp, bytes: usize, item: T) {
         if let Some(lane) = self.lanes.get_mut(lane) {
             self.bytes += bytes;

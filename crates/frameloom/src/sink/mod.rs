@@ -235,10 +235,22 @@ impl Sink {
 
     /// Says what a stream is. The header is written once all are known or ended.
     pub(crate) fn announce(&mut self, stream: usize, header: StreamHeader) -> Result<()> {
+        if stream == self.streams.len() {
+            self.add_late(&header)?;
+        }
         if let Some(s) = self.streams.get_mut(stream) {
             s.known = Some(header);
         }
         self.advance()
+    }
+
+    /// Adds a stream that nobody knew of at first.
+    fn add_late(&mut self, header: &StreamHeader) -> Result<()> {
+        let number = if self.header_written { Some(self.output.add_stream(header)?) } else { None };
+        let order = Order::new(self.target.muxer.allows_equal_dts());
+        self.streams.push(Stream { kind: header.params.kind(), known: None, number, order });
+        self.waiting.add_lane();
+        Ok(())
     }
 
     /// Takes a packet of a stream; what it writes of it and when is its own business.

@@ -41,6 +41,9 @@ trait Input: Send {
 
     /// How long a live one may give nothing.
     fn set_stall_limit(&mut self, limit: Duration);
+
+    /// Whether a stream that comes late is to end it, so that it is opened again with it.
+    fn heed_late_streams(&mut self, _yes: bool) {}
 }
 
 /// Why reading can't go on.
@@ -203,6 +206,12 @@ impl Source {
     /// How long a live input may be silent.
     pub(crate) fn set_stall_limit(&mut self, limit: Duration) {
         self.input.set_stall_limit(limit);
+    }
+
+    /// Whether a stream that a live input hadn't got at first is to be a loss: opened again, it has
+    /// both.
+    pub(crate) fn heed_late_streams(&mut self, yes: bool) {
+        self.input.heed_late_streams(yes);
     }
 
     /// Reads for as long as packets come faster than their own clock runs.

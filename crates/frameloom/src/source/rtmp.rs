@@ -83,7 +83,15 @@ pub(super) fn open(
         .map_err(|e| no_memory(&e))?;
     let idle_limit = target.idle_limit;
     let stall_limit = idle_limit.unwrap_or(stall_limit);
-    let input = Box::new(RtmpInput { connection, streams, known, stall_limit, idle_limit, over });
+    let input = Box::new(RtmpInput {
+        connection,
+        streams,
+        known,
+        stall_limit,
+        idle_limit,
+        heeds_late: false,
+        over,
+    });
     Ok(Opened { input, video, audio, is_live: true, pending, begin })
 }
 
@@ -99,6 +107,8 @@ struct RtmpInput {
     stall_limit: Duration,
     /// `-rw_timeout`, which takes its place.
     idle_limit: Option<Duration>,
+    /// A stream that comes late ends it.
+    heeds_late: bool,
     over: bool,
 }
 
@@ -122,6 +132,12 @@ impl Input for RtmpInput {
                             let duration = self.streams.duration(packet.stream(), packet.size());
                             packet.set_times(packet.pts(), packet.dts(), duration);
                             return Ok(Some(packet));
+                        }
+                        if self.heeds_late && self.streams.is_wanted(packet.stream()) {
+                            self.over = true;
+                            let cause = "a stream has come that was not there at first";
+                            let error = Error::new(ErrorKind::Connection, Stage::Source, cause);
+                            return Err(Break::Failed(error));
                         }
                         self.streams.warn_of_late(packet.stream());
                     }
@@ -153,6 +169,10 @@ impl Input for RtmpInput {
 
     fn bit_rate(&self) -> i64 {
         0
+    }
+
+    fn heed_late_streams(&mut self, yes: bool) {
+        self.heeds_late = yes;
     }
 
     fn set_stall_limit(&mut self, limit: Duration) {

@@ -446,3 +446,48 @@ fn libavs_rtmp_stays_within_reach() {
     assert_eq!(reader.filter(Result::is_ok).count(), 50);
     publisher.join().unwrap().unwrap();
 }
+
+/// A camera's microphone, or its picture, that is there only later.
+#[test]
+fn a_stream_that_comes_late_is_carried_on() {
+    let room = tempfile::tempdir().unwrap();
+    let source = room.path().join("clip.flv");
+    clip(
+        &source,
+        "-c:v libx264 -preset ultrafast -force_key_frames expr:gte(t,n_forced*0.5) -c:a aac",
+    );
+    let tags = tags(&source);
+    for first in [TagKind::Video, TagKind::Audio] {
+        let server = serve(|_| {});
+        let mut publisher = Publisher::open(server.rtmp_addr().unwrap(), "camera");
+        let (from, to) = (at(&server, "camera"), at(&server, "out"));
+        let stop = Stop::new();
+        let running = {
+            let stop = stop.clone();
+            thread::spawn(move || {
+                Pipeline::open(&from, InputOptions::new(), &stop)?.to_url(&to)?.run()
+            })
+        };
+        let both = || {
+            let found = frameloom::probe(&at(&server, "out"), InputOptions::new(), &stop);
+            found.is_ok_and(|found| found.streams.len() == 2)
+        };
+        let is_published = || server.status().streams.len() == 2;
+        let (mut shift, mut begun) = (0, false);
+        let mut has_both = false;
+        wait_until("the output has both streams", || {
+            begun = begun || is_published();
+            for tag in tags.iter().filter(|tag| tag.kind != TagKind::Script) {
+                if begun || tag.kind == first {
+                    publisher.send(tag, shift);
+                }
+            }
+            shift += 2000;
+            has_both = has_both || begun && both();
+            has_both
+        });
+        stop.stop();
+        let snapshot = running.join().unwrap().unwrap();
+        assert_eq!(snapshot.reconnects, 1, "{first:?} first");
+    }
+}
