@@ -35,7 +35,7 @@ const BACK: std::ops::Range<usize> = Film::SECOND_FIRST..Film::SECOND_FIRST + 50
 fn a_source_that_comes_back_larger_is_scaled() {
     let second = Film { size: "640x480", ..Film::second() };
     let ending = replaced("back-larger", Film::plain(), &second);
-    assert_loss_is_bridged(&ending.story(), BACK, 25);
+    assert_loss_is_bridged(&ending.story(), BACK, [25, 25]);
     assert_output_is_the_first_s(&ending);
 }
 
@@ -73,7 +73,7 @@ fn a_source_that_comes_back_at_another_frame_rate() {
         let ending = replaced(name, Film::plain(), &Film { rate, ..Film::second() });
         let story = ending.story();
         let seam = story.assert_held_once(BACK, super::AT_SEAM);
-        super::assert_loss_is_heard(&story, seam, rate);
+        super::assert_loss_is_heard(&story, seam, [25, rate]);
         let last = story.shown.last().unwrap();
         let first = story.shown.iter().find(|shown| shown.at_ms >= seam.back_ms).unwrap();
         let (pictures, ms) =
@@ -87,7 +87,7 @@ fn a_source_that_comes_back_at_another_frame_rate() {
 fn a_source_that_comes_back_with_another_codec_profile() {
     let second = Film { profile: "high", ..Film::second() };
     let ending = replaced("back-in-high", Film::plain(), &second);
-    assert_loss_is_bridged(&ending.story(), BACK, 25);
+    assert_loss_is_bridged(&ending.story(), BACK, [25, 25]);
     assert_output_is_the_first_s(&ending);
 }
 
@@ -117,7 +117,7 @@ fn a_source_that_comes_back_with_sound_where_it_had_none() {
 fn a_source_that_comes_back_at_another_sample_rate_is_resampled() {
     let second = Film { sample_rate: Some(48_000), ..Film::second() };
     let ending = replaced("back-at-48000-hz", Film::plain(), &second);
-    assert_loss_is_bridged(&ending.story(), BACK, 25);
+    assert_loss_is_bridged(&ending.story(), BACK, [25, 25]);
     assert_output_is_the_first_s(&ending);
 }
 
@@ -127,7 +127,7 @@ fn a_source_whose_clock_starts_high_goes_on_where_the_first_was() {
     let second = Film { clock_s: 20_000, ..Film::second() };
     let ending = replaced("back-at-a-high-clock", Film::plain(), &second);
     let story = ending.story();
-    assert_loss_is_bridged(&story, BACK, 25);
+    assert_loss_is_bridged(&story, BACK, [25, 25]);
     assert!(story.shown.last().unwrap().at_ms < 120_000, "the output's clock jumped");
 }
 

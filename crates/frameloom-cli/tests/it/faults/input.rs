@@ -39,7 +39,7 @@ fn assert_counted(ending: &Ending, story: &Story, losses: u64) {
 fn judge_one_loss(scene: Scene, again: std::ops::Range<usize>) -> Seam {
     let ending = scene.finish();
     let story = ending.story();
-    let seam = assert_loss_is_bridged(&story, again, 25);
+    let seam = assert_loss_is_bridged(&story, again, [25, 25]);
     assert_counted(&ending, &story, 1);
     seam
 }
@@ -352,7 +352,7 @@ fn both_ends_are_lost_at_once() {
     // The file was there all the time: for it, only the input was lost.
     let kept = Story::of_file(&ending.kept, 0);
     kept.assert_times_rise();
-    assert_loss_is_bridged(&kept, 26..500, 25);
+    assert_loss_is_bridged(&kept, 26..500, [25, 25]);
     let stats = ending.stats();
     assert_eq!(stats.count(Count::Reconnects), 2, "{stats:?}");
     assert!(stats.count(Count::PacketsDropped) > 0, "{stats:?}");
@@ -380,7 +380,7 @@ fn card(name: &'static str, options: Vec<std::ffi::OsString>) -> Vec<Vec<u8>> {
     let ending = scene.finish();
     let story = ending.story();
     let seam = story.assert_bridged_once(SECOND, AT_SEAM);
-    assert_loss_is_heard(&story, seam, 25);
+    assert_loss_is_heard(&story, seam, [25, 25]);
     assert_counted(&ending, &story, 1);
     let grays = grays(&ending, seam.lost_ms + 800, seam.back_ms - 100);
     assert!(grays.len() > 20, "the card was shown {} times", grays.len());

@@ -275,7 +275,7 @@ impl Direction {
             Way::Down => (&link.sockets[1], &link.sockets[0]),
         };
         let mut ended = false;
-        while !link.is_ended() && !(ended && self.waiting.is_empty()) {
+        while !(link.is_ended() || ended && self.waiting.is_empty()) {
             let fault = shared.faults.lock().unwrap()[self.way as usize];
             let room = if fault.delay.is_zero() { HELD_BYTES } else { DELAYED_BYTES };
             if fault.stalled {

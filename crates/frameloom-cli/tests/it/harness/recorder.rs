@@ -50,11 +50,6 @@ impl Recorder {
         Recorder { last, parts, thread: Some(thread) }
     }
 
-    /// How many parts are complete: how often the stream went away.
-    pub(crate) fn parts(&self) -> usize {
-        self.parts.lock().unwrap().len()
-    }
-
     /// Everything, once the stream has ended.
     pub(crate) fn finish(mut self) -> Vec<Part> {
         self.end();

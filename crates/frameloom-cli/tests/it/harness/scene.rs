@@ -23,6 +23,7 @@ pub(crate) struct Script {
     film: Film,
     options: Vec<OsString>,
     code: Vec<OsString>,
+    encoding: Vec<OsString>,
     outputs: Vec<OsString>,
     keeps: bool,
 }
@@ -35,6 +36,7 @@ impl Script {
             film: Film::plain(),
             options: args!["--stall-timeout=1s"],
             code: Vec::new(),
+            encoding: encoding(),
             outputs: Vec::new(),
             keeps: false,
         }
@@ -54,6 +56,12 @@ impl Script {
     /// The command that edits each picture.
     pub(crate) fn code(mut self, words: Vec<OsString>) -> Script {
         self.code = words;
+        self
+    }
+
+    /// The camera's packets go out as they are.
+    pub(crate) fn copying(mut self) -> Script {
+        self.encoding = args!["-c", "copy"];
         self
     }
 
@@ -107,10 +115,10 @@ impl Scene {
         let mut args = args!["--stats=json", "--open-timeout=60s"];
         args.extend(script.options);
         args.extend(args!["-i", Nginx::url_by(input.port(), "in")]);
-        args.extend(encoding());
+        args.extend(script.encoding.clone());
         args.extend(args!["-f", "flv", Nginx::url_by(output.port(), "out")]);
         if script.keeps {
-            args.extend(encoding());
+            args.extend(script.encoding);
             args.extend(args![&kept]);
         }
         args.extend(script.outputs);

@@ -198,11 +198,12 @@ impl Story {
             .collect()
     }
 
-    /// Picture and sound are as far apart behind the seam as they were before it.
+    /// Picture and sound are as far apart behind the seam as they were before it; `rates` are those
+    /// of the camera before and the one behind.
     #[track_caller]
-    pub(crate) fn assert_in_sync_behind(&self, seam: Seam, rate: usize) {
-        let before = self.sync(i64::MIN, seam.lost_ms - 40, rate);
-        let after = self.sync(seam.back_ms + 300, i64::MAX, rate);
+    pub(crate) fn assert_in_sync_behind(&self, seam: Seam, rates: [usize; 2]) {
+        let before = self.sync(i64::MIN, seam.lost_ms - 40, rates[0]);
+        let after = self.sync(seam.back_ms + 300, i64::MAX, rates[1]);
         assert!(!before.is_empty() && !after.is_empty(), "no beginning of a second was heard");
         let median = |mut all: Vec<i64>| {
             all.sort_unstable();
