@@ -187,7 +187,10 @@ impl CommandInput {
         // In this order: an answer that is read meanwhile is owed no more.
         let owes_nothing = self.running.owed() == 0;
         let unasked = self.answers.as_ref().map_or(0, |out| pipes::unread(out.as_fd()));
-        if unasked > 0 && owes_nothing {
+        // Less than a frame may be the beginning of the next one's: that need not wait to be read.
+        let (width, height) = self.fit.size();
+        let whole = self.format.frame_bytes(width, height) as u64;
+        if unasked >= whole && owes_nothing {
             return Err(self.running.wrote_too_much(self.sent));
         }
         let Some(mut frame) = self.fit.fit(frame)? else { return Ok(None) };
