@@ -8,13 +8,14 @@ use crate::av::{
     StreamInfo,
 };
 use crate::decode::open_decoder;
-use crate::encode::{Place, Window, find_encoder};
+use crate::encode::find_encoder;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::options::InputOptions;
 use crate::packet::Packet;
 use crate::sink::StreamHeader;
 use crate::stats::Stats;
 use crate::time::{TimeBase, Timestamp};
+use crate::window::{Place, Window};
 
 /// Everything that decides how audio is encoded. Outputs with equal plans share one encoding.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,52 +1,24 @@
 //! Frames → packets, keyframes forced where a live output needs them.
 
+mod choice;
+
 use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::av::{
-    AvError, AvFrame, CodecParams, Dict, Encoder, EncoderSetup, MediaKind, Output, PixFmt,
-    VideoShape,
+    AvError, AvFrame, CodecParams, Encoder, EncoderSetup, MediaKind, Output, VideoShape,
 };
-use crate::error::{Error, ErrorKind, Result, Stage, did_you_mean};
+use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::frame::Frame;
 use crate::options::{OnResize, PixelFormatChoice, Size};
 use crate::packet::Packet;
 use crate::process::{FilterGraph, Fit, FrameProcessor};
 use crate::sink::StreamHeader;
 use crate::time::{Rate, Round, TimeBase, Timestamp};
+use crate::window::{Place, Window};
 
 /// Seconds between keyframes of a live output: what the big platforms ask for.
 const LIVE_KEYFRAME_SECONDS: u32 = 2;
-
-/// Which part of the stream an output gets.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Window {
-    pub(crate) start: Option<Timestamp>,
-    pub(crate) length: Option<Timestamp>,
-}
-
-/// Where a timestamp lies in a [`Window`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Place {
-    Before,
-    /// Inside; the timestamp counted from the window's start.
-    Inside(Timestamp),
-    After,
-}
-
-impl Window {
-    pub(crate) fn place(&self, at: Timestamp) -> Place {
-        let from_start = match self.start {
-            Some(start) if at < start => return Place::Before,
-            Some(start) => at.minus(start),
-            None => at,
-        };
-        match self.length {
-            Some(length) if from_start >= length => Place::After,
-            _ => Place::Inside(from_start),
-        }
-    }
-}
 
 /// Everything that decides how video is encoded. Outputs with equal plans share one encoding.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,7 +49,7 @@ impl VideoPlan {
         filters.extend(self.filter.clone());
         filters
             .extend(self.size.map(|s| format!("scale={}:{}:flags=bicubic", s.width(), s.height())));
-        let constant = (self.constant_rate || needs_constant_rate(setup.codec().name()))
+        let constant = (self.constant_rate || choice::needs_constant_rate(setup.codec().name()))
             .then(|| source_rate.or(Rate::new(25, 1)))
             .flatten();
         filters.extend(self.rate.or(constant).map(|r| format!("fps={}/{}", r.num(), r.den())));
@@ -351,14 +323,17 @@ impl VideoEncoder {
         let own = picture.format().ok_or_else(|| {
             Error::new(ErrorKind::InvalidData, Stage::Encode, "frames without a pixel format")
         })?;
-        let format =
-            choose_format(&self.setup, self.plan.pixel_format.as_ref(), own, self.plan.is_edited)?;
+        let format = choice::pixel_format(
+            &self.setup,
+            self.plan.pixel_format.as_ref(),
+            own,
+            self.plan.is_edited,
+        )?;
         let rate = match &self.graph {
             Some(graph) => graph.frame_rate().or(self.source_rate),
             None => self.source_rate,
         };
-        let (width, height) =
-            encodable_size(&self.setup, format, picture.width(), picture.height());
+        let (width, height) = choice::size(&self.setup, format, picture.width(), picture.height());
         let colors = crate::picture::tags_in(picture, format);
         let live_gop = self.plan.is_live && self.plan.option("g").is_none();
         let shape = VideoShape {
@@ -375,7 +350,7 @@ impl VideoEncoder {
             b_frames: !self.plan.is_live || self.plan.option("bf").is_some(),
         };
         let time_base = frame.time_base();
-        let mut dict = self.encoder_options();
+        let mut dict = choice::options(&self.setup, &self.plan);
         let encoder = self
             .setup
             .open_video(&shape, time_base, self.global_header, &mut dict)
@@ -430,46 +405,6 @@ impl VideoEncoder {
             shows_slate: false,
             renewed: None,
         })
-    }
-
-    fn encoder_options(&self) -> Dict {
-        let mut dict =
-            Dict::from_pairs(self.plan.options.iter().map(|(n, v)| (n.as_str(), v.as_str())));
-        let live = self.plan.is_live;
-        match self.setup.name() {
-            "libx264" | "libx265" => {
-                dict.set_default("preset", "veryfast");
-                // Players can begin at an IDR picture only.
-                dict.set_default("forced-idr", "1");
-                if live {
-                    dict.set_default("tune", "zerolatency");
-                }
-                if self.setup.name() == "libx265" && self.plan.option("x265-params").is_none() {
-                    dict.set_default("x265-params", "log-level=error");
-                }
-            }
-            "libvpx" | "libvpx-vp9" => {
-                dict.set_default("deadline", if live { "realtime" } else { "good" });
-                dict.set_default("cpu-used", if live { "8" } else { "4" });
-                if self.plan.option("b").is_none() && self.plan.option("crf").is_none() {
-                    dict.set_default("crf", "31");
-                    dict.set_default("b", "0");
-                }
-                if live {
-                    dict.set_default("lag-in-frames", "0");
-                }
-                if self.setup.name() == "libvpx-vp9" {
-                    dict.set_default("row-mt", "1");
-                }
-            }
-            "libaom-av1" => {
-                dict.set_default("cpu-used", "8");
-                dict.set_default("usage", if live { "realtime" } else { "good" });
-            }
-            "libsvtav1" => dict.set_default("preset", "10"),
-            _ => {}
-        }
-        dict
     }
 }
 
@@ -547,123 +482,4 @@ pub(crate) fn find_encoder(name: &str) -> Result<EncoderSetup> {
 fn failed(setup: &EncoderSetup, e: AvError) -> Error {
     let error = e.in_stage(Stage::Encode);
     Error::new(error.kind(), Stage::Encode, format!("{}: {}", setup.name(), error.cause()))
-}
-
-/// The pixel format to encode in: the frames' own wherever the encoder takes it and players do.
-fn choose_format(
-    setup: &EncoderSetup,
-    choice: Option<&PixelFormatChoice>,
-    own: PixFmt,
-    is_edited: bool,
-) -> Result<PixFmt> {
-    let mut list = setup.pixel_formats();
-    if setup.codec().name() == "mjpeg" {
-        // JPEG is of full range; the encoder lists the others for those who insist (-strict).
-        list.retain(|f| f.is_full_range_by_name());
-    }
-    let takes = |format: PixFmt| list.is_empty() || list.contains(&format);
-    let best = |format: PixFmt| format.best_of(&list).unwrap_or(format);
-    if let Some(choice) = choice {
-        let wanted = choice.format.as_deref().and_then(PixFmt::named).unwrap_or(own);
-        if takes(wanted) {
-            return Ok(wanted);
-        }
-        let names: Vec<&str> = list.iter().map(|f| f.name()).collect();
-        if choice.strict {
-            let cause = format!("{} does not take pixel format {}", setup.name(), wanted.name());
-            let near = did_you_mean(wanted.name(), names.iter().copied());
-            return Err(Error::new(ErrorKind::Usage, Stage::Encode, cause)
-                .hint(near.unwrap_or_else(|| format!("it takes {}", names.join(", ")))));
-        }
-        let best = best(wanted);
-        tracing::warn!(
-            "{} does not take pixel format {}: {} is used",
-            setup.name(),
-            wanted.name(),
-            best.name()
-        );
-        return Ok(best);
-    }
-    if let Some(plain) =
-        PixFmt::named("yuv420p").filter(|&f| list.contains(&f) && setup.codec().is_lossy())
-    {
-        // Encoders would take RGB as 4:4:4, which hardly any player shows; gray can't hold what
-        // your code may have painted.
-        if own.is_rgb() || own.is_paletted() || own.is_gray() && (is_edited || !takes(own)) {
-            return Ok(plain);
-        }
-    }
-    Ok(if takes(own) { own } else { best(own) })
-}
-
-/// Codecs whose packets carry no time of their own finer than a constant frame rate.
-fn needs_constant_rate(codec: &str) -> bool {
-    matches!(
-        codec,
-        "mpeg1video"
-            | "mpeg2video"
-            | "mpeg4"
-            | "h263"
-            | "h263p"
-            | "msmpeg4v2"
-            | "msmpeg4v3"
-            | "wmv1"
-            | "wmv2"
-            | "dvvideo"
-            | "theora"
-    )
-}
-
-/// The picture's size, made even where the codec can't code an odd one.
-fn encodable_size(setup: &EncoderSetup, format: PixFmt, width: u32, height: u32) -> (u32, u32) {
-    if !matches!(setup.codec().name(), "h264" | "hevc" | "av1") {
-        return (width, height);
-    }
-    let (x, y) = format.chroma_shift();
-    let even = |size: u32, shift: u32| size.next_multiple_of(1 << shift);
-    (even(width, x), even(height, y))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_window_says_where_a_timestamp_lies() {
-        let at = |ms: i64| Timestamp::from_micros(ms * 1000);
-        let window = Window { start: Some(at(1000)), length: Some(at(500)) };
-        for (ms, place) in [
-            (999, Place::Before),
-            (1000, Place::Inside(at(0))),
-            (1499, Place::Inside(at(499))),
-            (1500, Place::After),
-        ] {
-            assert_eq!(window.place(at(ms)), place, "{ms}");
-        }
-        assert_eq!(Window::default().place(at(-5)), Place::Inside(at(-5)));
-    }
-
-    #[test]
-    fn formats_are_kept_where_players_take_them() {
-        let format = |encoder: &str, own: &str, edited| {
-            let setup = find_encoder(encoder).unwrap();
-            choose_format(&setup, None, PixFmt::named(own).unwrap(), edited).unwrap().name()
-        };
-        for (encoder, own, edited, chosen) in [
-            ("libx264", "yuv420p", true, "yuv420p"),
-            ("libx264", "yuv444p", true, "yuv444p"),
-            ("libx264", "nv12", false, "nv12"),
-            ("libx264", "rgb24", false, "yuv420p"),
-            ("libx264", "pal8", false, "yuv420p"),
-            ("libx264", "gray", true, "yuv420p"),
-            ("libx264", "yuv420p10le", true, "yuv420p10le"),
-            ("ffv1", "gray", true, "gray"),
-            ("png", "rgb24", false, "rgb24"),
-            ("png", "yuv420p", false, "rgb24"),
-            ("mjpeg", "yuv420p", false, "yuvj420p"),
-            ("rawvideo", "yuv420p", true, "yuv420p"),
-        ] {
-            assert_eq!(format(encoder, own, edited), chosen, "{own} to {encoder}");
-        }
-    }
 }

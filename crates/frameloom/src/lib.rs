@@ -56,6 +56,7 @@ mod supervise;
 mod time;
 mod timeline;
 mod url;
+mod window;
 mod writer;
 
 pub use av::{LogLevel, set_log_level};

@@ -5,10 +5,13 @@
 //! slowest stage sets the pace; whoever is done drops its end of the queue, and that is how the
 //! others learn of it.
 
+mod chain;
 mod code;
 mod command;
 mod gate;
+mod gating;
 mod lane;
+mod link;
 mod reading;
 mod stages;
 mod wiring;
@@ -294,13 +297,10 @@ impl Pipeline {
                 stats: stats.clone(),
                 limit: live.reconnect_for,
             };
-            writings.push(Writing {
-                sink: again.open(&stop)?,
-                end,
-                again: (reopens && plan.target.is_live).then_some(again),
-                unwritten: Arc::clone(&failure.unwritten),
-                stop: stop.clone(),
-            });
+            let sink = again.open(&stop)?;
+            let again = (reopens && plan.target.is_live).then_some(again);
+            let unwritten = Arc::clone(&failure.unwritten);
+            writings.push(Writing::new(sink, end, again, unwritten, stop.clone()));
         }
         let decoder = wiring.decoder.take();
         let rate = decoder.as_ref().and_then(VideoDecoder::frame_rate);

@@ -2,13 +2,14 @@
 
 use crate::audio::AudioPlan;
 use crate::av::{CodecId, MediaKind, StreamInfo};
-use crate::encode::{VideoPlan, Window, find_encoder};
+use crate::encode::{VideoPlan, find_encoder};
 use crate::error::{Error, ErrorKind, Result, Stage, did_you_mean};
 use crate::options::{AvOption, CodecChoice, OutputOptions, Specifier};
 use crate::sink::Target;
 use crate::sink::container::{can_copy, counts_frames, default_encoder, has_room_for};
 use crate::time::Timestamp;
 use crate::url;
+use crate::window::Window;
 
 /// What becomes of one stream.
 #[derive(Debug, PartialEq)]

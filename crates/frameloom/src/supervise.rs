@@ -124,6 +124,14 @@ impl Line {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }
 
+    /// Nothing comes any more: what is held ends at `now`, for all alike.
+    pub(crate) fn end(&self, now: Instant) {
+        if let LineState::Lost { since, clock } = self.state() {
+            let at = clock.plus(micros(now.saturating_duration_since(since)));
+            self.set(LineState::Back(at));
+        }
+    }
+
     pub(crate) fn state(&self) -> LineState {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -339,7 +347,8 @@ mod tests {
         assert_eq!(hold.due(later(1281)), Some((at(2280), at(40))));
         assert_eq!(hold.held_until(), Some(at(2320)));
 
-        line.set(LineState::Back(at(2400)));
+        line.end(later(1360));
+        assert_eq!(line.state(), LineState::Back(at(2400)));
         assert_eq!(hold.due(later(1282)), Some((at(2320), at(40))));
         assert_eq!(hold.due(later(1282)), Some((at(2360), at(40))));
         assert_eq!(hold.due(later(1282)), None);

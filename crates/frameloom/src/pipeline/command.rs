@@ -8,7 +8,8 @@ use crossbeam_channel::{
     Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded, never, select,
 };
 
-use super::code::{Ask, Chain, Link, Report, guarded};
+use super::chain::{Chain, guarded};
+use super::link::{Ask, Link, Report};
 use crate::backoff::{Backoff, Jitter};
 use crate::error::{Error, Result};
 use crate::frame::Frame;

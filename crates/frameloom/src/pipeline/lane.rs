@@ -3,7 +3,6 @@
 use super::wiring::{SinkMessage, SinkStream};
 use crate::audio::{AudioPlan, AudioTranscoder};
 use crate::av::{MediaKind, StreamInfo};
-use crate::encode::{Place, Window};
 use crate::error::{Result, Stage};
 use crate::options::InputOptions;
 use crate::packet::Packet;
@@ -11,6 +10,7 @@ use crate::silence::{Silence, encoder_of};
 use crate::sink::StreamHeader;
 use crate::stats::Stats;
 use crate::time::{TimeBase, Timestamp};
+use crate::window::{Place, Window};
 
 /// How often the last keyframe is sent again while the input is lost: nothing here could make a
 /// small picture of it, and a keyframe is large.
@@ -177,26 +177,22 @@ impl CopyLane {
                 (Some(silence), _) => {
                     let at = end.rescale(silence.length().base());
                     let base = self.stream.time_base;
-                    let packet = silence.packet(self.stream.index, at, base)?;
-                    (packet, at.plus(silence.length()))
+                    (silence.packet(self.stream.index, at, base)?, at.plus(silence.length()))
                 }
-                (None, Some(key)) => {
-                    held += 1;
-                    (shown_again(key, end)?, end.plus(HOLD_EVERY))
-                }
+                (None, Some(key)) => (shown_again(key, end)?, end.plus(HOLD_EVERY)),
                 (None, None) => break,
             };
             if next > until {
-                held -= u64::from(self.key.is_some() && self.silence.is_none());
                 break;
             }
             self.copy(&packet)?;
             self.end = Some(next);
+            held += u64::from(packet.kind == MediaKind::Video);
         }
         Ok(held)
     }
 
-    /// The source was opened again. Tells what has changed, where something has.
+    /// Goes on with another connection to the source, of which `stream` is this stream as it is now.
     pub(super) fn go_on_with(
         &mut self,
         stream: Option<&StreamInfo>,

@@ -13,7 +13,7 @@ use crate::backoff::Backoff;
 use crate::decode::{VideoDecoder, open_decoder};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Events, Sum};
-use crate::options::{InputOptions, OnLoss};
+use crate::options::OnLoss;
 use crate::packet::Packet;
 use crate::source::{Next, Pace, Source};
 use crate::stats::Stats;
@@ -286,6 +286,16 @@ impl Reading {
 
     /// Opens the input again, while the outputs go on without it.
     fn outlast(&mut self, cause: Error) -> Result<Outcome> {
+        let outcome = self.reopen_and_fill(cause);
+        if !matches!(outcome, Ok(Outcome::Back)) {
+            if let Some(live) = &self.live {
+                live.line.end(Instant::now());
+            }
+        }
+        outcome
+    }
+
+    fn reopen_and_fill(&mut self, cause: Error) -> Result<Outcome> {
         let lost = Instant::now();
         let Some(live) = &mut self.live else { return Err(cause) };
         live.events.tell(&Event::InputLost { cause });
@@ -417,9 +427,9 @@ impl Reading {
             }
             self.audio = alive;
         }
-        let options: InputOptions = self.source.options.clone();
-        self.source = source;
-        self.source.options = options;
+        // What the next connection is opened with is what the user said of the first.
+        let first = std::mem::replace(&mut self.source, source);
+        self.source.options = first.options;
         self.source.heed_late_streams(!self.spares.is_empty());
         Ok(())
     }

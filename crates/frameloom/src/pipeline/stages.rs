@@ -159,6 +159,8 @@ impl Encoding {
                 break;
             }
         }
+        // What was held while the input was lost ends for all alike.
+        self.hold_on(None)?;
         self.group.encoder.drain()?;
         self.deliver().map(drop)
     }

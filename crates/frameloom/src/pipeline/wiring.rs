@@ -11,7 +11,7 @@ use super::{LIVE_SINK_QUEUE, SINK_QUEUE};
 use crate::audio::{AudioPlan, AudioTranscoder};
 use crate::av::{MediaKind, StreamInfo};
 use crate::decode::VideoDecoder;
-use crate::encode::{VideoEncoder, VideoPlan, Window};
+use crate::encode::{VideoEncoder, VideoPlan};
 use crate::error::Result;
 use crate::event::{Event, Events, Sum};
 use crate::options::OnResize;
@@ -22,6 +22,7 @@ use crate::sink::{StreamHeader, Target};
 use crate::source::Source;
 use crate::stats::Stats;
 use crate::time::Timestamp;
+use crate::window::Window;
 
 /// What is sent to the thread that writes an output.
 pub(super) enum SinkMessage {

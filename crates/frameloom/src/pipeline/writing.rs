@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use super::start_thread;
-use super::wiring::{SinkEnd, SinkMessage};
+use super::wiring::{Drops, SinkEnd, SinkMessage};
 use crate::av::MediaKind;
 use crate::backoff::Backoff;
 use crate::error::{Error, Result};
@@ -28,13 +28,19 @@ const STEADY: Duration = Duration::from_secs(10);
 
 /// The thread that writes an output.
 pub(super) struct Writing {
-    pub(super) sink: Sink,
-    pub(super) end: SinkEnd,
+    end: SinkEnd,
     /// How to open it again. `None` where its first failure is its end.
-    pub(super) again: Option<Again>,
+    again: Option<Again>,
     /// Outputs of which nothing was written.
-    pub(super) unwritten: Arc<Mutex<Vec<Error>>>,
-    pub(super) stop: Stop,
+    unwritten: Arc<Mutex<Vec<Error>>>,
+    stop: Stop,
+    state: State,
+    told: Told,
+    /// From a loss on, until it has begun again.
+    absence: Option<Absence>,
+    backoff: Option<Backoff>,
+    /// Since when it is there.
+    since: Instant,
 }
 
 /// How an output is opened again.
@@ -89,179 +95,211 @@ impl Told {
 
 /// An output that is being opened again.
 struct Loss {
-    since: Instant,
     cause: Error,
-    /// Packets that it missed.
-    missed: u64,
     reopening: Receiver<Result<Reopened<Sink>>>,
 }
 
 enum State {
     Open(Box<Sink>),
     Lost(Box<Loss>),
+    /// A stop came while it was lost: there is nothing to be finished.
+    Left,
 }
 
-/// A live output that is lost when a stop comes: there is nothing to be finished.
-fn at_stop(cause: &Error) -> Result<()> {
-    tracing::warn!("stopped while an output was lost: {cause}");
-    Ok(())
+/// What is remembered from a loss to the first packet behind it.
+struct Absence {
+    since: Instant,
+    /// Packets that it missed.
+    missed: u64,
 }
 
 impl Writing {
-    pub(super) fn run(self) -> Result<()> {
-        let Writing { sink, end, again, unwritten, stop } = self;
-        let mut told = Told::default();
-        let mut state = State::Open(Box::new(sink));
-        let mut backoff: Option<Backoff> = None;
-        let mut since = Instant::now();
-        // From a keyframe on, once it was opened again.
-        let mut waits_for_key = false;
-        let mut missed = 0;
-        loop {
-            let message = match &state {
-                State::Open(_) => end.messages.recv().ok(),
-                State::Lost(_) => match end.messages.recv_timeout(TICK) {
-                    Ok(message) => Some(message),
-                    Err(RecvTimeoutError::Timeout) => None,
-                    Err(RecvTimeoutError::Disconnected) => break,
-                },
-            };
-            if message.is_none() && matches!(state, State::Open(_)) {
-                break;
-            }
-            if let (Some(message), Some(_)) = (&message, &again) {
-                told.note(message)?;
-            }
-            state = match (state, message) {
-                (State::Open(mut sink), Some(message)) => {
-                    let skips = waits_for_key && is_before_key(&message, again.as_ref());
-                    if skips {
-                        end.drops.stats.packet_dropped(end.drops.output);
-                        missed += 1;
-                        State::Open(sink)
-                    } else {
-                        waits_for_key &= !matches!(message, SinkMessage::Packet(..));
-                        match write(&mut sink, message) {
-                            Ok(()) if sink.is_complete() => {
-                                state = State::Open(sink);
-                                break;
-                            }
-                            Ok(()) => State::Open(sink),
-                            Err(cause) => {
-                                let Some(again) = &again else { return Err(cause) };
-                                if stop.is_stopped() {
-                                    return at_stop(&cause);
-                                }
-                                end.drops.stats.output_lost(end.drops.output);
-                                let (output, shown) = (end.drops.output, cause.clone());
-                                end.drops.events.tell(&Event::OutputLost { output, cause: shown });
-                                // What it held back is lost with it.
-                                let unsent = sink.waiting_packets();
-                                (0..unsent).for_each(|_| end.drops.stats.packet_dropped(output));
-                                drop(sink);
-                                let kept = backoff.take().filter(|_| since.elapsed() < STEADY);
-                                let reopening = open_again(again, kept, &stop)?;
-                                let missed = unsent + std::mem::take(&mut missed);
-                                let since = Instant::now();
-                                State::Lost(Box::new(Loss { since, cause, missed, reopening }))
-                            }
-                        }
-                    }
-                }
-                (State::Lost(mut loss), message) => {
-                    if matches!(message, Some(SinkMessage::Packet(..))) {
-                        loss.missed += 1;
-                        end.drops.stats.packet_dropped(end.drops.output);
-                    }
-                    match loss.reopening.try_recv() {
-                        Err(_) => State::Lost(loss),
-                        Ok(Err(_)) if stop.is_stopped() => return at_stop(&loss.cause),
-                        Ok(Err(error)) => return Err(error),
-                        Ok(Ok(Reopened { end: mut sink, backoff: kept, .. })) => {
-                            backoff = Some(kept);
-                            since = Instant::now();
-                            match told.tell(&mut sink) {
-                                Ok(()) => {
-                                    waits_for_key = true;
-                                    if let Some(wish) = &end.key_wish {
-                                        wish.store(true, Ordering::Relaxed);
-                                    }
-                                    let (output, lost_for) =
-                                        (end.drops.output, loss.since.elapsed());
-                                    let packets = loss.missed;
-                                    end.drops.stats.output_back(output);
-                                    end.drops.events.tell(&Event::OutputBack {
-                                        output,
-                                        lost_for,
-                                        packets,
-                                    });
-                                    State::Open(Box::new(sink))
-                                }
-                                Err(error) => {
-                                    tracing::debug!("open, and lost again: {error}");
-                                    let Some(again) = &again else { return Err(error) };
-                                    loss.reopening = open_again(again, backoff.take(), &stop)?;
-                                    State::Lost(loss)
-                                }
-                            }
-                        }
-                    }
-                }
-                (state, _) => state,
-            };
+    pub(super) fn new(
+        sink: Sink,
+        end: SinkEnd,
+        again: Option<Again>,
+        unwritten: Arc<Mutex<Vec<Error>>>,
+        stop: Stop,
+    ) -> Writing {
+        Writing {
+            end,
+            again,
+            unwritten,
+            stop,
+            state: State::Open(Box::new(sink)),
+            told: Told::default(),
+            absence: None,
+            backoff: None,
+            since: Instant::now(),
         }
-        end.drops.tell_rest();
-        match state {
-            State::Open(sink) => {
-                let url = sink.url().to_owned();
-                let finished = match sink.finish() {
-                    Err(cause) if again.is_some() && stop.is_stopped() => return at_stop(&cause),
-                    finished => finished?,
-                };
-                if !finished {
-                    let mut unwritten = unwritten.lock().unwrap_or_else(PoisonError::into_inner);
-                    unwritten.push(nothing_written(&url));
-                }
+    }
+
+    pub(super) fn run(mut self) -> Result<()> {
+        loop {
+            let message = match self.end.messages.recv_timeout(TICK) {
+                Ok(message) => Some(message),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            if let (Some(message), Some(_)) = (&message, &self.again) {
+                self.told.note(message)?;
+            }
+            let state = std::mem::replace(&mut self.state, State::Left);
+            self.state = match state {
+                State::Open(sink) => self.write(sink, message)?,
+                State::Lost(loss) => self.miss(loss, message.as_ref())?,
+                State::Left => State::Left,
+            };
+            match &self.state {
+                State::Open(sink) if sink.is_complete() => break,
+                State::Left => break,
+                _ => {}
+            }
+        }
+        self.finish()
+    }
+
+    fn write(&mut self, mut sink: Box<Sink>, message: Option<SinkMessage>) -> Result<State> {
+        let Some(message) = message else { return Ok(State::Open(sink)) };
+        if let (Some(_), SinkMessage::Packet(_, packet)) = (&self.absence, &message) {
+            if self.begins_with(packet) {
+                self.come_back();
+            } else {
+                self.count_missed(1);
+                return Ok(State::Open(sink));
+            }
+        }
+        let written = match message {
+            SinkMessage::Header(stream, header) => sink.announce(stream, header),
+            SinkMessage::Packet(stream, packet) => sink.write(stream, packet),
+            SinkMessage::Cut(end) => {
+                sink.cut_at(end);
                 Ok(())
             }
-            State::Lost(loss) if stop.is_stopped() => at_stop(&loss.cause),
-            State::Lost(loss) => Err(loss.cause),
+            SinkMessage::End(stream) => sink.end(stream),
+        };
+        match written {
+            Ok(()) => Ok(State::Open(sink)),
+            Err(cause) => self.lose(&sink, cause),
         }
+    }
+
+    /// Whether an output that was opened again can begin with a packet: with video, at a keyframe.
+    fn begins_with(&self, packet: &Packet) -> bool {
+        let has_video = self.again.as_ref().is_some_and(Again::has_video);
+        !has_video || packet.kind == MediaKind::Video && packet.av.is_key()
+    }
+
+    fn lose(&mut self, sink: &Sink, cause: Error) -> Result<State> {
+        if self.again.is_none() {
+            return Err(cause);
+        }
+        if self.stop.is_stopped() {
+            return Ok(left(&cause));
+        }
+        if self.absence.is_none() {
+            let Drops { output, stats, events, .. } = &self.end.drops;
+            stats.output_lost(*output);
+            events.tell(&Event::OutputLost { output: *output, cause: cause.clone() });
+            self.absence = Some(Absence { since: Instant::now(), missed: 0 });
+        }
+        // What it held back is lost with it.
+        self.count_missed(sink.waiting_packets());
+        if self.since.elapsed() >= STEADY {
+            self.backoff = None;
+        }
+        self.reopen(cause)
+    }
+
+    /// Starts the thread that opens it again.
+    fn reopen(&mut self, cause: Error) -> Result<State> {
+        let Some(again) = self.again.clone() else { return Err(cause) };
+        let (sender, reopening) = bounded(1);
+        let stop = self.stop.clone();
+        let backoff = self.backoff.take().unwrap_or_else(Backoff::new);
+        start_thread("frameloom-reopen", move || {
+            let clock = RealClock::new();
+            let found = reopen(|| again.open(&stop), backoff, again.limit, &clock, &stop);
+            // Nobody waits for it any more after a stop.
+            let _ = sender.send(found);
+        })?;
+        Ok(State::Lost(Box::new(Loss { cause, reopening })))
+    }
+
+    /// What a lost output does with what is sent to it.
+    fn miss(&mut self, loss: Box<Loss>, message: Option<&SinkMessage>) -> Result<State> {
+        if matches!(message, Some(SinkMessage::Packet(..))) {
+            self.count_missed(1);
+        }
+        let found = match loss.reopening.try_recv() {
+            Err(_) => return Ok(State::Lost(loss)),
+            Ok(Err(_)) if self.stop.is_stopped() => return Ok(left(&loss.cause)),
+            Ok(found) => found?,
+        };
+        let Reopened { end: mut sink, backoff, .. } = found;
+        (self.backoff, self.since) = (Some(backoff), Instant::now());
+        match self.told.tell(&mut sink) {
+            Ok(()) => {
+                if let Some(wish) = &self.end.key_wish {
+                    wish.store(true, Ordering::Relaxed);
+                }
+                Ok(State::Open(Box::new(sink)))
+            }
+            Err(error) => {
+                tracing::debug!("open, and lost again: {error}");
+                self.reopen(loss.cause)
+            }
+        }
+    }
+
+    /// The first packet behind a loss is about to be written.
+    fn come_back(&mut self) {
+        let Some(Absence { since, missed }) = self.absence.take() else { return };
+        let Drops { output, stats, events, .. } = &self.end.drops;
+        stats.output_back(*output);
+        events.tell(&Event::OutputBack {
+            output: *output,
+            lost_for: since.elapsed(),
+            packets: missed,
+        });
+    }
+
+    fn count_missed(&mut self, packets: u64) {
+        let Drops { output, stats, .. } = &self.end.drops;
+        (0..packets).for_each(|_| stats.packet_dropped(*output));
+        if let Some(absence) = &mut self.absence {
+            absence.missed += packets;
+        }
+    }
+
+    fn finish(self) -> Result<()> {
+        self.end.drops.tell_rest();
+        let sink = match self.state {
+            State::Open(sink) => sink,
+            State::Lost(loss) if self.stop.is_stopped() => {
+                left(&loss.cause);
+                return Ok(());
+            }
+            State::Lost(loss) => return Err(loss.cause),
+            State::Left => return Ok(()),
+        };
+        let url = sink.url().to_owned();
+        match sink.finish() {
+            Err(cause) if self.again.is_some() && self.stop.is_stopped() => {
+                left(&cause);
+            }
+            Ok(true) => {}
+            Ok(false) => {
+                let mut unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
+                unwritten.push(nothing_written(&url));
+            }
+            Err(cause) => return Err(cause),
+        }
+        Ok(())
     }
 }
 
-fn write(sink: &mut Sink, message: SinkMessage) -> Result<()> {
-    match message {
-        SinkMessage::Header(stream, header) => sink.announce(stream, header),
-        SinkMessage::Packet(stream, packet) => sink.write(stream, packet),
-        SinkMessage::Cut(end) => {
-            sink.cut_at(end);
-            Ok(())
-        }
-        SinkMessage::End(stream) => sink.end(stream),
-    }
-}
-
-/// Whether a message is one that nobody can begin with.
-fn is_before_key(message: &SinkMessage, again: Option<&Again>) -> bool {
-    let SinkMessage::Packet(_, packet) = message else { return false };
-    let begins = |packet: &Packet| packet.kind == MediaKind::Video && packet.av.is_key();
-    again.is_some_and(Again::has_video) && !begins(packet)
-}
-
-/// Starts the thread that opens an output again.
-fn open_again(
-    again: &Again,
-    backoff: Option<Backoff>,
-    stop: &Stop,
-) -> Result<Receiver<Result<Reopened<Sink>>>> {
-    let (sender, receiver) = bounded(1);
-    let (again, stop) = (again.clone(), stop.clone());
-    start_thread("frameloom-reopen", move || {
-        let backoff = backoff.unwrap_or_else(Backoff::new);
-        let found = reopen(|| again.open(&stop), backoff, again.limit, &RealClock::new(), &stop);
-        // Nobody waits for it any more after a stop.
-        let _ = sender.send(found);
-    })?;
-    Ok(receiver)
+fn left(cause: &Error) -> State {
+    tracing::warn!("stopped while an output was lost: {cause}");
+    State::Left
 }
