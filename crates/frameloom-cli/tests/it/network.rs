@@ -1,6 +1,5 @@
 //! Live protocols other than RTMP, on loopback.
 
-use std::fs;
 use std::net::UdpSocket;
 use std::path::Path;
 
@@ -11,18 +10,6 @@ use crate::harness::*;
 /// A UDP port that nobody was bound to a moment ago.
 fn free_port() -> u16 {
     UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// Waits until someone is bound to the UDP port.
-fn wait_for_udp(port: u16) {
-    let mark = format!(":{port:04X} ");
-    wait_until("the UDP port is bound", || {
-        ["/proc/net/udp", "/proc/net/udp6"].iter().any(|table| {
-            let lines = fs::read_to_string(table).unwrap_or_default();
-            lines.lines().any(|line| line.split("00000000").next().unwrap_or(line).contains(&mark))
-                || lines.contains(&mark)
-        })
-    });
 }
 
 /// A source for MPEG-TS: a keyframe every second, B-frames, AAC.

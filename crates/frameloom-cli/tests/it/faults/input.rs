@@ -90,54 +90,62 @@ fn the_picture_is_back_soon_behind_the_first_keyframe() {
     assert!(recovery_ms < 6_000, "the picture took {recovery_ms} ms to come back");
 }
 
-#[test]
-fn a_publisher_that_freezes_is_a_loss_until_it_goes_on() {
-    let mut scene = Script::new("frozen-publisher").start();
+/// Breaks the input by `break_it`, and heals it a while after that was noticed. The camera goes on.
+fn lost_and_back(
+    name: &'static str,
+    break_it: impl FnOnce(&mut Scene),
+    heal_it: impl FnOnce(&mut Scene),
+) {
+    let mut scene = Script::new(name).start();
     scene.run_a_while();
-    scene.camera.as_ref().unwrap().freeze();
+    break_it(&mut scene);
     scene.wait_for_loss_of_input();
-    scene.random_pause(500, 2000);
-    scene.camera.as_ref().unwrap().thaw();
+    scene.random_pause(500, 2500);
+    heal_it(&mut scene);
     scene.wait_for_return_of_input(50);
     judge_one_loss(scene, 26..500);
+}
+
+#[test]
+fn a_publisher_that_freezes_is_a_loss_until_it_goes_on() {
+    lost_and_back(
+        "frozen-publisher",
+        |scene| scene.camera.as_ref().unwrap().freeze(),
+        |scene| scene.camera.as_ref().unwrap().thaw(),
+    );
 }
 
 #[test]
 fn a_connection_that_is_closed_is_opened_again() {
-    let mut scene = Script::new("input-closed").start();
-    scene.run_a_while();
-    scene.input.refuse();
-    scene.input.cut();
-    scene.wait_for_loss_of_input();
-    scene.random_pause(1000, 2000);
-    scene.input.heal();
-    scene.wait_for_return_of_input(50);
-    judge_one_loss(scene, 26..500);
+    lost_and_back(
+        "input-closed",
+        |scene| {
+            scene.input.refuse();
+            scene.input.cut();
+        },
+        |scene| scene.input.heal(),
+    );
 }
 
 #[test]
 fn a_connection_that_is_reset_is_opened_again() {
-    let mut scene = Script::new("input-reset").start();
-    scene.run_a_while();
-    scene.input.refuse();
-    scene.input.reset();
-    scene.wait_for_loss_of_input();
-    scene.random_pause(1000, 2000);
-    scene.input.heal();
-    scene.wait_for_return_of_input(50);
-    judge_one_loss(scene, 26..500);
+    lost_and_back(
+        "input-reset",
+        |scene| {
+            scene.input.refuse();
+            scene.input.reset();
+        },
+        |scene| scene.input.heal(),
+    );
 }
 
 #[test]
 fn a_stall_without_an_end_is_a_loss() {
-    let mut scene = Script::new("input-stalled").start();
-    scene.run_a_while();
-    scene.input.stall(Way::Down);
-    scene.wait_for_loss_of_input();
-    scene.random_pause(1000, 2500);
-    scene.input.heal();
-    scene.wait_for_return_of_input(50);
-    judge_one_loss(scene, 26..500);
+    lost_and_back(
+        "input-stalled",
+        |scene| scene.input.stall(Way::Down),
+        |scene| scene.input.heal(),
+    );
 }
 
 /// What is late comes, and nothing of it is lost: that is no loss, and the stream goes on at its
@@ -229,6 +237,8 @@ fn corrupted_mpeg_ts_is_lived_through() {
     args.extend(encoding());
     args.extend(args!["-f", "flv", nginx.url("out")]);
     let running = frameloom(args).limit_s(240).spawn();
+    // It gets the first keyframe, too.
+    wait_for_udp(relay.far);
     let to = format!("udp://127.0.0.1:{}?pkt_size=1316", relay.near);
     let camera = Camera::start_to(&Film::plain(), args!["-f", "mpegts", to]);
     let last = || Seen::all(&running.stderr()).pop();
@@ -247,8 +257,8 @@ fn corrupted_mpeg_ts_is_lived_through() {
     let story = Story::of(&parts[0]);
     story.assert_times_rise();
     story.assert_sound_throughout();
-    // As long as every packet is damaged there may be nothing to decode.
-    story.assert_no_gap_above(9_000);
+    // Every packet is damaged for up to 3.5 s, and up to a second then lacks its keyframe.
+    story.assert_no_gap_above(6_000);
     assert_moves_at_the_end(&story, 40);
     let stats = Seen::all(&outcome.stderr).pop().unwrap();
     assert!(stats.count(Count::PacketsCorrupt) > 0, "{stats:?}");

@@ -26,7 +26,7 @@ pub(crate) use clips::{clip, counted, counted_av};
 pub(crate) use judge::{Kind, packet_hashes, packets, probe_streams, times, video_info};
 pub(crate) use nginx::Nginx;
 pub(crate) use pixels::{counters, decode, mean_difference, psnr};
-pub(crate) use places::{film, fixture, python, room};
+pub(crate) use places::{film, fixture, python, room, wait_for_udp};
 pub(crate) use random::Rng;
 pub(crate) use rational::Rational;
 pub(crate) use run::{Outcome, Run, Running, ffmpeg, ffmpeg_reader, frameloom, wait_until};
