@@ -71,6 +71,7 @@ pub use pipeline::Pipeline;
 pub use plan::check_outputs;
 pub use process::{Command, FrameProcessor, kill_commands};
 pub use reader::Reader;
+pub use slate::check_slate;
 pub use source::probe::{Probe, ProbeAudio, ProbeStream, ProbeVideo, probe};
 pub use stats::{EndState, OutputSnapshot, Snapshot, Stats};
 pub use stop::Stop;

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::frame::Frame;
 use crate::image::{Image, PixelFormat};
+use crate::options::LiveOptions;
 use crate::reader::Reader;
 use crate::time::Timestamp;
 
@@ -24,6 +25,14 @@ const WORDS: [&str; 7] = [
     "#...#.#...#.........#..#..#...#.#...#.#...#.#....",
     "#...#..###......####..###..###..#...#.#...#.#####",
 ];
+
+/// Refuses a slate that can't be shown, before anything is opened.
+///
+/// # Errors
+/// Where [`LiveOptions`] name an image that can't be read.
+pub fn check_slate(options: &LiveOptions) -> Result<()> {
+    options.slate().map_or(Ok(()), |image| Slate::load(Some(image)).map(drop))
+}
 
 /// A picture to be shown in place of the stream's own.
 pub(crate) struct Slate {
