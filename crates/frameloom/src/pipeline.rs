@@ -8,6 +8,7 @@
 mod chain;
 mod code;
 mod command;
+mod delivery;
 mod gate;
 mod gating;
 mod lane;

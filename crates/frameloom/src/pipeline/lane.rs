@@ -1,6 +1,6 @@
 //! One stream that is copied to one output, packet by packet.
 
-use super::wiring::{SinkMessage, SinkStream};
+use super::delivery::{SinkMessage, SinkStream};
 use crate::audio::{AudioPlan, AudioTranscoder};
 use crate::av::{MediaKind, StreamInfo};
 use crate::error::{Result, Stage};

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-use super::wiring::{SinkMessage, SinkStream, VideoGroup};
+use super::delivery::{SinkMessage, SinkStream};
+use super::wiring::VideoGroup;
 use crate::audio::AudioTranscoder;
 use crate::av::Decoder;
 use crate::decode::VideoDecoder;

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, bounded};
 
+use super::delivery::{Drops, Relief, SinkMessage, SinkStream};
 use super::lane::CopyLane;
 use super::{LIVE_SINK_QUEUE, SINK_QUEUE};
 use crate::audio::{AudioPlan, AudioTranscoder};
@@ -13,98 +13,14 @@ use crate::av::{MediaKind, StreamInfo};
 use crate::decode::VideoDecoder;
 use crate::encode::{VideoEncoder, VideoPlan};
 use crate::error::Result;
-use crate::event::{Event, Events, Sum};
+use crate::event::{Events, Sum};
 use crate::options::OnResize;
-use crate::packet::Packet;
 use crate::plan::{OutputPlan, Treatment};
+use crate::sink::Target;
 use crate::sink::container::can_copy;
-use crate::sink::{StreamHeader, Target};
 use crate::source::Source;
 use crate::stats::Stats;
-use crate::time::Timestamp;
 use crate::window::Window;
-
-/// What is sent to the thread that writes an output.
-pub(super) enum SinkMessage {
-    Header(usize, StreamHeader),
-    Packet(usize, Packet),
-    /// The other streams are to end here too.
-    Cut(Timestamp),
-    End(usize),
-}
-
-/// One stream of one output.
-#[derive(Clone)]
-pub(super) struct SinkStream {
-    sink: Sender<SinkMessage>,
-    index: usize,
-    /// What a live output has no room for is dropped, to its next keyframe.
-    relief: Option<Relief>,
-}
-
-#[derive(Clone)]
-struct Relief {
-    drops: Drops,
-    skips: bool,
-}
-
-impl SinkStream {
-    /// `false` where the output is done or has failed.
-    pub(super) fn send(&self, message: impl FnOnce(usize) -> SinkMessage) -> bool {
-        self.sink.send(message(self.index)).is_ok()
-    }
-
-    /// The same for a packet: it doesn't wait for a live output that is behind.
-    pub(super) fn send_packet(&mut self, packet: Packet) -> bool {
-        let Some(relief) = &mut self.relief else {
-            return self.send(|index| SinkMessage::Packet(index, packet));
-        };
-        let starts = packet.kind != MediaKind::Video || packet.av.is_key();
-        if relief.skips && !starts {
-            relief.drops.add();
-            return true;
-        }
-        match self.sink.try_send(SinkMessage::Packet(self.index, packet)) {
-            Ok(()) => {
-                relief.skips = false;
-                true
-            }
-            Err(TrySendError::Full(_)) => {
-                relief.skips = true;
-                relief.drops.add();
-                true
-            }
-            Err(TrySendError::Disconnected(_)) => false,
-        }
-    }
-}
-
-/// Counts and tells what an output misses.
-#[derive(Clone)]
-pub(super) struct Drops {
-    pub(super) output: usize,
-    pub(super) stats: Stats,
-    pub(super) events: Events,
-    pub(super) sum: Arc<Sum>,
-}
-
-impl Drops {
-    pub(super) fn add(&self) {
-        self.stats.packet_dropped(self.output);
-        self.tell(self.sum.add(1, Instant::now()));
-    }
-
-    /// Tells what wasn't told yet.
-    pub(super) fn tell_rest(&self) {
-        self.tell(self.sum.rest(Instant::now()));
-    }
-
-    fn tell(&self, sum: Option<(u64, Duration)>) {
-        if let Some((count, span)) = sum {
-            self.events.tell(&Event::PacketsDropped { output: self.output, count, span });
-        }
-    }
-}
 
 /// An encoder of video, and who uses it.
 pub(super) struct VideoGroup {

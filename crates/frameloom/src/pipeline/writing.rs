@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
+use super::delivery::{Drops, SinkMessage};
 use super::start_thread;
-use super::wiring::{Drops, SinkEnd, SinkMessage};
+use super::wiring::SinkEnd;
 use crate::av::MediaKind;
 use crate::backoff::Backoff;
 use crate::error::{Error, Result};

@@ -129,6 +129,14 @@ fn block_has_every_frame_edited() {
     assert_eq!((counted.frames_out, counted.frames_edited), (FRAMES, FRAMES), "{counted:?}");
 }
 
+/// What an error says of it, and how the code fails.
+type Failure = (&'static str, fn() -> Result<()>);
+
+const FAILURES: [Failure; 2] = [
+    ("no face in it", || Err(Error::process("no face in it"))),
+    ("your code panicked: no face at all", || panic!("no face at all")),
+];
+
 /// Code that goes wrong on every third frame.
 fn every_third(
     mut wrong: impl FnMut() -> Result<()> + Send + 'static,
@@ -145,11 +153,7 @@ fn every_third(
 
 #[test]
 fn a_frame_on_which_the_code_fails_goes_out_as_it_came() {
-    let causes: [(&str, fn() -> Result<()>); 2] = [
-        ("no face in it", || Err(Error::process("no face in it"))),
-        ("your code panicked: no face at all", || panic!("no face at all")),
-    ];
-    for (words, wrong) in causes {
+    for (words, wrong) in FAILURES {
         let outcome = run("on-slow=block on-error=bypass", every_third(wrong));
         let counted = outcome.counted();
         let failed = FRAMES / 3;
@@ -165,10 +169,7 @@ fn a_frame_on_which_the_code_fails_goes_out_as_it_came() {
 
 #[test]
 fn under_stop_the_first_failure_ends_the_run() {
-    for (words, wrong) in [
-        ("no face in it", (|| Err(Error::process("no face in it"))) as fn() -> Result<()>),
-        ("your code panicked: no face at all", || panic!("no face at all")),
-    ] {
+    for (words, wrong) in FAILURES {
         let outcome = run("on-slow=block on-error=stop", every_third(wrong));
         let told = outcome.snapshot.unwrap_err().to_string();
         assert!(told.contains(words), "{told}");
