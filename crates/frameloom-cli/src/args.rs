@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 
-use frameloom::options::{Arity, OutputOptions, Place, arity, find_known};
+use frameloom::options::{Arity, LiveOptions, OutputOptions, Place, arity, find_known};
 use frameloom::{Error, Result, nearest};
 
 use crate::level::{Level, listed};
@@ -54,6 +54,8 @@ pub(crate) struct RunWords {
     pub(crate) level: Level,
     pub(crate) open_timeout: Option<String>,
     pub(crate) rtmp_by_libav: bool,
+    /// Frameloom's options about losses and slow code, names without their dashes.
+    pub(crate) live: Vec<(String, String)>,
     pub(crate) overwrite: bool,
     /// `-stats` or `-nostats`, where one was given.
     pub(crate) status: Option<bool>,
@@ -127,6 +129,7 @@ struct Parser {
     frame_size: Option<String>,
     open_timeout: Option<String>,
     rtmp_by_libav: bool,
+    live: Vec<(String, String)>,
 }
 
 impl Parser {
@@ -216,14 +219,14 @@ impl Parser {
             None => (word, None),
         };
         let Some(known) = long::find(name) else { return Err(unknown_long(name)) };
-        if known.value.is_none() {
-            return Err(usage(format!("--{name} takes no value")));
-        }
-        let value = match attached {
-            Some(value) => value,
-            None => self.value(&format!("--{name}"))?,
+        let value = match (known.value, attached) {
+            (None, Some(_)) => return Err(usage(format!("--{name} takes no value"))),
+            (None, None) => String::new(),
+            (Some(_), Some(value)) => value,
+            (Some(_), None) => self.value(&format!("--{name}"))?,
         };
         match name {
+            _ if LiveOptions::NAMES.contains(&name) => self.live.push((name.to_owned(), value)),
             "frame-format" => self.frame_format = Some(value),
             "frame-size" => self.frame_size = Some(value),
             "open-timeout" => self.open_timeout = Some(value),
@@ -251,6 +254,9 @@ impl Parser {
             if given {
                 return Err(usage(format!("--{name} means nothing to probe")));
             }
+        }
+        if let Some((name, _)) = self.live.first() {
+            return Err(usage(format!("--{name} means nothing to probe")));
         }
         let Some(input) = self.input else {
             return Err(usage("probe needs the name of an INPUT"));
@@ -303,6 +309,7 @@ impl Parser {
             level: self.level,
             open_timeout: self.open_timeout,
             rtmp_by_libav: self.rtmp_by_libav,
+            live: self.live,
             overwrite: self.yes,
             status: self.status,
             stats_json: self.stats_json,

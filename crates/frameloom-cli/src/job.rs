@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use frameloom::options::{InputOptions, OutputOptions, Size, parse_duration};
+use frameloom::options::{InputOptions, LiveOptions, OutputOptions, Size, parse_duration};
 use frameloom::{Command, Error, PixelFormat, Result, nearest};
 
 use crate::args::{CommandWords, EndWords, ProbeWords, RunWords};
@@ -15,6 +15,7 @@ pub(crate) struct Job {
     pub(crate) input: InputOptions,
     pub(crate) outputs: Vec<(String, OutputOptions)>,
     pub(crate) command: Option<Command>,
+    pub(crate) live: LiveOptions,
 }
 
 impl Job {
@@ -32,7 +33,12 @@ impl Job {
             outputs.push((output.url, options));
         }
         let command = words.command.map(command).transpose()?;
-        Ok(Job { url: words.input.url, input, outputs, command })
+        let mut live = LiveOptions::new();
+        for (name, value) in &words.live {
+            live.set(name, value).map_err(about(&format!("--{name}")))?;
+        }
+        live.check(command.is_some(), command.is_some())?;
+        Ok(Job { url: words.input.url, input, outputs, command, live })
     }
 }
 
@@ -157,6 +163,11 @@ mod tests {
             ("--frame-format rgb25 -i in -- cat", "did you mean rgb24"),
             ("--frame-format cmyk -i in -- cat", "yuv420p"),
             ("--frame-size 0x9 -i in -- cat", "options: --frame-size: '0x9'"),
+            ("-i in --on-loss=hodl out.mp4", "hold, slate, end"),
+            ("-i in --on-slow pause out.mp4", "latest, block, bypass"),
+            ("-i in --no-reconnect --on-loss=hold out.mp4", "can't go together"),
+            ("-i in --on-error=restart out.mp4", "COMMAND"),
+            ("-i in --deadline=40ms out.mp4", "--deadline"),
             ("-i in -nosuchthing 1 out.mp4", "options: there is no option -nosuchthing"),
         ] {
             let said = told(line);

@@ -64,6 +64,7 @@ fn run(words: RunWords, screen: &Screen) -> Result<()> {
     let mode = Mode::of(&words);
     let job = Job::new(words)?;
     frameloom::check_outputs(&job.url, &job.outputs, job.command.is_some())?;
+    frameloom::check_slate(&job.live)?;
     let stop = Stop::new();
     signals::start(&stop, screen)?;
     let status = Status::start(mode, job.outputs.len(), screen, &stop);
@@ -86,6 +87,7 @@ fn carry(job: Job, stop: &Stop, status: &Status) -> Result<Option<Snapshot>> {
         }
         opened => opened?,
     };
+    pipeline = pipeline.live(job.live);
     if let Some(command) = job.command {
         pipeline = pipeline.command(command);
     }

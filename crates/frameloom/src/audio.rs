@@ -8,13 +8,14 @@ use crate::av::{
     StreamInfo,
 };
 use crate::decode::open_decoder;
-use crate::encode::{Place, Window, find_encoder};
+use crate::encode::find_encoder;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::options::InputOptions;
 use crate::packet::Packet;
 use crate::sink::StreamHeader;
 use crate::stats::Stats;
 use crate::time::{TimeBase, Timestamp};
+use crate::window::{Place, Window};
 
 /// Everything that decides how audio is encoded. Outputs with equal plans share one encoding.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,17 +36,32 @@ pub(crate) struct AudioTranscoder {
     open: Option<Open>,
     header: Option<StreamHeader>,
     ready: VecDeque<Packet>,
-    arrived: Instant,
+    arrived: Option<Instant>,
     next_pts: i64,
     limit_reached: bool,
     failures: u64,
+    /// A piece of silence like what came last.
+    silence: Option<AvFrame>,
     stats: Stats,
 }
 
 struct Open {
     graph: Graph,
+    /// What the graph takes: sample format, samples a second, channels.
+    takes: Sound,
+    /// What the encoder takes.
+    shape: AudioShape,
     encoder: Encoder,
 }
+
+type Sound = (i32, (u32, u32));
+
+fn sound_of(frame: &AvFrame) -> Sound {
+    (frame.samples().0, frame.sound())
+}
+
+/// Samples in a piece of silence.
+const SILENT_SAMPLES: u32 = 1024;
 
 impl AudioTranscoder {
     pub(crate) fn open(
@@ -67,12 +83,57 @@ impl AudioTranscoder {
             open: None,
             header: None,
             ready: VecDeque::new(),
-            arrived: Instant::now(),
+            arrived: None,
             next_pts: 0,
             limit_reached: false,
             failures: 0,
+            silence: None,
             stats,
         })
+    }
+
+    /// Goes on with packets of another connection to the source, by a decoder of their own. What
+    /// is before their floor is not wanted.
+    pub(crate) fn replace_source(&mut self, decoder: Decoder, time_base: TimeBase) {
+        self.decoder = decoder;
+        if let Some(open) = self.open.as_mut().filter(|_| self.time_base != time_base) {
+            // The graph counts in the old one.
+            open.takes = (-1, (0, 0));
+        }
+        self.next_pts = self.time_base.at(self.next_pts).rescale(time_base).ticks();
+        self.time_base = time_base;
+        self.sought = true;
+    }
+
+    /// Has what is before `floor` left out, as the output has it from elsewhere.
+    pub(crate) fn begin_at(&mut self, floor: Timestamp) {
+        self.next_pts = floor.rescale(self.time_base).ticks();
+        self.sought = true;
+    }
+
+    /// Fills up with silence, from where the sound ended up to `until`.
+    pub(crate) fn fill(&mut self, until: Timestamp) -> Result<()> {
+        let Some(silence) = &self.silence else { return Ok(()) };
+        let (count, (rate, _)) = (silence.samples().1, silence.sound());
+        let Some(sample) = i32::try_from(rate).ok().and_then(|rate| TimeBase::new(1, rate)) else {
+            return Ok(());
+        };
+        let start = self.time_base.at(self.next_pts);
+        let piece = sample.at(count.into());
+        let mut at = start.rescale(sample);
+        while at.plus(piece) <= until && !self.limit_reached {
+            let Some(silence) = &self.silence else { return Ok(()) };
+            let mut frame = silence.share().map_err(|e| failed(&self.plan, e))?;
+            frame.set_pts(Some(at.rescale(self.time_base).ticks()));
+            frame.set_duration(piece.rescale(self.time_base).ticks());
+            at = at.plus(piece);
+            self.arrived = None;
+            self.encode(frame)?;
+        }
+        if at > start {
+            self.next_pts = at.rescale(self.time_base).ticks();
+        }
+        Ok(())
     }
 
     /// Sends one packet. A damaged one is counted, not an error.
@@ -149,11 +210,21 @@ impl AudioTranscoder {
     fn accept(&mut self, mut frame: AvFrame) -> Result<()> {
         frame.assume_channel_layout();
         let pts = frame.best_effort_pts().unwrap_or(self.next_pts);
+        frame.set_pts(Some(pts));
         self.next_pts = pts.saturating_add(frame.duration().max(1));
         let at = self.time_base.at(pts);
         if self.sought && at < self.floor {
             return Ok(());
         }
+        if self.silence.as_ref().is_none_or(|silence| sound_of(silence) != sound_of(&frame)) {
+            let silence = frame.silent_like(SILENT_SAMPLES);
+            self.silence = Some(silence.map_err(|e| failed(&self.plan, e))?);
+        }
+        self.encode(frame)
+    }
+
+    fn encode(&mut self, mut frame: AvFrame) -> Result<()> {
+        let at = self.time_base.at(frame.pts().unwrap_or(self.next_pts));
         match self.plan.window.place(at) {
             Place::Before => return Ok(()),
             Place::After => {
@@ -167,6 +238,9 @@ impl AudioTranscoder {
             self.open = Some(open);
         }
         let Some(open) = &mut self.open else { return Ok(()) };
+        if open.takes != sound_of(&frame) {
+            open.adapt_to(&frame, self.time_base).map_err(|e| failed(&self.plan, e))?;
+        }
         open.graph.send(Some(&frame)).map_err(|e| failed(&self.plan, e))?;
         open.encode(&self.plan, &mut self.ready, self.arrived)
     }
@@ -236,16 +310,30 @@ impl AudioTranscoder {
             sample_aspect_ratio: None,
             display_matrix: None,
         });
-        Ok(Open { graph, encoder })
+        Ok(Open { graph, takes: sound_of(frame), shape, encoder })
     }
 }
 
 impl Open {
+    /// Has the graph take samples of another kind. What the old one still holds, less than one
+    /// frame of the encoder's, is lost: an encoder takes no short frame but for its last one.
+    fn adapt_to(&mut self, frame: &AvFrame, time_base: TimeBase) -> Result<(), AvError> {
+        let AudioShape { sample_rate, sample_format, channel_layout } = &self.shape;
+        let spec = format!(
+            "aresample=async=1,aformat=sample_fmts={sample_format}:sample_rates={sample_rate}:\
+             channel_layouts={channel_layout}"
+        );
+        let input = GraphInput { frame, time_base, frame_rate: None };
+        self.graph = Graph::audio(&input, &spec, self.encoder.frame_samples())?;
+        self.takes = sound_of(frame);
+        Ok(())
+    }
+
     fn encode(
         &mut self,
         plan: &AudioPlan,
         ready: &mut VecDeque<Packet>,
-        arrived: Instant,
+        arrived: Option<Instant>,
     ) -> Result<()> {
         let base = self.graph.time_base();
         while let Output::Item(mut samples) = self.graph.receive().map_err(|e| failed(plan, e))? {
@@ -262,7 +350,7 @@ impl Open {
         &mut self,
         plan: &AudioPlan,
         ready: &mut VecDeque<Packet>,
-        arrived: Instant,
+        arrived: Option<Instant>,
     ) -> Result<()> {
         while let Output::Item(av) = self.encoder.receive().map_err(|e| failed(plan, e))? {
             ready.push_back(Packet {

@@ -74,6 +74,15 @@ impl VideoDecoder {
         })
     }
 
+    /// Goes on where another decoder, of another connection to the source, ended: frames before
+    /// the packets' floor are not wanted.
+    pub(crate) fn go_on_from(&mut self, before: &VideoDecoder) {
+        self.decoded = before.decoded;
+        self.next_pts = before.time_base.at(before.next_pts).rescale(self.time_base).ticks();
+        self.pool = before.pool.clone();
+        self.sought = true;
+    }
+
     /// The source's frame rate, where it has one.
     pub(crate) fn frame_rate(&self) -> Option<Rate> {
         self.frame_rate
@@ -89,7 +98,7 @@ impl VideoDecoder {
             self.decoder.flush();
         }
         self.floor = packet.floor;
-        self.arrivals.push_back((packet.av.pts(), packet.arrived));
+        self.arrivals.push_back((packet.av.pts(), packet.arrived.unwrap_or_else(Instant::now)));
         // A decoder that outputs nothing for so long has lost them.
         if self.arrivals.len() > 256 {
             self.arrivals.pop_front();

@@ -1,51 +1,24 @@
 //! Frames → packets, keyframes forced where a live output needs them.
 
+mod choice;
+
 use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::av::{
-    AvError, AvFrame, Dict, Encoder, EncoderSetup, MediaKind, Output, PixFmt, VideoShape,
+    AvError, AvFrame, CodecParams, Encoder, EncoderSetup, MediaKind, Output, VideoShape,
 };
-use crate::error::{Error, ErrorKind, Result, Stage, did_you_mean};
+use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::frame::Frame;
-use crate::options::{PixelFormatChoice, Size};
+use crate::options::{OnResize, PixelFormatChoice, Size};
 use crate::packet::Packet;
-use crate::process::{FilterGraph, FrameProcessor};
+use crate::process::{FilterGraph, Fit, FrameProcessor};
 use crate::sink::StreamHeader;
-use crate::time::{Rate, TimeBase, Timestamp};
+use crate::time::{Rate, Round, TimeBase, Timestamp};
+use crate::window::{Place, Window};
 
 /// Seconds between keyframes of a live output: what the big platforms ask for.
 const LIVE_KEYFRAME_SECONDS: u32 = 2;
-
-/// Which part of the stream an output gets.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Window {
-    pub(crate) start: Option<Timestamp>,
-    pub(crate) length: Option<Timestamp>,
-}
-
-/// Where a timestamp lies in a [`Window`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Place {
-    Before,
-    /// Inside; the timestamp counted from the window's start.
-    Inside(Timestamp),
-    After,
-}
-
-impl Window {
-    pub(crate) fn place(&self, at: Timestamp) -> Place {
-        let from_start = match self.start {
-            Some(start) if at < start => return Place::Before,
-            Some(start) => at.minus(start),
-            None => at,
-        };
-        match self.length {
-            Some(length) if from_start >= length => Place::After,
-            _ => Place::Inside(from_start),
-        }
-    }
-}
 
 /// Everything that decides how video is encoded. Outputs with equal plans share one encoding.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,7 +49,7 @@ impl VideoPlan {
         filters.extend(self.filter.clone());
         filters
             .extend(self.size.map(|s| format!("scale={}:{}:flags=bicubic", s.width(), s.height())));
-        let constant = (self.constant_rate || needs_constant_rate(setup.codec().name()))
+        let constant = (self.constant_rate || choice::needs_constant_rate(setup.codec().name()))
             .then(|| source_rate.or(Rate::new(25, 1)))
             .flatten();
         filters.extend(self.rate.or(constant).map(|r| format!("fps={}/{}", r.num(), r.den())));
@@ -100,20 +73,36 @@ pub(crate) struct VideoEncoder {
     ready: VecDeque<Packet>,
     taken: u64,
     limit_reached: bool,
+    on_resize: OnResize,
+    /// Keeps the last picture, to show it again.
+    holds: bool,
+    /// To be shown in place of the last picture.
+    slate: Option<Frame>,
+    /// Where the pictures that were shown again end, until a frame follows them.
+    held_until: Option<Timestamp>,
+    /// Frames that came too late for their place.
+    late: u64,
+    /// The next picture is to be a keyframe.
+    wants_key: bool,
 }
 
 struct Open {
     encoder: Encoder,
     shape: VideoShape,
     time_base: TimeBase,
-    /// The size of the first frame, before any padding.
-    source: (u32, u32),
-    /// Brings frames of another size to the first one's.
-    fit: Option<FilterGraph>,
+    /// Brings frames of another size to the first one's, before any padding.
+    fit: Fit,
     last_pts: Option<i64>,
     last_key: Option<Timestamp>,
-    arrivals: VecDeque<(i64, Instant)>,
+    /// `None` for a picture that is shown again.
+    arrivals: VecDeque<(i64, Option<Instant>)>,
     end: Timestamp,
+    /// What is shown while no frames come: the last picture, or the slate.
+    held: Option<AvFrame>,
+    /// Whether `held` is the slate.
+    shows_slate: bool,
+    /// The encoder's configuration has to go with its first packet, as it isn't the first encoder.
+    renewed: Option<CodecParams>,
 }
 
 impl VideoEncoder {
@@ -135,7 +124,62 @@ impl VideoEncoder {
             ready: VecDeque::new(),
             taken: 0,
             limit_reached: false,
+            on_resize: OnResize::Fit,
+            holds: false,
+            slate: None,
+            held_until: None,
+            late: 0,
+            wants_key: false,
         })
+    }
+
+    /// Has it do this with frames whose size is not the first one's.
+    pub(crate) fn on_resize(mut self, policy: OnResize) -> VideoEncoder {
+        self.on_resize = policy;
+        self
+    }
+
+    /// Has it keep what [`VideoEncoder::repeat`] needs: its last picture, or a slate.
+    pub(crate) fn holding(mut self, slate: Option<Frame>) -> VideoEncoder {
+        self.holds = true;
+        self.slate = slate;
+        self
+    }
+
+    /// Shows the last picture once more, or the slate, at `at`. `false` where there is none yet.
+    pub(crate) fn repeat(&mut self, at: Timestamp, length: Timestamp) -> Result<bool> {
+        let placed = match self.plan.window.place(at) {
+            Place::Inside(placed) if !self.is_done() => placed,
+            Place::After => {
+                self.limit_reached = true;
+                return Ok(false);
+            }
+            _ => return Ok(false),
+        };
+        let Some(open) = &mut self.open else { return Ok(false) };
+        if let Some(slate) = self.slate.as_mut().filter(|_| !open.shows_slate) {
+            let slate = slate.share()?;
+            if let Some(card) = open.fit.fit(slate)? {
+                open.held = Some(open.coded(card)?);
+                open.shows_slate = true;
+                self.wants_key = true;
+            }
+        }
+        let Some(held) = &open.held else { return Ok(false) };
+        let picture = held.share().map_err(|e| failed(&self.setup, e))?;
+        self.held_until = Some(at.plus(length));
+        self.code(picture, placed, length, None)?;
+        Ok(true)
+    }
+
+    /// Has the next picture be a keyframe.
+    pub(crate) fn want_key(&mut self) {
+        self.wants_key = true;
+    }
+
+    /// How many frames came too late for their place, since this was asked last.
+    pub(crate) fn take_late(&mut self) -> u64 {
+        std::mem::take(&mut self.late)
     }
 
     /// Sends one frame, in the order of showing.
@@ -198,6 +242,11 @@ impl VideoEncoder {
         if self.is_done() {
             return Ok(());
         }
+        if self.held_until.is_some_and(|until| frame.pts() < until) {
+            self.late += 1;
+            return Ok(());
+        }
+        self.held_until = None;
         let placed = match self.plan.window.place(frame.pts()) {
             Place::Before => return Ok(()),
             Place::After => {
@@ -206,20 +255,39 @@ impl VideoEncoder {
             }
             Place::Inside(placed) => placed,
         };
+        let size = (frame.width(), frame.height());
+        if self.on_resize == OnResize::Restart
+            && self.open.as_ref().is_some_and(|open| open.fit.size() != size)
+        {
+            self.restart(&frame)?;
+        }
         if self.open.is_none() {
             let open = self.open_for(&frame)?;
             self.open = Some(open);
         }
         let Some(open) = &mut self.open else { return Ok(()) };
         let arrived = frame.arrived();
-        let Some(frame) = open.fitted(frame)? else { return Ok(()) };
+        let Some(frame) = open.fit.fit(frame)? else { return Ok(()) };
         let duration = frame.duration();
-        let mut picture = frame.into_picture_as(open.shape.format)?;
-        let VideoShape { width, height, .. } = open.shape;
-        if (picture.width(), picture.height()) != (width, height) {
-            picture = crate::picture::padded(&picture, width, height)?;
+        let picture = open.coded(frame)?;
+        if self.holds {
+            open.held = Some(picture.share().map_err(|e| failed(&self.setup, e))?);
+            open.shows_slate = false;
         }
-        open.stamp(&mut picture, placed, duration, &self.plan);
+        self.code(picture, placed, duration, Some(arrived))
+    }
+
+    /// Sends a picture in the encoder's own format and size.
+    fn code(
+        &mut self,
+        mut picture: AvFrame,
+        placed: Timestamp,
+        duration: Timestamp,
+        arrived: Option<Instant>,
+    ) -> Result<()> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let wants_key = std::mem::take(&mut self.wants_key);
+        open.stamp(&mut picture, placed, duration, &self.plan, wants_key);
         open.arrivals.push_back((picture.pts().unwrap_or(0), arrived));
         self.taken += 1;
         loop {
@@ -231,19 +299,41 @@ impl VideoEncoder {
         }
     }
 
+    /// Ends the encoder, and begins another one for frames like this.
+    fn restart(&mut self, frame: &Frame) -> Result<()> {
+        let Some(mut old) = self.open.take() else { return Ok(()) };
+        while !old.encoder.send(None).map_err(|e| failed(&self.setup, e))? {
+            old.collect(&self.setup, &mut self.ready)?;
+        }
+        old.collect(&self.setup, &mut self.ready)?;
+        let mut open = self.open_for(frame)?;
+        // The outputs know the stream already; what is new goes with the packets.
+        self.header = None;
+        open.renewed = Some(open.encoder.params().map_err(|e| failed(&self.setup, e))?);
+        open.last_pts = old.last_pts.map(|pts| {
+            let after = old.time_base.at(pts).rescale_rounded(open.time_base, Round::Up);
+            after.ticks()
+        });
+        self.open = Some(open);
+        Ok(())
+    }
+
     fn open_for(&mut self, frame: &Frame) -> Result<Open> {
         let picture = frame.picture();
         let own = picture.format().ok_or_else(|| {
             Error::new(ErrorKind::InvalidData, Stage::Encode, "frames without a pixel format")
         })?;
-        let format =
-            choose_format(&self.setup, self.plan.pixel_format.as_ref(), own, self.plan.is_edited)?;
+        let format = choice::pixel_format(
+            &self.setup,
+            self.plan.pixel_format.as_ref(),
+            own,
+            self.plan.is_edited,
+        )?;
         let rate = match &self.graph {
             Some(graph) => graph.frame_rate().or(self.source_rate),
             None => self.source_rate,
         };
-        let (width, height) =
-            encodable_size(&self.setup, format, picture.width(), picture.height());
+        let (width, height) = choice::size(&self.setup, format, picture.width(), picture.height());
         let colors = crate::picture::tags_in(picture, format);
         let live_gop = self.plan.is_live && self.plan.option("g").is_none();
         let shape = VideoShape {
@@ -260,7 +350,7 @@ impl VideoEncoder {
             b_frames: !self.plan.is_live || self.plan.option("bf").is_some(),
         };
         let time_base = frame.time_base();
-        let mut dict = self.encoder_options();
+        let mut dict = choice::options(&self.setup, &self.plan);
         let encoder = self
             .setup
             .open_video(&shape, time_base, self.global_header, &mut dict)
@@ -306,65 +396,27 @@ impl VideoEncoder {
             encoder,
             shape,
             time_base,
-            source,
-            fit: None,
+            fit: Fit::new(source),
             last_pts: None,
             last_key: None,
             arrivals: VecDeque::new(),
             end: Timestamp::ZERO,
+            held: None,
+            shows_slate: false,
+            renewed: None,
         })
-    }
-
-    fn encoder_options(&self) -> Dict {
-        let mut dict =
-            Dict::from_pairs(self.plan.options.iter().map(|(n, v)| (n.as_str(), v.as_str())));
-        let live = self.plan.is_live;
-        match self.setup.name() {
-            "libx264" | "libx265" => {
-                dict.set_default("preset", "veryfast");
-                if live {
-                    dict.set_default("tune", "zerolatency");
-                    dict.set_default("forced-idr", "1");
-                }
-                if self.setup.name() == "libx265" && self.plan.option("x265-params").is_none() {
-                    dict.set_default("x265-params", "log-level=error");
-                }
-            }
-            "libvpx" | "libvpx-vp9" => {
-                dict.set_default("deadline", if live { "realtime" } else { "good" });
-                dict.set_default("cpu-used", if live { "8" } else { "4" });
-                if self.plan.option("b").is_none() && self.plan.option("crf").is_none() {
-                    dict.set_default("crf", "31");
-                    dict.set_default("b", "0");
-                }
-                if live {
-                    dict.set_default("lag-in-frames", "0");
-                }
-                if self.setup.name() == "libvpx-vp9" {
-                    dict.set_default("row-mt", "1");
-                }
-            }
-            "libaom-av1" => {
-                dict.set_default("cpu-used", "8");
-                dict.set_default("usage", if live { "realtime" } else { "good" });
-            }
-            "libsvtav1" => dict.set_default("preset", "10"),
-            _ => {}
-        }
-        dict
     }
 }
 
 impl Open {
-    /// The frame in the size of the first one.
-    fn fitted(&mut self, frame: Frame) -> Result<Option<Frame>> {
-        if (frame.width(), frame.height()) == self.source && self.fit.is_none() {
-            return Ok(Some(frame));
+    /// The frame's picture as the encoder takes it.
+    fn coded(&self, frame: Frame) -> Result<AvFrame> {
+        let picture = frame.into_picture_as(self.shape.format)?;
+        let VideoShape { width, height, .. } = self.shape;
+        if (picture.width(), picture.height()) != (width, height) {
+            return crate::picture::padded(&picture, width, height);
         }
-        let size = self.source;
-        let fit = self.fit.get_or_insert_with(|| FilterGraph::new(fit_spec(size), None));
-        fit.send(frame)?;
-        fit.receive()
+        Ok(picture)
     }
 
     /// Gives the picture its time in the encoder's ticks, always later than the one before, and
@@ -375,6 +427,7 @@ impl Open {
         at: Timestamp,
         duration: Timestamp,
         plan: &VideoPlan,
+        wants_key: bool,
     ) {
         let base = self.time_base;
         let ticks = at.rescale(base).ticks();
@@ -387,7 +440,7 @@ impl Open {
         let due = self.last_key.is_none_or(|key| {
             at.minus(key) >= Timestamp::from_micros(i64::from(LIVE_KEYFRAME_SECONDS) * 1_000_000)
         });
-        let force = plan.is_live && plan.option("g").is_none() && due;
+        let force = wants_key || plan.is_live && plan.option("g").is_none() && due;
         if force {
             self.last_key = Some(at);
         }
@@ -395,12 +448,15 @@ impl Open {
     }
 
     fn collect(&mut self, setup: &EncoderSetup, ready: &mut VecDeque<Packet>) -> Result<()> {
-        while let Output::Item(av) = self.encoder.receive().map_err(|e| failed(setup, e))? {
+        while let Output::Item(mut av) = self.encoder.receive().map_err(|e| failed(setup, e))? {
+            if let Some(params) = self.renewed.take() {
+                av.set_new_extradata(params.extradata()).map_err(|e| failed(setup, e))?;
+            }
             let found = av
                 .pts()
                 .and_then(|pts| self.arrivals.iter().position(|(p, _)| *p == pts))
                 .unwrap_or(0);
-            let arrived = self.arrivals.remove(found).map_or_else(Instant::now, |(_, at)| at);
+            let arrived = self.arrivals.remove(found).and_then(|(_, at)| at);
             ready.push_back(Packet {
                 av,
                 kind: MediaKind::Video,
@@ -426,128 +482,4 @@ pub(crate) fn find_encoder(name: &str) -> Result<EncoderSetup> {
 fn failed(setup: &EncoderSetup, e: AvError) -> Error {
     let error = e.in_stage(Stage::Encode);
     Error::new(error.kind(), Stage::Encode, format!("{}: {}", setup.name(), error.cause()))
-}
-
-/// The pixel format to encode in: the frames' own wherever the encoder takes it and players do.
-fn choose_format(
-    setup: &EncoderSetup,
-    choice: Option<&PixelFormatChoice>,
-    own: PixFmt,
-    is_edited: bool,
-) -> Result<PixFmt> {
-    let mut list = setup.pixel_formats();
-    if setup.codec().name() == "mjpeg" {
-        // JPEG is of full range; the encoder lists the others for those who insist (-strict).
-        list.retain(|f| f.is_full_range_by_name());
-    }
-    let takes = |format: PixFmt| list.is_empty() || list.contains(&format);
-    let best = |format: PixFmt| format.best_of(&list).unwrap_or(format);
-    if let Some(choice) = choice {
-        let wanted = choice.format.as_deref().and_then(PixFmt::named).unwrap_or(own);
-        if takes(wanted) {
-            return Ok(wanted);
-        }
-        let names: Vec<&str> = list.iter().map(|f| f.name()).collect();
-        if choice.strict {
-            let cause = format!("{} does not take pixel format {}", setup.name(), wanted.name());
-            let near = did_you_mean(wanted.name(), names.iter().copied());
-            return Err(Error::new(ErrorKind::Usage, Stage::Encode, cause)
-                .hint(near.unwrap_or_else(|| format!("it takes {}", names.join(", ")))));
-        }
-        let best = best(wanted);
-        tracing::warn!(
-            "{} does not take pixel format {}: {} is used",
-            setup.name(),
-            wanted.name(),
-            best.name()
-        );
-        return Ok(best);
-    }
-    if let Some(plain) =
-        PixFmt::named("yuv420p").filter(|&f| list.contains(&f) && setup.codec().is_lossy())
-    {
-        // Encoders would take RGB as 4:4:4, which hardly any player shows; gray can't hold what
-        // your code may have painted.
-        if own.is_rgb() || own.is_paletted() || own.is_gray() && (is_edited || !takes(own)) {
-            return Ok(plain);
-        }
-    }
-    Ok(if takes(own) { own } else { best(own) })
-}
-
-/// Codecs whose packets carry no time of their own finer than a constant frame rate.
-fn needs_constant_rate(codec: &str) -> bool {
-    matches!(
-        codec,
-        "mpeg1video"
-            | "mpeg2video"
-            | "mpeg4"
-            | "h263"
-            | "h263p"
-            | "msmpeg4v2"
-            | "msmpeg4v3"
-            | "wmv1"
-            | "wmv2"
-            | "dvvideo"
-            | "theora"
-    )
-}
-
-/// The picture's size, made even where the codec can't code an odd one.
-fn encodable_size(setup: &EncoderSetup, format: PixFmt, width: u32, height: u32) -> (u32, u32) {
-    if !matches!(setup.codec().name(), "h264" | "hevc" | "av1") {
-        return (width, height);
-    }
-    let (x, y) = format.chroma_shift();
-    let even = |size: u32, shift: u32| size.next_multiple_of(1 << shift);
-    (even(width, x), even(height, y))
-}
-
-/// Scales to a size and keeps the shape of things, with black bars where needed.
-fn fit_spec((w, h): (u32, u32)) -> String {
-    format!("scale={w}:{h}:force_original_aspect_ratio=decrease,pad={w}:{h}:(ow-iw)/2:(oh-ih)/2")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_window_says_where_a_timestamp_lies() {
-        let at = |ms: i64| Timestamp::from_micros(ms * 1000);
-        let window = Window { start: Some(at(1000)), length: Some(at(500)) };
-        for (ms, place) in [
-            (999, Place::Before),
-            (1000, Place::Inside(at(0))),
-            (1499, Place::Inside(at(499))),
-            (1500, Place::After),
-        ] {
-            assert_eq!(window.place(at(ms)), place, "{ms}");
-        }
-        assert_eq!(Window::default().place(at(-5)), Place::Inside(at(-5)));
-    }
-
-    #[test]
-    fn formats_are_kept_where_players_take_them() {
-        let format = |encoder: &str, own: &str, edited| {
-            let setup = find_encoder(encoder).unwrap();
-            choose_format(&setup, None, PixFmt::named(own).unwrap(), edited).unwrap().name()
-        };
-        for (encoder, own, edited, chosen) in [
-            ("libx264", "yuv420p", true, "yuv420p"),
-            ("libx264", "yuv444p", true, "yuv444p"),
-            ("libx264", "nv12", false, "nv12"),
-            ("libx264", "rgb24", false, "yuv420p"),
-            ("libx264", "pal8", false, "yuv420p"),
-            ("libx264", "gray", true, "yuv420p"),
-            ("libx264", "yuv420p10le", true, "yuv420p10le"),
-            ("ffv1", "gray", true, "gray"),
-            ("png", "rgb24", false, "rgb24"),
-            ("png", "yuv420p", false, "rgb24"),
-            ("mjpeg", "yuv420p", false, "yuvj420p"),
-            ("rawvideo", "yuv420p", true, "yuv420p"),
-        ] {
-            assert_eq!(format(encoder, own, edited), chosen, "{own} to {encoder}");
-        }
-    }
 }

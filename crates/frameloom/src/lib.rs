@@ -28,10 +28,12 @@
 mod audio;
 #[allow(unsafe_code, reason = "libav's pointers need it, and only here are they touched")]
 mod av;
+mod backoff;
 pub mod convert;
 mod decode;
 mod encode;
 mod error;
+mod event;
 mod frame;
 mod image;
 pub mod options;
@@ -44,16 +46,22 @@ mod process;
 mod reader;
 pub mod redact;
 mod rtmp;
+mod silence;
 mod sink;
+mod slate;
 mod source;
 mod stats;
 mod stop;
+mod supervise;
 mod time;
+mod timeline;
 mod url;
+mod window;
 mod writer;
 
 pub use av::{LogLevel, set_log_level};
 pub use error::{Error, ErrorKind, Result, Stage, nearest};
+pub use event::Event;
 pub use frame::Frame;
 pub use image::{
     BufferPool, Image, ImageError, ImageMut, PixelBuffer, PixelFormat, Plane, PlaneMut,
@@ -63,8 +71,9 @@ pub use pipeline::Pipeline;
 pub use plan::check_outputs;
 pub use process::{Command, FrameProcessor, kill_commands};
 pub use reader::Reader;
+pub use slate::check_slate;
 pub use source::probe::{Probe, ProbeAudio, ProbeStream, ProbeVideo, probe};
-pub use stats::{Snapshot, Stats};
+pub use stats::{EndState, OutputSnapshot, Snapshot, Stats};
 pub use stop::Stop;
 pub use time::{Rate, Round, TimeBase, Timestamp};
 pub use writer::Writer;

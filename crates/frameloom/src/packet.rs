@@ -13,8 +13,9 @@ pub(crate) struct Packet {
     pub(crate) kind: MediaKind,
     /// The unit of the packet's times.
     pub(crate) time_base: TimeBase,
-    /// When the input's packet behind it was read, on this machine's monotonic clock.
-    pub(crate) arrived: Instant,
+    /// When the input's packet behind it was read, on this machine's monotonic clock. `None` where
+    /// there is none: held pictures, silence.
+    pub(crate) arrived: Option<Instant>,
     /// Where the part of the input that is wanted begins: what is before it is only needed to
     /// decode what follows.
     pub(crate) floor: Timestamp,

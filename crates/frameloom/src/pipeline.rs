@@ -1,35 +1,49 @@
 //! The whole: threads and queues between the stages.
 //!
-//! One thread reads, one decodes, one (two for a command) runs your code, one encodes for each
-//! distinct encoding, one writes for each output. Every queue between them is bounded, so the
+//! One thread reads, one decodes, one stands at the gate before your code, one (two for a command)
+//! runs it, one encodes for each distinct encoding, one writes for each output. Every queue between them is bounded, so the
 //! slowest stage sets the pace; whoever is done drops its end of the queue, and that is how the
 //! others learn of it.
 
+mod chain;
+mod code;
 mod command;
+mod delivery;
+mod gate;
+mod gating;
+mod lane;
+mod link;
+mod reading;
 mod stages;
 mod wiring;
+mod writing;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crossbeam_channel::bounded;
 
-use self::command::{CommandFeed, answers_loop};
-use self::stages::{
-    Chain, Fanout, Reading, audio_loop, decode_loop, encode_loop, process_loop, write_loop,
-};
-use self::wiring::Wiring;
+use self::code::Code;
+use self::reading::{Keep, Live, Reading};
+use self::stages::{Encoding, Fanout, audio_loop, decode_loop};
+use self::wiring::{Ground, Wiring};
+use self::writing::{Again, Writing};
 use crate::decode::VideoDecoder;
 use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::event::{Event, Events};
 use crate::frame::Frame;
-use crate::options::{InputOptions, OutputOptions};
-use crate::plan::plan;
+use crate::options::{InputOptions, LiveOptions, OnLoss, OnResize, OutputOptions};
+use crate::plan::{OutputPlan, plan};
 use crate::process::{Closure, Command, FilterGraph, FrameProcessor};
-use crate::sink::{Sink, Target};
+use crate::sink::Target;
+use crate::slate::Slate;
 use crate::source::Source;
 use crate::stats::{Snapshot, Stats};
 use crate::stop::Stop;
+use crate::supervise::{Hold, Line};
 use crate::time::Timestamp;
+use crate::url;
 
 /// Packets between reader and decoder: enough to ride over a slow frame.
 const PACKET_QUEUE: usize = 16;
@@ -37,6 +51,11 @@ const PACKET_QUEUE: usize = 16;
 const FRAME_QUEUE: usize = 1;
 /// Messages to a writer.
 const SINK_QUEUE: usize = 256;
+/// Messages to the writer of a live output, which makes nobody wait: what a server may take ten
+/// seconds to read is kept.
+const LIVE_SINK_QUEUE: usize = 1024;
+/// How long a live input may be silent: servers that lose a publisher often say nothing at all.
+const STALL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A live stream in, every frame through your code, a live stream out.
 ///
@@ -59,6 +78,8 @@ pub struct Pipeline {
     stages: Vec<Box<dyn FrameProcessor>>,
     command: Option<Command>,
     outputs: Vec<(Target, OutputOptions)>,
+    live: LiveOptions,
+    events: Events,
     stats: Stats,
     /// The caller's wish to stop.
     asked: Stop,
@@ -89,10 +110,27 @@ impl Pipeline {
             stages: Vec::new(),
             command: None,
             outputs: Vec::new(),
+            live: LiveOptions::new(),
+            events: Events::default(),
             stats,
             asked,
             stop,
         })
+    }
+
+    /// Sets how it lives with losses, slow code and failing code.
+    #[must_use]
+    pub fn live(mut self, options: LiveOptions) -> Pipeline {
+        self.live = options;
+        self
+    }
+
+    /// Has `listener` told of everything that happens while it runs, from whichever thread it
+    /// happens in: it must not take long.
+    #[must_use]
+    pub fn on_event(mut self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Pipeline {
+        self.events.listen(listener);
+        self
     }
 
     /// Has every frame pass through a closure, after what was added before.
@@ -197,15 +235,12 @@ impl Pipeline {
     }
 
     fn start(self, failure: &Failure) -> Result<Vec<JoinHandle<()>>> {
-        let Pipeline { source, mut stages, command, outputs, stats, stop, .. } = self;
+        let has_code = !self.stages.is_empty() || self.command.is_some();
+        self.live.check(self.command.is_some(), has_code)?;
+        let Pipeline { mut source, stages, command, outputs, live, events, stats, stop, .. } = self;
+        let stall_limit = live.stall_timeout.unwrap_or(STALL_TIMEOUT);
+        source.set_stall_limit(stall_limit);
         let is_edited = !stages.is_empty() || command.is_some();
-        let scales = command.as_ref().and_then(Command::size);
-        if let Some(size) = scales {
-            stages.push(Box::new(FilterGraph::new(
-                format!("scale={}:{}", size.width(), size.height()),
-                None,
-            )));
-        }
         if outputs.is_empty() && !is_edited {
             return Err(Error::usage("there is neither an output nor code to run"));
         }
@@ -224,45 +259,76 @@ impl Pipeline {
             })
             .collect::<Result<Vec<_>>>()?;
 
+        if live.on_resize == OnResize::Restart {
+            plans.iter().try_for_each(OutputPlan::check_resize)?;
+        }
+
         let whole = source.duration();
         if let Some(longest) = plans.iter().map(|p| p.duration(whole)).max().flatten() {
             stats.expect(longest);
         }
 
         // Everything that can fail at the start does so here, before a thread exists.
-        let mut wiring = Wiring::new(&source, &stats, &plans, is_edited)?;
+        let to_pipe = plans.iter().any(|plan| url::is_pipe(&plan.target.url));
+        let on_loss = live.on_loss(to_pipe);
+        let is_kept = source.is_live && on_loss != OnLoss::End;
+        let reopens = !live.no_reconnect && (source.is_live || source.options.realtime);
+        let slate = match on_loss {
+            OnLoss::Slate if is_kept => Some(Slate::load(live.slate())?),
+            _ => None,
+        };
+        let mut wiring = Wiring::new(
+            &Ground {
+                source: &source,
+                stats: &stats,
+                events: &events,
+                is_edited,
+                on_resize: live.on_resize,
+                relieves: reopens,
+            },
+            &plans,
+        )?;
         let mut threads = Threads { handles: Vec::new(), failure: failure.clone() };
-        let mut sinks = Vec::new();
-        for plan in &plans {
-            sinks.push(Sink::open(
-                plan.target.clone(),
-                &plan.options,
-                &plan.kinds(),
-                stats.clone(),
-                &stop,
-            )?);
+        let mut writings = Vec::new();
+        for (plan, end) in plans.iter().zip(wiring.sinks.drain(..)) {
+            let again = Again {
+                target: plan.target.clone(),
+                options: plan.options.clone(),
+                kinds: plan.kinds(),
+                stats: stats.clone(),
+                limit: live.reconnect_for,
+            };
+            let sink = again.open(&stop)?;
+            let again = (reopens && plan.target.is_live).then_some(again);
+            let unwritten = Arc::clone(&failure.unwritten);
+            writings.push(Writing::new(sink, end, again, unwritten, stop.clone()));
         }
         let decoder = wiring.decoder.take();
         let rate = decoder.as_ref().and_then(VideoDecoder::frame_rate);
+        let line = Line::new();
 
-        for (sink, receiver) in sinks.into_iter().zip(wiring.sink_receivers.drain(..)) {
-            let unwritten = Arc::clone(&failure.unwritten);
-            threads.spawn("frameloom-write", move || write_loop(sink, &receiver, &unwritten))?;
+        for writing in writings {
+            threads.spawn("frameloom-write", move || writing.run())?;
         }
         let mut encode_senders = Vec::new();
-        for (encoder, users, frames) in wiring.video_encoders.drain(..) {
+        for (number, mut group) in wiring.video_encoders.drain(..).enumerate() {
             let (sender, receiver) = bounded(FRAME_QUEUE);
             encode_senders.push(sender);
-            let encode_stop = stop.clone();
-            threads.spawn("frameloom-encode", move || {
-                encode_loop(encoder, &receiver, &users, frames, &encode_stop)
-            })?;
+            let hold = is_kept.then(|| Hold::new(line.clone(), rate));
+            if is_kept {
+                let card = slate.as_ref().map(Slate::frame).transpose()?;
+                group.encoder = group.encoder.holding(card);
+            }
+            let (stats, stop) = (stats.clone(), stop.clone());
+            let encoding = Encoding { group, hold, counts: number == 0, stats, stop };
+            threads.spawn("frameloom-encode", move || encoding.run(&receiver))?;
         }
         let mut audio_senders = Vec::new();
-        for (transcoder, users) in wiring.audio_transcoders.drain(..) {
+        for (transcoder, mut users) in wiring.audio_transcoders.drain(..) {
             let (sender, receiver) = bounded(SINK_QUEUE);
             audio_senders.push(sender);
-            threads.spawn("frameloom-audio", move || audio_loop(transcoder, &receiver, &users))?;
+            threads
+                .spawn("frameloom-audio", move || audio_loop(transcoder, &receiver, &mut users))?;
         }
         let decode_sender = match decoder {
             None => None,
@@ -274,36 +340,26 @@ impl Pipeline {
                     decode_loop(decoder, &packet_receiver, &frames, &decode_stop)
                 })?;
                 let fanout = Fanout { encoders: encode_senders, stats: stats.clone() };
-                let chain = Chain { stages };
-                match command {
-                    None => threads.spawn("frameloom-process", move || {
-                        process_loop(chain, &frame_receiver, fanout)
-                    })?,
-                    Some(command) => {
-                        let reads_only = fanout.encoders.is_empty();
-                        let feed = CommandFeed {
-                            command,
-                            rate,
-                            reads_only,
-                            stop: stop.clone(),
-                            chain,
-                            stats: stats.clone(),
-                        };
-                        let (handoff, handed) = bounded(1);
-                        threads.spawn("frameloom-command-in", move || {
-                            feed.run(&frame_receiver, &handoff)
-                        })?;
-                        threads.spawn("frameloom-command-out", move || {
-                            answers_loop(&handed, fanout)
-                        })?;
-                    }
-                }
+                let code = Code {
+                    stages,
+                    command,
+                    live: live.clone(),
+                    is_live: source.is_live,
+                    rate,
+                    events: events.clone(),
+                    stats: stats.clone(),
+                    stop: stop.clone(),
+                };
+                code::start(code, frame_receiver, fanout, &mut threads)?;
                 Some(packets)
             }
         };
+        let keep = Keep { line, events, on_loss, reconnect_for: live.reconnect_for, stall_limit };
         let reading = Reading {
+            live: source.is_live.then(|| Live::new(&source, keep)),
             source,
             lanes: wiring.lanes,
+            spares: if is_kept { wiring.spares } else { Vec::new() },
             decode: decode_sender,
             audio: audio_senders,
             stats,
@@ -378,11 +434,13 @@ impl Threads {
     }
 
     fn start(&mut self, name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
-        let handle = std::thread::Builder::new().name(name.to_owned()).spawn(body);
-        let handle = handle.map_err(|e| {
-            Error::new(ErrorKind::Other, Stage::Process, format!("no thread could be started: {e}"))
-        })?;
-        self.handles.push(handle);
+        self.handles.push(start_thread(name, body)?);
         Ok(())
     }
+}
+
+fn start_thread(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(body).map_err(|e| {
+        Error::new(ErrorKind::Other, Stage::Process, format!("no thread could be started: {e}"))
+    })
 }

@@ -25,7 +25,7 @@ pub(crate) enum Transfer {
     Done,
     /// The other end is closed; so many bytes went through before.
     Closed(usize),
-    /// The other end stood still for too long after a stop.
+    /// The other end stood still for too long after a stop, or the guard gave it up.
     Stuck,
 }
 
@@ -49,15 +49,32 @@ pub(crate) fn prepare_stdin() {
     }
 }
 
+/// Whoever knows more of the other end.
+pub(crate) trait Guard {
+    /// Bytes went through.
+    fn moved(&self);
+
+    /// Whether to wait no longer; asked ten times a second.
+    fn gives_up(&self) -> bool;
+}
+
 /// Counts how long a stopped pipeline has waited without any progress.
 struct Patience<'a> {
     stop: &'a Stop,
+    guard: &'a dyn Guard,
     since: Option<Instant>,
 }
 
 impl Patience<'_> {
     fn is_over(&mut self) -> bool {
-        self.stop.is_stopped() && self.since.get_or_insert_with(Instant::now).elapsed() >= PATIENCE
+        self.guard.gives_up()
+            || self.stop.is_stopped()
+                && self.since.get_or_insert_with(Instant::now).elapsed() >= PATIENCE
+    }
+
+    fn moved(&mut self) {
+        self.since = None;
+        self.guard.moved();
     }
 }
 
@@ -78,14 +95,15 @@ pub(crate) fn write_all(
     fd: BorrowedFd<'_>,
     bytes: &[u8],
     stop: &Stop,
+    guard: &dyn Guard,
 ) -> std::io::Result<Transfer> {
-    let mut patience = Patience { stop, since: None };
+    let mut patience = Patience { stop, guard, since: None };
     let mut written = 0;
     while let Some(rest) = bytes.get(written..).filter(|r| !r.is_empty()) {
         match rustix::io::write(fd, rest) {
             Ok(n) => {
                 written += n;
-                patience.since = None;
+                patience.moved();
             }
             Err(Errno::PIPE) => return Ok(Transfer::Closed(written)),
             Err(Errno::INTR) => {}
@@ -105,9 +123,10 @@ pub(crate) fn read_all(
     fd: BorrowedFd<'_>,
     bytes: &mut [u8],
     stop: &Stop,
+    guard: &dyn Guard,
     mut seen: impl FnMut(usize, &[u8]),
 ) -> std::io::Result<Transfer> {
-    let mut patience = Patience { stop, since: None };
+    let mut patience = Patience { stop, guard, since: None };
     let mut filled = 0;
     while filled < bytes.len() {
         let Some(rest) = bytes.get_mut(filled..) else { break };
@@ -116,7 +135,7 @@ pub(crate) fn read_all(
             Ok(n) => {
                 seen(filled, rest.get(..n).unwrap_or_default());
                 filled += n;
-                patience.since = None;
+                patience.moved();
             }
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => {
@@ -128,6 +147,17 @@ pub(crate) fn read_all(
         }
     }
     Ok(Transfer::Done)
+}
+
+/// Bytes in a pipe that its other end has not read yet.
+pub(crate) fn unread(fd: BorrowedFd<'_>) -> u64 {
+    rustix::io::ioctl_fionread(fd).unwrap_or(0)
+}
+
+/// Whether nobody reads from the pipe any more.
+pub(crate) fn is_broken(fd: BorrowedFd<'_>) -> bool {
+    let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::empty())];
+    matches!(poll(&mut fds, Some(&Timespec::default())), Ok(n) if n > 0)
 }
 
 /// Whether there is something to read, or the other end is closed.

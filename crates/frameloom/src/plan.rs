@@ -2,13 +2,14 @@
 
 use crate::audio::AudioPlan;
 use crate::av::{CodecId, MediaKind, StreamInfo};
-use crate::encode::{VideoPlan, Window, find_encoder};
+use crate::encode::{VideoPlan, find_encoder};
 use crate::error::{Error, ErrorKind, Result, Stage, did_you_mean};
 use crate::options::{AvOption, CodecChoice, OutputOptions, Specifier};
 use crate::sink::Target;
 use crate::sink::container::{can_copy, counts_frames, default_encoder, has_room_for};
 use crate::time::Timestamp;
 use crate::url;
+use crate::window::Window;
 
 /// What becomes of one stream.
 #[derive(Debug, PartialEq)]
@@ -39,6 +40,19 @@ impl OutputPlan {
     pub(crate) fn duration(&self, whole: Option<Timestamp>) -> Option<Timestamp> {
         let rest = whole.map(|w| w.minus(self.window.start.unwrap_or(Timestamp::ZERO)));
         rest.into_iter().chain(self.window.length).min()
+    }
+
+    /// Refuses an output whose container has one size for good, where sizes are to change.
+    pub(crate) fn check_resize(&self) -> Result<()> {
+        let takes = ["flv", "mpegts", "rtp_mpegts", "h264", "hevc", "null"];
+        let is_encoded = matches!(self.video, Some(Treatment::Encode(_)));
+        if !is_encoded || takes.contains(&self.target.muxer.name()) {
+            return Ok(());
+        }
+        let format = self.target.muxer.name();
+        Err(Error::usage(format!("--on-resize=restart: format {format} has one size for good"))
+            .at(&self.target.url)
+            .hint("use --on-resize=fit, or write flv or mpegts"))
     }
 
     /// The number of the audio stream among them.

@@ -1,7 +1,7 @@
 //! Counters of a running pipeline, and the one snapshot that every front shows.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,12 +25,28 @@ struct Counters {
     frames_out: AtomicU64,
     frames_edited: AtomicU64,
     frames_dropped: AtomicU64,
+    frames_held: AtomicU64,
+    frames_late: AtomicU64,
+    reconnects: AtomicU64,
+    input_lost: AtomicBool,
+    outputs: Mutex<Vec<OutputCounters>>,
+    frames_bypassed: AtomicU64,
+    errors: AtomicU64,
+    restarts: AtomicU64,
     packets_in: AtomicU64,
     packets_corrupt: AtomicU64,
     packets_out: AtomicU64,
     bytes_out: AtomicU64,
     position_micros: AtomicI64,
     recent: Mutex<Recent>,
+}
+
+/// What is counted of one output.
+#[derive(Clone, Copy, Debug, Default)]
+struct OutputCounters {
+    lost: bool,
+    reconnects: u64,
+    packets_dropped: u64,
 }
 
 #[derive(Debug, Default)]
@@ -55,8 +71,19 @@ pub struct Snapshot {
     pub frames_out: u64,
     /// Frames that your code changed.
     pub frames_edited: u64,
-    /// Decoded frames dropped.
+    /// Decoded frames dropped: your code was too slow for them.
     pub frames_dropped: u64,
+    /// Pictures shown again, or a slate, while the input was lost.
+    pub frames_held: u64,
+    /// Frames that came when their place was taken already by held pictures: at the seam behind a
+    /// loss, counted for each encoding.
+    pub frames_late: u64,
+    /// Frames that went out unedited: your code was too slow for them, or a COMMAND wasn't there.
+    pub frames_bypassed: u64,
+    /// Failures of your code that did not end the run.
+    pub errors: u64,
+    /// Times a COMMAND was started again after a failure.
+    pub restarts: u64,
     /// Packets read from the input.
     pub packets_in: u64,
     /// Packets that were damaged or could not be decoded.
@@ -77,6 +104,34 @@ pub struct Snapshot {
     pub latency_p99_ms: Option<f64>,
     /// Times an end was opened again.
     pub reconnects: u64,
+    /// Packets that outputs missed: while they were lost, or because they took them too slowly.
+    pub packets_dropped: u64,
+    /// Whether the input is there.
+    pub input: EndState,
+    /// The outputs, in their order.
+    pub outputs: Vec<OutputSnapshot>,
+}
+
+/// Whether an end of the pipeline is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EndState {
+    /// It is.
+    Ok,
+    /// It is being opened again.
+    Lost,
+}
+
+/// The state of one output at one moment.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct OutputSnapshot {
+    /// Whether it is there.
+    pub state: EndState,
+    /// Times it was opened again.
+    pub reconnects: u64,
+    /// Packets that it missed.
+    pub packets_dropped: u64,
 }
 
 impl Stats {
@@ -88,6 +143,14 @@ impl Stats {
             frames_out: AtomicU64::new(0),
             frames_edited: AtomicU64::new(0),
             frames_dropped: AtomicU64::new(0),
+            frames_held: AtomicU64::new(0),
+            frames_late: AtomicU64::new(0),
+            reconnects: AtomicU64::new(0),
+            input_lost: AtomicBool::new(false),
+            outputs: Mutex::default(),
+            frames_bypassed: AtomicU64::new(0),
+            errors: AtomicU64::new(0),
+            restarts: AtomicU64::new(0),
             packets_in: AtomicU64::new(0),
             packets_corrupt: AtomicU64::new(0),
             packets_out: AtomicU64::new(0),
@@ -119,8 +182,72 @@ impl Stats {
         self.0.frames_in.fetch_add(1, Relaxed);
     }
 
+    pub(crate) fn frame_held(&self) {
+        self.0.frames_held.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn frames_late(&self, count: u64) {
+        self.0.frames_late.fetch_add(count, Relaxed);
+    }
+
+    pub(crate) fn input_lost(&self) {
+        self.0.input_lost.store(true, Relaxed);
+    }
+
+    pub(crate) fn input_back(&self) {
+        self.0.input_lost.store(false, Relaxed);
+        self.0.reconnects.fetch_add(1, Relaxed);
+    }
+
+    fn output(&self, number: usize, change: impl FnOnce(&mut OutputCounters)) {
+        let mut outputs = self.0.outputs.lock().unwrap_or_else(PoisonError::into_inner);
+        if outputs.len() <= number {
+            outputs.resize(number + 1, OutputCounters::default());
+        }
+        if let Some(output) = outputs.get_mut(number) {
+            change(output);
+        }
+    }
+
+    /// There is an output of this number.
+    pub(crate) fn output_exists(&self, number: usize) {
+        self.output(number, |_| ());
+    }
+
+    pub(crate) fn output_lost(&self, number: usize) {
+        self.output(number, |output| output.lost = true);
+    }
+
+    pub(crate) fn output_back(&self, number: usize) {
+        self.0.reconnects.fetch_add(1, Relaxed);
+        self.output(number, |output| {
+            output.lost = false;
+            output.reconnects += 1;
+        });
+    }
+
+    pub(crate) fn packet_dropped(&self, number: usize) {
+        self.output(number, |output| output.packets_dropped += 1);
+    }
+
     pub(crate) fn frame_edited(&self) {
         self.0.frames_edited.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn frames_dropped(&self, count: u64) {
+        self.0.frames_dropped.fetch_add(count, Relaxed);
+    }
+
+    pub(crate) fn frames_bypassed(&self, count: u64) {
+        self.0.frames_bypassed.fetch_add(count, Relaxed);
+    }
+
+    pub(crate) fn errors(&self, count: u64) {
+        self.0.errors.fetch_add(count, Relaxed);
+    }
+
+    pub(crate) fn restarted(&self) {
+        self.0.restarts.fetch_add(1, Relaxed);
     }
 
     /// A packet was written; `arrived` is when the input's packet behind it was read.
@@ -181,6 +308,16 @@ impl Stats {
             let at = (latencies.len().checked_sub(1)? * p).div_ceil(100);
             latencies.get(at).map(|l| (l.as_secs_f64() * 10_000.0).round() / 10.0)
         };
+        let state = |lost| if lost { EndState::Lost } else { EndState::Ok };
+        let outputs = c.outputs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let outputs: Vec<_> = outputs
+            .iter()
+            .map(|output| OutputSnapshot {
+                state: state(output.lost),
+                reconnects: output.reconnects,
+                packets_dropped: output.packets_dropped,
+            })
+            .collect();
         Snapshot {
             elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
             time_ms: position / 1000,
@@ -191,6 +328,11 @@ impl Stats {
             frames_out,
             frames_edited: c.frames_edited.load(Relaxed),
             frames_dropped: c.frames_dropped.load(Relaxed),
+            frames_held: c.frames_held.load(Relaxed),
+            frames_late: c.frames_late.load(Relaxed),
+            frames_bypassed: c.frames_bypassed.load(Relaxed),
+            errors: c.errors.load(Relaxed),
+            restarts: c.restarts.load(Relaxed),
             packets_in: c.packets_in.load(Relaxed),
             packets_corrupt: c.packets_corrupt.load(Relaxed),
             packets_out: c.packets_out.load(Relaxed),
@@ -201,7 +343,10 @@ impl Stats {
             bit_rate: (bytes as f64 * 8.0 / seconds) as u64,
             latency_ms: percentile(50),
             latency_p99_ms: percentile(99),
-            reconnects: 0,
+            reconnects: c.reconnects.load(Relaxed),
+            packets_dropped: outputs.iter().map(|output| output.packets_dropped).sum(),
+            input: state(c.input_lost.load(Relaxed)),
+            outputs,
         }
     }
 }

@@ -58,6 +58,11 @@ pub(crate) fn is_live(url: &str) -> bool {
     })
 }
 
+/// Whether a program at the other end of a pipe reads or writes it.
+pub(crate) fn is_pipe(url: &str) -> bool {
+    url == "-" || url.starts_with("pipe:")
+}
+
 /// Whether it is reached over a network.
 pub(crate) fn is_network(url: &str) -> bool {
     scheme(url).is_some_and(|s| s != "file")

@@ -1,6 +1,8 @@
 //! The library as its users see it, judged by the ffmpeg program.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
 
+#[path = "it/policies.rs"]
+mod policies;
 #[path = "it/rtmp.rs"]
 mod rtmp;
 

@@ -263,6 +263,7 @@ fn a_stream_key_that_works_is_never_printed() {
         "trace",
         "--stats=json",
         "--open-timeout=60s",
+        "--reconnect-for=1s",
         "-i",
         &target,
         "-f",
@@ -274,7 +275,10 @@ fn a_stream_key_that_works_is_never_printed() {
     let frameloom = frameloom(args).spawn();
     nginx.wait_for_player(&format!("{KEY}-in"));
     ffmpeg(args!["-re", "-t", "2", "-i", source, "-c", "copy", "-f", "flv", target]);
-    assert_discreet(&frameloom.wait().ok());
+    let outcome = frameloom.wait();
+    assert_discreet(&outcome);
+    let line = outcome.fails(1);
+    assert!(line.contains("not back within 1 s"), "{line}");
 }
 
 #[test]

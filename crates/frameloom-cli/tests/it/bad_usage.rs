@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use crate::harness::nginx::free_port;
 use crate::harness::*;
 
 /// Runs `line` (with `IN` and `OUT` filled in) and expects it refused as wrong usage, with each
@@ -206,4 +207,31 @@ fn an_unknown_filter() {
 #[test]
 fn an_unknown_log_level() {
     assert_wrong("-v loud -i IN OUT", &["loud"]);
+}
+
+/// Nothing is opened before that: the input is a server that isn't there.
+#[test]
+fn policies_that_cannot_be() {
+    let room = room();
+    let (text, out) = (room.path().join("card.png"), room.path().join("out.mp4"));
+    std::fs::write(&text, "no picture").unwrap();
+    let nowhere = format!("rtmp://127.0.0.1:{}/live/camera", free_port());
+    let slate = |path: &std::path::Path| format!("--slate={}", path.display());
+    for (options, code, words) in [
+        (args!["--on-loss=hodl"], 2, "did you mean hold? it has hold, slate, end"),
+        (args!["--on-slow=never"], 2, "it has latest, block, bypass"),
+        (args!["--on-error=shrug"], 2, "it has bypass, stop, restart"),
+        (args!["--on-resize=grow"], 2, "it has fit, restart"),
+        (args!["--on-error=restart"], 2, "is for a COMMAND"),
+        (args!["--no-reconnect", "--on-loss=hold"], 2, "can't go together"),
+        (args!["--on-loss=end", "--reconnect-for=5s"], 2, "can't go together"),
+        (args!["--stall-timeout=0"], 2, "more than 0"),
+        (args![slate(&room.path().join("nothing.png"))], 1, "there is no such image"),
+        (args![slate(&text)], 1, "card.png"),
+    ] {
+        let args = [options, args!["-i", &nowhere, "-c:v", "libx264", &out]].concat();
+        let line = frameloom(args).run().refuses(code);
+        assert!(line.contains(words), "{line}");
+        assert!(!line.contains("refused"), "the input was opened first: {line}");
+    }
 }

@@ -23,7 +23,8 @@ fn publish(nginx: &Nginx, stream: &str, file: &Path) -> Running {
 fn carry(source: &Path, recorded: &Path, extra: Vec<std::ffi::OsString>) -> Outcome {
     let nginx = Nginx::start();
     let reader = record(&nginx, "out", recorded);
-    let mut args = args!["--open-timeout=60s", "-i", nginx.url("in")];
+    let mut args =
+        args!["--on-loss=end", "--on-slow=block", "--open-timeout=60s", "-i", nginx.url("in")];
     args.extend(args!["-f", "flv", nginx.url("out")]);
     args.extend(extra);
     let frameloom = frameloom(args).spawn();
@@ -124,6 +125,8 @@ fn a_stream_that_already_runs_is_joined_at_a_keyframe() {
         sent_us.and_then(|text| text.parse().ok()).is_some_and(|us: i64| us > 1_200_000)
     });
     let frameloom = frameloom(args![
+        "--on-loss=end",
+        "--on-slow=block",
         "-i",
         nginx.url("in"),
         "-f",

@@ -19,6 +19,7 @@ mod bad_usage;
 mod colour;
 mod command;
 mod edges;
+mod faults;
 mod formats_in;
 mod formats_out;
 mod live;

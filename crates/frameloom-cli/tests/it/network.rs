@@ -1,6 +1,5 @@
 //! Live protocols other than RTMP, on loopback.
 
-use std::fs;
 use std::net::UdpSocket;
 use std::path::Path;
 
@@ -11,18 +10,6 @@ use crate::harness::*;
 /// A UDP port that nobody was bound to a moment ago.
 fn free_port() -> u16 {
     UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// Waits until someone is bound to the UDP port.
-fn wait_for_udp(port: u16) {
-    let mark = format!(":{port:04X} ");
-    wait_until("the UDP port is bound", || {
-        ["/proc/net/udp", "/proc/net/udp6"].iter().any(|table| {
-            let lines = fs::read_to_string(table).unwrap_or_default();
-            lines.lines().any(|line| line.split("00000000").next().unwrap_or(line).contains(&mark))
-                || lines.contains(&mark)
-        })
-    });
 }
 
 /// A source for MPEG-TS: a keyframe every second, B-frames, AAC.
@@ -66,7 +53,17 @@ fn srt_in() {
     let out = room.path().join("out.mkv");
     let port = free_port();
     let listen = format!("srt://127.0.0.1:{port}?mode=listener");
-    let args = args!["--open-timeout=60s", "-i", listen, "-preset", "ultrafast", &out, "--"];
+    let args = args![
+        "--on-loss=end",
+        "--on-slow=block",
+        "--open-timeout=60s",
+        "-i",
+        listen,
+        "-preset",
+        "ultrafast",
+        &out,
+        "--"
+    ];
     let frameloom = frameloom([args, args![python(), fixture("burn.py")]].concat()).spawn();
     wait_for_udp(port);
     let target = format!("srt://127.0.0.1:{port}");
@@ -103,7 +100,8 @@ fn udp_in() {
     let out = room.path().join("out.mkv");
     let port = free_port();
     let listen = format!("udp://127.0.0.1:{port}?fifo_size=100000");
-    let args = args!["--open-timeout=60s", "-i", listen, "-frames:v", "75", &out, "--"];
+    let args =
+        args!["--on-slow=block", "--open-timeout=60s", "-i", listen, "-frames:v", "75", &out, "--"];
     let frameloom = frameloom([args, args![python(), fixture("burn.py")]].concat()).spawn();
     wait_for_udp(port);
     let target = format!("udp://127.0.0.1:{port}?pkt_size=1316");

@@ -67,6 +67,8 @@ fn a_stream_is_edited_through_it_and_its_audio_is_untouched() {
             .spawn();
     served.wait_for("in");
     let edit = frameloom(args![
+        "--on-loss=end",
+        "--on-slow=block",
         "-i",
         served.url("in"),
         "-f",

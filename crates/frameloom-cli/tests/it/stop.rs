@@ -95,7 +95,8 @@ fn a_signal_ends_a_live_stream_for_its_players() {
     let (recorded, kept) = (room.path().join("recorded.flv"), room.path().join("kept.mkv"));
     let reader = ffmpeg_reader(args!["-i", nginx.url("out"), "-c", "copy", &recorded]).spawn();
     nginx.wait_for_player("out");
-    let mut args = args!["--stats=json", "--open-timeout=60s", "-i", nginx.url("in"), "-f", "flv"];
+    let mut args = args!["--stats=json", "--on-slow=block", "--open-timeout=60s"];
+    args.extend(args!["-i", nginx.url("in"), "-f", "flv"]);
     args.extend(args![nginx.url("out"), &kept, "--", python(), fixture("burn.py")]);
     let running = frameloom(args).spawn();
     nginx.wait_for_player("in");

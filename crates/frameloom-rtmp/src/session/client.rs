@@ -125,6 +125,8 @@ pub enum ClientEvent {
         /// The URL up to and including the application, in full. `None` for the one we have.
         tc_url: Option<Secret>,
     },
+    /// The answer to [`ClientSession::ping`].
+    Pong(u32),
     /// Any other status.
     Status {
         /// The status code.
@@ -231,6 +233,16 @@ impl ClientSession {
         self.link.send_media(message)
     }
 
+    /// Asks the server for a sign of life, which comes as [`ClientEvent::Pong`]. Not every server
+    /// answers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ConnectionBytes`] where the output is full.
+    pub fn ping(&mut self, time: u32) -> Result<()> {
+        self.link.send(Control::User(UserControl::PingRequest(time)).message())
+    }
+
     /// Says goodbye: write the output, then close the connection.
     ///
     /// # Errors
@@ -257,6 +269,9 @@ impl ClientSession {
             room_for_event(&self.events, &self.link.limits)?;
             match incoming {
                 Incoming::Ready => self.connect()?,
+                Incoming::User(UserControl::PingResponse(time)) => {
+                    self.events.push_back(ClientEvent::Pong(time));
+                }
                 Incoming::User(UserControl::StreamEof(id)) if id == self.stream_id => {
                     self.ended("NetStream.Play.Stop");
                 }

@@ -19,6 +19,10 @@ struct InterruptState {
     deadline_ms: AtomicI64,
     expired: AtomicBool,
     deaf: AtomicBool,
+    /// How long what goes on may outlive a stop, in milliseconds; 0 for as long as it takes.
+    grace_ms: AtomicI64,
+    /// When a stop was seen first, in milliseconds after `epoch`; 0 before.
+    stopped_ms: AtomicI64,
     epoch: Instant,
 }
 
@@ -30,6 +34,8 @@ impl Interrupt {
             deadline_ms: AtomicI64::new(0),
             expired: AtomicBool::new(false),
             deaf: AtomicBool::new(false),
+            grace_ms: AtomicI64::new(0),
+            stopped_ms: AtomicI64::new(0),
             epoch: Instant::now(),
         }))
     }
@@ -43,8 +49,11 @@ impl Interrupt {
         self.0.deadline_ms.store(at, Ordering::Relaxed);
     }
 
-    /// From now on only the deadline interrupts: what goes on must be finished.
-    pub(crate) fn outlive_stop(&self) {
+    /// From now on only the deadline interrupts: what goes on must be finished. After a stop that
+    /// may take `grace`, where one is given.
+    pub(crate) fn outlive_stop(&self, grace: Option<Duration>) {
+        let grace = grace.map_or(0, |grace| i64::try_from(grace.as_millis()).unwrap_or(i64::MAX));
+        self.0.grace_ms.store(grace, Ordering::Relaxed);
         self.0.deaf.store(true, Ordering::Relaxed);
     }
 
@@ -59,7 +68,7 @@ impl Interrupt {
     }
 
     fn due(&self) -> bool {
-        if self.0.stop.is_stopped() && !self.0.deaf.load(Ordering::Relaxed) {
+        if self.0.stop.is_stopped() && self.is_out_of_grace() {
             return true;
         }
         let at = self.0.deadline_ms.load(Ordering::Relaxed);
@@ -68,6 +77,17 @@ impl Interrupt {
             self.0.expired.store(true, Ordering::Relaxed);
         }
         over
+    }
+
+    /// A stop was asked for: whether that ends it.
+    fn is_out_of_grace(&self) -> bool {
+        if !self.0.deaf.load(Ordering::Relaxed) {
+            return true;
+        }
+        let grace = self.0.grace_ms.load(Ordering::Relaxed);
+        let now = i64::try_from(self.0.epoch.elapsed().as_millis()).unwrap_or(i64::MAX).max(1);
+        let seen = self.0.stopped_ms.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+        grace > 0 && seen.err().is_some_and(|seen| now.saturating_sub(seen) >= grace)
     }
 
     /// The callback for libav; `self` must outlive the context it is given to.
@@ -107,6 +127,30 @@ pub(crate) struct StreamInfo {
     pub(crate) display_matrix: Option<[i32; 9]>,
     /// A cover picture, not a video.
     pub(crate) is_attached_picture: bool,
+}
+
+impl StreamInfo {
+    /// Of which nothing more is known.
+    pub(crate) fn of_params(index: usize, params: CodecParams, time_base: TimeBase) -> StreamInfo {
+        StreamInfo {
+            index,
+            kind: params.kind(),
+            params,
+            time_base,
+            frame_rate: None,
+            start: None,
+            duration: None,
+            frames: 0,
+            sample_aspect_ratio: None,
+            display_matrix: None,
+            is_attached_picture: false,
+        }
+    }
+
+    /// Another one that says the same.
+    pub(crate) fn share(&self) -> Result<StreamInfo, AvError> {
+        Ok(StreamInfo { params: self.params.share()?, ..*self })
+    }
 }
 
 /// An owned AVFormatContext for reading.

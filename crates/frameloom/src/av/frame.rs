@@ -1,6 +1,6 @@
 use ffmpeg_sys_next as ff;
 
-use super::{AvError, PixFmt};
+use super::{AudioShape, AvError, PixFmt, c_string};
 use crate::time::TimeBase;
 
 /// The colour tags of a picture, as libav numbers them (ITU-T H.273).
@@ -128,6 +128,83 @@ impl AvFrame {
         // SAFETY: a blank frame with format and size set, as the function wants.
         AvError::check(unsafe { ff::av_frame_get_buffer(frame.0, 0) })?;
         Ok(frame)
+    }
+
+    /// So many samples of silence.
+    pub(crate) fn silence(shape: &AudioShape, samples: u32) -> Result<AvFrame, AvError> {
+        let mut frame = AvFrame::empty()?;
+        let (format, layout) = (c_string(&shape.sample_format), c_string(&shape.channel_layout));
+        let f = frame.get_mut();
+        f.sample_rate = libc::c_int::try_from(shape.sample_rate).unwrap_or(0);
+        // SAFETY: NUL-terminated strings; the layout is a field of a blank frame of ours.
+        unsafe {
+            f.format = ff::av_get_sample_fmt(format.as_ptr()) as i32;
+            AvError::check(ff::av_channel_layout_from_string(&mut f.ch_layout, layout.as_ptr()))?;
+        }
+        frame.fill_with_silence(samples)
+    }
+
+    /// So many samples of silence, of the kind that these are of.
+    pub(crate) fn silent_like(&self, samples: u32) -> Result<AvFrame, AvError> {
+        let mut frame = AvFrame::empty()?;
+        let f = frame.get_mut();
+        f.format = self.get().format;
+        f.sample_rate = self.get().sample_rate;
+        // SAFETY: both are valid frames of ours, and the new one's layout is blank.
+        AvError::check(unsafe {
+            ff::av_channel_layout_copy(&mut f.ch_layout, &self.get().ch_layout)
+        })?;
+        frame.fill_with_silence(samples)
+    }
+
+    /// Gives a frame whose kind of samples is set so many of them.
+    fn fill_with_silence(mut self, samples: u32) -> Result<AvFrame, AvError> {
+        let f = self.get_mut();
+        f.nb_samples = libc::c_int::try_from(samples).map_err(|_| AvError::errno(libc::EINVAL))?;
+        // SAFETY: a frame without content that has kind, rate, layout and number of samples; the
+        // format's number was libav's own, and the frame then has room for what is silenced.
+        unsafe {
+            AvError::check(ff::av_frame_get_buffer(self.0, 0))?;
+            let f = &*self.0;
+            ff::av_samples_set_silence(
+                f.extended_data,
+                0,
+                f.nb_samples,
+                f.ch_layout.nb_channels,
+                std::mem::transmute::<i32, ff::AVSampleFormat>(f.format),
+            );
+        }
+        Ok(self)
+    }
+
+    /// Samples a second, and channels.
+    pub(crate) fn sound(&self) -> (u32, u32) {
+        let f = self.get();
+        let known = |n: libc::c_int| u32::try_from(n).unwrap_or(0);
+        (known(f.sample_rate), known(f.ch_layout.nb_channels))
+    }
+
+    /// The sample format's number, and how many samples there are.
+    pub(crate) fn samples(&self) -> (i32, u32) {
+        (self.get().format, u32::try_from(self.get().nb_samples).unwrap_or(0))
+    }
+
+    /// Whether every sample is close to nothing. Of floating-point samples in planes only.
+    #[cfg(test)]
+    pub(crate) fn is_silent(&self) -> bool {
+        let f = self.get();
+        let count = usize::try_from(f.nb_samples).unwrap_or(0);
+        // SAFETY: a valid frame has a plane of `nb_samples` samples in its first place; which kind
+        // they are of is looked at first.
+        unsafe {
+            if f.format == ff::AVSampleFormat::AV_SAMPLE_FMT_FLTP as i32 {
+                let plane = std::slice::from_raw_parts(f.data[0].cast::<f32>(), count);
+                return plane.iter().all(|sample| sample.abs() < 1e-3);
+            }
+            let plane = std::slice::from_raw_parts(f.data[0].cast::<i16>(), count);
+            f.format == ff::AVSampleFormat::AV_SAMPLE_FMT_S16P as i32
+                && plane.iter().all(|sample| sample.abs() < 33)
+        }
     }
 
     pub(super) fn as_ptr(&self) -> *const ff::AVFrame {

@@ -175,6 +175,25 @@ impl CodecParams {
         u32::try_from(self.get().ch_layout.nb_channels).unwrap_or(0)
     }
 
+    /// The name of its channel layout; the usual one for their number where it has none.
+    pub(crate) fn channel_layout(&self) -> String {
+        let p = self.get();
+        let mut name = [0u8; 128];
+        // SAFETY: valid parameters, which are only read; an all-zero layout is libav's blank one;
+        // the buffer's true size is passed and libav ends the name with a NUL.
+        unsafe {
+            let mut layout: ff::AVChannelLayout = std::mem::zeroed();
+            if p.ch_layout.order == ff::AVChannelOrder::AV_CHANNEL_ORDER_UNSPEC {
+                ff::av_channel_layout_default(&mut layout, p.ch_layout.nb_channels);
+            } else if ff::av_channel_layout_copy(&mut layout, &p.ch_layout) < 0 {
+                return String::new();
+            }
+            ff::av_channel_layout_describe(&layout, name.as_mut_ptr().cast(), name.len());
+            ff::av_channel_layout_uninit(&mut layout);
+            super::text(name.as_ptr().cast()).to_owned()
+        }
+    }
+
     pub(crate) fn colors(&self) -> super::ColorTags {
         let p = self.0;
         // SAFETY: valid parameters.

@@ -5,9 +5,11 @@
 //! that libav lacks. A name that is not in [`KNOWN`] is an AVOption for libav.
 
 mod input;
+mod live;
 mod output;
 
 pub use input::InputOptions;
+pub use live::{LiveOptions, OnError, OnLoss, OnResize, OnSlow};
 pub use output::OutputOptions;
 pub(crate) use output::{CodecChoice, PixelFormatChoice};
 

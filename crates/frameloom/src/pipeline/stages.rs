@@ -1,85 +1,47 @@
-//! What each thread does, from the reader to the writers.
+//! What each thread does, between the reader and the writers.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-use super::wiring::{CopyLane, SinkMessage, SinkStream};
+use super::delivery::{SinkMessage, SinkStream};
+use super::wiring::VideoGroup;
 use crate::audio::AudioTranscoder;
-use crate::av::MediaKind;
+use crate::av::Decoder;
 use crate::decode::VideoDecoder;
 use crate::encode::VideoEncoder;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::frame::Frame;
 use crate::packet::Packet;
-use crate::process::FrameProcessor;
-use crate::sink::{Sink, StreamHeader, nothing_written};
-use crate::source::{Pace, Source};
+use crate::sink::StreamHeader;
 use crate::stats::Stats;
 use crate::stop::Stop;
-use crate::time::Timestamp;
+use crate::supervise::Hold;
+use crate::time::{TimeBase, Timestamp};
 
-/// The thread that reads the input.
-pub(super) struct Reading {
-    pub(super) source: Source,
-    pub(super) lanes: Vec<CopyLane>,
-    pub(super) decode: Option<Sender<Packet>>,
-    pub(super) audio: Vec<Sender<Packet>>,
-    pub(super) stats: Stats,
-    pub(super) stop: Stop,
+/// What is sent to the thread that decodes.
+pub(super) enum DecodeMessage {
+    Packet(Packet),
+    /// Nothing more comes of this connection to the source.
+    Lost,
+    /// What follows is of another connection.
+    Source(Box<VideoDecoder>),
 }
 
-impl Reading {
-    pub(super) fn run(mut self) -> Result<()> {
-        self.lanes.iter_mut().for_each(CopyLane::announce);
-        let result = self.read_all();
-        self.lanes.iter_mut().for_each(CopyLane::close);
-        result
-    }
-
-    pub(super) fn read_all(&mut self) -> Result<()> {
-        let mut pace = self.source.options.realtime.then(Pace::default);
-        while !self.stop.is_stopped() && self.has_takers() {
-            let Some(packet) = self.source.read()? else { return Ok(()) };
-            self.stats.packet_in();
-            if let (Some(pace), Some(at)) = (&mut pace, packet.dts().or(packet.pts())) {
-                self.stop.wait(pace.wait(Instant::now(), at));
-            }
-            if packet.kind == MediaKind::Video && self.decode.is_none() {
-                self.stats.frame_in();
-            }
-            for lane in self.lanes.iter_mut().filter(|l| l.open && l.kind == packet.kind) {
-                lane.send(&packet)?;
-            }
-            match packet.kind {
-                MediaKind::Video => {
-                    if let Some(decode) = self.decode.take() {
-                        self.decode = decode.send(packet).is_ok().then_some(decode);
-                    }
-                }
-                _ => {
-                    let mut alive = Vec::with_capacity(self.audio.len());
-                    for sender in self.audio.drain(..) {
-                        if sender.send(packet.share()?).is_ok() {
-                            alive.push(sender);
-                        }
-                    }
-                    self.audio = alive;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) fn has_takers(&self) -> bool {
-        self.decode.is_some() || !self.audio.is_empty() || self.lanes.iter().any(|l| l.open)
-    }
+/// What is sent to a thread that transcodes audio.
+pub(super) enum AudioMessage {
+    Packet(Packet),
+    /// Nothing came for the time up to this.
+    Silence(Timestamp),
+    /// What follows is of another connection to the source.
+    Source(Box<Decoder>, TimeBase),
 }
 
 pub(super) fn decode_loop(
     mut decoder: VideoDecoder,
-    packets: &Receiver<Packet>,
+    messages: &Receiver<DecodeMessage>,
     frames: &Sender<Frame>,
     stop: &Stop,
 ) -> Result<()> {
@@ -91,12 +53,20 @@ pub(super) fn decode_loop(
         }
         true
     };
-    for packet in packets {
+    for message in messages {
         // What was read and not decoded when a stop came would only delay the end.
         if stop.is_stopped() {
             break;
         }
-        decoder.send(&packet)?;
+        match message {
+            DecodeMessage::Packet(packet) => decoder.send(&packet)?,
+            // What can't be had any more is counted as damaged.
+            DecodeMessage::Lost => decoder.drain()?,
+            DecodeMessage::Source(mut next) => {
+                next.go_on_from(&decoder);
+                decoder = *next;
+            }
+        }
         if !pass_on(&mut decoder) {
             return Ok(());
         }
@@ -110,53 +80,6 @@ pub(super) fn decode_loop(
     decoder.finish()
 }
 
-/// The stages of your code, one behind the other.
-pub(super) struct Chain {
-    pub(super) stages: Vec<Box<dyn FrameProcessor>>,
-}
-
-impl Chain {
-    /// Sends a frame in at stage `from`, and what comes out at the end to `out`; `false` once
-    /// `out` takes no more.
-    pub(super) fn feed(
-        &mut self,
-        from: usize,
-        frame: Frame,
-        out: &mut dyn FnMut(Frame) -> Result<bool>,
-    ) -> Result<bool> {
-        let Some(stage) = self.stages.get_mut(from) else { return out(frame) };
-        stage.send(frame)?;
-        self.collect(from, out)
-    }
-
-    pub(super) fn collect(
-        &mut self,
-        from: usize,
-        out: &mut dyn FnMut(Frame) -> Result<bool>,
-    ) -> Result<bool> {
-        while let Some(frame) =
-            self.stages.get_mut(from).map(|s| s.receive()).transpose()?.flatten()
-        {
-            if !self.feed(from + 1, frame, out)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    pub(super) fn drain(&mut self, out: &mut dyn FnMut(Frame) -> Result<bool>) -> Result<()> {
-        for i in 0..self.stages.len() {
-            if let Some(stage) = self.stages.get_mut(i) {
-                stage.drain()?;
-            }
-            if !self.collect(i, out)? {
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
-}
-
 /// Hands frames to every encoder.
 pub(super) struct Fanout {
     pub(super) encoders: Vec<Sender<Frame>>,
@@ -164,6 +87,11 @@ pub(super) struct Fanout {
 }
 
 impl Fanout {
+    /// An encoder that takes nothing now.
+    pub(super) fn full(&self) -> Option<&Sender<Frame>> {
+        self.encoders.iter().find(|encoder| encoder.is_full())
+    }
+
     /// `false` once no encoder takes more, where there were any.
     pub(super) fn send(&mut self, mut frame: Frame) -> Result<bool> {
         if frame.is_edited() {
@@ -181,80 +109,136 @@ impl Fanout {
     }
 }
 
-pub(super) fn process_loop(
-    mut chain: Chain,
-    frames: &Receiver<Frame>,
-    mut fanout: Fanout,
-) -> Result<()> {
-    let mut out = |frame| fanout.send(frame);
-    for frame in frames {
-        if !chain.feed(0, frame, &mut out)? {
-            return Ok(());
-        }
-    }
-    chain.drain(&mut out)
+/// The thread that encodes video.
+pub(super) struct Encoding {
+    pub(super) group: VideoGroup,
+    /// Of a live input: what is shown while none comes.
+    pub(super) hold: Option<Hold>,
+    /// The first of all encoders counts for all.
+    pub(super) counts: bool,
+    pub(super) stats: Stats,
+    pub(super) stop: Stop,
 }
 
-pub(super) fn encode_loop(
-    mut encoder: VideoEncoder,
-    frames: &Receiver<Frame>,
-    users: &[SinkStream],
-    cuts: bool,
-    stop: &Stop,
-) -> Result<()> {
-    let result = encode_all(&mut encoder, frames, users);
-    // Sound that was read ahead of the picture is not to outlast it.
-    if cuts && encoder.is_done() || stop.is_stopped() && encoder.end() > Timestamp::ZERO {
-        let end = encoder.end();
+impl Encoding {
+    pub(super) fn run(mut self, frames: &Receiver<Frame>) -> Result<()> {
+        let result = self.encode_all(frames);
+        let VideoGroup { encoder, users, cuts, .. } = &self.group;
+        // Sound that was read ahead of the picture is not to outlast it.
+        if *cuts && encoder.is_done() || self.stop.is_stopped() && encoder.end() > Timestamp::ZERO {
+            let end = encoder.end();
+            users.iter().for_each(|user| {
+                user.send(|_| SinkMessage::Cut(end));
+            });
+        }
         users.iter().for_each(|user| {
-            user.send(|_| SinkMessage::Cut(end));
+            user.send(SinkMessage::End);
         });
+        result
     }
-    users.iter().for_each(|user| {
-        user.send(SinkMessage::End);
-    });
-    result
+
+    fn encode_all(&mut self, frames: &Receiver<Frame>) -> Result<()> {
+        loop {
+            let frame = match &self.hold {
+                None => frames.recv().ok(),
+                Some(hold) => match frames.recv_timeout(hold.patience(Instant::now())) {
+                    Ok(frame) => Some(frame),
+                    Err(RecvTimeoutError::Timeout) => {
+                        if !self.hold_on(None)? {
+                            return Ok(());
+                        }
+                        continue;
+                    }
+                    Err(RecvTimeoutError::Disconnected) => None,
+                },
+            };
+            let Some(frame) = frame else { break };
+            if !self.hold_on(Some(frame.pts()))? || !self.encode(frame)? {
+                return Ok(());
+            }
+            if self.group.encoder.is_done() {
+                break;
+            }
+        }
+        // What was held while the input was lost ends for all alike.
+        self.hold_on(None)?;
+        self.group.encoder.drain()?;
+        self.deliver().map(drop)
+    }
+
+    fn encode(&mut self, frame: Frame) -> Result<bool> {
+        let encoder = &mut self.group.encoder;
+        if let Some(hold) = &mut self.hold {
+            let is_late = hold.held_until().is_some_and(|until| frame.pts() < until);
+            if !is_late && hold.saw(frame.pts(), frame.duration(), Instant::now()) {
+                encoder.want_key();
+            }
+        }
+        heed(&self.group.key_wish, encoder);
+        encoder.send(frame)?;
+        self.stats.frames_late(encoder.take_late());
+        self.deliver()
+    }
+
+    /// Shows what is held, for as long as that is due: up to a frame at `before`, or up to now.
+    /// `false` once nobody takes it.
+    fn hold_on(&mut self, before: Option<Timestamp>) -> Result<bool> {
+        loop {
+            let Some(hold) = &mut self.hold else { return Ok(true) };
+            let due = match before {
+                Some(at) => hold.due_before(at),
+                None => hold.due(Instant::now()),
+            };
+            let Some((at, length)) = due else { return Ok(true) };
+            let encoder = &mut self.group.encoder;
+            heed(&self.group.key_wish, encoder);
+            if encoder.repeat(at, length)? && self.counts {
+                self.stats.frame_held();
+            }
+            if !self.deliver()? || self.group.encoder.is_done() {
+                return Ok(false);
+            }
+        }
+    }
+
+    fn deliver(&mut self) -> Result<bool> {
+        let VideoGroup { encoder, users, .. } = &mut self.group;
+        let header = encoder.take_header();
+        deliver(header, std::iter::from_fn(|| encoder.receive()), users)
+    }
 }
 
-pub(super) fn encode_all(
-    encoder: &mut VideoEncoder,
-    frames: &Receiver<Frame>,
-    users: &[SinkStream],
-) -> Result<()> {
-    for frame in frames {
-        encoder.send(frame)?;
-        let (header, packets) = (encoder.take_header(), std::iter::from_fn(|| encoder.receive()));
-        if !deliver(header, packets, users)? {
-            return Ok(());
-        }
-        if encoder.is_done() {
-            break;
-        }
+fn heed(key_wish: &Arc<AtomicBool>, encoder: &mut VideoEncoder) {
+    if key_wish.swap(false, Ordering::Relaxed) {
+        encoder.want_key();
     }
-    encoder.drain()?;
-    let header = encoder.take_header();
-    deliver(header, std::iter::from_fn(|| encoder.receive()), users).map(drop)
 }
 
 pub(super) fn audio_loop(
     mut transcoder: AudioTranscoder,
-    packets: &Receiver<Packet>,
-    users: &[SinkStream],
+    messages: &Receiver<AudioMessage>,
+    users: &mut [SinkStream],
 ) -> Result<()> {
-    let result = transcode_all(&mut transcoder, packets, users);
+    let result = transcode_all(&mut transcoder, messages, users);
     users.iter().for_each(|user| {
         user.send(SinkMessage::End);
     });
     result
 }
 
-pub(super) fn transcode_all(
+fn transcode_all(
     transcoder: &mut AudioTranscoder,
-    packets: &Receiver<Packet>,
-    users: &[SinkStream],
+    messages: &Receiver<AudioMessage>,
+    users: &mut [SinkStream],
 ) -> Result<()> {
-    for packet in packets {
-        transcoder.send(&packet)?;
+    for message in messages {
+        match message {
+            AudioMessage::Packet(packet) => transcoder.send(&packet)?,
+            AudioMessage::Silence(until) => transcoder.fill(until)?,
+            AudioMessage::Source(decoder, time_base) => {
+                transcoder.replace_source(*decoder, time_base);
+            }
+        }
         let header = transcoder.take_header();
         if !deliver(header, std::iter::from_fn(|| transcoder.receive()), users)? {
             return Ok(());
@@ -269,47 +253,23 @@ pub(super) fn transcode_all(
 }
 
 /// Sends what an encoder gave to every output that uses it; `false` once none takes more.
-pub(super) fn deliver(
+fn deliver(
     header: Option<StreamHeader>,
     packets: impl Iterator<Item = Packet>,
-    users: &[SinkStream],
+    users: &mut [SinkStream],
 ) -> Result<bool> {
     let mut anyone = true;
     if let Some(header) = header {
-        for user in users {
+        for user in &*users {
             let header = header.share()?;
             user.send(|index| SinkMessage::Header(index, header));
         }
     }
     for packet in packets {
         anyone = false;
-        for user in users {
-            let packet = packet.share()?;
-            anyone |= user.send(|index| SinkMessage::Packet(index, packet));
+        for user in &mut *users {
+            anyone |= user.send_packet(packet.share()?);
         }
     }
     Ok(anyone)
-}
-
-pub(super) fn write_loop(
-    mut sink: Sink,
-    messages: &Receiver<SinkMessage>,
-    unwritten: &Mutex<Vec<Error>>,
-) -> Result<()> {
-    for message in messages {
-        match message {
-            SinkMessage::Header(stream, header) => sink.announce(stream, header)?,
-            SinkMessage::Packet(stream, packet) => sink.write(stream, packet)?,
-            SinkMessage::Cut(end) => sink.cut_at(end),
-            SinkMessage::End(stream) => sink.end(stream)?,
-        }
-        if sink.is_complete() {
-            break;
-        }
-    }
-    let url = sink.url().to_owned();
-    if !sink.finish()? {
-        unwritten.lock().unwrap_or_else(PoisonError::into_inner).push(nothing_written(&url));
-    }
-    Ok(())
 }

@@ -1,68 +1,127 @@
 //! Who gets what: the queues between the stages, laid out from the plans.
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use super::SINK_QUEUE;
+use crossbeam_channel::{Receiver, bounded};
+
+use super::delivery::{Drops, Relief, SinkMessage, SinkStream};
+use super::lane::CopyLane;
+use super::{LIVE_SINK_QUEUE, SINK_QUEUE};
 use crate::audio::{AudioPlan, AudioTranscoder};
 use crate::av::{MediaKind, StreamInfo};
 use crate::decode::VideoDecoder;
-use crate::encode::{Place, VideoEncoder, VideoPlan, Window};
-use crate::error::{Result, Stage};
-use crate::packet::Packet;
+use crate::encode::{VideoEncoder, VideoPlan};
+use crate::error::Result;
+use crate::event::{Events, Sum};
+use crate::options::OnResize;
 use crate::plan::{OutputPlan, Treatment};
-use crate::sink::StreamHeader;
+use crate::sink::Target;
+use crate::sink::container::can_copy;
 use crate::source::Source;
 use crate::stats::Stats;
-use crate::time::Timestamp;
+use crate::window::Window;
 
-/// What is sent to the thread that writes an output.
-pub(super) enum SinkMessage {
-    Header(usize, StreamHeader),
-    Packet(usize, Packet),
-    /// The other streams are to end here too.
-    Cut(Timestamp),
-    End(usize),
+/// An encoder of video, and who uses it.
+pub(super) struct VideoGroup {
+    pub(super) encoder: VideoEncoder,
+    pub(super) users: Vec<SinkStream>,
+    /// It may end before the input does.
+    pub(super) cuts: bool,
+    /// Set by an output that needs a keyframe.
+    pub(super) key_wish: Arc<AtomicBool>,
 }
 
-/// One stream of one output.
-#[derive(Clone)]
-pub(super) struct SinkStream {
-    pub(super) sink: Sender<SinkMessage>,
-    pub(super) index: usize,
-}
-
-impl SinkStream {
-    /// `false` where the output is done or has failed.
-    pub(super) fn send(&self, message: impl FnOnce(usize) -> SinkMessage) -> bool {
-        self.sink.send(message(self.index)).is_ok()
-    }
+/// What the outputs' wiring needs to know beside the plans.
+pub(super) struct Ground<'a> {
+    pub(super) source: &'a Source,
+    pub(super) stats: &'a Stats,
+    pub(super) events: &'a Events,
+    pub(super) is_edited: bool,
+    pub(super) on_resize: OnResize,
+    /// Live outputs never make the others wait.
+    pub(super) relieves: bool,
 }
 
 /// Who gets what, decided from the plans.
 pub(super) struct Wiring {
     pub(super) decoder: Option<VideoDecoder>,
     pub(super) lanes: Vec<CopyLane>,
-    pub(super) video_encoders: Vec<(VideoEncoder, Vec<SinkStream>, bool)>,
+    pub(super) video_encoders: Vec<VideoGroup>,
     pub(super) audio_transcoders: Vec<(AudioTranscoder, Vec<SinkStream>)>,
-    pub(super) sink_receivers: Vec<Receiver<SinkMessage>>,
+    pub(super) sinks: Vec<SinkEnd>,
+    pub(super) spares: Vec<Spare>,
+}
+
+/// A place in an output for a stream that the source hasn't got yet.
+pub(super) struct Spare {
+    pub(super) kind: MediaKind,
+    to: SinkStream,
+    window: Window,
+    target: Target,
+}
+
+impl Spare {
+    /// The lane for it, now that it is there; `None` where it can't be carried as it is.
+    pub(super) fn lane(&self, stream: &StreamInfo) -> Result<Option<CopyLane>> {
+        if !can_copy(&self.target, stream.params.codec(), self.kind) {
+            return Ok(None);
+        }
+        let mut lane = CopyLane::new(stream, self.to.clone(), self.window, None)?;
+        lane.prepare_to_fill();
+        lane.announce();
+        Ok(Some(lane.dropping_before_floor(self.kind == MediaKind::Audio)))
+    }
+}
+
+/// The places that an output has for a stream that may come late: a live one that can take it.
+fn spare_of(
+    output: &OutputPlan,
+    source: &Source,
+    stream: impl Fn(usize) -> SinkStream,
+) -> Option<Spare> {
+    let options = &output.options;
+    let absent = match (&source.video, &source.audio) {
+        (Some(_), None) if !options.no_audio => MediaKind::Audio,
+        (None, Some(_)) if !options.no_video => MediaKind::Video,
+        _ => return None,
+    };
+    let is_copied = output.target.is_own_rtmp && !options.asks_to_encode(absent);
+    is_copied.then(|| Spare {
+        kind: absent,
+        to: stream(1),
+        window: output.window,
+        target: output.target.clone(),
+    })
+}
+
+/// What the thread that writes an output gets.
+pub(super) struct SinkEnd {
+    pub(super) messages: Receiver<SinkMessage>,
+    /// Has the output's video begin anew with a keyframe, where it is encoded.
+    pub(super) key_wish: Option<Arc<AtomicBool>>,
+    pub(super) drops: Drops,
 }
 
 impl Wiring {
-    pub(super) fn new(
-        source: &Source,
-        stats: &Stats,
-        plans: &[OutputPlan],
-        is_edited: bool,
-    ) -> Result<Wiring> {
+    pub(super) fn new(ground: &Ground<'_>, plans: &[OutputPlan]) -> Result<Wiring> {
+        let Ground { source, stats, events, is_edited, on_resize, relieves } = *ground;
         let mut videos: Vec<(&VideoPlan, Vec<SinkStream>, bool)> = Vec::new();
         let mut audios: Vec<(&AudioPlan, Vec<SinkStream>, bool)> = Vec::new();
         let mut lanes = Vec::new();
-        let mut sink_receivers = Vec::new();
-        for output in plans {
-            let (sink, receiver) = bounded(SINK_QUEUE);
-            sink_receivers.push(receiver);
+        let mut sinks = Vec::new();
+        let mut spares = Vec::new();
+        for (number, output) in plans.iter().enumerate() {
+            stats.output_exists(number);
+            let relieved = relieves && output.target.is_live;
+            let (sink, messages) = bounded(if relieved { LIVE_SINK_QUEUE } else { SINK_QUEUE });
+            let (stats, events) = (stats.clone(), events.clone());
+            let drops = Drops { output: number, stats, events, sum: Arc::new(Sum::new()) };
             let global = output.target.muxer.wants_global_header();
-            let stream = |index| SinkStream { sink: sink.clone(), index };
+            let relief = relieved.then(|| Relief { drops: drops.clone(), skips: false });
+            let stream = |index| SinkStream { sink: sink.clone(), index, relief: relief.clone() };
+            sinks.push((messages, drops));
+            spares.extend(spare_of(output, source, stream).filter(|_| relieved));
             match (&output.video, &source.video) {
                 (Some(Treatment::Copy), Some(info)) => {
                     lanes.push(CopyLane::new(info, stream(0), output.window, output.frames)?);
@@ -94,13 +153,25 @@ impl Wiring {
         };
         let rate = decoder.as_ref().and_then(VideoDecoder::frame_rate);
         let mut video_encoders = Vec::new();
+        let mut wishes: Vec<(&VideoPlan, Arc<AtomicBool>)> = Vec::new();
         for (plan, users, global) in videos {
-            video_encoders.push((
-                VideoEncoder::new(plan.clone(), global, rate)?,
+            let key_wish = Arc::new(AtomicBool::new(false));
+            wishes.push((plan, Arc::clone(&key_wish)));
+            video_encoders.push(VideoGroup {
+                encoder: VideoEncoder::new(plan.clone(), global, rate)?.on_resize(on_resize),
                 users,
-                plan.frames.is_some(),
-            ));
+                cuts: plan.frames.is_some(),
+                key_wish,
+            });
         }
+        let sinks = sinks.into_iter().zip(plans).map(|((messages, drops), output)| {
+            let wish = match &output.video {
+                Some(Treatment::Encode(plan)) => wishes.iter().find(|(p, _)| *p == plan),
+                _ => None,
+            };
+            SinkEnd { messages, key_wish: wish.map(|(_, wish)| Arc::clone(wish)), drops }
+        });
+        let sinks = sinks.collect();
         let mut audio_transcoders = Vec::new();
         for (plan, users, global) in audios {
             if let Some(audio) = &source.audio {
@@ -115,7 +186,7 @@ impl Wiring {
                 audio_transcoders.push((transcoder, users));
             }
         }
-        Ok(Wiring { decoder, lanes, video_encoders, audio_transcoders, sink_receivers })
+        Ok(Wiring { decoder, lanes, video_encoders, audio_transcoders, sinks, spares })
     }
 }
 
@@ -133,103 +204,5 @@ pub(super) fn join<'a, P: PartialEq>(
             *any |= global;
         }
         None => groups.push((plan, vec![user], global)),
-    }
-}
-
-/// Copies the packets of one stream to one output.
-pub(super) struct CopyLane {
-    pub(super) kind: MediaKind,
-    pub(super) to: SinkStream,
-    pub(super) header: Option<StreamHeader>,
-    pub(super) window: Window,
-    pub(super) frames_left: Option<u64>,
-    pub(super) started: bool,
-    /// Beside video that is encoded, and so begins where it is wanted: what comes before is dropped.
-    pub(super) drops_before_floor: bool,
-    pub(super) open: bool,
-}
-
-impl CopyLane {
-    pub(super) fn new(
-        stream: &StreamInfo,
-        to: SinkStream,
-        window: Window,
-        frames: Option<u64>,
-    ) -> Result<CopyLane> {
-        let header = StreamHeader {
-            params: stream.params.share().map_err(|e| e.in_stage(Stage::Source))?,
-            time_base: stream.time_base,
-            frame_rate: stream.frame_rate,
-            sample_aspect_ratio: stream.sample_aspect_ratio,
-            display_matrix: stream.display_matrix,
-        };
-        let started = window.start.is_none();
-        Ok(CopyLane {
-            kind: stream.kind,
-            to,
-            header: Some(header),
-            window,
-            frames_left: frames,
-            started,
-            drops_before_floor: false,
-            open: true,
-        })
-    }
-
-    /// Drops what ends before the part of the input that is wanted.
-    pub(super) fn dropping_before_floor(mut self, drops: bool) -> CopyLane {
-        self.drops_before_floor = drops;
-        self
-    }
-
-    pub(super) fn announce(&mut self) {
-        if let Some(header) = self.header.take() {
-            self.open = self.to.send(|index| SinkMessage::Header(index, header));
-        }
-    }
-
-    pub(super) fn send(&mut self, packet: &Packet) -> Result<()> {
-        let at = packet.dts().or(packet.pts()).unwrap_or(Timestamp::ZERO);
-        if self.drops_before_floor && at.plus(packet.duration()) <= packet.floor {
-            return Ok(());
-        }
-        let shifted = match self.window.place(at) {
-            Place::Before => return Ok(()),
-            Place::After => {
-                self.close();
-                return Ok(());
-            }
-            Place::Inside(placed) => at.minus(placed),
-        };
-        // A decoder can begin with a keyframe only.
-        self.started |= self.kind != MediaKind::Video || packet.av.is_key();
-        if !self.started {
-            return Ok(());
-        }
-        let mut copy = packet.share()?;
-        if self.window.start.is_some() {
-            let shift = shifted.rescale(copy.time_base).ticks();
-            let (pts, dts) = (copy.av.pts().map(|t| t - shift), copy.av.dts().map(|t| t - shift));
-            let duration = copy.av.duration();
-            copy.av.set_times(pts, dts, duration);
-        }
-        let end = copy.pts().or(copy.dts()).map(|t| t.plus(copy.duration()));
-        self.open = self.to.send(|index| SinkMessage::Packet(index, copy));
-        if let Some(left) = &mut self.frames_left {
-            *left -= 1;
-            if *left == 0 {
-                if let Some(end) = end {
-                    self.to.send(|_| SinkMessage::Cut(end));
-                }
-                self.close();
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) fn close(&mut self) {
-        if std::mem::take(&mut self.open) {
-            self.to.send(SinkMessage::End);
-        }
     }
 }

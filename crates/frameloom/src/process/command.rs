@@ -4,21 +4,23 @@
 //! neither side waits for the other: [`CommandInput`] writes frames to its stdin, [`CommandOutput`]
 //! reads them from its stdout. The pipeline runs each in a thread of its own. Its stderr is ours.
 
-use std::collections::BTreeSet;
+mod running;
+
 use std::ffi::OsString;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, ChildStdin, ChildStdout, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::process::{ChildStdin, ChildStdout, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
-
+pub(crate) use self::running::Running;
+pub use self::running::kill_commands;
+use super::Fit;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::frame::Frame;
 use crate::image::{PixelBuffer, PixelFormat};
 use crate::options::Size;
-use crate::pipes::{self, Transfer};
+use crate::pipes::{self, Guard, Transfer};
 use crate::stop::Stop;
 use crate::time::Rate;
 
@@ -29,22 +31,8 @@ const HELD_BACK: usize = 64;
 /// How long a program may take to end after its stdin was closed.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// Programs that are running now, by process group.
-static RUNNING: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
-
-/// Kills every COMMAND that is running, with its process group: for a front that is about to exit
-/// without waiting for its pipelines.
-pub fn kill_commands() {
-    let groups = std::mem::take(&mut *RUNNING.lock().unwrap_or_else(PoisonError::into_inner));
-    groups.into_iter().for_each(kill_group);
-}
-
-fn kill_group(group: i32) {
-    if let Some(pid) = Pid::from_raw(group) {
-        // It may have ended by itself.
-        let _ = kill_process_group(pid, Signal::KILL);
-    }
-}
+/// The same for one that closed its stdout while frames wait for its answers.
+const SHORT_FAREWELL: Duration = Duration::from_millis(300);
 
 /// A program that edits frames: how to start it, and what frames it wants.
 #[derive(Clone, Debug)]
@@ -88,12 +76,14 @@ impl Command {
         self.argv.first().map(|p| p.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
-    /// Starts it for frames like `frame`. With `reads_only` its stdout is ours.
+    /// Starts it for frames like `frame`. With `reads_only` its stdout is ours. With a `hang_limit`
+    /// it may not stand still for longer.
     pub(crate) fn spawn(
         &self,
         frame: &Frame,
         rate: Option<Rate>,
         reads_only: bool,
+        hang_limit: Option<Duration>,
         stop: &Stop,
     ) -> Result<Spawned> {
         let (program, arguments) =
@@ -124,7 +114,10 @@ impl Command {
         };
         let mut child = command.spawn().map_err(|e| fail(e, "the command can't be started"))?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-        let running = Arc::new(Running::new(child, self.name()));
+        let answers = stdout.as_ref().map(|out| out.as_fd().try_clone_to_owned()).transpose();
+        let answers = answers.map_err(|e| fail(e, "its stdout"))?;
+        let farewell = if hang_limit.is_some() { SHORT_FAREWELL } else { FAREWELL };
+        let running = Arc::new(Running::new(child, self.name(), hang_limit, farewell));
         let stdin = stdin.ok_or_else(|| Error::process("the command has no stdin"))?;
         pipes::prepare(stdin.as_fd()).map_err(|e| fail(e, "its stdin"))?;
         if let Some(stdout) = &stdout {
@@ -132,8 +125,9 @@ impl Command {
         }
         let input = CommandInput {
             stdin: Some(stdin),
+            answers,
             format: self.format,
-            size: (width, height),
+            fit: Fit::new((width, height)),
             sent: 0,
             reads_only,
             running: Arc::clone(&running),
@@ -143,11 +137,11 @@ impl Command {
             stdout,
             format: self.format,
             received: 0,
-            running,
+            running: Arc::clone(&running),
             stop: stop.clone(),
         });
         let limit = HELD_BACK + 4 * pipes::PIPE_BYTES / frame_bytes.max(1);
-        Ok(Spawned { input, output, in_flight_limit: limit })
+        Ok(Spawned { input, output, running, in_flight_limit: limit })
     }
 }
 
@@ -156,6 +150,7 @@ pub(crate) struct Spawned {
     pub(crate) input: CommandInput,
     /// `None` where it only reads.
     pub(crate) output: Option<CommandOutput>,
+    pub(crate) running: Arc<Running>,
     /// How many frames may be inside it before it is clear that none will come back.
     pub(crate) in_flight_limit: usize,
 }
@@ -169,8 +164,11 @@ pub(crate) struct InFlight {
 /// The half that writes to the program's stdin.
 pub(crate) struct CommandInput {
     stdin: Option<ChildStdin>,
+    /// Its stdout, to see whether it says something unasked.
+    answers: Option<OwnedFd>,
     format: PixelFormat,
-    size: (u32, u32),
+    /// The size it was started for.
+    fit: Fit,
     sent: u64,
     reads_only: bool,
     running: Arc<Running>,
@@ -178,26 +176,34 @@ pub(crate) struct CommandInput {
 }
 
 impl CommandInput {
+    /// The size of the frames that it reads, width and height.
+    pub(crate) fn size(&self) -> (u32, u32) {
+        self.fit.size()
+    }
+
     /// Gets a frame ready to be shown to the program: to be handed to the other half before a
-    /// single byte of it is written.
-    pub(crate) fn show(&self, mut frame: Frame) -> Result<(InFlight, Arc<PixelBuffer>)> {
-        if (frame.width(), frame.height()) != self.size {
-            let (w, h) = self.size;
-            return Err(self.running.error(format!(
-                "the stream changed from {w}x{h} to {}x{}, and the command was started for the first",
-                frame.width(),
-                frame.height()
-            ))
-            .hint("--frame-size gives it frames of one size"));
+    /// single byte of it is written. One of another size than the first is brought to that.
+    pub(crate) fn show(&mut self, frame: Frame) -> Result<Option<(InFlight, Arc<PixelBuffer>)>> {
+        // In this order: an answer that is read meanwhile is owed no more.
+        let owes_nothing = self.running.owed() == 0;
+        let unasked = self.answers.as_ref().map_or(0, |out| pipes::unread(out.as_fd()));
+        // Less than a frame may be the beginning of the next one's: that need not wait to be read.
+        let (width, height) = self.fit.size();
+        let whole = self.format.frame_bytes(width, height) as u64;
+        if unasked >= whole && owes_nothing {
+            return Err(self.running.wrote_too_much(self.sent));
         }
+        let Some(mut frame) = self.fit.fit(frame)? else { return Ok(None) };
         let shown = Arc::new(frame.take_packed(self.format)?);
-        Ok((InFlight { frame, shown: Arc::clone(&shown) }, shown))
+        self.running.owes();
+        Ok(Some((InFlight { frame, shown: Arc::clone(&shown) }, shown)))
     }
 
     /// Writes a frame to its stdin; `false` where it takes no more.
     pub(crate) fn write(&mut self, pixels: &PixelBuffer) -> Result<bool> {
         let Some(stdin) = &self.stdin else { return Ok(false) };
-        match pipes::write_all(stdin.as_fd(), pixels.as_slice(), &self.stop) {
+        let reader = Reader(&self.running);
+        match pipes::write_all(stdin.as_fd(), pixels.as_slice(), &self.stop, &reader) {
             Ok(Transfer::Done) => {
                 self.sent += 1;
                 Ok(true)
@@ -212,6 +218,25 @@ impl CommandInput {
             }
             Err(e) => Err(self.running.error(format!("writing to its stdin failed: {e}"))),
         }
+    }
+
+    /// Bytes that it was written and has not read yet.
+    pub(crate) fn unread(&self) -> u64 {
+        self.stdin.as_ref().map_or(0, |stdin| pipes::unread(stdin.as_fd()))
+    }
+
+    /// Whether it has closed its stdin, or is gone.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.stdin.as_ref().is_none_or(|stdin| pipes::is_broken(stdin.as_fd()))
+    }
+
+    /// The error for a program that stands still for too long with something to do.
+    pub(crate) fn hung(&self) -> Option<Error> {
+        if !self.running.is_hung(self.unread() > 0) {
+            return None;
+        }
+        self.running.kill();
+        Some(self.running.error("it neither read its frames nor answered for too long"))
     }
 
     /// Closes its stdin. Where it only reads, this waits for its end.
@@ -234,12 +259,30 @@ impl CommandInput {
         }
     }
 
+    /// The error for a program that ended, where nothing better is known.
+    pub(crate) fn gone(&self) -> Error {
+        self.running.error(format!("it ended after it took {} frames", self.sent))
+    }
+
     /// The error for a program that takes frames and gives none back.
     pub(crate) fn holds_too_many(&self, limit: usize) -> Error {
         self.running.kill();
         self.running
             .error(format!("it took {limit} frames and gave none back"))
             .hint("it must write one frame for each it reads; with no output it may just read")
+    }
+}
+
+/// A program that is to read what is written to it.
+struct Reader<'a>(&'a Running);
+
+impl Guard for Reader<'_> {
+    fn moved(&self) {
+        self.0.moved();
+    }
+
+    fn gives_up(&self) -> bool {
+        self.0.gives_up() || self.0.is_hung(true)
     }
 }
 
@@ -262,10 +305,17 @@ impl CommandOutput {
         let mut answer = frame.blank_view(self.format)?;
         let mut same = true;
         let original = shown.as_slice();
-        let read =
-            pipes::read_all(self.stdout.as_fd(), answer.as_mut_slice(), &self.stop, |at, piece| {
+        let running = &self.running;
+        let read = pipes::read_all(
+            self.stdout.as_fd(),
+            answer.as_mut_slice(),
+            &self.stop,
+            &**running,
+            |at, piece| {
                 same = same && original.get(at..at + piece.len()) == Some(piece);
-            });
+                running.answers(at + piece.len() == original.len());
+            },
+        );
         match read {
             Ok(Transfer::Done) => {
                 self.received += 1;
@@ -284,7 +334,8 @@ impl CommandOutput {
     }
 
     fn ended_early(&self, bytes: usize, whole: usize) -> Error {
-        let status = self.running.wait(FAREWELL).map_or_else(|| "no exit status".to_owned(), told);
+        let status = self.running.end(self.running.farewell);
+        let status = status.map_or_else(|| "no exit status".to_owned(), told);
         let n = self.received;
         if bytes > 0 {
             let cause = format!(
@@ -307,7 +358,7 @@ impl CommandOutput {
         let mut rest = [0u8; 1];
         // A stopped pipeline waits no longer than its patience; this one is as patient from now on.
         patient.stop();
-        match pipes::read_all(self.stdout.as_fd(), &mut rest, &patient, |_, _| ()) {
+        match pipes::read_all(self.stdout.as_fd(), &mut rest, &patient, &*self.running, |_, _| ()) {
             Ok(Transfer::Closed(_)) => {}
             Ok(Transfer::Stuck) => {
                 self.running.kill();
@@ -316,8 +367,7 @@ impl CommandOutput {
                     .error("it did not end when its frames did, and was killed"));
             }
             Ok(Transfer::Done) => {
-                self.running.kill();
-                return Err(self.wrote_too_much());
+                return Err(self.running.wrote_too_much(self.received));
             }
             Err(e) => {
                 return Err(self.running.error(format!("reading from its stdout failed: {e}")));
@@ -342,78 +392,16 @@ impl CommandOutput {
     /// The error for a program whose stdout became readable with no frame to answer.
     pub(crate) fn unasked(&mut self) -> Error {
         let mut one = [0u8; 1];
-        match pipes::read_all(self.stdout.as_fd(), &mut one, &self.stop, |_, _| ()) {
-            Ok(Transfer::Done) => self.wrote_too_much(),
+        match pipes::read_all(self.stdout.as_fd(), &mut one, &self.stop, &*self.running, |_, _| ())
+        {
+            Ok(Transfer::Done) => self.running.wrote_too_much(self.received),
             _ => self.ended_early(0, 0),
         }
-    }
-
-    /// The error for a program that writes more than it was given.
-    fn wrote_too_much(&self) -> Error {
-        self.running.kill();
-        self.running
-            .error(format!("it wrote more than one frame for each it read, after {} frames", self.received))
-            .hint("do its frames have the size of FRAMELOOM_FRAME_BYTES, and does it print nothing else on stdout?")
     }
 
     /// Ends the program where the pipeline takes no more of its frames.
     pub(crate) fn abandon(&self) {
         self.running.kill();
-    }
-}
-
-/// The process behind both halves.
-struct Running {
-    child: Mutex<Child>,
-    group: i32,
-    name: String,
-}
-
-impl Running {
-    fn new(child: Child, name: String) -> Running {
-        let group = i32::try_from(child.id()).unwrap_or(0);
-        RUNNING.lock().unwrap_or_else(PoisonError::into_inner).insert(group);
-        Running { child: Mutex::new(child), group, name }
-    }
-
-    fn error(&self, cause: impl AsRef<str>) -> Error {
-        Error::process(cause).at(&self.name)
-    }
-
-    fn kill(&self) {
-        kill_group(self.group);
-    }
-
-    /// Waits for its end, and kills it after `limit`.
-    fn wait(&self, limit: Duration) -> Option<ExitStatus> {
-        let deadline = Instant::now() + limit;
-        loop {
-            let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
-            match child.try_wait() {
-                Ok(Some(status)) => return Some(status),
-                Ok(None) if Instant::now() < deadline => {}
-                Ok(None) | Err(_) => {
-                    self.kill();
-                    // Reaps it; a killed process ends.
-                    let _ = child.wait();
-                    return None;
-                }
-            }
-            drop(child);
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        RUNNING.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.group);
-        let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if matches!(child.try_wait(), Ok(None)) {
-            kill_group(self.group);
-            // Reaps it; a killed process ends.
-            let _ = child.wait();
-        }
     }
 }
 

@@ -2,11 +2,13 @@
 
 mod closure;
 mod command;
+mod fit;
 mod graph;
 
 pub(crate) use closure::Closure;
 pub use command::{Command, kill_commands};
-pub(crate) use command::{CommandOutput, InFlight, Spawned};
+pub(crate) use command::{CommandOutput, InFlight, Running, Spawned};
+pub(crate) use fit::Fit;
 pub(crate) use graph::FilterGraph;
 
 use crate::error::Result;

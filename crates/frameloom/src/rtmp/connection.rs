@@ -20,7 +20,18 @@ const READ_BYTES: usize = 64 * 1024;
 const PIECES: usize = 32;
 
 /// How long the other end may take to read the last bytes and to close.
-const GOODBYE: Duration = Duration::from_secs(2);
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// How long it takes until a stopped pipeline leaves a server that doesn't read any more.
+const LAST_WORDS: Duration = Duration::from_millis(1200);
+
+/// How often a server that we publish to is asked whether it still reads, and how long it may take
+/// to answer.
+const PULSE: Duration = Duration::from_secs(1);
+const NO_PULSE: Duration = Duration::from_secs(7);
+
+/// Further than any limit here.
+const FAR: Duration = Duration::from_secs(3600);
 
 /// Without a user's name, then with a challenge.
 const AUTH_ROUNDS: usize = 2;
@@ -151,10 +162,46 @@ pub(crate) struct Connection {
     stop: Stop,
     /// From then on what goes on is to be finished in spite of a stop.
     outlives_stop: bool,
+    /// When what goes on in spite of a stop has to be over.
+    last: Option<Instant>,
     /// The server closed its side.
     at_end: bool,
     /// Enhanced RTMP's codecs that the server says it knows.
     four_ccs: Vec<String>,
+    pulse: Pulse,
+}
+
+/// Whether the server still reads what we publish. Bytes that the network takes say little: they
+/// may fill the buffers of both ends for a minute, and nobody reads them.
+#[derive(Default)]
+struct Pulse {
+    /// The server has answered a ping: from then on it owes an answer to each.
+    answers: bool,
+    asked: Option<Instant>,
+    next: Option<Instant>,
+}
+
+impl Pulse {
+    /// Whether to ask at `now`.
+    fn is_due(&self, now: Instant) -> bool {
+        self.asked.is_none() && self.next.is_none_or(|next| now >= next)
+    }
+
+    fn asked(&mut self, now: Instant) {
+        self.asked = Some(now);
+    }
+
+    fn answered(&mut self, now: Instant) {
+        self.answers = true;
+        self.asked = None;
+        self.next = Some(now + PULSE);
+    }
+
+    /// Whether an answer is overdue.
+    fn is_lost(&self, now: Instant) -> bool {
+        let waited = self.asked.map(|asked| now.saturating_duration_since(asked));
+        self.answers && waited.is_some_and(|waited| waited >= NO_PULSE)
+    }
 }
 
 impl Connection {
@@ -202,8 +249,10 @@ impl Connection {
             read: vec![0; READ_BYTES].into_boxed_slice(),
             stop: stop.clone(),
             outlives_stop: false,
+            last: None,
             at_end: false,
             four_ccs: Vec::new(),
+            pulse: Pulse::default(),
         })
     }
 
@@ -245,6 +294,14 @@ impl Connection {
         limit: Duration,
     ) -> Result<(), Fault> {
         self.session.send_media(kind, timestamp_ms, payload).map_err(Fault::Protocol)?;
+        let now = Instant::now();
+        if self.pulse.is_lost(now) {
+            return Err(Fault::TimedOut(NO_PULSE));
+        }
+        if self.pulse.is_due(now) {
+            self.session.ping(timestamp_ms as u32).map_err(Fault::Protocol)?;
+            self.pulse.asked(now);
+        }
         self.write_out(limit)?;
         self.heed_server()
     }
@@ -278,6 +335,7 @@ impl Connection {
         self.read_some()?;
         while let Some(event) = self.session.poll_event() {
             match event {
+                ClientEvent::Pong(_) => self.pulse.answered(Instant::now()),
                 ClientEvent::Ended { code } => return Err(Fault::ended(&code)),
                 ClientEvent::Refused { code, description, challenge } => {
                     return Err(Fault::Refused {
@@ -312,8 +370,9 @@ impl Connection {
         let stop = self.stop.clone();
         loop {
             let before = self.waiting_bytes();
-            let limits = Limits::new((!self.outlives_stop).then_some(&stop), limit);
+            let mut limits = Limits::new((!self.outlives_stop).then_some(&stop), limit);
             loop {
+                limits.until = limits.until.min(self.last_moment());
                 self.write_some()?;
                 let waiting = self.waiting_bytes();
                 if waiting == 0 && !self.socket.holds_back() {
@@ -329,6 +388,15 @@ impl Connection {
                 }
             }
         }
+    }
+
+    /// Once a stop was asked for, what goes on all the same may not take long.
+    fn last_moment(&mut self) -> Instant {
+        let now = Instant::now();
+        if self.outlives_stop && self.stop.is_stopped() {
+            return *self.last.get_or_insert(now + LAST_WORDS);
+        }
+        now + FAR
     }
 
     fn waiting_bytes(&self) -> usize {

@@ -31,6 +31,11 @@ impl<T> Interleaver<T> {
         Interleaver { lanes, bytes: 0, limits }
     }
 
+    /// One more lane, behind the others.
+    pub(crate) fn add_lane(&mut self) {
+        self.lanes.push(Lane { waiting: VecDeque::new(), ended: false });
+    }
+
     pub(crate) fn push(&mut self, lane: usize, dts: Timestamp, bytes: usize, item: T) {
         if let Some(lane) = self.lanes.get_mut(lane) {
             self.bytes += bytes;
@@ -47,6 +52,11 @@ impl<T> Interleaver<T> {
 
     pub(crate) fn has_ended(&self, lane: usize) -> bool {
         self.lanes.get(lane).is_none_or(|l| l.ended)
+    }
+
+    /// How many packets wait.
+    pub(crate) fn packets(&self) -> u64 {
+        self.lanes.iter().map(|lane| lane.waiting.len() as u64).sum()
     }
 
     /// Whether nothing more will come in any lane.

@@ -13,6 +13,9 @@ use crate::stop::Stop;
 use crate::time::TimeBase;
 use crate::url;
 
+/// How long a live output may take to finish after a stop.
+const LAST_WORDS: Duration = Duration::from_millis(1200);
+
 pub(super) struct LibavOutput {
     target: Target,
     muxer: Muxer,
@@ -111,7 +114,9 @@ impl Output for LibavOutput {
         }
         let opened = self.muxer.open(&mut self.options);
         let opened = opened.map_err(|e| self.fault(e));
-        self.interrupt.outlive_stop();
+        // A file is finished, whatever it takes.
+        let is_live = self.target.is_live;
+        self.interrupt.outlive_stop(is_live.then_some(LAST_WORDS));
         opened
     }
 

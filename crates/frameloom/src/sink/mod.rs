@@ -84,6 +84,12 @@ impl Target {
         Ok(Target { url: url.to_owned(), muxer, is_live: url::is_live(url), is_own_rtmp })
     }
 
+    /// Whether two packets of a stream may have the same dts. libav's FLV files may; of what is
+    /// published, servers and players expect more.
+    fn allows_equal_dts(&self) -> bool {
+        self.muxer.allows_equal_dts() && !self.is_own_rtmp
+    }
+
     /// Refuses options that neither an encoder nor this container nor its protocol has.
     fn check_options(&self, options: &OutputOptions) -> Result<()> {
         let scheme = url::scheme(&self.url).unwrap_or_else(|| "file".to_owned());
@@ -194,7 +200,7 @@ impl Sink {
             None => Box::new(libav::LibavOutput::new(&target, options, stop)?),
         };
         let limits = Limits { bytes: WAITING_BYTES, span: target.is_live.then_some(WAITING_LIVE) };
-        let allows_equal = target.muxer.allows_equal_dts();
+        let allows_equal = target.allows_equal_dts();
         let stream = |&kind: &MediaKind| Stream {
             kind,
             known: None,
@@ -235,10 +241,22 @@ impl Sink {
 
     /// Says what a stream is. The header is written once all are known or ended.
     pub(crate) fn announce(&mut self, stream: usize, header: StreamHeader) -> Result<()> {
+        if stream == self.streams.len() {
+            self.add_late(&header)?;
+        }
         if let Some(s) = self.streams.get_mut(stream) {
             s.known = Some(header);
         }
         self.advance()
+    }
+
+    /// Adds a stream that nobody knew of at first.
+    fn add_late(&mut self, header: &StreamHeader) -> Result<()> {
+        let number = if self.header_written { Some(self.output.add_stream(header)?) } else { None };
+        let order = Order::new(self.target.allows_equal_dts());
+        self.streams.push(Stream { kind: header.params.kind(), known: None, number, order });
+        self.waiting.add_lane();
+        Ok(())
     }
 
     /// Takes a packet of a stream; what it writes of it and when is its own business.
@@ -266,6 +284,11 @@ impl Sink {
     /// The streams still running are to end where this one did.
     pub(crate) fn cut_at(&mut self, end: Timestamp) {
         self.cut = Some(self.cut.map_or(end, |cut| cut.min(end)));
+    }
+
+    /// Packets that wait for others.
+    pub(crate) fn waiting_packets(&self) -> u64 {
+        self.waiting.packets()
     }
 
     /// Whether every stream has ended.
@@ -344,7 +367,7 @@ impl Sink {
         let (bytes, video) = (packet.av.size(), stream.kind == MediaKind::Video);
         self.output.write(&mut packet.av)?;
         self.written += 1;
-        self.stats.packet_out(bytes, video, Some(base.at(pts)), Some(packet.arrived));
+        self.stats.packet_out(bytes, video, Some(base.at(pts)), packet.arrived);
         Ok(())
     }
 

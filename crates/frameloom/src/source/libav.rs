@@ -66,6 +66,12 @@ impl Input for LibavInput {
     fn bit_rate(&self) -> i64 {
         self.demuxer.bit_rate()
     }
+
+    fn set_stall_limit(&mut self, limit: Duration) {
+        if self.stall_limit.is_some() {
+            self.stall_limit = Some(limit);
+        }
+    }
 }
 
 /// Opens an input by libav.

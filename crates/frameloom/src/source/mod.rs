@@ -38,6 +38,12 @@ trait Input: Send {
 
     /// Bits a second; 0 where not known.
     fn bit_rate(&self) -> i64;
+
+    /// How long a live one may give nothing.
+    fn set_stall_limit(&mut self, limit: Duration);
+
+    /// Whether a stream that comes late is to end it, so that it is opened again with it.
+    fn heed_late_streams(&mut self, _yes: bool) {}
 }
 
 /// Why reading can't go on.
@@ -107,10 +113,27 @@ pub(crate) struct Source {
     video_over: bool,
     audio_over: bool,
     ended: bool,
+    /// Why a live input gives nothing more.
+    loss: Option<Error>,
+}
+
+/// A source's packet, or why there is none.
+pub(crate) enum Next {
+    Packet(Packet),
+    /// It is over: at its end, where reading was to stop, or at a stop.
+    Over,
+    /// A live input ended, broke or fell silent.
+    Lost(Error),
 }
 
 /// How long a live input may be silent: servers that lose a publisher often say nothing at all.
 const STALL_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long what a server sends at once may take to come.
+const LONGEST_BURST: Duration = Duration::from_millis(1500);
+
+/// How long is looked at how fast packets come.
+const BURST_LOOK: Duration = Duration::from_millis(60);
 
 /// Where the input's own timestamps lie on the pipeline's clock.
 #[derive(Debug)]
@@ -155,7 +178,104 @@ impl Source {
             video_over: false,
             audio_over: false,
             ended: false,
+            loss: None,
         })
+    }
+
+    /// Opens a live input once more: everything it is not to do again is left out. What it sends at
+    /// once is read, so that it is known where its present is.
+    pub(crate) fn open_again(
+        url: &str,
+        options: &InputOptions,
+        stall_limit: Duration,
+        stop: &Stop,
+    ) -> Result<Source> {
+        let options = InputOptions {
+            start: None,
+            duration: None,
+            end: None,
+            loops: Some(0),
+            ..options.clone()
+        };
+        let mut source = Source::open(url, options, stop)?;
+        source.set_stall_limit(stall_limit);
+        source.read_burst()?;
+        Ok(source)
+    }
+
+    /// How long a live input may be silent.
+    pub(crate) fn set_stall_limit(&mut self, limit: Duration) {
+        self.input.set_stall_limit(limit);
+    }
+
+    /// Whether a stream that a live input hadn't got at first is to be a loss: opened again, it has
+    /// both.
+    pub(crate) fn heed_late_streams(&mut self, yes: bool) {
+        self.input.heed_late_streams(yes);
+    }
+
+    /// Reads for as long as packets come faster than their own clock runs.
+    fn read_burst(&mut self) -> Result<()> {
+        let start = Instant::now();
+        let (mut mark, mut mark_at) = (start, self.edge());
+        while start.elapsed() < LONGEST_BURST {
+            let packet = match self.input.read() {
+                Ok(Some(packet)) => packet,
+                // It is told when what was read has been used.
+                Ok(None) => break,
+                Err(broken) => return Err(self.fault(broken)),
+            };
+            self.pending.push_back(packet);
+            let passed = mark.elapsed();
+            if passed >= BURST_LOOK {
+                let at = self.edge();
+                let came = at.zip(mark_at).map_or(Timestamp::ZERO, |(at, mark)| at.minus(mark));
+                if came.as_micros() < 2 * i64::try_from(passed.as_micros()).unwrap_or(i64::MAX) {
+                    break;
+                }
+                (mark, mark_at) = (Instant::now(), at);
+            }
+        }
+        Ok(())
+    }
+
+    /// The latest time in what was read and not used yet, on its own clock from its start on.
+    pub(crate) fn edge(&self) -> Option<Timestamp> {
+        let time = |packet: &AvPacket| {
+            let stream = self.stream(packet.stream())?;
+            let at = packet.dts().or(packet.pts())?;
+            Some(stream.time_base.at(at).minus(self.clock.zero))
+        };
+        self.pending.iter().filter_map(time).max()
+    }
+
+    /// The first keyframe's time in what was read and not used yet, likewise.
+    pub(crate) fn first_key(&self) -> Option<Timestamp> {
+        let video = self.video.as_ref()?;
+        let mut keys = self.pending.iter().filter(|p| p.stream() == video.index && p.is_key());
+        let at = keys.next().and_then(|p| p.dts().or(p.pts()))?;
+        Some(video.time_base.at(at).minus(self.clock.zero))
+    }
+
+    /// One of the chosen streams.
+    fn stream(&self, index: usize) -> Option<&StreamInfo> {
+        [&self.video, &self.audio].into_iter().flatten().find(|s| s.index == index)
+    }
+
+    /// The next packet of the chosen streams. A live input that gives nothing more is lost,
+    /// whatever the reason.
+    ///
+    /// # Errors
+    /// As [`Source::read`], of an input that is not live.
+    pub(crate) fn next(&mut self) -> Result<Next> {
+        match self.read() {
+            Ok(Some(packet)) => Ok(Next::Packet(packet)),
+            Ok(None) => Ok(self.loss.take().map_or(Next::Over, Next::Lost)),
+            Err(error) if self.is_live && error.kind() != ErrorKind::Interrupted => {
+                Ok(Next::Lost(error))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -211,12 +331,17 @@ impl Source {
             let packet = match next {
                 Ok(Some(packet)) => packet,
                 Ok(None) if self.rewind()? => continue,
-                Ok(None) | Err(Break::Stopped) => break,
-                Err(Break::Closed(_)) if self.is_live && self.clock.end > Timestamp::ZERO => {
-                    tracing::warn!(
-                        "{}: the other end closed the connection",
-                        crate::redact::url(&self.url)
-                    );
+                Err(Break::Stopped) => break,
+                Ok(None) => {
+                    if self.is_live {
+                        let cause = "the stream ended";
+                        let error = Error::new(ErrorKind::Connection, Stage::Source, cause);
+                        self.loss = Some(error.at(&self.url));
+                    }
+                    break;
+                }
+                Err(Break::Closed(error)) if self.is_live && self.clock.end > Timestamp::ZERO => {
+                    self.loss = Some(error.at(&self.url));
                     break;
                 }
                 Err(broken) => {
@@ -224,22 +349,19 @@ impl Source {
                     return Err(self.fault(broken));
                 }
             };
-            let stream = [&self.video, &self.audio]
-                .into_iter()
-                .flatten()
-                .find(|s| s.index == packet.stream());
-            let Some(stream) = stream else { continue };
+            let Some(stream) = self.stream(packet.stream()) else { continue };
+            let (kind, time_base) = (stream.kind, stream.time_base);
             if packet.is_corrupt() && self.ends_at_corruption() {
                 self.cut_short = Some(packet.size());
                 continue;
             }
             let mut packet = Packet {
                 av: packet,
-                kind: stream.kind,
-                time_base: stream.time_base,
-                arrived: Instant::now(),
+                kind,
+                time_base,
+                arrived: Some(Instant::now()),
                 floor: self.clock.looped,
-                discontinuity: self.discontinuity && stream.kind == MediaKind::Video,
+                discontinuity: self.discontinuity && kind == MediaKind::Video,
             };
             self.clock.place(&mut packet);
             if self.clock.is_over(&packet) {

@@ -81,8 +81,17 @@ pub(super) fn open(
         .map(|(index, params)| Ok(stream_info(index, params?)))
         .collect::<Result<Vec<_>, AvError>>()
         .map_err(|e| no_memory(&e))?;
-    let stall_limit = target.idle_limit.unwrap_or(stall_limit);
-    let input = Box::new(RtmpInput { connection, streams, known, stall_limit, over });
+    let idle_limit = target.idle_limit;
+    let stall_limit = idle_limit.unwrap_or(stall_limit);
+    let input = Box::new(RtmpInput {
+        connection,
+        streams,
+        known,
+        stall_limit,
+        idle_limit,
+        heeds_late: false,
+        over,
+    });
     Ok(Opened { input, video, audio, is_live: true, pending, begin })
 }
 
@@ -96,6 +105,10 @@ struct RtmpInput {
     /// What was found in it.
     known: Vec<StreamInfo>,
     stall_limit: Duration,
+    /// `-rw_timeout`, which takes its place.
+    idle_limit: Option<Duration>,
+    /// A stream that comes late ends it.
+    heeds_late: bool,
     over: bool,
 }
 
@@ -105,11 +118,7 @@ impl Input for RtmpInput {
     }
 
     fn streams(&self) -> Result<Vec<StreamInfo>> {
-        let copy = |s: &StreamInfo| {
-            let params = s.params.share().map_err(|e| no_memory(&e))?;
-            Ok(StreamInfo { frame_rate: s.frame_rate, ..stream_info(s.index, params) })
-        };
-        self.known.iter().map(copy).collect()
+        self.known.iter().map(|s| s.share().map_err(|e| no_memory(&e))).collect()
     }
 
     fn read(&mut self) -> Result<Option<AvPacket>, Break> {
@@ -123,6 +132,12 @@ impl Input for RtmpInput {
                             let duration = self.streams.duration(packet.stream(), packet.size());
                             packet.set_times(packet.pts(), packet.dts(), duration);
                             return Ok(Some(packet));
+                        }
+                        if self.heeds_late && self.streams.is_wanted(packet.stream()) {
+                            self.over = true;
+                            let cause = "a stream has come that was not there at first";
+                            let error = Error::new(ErrorKind::Connection, Stage::Source, cause);
+                            return Err(Break::Failed(error));
                         }
                         self.streams.warn_of_late(packet.stream());
                     }
@@ -155,6 +170,14 @@ impl Input for RtmpInput {
     fn bit_rate(&self) -> i64 {
         0
     }
+
+    fn heed_late_streams(&mut self, yes: bool) {
+        self.heeds_late = yes;
+    }
+
+    fn set_stall_limit(&mut self, limit: Duration) {
+        self.stall_limit = self.idle_limit.unwrap_or(limit);
+    }
 }
 
 impl RtmpInput {
@@ -169,19 +192,7 @@ impl RtmpInput {
 }
 
 fn stream_info(index: usize, params: CodecParams) -> StreamInfo {
-    StreamInfo {
-        index,
-        kind: params.kind(),
-        params,
-        time_base: TimeBase::MILLIS,
-        frame_rate: None,
-        start: None,
-        duration: None,
-        frames: 0,
-        sample_aspect_ratio: None,
-        display_matrix: None,
-        is_attached_picture: false,
-    }
+    StreamInfo::of_params(index, params, TimeBase::MILLIS)
 }
 
 /// Whole milliseconds from one frame to the next, rounded.

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use frameloom::options::{InputOptions, OutputOptions};
+use frameloom::options::{InputOptions, LiveOptions, OutputOptions};
 use frameloom::{ErrorKind, Frame, Image, Pipeline, PixelFormat, Reader, Stop, TimeBase, Writer};
 use frameloom_rtmp::flv::{FlvReader, Tag, TagKind};
 use frameloom_rtmp::{
@@ -40,6 +40,11 @@ fn wait_until(what: &str, mut is_true: impl FnMut() -> bool) {
         assert!(begun.elapsed() < LIMIT, "waited too long until {what}");
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// The run ends where the stream does.
+fn ending() -> LiveOptions {
+    LiveOptions::new().with("on-loss", "end").unwrap()
 }
 
 fn wait_for_publisher(server: &Server) {
@@ -94,7 +99,8 @@ fn every_codec_goes_out_and_comes_in_bit_for_bit() {
             })
         };
         wait_for_publisher(&server);
-        Pipeline::from_url(&target).unwrap().to_url(url(&received)).unwrap().run().unwrap();
+        let pipeline = Pipeline::from_url(&target).unwrap().live(ending());
+        pipeline.to_url(url(&received)).unwrap().run().unwrap();
         publisher.join().unwrap().unwrap();
         for kind in ["v", "a"] {
             let sent = packets(&source, kind);
@@ -247,7 +253,8 @@ fn a_stream_of_sound_alone_is_open_while_it_still_runs() {
     wait_for_publisher(&server);
     // One second of sound was sent, and the publisher is silent now.
     let out = room.path().join("out.mp4");
-    let pipeline = Pipeline::from_url(&at(&server, "sound")).unwrap().to_url(url(&out)).unwrap();
+    let pipeline = Pipeline::from_url(&at(&server, "sound")).unwrap().live(ending());
+    let pipeline = pipeline.to_url(url(&out)).unwrap();
     publisher.finish();
     pipeline.run().unwrap();
     assert_eq!(packets(&out, "a"), packets(&source, "a"));
@@ -438,4 +445,49 @@ fn libavs_rtmp_stays_within_reach() {
     let reader = Reader::open_with(&target, options, &Stop::new()).unwrap();
     assert_eq!(reader.filter(Result::is_ok).count(), 50);
     publisher.join().unwrap().unwrap();
+}
+
+/// A camera's microphone, or its picture, that is there only later.
+#[test]
+fn a_stream_that_comes_late_is_carried_on() {
+    let room = tempfile::tempdir().unwrap();
+    let source = room.path().join("clip.flv");
+    clip(
+        &source,
+        "-c:v libx264 -preset ultrafast -force_key_frames expr:gte(t,n_forced*0.5) -c:a aac",
+    );
+    let tags = tags(&source);
+    for first in [TagKind::Video, TagKind::Audio] {
+        let server = serve(|_| {});
+        let mut publisher = Publisher::open(server.rtmp_addr().unwrap(), "camera");
+        let (from, to) = (at(&server, "camera"), at(&server, "out"));
+        let stop = Stop::new();
+        let running = {
+            let stop = stop.clone();
+            thread::spawn(move || {
+                Pipeline::open(&from, InputOptions::new(), &stop)?.to_url(&to)?.run()
+            })
+        };
+        let both = || {
+            let found = frameloom::probe(&at(&server, "out"), InputOptions::new(), &stop);
+            found.is_ok_and(|found| found.streams.len() == 2)
+        };
+        let is_published = || server.status().streams.len() == 2;
+        let (mut shift, mut begun) = (0, false);
+        let mut has_both = false;
+        wait_until("the output has both streams", || {
+            begun = begun || is_published();
+            for tag in tags.iter().filter(|tag| tag.kind != TagKind::Script) {
+                if begun || tag.kind == first {
+                    publisher.send(tag, shift);
+                }
+            }
+            shift += 2000;
+            has_both = has_both || begun && both();
+            has_both
+        });
+        stop.stop();
+        let snapshot = running.join().unwrap().unwrap();
+        assert_eq!(snapshot.reconnects, 1, "{first:?} first");
+    }
 }

@@ -39,13 +39,18 @@ pub(crate) const BITS: usize = 12;
 /// A lavfi source whose every frame carries its own number along the lower edge. At least
 /// 192 pixels wide.
 pub(crate) fn counted(size: &str, rate: &str, seconds: u32) -> String {
+    counted_from(0, size, rate, seconds)
+}
+
+/// As `counted`, with numbers that begin at `first`.
+pub(crate) fn counted_from(first: usize, size: &str, rate: &str, seconds: u32) -> String {
     let mut graph = format!("testsrc2=s={size}:r={rate}:d={seconds}");
     let band = CELL * BITS;
     graph += &format!(",drawbox=x=0:y=ih-{CELL}:w={band}:h={CELL}:color=black:t=fill");
     for bit in 0..BITS {
         graph += &format!(
             ",drawbox=x={}:y=ih-{CELL}:w={CELL}:h={CELL}:color=white:t=fill:\
-             enable='mod(floor(n/{}),2)'",
+             enable='mod(floor((n+{first})/{}),2)'",
             bit * CELL,
             1 << bit
         );

@@ -24,6 +24,12 @@ impl Nginx {
 
     fn try_start(port: u16) -> Option<Nginx> {
         let folder = super::room();
+        let server = Nginx::run(&folder, port)?;
+        Some(Nginx { server, folder, port })
+    }
+
+    /// The server on this port, or nothing where someone else has it.
+    fn run(folder: &tempfile::TempDir, port: u16) -> Option<Running> {
         let at = folder.path().display();
         // A player may come before the publisher and waits for it; when the publisher leaves,
         // `publish_notify` tells the player.
@@ -50,11 +56,55 @@ impl Nginx {
             running = server.is_running();
             !running || pid.is_file()
         });
-        running.then_some(Nginx { server, folder, port })
+        running.then_some(server)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Ends it at once, and everyone's connection to it; what it logged so far stays.
+    pub(crate) fn kill(&self) {
+        self.server.signal_group("KILL");
+        let stat = format!("/proc/{}/stat", self.server.id());
+        wait_until("nginx is gone", || {
+            fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z "))
+        });
+        fs::remove_file(self.folder.path().join("pid")).ok();
+    }
+
+    /// Starts it again behind a `kill`, on the same port.
+    pub(crate) fn start_again(&mut self) {
+        let mut server = None;
+        wait_until("nginx has its port again", || {
+            server = Nginx::run(&self.folder, self.port);
+            server.is_some()
+        });
+        self.server = server.unwrap();
+    }
+
+    /// Halts it; its connections stay open, and the kernel goes on taking what is sent to it.
+    pub(crate) fn freeze(&self) {
+        self.server.signal("STOP");
+    }
+
+    pub(crate) fn thaw(&self) {
+        self.server.signal("CONT");
+    }
+
+    /// How often someone began to publish `stream` so far.
+    pub(crate) fn times_published(&self, stream: &str) -> usize {
+        let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        log.matches(&format!(" publish: name='{stream}'")).count()
     }
 
     pub(crate) fn url(&self, stream: &str) -> String {
-        format!("rtmp://127.0.0.1:{}/live/{stream}", self.port)
+        Nginx::url_by(self.port, stream)
+    }
+
+    /// The stream's URL by another port that leads here.
+    pub(crate) fn url_by(port: u16, stream: &str) -> String {
+        format!("rtmp://127.0.0.1:{port}/live/{stream}")
     }
 
     /// Waits until someone plays `stream`, whether it is there yet or not.

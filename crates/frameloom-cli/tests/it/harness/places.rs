@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use super::run::wait_until;
+
 /// A folder of the test's own, removed when it is dropped.
 pub(crate) fn room() -> tempfile::TempDir {
     tempfile::Builder::new().prefix("frameloom-").tempdir().unwrap()
@@ -47,4 +49,14 @@ pub(crate) fn fixture(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures").join(name);
     assert!(path.is_file(), "no fixture {}", path.display());
     path
+}
+
+/// Waits until someone is bound to the UDP port.
+pub(crate) fn wait_for_udp(port: u16) {
+    let mark = format!(":{port:04X} ");
+    wait_until("the UDP port is bound", || {
+        let bound =
+            |table: &&str| std::fs::read_to_string(table).is_ok_and(|lines| lines.contains(&mark));
+        ["/proc/net/udp", "/proc/net/udp6"].iter().any(bound)
+    });
 }

@@ -33,6 +33,11 @@ impl Rational {
         Rational { num: self.num * i128::from(by), den: self.den }.reduced()
     }
 
+    /// Milliseconds of a time in seconds, rounded down.
+    pub(crate) fn as_ms(self) -> i64 {
+        i64::try_from((self.num * 1000).div_euclid(self.den)).unwrap()
+    }
+
     pub(crate) fn abs(self) -> Rational {
         Rational { num: self.num.abs(), den: self.den }
     }

@@ -152,6 +152,13 @@ impl Running {
         signal(name, &format!("-{}", self.child.id()));
     }
 
+    /// Kills it with all it started, and waits until it is gone.
+    pub(crate) fn kill(mut self) {
+        self.signal_group("KILL");
+        self.child.wait().unwrap();
+        self.ended = true;
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }

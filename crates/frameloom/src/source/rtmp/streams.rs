@@ -180,6 +180,8 @@ impl Streams {
             return Ok(None);
         }
         self.video = Some((packet.codec, name));
+        // Whatever metadata said, which may be from before it came.
+        self.said[VIDEO] = Said::Yes;
         if !is_frame {
             // What VP8 and VP9 have there is MP4's box: no decoder needs it, no muxer wants it.
             if !matches!(packet.codec, VideoCodec::Vp8 | VideoCodec::Vp9) {
@@ -216,6 +218,7 @@ impl Streams {
             return Ok(None);
         }
         self.audio = Some((packet.codec, name));
+        self.said[AUDIO] = Said::Yes;
         if let (AudioCodec::Legacy(_) | AudioCodec::Mp3, Some(flags)) = (packet.codec, packet.flags)
         {
             self.legacy_sound = Some(codecs::sound_of(packet.codec, flags));
@@ -251,6 +254,11 @@ impl Streams {
         let dts = i64::try_from(timestamp_ms).unwrap_or(i64::MAX);
         packet.set_times(Some(dts.saturating_add(coded.shown_after_ms.into())), Some(dts), 0);
         Ok(packet)
+    }
+
+    /// Whether packets of a stream may be used.
+    pub(super) fn is_wanted(&self, stream: usize) -> bool {
+        self.wants.get(stream) == Some(&true)
     }
 
     pub(super) fn warn_of_late(&mut self, stream: usize) {

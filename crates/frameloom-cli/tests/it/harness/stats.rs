@@ -1,0 +1,84 @@
+//! What a run tells of itself by `--stats=json`. The names of the fields stand here alone.
+
+use serde_json::Value;
+
+/// One object of the statistics.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen(Value);
+
+/// What is counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Count {
+    FramesIn,
+    FramesOut,
+    FramesEdited,
+    FramesDropped,
+    FramesBypassed,
+    FramesHeld,
+    FramesLate,
+    PacketsCorrupt,
+    PacketsDropped,
+    Reconnects,
+    Restarts,
+    Errors,
+}
+
+impl Count {
+    fn field(self) -> &'static str {
+        match self {
+            Count::FramesIn => "frames_in",
+            Count::FramesOut => "frames_out",
+            Count::FramesEdited => "frames_edited",
+            Count::FramesDropped => "frames_dropped",
+            Count::FramesBypassed => "frames_bypassed",
+            Count::FramesHeld => "frames_held",
+            Count::FramesLate => "frames_late",
+            Count::PacketsCorrupt => "packets_corrupt",
+            Count::PacketsDropped => "packets_dropped",
+            Count::Reconnects => "reconnects",
+            Count::Restarts => "restarts",
+            Count::Errors => "errors",
+        }
+    }
+}
+
+impl Seen {
+    /// Every whole object in what a run said.
+    pub(crate) fn all(said: &str) -> Vec<Seen> {
+        // The last line may be half written.
+        let whole = &said[..said.rfind('\n').map_or(0, |end| end + 1)];
+        let lines = whole.lines().filter(|line| line.starts_with('{'));
+        lines
+            .map(|line| Seen(serde_json::from_str(line).expect("a line that is no JSON")))
+            .collect()
+    }
+
+    #[track_caller]
+    pub(crate) fn count(&self, what: Count) -> u64 {
+        let field = &self.0[what.field()];
+        field.as_u64().unwrap_or_else(|| panic!("no {} in {}", what.field(), self.0))
+    }
+
+    pub(crate) fn input_is_lost(&self) -> bool {
+        self.0["input"] == "lost"
+    }
+
+    /// Whether the output of this number, from 0, is lost.
+    pub(crate) fn output_is_lost(&self, number: usize) -> bool {
+        self.0["outputs"][number]["state"] == "lost"
+    }
+
+    pub(crate) fn output_packets_dropped(&self, number: usize) -> u64 {
+        self.0["outputs"][number]["packets_dropped"].as_u64().unwrap_or(0)
+    }
+
+    /// The median of the last seconds.
+    pub(crate) fn latency_ms(&self) -> Option<f64> {
+        self.0["latency_ms"].as_f64()
+    }
+
+    /// The last object of a run that came to a good end.
+    pub(crate) fn is_last(&self) -> bool {
+        self.0["done"] == true
+    }
+}

@@ -1,0 +1,375 @@
+//! What keeps a live pipeline going: ends that are lost are opened again, and meanwhile the
+//! outputs' clock goes on.
+//!
+//! Nothing here has a thread or sleeps by itself: the pipeline's threads ask, and time is given to
+//! it or comes from a [`Clock`].
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::backoff::{Backoff, Jitter};
+use crate::error::{Error, ErrorKind, Result};
+use crate::stop::Stop;
+use crate::time::{Rate, Timestamp};
+
+/// Time as it passes, or as a test has it pass.
+pub(crate) trait Clock {
+    /// The time since any fixed moment.
+    fn now(&self) -> Duration;
+
+    /// Waits for so long, or until a stop.
+    fn wait(&self, span: Duration, stop: &Stop);
+
+    /// A number that nobody foresees.
+    fn random(&self) -> u64;
+}
+
+/// The machine's own.
+pub(crate) struct RealClock {
+    start: Instant,
+}
+
+impl RealClock {
+    pub(crate) fn new() -> RealClock {
+        RealClock { start: Instant::now() }
+    }
+}
+
+impl Clock for RealClock {
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn wait(&self, span: Duration, stop: &Stop) {
+        stop.wait(span);
+    }
+
+    fn random(&self) -> u64 {
+        Jitter::new().number()
+    }
+}
+
+/// An end that was opened again.
+pub(crate) struct Reopened<T> {
+    pub(crate) end: T,
+    pub(crate) tries: u64,
+    /// As it stands now, to be used for the next loss unless this one is long past.
+    pub(crate) backoff: Backoff,
+}
+
+/// Tries `open` until it works, with longer and longer waits in between; gives up with its last
+/// error once `limit` is over, and at once on a stop.
+pub(crate) fn reopen<T>(
+    mut open: impl FnMut() -> Result<T>,
+    mut backoff: Backoff,
+    limit: Option<Duration>,
+    clock: &impl Clock,
+    stop: &Stop,
+) -> Result<Reopened<T>> {
+    let start = clock.now();
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let failed = match open() {
+            Ok(end) => return Ok(Reopened { end, tries, backoff }),
+            Err(error) => error,
+        };
+        if stop.is_stopped() || failed.kind() == ErrorKind::Interrupted {
+            return Err(failed);
+        }
+        let wait = backoff.next(clock.random());
+        let over = clock.now().saturating_sub(start) + wait;
+        if let Some(limit) = limit.filter(|limit| over > *limit) {
+            return Err(gave_up(&failed, limit));
+        }
+        tracing::debug!("not yet: {failed}; the next try is in {:.1} s", wait.as_secs_f64());
+        clock.wait(wait, stop);
+    }
+}
+
+fn gave_up(last: &Error, limit: Duration) -> Error {
+    let seconds = limit.as_secs_f64();
+    let error = Error::new(
+        last.kind(),
+        last.stage(),
+        format!("it was lost, and not back within {seconds} s: {}", last.cause()),
+    );
+    let error = last.target().map(|target| error.clone().at(target)).unwrap_or(error);
+    error.hint("--reconnect-for sets how long it is tried")
+}
+
+/// Whether the input's pictures come.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum LineState {
+    There,
+    /// They don't; at the moment `since` the outputs' clock stood at `clock`.
+    Lost {
+        since: Instant,
+        clock: Timestamp,
+    },
+    /// They come again, and belong behind this time on the outputs' clock.
+    Back(Timestamp),
+}
+
+/// Tells those who encode whether pictures come. Clones are the same line.
+#[derive(Clone, Debug)]
+pub(crate) struct Line(Arc<Mutex<LineState>>);
+
+impl Line {
+    pub(crate) fn new() -> Line {
+        Line(Arc::new(Mutex::new(LineState::There)))
+    }
+
+    pub(crate) fn set(&self, state: LineState) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+
+    /// Nothing comes any more: what is held ends at `now`, for all alike.
+    pub(crate) fn end(&self, now: Instant) {
+        if let LineState::Lost { since, clock } = self.state() {
+            let at = clock.plus(micros(now.saturating_duration_since(since)));
+            self.set(LineState::Back(at));
+        }
+    }
+
+    pub(crate) fn state(&self) -> LineState {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How long a line must have been lost, and no frame have come, before pictures are held: what is
+/// still on its way goes first.
+const QUIET: Duration = Duration::from_millis(250);
+
+/// How often an encoder that waits for a frame looks at the line.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// The rate of held pictures where the stream has none.
+const PLAIN_RATE: Timestamp = Timestamp::from_micros(40_000);
+
+/// Says when the last picture is to be shown again.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    line: Line,
+    step: Timestamp,
+    /// When the last frame came, and where it ends.
+    last: Option<(Instant, Timestamp)>,
+    /// Whether pictures were held since.
+    holds: bool,
+}
+
+impl Hold {
+    pub(crate) fn new(line: Line, rate: Option<Rate>) -> Hold {
+        let step = rate.map_or(PLAIN_RATE, |rate| rate.time_base().at(1));
+        Hold { line, step, last: None, holds: false }
+    }
+
+    /// How long to wait for a frame before asking again.
+    pub(crate) fn patience(&self, now: Instant) -> Duration {
+        match (self.line.state(), self.last) {
+            (LineState::Lost { since, clock }, Some((_, end))) => {
+                let at = clock.plus(micros(now.saturating_duration_since(since)));
+                let due =
+                    Duration::from_micros(u64::try_from(end.minus(at).as_micros()).unwrap_or(0));
+                due.clamp(Duration::from_millis(1), LOOK)
+            }
+            _ => LOOK,
+        }
+    }
+
+    /// Where the next held picture belongs, and for how long, where one is due.
+    pub(crate) fn due(&mut self, now: Instant) -> Option<(Timestamp, Timestamp)> {
+        let (came, end) = self.last?;
+        let until = match self.line.state() {
+            LineState::There => return None,
+            LineState::Lost { since, clock } => {
+                let lost = now.saturating_duration_since(since);
+                if lost < QUIET || now.saturating_duration_since(came) < QUIET {
+                    return None;
+                }
+                clock.plus(micros(lost))
+            }
+            LineState::Back(from) if self.holds => from,
+            LineState::Back(_) => return None,
+        };
+        self.before(until, came, end)
+    }
+
+    /// The same where a frame has come that belongs at `at`.
+    pub(crate) fn due_before(&mut self, at: Timestamp) -> Option<(Timestamp, Timestamp)> {
+        let (came, end) = self.last.filter(|_| self.holds)?;
+        self.before(at, came, end)
+    }
+
+    fn before(
+        &mut self,
+        until: Timestamp,
+        came: Instant,
+        end: Timestamp,
+    ) -> Option<(Timestamp, Timestamp)> {
+        let next = end.plus(self.step);
+        if next > until {
+            return None;
+        }
+        self.holds = true;
+        self.last = Some((came, next));
+        Some((end, self.step))
+    }
+
+    /// A frame is about to be encoded. Whether it is the first one after held pictures.
+    pub(crate) fn saw(&mut self, at: Timestamp, duration: Timestamp, now: Instant) -> bool {
+        let length = if duration > Timestamp::ZERO { duration } else { self.step };
+        self.last = Some((now, at.plus(length)));
+        std::mem::take(&mut self.holds)
+    }
+
+    /// Where what is held ends: frames from before that come too late.
+    pub(crate) fn held_until(&self) -> Option<Timestamp> {
+        self.last.filter(|_| self.holds).map(|(_, end)| end)
+    }
+}
+
+/// A span of the machine's time on the pipeline's clock.
+pub(crate) fn micros(span: Duration) -> Timestamp {
+    Timestamp::from_micros(i64::try_from(span.as_micros()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+
+    use super::*;
+    use crate::error::Stage;
+
+    /// Time that passes only where someone waits.
+    #[derive(Default)]
+    struct Unhurried {
+        now: Cell<Duration>,
+        waits: RefCell<Vec<Duration>>,
+    }
+
+    impl Clock for Unhurried {
+        fn now(&self) -> Duration {
+            self.now.get()
+        }
+
+        fn wait(&self, span: Duration, _: &Stop) {
+            self.waits.borrow_mut().push(span);
+            self.now.set(self.now.get() + span);
+        }
+
+        fn random(&self) -> u64 {
+            0
+        }
+    }
+
+    fn refused() -> Error {
+        Error::new(ErrorKind::Connection, Stage::Source, "connection refused").at("rtmp://h/a/b")
+    }
+
+    #[test]
+    fn it_is_tried_for_ever_with_longer_and_longer_waits() {
+        let clock = Unhurried::default();
+        let mut left = 8;
+        let open = || {
+            left -= 1;
+            if left > 0 { Err(refused()) } else { Ok("open") }
+        };
+        let found = reopen(open, Backoff::new(), None, &clock, &Stop::new()).unwrap();
+        assert_eq!((found.end, found.tries), ("open", 8));
+        let waits: Vec<_> = clock.waits.borrow().iter().map(Duration::as_secs_f64).collect();
+        assert_eq!(waits, [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]);
+    }
+
+    #[test]
+    fn it_is_given_up_when_its_time_is_over() {
+        let clock = Unhurried::default();
+        let open = || -> Result<()> { Err(refused()) };
+        let limit = Some(Duration::from_secs(5));
+        let Err(told) = reopen(open, Backoff::new(), limit, &clock, &Stop::new()) else {
+            panic!("it never opens");
+        };
+        assert_eq!(told.kind(), ErrorKind::Connection);
+        assert!(told.to_string().contains("not back within 5 s: connection refused"), "{told}");
+        assert!(clock.now() <= Duration::from_secs(5));
+    }
+
+    #[test]
+    fn a_stop_ends_it_at_once() {
+        let (clock, stop) = (Unhurried::default(), Stop::new());
+        let mut tries = 0;
+        let open = || -> Result<()> {
+            tries += 1;
+            stop.stop();
+            Err(refused())
+        };
+        assert!(reopen(open, Backoff::new(), None, &clock, &stop).is_err());
+        assert_eq!((tries, clock.waits.borrow().len()), (1, 0));
+    }
+
+    #[test]
+    fn after_a_long_loss_the_waits_begin_where_they_were() {
+        let clock = Unhurried::default();
+        let mut backoff = Backoff::new();
+        for _ in 0..10 {
+            backoff.next(0);
+        }
+        let mut first = true;
+        let open = || if std::mem::take(&mut first) { Err(refused()) } else { Ok(()) };
+        reopen(open, backoff, None, &clock, &Stop::new()).unwrap();
+        assert_eq!(*clock.waits.borrow(), [Duration::from_secs(10)]);
+    }
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_micros(ms * 1000)
+    }
+
+    #[test]
+    fn pictures_are_held_at_the_streams_rate_until_frames_come_again() {
+        let (line, start) = (Line::new(), Instant::now());
+        let later = |ms| start + Duration::from_millis(ms);
+        let mut hold = Hold::new(line.clone(), Rate::new(25, 1));
+        assert_eq!(hold.due(later(0)), None, "nothing was there to be held");
+        assert!(!hold.saw(at(1000), at(40), later(0)));
+        assert_eq!(hold.due(later(900)), None, "the line is there");
+
+        line.set(LineState::Lost { since: later(1000), clock: at(2040) });
+        assert_eq!(hold.due(later(1200)), None, "frames may be on their way");
+        let mut held = Vec::new();
+        while let Some((at, step)) = hold.due(later(1260)) {
+            assert_eq!(step.as_micros(), 40_000);
+            held.push(at.as_micros() / 1000);
+        }
+        let expected: Vec<i64> =
+            (0..).map(|n| 1040 + 40 * n).take_while(|t| t + 40 <= 2300).collect();
+        assert_eq!(held, expected, "all that is missing by then");
+        assert_eq!(hold.due(later(1275)), None);
+        assert_eq!(hold.due(later(1281)), Some((at(2280), at(40))));
+        assert_eq!(hold.held_until(), Some(at(2320)));
+
+        line.end(later(1360));
+        assert_eq!(line.state(), LineState::Back(at(2400)));
+        assert_eq!(hold.due(later(1282)), Some((at(2320), at(40))));
+        assert_eq!(hold.due(later(1282)), Some((at(2360), at(40))));
+        assert_eq!(hold.due(later(1282)), None);
+        assert_eq!(hold.due_before(at(2481)), Some((at(2400), at(40))));
+        assert_eq!(hold.due_before(at(2481)), Some((at(2440), at(40))));
+        assert_eq!(hold.due_before(at(2481)), None);
+        assert!(hold.saw(at(2481), at(40), later(1400)), "the first frame behind the seam");
+        assert!(!hold.saw(at(2521), at(40), later(1440)));
+        assert_eq!(hold.due(later(9000)), None);
+    }
+
+    #[test]
+    fn a_frame_that_still_comes_is_waited_for() {
+        let (line, start) = (Line::new(), Instant::now());
+        let later = |ms| start + Duration::from_millis(ms);
+        let mut hold = Hold::new(line.clone(), None);
+        hold.saw(at(0), at(0), later(0));
+        line.set(LineState::Lost { since: later(40), clock: at(80) });
+        hold.saw(at(40), at(0), later(280));
+        assert_eq!(hold.due(later(300)), None);
+        assert_eq!(hold.due(later(540)), Some((at(80), at(40))));
+        assert!(hold.patience(later(540)) <= Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,53 @@
+//! The part of a stream that an output gets: `-ss`, `-t` and `-to` before it.
+
+use crate::time::Timestamp;
+
+/// Which part of the stream an output gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Window {
+    pub(crate) start: Option<Timestamp>,
+    pub(crate) length: Option<Timestamp>,
+}
+
+/// Where a timestamp lies in a [`Window`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Place {
+    Before,
+    /// Inside; the timestamp counted from the window's start.
+    Inside(Timestamp),
+    After,
+}
+
+impl Window {
+    pub(crate) fn place(&self, at: Timestamp) -> Place {
+        let from_start = match self.start {
+            Some(start) if at < start => return Place::Before,
+            Some(start) => at.minus(start),
+            None => at,
+        };
+        match self.length {
+            Some(length) if from_start >= length => Place::After,
+            _ => Place::Inside(from_start),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_says_where_a_timestamp_lies() {
+        let at = |ms: i64| Timestamp::from_micros(ms * 1000);
+        let window = Window { start: Some(at(1000)), length: Some(at(500)) };
+        for (ms, place) in [
+            (999, Place::Before),
+            (1000, Place::Inside(at(0))),
+            (1499, Place::Inside(at(499))),
+            (1500, Place::After),
+        ] {
+            assert_eq!(window.place(at(ms)), place, "{ms}");
+        }
+        assert_eq!(Window::default().place(at(-5)), Place::Inside(at(-5)));
+    }
+}
