@@ -35,6 +35,25 @@ pub(crate) fn poll_write(
     Poll::Ready(Ok(written))
 }
 
+/// As [`poll_write`], with a `send` that never waits.
+///
+/// # Errors
+///
+/// Those of `send`.
+pub(crate) fn try_write(
+    output: &mut impl Buf,
+    send: impl FnOnce(&[IoSlice<'_>]) -> io::Result<usize>,
+) -> io::Result<usize> {
+    let mut slices = [IoSlice::new(&[]); FEW_SLICES];
+    let count = output.chunks_vectored(&mut slices);
+    let written = send(&slices[..count])?;
+    if written == 0 {
+        return Err(io::ErrorKind::WriteZero.into());
+    }
+    output.advance(written);
+    Ok(written)
+}
+
 /// Not inlined, so that so many slices are on the stack only where they are needed.
 #[inline(never)]
 fn poll_write_many(

@@ -18,6 +18,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::available_parallelism;
 use std::time::Instant;
 
 use frameloom_rtmp::{Media, MediaKind};
@@ -71,6 +72,10 @@ impl Player {
     }
 }
 
+/// Players of one stream that the publisher's thread serves itself. The others are work for all
+/// threads.
+const DIRECT_PLAYERS: usize = 256;
+
 /// In place of a log's end: there is more to see than that.
 const LOOK: u64 = u64::MAX;
 
@@ -79,6 +84,7 @@ pub(crate) struct Relay {
     pub(crate) name: StreamName,
     pub(crate) since: Instant,
     rules: Rules,
+    direct_players: usize,
     state: Mutex<State>,
     /// How far the log goes, or [`LOOK`]. A player that has all of it needs no lock to know so.
     end: AtomicU64,
@@ -137,9 +143,16 @@ impl Relay {
         lock(&self.rate).sample(time_ms, self.received_bytes());
     }
 
+    /// Tells the players of new media. Many of them take it here and now.
     fn wake_players(&self) {
-        for (wake, _) in lock(&self.players).iter() {
+        let players = lock(&self.players);
+        let (direct, woken) = players.split_at(players.len().min(self.direct_players));
+        // First, so that other threads have begun with them meanwhile.
+        for (wake, _) in woken {
             wake.media();
+        }
+        for (wake, _) in direct {
+            wake.media_at_once();
         }
     }
 }
@@ -148,6 +161,7 @@ impl Relay {
 pub(crate) struct Relays {
     streams: Mutex<HashMap<StreamName, Arc<Relay>>>,
     limits: RelayLimits,
+    direct_players: usize,
     counters: Arc<Counters>,
 }
 
@@ -157,7 +171,9 @@ pub(crate) struct NameTaken;
 
 impl Relays {
     pub(crate) fn new(limits: RelayLimits, counters: Arc<Counters>) -> Self {
-        Relays { streams: Mutex::default(), limits, counters }
+        let is_alone = available_parallelism().is_ok_and(|threads| threads.get() == 1);
+        let direct_players = if is_alone { usize::MAX } else { DIRECT_PLAYERS };
+        Relays { streams: Mutex::default(), limits, direct_players, counters }
     }
 
     /// Lets `publisher` publish as `name`. A former one is woken if it has to go.
@@ -185,6 +201,7 @@ impl Relays {
                     name: name.clone(),
                     since: publisher.since,
                     rules: Rules { lag_ms, skips: self.limits.player_skips },
+                    direct_players: self.direct_players,
                     state: Mutex::new(State {
                         log: Log::new(self.limits.cache_bytes, lag_ms),
                         publisher,

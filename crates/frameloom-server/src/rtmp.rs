@@ -1,5 +1,6 @@
 //! One RTMP connection: the loop round [`ServerSession`].
 
+mod direct;
 mod end;
 mod play;
 mod publish;
@@ -8,8 +9,8 @@ mod timer;
 use std::future::poll_fn;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
+use self::direct::Served;
 use self::end::End;
 use self::play::Play;
 use self::publish::Publish;
@@ -31,6 +33,7 @@ use crate::caps::Permit;
 use crate::counters::Reason;
 use crate::io::Io;
 use crate::outgoing::poll_write;
+use crate::relay::wake::Direct;
 use crate::shared::{Enrolled, Phase, Shared, shown};
 use crate::visitor::{Action, Visitor};
 
@@ -67,9 +70,10 @@ pub(crate) async fn serve(
             }
         },
     };
-    let mut connection = Connection::new(Arc::clone(&shared), permit, io, deadline);
-    let end = poll_fn(|cx| connection.poll(cx)).await;
-    end.report(&shared, connection.permit.peer, connection.was_of_use);
+    let served =
+        Served::new(|direct| Connection::new(Arc::clone(&shared), permit, io, deadline, direct));
+    let end = poll_fn(|cx| served.with(|connection| connection.poll(cx))).await;
+    served.with(|connection| end.report(&shared, connection.permit.peer, connection.was_of_use));
 }
 
 async fn accept_tls(
@@ -111,6 +115,8 @@ struct Connection {
     blocked_since: Option<Instant>,
     flushing: bool,
     draining: bool,
+    /// What went wrong while the task did not run.
+    failed: Option<End>,
     closing: Option<Closing>,
     /// Whether it ever published or played.
     was_of_use: bool,
@@ -148,14 +154,20 @@ enum Written {
 }
 
 impl Connection {
-    fn new(shared: Arc<Shared>, permit: Permit, io: Io, deadline: Instant) -> Self {
+    fn new(
+        shared: Arc<Shared>,
+        permit: Permit,
+        io: Io,
+        deadline: Instant,
+        direct: Weak<dyn Direct>,
+    ) -> Self {
         let now = Instant::now();
         let config = SessionConfig {
             limits: shared.config.rtmp.clone(),
             seed: shared.next_seed(),
             ..SessionConfig::default()
         };
-        let enrolled = shared.enroll(permit.id);
+        let enrolled = shared.enroll(permit.id, direct);
         Connection {
             input_waker: Waker::from(Arc::clone(&enrolled.wake)),
             may_read: true,
@@ -173,6 +185,7 @@ impl Connection {
             blocked_since: None,
             flushing: false,
             draining: false,
+            failed: None,
             closing: None,
             was_of_use: false,
         }
@@ -208,6 +221,9 @@ impl Connection {
     }
 
     fn run(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        if let Some(end) = self.failed.take() {
+            return Err(end);
+        }
         let mut reads = 0;
         // TLS may have to write before it can read.
         self.may_read |= self.enrolled.wake.take_input() || self.io.is_tls();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
@@ -13,7 +13,7 @@ use crate::caps::Caps;
 use crate::counters::{Counters, Reason};
 use crate::lock::lock;
 use crate::relay::Relays;
-use crate::relay::wake::Wake;
+use crate::relay::wake::{Direct, Wake};
 use crate::visitor::Action;
 use crate::warnings::{Warning, Warnings};
 use crate::{Result, ServerConfig};
@@ -107,8 +107,8 @@ impl Shared {
     }
 
     /// A connection's wake-up, told of every change of phase until it is dropped.
-    pub(crate) fn enroll(self: &Arc<Self>, id: u64) -> Enrolled {
-        let wake: Arc<Wake> = Arc::default();
+    pub(crate) fn enroll(self: &Arc<Self>, id: u64, direct: Weak<dyn Direct>) -> Enrolled {
+        let wake = Arc::new(Wake::direct(direct));
         lock(&self.wakes).insert(id, Arc::clone(&wake));
         Enrolled { shared: Arc::clone(self), id, wake }
     }

@@ -1,7 +1,7 @@
 //! How a publisher wakes the connections of its players.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::Waker;
 
 use crate::lock::lock;
@@ -15,6 +15,13 @@ pub(crate) struct Progress {
     pub(crate) clock_ms: AtomicU64,
 }
 
+/// A connection that can take media without its task.
+pub(crate) trait Direct: Send + Sync {
+    /// Takes all media that there is. False where the task has to run: there is more than can be
+    /// taken at once, or something else to be done. It must not leave a stream.
+    fn take_media(&self) -> bool;
+}
+
 /// Wakes one connection's task, however many streams it plays. Each time costs a wake-up only if
 /// the task has run since the last one and is not held up by its own peer.
 ///
@@ -25,6 +32,7 @@ pub(crate) struct Progress {
 #[repr(align(64))]
 pub(crate) struct Wake {
     task: Mutex<Waker>,
+    direct: Option<Weak<dyn Direct>>,
     wants_media: AtomicBool,
     has_input: AtomicBool,
     is_claimed: AtomicBool,
@@ -35,6 +43,7 @@ impl Default for Wake {
     fn default() -> Self {
         Wake {
             task: Mutex::new(Waker::noop().clone()),
+            direct: None,
             wants_media: AtomicBool::new(false),
             // Nobody has looked yet.
             has_input: AtomicBool::new(true),
@@ -55,6 +64,22 @@ impl Wake {
     /// The task can't use media now: until it has registered again, only [`Wake::wake`] wakes it.
     pub(crate) fn no_media(&self) {
         self.wants_media.store(false, Ordering::SeqCst);
+    }
+
+    /// As the default, for a connection that can take media without its task.
+    pub(crate) fn direct(direct: Weak<dyn Direct>) -> Self {
+        Wake { direct: Some(direct), ..Wake::default() }
+    }
+
+    /// There is new media, to be taken in the caller's turn if that is possible.
+    pub(crate) fn media_at_once(&self) {
+        if !self.wants_media.load(Ordering::SeqCst) {
+            return;
+        }
+        let direct = self.direct.as_ref().and_then(Weak::upgrade);
+        if !direct.is_some_and(|direct| direct.take_media()) {
+            self.media();
+        }
     }
 
     /// There is new media.

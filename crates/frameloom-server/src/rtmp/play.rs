@@ -22,7 +22,7 @@ impl Play {
 }
 
 /// Why a player pulls no more for now.
-enum Pulled {
+pub(super) enum Pulled {
     /// There is nothing.
     All,
     /// There is enough to write.
@@ -78,7 +78,7 @@ impl Connection {
         Ok(false)
     }
 
-    fn pull_one(&mut self, index: usize) -> Result<Pulled, End> {
+    pub(super) fn pull_one(&mut self, index: usize) -> Result<Pulled, End> {
         let Some((stream_id, Role::Play(play))) = self.roles.get_mut(index) else {
             return Ok(Pulled::All);
         };
