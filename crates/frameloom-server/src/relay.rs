@@ -338,6 +338,11 @@ impl Publication {
         Appended::Yes
     }
 
+    /// Whether anything was added since players were last woken.
+    pub(crate) fn has_news(&self) -> bool {
+        self.appended
+    }
+
     /// Wakes the players if anything was added since the last time.
     pub(crate) fn wake_players(&mut self) {
         if std::mem::take(&mut self.appended) {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use frameloom_rtmp::{Media, MediaKind, Refusal};
 use tokio::time::Instant;
@@ -11,12 +12,20 @@ use crate::counters::Reason;
 use crate::relay::{Appended, Publication, Publisher, StreamName};
 use crate::warnings::Warning;
 
+/// A round through the players that takes as long as this is followed by a pause just as long, so that
+/// under load what comes close together leaves together: each write costs much more than its bytes.
+/// Shorter ones follow each other as packets come.
+const SHORT_ROUND: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(10);
+
 /// A message stream that publishes.
 pub(super) struct Publish {
     publication: Publication,
     since: Instant,
     /// When audio or video came last.
     pub(super) last_media: Instant,
+    /// Before this nothing is handed on to the players.
+    next_round: Instant,
     warned: bool,
 }
 
@@ -27,6 +36,28 @@ impl Publish {
         let bytes = relay.received_bytes();
         let name = &relay.name;
         tracing::info!(target: crate::LOG, "{peer} published {name} for {seconds} s, {bytes} bytes");
+    }
+}
+
+impl Publish {
+    fn wake_players(&mut self) {
+        if !self.publication.has_news() {
+            return;
+        }
+        let start = Instant::now();
+        if start < self.next_round {
+            return;
+        }
+        self.publication.wake_players();
+        let took = start.elapsed();
+        if took >= SHORT_ROUND {
+            self.next_round = start + took + took.min(LONGEST_PAUSE);
+        }
+    }
+
+    /// When there is something to hand on that had to wait.
+    pub(super) fn round_due(&self) -> Option<Instant> {
+        self.publication.has_news().then_some(self.next_round)
     }
 }
 
@@ -50,7 +81,9 @@ impl Connection {
             "{peer} publishes {name} on message stream {stream_id} ({client})"
         );
         let (since, last_media) = (self.now, self.now);
-        Ok(Role::Publish(Box::new(Publish { publication, since, last_media, warned: false })))
+        let next_round = self.now;
+        let publish = Publish { publication, since, last_media, next_round, warned: false };
+        Ok(Role::Publish(Box::new(publish)))
     }
 
     pub(super) fn media(&mut self, media: Media) {
@@ -76,10 +109,11 @@ impl Connection {
         }
     }
 
+    /// Hands on what has come, unless it is too early for that.
     pub(super) fn wake_players(&mut self) {
         for (_, role) in &mut self.roles {
             if let Role::Publish(publish) = role {
-                publish.publication.wake_players();
+                publish.wake_players();
             }
         }
     }

@@ -16,6 +16,8 @@ enum Due {
     Command,
     /// This message stream had no media.
     Media(u32),
+    /// This is no time-out: players get what had to wait.
+    Round,
     /// The client took nothing.
     Stall,
     /// The client did not close its side.
@@ -64,6 +66,9 @@ impl Connection {
         for (stream_id, role) in &self.roles {
             if let Role::Publish(publish) = role {
                 consider(publish.last_media + timeouts.idle_publisher, Due::Media(*stream_id));
+                if let Some(due) = publish.round_due() {
+                    consider(due, Due::Round);
+                }
             }
         }
         next
@@ -77,6 +82,7 @@ impl Connection {
                 self.leave();
                 return Poll::Ready(End::Stalled);
             }
+            Due::Round => self.wake_players(),
             Due::Command => self.close(End::CommandTimeOut),
             Due::Media(stream_id) => {
                 let _ = self.session.refuse(stream_id, Refusal::Unavailable);

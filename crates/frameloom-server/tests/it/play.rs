@@ -32,6 +32,25 @@ fn what_is_published_is_played_bit_for_bit() {
     player.ended();
 }
 
+/// More than one thread of the server has a part in them.
+#[test]
+fn hundreds_of_players_get_the_same() {
+    let server = serve(|config| config.max_connections_per_address = 400);
+    let mut publisher = Client::publish(&server, "camera");
+    publisher.send_all(&headers(0));
+    publisher.send_all(&gop(0, 3));
+    let mut players: Vec<_> = (0..300).map(|_| Client::play(&server, "camera")).collect();
+    let mut sent = gop(1000, 20);
+    sent.push(video(1900, true, 9, 200_000));
+    publisher.send_all(&sent);
+    publisher.finish();
+    for player in &mut players {
+        while player.take(1) != sent[..1] {}
+        assert!(player.take(sent.len() - 1) == sent[1..]);
+        player.ended();
+    }
+}
+
 #[test]
 fn a_late_player_gets_metadata_headers_and_the_current_gop() {
     let server = serve(|_| {});
