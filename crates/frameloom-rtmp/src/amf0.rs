@@ -5,11 +5,13 @@
 //! zero byte, see [`crate::command`]; single values in them may be AMF3, and are read as the AMF0
 //! that is nearest.
 
+mod amf3;
+
 use std::fmt;
 
 use bytes::{BufMut, BytesMut};
 
-use crate::{Limits, amf3};
+use crate::Limits;
 
 /// The deepest nesting that decoding ever goes to, whatever [`Limits::amf_depth`] says: decoding
 /// and dropping a value use the stack, and this keeps it below 64 KiB.

@@ -61,7 +61,6 @@
 //! are in types whose `Debug` shows nothing ([`StreamKey`], [`Secret`]), and no error has them.
 
 pub mod amf0;
-mod amf3;
 pub mod chunk;
 pub mod command;
 mod error;

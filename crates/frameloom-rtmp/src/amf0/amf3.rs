@@ -4,7 +4,7 @@
 //! Objects that are meant a second time are not copied: a few bytes could stand for any number of
 //! copies. Text that is meant again is, within a budget.
 
-use crate::amf0::{AmfError, Decoder, Properties, Value};
+use super::{AmfError, Decoder, Properties, Value};
 
 /// What objects of one class have in common. Section 3.12.
 #[derive(Clone, Copy)]
