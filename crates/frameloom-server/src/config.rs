@@ -95,6 +95,10 @@ pub struct Timeouts {
     pub idle_publisher: Duration,
     /// How long a peer may take nothing of what waits for it. Default 8 s.
     pub player_stall: Duration,
+    /// How long a player over RTMP may wait for a name that nobody publishes, before it is told so:
+    /// most are asked for just before the publisher comes, or while it is away. It is best below
+    /// the 10 s after which many players give up. Default 9 s.
+    pub play_wait: Duration,
     /// How long a callback may take to answer. Default 5 s.
     pub callback: Duration,
     /// How long a stop waits for players to take what is left. Default 2 s.
@@ -108,6 +112,7 @@ impl Default for Timeouts {
             command: Duration::from_secs(10),
             idle_publisher: Duration::from_secs(15),
             player_stall: Duration::from_secs(8),
+            play_wait: Duration::from_secs(9),
             callback: Duration::from_secs(5),
             drain: Duration::from_secs(2),
         }

@@ -160,6 +160,8 @@ impl Relay {
 /// All streams.
 pub(crate) struct Relays {
     streams: Mutex<HashMap<StreamName, Arc<Relay>>>,
+    /// Players of names that nobody publishes.
+    waiting: Mutex<Vec<(StreamName, Arc<Wake>)>>,
     limits: RelayLimits,
     direct_players: usize,
     counters: Arc<Counters>,
@@ -173,7 +175,8 @@ impl Relays {
     pub(crate) fn new(limits: RelayLimits, counters: Arc<Counters>) -> Self {
         let is_alone = available_parallelism().is_ok_and(|threads| threads.get() == 1);
         let direct_players = if is_alone { usize::MAX } else { DIRECT_PLAYERS };
-        Relays { streams: Mutex::default(), limits, direct_players, counters }
+        let (streams, waiting) = (Mutex::default(), Mutex::default());
+        Relays { streams, waiting, limits, direct_players, counters }
     }
 
     /// Lets `publisher` publish as `name`. A former one is woken if it has to go.
@@ -219,6 +222,10 @@ impl Relays {
                 (relay, 0)
             }
         };
+        drop(streams);
+        for (_, wake) in lock(&self.waiting).iter().filter(|(waits_for, _)| waits_for == name) {
+            wake.wake();
+        }
         Ok(Publication {
             relay,
             relays: Arc::clone(self),
@@ -253,6 +260,12 @@ impl Relays {
         Some(Subscription { relay, player, wake, is_first, cursor })
     }
 
+    /// Has `wake` woken whenever `name` is published, until the result is dropped.
+    pub(crate) fn wait_for(self: &Arc<Self>, name: &StreamName, wake: Arc<Wake>) -> Waiting {
+        lock(&self.waiting).push((name.clone(), Arc::clone(&wake)));
+        Waiting { relays: Arc::clone(self), name: name.clone(), wake }
+    }
+
     pub(crate) fn find(&self, name: &StreamName) -> Option<Arc<Relay>> {
         lock(&self.streams).get(name).cloned()
     }
@@ -276,6 +289,32 @@ impl Relays {
             streams.remove(&relay.name);
         }
         relay.wake_players();
+    }
+}
+
+/// A player's place among those that wait for a publisher.
+pub(crate) struct Waiting {
+    relays: Arc<Relays>,
+    pub(crate) name: StreamName,
+    wake: Arc<Wake>,
+}
+
+impl Waiting {
+    /// Whether there is a publisher.
+    pub(crate) fn is_over(&self) -> bool {
+        self.relays.find(&self.name).is_some()
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let mut waiting = lock(&self.relays.waiting);
+        let this = |(name, wake): &(StreamName, Arc<Wake>)| {
+            *name == self.name && Arc::ptr_eq(wake, &self.wake)
+        };
+        if let Some(place) = waiting.iter().position(this) {
+            waiting.swap_remove(place);
+        }
     }
 }
 

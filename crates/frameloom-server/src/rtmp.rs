@@ -26,7 +26,7 @@ use tokio_rustls::TlsAcceptor;
 
 use self::direct::Served;
 use self::end::End;
-use self::play::Play;
+use self::play::{Play, Waits};
 use self::publish::Publish;
 use crate::access::{Decision, Pending, Verdict};
 use crate::caps::Permit;
@@ -133,6 +133,8 @@ struct Client {
 enum Role {
     /// It waits for a callback's word.
     Asked(Action, String, Pending),
+    /// It may play what nobody publishes yet.
+    Waits(Box<Waits>),
     Publish(Box<Publish>),
     /// It is not in a box: with hundreds of players, each packet finds none of it in the cache.
     Play(Play),
@@ -239,6 +241,7 @@ impl Connection {
             reads += 1;
         }
         self.poll_asked(cx)?;
+        self.look_for_publishers()?;
         self.leave_replaced()?;
         let was_full = self.session.output_bytes() >= FULL_BYTES;
         let mut writes = 0;
@@ -380,9 +383,29 @@ impl Connection {
     ) -> Result<(), End> {
         let begun = match (verdict, action) {
             (Ok(name), Action::Publish) => self.begin_publish(stream_id, &name),
-            (Ok(name), Action::Play) => self.begin_play(stream_id, &name),
+            (Ok(name), Action::Play) => match self.begin_play(stream_id, &name) {
+                Err(Reason::NotFound) => match self.wait_for(&name) {
+                    Some(role) => {
+                        self.roles.push((stream_id, role));
+                        return Ok(());
+                    }
+                    None => Err(Reason::NotFound),
+                },
+                begun => begun,
+            },
             (Err(reason), _) => Err(reason),
         };
+        self.answer(action, stream_id, app, begun)
+    }
+
+    /// Tells the client what became of its request.
+    fn answer(
+        &mut self,
+        action: Action,
+        stream_id: u32,
+        app: &str,
+        begun: Result<Role, Reason>,
+    ) -> Result<(), End> {
         match begun {
             Ok(role) => match self.session.accept(stream_id) {
                 Ok(()) => {
@@ -429,7 +452,7 @@ impl Connection {
     fn log_end(&self, role: &Role) {
         let peer = self.permit.peer;
         match role {
-            Role::Asked(..) => {}
+            Role::Asked(..) | Role::Waits(_) => {}
             Role::Publish(publish) => publish.log_end(peer, self.now),
             Role::Play(play) => play.log_end(peer),
         }

@@ -5,6 +5,7 @@
 //! slowest stage sets the pace; whoever is done drops its end of the queue, and that is how the
 //! others learn of it.
 
+mod arrival;
 mod chain;
 mod code;
 mod command;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 use crossbeam_channel::bounded;
 
+use self::arrival::await_video;
 use self::code::Code;
 use self::reading::{Keep, Live, Reading};
 use self::stages::{Encoding, Fanout, audio_loop, decode_loop};
@@ -245,12 +247,7 @@ impl Pipeline {
             return Err(Error::usage("there is neither an output nor code to run"));
         }
         if is_edited && source.video.is_none() {
-            return Err(Error::new(
-                ErrorKind::InvalidData,
-                Stage::Source,
-                "there is no video in it to edit",
-            )
-            .at(source.url()));
+            source = await_video(source, stall_limit, live.reconnect_for, &stop)?;
         }
         let plans = outputs
             .into_iter()

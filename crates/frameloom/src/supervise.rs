@@ -57,7 +57,11 @@ pub(crate) struct Reopened<T> {
     pub(crate) backoff: Backoff,
 }
 
-/// Tries `open` until it works, with longer and longer waits in between; gives up with its last
+/// The shortest wait between two tries, however long the first one took.
+const BREATH: Duration = Duration::from_millis(250);
+
+/// Tries `open` until it works, with longer and longer times from one try's start to the next
+/// one's: a server that keeps a player waiting for its publisher is asked again at once. Gives up with its last
 /// error once `limit` is over, and at once on a stop.
 pub(crate) fn reopen<T>(
     mut open: impl FnMut() -> Result<T>,
@@ -70,6 +74,7 @@ pub(crate) fn reopen<T>(
     let mut tries = 0;
     loop {
         tries += 1;
+        let began = clock.now();
         let failed = match open() {
             Ok(end) => return Ok(Reopened { end, tries, backoff }),
             Err(error) => error,
@@ -77,8 +82,10 @@ pub(crate) fn reopen<T>(
         if stop.is_stopped() || failed.kind() == ErrorKind::Interrupted {
             return Err(failed);
         }
-        let wait = backoff.next(clock.random());
-        let over = clock.now().saturating_sub(start) + wait;
+        let now = clock.now();
+        let took = now.saturating_sub(began);
+        let wait = backoff.next(clock.random()).saturating_sub(took).max(BREATH);
+        let over = now.saturating_sub(start) + wait;
         if let Some(limit) = limit.filter(|limit| over > *limit) {
             return Err(gave_up(&failed, limit));
         }
@@ -279,6 +286,22 @@ mod tests {
         assert_eq!((found.end, found.tries), ("open", 8));
         let waits: Vec<_> = clock.waits.borrow().iter().map(Duration::as_secs_f64).collect();
         assert_eq!(waits, [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]);
+    }
+
+    #[test]
+    fn the_time_that_a_try_takes_is_part_of_the_wait() {
+        let clock = Unhurried::default();
+        let mut took = [0.1, 0.9, 9.0, 3.0, 7.0, 9.9].map(Duration::from_secs_f64).into_iter();
+        let open = || match took.next() {
+            Some(span) => {
+                clock.now.set(clock.now.get() + span);
+                Err(refused())
+            }
+            None => Ok(()),
+        };
+        reopen(open, Backoff::new(), None, &clock, &Stop::new()).unwrap();
+        let waits: Vec<_> = clock.waits.borrow().iter().map(Duration::as_millis).collect();
+        assert_eq!(waits, [400, 250, 250, 1000, 1000, 250]);
     }
 
     #[test]

@@ -199,6 +199,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         set: |w, v| time(v).map(|t| w.config.timeouts.command = t),
     },
     Setting {
+        name: "play-wait",
+        value: "TIME",
+        help: "how long a player may wait for a stream to come (9s)",
+        set: |w, v| time(v).map(|t| w.config.timeouts.play_wait = t),
+    },
+    Setting {
         name: "callback-timeout",
         value: "TIME",
         help: "for the answer to on-publish and on-play (5s)",

@@ -3,10 +3,13 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::{Connection, End, PULL_BYTES, Role};
 use crate::counters::{Protocol, Reason};
 use crate::relay::cursor::Step;
-use crate::relay::{StreamName, Subscription};
+use crate::relay::{StreamName, Subscription, Waiting};
+use crate::visitor::Action;
 
 /// A message stream that plays.
 pub(super) struct Play {
@@ -19,6 +22,13 @@ impl Play {
         let name = self.subscription.name();
         tracing::debug!(target: crate::LOG, "{peer} has played {name}");
     }
+}
+
+/// A message stream that waits for a publisher.
+pub(super) struct Waits {
+    waiting: Waiting,
+    /// When it is told that there is none.
+    pub(super) deadline: Instant,
 }
 
 /// Why a player pulls no more for now.
@@ -38,6 +48,46 @@ impl Connection {
             self.shared.relays.play(name, Protocol::Rtmp, peer, wake).ok_or(Reason::NotFound)?;
         tracing::debug!(target: crate::LOG, "{peer} plays {name} on message stream {stream_id}");
         Ok(Role::Play(Play { subscription, paused: false }))
+    }
+
+    /// A place among those that wait for `name`, where they may.
+    pub(super) fn wait_for(&self, name: &StreamName) -> Option<Role> {
+        let wait = self.shared.config.timeouts.play_wait;
+        if wait.is_zero() {
+            return None;
+        }
+        tracing::debug!(target: crate::LOG, "{} waits for {name}", self.permit.peer);
+        let waiting = self.shared.relays.wait_for(name, Arc::clone(&self.enrolled.wake));
+        Some(Role::Waits(Box::new(Waits { waiting, deadline: self.now + wait })))
+    }
+
+    /// Begins what was waited for.
+    pub(super) fn look_for_publishers(&mut self) -> Result<(), End> {
+        let is_there = |(_, role): &(u32, Role)| match role {
+            Role::Waits(waits) => waits.waiting.is_over(),
+            _ => false,
+        };
+        while let Some(place) = self.roles.iter().position(is_there) {
+            let (stream_id, role) = self.roles.swap_remove(place);
+            if let Role::Waits(waits) = role {
+                let name = &waits.waiting.name;
+                let begun = self.begin_play(stream_id, name);
+                self.answer(Action::Play, stream_id, &name.app, begun)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Nobody came.
+    pub(super) fn give_up_waiting(&mut self, stream_id: u32) -> Result<(), End> {
+        let place = self.roles.iter().position(|(id, _)| *id == stream_id);
+        match place.map(|place| self.roles.swap_remove(place)) {
+            Some((_, Role::Waits(waits))) => {
+                let app = &waits.waiting.name.app;
+                self.answer(Action::Play, stream_id, app, Err(Reason::NotFound))
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn pause(&mut self, stream_id: u32, paused: bool) {

@@ -18,6 +18,8 @@ enum Due {
     Media(u32),
     /// This is no time-out: players get what had to wait.
     Round,
+    /// Nobody has published what this message stream is to play.
+    Wait(u32),
     /// The client took nothing.
     Stall,
     /// The client did not close its side.
@@ -64,11 +66,15 @@ impl Connection {
             consider(since + timeouts.player_stall, Due::Stall);
         }
         for (stream_id, role) in &self.roles {
-            if let Role::Publish(publish) = role {
-                consider(publish.last_media + timeouts.idle_publisher, Due::Media(*stream_id));
-                if let Some(due) = publish.round_due() {
-                    consider(due, Due::Round);
+            match role {
+                Role::Publish(publish) => {
+                    consider(publish.last_media + timeouts.idle_publisher, Due::Media(*stream_id));
+                    if let Some(due) = publish.round_due() {
+                        consider(due, Due::Round);
+                    }
                 }
+                Role::Waits(waits) => consider(waits.deadline, Due::Wait(*stream_id)),
+                Role::Asked(..) | Role::Play(_) => {}
             }
         }
         next
@@ -83,6 +89,11 @@ impl Connection {
                 return Poll::Ready(End::Stalled);
             }
             Due::Round => self.wake_players(),
+            Due::Wait(stream_id) => {
+                if let Err(end) = self.give_up_waiting(stream_id) {
+                    self.close(end);
+                }
+            }
             Due::Command => self.close(End::CommandTimeOut),
             Due::Media(stream_id) => {
                 let _ = self.session.refuse(stream_id, Refusal::Unavailable);

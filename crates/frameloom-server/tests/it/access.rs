@@ -160,6 +160,7 @@ fn a_callback_without_an_answer_refuses_and_holds_up_nobody_else() {
     let server = serve(|config| {
         config.on_publish = parse(address, "/");
         config.timeouts.callback = Duration::from_millis(1500);
+        config.timeouts.play_wait = Duration::ZERO;
     });
     let mut waits = Client::ask_publish(&server, "camera");
     wait_until("the callback is asked", || {

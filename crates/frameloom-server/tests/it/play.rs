@@ -1,5 +1,7 @@
 //! What players get.
 
+use std::time::{Duration, Instant};
+
 use frameloom_rtmp::MediaKind;
 use frameloom_server::{SecondPublisher, Server};
 
@@ -184,7 +186,7 @@ fn many_players_get_the_same() {
 
 #[test]
 fn a_player_outlives_its_publisher_by_what_is_left() {
-    let server = serve(|_| {});
+    let server = serve(|config| config.timeouts.play_wait = Duration::ZERO);
     let mut publisher = Client::publish(&server, "camera");
     let mut player = Client::play(&server, "camera");
     let mut sent = headers(0);
@@ -194,6 +196,30 @@ fn a_player_outlives_its_publisher_by_what_is_left() {
     assert!(player.take(sent.len()) == sent);
     player.ended();
     assert_eq!(Client::ask_play(&server, "camera").refusal(), "NetStream.Play.StreamNotFound");
+}
+
+#[test]
+fn a_player_that_comes_first_waits_for_its_publisher() {
+    let server = serve(|_| {});
+    let mut early = Client::ask_play(&server, "camera");
+    let mut other = Client::ask_play(&server, "attic");
+    // Nothing tells that a player waits but that it is not refused.
+    wait_until("both are connected", || {
+        early.pump() && other.pump() && server.status().connections == 2
+    });
+    let mut publisher = Client::publish(&server, "camera");
+    let mut player = early.started();
+    let mut sent = headers(0);
+    sent.extend(gop(0, 5));
+    publisher.send_all(&sent);
+    assert_eq!(player.take(sent.len()), sent);
+    let _attic = Client::publish(&server, "attic");
+    other.started();
+
+    let server = serve(|config| config.timeouts.play_wait = Duration::from_millis(300));
+    let waited = Instant::now();
+    assert_eq!(Client::ask_play(&server, "camera").refusal(), "NetStream.Play.StreamNotFound");
+    assert!(waited.elapsed() >= Duration::from_millis(300));
 }
 
 #[test]

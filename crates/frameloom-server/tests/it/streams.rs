@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use frameloom_rtmp::amf0::{Value, object};
 use frameloom_rtmp::chunk::{ChunkReader, ChunkWriter};
@@ -152,7 +152,7 @@ impl Wire {
 
 #[test]
 fn one_connection_publishes_and_plays_several_streams() {
-    let server = serve(|_| {});
+    let server = serve(|config| config.timeouts.play_wait = Duration::ZERO);
     let mut wire = Wire::open(&server);
     let ids: Vec<_> = (0..3).map(|_| wire.create_stream()).collect();
     wire.call(ids[0], "publish", vec!["mine".into(), "live".into()]);

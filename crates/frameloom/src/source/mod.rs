@@ -42,8 +42,11 @@ trait Input: Send {
     /// How long a live one may give nothing.
     fn set_stall_limit(&mut self, limit: Duration);
 
-    /// Whether a stream that comes late is to end it, so that it is opened again with it.
-    fn heed_late_streams(&mut self, _yes: bool) {}
+    /// Whether a stream that comes late is to end it, so that it is opened again with it. False
+    /// where such a stream is not noticed.
+    fn heed_late_streams(&mut self, _yes: bool) -> bool {
+        false
+    }
 }
 
 /// Why reading can't go on.
@@ -209,9 +212,9 @@ impl Source {
     }
 
     /// Whether a stream that a live input hadn't got at first is to be a loss: opened again, it has
-    /// both.
-    pub(crate) fn heed_late_streams(&mut self, yes: bool) {
-        self.input.heed_late_streams(yes);
+    /// both. False where it is not known how to tell.
+    pub(crate) fn heed_late_streams(&mut self, yes: bool) -> bool {
+        self.input.heed_late_streams(yes)
     }
 
     /// Reads for as long as packets come faster than their own clock runs.

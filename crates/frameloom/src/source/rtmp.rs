@@ -171,8 +171,9 @@ impl Input for RtmpInput {
         0
     }
 
-    fn heed_late_streams(&mut self, yes: bool) {
+    fn heed_late_streams(&mut self, yes: bool) -> bool {
         self.heeds_late = yes;
+        true
     }
 
     fn set_stall_limit(&mut self, limit: Duration) {

@@ -4,7 +4,8 @@ use std::fs;
 use std::io::{ErrorKind as IoErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -490,4 +491,52 @@ fn a_stream_that_comes_late_is_carried_on() {
         let snapshot = running.join().unwrap().unwrap();
         assert_eq!(snapshot.reconnects, 1, "{first:?} first");
     }
+}
+
+#[test]
+fn code_waits_for_video_that_comes_late() {
+    let room = tempfile::tempdir().unwrap();
+    let source = room.path().join("clip.flv");
+    clip(
+        &source,
+        "-c:v libx264 -preset ultrafast -force_key_frames expr:gte(t,n_forced*0.5) -c:a aac",
+    );
+    let tags = tags(&source);
+    let server = serve(|_| {});
+    let mut publisher = Publisher::open(server.rtmp_addr().unwrap(), "camera");
+    let (from, to) = (at(&server, "camera"), at(&server, "out"));
+    let (opened, seen) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
+    let stop = Stop::new();
+    let running = {
+        let (stop, opened, seen) = (stop.clone(), Arc::clone(&opened), Arc::clone(&seen));
+        thread::spawn(move || {
+            let pipeline = Pipeline::open(&from, InputOptions::new(), &stop)?;
+            opened.store(true, Ordering::SeqCst);
+            let count = move |frame: &mut Frame| {
+                frame.image_mut(PixelFormat::Rgb24)?.row_mut(0).fill(255);
+                seen.fetch_add(1, Ordering::SeqCst);
+                Ok(())
+            };
+            pipeline.process(count).to_url(&to)?.run()
+        })
+    };
+    let (mut shift, mut has_both) = (0, false);
+    wait_until("the output has both streams", || {
+        let is_open = opened.load(Ordering::SeqCst);
+        for tag in tags.iter().filter(|tag| tag.kind != TagKind::Script) {
+            if is_open || tag.kind == TagKind::Audio {
+                publisher.send(tag, shift);
+            }
+        }
+        shift += 2000;
+        has_both = has_both
+            || server.status().streams.len() == 2 && {
+                let found = frameloom::probe(&at(&server, "out"), InputOptions::new(), &stop);
+                found.is_ok_and(|found| found.streams.len() == 2)
+            };
+        has_both
+    });
+    stop.stop();
+    running.join().unwrap().unwrap();
+    assert!(seen.load(Ordering::SeqCst) > 0);
 }
