@@ -39,6 +39,26 @@ fn a_source_that_comes_back_larger_is_scaled() {
     assert_output_is_the_first_s(&ending);
 }
 
+/// The reader's own tools say what size each picture has.
+#[test]
+fn a_source_that_comes_back_larger_starts_the_encoder_anew_if_asked() {
+    let options = args!["--on-resize=restart"];
+    let mut scene = Script::new("back-larger-restart").options(options).start();
+    scene.run_a_while();
+    scene.lose_and_replace_camera(&Film { size: "640x480", ..Film::second() });
+    let ending = scene.finish();
+    assert_eq!(ending.parts.len(), 1, "the connection on the output was closed");
+    let shown = ["-select_streams", "v:0", "-show_entries", "frame=width,height"];
+    let shown = judge::ffprobe(&ending.parts[0].file, &shown);
+    let frames = shown["frames"].as_array().expect("no pictures");
+    let mut sizes: Vec<_> =
+        frames.iter().map(|f| (f["width"].as_u64(), f["height"].as_u64())).collect();
+    sizes.dedup();
+    assert_eq!(sizes, [(Some(320), Some(240)), (Some(640), Some(480))]);
+    let times = packets(&ending.parts[0].file, Kind::Video);
+    assert!(times.windows(2).all(|two| two[0].dts < two[1].dts), "times don't rise");
+}
+
 #[test]
 fn a_source_that_comes_back_in_another_shape_gets_bars() {
     let second = Film { drawn: "320x180", size: "640x360", ..Film::second() };

@@ -33,7 +33,7 @@ pub(crate) struct Packet {
     pub(crate) discard: bool,
 }
 
-fn ffprobe(path: &Path, args: &[&str]) -> Value {
+pub(crate) fn ffprobe(path: &Path, args: &[&str]) -> Value {
     let mut all = args!["-v", "error", "-of", "json"];
     all.extend(args.iter().map(Into::into));
     all.extend(args![path]);
