@@ -34,6 +34,7 @@ use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::event::{Event, Events};
 use crate::frame::Frame;
 use crate::options::{InputOptions, LiveOptions, OnLoss, OnResize, OutputOptions};
+use crate::outside::Outside;
 use crate::plan::{OutputPlan, plan};
 use crate::process::{Closure, Command, FilterGraph, FrameProcessor};
 use crate::sink::Target;
@@ -75,6 +76,7 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// ```
 pub struct Pipeline {
     source: Source,
+    outside: Outside,
     stages: Vec<Box<dyn FrameProcessor>>,
     command: Option<Command>,
     outputs: Vec<(Target, OutputOptions)>,
@@ -101,12 +103,22 @@ impl Pipeline {
     /// # Errors
     /// Where it can't be opened or holds neither video nor audio.
     pub fn open(url: &str, options: InputOptions, stop: &Stop) -> Result<Pipeline> {
+        Pipeline::open_in(Outside::real(), url, options, stop)
+    }
+
+    fn open_in(
+        outside: Outside,
+        url: &str,
+        options: InputOptions,
+        stop: &Stop,
+    ) -> Result<Pipeline> {
         let asked = stop.child();
         let stop = asked.child();
-        let source = Source::open(url, options, &stop)?;
-        let stats = Stats::new(source.duration());
+        let source = Source::open(url, options, &outside, &stop)?;
+        let stats = Stats::new(source.duration(), Arc::clone(&outside.clock));
         Ok(Pipeline {
             source,
+            outside,
             stages: Vec::new(),
             command: None,
             outputs: Vec::new(),
@@ -237,7 +249,8 @@ impl Pipeline {
     fn start(self, failure: &Failure) -> Result<Vec<JoinHandle<()>>> {
         let has_code = !self.stages.is_empty() || self.command.is_some();
         self.live.check(self.command.is_some(), has_code)?;
-        let Pipeline { mut source, stages, command, outputs, live, events, stats, stop, .. } = self;
+        let Pipeline { mut source, outside, stages, command, outputs, .. } = self;
+        let Pipeline { live, events, stats, stop, .. } = self;
         let stall_limit = live.stall_timeout.unwrap_or(STALL_TIMEOUT);
         source.set_stall_limit(stall_limit);
         let is_edited = !stages.is_empty() || command.is_some();
@@ -282,6 +295,7 @@ impl Pipeline {
                 source: &source,
                 stats: &stats,
                 events: &events,
+                clock: &outside.clock,
                 is_edited,
                 on_resize: live.on_resize,
                 relieves: reopens,
@@ -298,10 +312,10 @@ impl Pipeline {
                 stats: stats.clone(),
                 limit: live.reconnect_for,
             };
-            let sink = again.open(&stop)?;
+            let sink = again.open(&outside, &stop)?;
             let again = (reopens && plan.target.is_live).then_some(again);
             let unwritten = Arc::clone(&failure.unwritten);
-            writings.push(Writing::new(sink, end, again, unwritten, stop.clone()));
+            writings.push(Writing::new(sink, end, again, unwritten, outside.clone(), stop.clone()));
         }
         let decoder = wiring.decoder.take();
         let rate = decoder.as_ref().and_then(VideoDecoder::frame_rate);
@@ -320,7 +334,8 @@ impl Pipeline {
                 group.encoder = group.encoder.holding(card);
             }
             let (stats, stop) = (stats.clone(), stop.clone());
-            let encoding = Encoding { group, hold, counts: number == 0, stats, stop };
+            let clock = Arc::clone(&outside.clock);
+            let encoding = Encoding { group, hold, counts: number == 0, clock, stats, stop };
             threads.spawn("frameloom-encode", move || encoding.run(&receiver))?;
         }
         let mut audio_senders = Vec::new();
@@ -354,7 +369,8 @@ impl Pipeline {
                 Some(packets)
             }
         };
-        let keep = Keep { line, events, on_loss, reconnect_for: live.reconnect_for, stall_limit };
+        let (clock, reconnect_for) = (Arc::clone(&outside.clock), live.reconnect_for);
+        let keep = Keep { line, events, on_loss, reconnect_for, stall_limit, clock };
         let reading = Reading {
             live: source.is_live.then(|| Live::new(&source, keep)),
             source,
@@ -363,6 +379,7 @@ impl Pipeline {
             decode: decode_sender,
             audio: audio_senders,
             stats,
+            outside,
             stop,
         };
         threads.spawn_source("frameloom-read", move || reading.run())?;

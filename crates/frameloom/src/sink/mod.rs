@@ -16,6 +16,7 @@ use order::Order;
 use crate::av::{AvPacket, CodecParams, MediaKind, MuxerInfo, muxer_for};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::options::OutputOptions;
+use crate::outside::Outside;
 use crate::packet::Packet;
 use crate::stats::Stats;
 use crate::stop::Stop;
@@ -134,7 +135,7 @@ impl Target {
 }
 
 /// What packets are written with: a muxer of libav, or RTMP.
-trait Output: Send {
+pub(crate) trait Output: Send {
     /// Opens the file or connection; called once.
     fn open(&mut self) -> Result<()>;
 
@@ -151,6 +152,18 @@ trait Output: Send {
 
     /// Writes the trailer, if the header was written, and closes the file or connection.
     fn finish(&mut self) -> Result<()>;
+}
+
+/// An output by our own RTMP, or by libav.
+pub(crate) fn output_for(
+    target: &Target,
+    options: &OutputOptions,
+    stop: &Stop,
+) -> Result<Box<dyn Output>> {
+    Ok(match rtmp_target(target, options)? {
+        Some(server) => Box::new(rtmp::RtmpOutput::new(server, target, options, stop)),
+        None => Box::new(libav::LibavOutput::new(target, options, stop)?),
+    })
 }
 
 /// Where to publish, where our own RTMP does that.
@@ -191,14 +204,12 @@ impl Sink {
         options: &OutputOptions,
         kinds: &[MediaKind],
         stats: Stats,
+        outside: &Outside,
         stop: &Stop,
     ) -> Result<Sink> {
         target.check_writable(options.overwrite)?;
         target.check_options(options)?;
-        let output: Box<dyn Output> = match rtmp_target(&target, options)? {
-            Some(server) => Box::new(rtmp::RtmpOutput::new(server, &target, options, stop)),
-            None => Box::new(libav::LibavOutput::new(&target, options, stop)?),
-        };
+        let output = outside.ends.output(&target, options, stop)?;
         let limits = Limits { bytes: WAITING_BYTES, span: target.is_live.then_some(WAITING_LIVE) };
         let allows_equal = target.allows_equal_dts();
         let stream = |&kind: &MediaKind| Stream {
