@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, after, select_biased};
+use crossbeam_channel::{Receiver, RecvTimeoutError, after, never, select_biased};
 
 use crate::backoff::Jitter;
 use crate::stop::Stop;
@@ -13,8 +13,9 @@ pub(crate) trait Clock: Debug + Send + Sync {
     /// The present moment.
     fn now(&self) -> Instant;
 
-    /// Gives one message, so long from now.
-    fn after(&self, span: Duration) -> Receiver<Instant>;
+    /// Gives one message, so long from now; none where there is no span. Whoever waits, waits for
+    /// the latest that they asked for, maybe among others.
+    fn after(&self, span: Option<Duration>) -> Receiver<Instant>;
 
     /// Waits for so long, or until a stop.
     fn wait(&self, span: Duration, stop: &Stop);
@@ -32,8 +33,8 @@ impl Clock for RealClock {
         Instant::now()
     }
 
-    fn after(&self, span: Duration) -> Receiver<Instant> {
-        after(span)
+    fn after(&self, span: Option<Duration>) -> Receiver<Instant> {
+        span.map_or_else(never, after)
     }
 
     fn wait(&self, span: Duration, stop: &Stop) {
@@ -53,6 +54,6 @@ pub(crate) fn receive_within<T>(
 ) -> Result<T, RecvTimeoutError> {
     select_biased! {
         recv(messages) -> message => message.map_err(|_| RecvTimeoutError::Disconnected),
-        recv(clock.after(span)) -> _ => Err(RecvTimeoutError::Timeout),
+        recv(clock.after(Some(span))) -> _ => Err(RecvTimeoutError::Timeout),
     }
 }

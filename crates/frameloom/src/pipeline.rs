@@ -14,6 +14,8 @@ mod gating;
 mod lane;
 mod link;
 mod reading;
+#[cfg(test)]
+mod soak;
 mod stages;
 mod wiring;
 mod writing;

@@ -260,7 +260,7 @@ mod tests {
             self.start + self.passed()
         }
 
-        fn after(&self, _: Duration) -> Receiver<Instant> {
+        fn after(&self, _: Option<Duration>) -> Receiver<Instant> {
             never()
         }
 

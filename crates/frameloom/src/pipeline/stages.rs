@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crossbeam_channel::{Receiver, Sender, never, select_biased};
+use crossbeam_channel::{Receiver, Sender, select_biased};
 
 use super::delivery::{SinkMessage, SinkStream};
 use super::wiring::VideoGroup;
@@ -143,8 +143,7 @@ impl Encoding {
             let next = match &self.hold {
                 None => frames.recv().ok().map(Some),
                 Some(hold) => {
-                    let patience = hold.patience(self.clock.now());
-                    let due = patience.map_or_else(never, |span| self.clock.after(span));
+                    let due = self.clock.after(hold.patience(self.clock.now()));
                     select_biased! {
                         recv(frames) -> frame => frame.ok().map(Some),
                         recv(hold.changes()) -> _ => Some(None),
