@@ -223,7 +223,7 @@ impl Writing {
             self.absence = Some(Absence { since: self.outside.clock.now(), missed: 0 });
         }
         // What it held back is lost with it.
-        self.count_missed(sink.waiting_packets());
+        self.count_missed(sink.unwritten_packets());
         if self.elapsed(self.since) >= STEADY {
             self.backoff = None;
         }

@@ -184,6 +184,7 @@ pub(crate) struct Sink {
     opened: bool,
     /// Packets.
     written: u64,
+    failed: u64,
     cut: Option<Timestamp>,
     stats: Stats,
 }
@@ -227,6 +228,7 @@ impl Sink {
             header_written: false,
             opened: false,
             written: 0,
+            failed: 0,
             cut: None,
             stats,
         };
@@ -297,9 +299,10 @@ impl Sink {
         self.cut = Some(self.cut.map_or(end, |cut| cut.min(end)));
     }
 
-    /// Packets that wait for others.
-    pub(crate) fn waiting_packets(&self) -> u64 {
-        self.waiting.packets()
+    /// Packets that were taken and not written: those that wait for others, and one whose writing
+    /// failed.
+    pub(crate) fn unwritten_packets(&self) -> u64 {
+        self.waiting.packets() + self.failed
     }
 
     /// Whether every stream has ended.
@@ -376,7 +379,7 @@ impl Sink {
         packet.av.set_times(Some(pts), Some(dts), duration);
         packet.av.set_stream(number);
         let (bytes, video) = (packet.av.size(), stream.kind == MediaKind::Video);
-        self.output.write(&mut packet.av)?;
+        self.output.write(&mut packet.av).inspect_err(|_| self.failed += 1)?;
         self.written += 1;
         self.stats.packet_out(bytes, video, Some(base.at(pts)), packet.arrived);
         Ok(())

@@ -108,12 +108,13 @@ impl Leaping {
         self.on_their_way.store(0, Ordering::SeqCst);
     }
 
-    /// Leaps though frames seem to be on their way, where it has not since it stood at `leaps`: not
-    /// all that a source sends becomes a picture.
+    /// To be called where it has not leapt for a while, since it stood at `leaps`: frames that still
+    /// seem to be on their way will not come. Not all that a source sends becomes a picture.
     pub(super) fn nudge(&self, leaps: u64) {
         let mut state = self.state();
-        if state.leaps == leaps && state.working.is_empty() {
-            self.leap(&mut state);
+        if state.leaps == leaps {
+            self.on_their_way.store(0, Ordering::SeqCst);
+            self.pass(&mut state);
         }
     }
 

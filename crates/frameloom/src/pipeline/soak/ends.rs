@@ -1,8 +1,8 @@
 //! A camera and two servers that never stay, in simulated time.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::clock::Leaping;
@@ -18,6 +18,7 @@ use crate::outside::Ends;
 use crate::plan::plan_writer;
 use crate::sink::{Output, StreamHeader, Target};
 use crate::source::{Break, Input, Opened};
+use crate::stats::Stats;
 use crate::stop::Stop;
 use crate::time::{Rate, TimeBase};
 
@@ -33,6 +34,11 @@ pub(super) const FRAME_MS: i64 = 500;
 const SAMPLES: usize = 4000;
 const VIDEO: usize = 0;
 const AUDIO: usize = 1;
+/// How many frames may be on their way to the steady server before the camera goes on, how far the
+/// shaky one may be behind it, and how long that may take.
+const BEHIND: u64 = 6;
+const BEHIND_MS: i64 = 4000;
+const WRITERS_PATIENCE: Duration = Duration::from_millis(500);
 /// A GOP of two seconds.
 const GOP: usize = 4;
 
@@ -87,9 +93,9 @@ pub(super) struct Ledger {
     pub(super) last_ms: [Option<i64>; 2],
     /// The longest time from one dts to the next.
     pub(super) gap_ms: [i64; 2],
-    /// Packets whose dts was not later than that of the one before.
+    /// Packets whose dts was not later than that of the one before on the same connection.
     pub(super) disordered: u64,
-    /// Connections that began with something else than a keyframe.
+    /// Connections whose video began with something else than a keyframe.
     pub(super) keyless: u64,
     pub(super) finished: u64,
 }
@@ -107,7 +113,10 @@ pub(super) struct World {
     /// Whether they are there.
     pub(super) there: [AtomicBool; 2],
     ledgers: [Arc<Mutex<Ledger>>; 2],
+    /// How far each server has got, in milliseconds.
+    reached: [AtomicI64; 2],
     opened: AtomicU64,
+    pub(super) stats: OnceLock<Stats>,
 }
 
 impl std::fmt::Debug for Clip {
@@ -126,7 +135,9 @@ impl World {
             losses: Default::default(),
             there: Default::default(),
             ledgers: Default::default(),
+            reached: Default::default(),
             opened: AtomicU64::new(0),
+            stats: OnceLock::new(),
         })
     }
 
@@ -142,6 +153,26 @@ impl World {
     fn moment(&self, from_s: u64, to_s: u64) -> Instant {
         let span = from_s * 1000 + self.below((to_s - from_s) * 1000);
         self.clock.now() + Duration::from_millis(span)
+    }
+
+    fn passed_ms(&self) -> i64 {
+        i64::try_from(self.clock.passed().as_millis()).unwrap()
+    }
+
+    /// Waits, in real time, until the threads that write have written what they have: on a machine
+    /// with other work they may be given no time while simulated minutes pass.
+    fn wait_for_writers(&self) {
+        let begun = Instant::now();
+        let is_behind = || {
+            let [steady, shaky] = [0, 1].map(|which| self.reached[which].load(SeqCst));
+            let counted = self.stats.get().map(Stats::snapshot);
+            let coded = counted.map_or(0, |c| c.frames_edited + c.frames_held - c.frames_late);
+            let written = self.ledgers[0].lock().unwrap().packets[VIDEO];
+            coded > written + BEHIND || self.there[1].load(SeqCst) && shaky < steady - BEHIND_MS
+        };
+        while is_behind() && begun.elapsed() < WRITERS_PATIENCE {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// One of the two is lost, and will not be back at once.
@@ -185,7 +216,7 @@ impl Ends for Doors {
             // Wraps round while it is there.
             1 => (1 << 32) - 60_000,
             2 => i64::try_from(world.below(1 << 31)).unwrap(),
-            _ => i64::try_from(world.clock.passed().as_millis()).unwrap(),
+            _ => world.passed_ms(),
         };
         let sent_at_once = STEP * u32::try_from(world.below(16)).unwrap();
         let fate = [Fate::Ends, Fate::Closes, Fate::Fails, Fate::FallsSilent];
@@ -225,7 +256,14 @@ impl Ends for Doors {
         let number = usize::from(target.url == SHAKY);
         let ledger = Arc::clone(&world.ledgers[number]);
         let until = None;
-        Ok(Box::new(Server { world, ledger, is_shaky: number == 1, until, begun: false, stop }))
+        Ok(Box::new(Server {
+            world,
+            ledger,
+            is_shaky: number == 1,
+            until,
+            last_ms: [None; 2],
+            stop,
+        }))
     }
 }
 
@@ -310,6 +348,7 @@ impl Input for Camera {
         let at = (self.begin_ms + spent) % (1 << 32);
         packet.set_times(Some(at), Some(at), FRAME_MS);
         if is_video && made > self.opened {
+            self.world.wait_for_writers();
             self.world.clock.sent();
         }
         Ok(Some(packet))
@@ -339,7 +378,7 @@ struct Server {
     is_shaky: bool,
     /// When it will be lost.
     until: Option<Instant>,
-    begun: bool,
+    last_ms: [Option<i64>; 2],
     stop: Stop,
 }
 
@@ -348,6 +387,8 @@ impl Output for Server {
         if self.is_shaky {
             self.world.knock(1, Stage::Sink, &self.stop)?;
             self.until = Some(self.world.moment(240, 540));
+            let steady = self.world.reached[0].load(SeqCst);
+            self.world.reached[1].store(steady, SeqCst);
         }
         Ok(())
     }
@@ -373,12 +414,13 @@ impl Output for Server {
         let mut ledger = self.ledger.lock().unwrap();
         ledger.packets[stream] += 1;
         ledger.first_ms[stream].get_or_insert(dts);
+        self.world.reached[usize::from(self.is_shaky)].store(dts, SeqCst);
         if let Some(last) = ledger.last_ms[stream].replace(dts) {
-            ledger.disordered += u64::from(dts <= last);
             ledger.gap_ms[stream] = ledger.gap_ms[stream].max(dts - last);
         }
-        if !std::mem::replace(&mut self.begun, true) {
-            ledger.keyless += u64::from(stream != VIDEO || !packet.is_key());
+        match self.last_ms[stream].replace(dts) {
+            Some(last) => ledger.disordered += u64::from(dts <= last),
+            None => ledger.keyless += u64::from(!packet.is_key()),
         }
         Ok(())
     }
