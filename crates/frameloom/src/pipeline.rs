@@ -15,6 +15,8 @@ mod gating;
 mod lane;
 mod link;
 mod reading;
+#[cfg(test)]
+mod soak;
 mod stages;
 mod wiring;
 mod writing;
@@ -36,6 +38,7 @@ use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::event::{Event, Events};
 use crate::frame::Frame;
 use crate::options::{InputOptions, LiveOptions, OnLoss, OnResize, OutputOptions};
+use crate::outside::Outside;
 use crate::plan::{OutputPlan, plan};
 use crate::process::{Closure, Command, FilterGraph, FrameProcessor};
 use crate::sink::Target;
@@ -77,6 +80,7 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// ```
 pub struct Pipeline {
     source: Source,
+    outside: Outside,
     stages: Vec<Box<dyn FrameProcessor>>,
     command: Option<Command>,
     outputs: Vec<(Target, OutputOptions)>,
@@ -103,12 +107,22 @@ impl Pipeline {
     /// # Errors
     /// Where it can't be opened or holds neither video nor audio.
     pub fn open(url: &str, options: InputOptions, stop: &Stop) -> Result<Pipeline> {
+        Pipeline::open_in(Outside::real(), url, options, stop)
+    }
+
+    fn open_in(
+        outside: Outside,
+        url: &str,
+        options: InputOptions,
+        stop: &Stop,
+    ) -> Result<Pipeline> {
         let asked = stop.child();
         let stop = asked.child();
-        let source = Source::open(url, options, &stop)?;
-        let stats = Stats::new(source.duration());
+        let source = Source::open(url, options, &outside, &stop)?;
+        let stats = Stats::new(source.duration(), Arc::clone(&outside.clock));
         Ok(Pipeline {
             source,
+            outside,
             stages: Vec::new(),
             command: None,
             outputs: Vec::new(),
@@ -239,7 +253,8 @@ impl Pipeline {
     fn start(self, failure: &Failure) -> Result<Vec<JoinHandle<()>>> {
         let has_code = !self.stages.is_empty() || self.command.is_some();
         self.live.check(self.command.is_some(), has_code)?;
-        let Pipeline { mut source, stages, command, outputs, live, events, stats, stop, .. } = self;
+        let Pipeline { mut source, outside, stages, command, outputs, .. } = self;
+        let Pipeline { live, events, stats, stop, .. } = self;
         let stall_limit = live.stall_timeout.unwrap_or(STALL_TIMEOUT);
         source.set_stall_limit(stall_limit);
         let is_edited = !stages.is_empty() || command.is_some();
@@ -247,7 +262,7 @@ impl Pipeline {
             return Err(Error::usage("there is neither an output nor code to run"));
         }
         if is_edited && source.video.is_none() {
-            source = await_video(source, stall_limit, live.reconnect_for, &stop)?;
+            source = await_video(source, stall_limit, live.reconnect_for, &outside, &stop)?;
         }
         let plans = outputs
             .into_iter()
@@ -279,6 +294,7 @@ impl Pipeline {
                 source: &source,
                 stats: &stats,
                 events: &events,
+                clock: &outside.clock,
                 is_edited,
                 on_resize: live.on_resize,
                 relieves: reopens,
@@ -295,10 +311,10 @@ impl Pipeline {
                 stats: stats.clone(),
                 limit: live.reconnect_for,
             };
-            let sink = again.open(&stop)?;
+            let sink = again.open(&outside, &stop)?;
             let again = (reopens && plan.target.is_live).then_some(again);
             let unwritten = Arc::clone(&failure.unwritten);
-            writings.push(Writing::new(sink, end, again, unwritten, stop.clone()));
+            writings.push(Writing::new(sink, end, again, unwritten, outside.clone(), stop.clone()));
         }
         let decoder = wiring.decoder.take();
         let rate = decoder.as_ref().and_then(VideoDecoder::frame_rate);
@@ -317,7 +333,8 @@ impl Pipeline {
                 group.encoder = group.encoder.holding(card);
             }
             let (stats, stop) = (stats.clone(), stop.clone());
-            let encoding = Encoding { group, hold, counts: number == 0, stats, stop };
+            let clock = Arc::clone(&outside.clock);
+            let encoding = Encoding { group, hold, counts: number == 0, clock, stats, stop };
             threads.spawn("frameloom-encode", move || encoding.run(&receiver))?;
         }
         let mut audio_senders = Vec::new();
@@ -351,7 +368,8 @@ impl Pipeline {
                 Some(packets)
             }
         };
-        let keep = Keep { line, events, on_loss, reconnect_for: live.reconnect_for, stall_limit };
+        let (clock, reconnect_for) = (Arc::clone(&outside.clock), live.reconnect_for);
+        let keep = Keep { line, events, on_loss, reconnect_for, stall_limit, clock };
         let reading = Reading {
             live: source.is_live.then(|| Live::new(&source, keep)),
             source,
@@ -360,6 +378,7 @@ impl Pipeline {
             decode: decode_sender,
             audio: audio_senders,
             stats,
+            outside,
             stop,
         };
         threads.spawn_source("frameloom-read", move || reading.run())?;

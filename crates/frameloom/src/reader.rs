@@ -5,6 +5,7 @@ use crate::decode::VideoDecoder;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::frame::Frame;
 use crate::options::InputOptions;
+use crate::outside::Outside;
 use crate::source::Source;
 use crate::stats::Stats;
 use crate::stop::Stop;
@@ -49,8 +50,9 @@ impl Reader {
     /// # Errors
     /// Where it can't be opened or holds no video.
     pub fn open_with(url: &str, options: InputOptions, stop: &Stop) -> Result<Reader> {
-        let source = Source::open(url, options, stop)?;
-        let stats = Stats::new(source.duration());
+        let outside = Outside::real();
+        let source = Source::open(url, options, &outside, stop)?;
+        let stats = Stats::new(source.duration(), outside.clock);
         let decoder = match &source.video {
             Some(video) => VideoDecoder::open(video, &source.options, source.is_live, stats)?,
             None => {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::clock::Clock;
 use crate::time::Timestamp;
 
 /// Latencies older than this say nothing about now.
@@ -18,6 +19,7 @@ pub struct Stats(Arc<Counters>);
 
 #[derive(Debug)]
 struct Counters {
+    clock: Arc<dyn Clock>,
     started: Instant,
     /// Negative where it isn't known.
     duration_micros: AtomicI64,
@@ -135,9 +137,10 @@ pub struct OutputSnapshot {
 }
 
 impl Stats {
-    pub(crate) fn new(duration: Option<Timestamp>) -> Stats {
+    pub(crate) fn new(duration: Option<Timestamp>, clock: Arc<dyn Clock>) -> Stats {
         Stats(Arc::new(Counters {
-            started: Instant::now(),
+            started: clock.now(),
+            clock,
             duration_micros: AtomicI64::new(duration.map_or(-1, Timestamp::as_micros)),
             frames_in: AtomicU64::new(0),
             frames_out: AtomicU64::new(0),
@@ -268,7 +271,7 @@ impl Stats {
             self.reached(at);
         }
         if let (true, Some(arrived)) = (video, arrived) {
-            let now = Instant::now();
+            let now = c.clock.now();
             let mut recent = c.recent.lock().unwrap_or_else(PoisonError::into_inner);
             recent.latencies.push_back((now, now.duration_since(arrived)));
             while recent.latencies.front().is_some_and(|(t, _)| now.duration_since(*t) > WINDOW) {
@@ -280,7 +283,7 @@ impl Stats {
     /// Everything as it is now.
     pub fn snapshot(&self) -> Snapshot {
         let c = &self.0;
-        let now = Instant::now();
+        let now = c.clock.now();
         let elapsed = now.duration_since(c.started);
         let (frames_out, bytes_out) = (c.frames_out.load(Relaxed), c.bytes_out.load(Relaxed));
         let position = c.position_micros.load(Relaxed);

@@ -5,6 +5,7 @@ use crate::encode::VideoEncoder;
 use crate::error::Result;
 use crate::frame::Frame;
 use crate::options::OutputOptions;
+use crate::outside::Outside;
 use crate::plan::plan_writer;
 use crate::sink::{Sink, Target, nothing_written};
 use crate::stats::Stats;
@@ -44,8 +45,10 @@ impl Writer {
         let target = Target::resolve(url, options)?;
         let plan = plan_writer(&target, options)?;
         let encoder = VideoEncoder::new(plan, target.muxer.wants_global_header(), rate)?;
-        let sink =
-            Sink::open(target, options, &[MediaKind::Video], Stats::new(None), &Stop::new())?;
+        let outside = Outside::real();
+        let stats = Stats::new(None, outside.clock.clone());
+        let kinds = [MediaKind::Video];
+        let sink = Sink::open(target, options, &kinds, stats, &outside, &Stop::new())?;
         Ok(Writer { encoder, sink })
     }
 

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, Sender, select_biased};
 
 use super::delivery::{SinkMessage, SinkStream};
 use super::wiring::VideoGroup;
 use crate::audio::AudioTranscoder;
 use crate::av::Decoder;
+use crate::clock::Clock;
 use crate::decode::VideoDecoder;
 use crate::encode::VideoEncoder;
 use crate::error::Result;
@@ -116,6 +116,7 @@ pub(super) struct Encoding {
     pub(super) hold: Option<Hold>,
     /// The first of all encoders counts for all.
     pub(super) counts: bool,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) stats: Stats,
     pub(super) stop: Stop,
 }
@@ -139,20 +140,23 @@ impl Encoding {
 
     fn encode_all(&mut self, frames: &Receiver<Frame>) -> Result<()> {
         loop {
-            let frame = match &self.hold {
-                None => frames.recv().ok(),
-                Some(hold) => match frames.recv_timeout(hold.patience(Instant::now())) {
-                    Ok(frame) => Some(frame),
-                    Err(RecvTimeoutError::Timeout) => {
-                        if !self.hold_on(None)? {
-                            return Ok(());
-                        }
-                        continue;
+            let next = match &self.hold {
+                None => frames.recv().ok().map(Some),
+                Some(hold) => {
+                    let due = self.clock.after(hold.patience(self.clock.now()));
+                    select_biased! {
+                        recv(frames) -> frame => frame.ok().map(Some),
+                        recv(hold.changes()) -> _ => Some(None),
+                        recv(due) -> _ => Some(None),
                     }
-                    Err(RecvTimeoutError::Disconnected) => None,
-                },
+                }
             };
-            let Some(frame) = frame else { break };
+            let frame = match next {
+                Some(Some(frame)) => frame,
+                Some(None) if self.hold_on(None)? => continue,
+                Some(None) => return Ok(()),
+                None => break,
+            };
             if !self.hold_on(Some(frame.pts()))? || !self.encode(frame)? {
                 return Ok(());
             }
@@ -170,7 +174,7 @@ impl Encoding {
         let encoder = &mut self.group.encoder;
         if let Some(hold) = &mut self.hold {
             let is_late = hold.held_until().is_some_and(|until| frame.pts() < until);
-            if !is_late && hold.saw(frame.pts(), frame.duration(), Instant::now()) {
+            if !is_late && hold.saw(frame.pts(), frame.duration(), self.clock.now()) {
                 encoder.want_key();
             }
         }
@@ -187,7 +191,7 @@ impl Encoding {
             let Some(hold) = &mut self.hold else { return Ok(true) };
             let due = match before {
                 Some(at) => hold.due_before(at),
-                None => hold.due(Instant::now()),
+                None => hold.due(self.clock.now()),
             };
             let Some((at, length)) = due else { return Ok(true) };
             let encoder = &mut self.group.encoder;

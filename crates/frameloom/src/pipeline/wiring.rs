@@ -10,6 +10,7 @@ use super::lane::CopyLane;
 use super::{LIVE_SINK_QUEUE, SINK_QUEUE};
 use crate::audio::{AudioPlan, AudioTranscoder};
 use crate::av::{MediaKind, StreamInfo};
+use crate::clock::Clock;
 use crate::decode::VideoDecoder;
 use crate::encode::{VideoEncoder, VideoPlan};
 use crate::error::Result;
@@ -37,6 +38,7 @@ pub(super) struct Ground<'a> {
     pub(super) source: &'a Source,
     pub(super) stats: &'a Stats,
     pub(super) events: &'a Events,
+    pub(super) clock: &'a Arc<dyn Clock>,
     pub(super) is_edited: bool,
     pub(super) on_resize: OnResize,
     /// Live outputs never make the others wait.
@@ -105,7 +107,7 @@ pub(super) struct SinkEnd {
 
 impl Wiring {
     pub(super) fn new(ground: &Ground<'_>, plans: &[OutputPlan]) -> Result<Wiring> {
-        let Ground { source, stats, events, is_edited, on_resize, relieves } = *ground;
+        let Ground { source, stats, events, clock, is_edited, on_resize, relieves } = *ground;
         let mut videos: Vec<(&VideoPlan, Vec<SinkStream>, bool)> = Vec::new();
         let mut audios: Vec<(&AudioPlan, Vec<SinkStream>, bool)> = Vec::new();
         let mut lanes = Vec::new();
@@ -115,8 +117,8 @@ impl Wiring {
             stats.output_exists(number);
             let relieved = relieves && output.target.is_live;
             let (sink, messages) = bounded(if relieved { LIVE_SINK_QUEUE } else { SINK_QUEUE });
-            let (stats, events) = (stats.clone(), events.clone());
-            let drops = Drops { output: number, stats, events, sum: Arc::new(Sum::new()) };
+            let (stats, events, clock) = (stats.clone(), events.clone(), Arc::clone(clock));
+            let drops = Drops { output: number, stats, events, sum: Arc::new(Sum::new()), clock };
             let global = output.target.muxer.wants_global_header();
             let relief = relieved.then(|| Relief { drops: drops.clone(), skips: false });
             let stream = |index| SinkStream { sink: sink.clone(), index, relief: relief.clone() };

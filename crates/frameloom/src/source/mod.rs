@@ -10,17 +10,18 @@ mod seek;
 pub(crate) use pace::Pace;
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::av::{AvPacket, MediaKind, StreamInfo};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::options::InputOptions;
+use crate::outside::Outside;
 use crate::packet::Packet;
 use crate::stop::Stop;
 use crate::time::Timestamp;
 
 /// What packets are read from: a container that libav knows, or RTMP.
-trait Input: Send {
+pub(crate) trait Input: Send {
     /// FFmpeg's name of the format.
     fn format_name(&self) -> &'static str;
 
@@ -50,7 +51,7 @@ trait Input: Send {
 }
 
 /// Why reading can't go on.
-enum Break {
+pub(crate) enum Break {
     /// A stop was asked for.
     Stopped,
     /// Nothing came for so long.
@@ -64,15 +65,28 @@ enum Break {
 }
 
 /// An input that was opened, and what is known of it.
-struct Opened {
-    input: Box<dyn Input>,
-    video: Option<StreamInfo>,
-    audio: Option<StreamInfo>,
-    is_live: bool,
+pub(crate) struct Opened {
+    pub(crate) input: Box<dyn Input>,
+    pub(crate) video: Option<StreamInfo>,
+    pub(crate) audio: Option<StreamInfo>,
+    pub(crate) is_live: bool,
     /// Read already, to get to know the streams.
-    pending: VecDeque<AvPacket>,
+    pub(crate) pending: VecDeque<AvPacket>,
     /// The input's own first timestamp.
-    begin: Timestamp,
+    pub(crate) begin: Timestamp,
+}
+
+/// Opens an input by our own RTMP, or by libav.
+pub(crate) fn open_input(
+    url: &str,
+    options: &InputOptions,
+    stall_limit: Duration,
+    stop: &Stop,
+) -> Result<Opened> {
+    match crate::rtmp::Target::of_input(url, options)? {
+        Some(target) => rtmp::open(&target, url, options, stall_limit, stop),
+        None => libav::open(url, options, stall_limit, stop),
+    }
 }
 
 /// The streams that are wanted of the best of each kind.
@@ -100,6 +114,7 @@ fn choose(
 /// An open input: at most one video and one audio stream, chosen as FFmpeg chooses.
 pub(crate) struct Source {
     url: String,
+    outside: Outside,
     input: Box<dyn Input>,
     pub(crate) video: Option<StreamInfo>,
     pub(crate) audio: Option<StreamInfo>,
@@ -153,13 +168,15 @@ struct Clock {
 
 impl Source {
     /// Opens the input and gets to know its streams.
-    pub(crate) fn open(url: &str, options: InputOptions, stop: &Stop) -> Result<Source> {
+    pub(crate) fn open(
+        url: &str,
+        options: InputOptions,
+        outside: &Outside,
+        stop: &Stop,
+    ) -> Result<Source> {
         options.check()?;
         crate::redact::remember_url(url);
-        let opened = match crate::rtmp::Target::of_input(url, &options)? {
-            Some(target) => rtmp::open(&target, url, &options, STALL_LIMIT, stop)?,
-            None => libav::open(url, &options, STALL_LIMIT, stop)?,
-        };
+        let opened = outside.ends.input(url, &options, STALL_LIMIT, stop)?;
         let Opened { input, video, audio, is_live, pending, begin } = opened;
         let zero = begin.plus(options.start.unwrap_or(Timestamp::ZERO));
         let clock =
@@ -167,6 +184,7 @@ impl Source {
         let loops_left = options.loops;
         Ok(Source {
             url: url.to_owned(),
+            outside: outside.clone(),
             input,
             video,
             audio,
@@ -191,6 +209,7 @@ impl Source {
         url: &str,
         options: &InputOptions,
         stall_limit: Duration,
+        outside: &Outside,
         stop: &Stop,
     ) -> Result<Source> {
         let options = InputOptions {
@@ -200,7 +219,7 @@ impl Source {
             loops: Some(0),
             ..options.clone()
         };
-        let mut source = Source::open(url, options, stop)?;
+        let mut source = Source::open(url, options, outside, stop)?;
         source.set_stall_limit(stall_limit);
         source.read_burst()?;
         Ok(source)
@@ -219,9 +238,9 @@ impl Source {
 
     /// Reads for as long as packets come faster than their own clock runs.
     fn read_burst(&mut self) -> Result<()> {
-        let start = Instant::now();
+        let start = self.outside.clock.now();
         let (mut mark, mut mark_at) = (start, self.edge());
-        while start.elapsed() < LONGEST_BURST {
+        while self.outside.clock.now().duration_since(start) < LONGEST_BURST {
             let packet = match self.input.read() {
                 Ok(Some(packet)) => packet,
                 // It is told when what was read has been used.
@@ -229,14 +248,15 @@ impl Source {
                 Err(broken) => return Err(self.fault(broken)),
             };
             self.pending.push_back(packet);
-            let passed = mark.elapsed();
+            let now = self.outside.clock.now();
+            let passed = now.duration_since(mark);
             if passed >= BURST_LOOK {
                 let at = self.edge();
                 let came = at.zip(mark_at).map_or(Timestamp::ZERO, |(at, mark)| at.minus(mark));
                 if came.as_micros() < 2 * i64::try_from(passed.as_micros()).unwrap_or(i64::MAX) {
                     break;
                 }
-                (mark, mark_at) = (Instant::now(), at);
+                (mark, mark_at) = (now, at);
             }
         }
         Ok(())
@@ -362,7 +382,7 @@ impl Source {
                 av: packet,
                 kind,
                 time_base,
-                arrived: Some(Instant::now()),
+                arrived: Some(self.outside.clock.now()),
                 floor: self.clock.looped,
                 discontinuity: self.discontinuity && kind == MediaKind::Video,
             };

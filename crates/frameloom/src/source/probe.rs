@@ -7,6 +7,7 @@ use crate::av::{MediaKind, PixFmt, StreamInfo};
 use crate::decode::rotation_degrees;
 use crate::error::Result;
 use crate::options::InputOptions;
+use crate::outside::Outside;
 use crate::stop::Stop;
 
 /// What an input holds.
@@ -100,7 +101,7 @@ pub struct ProbeAudio {
 /// # Errors
 /// As opening it for a pipeline.
 pub fn probe(url: &str, options: InputOptions, stop: &Stop) -> Result<Probe> {
-    let source = Source::open(url, options, stop)?;
+    let source = Source::open(url, options, &Outside::real(), stop)?;
     let chosen =
         |index| [&source.video, &source.audio].into_iter().flatten().find(|s| s.index == index);
     let streams = source.streams()?;
