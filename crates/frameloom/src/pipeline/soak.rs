@@ -23,7 +23,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Real time after which something hangs.
-const LIMIT: Duration = Duration::from_secs(100);
+const LIMIT: Duration = Duration::from_secs(200);
 
 /// Real time in which nothing at all has happened where nothing will.
 const IDLE: Duration = Duration::from_millis(10);

@@ -94,6 +94,13 @@ impl Leaping {
         self.on_their_way.fetch_add(1, Ordering::SeqCst);
     }
 
+    /// A thread that was on its way is there, and waits.
+    pub(super) fn arrive_and_wait(&self, span: Duration, stop: &Stop) {
+        let over = self.after(Some(span));
+        self.arrived();
+        wait_for(&over, stop);
+    }
+
     /// One that was on its way is there.
     pub(super) fn arrived(&self) {
         // Of what a source sends at once, not all is counted.
@@ -163,16 +170,19 @@ impl Clock for Leaping {
     }
 
     fn wait(&self, span: Duration, stop: &Stop) {
-        let over = self.after(Some(span));
-        while !stop.is_stopped() {
-            match over.recv_timeout(LOOK) {
-                Err(RecvTimeoutError::Timeout) => {}
-                _ => return,
-            }
-        }
+        wait_for(&self.after(Some(span)), stop);
     }
 
     fn random(&self) -> u64 {
         self.state().chance.number()
+    }
+}
+
+fn wait_for(over: &Receiver<Instant>, stop: &Stop) {
+    while !stop.is_stopped() {
+        match over.recv_timeout(LOOK) {
+            Err(RecvTimeoutError::Timeout) => {}
+            _ => return,
+        }
     }
 }

@@ -192,10 +192,12 @@ impl World {
     fn knock(&self, which: usize, stage: Stage, stop: &Stop) -> Result<()> {
         // The first connections are made by threads that never wait for the time again.
         if self.losses[which].load(SeqCst) > 0 {
+            let span = Duration::from_millis(self.below(800));
             if self.starting[which].swap(false, SeqCst) {
-                self.clock.arrived();
+                self.clock.arrive_and_wait(span, stop);
+            } else {
+                self.clock.wait(span, stop);
             }
-            self.clock.wait(Duration::from_millis(self.below(800)), stop);
         }
         let refused = self.refusals[which].fetch_update(SeqCst, SeqCst, |n| n.checked_sub(1));
         if refused.is_ok() {
@@ -236,8 +238,6 @@ impl Ends for Doors {
                 .unwrap();
         sound.describe_sound(8000, 1);
         let audio = has_audio.then(|| stream(AUDIO, Ok(sound)));
-        // The thread that reads has to take it up.
-        world.clock.sent();
         let camera = Camera {
             world: Arc::clone(world),
             clip: Arc::clone(clip),
@@ -249,7 +249,7 @@ impl Ends for Doors {
             fate: fate[usize::try_from(world.below(4)).unwrap()],
             until: world.moment(180, 300),
             limit,
-            is_taken: false,
+            is_handed_over: false,
             stop: stop.clone(),
         };
         Ok(Opened {
@@ -297,8 +297,8 @@ struct Camera {
     fate: Fate,
     until: Instant,
     limit: Duration,
-    /// By the thread that reads on.
-    is_taken: bool,
+    /// Whether it is on its way from the thread that opened it to the one that reads on.
+    is_handed_over: bool,
     stop: Stop,
 }
 
@@ -340,8 +340,8 @@ impl Input for Camera {
     }
 
     fn read(&mut self) -> Result<Option<AvPacket>, Break> {
-        if !self.is_taken && std::thread::current().name() == Some("frameloom-read") {
-            self.is_taken = true;
+        let reads_on = std::thread::current().name() == Some("frameloom-read");
+        if reads_on && std::mem::take(&mut self.is_handed_over) {
             self.world.clock.arrived();
         }
         let number = self.next;
@@ -364,6 +364,11 @@ impl Input for Camera {
         let spent = i64::try_from((STEP * u32::try_from(number).unwrap()).as_millis()).unwrap();
         let at = (self.begin_ms + spent) % (1 << 32);
         packet.set_times(Some(at), Some(at), FRAME_MS);
+        if !reads_on && made > self.opened && !self.is_handed_over {
+            // With this it is known where the present is.
+            self.is_handed_over = true;
+            self.world.clock.sent();
+        }
         if is_video && made > self.opened {
             self.world.wait_for_writers();
             self.world.clock.sent();
