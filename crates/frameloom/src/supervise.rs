@@ -197,7 +197,13 @@ impl Hold {
 
     /// The same where a frame has come that belongs at `at`.
     pub(crate) fn due_before(&mut self, at: Timestamp) -> Option<(Timestamp, Timestamp)> {
-        let (came, end) = self.last.filter(|_| self.holds)?;
+        let (came, end) = self.last?;
+        // An input that had been silent and is back at once left no time to hold anything.
+        let is_behind_seam =
+            matches!(self.line.state(), LineState::Back(from) if end < from && from <= at);
+        if !self.holds && !is_behind_seam {
+            return None;
+        }
         self.before(at, came, end)
     }
 
@@ -405,6 +411,25 @@ mod tests {
         hold.saw(at(40), at(0), later(280));
         assert_eq!(hold.due(later(300)), None);
         assert_eq!(hold.due(later(540)), Some((at(80), at(40))));
+    }
+
+    #[test]
+    fn a_silence_is_filled_though_the_input_is_back_at_once() {
+        let (line, start) = (Line::new(), Instant::now());
+        let later = |ms| start + Duration::from_millis(ms);
+        let mut hold = Hold::new(line.clone(), Rate::new(10, 1));
+        hold.saw(at(0), at(100), later(0));
+        line.set(LineState::Lost { since: later(500), clock: at(500) });
+        line.set(LineState::Back(at(510)));
+        assert_eq!(hold.due(later(510)), None, "frames from before may be on their way");
+        assert_eq!(hold.due_before(at(100)), None, "such as this one");
+        hold.saw(at(100), at(100), later(520));
+        for held in [200, 300, 400] {
+            assert_eq!(hold.due_before(at(510)), Some((at(held), at(100))));
+        }
+        assert_eq!(hold.due_before(at(510)), None);
+        assert!(hold.saw(at(510), at(100), later(520)));
+        assert_eq!(hold.due_before(at(5000)), None, "a pause of the stream itself");
     }
 
     #[test]

@@ -23,7 +23,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Real time after which something hangs.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(200);
 
 /// Real time in which nothing at all has happened where nothing will.
 const IDLE: Duration = Duration::from_millis(10);
@@ -139,7 +139,7 @@ fn live_through_a_day() {
             break;
         }
     }
-    let last = Held::now();
+    let (last, passed) = (Held::now(), clock.passed());
     stop.stop();
     while !run.is_finished() {
         let leaps = clock.leaps();
@@ -161,7 +161,7 @@ fn live_through_a_day() {
     let told = [&told.input, &told.output].map(|both| both.each_ref().map(|n| n.load(SeqCst)));
     assert_eq!(told, losses.map(|count| [count; 2]));
     let [steady, _] = world.ledgers();
-    let ahead = steady.last_ms[0].unwrap() - i64::try_from(DAY.as_millis()).unwrap();
+    let ahead = steady.last_ms[0].unwrap() - i64::try_from(passed.as_millis()).unwrap();
     assert!(ahead.abs() < CLOCK_MS, "the outputs' clock is off by {ahead} ms after a day");
 }
 

@@ -181,8 +181,7 @@ fn sound_that_drifts_is_kept_with_the_picture() {
 #[test]
 fn a_day_of_losses_does_not_add_up() {
     let (mut timeline, mut lead) = (Timeline::new(), 0);
-    // The source's clock is 200 ppm too fast; it is lost for 7 s every 3 minutes, 0.1 s before the
-    // end of a picture.
+    // The source's clock is 200 ppm too fast; it is lost for 7 s every 3 minutes.
     let mut start = 0_i64;
     for loss in 0..480 {
         for n in 0..180 * 5 {

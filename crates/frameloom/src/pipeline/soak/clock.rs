@@ -19,13 +19,13 @@ const LOOK: Duration = Duration::from_millis(20);
 ///
 /// A thread works from when its time has come until it asks for another; one that was woken by
 /// something else than the time is not known to. Frames between the source and the user's code are
-/// work as well.
+/// work as well, and so is what is told to be on its way.
 #[derive(Debug)]
 pub(super) struct Leaping {
     me: Weak<Leaping>,
     start: Instant,
     state: Mutex<State>,
-    /// Frames on their way to the user's code.
+    /// Frames on their way to the user's code, and threads on their way to their first wait.
     on_their_way: AtomicI64,
 }
 
@@ -89,23 +89,25 @@ impl Leaping {
         self.state().leaps
     }
 
-    /// A frame is on its way to the user's code.
+    /// A frame is on its way to the user's code, or a thread to where it waits.
     pub(super) fn sent(&self) {
         self.on_their_way.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// The user's code has got a frame.
+    /// A thread that was on its way is there, and waits.
+    pub(super) fn arrive_and_wait(&self, span: Duration, stop: &Stop) {
+        let over = self.after(Some(span));
+        self.arrived();
+        wait_for(&over, stop);
+    }
+
+    /// One that was on its way is there.
     pub(super) fn arrived(&self) {
         // Of what a source sends at once, not all is counted.
         let _ = self
             .on_their_way
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| Some((n - 1).max(0)));
         self.pass(&mut self.state());
-    }
-
-    /// No frame that still comes was sent before this.
-    pub(super) fn begins_anew(&self) {
-        self.on_their_way.store(0, Ordering::SeqCst);
     }
 
     /// To be called where it has not leapt for a while, since it stood at `leaps`: frames that still
@@ -168,16 +170,19 @@ impl Clock for Leaping {
     }
 
     fn wait(&self, span: Duration, stop: &Stop) {
-        let over = self.after(Some(span));
-        while !stop.is_stopped() {
-            match over.recv_timeout(LOOK) {
-                Err(RecvTimeoutError::Timeout) => {}
-                _ => return,
-            }
-        }
+        wait_for(&self.after(Some(span)), stop);
     }
 
     fn random(&self) -> u64 {
         self.state().chance.number()
+    }
+}
+
+fn wait_for(over: &Receiver<Instant>, stop: &Stop) {
+    while !stop.is_stopped() {
+        match over.recv_timeout(LOOK) {
+            Err(RecvTimeoutError::Timeout) => {}
+            _ => return,
+        }
     }
 }

@@ -36,9 +36,9 @@ const VIDEO: usize = 0;
 const AUDIO: usize = 1;
 /// How many frames may be on their way to the steady server before the camera goes on, how far the
 /// shaky one may be behind it, and how long that may take.
-const BEHIND: u64 = 6;
+const BEHIND: u64 = 20;
 const BEHIND_MS: i64 = 4000;
-const WRITERS_PATIENCE: Duration = Duration::from_millis(500);
+const WRITERS_PATIENCE: Duration = Duration::from_millis(100);
 /// A GOP of two seconds.
 const GOP: usize = 4;
 
@@ -110,6 +110,8 @@ pub(super) struct World {
     refusals: [AtomicU64; 2],
     /// Times that the camera, and the shaky server, were lost.
     pub(super) losses: [AtomicU64; 2],
+    /// Whether a thread has still to begin to open them again.
+    starting: [AtomicBool; 2],
     /// Whether they are there.
     pub(super) there: [AtomicBool; 2],
     ledgers: [Arc<Mutex<Ledger>>; 2],
@@ -133,6 +135,7 @@ impl World {
             chance: Mutex::new(Jitter::from_seed(seed)),
             refusals: Default::default(),
             losses: Default::default(),
+            starting: Default::default(),
             there: Default::default(),
             ledgers: Default::default(),
             reached: Default::default(),
@@ -180,13 +183,21 @@ impl World {
         self.there[which].store(false, SeqCst);
         self.losses[which].fetch_add(1, SeqCst);
         self.refusals[which].store(self.below(4), SeqCst);
+        // A thread starts that opens it again.
+        self.starting[which].store(true, SeqCst);
+        self.clock.sent();
     }
 
     /// A try to open one of the two.
     fn knock(&self, which: usize, stage: Stage, stop: &Stop) -> Result<()> {
         // The first connections are made by threads that never wait for the time again.
         if self.losses[which].load(SeqCst) > 0 {
-            self.clock.wait(Duration::from_millis(self.below(800)), stop);
+            let span = Duration::from_millis(self.below(800));
+            if self.starting[which].swap(false, SeqCst) {
+                self.clock.arrive_and_wait(span, stop);
+            } else {
+                self.clock.wait(span, stop);
+            }
         }
         let refused = self.refusals[which].fetch_update(SeqCst, SeqCst, |n| n.checked_sub(1));
         if refused.is_ok() {
@@ -227,7 +238,6 @@ impl Ends for Doors {
                 .unwrap();
         sound.describe_sound(8000, 1);
         let audio = has_audio.then(|| stream(AUDIO, Ok(sound)));
-        world.clock.begins_anew();
         let camera = Camera {
             world: Arc::clone(world),
             clip: Arc::clone(clip),
@@ -239,6 +249,7 @@ impl Ends for Doors {
             fate: fate[usize::try_from(world.below(4)).unwrap()],
             until: world.moment(180, 300),
             limit,
+            is_handed_over: false,
             stop: stop.clone(),
         };
         Ok(Opened {
@@ -286,6 +297,8 @@ struct Camera {
     fate: Fate,
     until: Instant,
     limit: Duration,
+    /// Whether it is on its way from the thread that opened it to the one that reads on.
+    is_handed_over: bool,
     stop: Stop,
 }
 
@@ -327,6 +340,10 @@ impl Input for Camera {
     }
 
     fn read(&mut self) -> Result<Option<AvPacket>, Break> {
+        let reads_on = std::thread::current().name() == Some("frameloom-read");
+        if reads_on && std::mem::take(&mut self.is_handed_over) {
+            self.world.clock.arrived();
+        }
         let number = self.next;
         let made = self.origin + STEP * u32::try_from(number).unwrap();
         if made >= self.until {
@@ -347,6 +364,11 @@ impl Input for Camera {
         let spent = i64::try_from((STEP * u32::try_from(number).unwrap()).as_millis()).unwrap();
         let at = (self.begin_ms + spent) % (1 << 32);
         packet.set_times(Some(at), Some(at), FRAME_MS);
+        if !reads_on && made > self.opened && !self.is_handed_over {
+            // With this it is known where the present is.
+            self.is_handed_over = true;
+            self.world.clock.sent();
+        }
         if is_video && made > self.opened {
             self.world.wait_for_writers();
             self.world.clock.sent();
