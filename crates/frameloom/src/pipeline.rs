@@ -13,6 +13,9 @@ mod gate;
 mod gating;
 mod lane;
 mod link;
+mod pending;
+mod pull;
+mod push;
 mod reading;
 mod stages;
 mod wiring;
@@ -22,11 +25,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+pub use self::pending::Pending;
+pub use self::pull::{Frames, Pulled};
+pub use self::push::Feed;
 
 use self::code::Code;
+use self::link::Link;
 use self::reading::{Keep, Live, Reading};
-use self::stages::{Encoding, Fanout, audio_loop, decode_loop};
+use self::stages::{EncoderEnd, Encoding, Fanout, audio_loop, decode_loop};
 use self::wiring::{Ground, Wiring};
 use self::writing::{Again, Writing};
 use crate::decode::VideoDecoder;
@@ -214,33 +222,24 @@ impl Pipeline {
         let asked = self.asked.clone();
         let failure =
             Failure { first: Arc::default(), unwritten: Arc::default(), stop: self.stop.clone() };
-        let threads = match self.start(&failure) {
+        let Started { threads, .. } = match self.start(&failure, false) {
             // Stopped before anything was begun.
             Err(e) if e.kind() == ErrorKind::Interrupted && asked.is_stopped() => {
                 return Ok(stats.snapshot());
             }
             started => started?,
         };
-        for thread in threads {
-            let name = thread.thread().name().unwrap_or("a stage").to_owned();
-            if thread.join().is_err() {
-                failure.report(Error::new(
-                    ErrorKind::Process,
-                    Stage::Process,
-                    format!("{name} panicked"),
-                ));
-            }
-        }
+        join(threads, &failure);
         failure.into_result(asked.is_stopped()).map(|()| stats.snapshot())
     }
 
-    fn start(self, failure: &Failure) -> Result<Vec<JoinHandle<()>>> {
-        let has_code = !self.stages.is_empty() || self.command.is_some();
+    fn start(self, failure: &Failure, is_pulled: bool) -> Result<Started> {
+        let has_code = is_pulled || !self.stages.is_empty() || self.command.is_some();
         self.live.check(self.command.is_some(), has_code)?;
         let Pipeline { mut source, stages, command, outputs, live, events, stats, stop, .. } = self;
         let stall_limit = live.stall_timeout.unwrap_or(STALL_TIMEOUT);
         source.set_stall_limit(stall_limit);
-        let is_edited = !stages.is_empty() || command.is_some();
+        let is_edited = has_code;
         if outputs.is_empty() && !is_edited {
             return Err(Error::usage("there is neither an output nor code to run"));
         }
@@ -285,10 +284,14 @@ impl Pipeline {
                 is_edited,
                 on_resize: live.on_resize,
                 relieves: reopens,
+                apart: is_pulled,
             },
             &plans,
         )?;
-        let mut threads = Threads { handles: Vec::new(), failure: failure.clone() };
+        // Nothing is ever sent: that all threads have ended is told by its last end's drop.
+        let (alive, over) = bounded(0);
+        let mut threads = Threads { handles: Vec::new(), failure: failure.clone(), alive };
+        let mut link = None;
         let mut writings = Vec::new();
         for (plan, end) in plans.iter().zip(wiring.sinks.drain(..)) {
             let again = Again {
@@ -313,7 +316,7 @@ impl Pipeline {
         let mut encode_senders = Vec::new();
         for (number, mut group) in wiring.video_encoders.drain(..).enumerate() {
             let (sender, receiver) = bounded(FRAME_QUEUE);
-            encode_senders.push(sender);
+            encode_senders.push(EncoderEnd { frames: sender, output: group.output });
             let hold = is_kept.then(|| Hold::new(line.clone(), rate));
             if is_kept {
                 let card = slate.as_ref().map(Slate::frame).transpose()?;
@@ -343,6 +346,7 @@ impl Pipeline {
                 let code = Code {
                     stages,
                     command,
+                    is_pulled,
                     live: live.clone(),
                     is_live: source.is_live,
                     rate,
@@ -350,7 +354,7 @@ impl Pipeline {
                     stats: stats.clone(),
                     stop: stop.clone(),
                 };
-                code::start(code, frame_receiver, fanout, &mut threads)?;
+                link = code::start(code, frame_receiver, fanout, &mut threads)?;
                 Some(packets)
             }
         };
@@ -366,7 +370,30 @@ impl Pipeline {
             stop,
         };
         threads.spawn_source("frameloom-read", move || reading.run())?;
-        Ok(threads.handles)
+        Ok(Started { threads: threads.handles, over, link })
+    }
+}
+
+/// A pipeline's threads at work.
+struct Started {
+    threads: Vec<JoinHandle<()>>,
+    /// Disconnected once all have ended.
+    over: Receiver<()>,
+    /// The caller's end, where it pulls.
+    link: Option<Link>,
+}
+
+/// Waits for threads to end; a panic is a failure.
+fn join(threads: Vec<JoinHandle<()>>, failure: &Failure) {
+    for thread in threads {
+        let name = thread.thread().name().unwrap_or("a stage").to_owned();
+        if thread.join().is_err() {
+            failure.report(Error::new(
+                ErrorKind::Process,
+                Stage::Process,
+                format!("{name} panicked"),
+            ));
+        }
     }
 }
 
@@ -390,6 +417,11 @@ impl Failure {
         self.stop.stop();
     }
 
+    /// Whether anything went wrong so far.
+    fn is_there(&self) -> bool {
+        self.first.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     fn into_result(self, was_asked: bool) -> Result<()> {
         let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(error) = first.filter(|e| !(was_asked && e.kind() == ErrorKind::Interrupted)) {
@@ -410,6 +442,7 @@ impl Failure {
 struct Threads {
     handles: Vec<JoinHandle<()>>,
     failure: Failure,
+    alive: Sender<()>,
 }
 
 impl Threads {
@@ -434,7 +467,11 @@ impl Threads {
     }
 
     fn start(&mut self, name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
-        self.handles.push(start_thread(name, body)?);
+        let alive = self.alive.clone();
+        self.handles.push(start_thread(name, move || {
+            body();
+            drop(alive);
+        })?);
         Ok(())
     }
 }
