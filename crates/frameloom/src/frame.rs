@@ -6,6 +6,7 @@ use crate::av::{AvFrame, PixFmt};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::{BufferPool, Image, ImageMut, PixelBuffer, PixelFormat};
 use crate::picture;
+use crate::process::{FilterGraph, FrameProcessor};
 use crate::time::{TimeBase, Timestamp};
 
 /// A decoded frame: the picture as the codec left it, and where it belongs in time.
@@ -279,6 +280,18 @@ impl Frame {
 
     pub(crate) fn pool(&self) -> &BufferPool {
         &self.pool
+    }
+
+    /// The frame in another size, in pixels; its shape is not kept.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidData`] for a picture that can't be converted.
+    pub fn scaled(self, width: u32, height: u32) -> Result<Frame> {
+        let (index, mut graph) =
+            (self.index, FilterGraph::new(format!("scale={width}:{height}"), None));
+        graph.send(self)?;
+        graph.drain()?;
+        graph.receive()?.map(|frame| Frame { index, ..frame }).ok_or_else(no_view)
     }
 
     /// Only the output of this number gets it.

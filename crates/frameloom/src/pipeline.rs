@@ -47,6 +47,7 @@ use crate::process::{Closure, Command, FilterGraph, FrameProcessor};
 use crate::sink::Target;
 use crate::slate::Slate;
 use crate::source::Source;
+use crate::source::probe::{self, Probe};
 use crate::stats::{Snapshot, Stats};
 use crate::stop::Stop;
 use crate::supervise::{Hold, Line};
@@ -126,6 +127,19 @@ impl Pipeline {
         })
     }
 
+    /// As [`Pipeline::open`], beginning at `at` on the clock that the frames would have had then.
+    ///
+    /// # Errors
+    /// As [`Pipeline::open`], and where the input can't be sought in.
+    pub fn open_at(
+        url: &str,
+        options: InputOptions,
+        at: Timestamp,
+        stop: &Stop,
+    ) -> Result<Pipeline> {
+        Pipeline::open(url, options.beginning_at(at), stop)
+    }
+
     /// Sets how it lives with losses, slow code and failing code.
     #[must_use]
     pub fn live(mut self, options: LiveOptions) -> Pipeline {
@@ -195,6 +209,14 @@ impl Pipeline {
     /// The counters, which may be looked at while it runs.
     pub fn stats(&self) -> Stats {
         self.stats.clone()
+    }
+
+    /// What is in the input, as [`probe`](crate::probe()) tells it.
+    ///
+    /// # Errors
+    /// Where a stream of it can't be described.
+    pub fn info(&self) -> Result<Probe> {
+        probe::of(&self.source)
     }
 
     /// Whether the input runs at its own speed and has no end that is known.

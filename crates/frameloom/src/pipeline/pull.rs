@@ -12,9 +12,10 @@ use super::pending::Pending;
 use super::{Failure, Pipeline, Started, join};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::frame::Frame;
-use crate::options::OnError;
+use crate::options::{InputOptions, OnError};
 use crate::stats::{Snapshot, Stats};
 use crate::stop::Stop;
+use crate::time::Timestamp;
 
 /// How long a wait goes on before it looks whether a stop was asked for.
 const TICK: Duration = Duration::from_millis(20);
@@ -121,11 +122,25 @@ impl Pipeline {
     /// Where the system gives no thread; all else is told by [`Pending::wait`].
     pub fn open_pending(
         url: &str,
-        options: crate::options::InputOptions,
+        options: InputOptions,
         stop: &Stop,
     ) -> Result<Pending<Pipeline>> {
         let (url, stop) = (url.to_owned(), stop.clone());
         Pending::start(move || Pipeline::open(&url, options, &stop))
+    }
+
+    /// As [`Pipeline::open_at`], on a thread of its own.
+    ///
+    /// # Errors
+    /// Where the system gives no thread; all else is told by [`Pending::wait`].
+    pub fn open_at_pending(
+        url: &str,
+        options: InputOptions,
+        at: Timestamp,
+        stop: &Stop,
+    ) -> Result<Pending<Pipeline>> {
+        let (url, stop) = (url.to_owned(), stop.clone());
+        Pending::start(move || Pipeline::open_at(&url, options, at, &stop))
     }
 
     /// As [`Pipeline::frames`], on a thread of its own.
