@@ -56,7 +56,8 @@ def moviepy(film):
     from moviepy import VideoFileClip
 
     with VideoFileClip(film, audio=False) as clip:
-        yield from clip.iter_frames(dtype="uint8")
+        for array in clip.iter_frames(dtype="uint8"):
+            yield array.copy()  # it gives what may not be changed
 
 
 def recipe(film):

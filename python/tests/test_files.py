@@ -55,10 +55,13 @@ MATRICES = {"bt709": (0.2126, 0.0722), "smpte170m": (0.299, 0.114), None: (0.299
 
 
 def exact_rgb(frame: av.VideoFrame, kr: float, kb: float) -> npt.NDArray[np.float64]:
-    """By the formulas of the standards, from limited range; chroma stands for all its pixels."""
+    """By the formulas of the standards, from limited range; chroma stands for all its pixels.
+
+    What is blacker than black is black.
+    """
     width, height = frame.width, frame.height
     planes = frame.to_ndarray().astype(float).reshape(-1)
-    luma = (planes[: width * height].reshape(height, width) - 16) / 219
+    luma = np.maximum(planes[: width * height].reshape(height, width) - 16, 0) / 219
     rest = (planes[width * height :].reshape(2, height // 2, width // 2) - 128) / 224
     blue, red = rest.repeat(2, axis=1).repeat(2, axis=2)
     r, b = luma + 2 * (1 - kr) * red, luma + 2 * (1 - kb) * blue

@@ -27,7 +27,10 @@ def test_the_recipe_keeps_audio_and_timestamps(
         ["ffmpeg", "-v", "error", "-nostdin", "-y", "-i", nginx.url("out"), "-c", "copy", recorded]
     )
     nginx.wait_for_player("out")
-    publish(f"-re -i {film} -c copy", nginx.url("in"))
+    publish(
+        f"-re -i {film} -vf scale=640:360 -c:v libx264 -preset ultrafast -g 12 -c:a aac -ac 2",
+        nginx.url("in"),
+    )
     nginx.wait_for_publisher("in")
     read: list[float] = []
     with (
@@ -48,7 +51,7 @@ def test_the_recipe_keeps_audio_and_timestamps(
     assert np.diff(audio_times).max() < 0.05
     assert abs(video_times[-1] - audio_times[-1]) < 0.3
     for frame in frameloom.open(recorded):
-        assert frame.array[14:48, 14:196].min() >= 245
+        assert frame.array[14:48, 14:196].min() >= 225
 
 
 def test_a_loop_goes_on_when_the_publisher_comes_back(nginx: Nginx, publish: Publish) -> None:

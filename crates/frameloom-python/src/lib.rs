@@ -23,6 +23,8 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _frameloom {
     #[pymodule_export]
+    use super::command_line;
+    #[pymodule_export]
     use super::frame::PyFrame;
     #[pymodule_export]
     use super::output::PyOutput;
@@ -32,8 +34,6 @@ mod _frameloom {
     use super::video::{PyVideo, open, probe};
     #[pymodule_export]
     use super::writer::{PyWriter, create};
-    #[pymodule_export]
-    use super::command_line;
 }
 
 /// Run the command line with these words (without the program's name) and return its exit status.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use frameloom::options::{
-    InputOptions, LiveOptions, OutputOptions, Size, parse_duration, parse_rate, unknown_option,
+    InputOptions, LiveOptions, OutputOptions, Size, parse_duration, parse_rate,
 };
 use frameloom::{Rate, nearest};
 use pyo3::exceptions::PyTypeError;
@@ -82,7 +82,8 @@ impl Input<'_, '_> {
         if let Some(format) = self.format {
             set("format", "f", format)?;
         }
-        for (name, option, given) in [("start", "ss", self.start), ("duration", "t", self.duration)] {
+        for (name, option, given) in [("start", "ss", self.start), ("duration", "t", self.duration)]
+        {
             let value = given.map(|given| seconds_of(name, given)).transpose()?.flatten();
             if let Some(value) = value {
                 set(name, option, &value)?;
@@ -147,11 +148,8 @@ pub(crate) fn policies(
             continue;
         }
         let timed = ["deadline", "reconnect-for", "stall-timeout", "open-timeout"];
-        let text = if timed.contains(&name.as_str()) {
-            seconds_of(&key, &value)?
-        } else {
-            words(&value)?
-        };
+        let text =
+            if timed.contains(&name.as_str()) { seconds_of(&key, &value)? } else { words(&value)? };
         let text = text.unwrap_or_default();
         let fail = |e: frameloom::Error| raised(&e.at(&key));
         if name == "open-timeout" {
@@ -172,13 +170,9 @@ pub(crate) fn unknown(function: &str, name: &str, known: &[&str]) -> PyErr {
     };
     let names = known.iter().copied().chain(live.iter().map(String::as_str));
     let near = nearest(name, names);
-    let hint = match (near.first(), frameloom::options::find_known(name)) {
-        (Some(near), _) => format!(" (did you mean {near}?)"),
-        (None, Some(_)) => format!(" (FFmpeg's own options go into options={{'{name}': ...}})"),
-        (None, None) => {
-            let told = unknown_option(name).hint_text().map(str::to_owned);
-            told.map_or_else(String::new, |told| format!(" ({told})"))
-        }
+    let hint = match near.first() {
+        Some(near) => format!(" (did you mean {near}?)"),
+        None => format!(" (FFmpeg's own options go into options={{'{name}': ...}})"),
     };
     PyTypeError::new_err(format!("{function}() has no argument '{name}'{hint}"))
 }

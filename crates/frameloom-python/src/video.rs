@@ -21,12 +21,29 @@ use crate::wait::{SLICE, opened, until};
 
 /// What `open` takes by name, besides the policies.
 const OPEN_NAMES: &[&str] = &[
-    "pix_fmt", "size", "rate", "start", "duration", "loop", "realtime", "format", "options",
-    "progress", "open_timeout",
+    "pix_fmt",
+    "size",
+    "rate",
+    "start",
+    "duration",
+    "loop",
+    "realtime",
+    "format",
+    "options",
+    "progress",
+    "open_timeout",
 ];
 /// What `Video.output` takes by name.
 const OUTPUT_NAMES: &[&str] = &[
-    "codec", "audio_codec", "bit_rate", "format", "size", "rate", "audio", "overwrite", "options",
+    "codec",
+    "audio_codec",
+    "bit_rate",
+    "format",
+    "size",
+    "rate",
+    "audio",
+    "overwrite",
+    "options",
 ];
 
 /// A file or stream that is open: an iterator of its frames.
@@ -78,8 +95,7 @@ pub(crate) fn open(
     live.check(false, true).map_err(|e| raised(&e))?;
     let (size, rate) = (size_of(size)?, rate_of(rate)?);
     let repeat = r#loop;
-    let mut input =
-        Input { format, start, duration, repeat, realtime, options }.settings()?;
+    let mut input = Input { format, start, duration, repeat, realtime, options }.settings()?;
     if let Some(limit) = open_timeout {
         input = input.open_timeout(limit);
     }
@@ -304,9 +320,8 @@ impl PyVideo {
         }
         let url = place(target)?;
         let (size, rate) = (size_of(size)?, rate_of(rate)?);
-        let settings = Output {
-            format, codec, audio_codec, bit_rate, size, rate, audio, overwrite, options,
-        };
+        let settings =
+            Output { format, codec, audio_codec, bit_rate, size, rate, audio, overwrite, options };
         let options = settings.settings()?;
         let shown = frameloom::redact::url(&url);
         let added = py.detach(|| {

@@ -43,7 +43,16 @@ impl Frame {
         arrived: Instant,
         pool: BufferPool,
     ) -> Frame {
-        Frame { picture, time_base, view: None, edited: Edited::No, index, arrived, pool, output: None }
+        Frame {
+            picture,
+            time_base,
+            view: None,
+            edited: Edited::No,
+            index,
+            arrived,
+            pool,
+            output: None,
+        }
     }
 
     /// A frame of your own making, from packed or planar pixels, at `pts`.

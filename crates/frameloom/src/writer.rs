@@ -57,8 +57,7 @@ impl Writer {
         let target = Target::resolve(url, options)?;
         let plan = plan_writer(&target, options)?;
         let encoder = VideoEncoder::new(plan, target.muxer.wants_global_header(), rate)?;
-        let sink =
-            Sink::open(target, options, &[MediaKind::Video], Stats::new(None), stop)?;
+        let sink = Sink::open(target, options, &[MediaKind::Video], Stats::new(None), stop)?;
         Ok(Writer { encoder, sink })
     }
 

@@ -90,8 +90,11 @@ impl Pipeline {
             return Err(Error::usage("a pipeline with a COMMAND can't be pulled"));
         }
         let (stats, stop) = (self.stats.clone(), self.asked.clone());
-        let failure =
-            Failure { first: Default::default(), unwritten: Default::default(), stop: self.stop.clone() };
+        let failure = Failure {
+            first: Default::default(),
+            unwritten: Default::default(),
+            stop: self.stop.clone(),
+        };
         let stops_at_error = self.live.on_error(self.source.is_live, false) == OnError::Stop;
         let has_outputs = !self.outputs.is_empty();
         let mut pipeline = self;

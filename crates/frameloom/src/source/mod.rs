@@ -339,7 +339,9 @@ impl Source {
     /// How long what is read will be, where that is known before it is read.
     pub(crate) fn duration(&self) -> Option<Timestamp> {
         let whole = self.input.duration_micros().map(Timestamp::from_micros);
-        let rest = whole.map(|d| d.minus(self.options.origin.or(self.options.start).unwrap_or(Timestamp::ZERO)));
+        let rest = whole.map(|d| {
+            d.minus(self.options.origin.or(self.options.start).unwrap_or(Timestamp::ZERO))
+        });
         let looped = match (rest, self.options.loops) {
             (Some(d), Some(n)) => Some(d.base().at(
                 d.ticks().saturating_mul(i64::try_from(n).unwrap_or(i64::MAX).saturating_add(1)),
