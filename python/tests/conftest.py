@@ -33,6 +33,16 @@ def film() -> Path:
 
 
 @pytest.fixture(scope="session")
+def face(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten frames of a portrait."""
+    picture = ROOT / "target" / "test-media" / "astronaut.png"
+    assert picture.is_file(), f"no {picture}: run script/setup"
+    path = tmp_path_factory.mktemp("face") / "face.mp4"
+    ffmpeg(f"-loop 1 -i {picture} -frames:v 10 -pix_fmt yuv420p -c:v libx264", path)
+    return path
+
+
+@pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two seconds of 50 moving pictures with B-frames, beside sound."""
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"
@@ -136,7 +146,7 @@ CAMERA = (
 
 @pytest.fixture
 def publish() -> Iterator[Callable[[str, str], Publisher]]:
-    """Publishes until the test ends."""
+    """Publish until the test ends."""
     started: list[Publisher] = []
 
     def start(words: str, url: str) -> Publisher:

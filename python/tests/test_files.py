@@ -66,7 +66,8 @@ def exact_rgb(frame: av.VideoFrame, kr: float, kb: float) -> npt.NDArray[np.floa
     blue, red = rest.repeat(2, axis=1).repeat(2, axis=2)
     r, b = luma + 2 * (1 - kr) * red, luma + 2 * (1 - kb) * blue
     g = (luma - kr * r - kb * b) / (1 - kr - kb)
-    return np.clip(np.stack([r, g, b], axis=2), 0, 1) * 255
+    rgb: npt.NDArray[np.float64] = np.clip(np.stack([r, g, b], axis=2), 0, 1) * 255
+    return rgb
 
 
 @pytest.mark.parametrize("matrix", list(MATRICES))
@@ -215,7 +216,7 @@ def test_yuv_is_laid_out_as_pyavs(clip: Path) -> None:
 
 def test_size_rate_and_part(clip: Path, tmp_path: Path) -> None:
     with frameloom.open(clip, size=(96, 54), rate=10, start=0.4, duration=1.0) as video:
-        assert (video.width, video.height, video.rate, len(video)) == (96, 54, 10, 10)
+        assert (video.width, video.height, video.rate, len(video)) == (96, 54, Fraction(10), 10)
         frames = list(video)
     assert [round(frame.time, 3) for frame in frames] == [n / 10 for n in range(10)]
     assert all(frame.array.shape == (54, 96, 3) for frame in frames)
@@ -255,9 +256,10 @@ def test_seeking_is_exact(clip: Path) -> None:
 
 
 def test_a_video_with_outputs_can_not_be_sought_in(clip: Path, tmp_path: Path) -> None:
-    with frameloom.open(clip) as video, video.output(tmp_path / "out.mkv"):
-        with pytest.raises(ValueError, match="outputs"):
-            video.seek(1)
+    video = frameloom.open(clip)
+    video.output(tmp_path / "out.mkv")
+    with pytest.raises(ValueError, match="outputs"):
+        video.seek(1)
 
 
 def test_a_writer_makes_the_recipes_file(tmp_path: Path) -> None:
@@ -298,7 +300,7 @@ def test_numpy_and_dlpack_share_the_memory(clip: Path) -> None:
     frame = next(frameloom.open(clip))
     assert np.shares_memory(np.asarray(frame), frame.array)
     assert np.shares_memory(np.from_dlpack(frame), frame.array)
-    assert memoryview(frame.array).nbytes == 108 * 192 * 3
+    assert memoryview(frame.array.data).nbytes == 108 * 192 * 3
     assert np.array(frame, dtype=np.float32).dtype == np.float32
 
 

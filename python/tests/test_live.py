@@ -1,5 +1,6 @@
 """Live streams: real nginx between ffmpeg, Python and whoever watches."""
 
+import asyncio
 import subprocess as sp
 import sys
 import textwrap
@@ -121,7 +122,6 @@ def test_asyncio_reads_several_streams_at_once(nginx: Nginx, publish: Publish) -
     for name in ("one", "two"):
         publish(CAMERA, nginx.url(name))
         nginx.wait_for_publisher(name)
-    import asyncio
 
     async def read(name: str) -> int:
         count = 0
@@ -133,10 +133,10 @@ def test_asyncio_reads_several_streams_at_once(nginx: Nginx, publish: Publish) -
                     break
         return count
 
-    async def both() -> list[int]:
+    async def both() -> tuple[int, int]:
         return await asyncio.gather(read("one"), read("two"))
 
-    assert asyncio.run(both()) == [15, 15]
+    assert tuple(asyncio.run(both())) == (15, 15)
 
 
 INTERRUPTED = """

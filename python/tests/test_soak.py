@@ -4,6 +4,7 @@ import gc
 import random
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,10 @@ def resident_mib() -> float:
         if line.startswith("VmRSS"):
             return int(line.split()[1]) / 1024
     raise AssertionError("no VmRSS")
+
+
+def array_of(frame: frameloom.Frame) -> np.ndarray:
+    return frame.array
 
 
 def threads() -> int:
@@ -98,15 +103,9 @@ def test_threads_may_share_a_video_and_a_frame(clip: Path) -> None:
 
     def read() -> None:
         while (frame := video.read()) is not None:
-            arrays: list[np.ndarray] = []
-            lookers = [
-                threading.Thread(target=lambda f=frame: arrays.append(f.array)) for _ in range(2)
-            ]
-            for looker in lookers:
-                looker.start()
-            for looker in lookers:
-                looker.join()
-            assert np.shares_memory(*arrays)
+            with ThreadPoolExecutor(2) as lookers:
+                one, other = lookers.map(array_of, [frame, frame])
+            assert np.shares_memory(one, other)
             seen.append(frame.pts)
 
     readers = [threading.Thread(target=read) for _ in range(3)]
