@@ -1,4 +1,4 @@
-"""Puts the libraries that a wheel needs into it, under names that no other package's clash with.
+"""Put the libraries that a wheel needs into it, under names that no other package's clash with.
 
     repair_wheel.py WHEEL FOLDER
 
@@ -11,7 +11,6 @@ are other libraries to the loader.
 import base64
 import csv
 import hashlib
-import os
 import platform
 import re
 import shutil
@@ -29,16 +28,17 @@ SYSTEM = re.compile(
 
 
 def run(*words: object) -> str:
+    """Run a program and return what it printed."""
     return subprocess.check_output([str(word) for word in words], text=True)
 
 
 def needed(path: Path) -> list[str]:
-    """The names that a library asks for."""
+    """List the names that a library asks for."""
     return [name for name in run("patchelf", "--print-needed", path).split() if name]
 
 
 def closure(extension: Path) -> dict[str, Path]:
-    """The name and the place of every library that it needs, itself and by others."""
+    """Find every library that it needs, itself and by others: names and places."""
     found = {}
     for line in run("ldd", extension).splitlines():
         name, arrow, place = line.strip().partition(" => ")
@@ -50,12 +50,14 @@ def closure(extension: Path) -> dict[str, Path]:
 
 
 def hashed(name: str, path: Path) -> str:
+    """Name a library by its contents."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
     stem, dot, rest = name.partition(".so")
     return f"{stem}-{digest}{dot}{rest}"
 
 
 def patch(path: Path, names: dict[str, str], rpath: str, soname: str | None) -> None:
+    """Have a library look for the copies."""
     words: list[object] = ["patchelf", "--set-rpath", rpath]
     if soname:
         words += ["--set-soname", soname]
@@ -66,7 +68,7 @@ def patch(path: Path, names: dict[str, str], rpath: str, soname: str | None) -> 
 
 
 def record(folder: Path) -> None:
-    """Writes the list of files anew."""
+    """Write the list of files anew."""
     [info] = folder.glob("*.dist-info")
     with (info / "RECORD").open("w", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
@@ -80,8 +82,9 @@ def record(folder: Path) -> None:
 
 
 def main() -> None:
+    """Make a wheel of a wheel."""
     wheel, target = Path(sys.argv[1]), Path(sys.argv[2])
-    glibc = os.confstr("CS_GNU_LIBC_VERSION").split()[1].replace(".", "_")
+    glibc = platform.libc_ver()[1].replace(".", "_")
     tag = f"manylinux_{glibc}_{platform.machine()}"
     with tempfile.TemporaryDirectory() as room:
         folder = Path(room)
