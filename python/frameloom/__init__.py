@@ -21,6 +21,7 @@ from ._errors import (
     TimedOut,
 )
 from ._frameloom import (
+    AudioPacket,
     Event,
     Frame,
     Output,
@@ -38,6 +39,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AlreadyExists",
+    "AudioPacket",
     "ConnectionFailed",
     "Error",
     "Event",

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "AudioPacket",
     "Event",
     "Frame",
     "Output",
@@ -163,6 +164,17 @@ class Video:
     @property
     def stats(self) -> Stats:
         """The counters as they are now."""
+
+    @property
+    def audio(self) -> list[AudioPacket]:
+        """The audio packets that were read since this was asked last, as they came.
+
+        They are read with the frames: ask for them in the loop. The last 1024 are kept.
+        """
+
+    @property
+    def audio_extradata(self) -> bytes | None:
+        """What a decoder of the audio needs besides the packets; `None` where there is no audio."""
 
     @property
     def events(self) -> list[Event]:
@@ -408,6 +420,22 @@ class OutputStats:
     @property
     def packets_dropped(self) -> int:
         """Packets that it missed."""
+
+@final
+class AudioPacket:
+    """One packet of the input's audio, as it came."""
+
+    @property
+    def data(self) -> bytes:
+        """The bytes, as the codec made them."""
+
+    @property
+    def time(self) -> float | None:
+        """When it is to be heard, in seconds, on the clock of the frames; `None` if not said."""
+
+    @property
+    def duration(self) -> float:
+        """How long it is to be heard, in seconds; 0 where it doesn't say."""
 
 @final
 class Event:

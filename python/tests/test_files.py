@@ -304,6 +304,21 @@ def test_numpy_and_dlpack_share_the_memory(clip: Path) -> None:
     assert np.array(frame, dtype=np.float32).dtype == np.float32
 
 
+def test_the_audio_comes_as_packets_beside_the_frames(clip: Path) -> None:
+    ours: list[frameloom.AudioPacket] = []
+    video = frameloom.open(clip)
+    for _frame in video:
+        ours += video.audio
+    ours += video.audio
+    with av.open(str(clip)) as container:
+        theirs = [packet for packet in container.demux(audio=0) if packet.size]
+        assert video.audio_extradata == container.streams.audio[0].codec_context.extradata
+    assert [packet.data for packet in ours] == [bytes(packet) for packet in theirs]
+    assert [packet.time for packet in ours] == pytest.approx(
+        [float((packet.pts or 0) * packet.time_base) for packet in theirs], abs=0.03
+    )
+
+
 def test_reprs_tell_something(clip: Path, tmp_path: Path) -> None:
     with frameloom.open(clip) as video, video.output(tmp_path / "out.mkv") as out:
         assert "192x108 25.00 fps, 2.00 s" in repr(video)

@@ -29,7 +29,7 @@ mod _frameloom {
     #[pymodule_export]
     use super::output::PyOutput;
     #[pymodule_export]
-    use super::state::{PyEvent, PyOutputStats, PyStats};
+    use super::state::{PyAudioPacket, PyEvent, PyOutputStats, PyStats};
     #[pymodule_export]
     use super::video::{PyVideo, open, probe};
     #[pymodule_export]

@@ -1,7 +1,8 @@
 //! Counters and events as Python sees them.
 
-use frameloom::{EndState, Event, Snapshot};
+use frameloom::{AudioPacket, EndState, Event, Snapshot, Timestamp};
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 /// The counters of a video at one moment. Times are in milliseconds.
 #[pyclass(frozen, get_all, name = "Stats", module = "frameloom")]
@@ -131,6 +132,50 @@ impl PyOutputStats {
             "<frameloom.OutputStats {}, {} reconnects, {} packets dropped>",
             self.state, self.reconnects, self.packets_dropped
         )
+    }
+}
+
+/// One packet of the input's audio, as it came.
+#[pyclass(frozen, name = "AudioPacket", module = "frameloom")]
+pub(crate) struct PyAudioPacket {
+    data: Vec<u8>,
+    time: Option<f64>,
+    duration: f64,
+}
+
+impl PyAudioPacket {
+    pub(crate) fn new(packet: &AudioPacket) -> PyAudioPacket {
+        PyAudioPacket {
+            data: packet.data().to_vec(),
+            time: packet.pts().map(Timestamp::as_secs_f64),
+            duration: packet.duration().as_secs_f64(),
+        }
+    }
+}
+
+#[pymethods]
+impl PyAudioPacket {
+    /// The bytes, as the codec made them.
+    #[getter]
+    fn data<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.data)
+    }
+
+    /// When it is to be heard, in seconds, on the clock of the frames; `None` where it doesn't say.
+    #[getter]
+    fn time(&self) -> Option<f64> {
+        self.time
+    }
+
+    /// How long it is to be heard, in seconds; 0 where it doesn't say.
+    #[getter]
+    fn duration(&self) -> f64 {
+        self.duration
+    }
+
+    fn __repr__(&self) -> String {
+        let at = self.time.map_or_else(String::new, |at| format!(" at {at:.3} s"));
+        format!("<frameloom.AudioPacket{at}, {} bytes>", self.data.len())
     }
 }
 

@@ -8,7 +8,7 @@ use frameloom::{
 };
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyBytes, PyDict};
 
 use crate::array::format_of;
 use crate::error::{invalid, raised};
@@ -16,7 +16,7 @@ use crate::frame::PyFrame;
 use crate::output::{PyOutput, closed};
 use crate::settings::{Input, Output, place, policies, rate_of, seconds_of, size_of, unknown};
 use crate::shared::{Ending, Opening, Shared, State, at_seconds, lock};
-use crate::state::{PyEvent, PyStats};
+use crate::state::{PyAudioPacket, PyEvent, PyStats};
 use crate::wait::{SLICE, opened, until};
 
 /// What `open` takes by name, besides the policies.
@@ -58,6 +58,7 @@ pub(crate) struct PyVideo {
     size: Option<(u32, u32)>,
     /// Frames, as far as that is known.
     frames: Option<usize>,
+    audio_extradata: Option<Vec<u8>>,
     /// For `frame_at`.
     reader: Mutex<Option<Reader>>,
 }
@@ -124,6 +125,7 @@ pub(crate) fn open(
     let own_rate = video.frame_rate.as_deref().and_then(|r| frameloom::options::parse_rate(r).ok());
     let seconds = pipeline.duration().map(frameloom::Timestamp::as_secs_f64).or(stream.duration);
     let is_live = pipeline.is_live();
+    let audio_extradata = pipeline.audio_extradata().map(<[u8]>::to_vec);
     let rate = rate.or(own_rate);
     let counted = video.frames.filter(|_| !is_cut).and_then(|n| usize::try_from(n).ok());
     let reckoned = seconds.zip(rate).map(|(s, rate)| (s * rate.as_f64()).round() as usize);
@@ -138,6 +140,7 @@ pub(crate) fn open(
         size: Some(size).filter(|&(w, h)| w > 0 && h > 0),
         frames: counted.or(reckoned).filter(|_| !is_live),
         info,
+        audio_extradata,
         reader: Mutex::default(),
     })
 }
@@ -422,6 +425,23 @@ impl PyVideo {
     #[getter]
     fn stats(&self) -> PyStats {
         self.shared.stats().snapshot().into()
+    }
+
+    /// The audio packets that were read since this was asked last, as they came. They are read with
+    /// the frames; the last 1024 are kept.
+    #[getter]
+    fn audio(&self, py: Python<'_>) -> Vec<PyAudioPacket> {
+        let packets = py.detach(|| match &*self.shared.state() {
+            State::Running(frames) => frames.audio(),
+            _ => Vec::new(),
+        });
+        packets.iter().map(PyAudioPacket::new).collect()
+    }
+
+    /// What a decoder of the audio needs besides the packets; `None` where there is no audio.
+    #[getter]
+    fn audio_extradata<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
+        self.audio_extradata.as_deref().map(|bytes| PyBytes::new(py, bytes))
     }
 
     /// What has happened so far: losses, what was dropped, failures. The last thousand are kept.

@@ -17,6 +17,7 @@ mod pending;
 mod pull;
 mod push;
 mod reading;
+mod sound;
 mod stages;
 mod wiring;
 mod writing;
@@ -30,10 +31,12 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 pub use self::pending::Pending;
 pub use self::pull::{Frames, Pulled};
 pub use self::push::Feed;
+pub use self::sound::AudioPacket;
 
 use self::code::Code;
 use self::link::Link;
 use self::reading::{Keep, Live, Reading};
+use self::sound::Sound;
 use self::stages::{EncoderEnd, Encoding, Fanout, audio_loop, decode_loop};
 use self::wiring::{Ground, Wiring};
 use self::writing::{Again, Writing};
@@ -224,6 +227,12 @@ impl Pipeline {
         self.source.is_live
     }
 
+    /// What a decoder of the input's audio needs besides the packets; `None` where there is no
+    /// audio, empty where it needs nothing.
+    pub fn audio_extradata(&self) -> Option<&[u8]> {
+        self.source.audio.as_ref().map(|audio| audio.params.extradata())
+    }
+
     /// How long the input is, where that is known.
     pub fn duration(&self) -> Option<Timestamp> {
         self.source.duration()
@@ -380,6 +389,7 @@ impl Pipeline {
                 Some(packets)
             }
         };
+        let sound = is_pulled.then(Sound::default);
         let keep = Keep { line, events, on_loss, reconnect_for: live.reconnect_for, stall_limit };
         let reading = Reading {
             live: source.is_live.then(|| Live::new(&source, keep)),
@@ -388,11 +398,12 @@ impl Pipeline {
             spares: if is_kept { wiring.spares } else { Vec::new() },
             decode: decode_sender,
             audio: audio_senders,
+            sound: sound.clone(),
             stats,
             stop,
         };
         threads.spawn_source("frameloom-read", move || reading.run())?;
-        Ok(Started { threads: threads.handles, over, link })
+        Ok(Started { threads: threads.handles, over, link, sound })
     }
 }
 
@@ -403,6 +414,8 @@ struct Started {
     over: Receiver<()>,
     /// The caller's end, where it pulls.
     link: Option<Link>,
+    /// The input's audio, where it pulls.
+    sound: Option<Sound>,
 }
 
 /// Waits for threads to end; a panic is a failure.

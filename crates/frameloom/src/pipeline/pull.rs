@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError};
 use super::chain::{Chain, guarded};
 use super::link::{Ask, Link, Report};
 use super::pending::Pending;
+use super::sound::{AudioPacket, Sound};
 use super::{Failure, Pipeline, Started, join};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::frame::Frame;
@@ -74,6 +75,7 @@ pub struct Frames {
     over: Receiver<()>,
     failure: Failure,
     is_told: bool,
+    sound: Sound,
     stop: Stop,
     stats: Stats,
 }
@@ -99,7 +101,7 @@ impl Pipeline {
         let has_outputs = !self.outputs.is_empty();
         let mut pipeline = self;
         let chain = Chain { stages: std::mem::take(&mut pipeline.stages) };
-        let Started { threads, over, link } = pipeline.start(&failure, true)?;
+        let Started { threads, over, link, sound } = pipeline.start(&failure, true)?;
         Ok(Frames {
             link,
             chain,
@@ -114,6 +116,7 @@ impl Pipeline {
             over,
             failure,
             is_told: false,
+            sound: sound.unwrap_or_default(),
             stop,
             stats,
         })
@@ -318,6 +321,12 @@ impl Frames {
             report = back;
         }
         Ok(())
+    }
+
+    /// The input's audio packets that were read since this was asked last, as they came. The last
+    /// 1024 are kept for you.
+    pub fn audio(&self) -> Vec<AudioPacket> {
+        self.sound.take()
     }
 
     /// The counters, which may be looked at at any time.

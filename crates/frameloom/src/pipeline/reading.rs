@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::lane::CopyLane;
+use super::sound::Sound;
 use super::stages::{AudioMessage, DecodeMessage};
 use super::start_thread;
 use super::wiring::Spare;
@@ -40,6 +41,8 @@ pub(super) struct Reading {
     pub(super) spares: Vec<Spare>,
     pub(super) decode: Option<Sender<DecodeMessage>>,
     pub(super) audio: Vec<Sender<AudioMessage>>,
+    /// For a caller who pulls.
+    pub(super) sound: Option<Sound>,
     pub(super) stats: Stats,
     pub(super) stop: Stop,
     pub(super) live: Option<Live>,
@@ -219,7 +222,12 @@ impl Reading {
         }
         match packet.kind {
             MediaKind::Video => self.decode_next(DecodeMessage::Packet(packet)),
-            _ => self.each_audio(|| Ok(AudioMessage::Packet(packet.share()?)))?,
+            _ => {
+                if let Some(sound) = &self.sound {
+                    sound.keep(&packet)?;
+                }
+                self.each_audio(|| Ok(AudioMessage::Packet(packet.share()?)))?;
+            }
         }
         Ok(())
     }
