@@ -5,7 +5,6 @@ use crate::decode::VideoDecoder;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::frame::Frame;
 use crate::options::InputOptions;
-use crate::pipeline::Pending;
 use crate::source::Source;
 use crate::stats::Stats;
 use crate::stop::Stop;
@@ -71,15 +70,6 @@ impl Reader {
             }
         };
         Ok(Reader { source, decoder, state: State::Reading, ahead: None, last: None })
-    }
-
-    /// As [`Reader::open_with`], on a thread of its own.
-    ///
-    /// # Errors
-    /// Where the system gives no thread; all else is told by [`Pending::wait`].
-    pub fn open_pending(url: &str, options: InputOptions, stop: &Stop) -> Result<Pending<Reader>> {
-        let (url, stop) = (url.to_owned(), stop.clone());
-        Pending::start(move || Reader::open_with(&url, options, &stop))
     }
 
     /// Frames a second, where the stream says.
