@@ -14,7 +14,7 @@ import pytest
 
 import frameloom
 
-from .conftest import ffmpeg, shown
+from .conftest import LIMIT_S, ffmpeg, shown
 
 FAST = {"preset": "ultrafast"}
 
@@ -317,6 +317,35 @@ def test_the_audio_comes_as_packets_beside_the_frames(clip: Path) -> None:
     assert [packet.time for packet in ours] == pytest.approx(
         [float((packet.pts or 0) * packet.time_base) for packet in theirs], abs=0.03
     )
+
+
+def test_python_may_end_at_any_time(clip: Path, tmp_path: Path) -> None:
+    # Nothing is closed: what was written is whole all the same, and nothing crashes or hangs.
+    code = """
+import sys, threading
+import frameloom
+video = frameloom.open(sys.argv[1])
+out = video.output(sys.argv[2], codec="ffv1")
+for frame in video:
+    out.write(frame)
+    if frame.index == 19:
+        break
+endless = frameloom.open("testsrc2=s=64x36:r=1/100", format="lavfi", realtime=True)
+began = threading.Event()
+def read():
+    for frame in endless:
+        began.set()
+threading.Thread(target=read, daemon=True).start()
+began.wait()
+writer = frameloom.create(sys.argv[3], codec="ffv1")
+writer.write(frame)
+"""
+    new = tmp_path / "new.mkv"
+    target = tmp_path / "out.mkv"
+    words = [sys.executable, "-X", "dev", "-X", "faulthandler", "-c", code, str(clip)]
+    sp.run([*words, str(target), str(new)], check=True, timeout=LIMIT_S)
+    assert len(checksums(new)) == 1
+    assert checksums(target) == checksums(clip)[:20]
 
 
 def test_reprs_tell_something(clip: Path, tmp_path: Path) -> None:

@@ -181,6 +181,19 @@ STATES = {
         except KeyboardInterrupt: told()
         video.close()
     """,
+    "finishing": """
+        import numpy as np
+        options = {"preset": "veryslow", "rc-lookahead": 250, "threads": 1}
+        writer = frameloom.create(sys.argv[2], size=(1920, 1080), options=options)
+        picture = np.random.default_rng(1).integers(0, 255, (1080, 1920, 3), np.uint8)
+        # They wait in the encoder, and take it far longer than this test may.
+        for number in range(40): writer.write(np.roll(picture, number))
+        interrupt(0.5)
+        try: writer.close()
+        except KeyboardInterrupt: told()
+        sys.stdout.flush()
+        os._exit(0)
+    """,
     "writing": """
         import numpy as np
         writer = frameloom.create(sys.argv[2], size=(1920, 1080), options={"preset": "slow"})
@@ -189,6 +202,7 @@ STATES = {
         try:
             while True: writer.write(picture)
         except KeyboardInterrupt: told()
+        sys.stdout.flush()
         os._exit(0)
     """,
 }

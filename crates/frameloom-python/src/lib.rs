@@ -6,6 +6,7 @@
 
 mod array;
 mod error;
+mod exit;
 mod frame;
 mod output;
 mod settings;
@@ -24,6 +25,14 @@ use pyo3::prelude::*;
 mod _frameloom {
     #[pymodule_export]
     use super::command_line;
+    use super::{Bound, PyAnyMethods, PyModule, PyResult, wrap_pyfunction};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let at_exit = wrap_pyfunction!(super::exit::finish_all, module)?;
+        module.py().import("atexit")?.call_method1("register", (at_exit,))?;
+        Ok(())
+    }
     #[pymodule_export]
     use super::frame::PyFrame;
     #[pymodule_export]

@@ -8,6 +8,7 @@ use frameloom::options::{InputOptions, LiveOptions, OutputOptions};
 use frameloom::{Event, Frames, Pipeline, PixelFormat, Stats, Stop, Timestamp};
 
 use crate::array::ArrayPool;
+use crate::exit::Finish;
 
 /// Events that are kept for who asks for them.
 const EVENTS_KEPT: usize = 1000;
@@ -111,6 +112,14 @@ impl Shared {
     /// Whether there are outputs.
     pub(crate) fn has_outputs(&self) -> bool {
         !self.outputs().is_empty()
+    }
+}
+
+impl Finish for Shared {
+    fn finish(&self) {
+        self.stop.stop();
+        let ended = std::mem::replace(&mut *self.state(), State::Closed);
+        drop(ended);
     }
 }
 

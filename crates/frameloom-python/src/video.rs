@@ -12,6 +12,7 @@ use pyo3::types::{PyBytes, PyDict};
 
 use crate::array::format_of;
 use crate::error::{invalid, raised};
+use crate::exit::{Finish, remember};
 use crate::frame::PyFrame;
 use crate::output::{PyOutput, closed};
 use crate::settings::{Input, Output, place, policies, rate_of, seconds_of, size_of, unknown};
@@ -132,6 +133,7 @@ pub(crate) fn open(
     let size = size.map_or((video.width, video.height), |size| (size.width(), size.height()));
     let opening = Opening { source: url, input, live, filter, format: pixels, progress };
     let shared = py.detach(|| Arc::new(Shared::new(opening, pipeline, stop)));
+    remember(&shared);
     Ok(PyVideo {
         shared,
         is_live,
@@ -564,10 +566,7 @@ impl Drop for PyVideo {
     /// Frames may outlive it; its threads don't.
     fn drop(&mut self) {
         let shared = Arc::clone(&self.shared);
-        let end = move || {
-            let ended = std::mem::replace(&mut *shared.state(), State::Closed);
-            drop(ended);
-        };
+        let end = move || shared.finish();
         if Python::try_attach(|py| py.detach(&end)).is_none() {
             end();
         }

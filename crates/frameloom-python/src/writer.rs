@@ -1,6 +1,6 @@
 //! Arrays in, video out.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use frameloom::{Feed, Frame, Image, PixelFormat, Rate, Stop, Timestamp};
 use numpy::PyArrayMethods;
@@ -9,6 +9,7 @@ use pyo3::types::PyDict;
 
 use crate::array::{Pixels, accepted, accepted_any, format_of};
 use crate::error::{invalid, raised};
+use crate::exit::{Finish, remember};
 use crate::frame::PyFrame;
 use crate::settings::{Output, place, rate_of, size_of, unknown};
 use crate::shared::lock;
@@ -20,12 +21,24 @@ const CREATE_NAMES: &[&str] =
 /// A new video, made of arrays. Made by `create`.
 #[pyclass(frozen, name = "Writer", module = "frameloom")]
 pub(crate) struct PyWriter {
-    feed: Mutex<Option<Feed>>,
+    open: Arc<Open>,
     at: Mutex<At>,
     stop: Stop,
     format: PixelFormat,
     rate: Rate,
     shown: String,
+}
+
+/// The output itself; none once it is closed.
+struct Open {
+    feed: Mutex<Option<Feed>>,
+}
+
+impl Finish for Open {
+    fn finish(&self) {
+        let ended = lock(&self.feed).take();
+        drop(ended);
+    }
 }
 
 /// What was written so far.
@@ -73,8 +86,10 @@ pub(crate) fn create(
     let settings = settings.settings()?;
     let stop = Stop::new();
     let feed = opened(py, Feed::create_pending(&url, settings, Some(rate), &stop), &stop)?;
+    let open = Arc::new(Open { feed: Mutex::new(Some(feed)) });
+    remember(&open);
     Ok(PyWriter {
-        feed: Mutex::new(Some(feed)),
+        open,
         at: Mutex::new(At { size, frames: 0 }),
         stop,
         format: pixels,
@@ -104,7 +119,7 @@ fn still(
 impl PyWriter {
     /// Write one picture: an array of uint8, as `Frame.array` describes it, or a `Frame`.
     fn write(&self, py: Python<'_>, array: &Bound<'_, PyAny>) -> PyResult<()> {
-        if py.detach(|| lock(&self.feed).is_none()) {
+        if py.detach(|| lock(&self.open.feed).is_none()) {
             return Err(invalid(format!("the output {} is closed", self.shown)));
         }
         let of_frame = match array.cast::<PyFrame>() {
@@ -128,7 +143,7 @@ impl PyWriter {
         until(
             py,
             || {
-                let mut feed = lock(&self.feed);
+                let mut feed = lock(&self.open.feed);
                 let Some(feed) = &mut *feed else { return Ok(Some(())) };
                 let Some(frame) = waiting.take() else { return Ok(Some(())) };
                 waiting = feed.write_timeout(frame, SLICE)?;
@@ -143,7 +158,7 @@ impl PyWriter {
     /// Raises a `frameloom.Error` where it can't be written.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let step = || {
-            let mut feed = lock(&self.feed);
+            let mut feed = lock(&self.open.feed);
             let Some(open) = &mut *feed else { return Ok(Some(())) };
             let done = open.finish_timeout(SLICE);
             if !matches!(done, Ok(false)) {
@@ -169,7 +184,7 @@ impl PyWriter {
     /// Whether it is closed.
     #[getter]
     fn closed(&self, py: Python<'_>) -> bool {
-        py.detach(|| lock(&self.feed).is_none())
+        py.detach(|| lock(&self.open.feed).is_none())
     }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {
@@ -202,9 +217,8 @@ impl PyWriter {
 
 impl Drop for PyWriter {
     fn drop(&mut self) {
-        let end = || drop(lock(&self.feed).take());
-        if Python::try_attach(|py| py.detach(end)).is_none() {
-            drop(lock(&self.feed).take());
+        if Python::try_attach(|py| py.detach(|| self.open.finish())).is_none() {
+            self.open.finish();
         }
     }
 }
