@@ -45,8 +45,8 @@ pub(crate) fn shape_of(format: PixelFormat, width: u32, height: u32) -> Vec<usiz
     }
 }
 
-/// Arrays that nobody uses any more, for the next frames: fresh memory costs more than the
-/// conversion that fills it.
+/// Arrays that nobody uses any more, for the next frames: fresh memory would have to be zeroed
+/// first, a third of what the conversion costs that fills it.
 #[derive(Default)]
 pub(crate) struct ArrayPool {
     kept: Mutex<Vec<Py<Pixels>>>,
