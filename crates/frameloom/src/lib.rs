@@ -69,7 +69,7 @@ pub use image::{
     BufferPool, Image, ImageError, ImageMut, PixelBuffer, PixelFormat, Plane, PlaneMut,
 };
 pub use options::Size;
-pub use pipeline::Pipeline;
+pub use pipeline::{AudioPacket, Feed, Frames, Pending, Pipeline, Pulled};
 pub use plan::check_outputs;
 pub use process::{Command, FrameProcessor, kill_commands};
 pub use reader::Reader;

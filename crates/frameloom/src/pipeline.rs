@@ -14,9 +14,13 @@ mod gate;
 mod gating;
 mod lane;
 mod link;
+mod pending;
+mod pull;
+mod push;
 mod reading;
 #[cfg(test)]
 mod soak;
+mod sound;
 mod stages;
 mod wiring;
 mod writing;
@@ -25,12 +29,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+pub use self::pending::Pending;
+pub use self::pull::{Frames, Pulled};
+pub use self::push::Feed;
+pub use self::sound::AudioPacket;
 
 use self::arrival::await_video;
 use self::code::Code;
+use self::link::Link;
 use self::reading::{Keep, Live, Reading};
-use self::stages::{Encoding, Fanout, audio_loop, decode_loop};
+use self::sound::Sound;
+use self::stages::{EncoderEnd, Encoding, Fanout, audio_loop, decode_loop};
 use self::wiring::{Ground, Wiring};
 use self::writing::{Again, Writing};
 use crate::decode::VideoDecoder;
@@ -44,6 +55,7 @@ use crate::process::{Closure, Command, FilterGraph, FrameProcessor};
 use crate::sink::Target;
 use crate::slate::Slate;
 use crate::source::Source;
+use crate::source::probe::{self, Probe};
 use crate::stats::{Snapshot, Stats};
 use crate::stop::Stop;
 use crate::supervise::{Hold, Line};
@@ -134,6 +146,19 @@ impl Pipeline {
         })
     }
 
+    /// As [`Pipeline::open`], beginning at `at` on the clock that the frames would have had then.
+    ///
+    /// # Errors
+    /// As [`Pipeline::open`], and where the input can't be sought in.
+    pub fn open_at(
+        url: &str,
+        options: InputOptions,
+        at: Timestamp,
+        stop: &Stop,
+    ) -> Result<Pipeline> {
+        Pipeline::open(url, options.beginning_at(at), stop)
+    }
+
     /// Sets how it lives with losses, slow code and failing code.
     #[must_use]
     pub fn live(mut self, options: LiveOptions) -> Pipeline {
@@ -205,9 +230,23 @@ impl Pipeline {
         self.stats.clone()
     }
 
+    /// What is in the input, as [`probe`](crate::probe()) tells it.
+    ///
+    /// # Errors
+    /// Where a stream of it can't be described.
+    pub fn info(&self) -> Result<Probe> {
+        probe::of(&self.source)
+    }
+
     /// Whether the input runs at its own speed and has no end that is known.
     pub fn is_live(&self) -> bool {
         self.source.is_live
+    }
+
+    /// What a decoder of the input's audio needs besides the packets; `None` where there is no
+    /// audio, empty where it needs nothing.
+    pub fn audio_extradata(&self) -> Option<&[u8]> {
+        self.source.audio.as_ref().map(|audio| audio.params.extradata())
     }
 
     /// How long the input is, where that is known.
@@ -230,34 +269,25 @@ impl Pipeline {
         let asked = self.asked.clone();
         let failure =
             Failure { first: Arc::default(), unwritten: Arc::default(), stop: self.stop.clone() };
-        let threads = match self.start(&failure) {
+        let Started { threads, .. } = match self.start(&failure, false) {
             // Stopped before anything was begun.
             Err(e) if e.kind() == ErrorKind::Interrupted && asked.is_stopped() => {
                 return Ok(stats.snapshot());
             }
             started => started?,
         };
-        for thread in threads {
-            let name = thread.thread().name().unwrap_or("a stage").to_owned();
-            if thread.join().is_err() {
-                failure.report(Error::new(
-                    ErrorKind::Process,
-                    Stage::Process,
-                    format!("{name} panicked"),
-                ));
-            }
-        }
+        join(threads, &failure);
         failure.into_result(asked.is_stopped()).map(|()| stats.snapshot())
     }
 
-    fn start(self, failure: &Failure) -> Result<Vec<JoinHandle<()>>> {
-        let has_code = !self.stages.is_empty() || self.command.is_some();
+    fn start(self, failure: &Failure, is_pulled: bool) -> Result<Started> {
+        let has_code = is_pulled || !self.stages.is_empty() || self.command.is_some();
         self.live.check(self.command.is_some(), has_code)?;
         let Pipeline { mut source, outside, stages, command, outputs, .. } = self;
         let Pipeline { live, events, stats, stop, .. } = self;
         let stall_limit = live.stall_timeout.unwrap_or(STALL_TIMEOUT);
         source.set_stall_limit(stall_limit);
-        let is_edited = !stages.is_empty() || command.is_some();
+        let is_edited = has_code;
         if outputs.is_empty() && !is_edited {
             return Err(Error::usage("there is neither an output nor code to run"));
         }
@@ -298,10 +328,14 @@ impl Pipeline {
                 is_edited,
                 on_resize: live.on_resize,
                 relieves: reopens,
+                apart: is_pulled,
             },
             &plans,
         )?;
-        let mut threads = Threads { handles: Vec::new(), failure: failure.clone() };
+        // Nothing is ever sent: that all threads have ended is told by its last end's drop.
+        let (alive, over) = bounded(0);
+        let mut threads = Threads { handles: Vec::new(), failure: failure.clone(), alive };
+        let mut link = None;
         let mut writings = Vec::new();
         for (plan, end) in plans.iter().zip(wiring.sinks.drain(..)) {
             let again = Again {
@@ -326,7 +360,7 @@ impl Pipeline {
         let mut encode_senders = Vec::new();
         for (number, mut group) in wiring.video_encoders.drain(..).enumerate() {
             let (sender, receiver) = bounded(FRAME_QUEUE);
-            encode_senders.push(sender);
+            encode_senders.push(EncoderEnd { frames: sender, output: group.output });
             let hold = is_kept.then(|| Hold::new(line.clone(), rate));
             if is_kept {
                 let card = slate.as_ref().map(Slate::frame).transpose()?;
@@ -357,6 +391,7 @@ impl Pipeline {
                 let code = Code {
                     stages,
                     command,
+                    is_pulled,
                     live: live.clone(),
                     is_live: source.is_live,
                     rate,
@@ -364,12 +399,13 @@ impl Pipeline {
                     stats: stats.clone(),
                     stop: stop.clone(),
                 };
-                code::start(code, frame_receiver, fanout, &mut threads)?;
+                link = code::start(code, frame_receiver, fanout, &mut threads)?;
                 Some(packets)
             }
         };
         let (clock, reconnect_for) = (Arc::clone(&outside.clock), live.reconnect_for);
         let keep = Keep { line, events, on_loss, reconnect_for, stall_limit, clock };
+        let sound = is_pulled.then(Sound::default);
         let reading = Reading {
             live: source.is_live.then(|| Live::new(&source, keep)),
             source,
@@ -377,12 +413,38 @@ impl Pipeline {
             spares: if is_kept { wiring.spares } else { Vec::new() },
             decode: decode_sender,
             audio: audio_senders,
+            sound: sound.clone(),
             stats,
             outside,
             stop,
         };
         threads.spawn_source("frameloom-read", move || reading.run())?;
-        Ok(threads.handles)
+        Ok(Started { threads: threads.handles, over, link, sound })
+    }
+}
+
+/// A pipeline's threads at work.
+struct Started {
+    threads: Vec<JoinHandle<()>>,
+    /// Disconnected once all have ended.
+    over: Receiver<()>,
+    /// The caller's end, where it pulls.
+    link: Option<Link>,
+    /// The input's audio, where it pulls.
+    sound: Option<Sound>,
+}
+
+/// Waits for threads to end; a panic is a failure.
+fn join(threads: Vec<JoinHandle<()>>, failure: &Failure) {
+    for thread in threads {
+        let name = thread.thread().name().unwrap_or("a stage").to_owned();
+        if thread.join().is_err() {
+            failure.report(Error::new(
+                ErrorKind::Process,
+                Stage::Process,
+                format!("{name} panicked"),
+            ));
+        }
     }
 }
 
@@ -406,6 +468,11 @@ impl Failure {
         self.stop.stop();
     }
 
+    /// Whether anything went wrong so far.
+    fn is_there(&self) -> bool {
+        self.first.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     fn into_result(self, was_asked: bool) -> Result<()> {
         let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(error) = first.filter(|e| !(was_asked && e.kind() == ErrorKind::Interrupted)) {
@@ -426,6 +493,7 @@ impl Failure {
 struct Threads {
     handles: Vec<JoinHandle<()>>,
     failure: Failure,
+    alive: Sender<()>,
 }
 
 impl Threads {
@@ -450,7 +518,11 @@ impl Threads {
     }
 
     fn start(&mut self, name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
-        self.handles.push(start_thread(name, body)?);
+        let alive = self.alive.clone();
+        self.handles.push(start_thread(name, move || {
+            body();
+            drop(alive);
+        })?);
         Ok(())
     }
 }

@@ -33,6 +33,7 @@ struct Counters {
     input_lost: AtomicBool,
     outputs: Mutex<Vec<OutputCounters>>,
     frames_bypassed: AtomicU64,
+    frames_unwritten: AtomicU64,
     errors: AtomicU64,
     restarts: AtomicU64,
     packets_in: AtomicU64,
@@ -82,6 +83,8 @@ pub struct Snapshot {
     pub frames_late: u64,
     /// Frames that went out unedited: your code was too slow for them, or a COMMAND wasn't there.
     pub frames_bypassed: u64,
+    /// Frames that whoever pulled them read and gave to no output.
+    pub frames_unwritten: u64,
     /// Failures of your code that did not end the run.
     pub errors: u64,
     /// Times a COMMAND was started again after a failure.
@@ -152,6 +155,7 @@ impl Stats {
             input_lost: AtomicBool::new(false),
             outputs: Mutex::default(),
             frames_bypassed: AtomicU64::new(0),
+            frames_unwritten: AtomicU64::new(0),
             errors: AtomicU64::new(0),
             restarts: AtomicU64::new(0),
             packets_in: AtomicU64::new(0),
@@ -245,6 +249,10 @@ impl Stats {
         self.0.frames_bypassed.fetch_add(count, Relaxed);
     }
 
+    pub(crate) fn frame_unwritten(&self) {
+        self.0.frames_unwritten.fetch_add(1, Relaxed);
+    }
+
     pub(crate) fn errors(&self, count: u64) {
         self.0.errors.fetch_add(count, Relaxed);
     }
@@ -334,6 +342,7 @@ impl Stats {
             frames_held: c.frames_held.load(Relaxed),
             frames_late: c.frames_late.load(Relaxed),
             frames_bypassed: c.frames_bypassed.load(Relaxed),
+            frames_unwritten: c.frames_unwritten.load(Relaxed),
             errors: c.errors.load(Relaxed),
             restarts: c.restarts.load(Relaxed),
             packets_in: c.packets_in.load(Relaxed),

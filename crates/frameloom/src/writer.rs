@@ -41,6 +41,19 @@ impl Writer {
     /// # Errors
     /// Where the name doesn't tell the format, or the output can't be opened.
     pub fn create(url: &str, options: &OutputOptions, rate: Option<Rate>) -> Result<Writer> {
+        Writer::create_with(url, options, rate, &Stop::new())
+    }
+
+    /// As [`Writer::create`]; `stop` ends every wait for the other end.
+    ///
+    /// # Errors
+    /// As [`Writer::create`].
+    pub fn create_with(
+        url: &str,
+        options: &OutputOptions,
+        rate: Option<Rate>,
+        stop: &Stop,
+    ) -> Result<Writer> {
         options.check()?;
         let target = Target::resolve(url, options)?;
         let plan = plan_writer(&target, options)?;
@@ -48,7 +61,7 @@ impl Writer {
         let outside = Outside::real();
         let stats = Stats::new(None, outside.clock.clone());
         let kinds = [MediaKind::Video];
-        let sink = Sink::open(target, options, &kinds, stats, &outside, &Stop::new())?;
+        let sink = Sink::open(target, options, &kinds, stats, &outside, stop)?;
         Ok(Writer { encoder, sink })
     }
 

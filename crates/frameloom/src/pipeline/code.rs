@@ -34,6 +34,8 @@ const FRAMES_A_REPORT: usize = 8;
 pub(super) struct Code {
     pub(super) stages: Vec<Box<dyn FrameProcessor>>,
     pub(super) command: Option<Command>,
+    /// The caller's thread stands in the place of the code's, and runs the stages itself.
+    pub(super) is_pulled: bool,
     pub(super) live: LiveOptions,
     pub(super) is_live: bool,
     /// The decoder's frame rate.
@@ -43,23 +45,25 @@ pub(super) struct Code {
     pub(super) stop: Stop,
 }
 
-/// Starts everything between the decoder's frames and the encoders.
+/// Starts everything between the decoder's frames and the encoders. Gives the caller's end of the
+/// queues, where it pulls.
 pub(super) fn start(
     code: Code,
     frames: Receiver<Frame>,
     mut fanout: Fanout,
     threads: &mut Threads,
-) -> Result<()> {
-    let Code { mut stages, command, live, is_live, rate, events, stats, stop } = code;
-    if stages.is_empty() && command.is_none() {
-        return threads.spawn("frameloom-process", move || {
+) -> Result<Option<Link>> {
+    let Code { mut stages, command, is_pulled, live, is_live, rate, events, stats, stop } = code;
+    if stages.is_empty() && command.is_none() && !is_pulled {
+        threads.spawn("frameloom-process", move || {
             for frame in frames {
                 if !fanout.send(frame)? {
                     break;
                 }
             }
             Ok(())
-        });
+        })?;
+        return Ok(None);
     }
     let on_slow = live.on_slow(is_live);
     let on_error = live.on_error(is_live, command.is_some());
@@ -78,7 +82,9 @@ pub(super) fn start(
     let reins = Reins::default();
     let chain = Chain { stages };
     let mut handles = Vec::new();
+    let mut pulling = None;
     match command {
+        None if is_pulled => pulling = Some(link),
         None => {
             let passes_failed = rules.passes_failed;
             handles.push(start_thread("frameloom-process", move || {
@@ -129,7 +135,8 @@ pub(super) fn start(
         reins,
         handles,
     };
-    threads.spawn("frameloom-gate", move || Gating::new(parts).run())
+    threads.spawn("frameloom-gate", move || Gating::new(parts).run())?;
+    Ok(pulling)
 }
 
 /// As it scales the frames that a command is shown.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::lane::CopyLane;
+use super::sound::Sound;
 use super::stages::{AudioMessage, DecodeMessage};
 use super::start_thread;
 use super::wiring::Spare;
@@ -43,6 +44,8 @@ pub(super) struct Reading {
     pub(super) spares: Vec<Spare>,
     pub(super) decode: Option<Sender<DecodeMessage>>,
     pub(super) audio: Vec<Sender<AudioMessage>>,
+    /// For a caller who pulls.
+    pub(super) sound: Option<Sound>,
     pub(super) stats: Stats,
     pub(super) outside: Outside,
     pub(super) stop: Stop,
@@ -233,7 +236,12 @@ impl Reading {
         }
         match packet.kind {
             MediaKind::Video => self.decode_next(DecodeMessage::Packet(packet)),
-            _ => self.each_audio(|| Ok(AudioMessage::Packet(packet.share()?)))?,
+            _ => {
+                if let Some(sound) = &self.sound {
+                    sound.keep(&packet)?;
+                }
+                self.each_audio(|| Ok(AudioMessage::Packet(packet.share()?)))?;
+            }
         }
         Ok(())
     }

@@ -80,16 +80,23 @@ pub(super) fn decode_loop(
     decoder.finish()
 }
 
-/// Hands frames to every encoder.
+/// The way to an encoder.
+pub(super) struct EncoderEnd {
+    pub(super) frames: Sender<Frame>,
+    /// The first output that uses it.
+    pub(super) output: usize,
+}
+
+/// Hands frames to every encoder, or to the one of the output that they are for.
 pub(super) struct Fanout {
-    pub(super) encoders: Vec<Sender<Frame>>,
+    pub(super) encoders: Vec<EncoderEnd>,
     pub(super) stats: Stats,
 }
 
 impl Fanout {
     /// An encoder that takes nothing now.
     pub(super) fn full(&self) -> Option<&Sender<Frame>> {
-        self.encoders.iter().find(|encoder| encoder.is_full())
+        self.encoders.iter().map(|encoder| &encoder.frames).find(|frames| frames.is_full())
     }
 
     /// `false` once no encoder takes more, where there were any.
@@ -101,10 +108,15 @@ impl Fanout {
             self.stats.reached(frame.pts());
             return Ok(true);
         }
-        let others = self.encoders.len() - 1;
+        let is_for = frame.output();
+        let takes = |encoder: &EncoderEnd| is_for.is_none_or(|output| encoder.output == output);
+        let takers = self.encoders.iter().filter(|encoder| takes(encoder)).count();
+        let others = takers.saturating_sub(1);
         let shared = (0..others).map(|_| frame.share()).collect::<Result<Vec<_>>>()?;
         let mut frames = shared.into_iter().chain(std::iter::once(frame));
-        self.encoders.retain(|encoder| frames.next().is_some_and(|f| encoder.send(f).is_ok()));
+        self.encoders.retain(|encoder| {
+            !takes(encoder) || frames.next().is_some_and(|f| encoder.frames.send(f).is_ok())
+        });
         Ok(!self.encoders.is_empty())
     }
 }

@@ -34,6 +34,17 @@ pub(crate) trait Input: Send {
     /// Seeks to the keyframe at or before `micros`, or to the first after it.
     fn seek(&mut self, micros: i64) -> Result<()>;
 
+    /// Seeks so that a keyframe of the video comes at `target` or before it, both on the input's
+    /// own clock; returns what was read to be sure of it.
+    fn seek_to_keyframe(
+        &mut self,
+        _video: Option<&StreamInfo>,
+        _target: Timestamp,
+        _begin: Timestamp,
+    ) -> Result<VecDeque<AvPacket>> {
+        Err(not_seekable())
+    }
+
     /// Microseconds, where known.
     fn duration_micros(&self) -> Option<i64>;
 
@@ -89,6 +100,11 @@ pub(crate) fn open_input(
     }
 }
 
+fn not_seekable() -> Error {
+    Error::new(ErrorKind::Usage, Stage::Source, "it can't be sought in")
+        .hint("only files can, and not each of their formats")
+}
+
 /// The streams that are wanted of the best of each kind.
 fn choose(
     video: Option<StreamInfo>,
@@ -123,6 +139,8 @@ pub(crate) struct Source {
     pub(crate) options: InputOptions,
     /// The input's own first timestamp.
     pub(crate) begin: Timestamp,
+    /// Where what is wanted begins, on the pipeline's clock.
+    floor: Timestamp,
     pending: VecDeque<AvPacket>,
     clock: Clock,
     loops_left: Option<u64>,
@@ -178,10 +196,12 @@ impl Source {
         crate::redact::remember_url(url);
         let opened = outside.ends.input(url, &options, STALL_LIMIT, stop)?;
         let Opened { input, video, audio, is_live, pending, begin } = opened;
-        let zero = begin.plus(options.start.unwrap_or(Timestamp::ZERO));
+        let origin = options.origin.or(options.start);
+        let zero = begin.plus(origin.unwrap_or(Timestamp::ZERO));
         let clock =
             Clock { zero, looped: Timestamp::ZERO, end: Timestamp::ZERO, limit: options.length() };
         let loops_left = options.loops;
+        let options_floor = options.floor();
         Ok(Source {
             url: url.to_owned(),
             outside: outside.clone(),
@@ -191,6 +211,7 @@ impl Source {
             is_live,
             options,
             begin,
+            floor: options_floor,
             pending,
             clock,
             loops_left,
@@ -301,6 +322,19 @@ impl Source {
         }
     }
 
+    /// Goes to the keyframe at or before `at`, on the pipeline's clock.
+    ///
+    /// # Errors
+    /// Where the input can't be sought in.
+    pub(crate) fn seek(&mut self, at: Timestamp) -> Result<()> {
+        let target = self.clock.zero.plus(at);
+        let video = self.video.as_ref();
+        let found = self.input.seek_to_keyframe(video, target, self.begin);
+        self.pending = found.map_err(|e| e.at(&self.url))?;
+        (self.video_over, self.audio_over, self.ended) = (false, false, false);
+        Ok(())
+    }
+
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
@@ -328,7 +362,9 @@ impl Source {
     /// How long what is read will be, where that is known before it is read.
     pub(crate) fn duration(&self) -> Option<Timestamp> {
         let whole = self.input.duration_micros().map(Timestamp::from_micros);
-        let rest = whole.map(|d| d.minus(self.options.start.unwrap_or(Timestamp::ZERO)));
+        let rest = whole.map(|d| {
+            d.minus(self.options.origin.or(self.options.start).unwrap_or(Timestamp::ZERO))
+        });
         let looped = match (rest, self.options.loops) {
             (Some(d), Some(n)) => Some(d.base().at(
                 d.ticks().saturating_mul(i64::try_from(n).unwrap_or(i64::MAX).saturating_add(1)),
@@ -383,7 +419,7 @@ impl Source {
                 kind,
                 time_base,
                 arrived: Some(self.outside.clock.now()),
-                floor: self.clock.looped,
+                floor: self.clock.looped.max(self.floor),
                 discontinuity: self.discontinuity && kind == MediaKind::Video,
             };
             self.clock.place(&mut packet);
