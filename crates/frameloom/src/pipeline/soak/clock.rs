@@ -36,6 +36,7 @@ struct State {
     working: HashSet<ThreadId>,
     chance: Jitter,
     leaps: u64,
+    stands: bool,
 }
 
 thread_local! {
@@ -66,6 +67,7 @@ impl Leaping {
             working: HashSet::new(),
             chance: Jitter::from_seed(seed),
             leaps: 0,
+            stands: false,
         };
         Arc::new_cyclic(|me| Leaping {
             me: me.clone(),
@@ -82,6 +84,13 @@ impl Leaping {
     /// How much time has passed on it.
     pub(super) fn passed(&self) -> Duration {
         self.state().now - self.start
+    }
+
+    /// Has it stand still until it is told to go on.
+    pub(super) fn stand(&self, still: bool) {
+        let mut state = self.state();
+        state.stands = still;
+        self.pass(&mut state);
     }
 
     /// How often it has leapt.
@@ -121,7 +130,10 @@ impl Leaping {
     }
 
     fn pass(&self, state: &mut State) {
-        while state.working.is_empty() && self.on_their_way.load(Ordering::SeqCst) == 0 {
+        while !state.stands
+            && state.working.is_empty()
+            && self.on_their_way.load(Ordering::SeqCst) == 0
+        {
             if !self.leap(state) {
                 return;
             }
