@@ -38,7 +38,7 @@ pub use self::sound::AudioPacket;
 
 use self::arrival::await_video;
 use self::code::Code;
-use self::link::Link;
+use self::link::Pulling;
 use self::reading::{Keep, Live, Reading};
 use self::sound::Sound;
 use self::stages::{EncoderEnd, Encoding, Fanout, audio_loop, decode_loop};
@@ -66,6 +66,8 @@ use crate::url;
 const PACKET_QUEUE: usize = 16;
 /// Frames between two stages: pictures are large, and each that waits is late.
 const FRAME_QUEUE: usize = 1;
+/// Frames decoded ahead for a caller who only reads: a thread that wakes late costs nothing then.
+const READ_AHEAD: usize = 4;
 /// Messages to a writer.
 const SINK_QUEUE: usize = 256;
 /// Messages to the writer of a live output, which makes nobody wait: what a server may take ten
@@ -382,7 +384,8 @@ impl Pipeline {
             None => None,
             Some(decoder) => {
                 let (packets, packet_receiver) = bounded(PACKET_QUEUE);
-                let (frames, frame_receiver) = bounded(FRAME_QUEUE);
+                let ahead = if is_pulled && plans.is_empty() { READ_AHEAD } else { FRAME_QUEUE };
+                let (frames, frame_receiver) = bounded(ahead);
                 let decode_stop = stop.clone();
                 threads.spawn("frameloom-decode", move || {
                     decode_loop(decoder, &packet_receiver, &frames, &decode_stop)
@@ -429,7 +432,7 @@ struct Started {
     /// Disconnected once all have ended.
     over: Receiver<()>,
     /// The caller's end, where it pulls.
-    link: Option<Link>,
+    link: Option<Pulling>,
     /// The input's audio, where it pulls.
     sound: Option<Sound>,
 }

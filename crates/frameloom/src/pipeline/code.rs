@@ -8,7 +8,7 @@ use super::chain::{Chain, guarded};
 use super::command::{Care, CommandFeed, Reins, Restarts, answers_loop};
 use super::gate::Rules;
 use super::gating::{Gating, Parts};
-use super::link::{Ask, Link, Report};
+use super::link::{Ask, Link, Pulling, Report};
 use super::stages::Fanout;
 use super::{Threads, start_thread};
 use crate::error::Result;
@@ -52,7 +52,7 @@ pub(super) fn start(
     frames: Receiver<Frame>,
     mut fanout: Fanout,
     threads: &mut Threads,
-) -> Result<Option<Link>> {
+) -> Result<Option<Pulling>> {
     let Code { mut stages, command, is_pulled, live, is_live, rate, events, stats, stop } = code;
     if stages.is_empty() && command.is_none() && !is_pulled {
         threads.spawn("frameloom-process", move || {
@@ -66,6 +66,9 @@ pub(super) fn start(
         return Ok(None);
     }
     let on_slow = live.on_slow(is_live);
+    if is_pulled && on_slow == OnSlow::Block && fanout.encoders.is_empty() {
+        return Ok(Some(Pulling::Decoder(frames)));
+    }
     let on_error = live.on_error(is_live, command.is_some());
     let rules =
         Rules { on_slow, deadline: live.deadline, passes_failed: on_error != OnError::Stop };
@@ -84,7 +87,7 @@ pub(super) fn start(
     let mut handles = Vec::new();
     let mut pulling = None;
     match command {
-        None if is_pulled => pulling = Some(link),
+        None if is_pulled => pulling = Some(Pulling::Gate(link)),
         None => {
             let passes_failed = rules.passes_failed;
             handles.push(start_thread("frameloom-process", move || {

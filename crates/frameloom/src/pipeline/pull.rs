@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError};
 
 use super::chain::{Chain, guarded};
-use super::link::{Ask, Link, Report};
+use super::link::{Ask, Pulling, Report};
 use super::pending::Pending;
 use super::sound::{AudioPacket, Sound};
 use super::{Failure, Pipeline, Started, join};
@@ -34,6 +34,11 @@ pub enum Pulled {
     Over,
 }
 
+enum Came {
+    Ask(Ask),
+    Frame(Frame),
+}
+
 /// A running pipeline from which you take the frames yourself.
 ///
 /// It is an iterator. A frame goes to the outputs by [`Frames::write`]; one that was not written
@@ -57,7 +62,7 @@ pub enum Pulled {
 /// # }
 /// ```
 pub struct Frames {
-    link: Option<Link>,
+    link: Option<Pulling>,
     chain: Chain,
     /// Made of the frame that was asked for last, and not given out yet.
     ready: VecDeque<Frame>,
@@ -187,29 +192,53 @@ impl Frames {
             }
             let Some(link) = &self.link else { return Ok(Pulled::Over) };
             let left = until.saturating_duration_since(Instant::now());
-            match link.asks.recv_timeout(left.min(TICK)) {
-                Ok(ask) => self.heed(ask)?,
+            let came = match link {
+                Pulling::Gate(link) => link.asks.recv_timeout(left.min(TICK)).map(Came::Ask),
+                Pulling::Decoder(frames) => frames.recv_timeout(left.min(TICK)).map(Came::Frame),
+            };
+            let is_at_gate = matches!(link, Pulling::Gate(_));
+            match came {
+                Ok(Came::Ask(ask)) => self.heed(ask)?,
+                Ok(Came::Frame(frame)) => {
+                    self.stats.reached(frame.pts());
+                    self.run_stages(Some(frame))?;
+                }
                 Err(RecvTimeoutError::Timeout) if left <= TICK => return Ok(Pulled::NotYet),
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => self.is_closed = true,
+                Err(RecvTimeoutError::Disconnected) if is_at_gate => self.is_closed = true,
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.is_drained = true;
+                    self.run_stages(None)?;
+                }
             }
         }
     }
 
     fn heed(&mut self, ask: Ask) -> Result<()> {
+        match ask {
+            Ask::Frame(number, frame) => {
+                self.asked = Some(number);
+                self.run_stages(Some(frame))
+            }
+            Ask::Drain(number) => {
+                self.is_drained = true;
+                self.asked = Some(number);
+                self.run_stages(None)
+            }
+        }
+    }
+
+    /// Makes ready what the stages make of a frame, or still hold behind the last.
+    fn run_stages(&mut self, frame: Option<Frame>) -> Result<()> {
         let (chain, ready) = (&mut self.chain, &mut self.ready);
         let mut out = |frame| {
             ready.push_back(frame);
             Ok(true)
         };
-        let (number, made) = match ask {
-            Ask::Frame(number, frame) => (number, guarded(|| chain.feed(0, frame, &mut out))),
-            Ask::Drain(number) => {
-                self.is_drained = true;
-                (number, guarded(|| chain.drain(&mut out)))
-            }
-        };
-        self.asked = Some(number);
+        let made = guarded(|| match frame {
+            Some(frame) => chain.feed(0, frame, &mut out),
+            None => chain.drain(&mut out),
+        });
         match made {
             Ok(_) => Ok(()),
             Err(error) => self.fail(error),
@@ -235,7 +264,7 @@ impl Frames {
 
     /// Gives a report back where the gate doesn't take it in time.
     fn report(&mut self, report: Report, until: Instant) -> Option<Report> {
-        let Some(link) = &self.link else { return None };
+        let Some(Pulling::Gate(link)) = &self.link else { return None };
         match link.reports.send_deadline(report, until) {
             Ok(()) => None,
             Err(SendTimeoutError::Timeout(report)) => Some(report),
@@ -285,6 +314,9 @@ impl Frames {
         frame.shrink()?;
         if self.link.is_none() {
             return Err(Error::new(ErrorKind::Usage, Stage::Sink, "the outputs are finished"));
+        }
+        if !self.has_outputs {
+            return Err(Error::usage("there is no output to write to"));
         }
         let Some(number) = self.asked else {
             return Err(Error::usage("a frame can't be written before one was taken"));
