@@ -1,6 +1,6 @@
 """Blur one region of every frame, as over a number plate; the sound stays as it is.
 
-python blur_region.py INPUT OUTPUT [X Y WIDTH HEIGHT]
+python3 blur_region.py INPUT OUTPUT [X Y WIDTH HEIGHT]
 """
 
 import sys

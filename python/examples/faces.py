@@ -1,6 +1,6 @@
 """Draw a box round every face, found by OpenCV's Haar cascade.
 
-    python faces.py INPUT OUTPUT [CASCADE.xml]
+    python3 faces.py INPUT OUTPUT [CASCADE.xml]
 
 The cascade comes with Debian's opencv-data, and with the package opencv-python-headless.
 """

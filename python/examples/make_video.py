@@ -1,6 +1,6 @@
 """A video made of nothing but numpy: two waves that meet.
 
-python make_video.py OUTPUT [SECONDS]
+python3 make_video.py OUTPUT [SECONDS]
 """
 
 import sys

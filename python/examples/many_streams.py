@@ -1,6 +1,6 @@
 """Read many streams at once, each in a thread of its own, and print how bright they are.
 
-    python many_streams.py INPUT...
+    python3 many_streams.py INPUT...
 
 Waiting and converting leave Python free: the threads really run side by side.
 """

@@ -1,6 +1,6 @@
 """Read many streams at once in one event loop, and print how bright they are.
 
-python many_streams_asyncio.py INPUT...
+python3 many_streams_asyncio.py INPUT...
 """
 
 import asyncio

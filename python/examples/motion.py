@@ -1,6 +1,6 @@
 """Print how much moves, second by second.
 
-    python motion.py INPUT
+    python3 motion.py INPUT
 
 It reads a tenth of the picture in gray: that is enough, and next to no work.
 """

@@ -1,6 +1,6 @@
 """Read the text in a stream with an ONNX model, and print what is new.
 
-    python read_text.py INPUT [FRAMES_A_SECOND]
+    python3 read_text.py INPUT [FRAMES_A_SECOND]
 
 The models come with the package rapidocr-onnxruntime. A live stream never waits for them: the
 newest frame is read next, and those in between are dropped.

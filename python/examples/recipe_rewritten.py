@@ -1,6 +1,6 @@
 """The well-known recipe of two ffmpegs and two pipes, in one loop.
 
-    python recipe_rewritten.py rtmp://HOST/live/livestream1 rtmp://HOST/live/livestream2
+    python3 recipe_rewritten.py rtmp://HOST/live/livestream1 rtmp://HOST/live/livestream2
 
 It keeps the sound and every timestamp, takes any size, and goes on when either end was lost.
 """

@@ -1,6 +1,6 @@
 """A picture of one moment of a film, and a small GIF of the seconds behind it.
 
-python snapshot_and_gif.py INPUT SECONDS PICTURE.png ANIMATION.gif
+python3 snapshot_and_gif.py INPUT SECONDS PICTURE.png ANIMATION.gif
 """
 
 import sys
