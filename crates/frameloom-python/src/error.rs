@@ -43,3 +43,11 @@ pub(crate) fn raised(error: &Error) -> PyErr {
 pub(crate) fn invalid(text: impl AsRef<str>) -> PyErr {
     raised(&Error::new(ErrorKind::Usage, frameloom::Stage::Options, text))
 }
+
+/// What leaving a `with` block comes to, closed as it was: what went wrong first is what is told.
+pub(crate) fn left(kind: &Bound<'_, PyAny>, closed: PyResult<()>) -> PyResult<bool> {
+    match closed {
+        Err(later) if kind.is_none() => Err(later),
+        _ => Ok(false),
+    }
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 
 use crate::array::accepted;
-use crate::error::invalid;
+use crate::error::{invalid, left};
 use crate::frame::{PyFrame, made_of};
 use crate::shared::{Shared, State, lock};
 use crate::video::finish;
@@ -115,11 +115,7 @@ impl PyOutput {
         trace: &Bound<'_, PyAny>,
     ) -> PyResult<bool> {
         let _ = (error, trace);
-        // What went wrong first is what is told.
-        match self.close(py) {
-            Err(later) if kind.is_none() => Err(later),
-            _ => Ok(false),
-        }
+        left(kind, self.close(py))
     }
 
     fn __repr__(&self, py: Python<'_>) -> String {

@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::array::format_of;
-use crate::error::{invalid, raised};
+use crate::error::{invalid, left, raised};
 use crate::exit::{Finish, remember};
 use crate::frame::PyFrame;
 use crate::output::{PyOutput, closed};
@@ -525,11 +525,7 @@ impl PyVideo {
         trace: &Bound<'_, PyAny>,
     ) -> PyResult<bool> {
         let _ = (error, trace);
-        // What went wrong first is what is told.
-        match self.close(py) {
-            Err(later) if kind.is_none() => Err(later),
-            _ => Ok(false),
-        }
+        left(kind, self.close(py))
     }
 
     fn __len__(&self) -> PyResult<usize> {

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::array::{Pixels, accepted, accepted_any, format_of};
-use crate::error::{invalid, raised};
+use crate::error::{invalid, left, raised};
 use crate::exit::{Finish, remember};
 use crate::frame::PyFrame;
 use crate::settings::{Output, place, rate_of, size_of, unknown};
@@ -200,11 +200,7 @@ impl PyWriter {
         trace: &Bound<'_, PyAny>,
     ) -> PyResult<bool> {
         let _ = (error, trace);
-        // What went wrong first is what is told.
-        match self.close(py) {
-            Err(later) if kind.is_none() => Err(later),
-            _ => Ok(false),
-        }
+        left(kind, self.close(py))
     }
 
     fn __repr__(&self, py: Python<'_>) -> String {

@@ -1,9 +1,9 @@
 //! The whole: threads and queues between the stages.
 //!
 //! One thread reads, one decodes, one stands at the gate before your code, one (two for a command)
-//! runs it, one encodes for each distinct encoding, one writes for each output. Every queue between them is bounded, so the
-//! slowest stage sets the pace; whoever is done drops its end of the queue, and that is how the
-//! others learn of it.
+//! runs it, one encodes for each distinct encoding, one writes for each output. Every queue between
+//! them is bounded, so the slowest stage sets the pace; whoever is done drops its end of the queue,
+//! and that is how the others learn of it.
 
 mod arrival;
 mod chain;

@@ -448,16 +448,21 @@ fn libavs_rtmp_stays_within_reach() {
     publisher.join().unwrap().unwrap();
 }
 
-/// A camera's microphone, or its picture, that is there only later.
-#[test]
-fn a_stream_that_comes_late_is_carried_on() {
+/// Of a clip with sound, and a keyframe twice a second.
+fn tags_with_keyframes() -> Vec<Tag> {
     let room = tempfile::tempdir().unwrap();
     let source = room.path().join("clip.flv");
     clip(
         &source,
         "-c:v libx264 -preset ultrafast -force_key_frames expr:gte(t,n_forced*0.5) -c:a aac",
     );
-    let tags = tags(&source);
+    tags(&source)
+}
+
+/// A camera's microphone, or its picture, that is there only later.
+#[test]
+fn a_stream_that_comes_late_is_carried_on() {
+    let tags = tags_with_keyframes();
     for first in [TagKind::Video, TagKind::Audio] {
         let server = serve(|_| {});
         let mut publisher = Publisher::open(server.rtmp_addr().unwrap(), "camera");
@@ -495,13 +500,7 @@ fn a_stream_that_comes_late_is_carried_on() {
 
 #[test]
 fn code_waits_for_video_that_comes_late() {
-    let room = tempfile::tempdir().unwrap();
-    let source = room.path().join("clip.flv");
-    clip(
-        &source,
-        "-c:v libx264 -preset ultrafast -force_key_frames expr:gte(t,n_forced*0.5) -c:a aac",
-    );
-    let tags = tags(&source);
+    let tags = tags_with_keyframes();
     let server = serve(|_| {});
     let mut publisher = Publisher::open(server.rtmp_addr().unwrap(), "camera");
     let (from, to) = (at(&server, "camera"), at(&server, "out"));
