@@ -1,0 +1,97 @@
+//! What a process and all that it started take of the machine.
+
+use std::time::Instant;
+
+/// How deep a process's children are looked at: a pipeline, its command, and what that starts.
+const DEPTH: usize = 6;
+
+/// Processor time in clock ticks, and memory in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Taken {
+    ticks: u64,
+    memory_bytes: u64,
+}
+
+/// Measures again and again.
+#[derive(Debug, Default)]
+pub(crate) struct Usage {
+    last: Option<(u32, Instant, u64)>,
+}
+
+/// What was taken since the last look.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Used {
+    /// Of one processor.
+    pub(crate) cpu_percent: f64,
+    /// Resident.
+    pub(crate) memory_bytes: u64,
+    /// Since its start, of what still runs.
+    pub(crate) cpu_seconds: f64,
+}
+
+impl Usage {
+    /// Looks at the process `pid`.
+    pub(crate) fn look(&mut self, pid: u32, now: Instant) -> Used {
+        let mut all = Taken::default();
+        add(pid, DEPTH, &mut all);
+        let per_second = rustix::param::clock_ticks_per_second().max(1) as f64;
+        let cpu_percent = match self.last {
+            Some((same, then, ticks)) if same == pid && now > then => {
+                let spent = all.ticks.saturating_sub(ticks) as f64 / per_second;
+                let percent = spent / now.duration_since(then).as_secs_f64() * 100.0;
+                (percent * 10.0).round() / 10.0
+            }
+            _ => 0.0,
+        };
+        self.last = Some((pid, now, all.ticks));
+        let cpu_seconds = all.ticks as f64 / per_second;
+        Used { cpu_percent, memory_bytes: all.memory_bytes, cpu_seconds }
+    }
+}
+
+/// Adds what `pid` and its children take. One that ended meanwhile takes nothing.
+fn add(pid: u32, depth: usize, all: &mut Taken) {
+    let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).ok();
+    if let Some(ticks) = read("stat").as_deref().and_then(ticks_of) {
+        all.ticks += ticks;
+    }
+    let pages = read("statm").and_then(|text| text.split(' ').nth(1)?.parse::<u64>().ok());
+    all.memory_bytes += pages.unwrap_or(0) * rustix::param::page_size() as u64;
+    if depth == 0 {
+        return;
+    }
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    for task in tasks {
+        let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        for child in children.split_whitespace().filter_map(|child| child.parse().ok()) {
+            add(child, depth - 1, all);
+        }
+    }
+}
+
+/// User and system time out of `/proc/PID/stat`.
+fn ticks_of(stat: &str) -> Option<u64> {
+    // The program's name may hold blanks and brackets.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut times = fields.split_whitespace().skip(11);
+    Some(times.next()?.parse::<u64>().ok()? + times.next()?.parse::<u64>().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_line_is_read() {
+        let stat = "7 (a) b) c) S 1 7 7 0 -1 4 1 2 3 4 50 60 70 80 20 0 9 0 1";
+        assert_eq!(ticks_of(stat), Some(110));
+        assert_eq!(ticks_of("7 (a) S 1"), None);
+    }
+
+    #[test]
+    fn this_process_takes_memory() {
+        let used = Usage::default().look(std::process::id(), Instant::now());
+        assert!(used.memory_bytes > 100_000 && used.cpu_percent == 0.0, "{used:?}");
+        assert_eq!(Usage::default().look(0, Instant::now()), Used::default());
+    }
+}
