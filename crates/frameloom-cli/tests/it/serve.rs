@@ -1,5 +1,12 @@
 //! `frameloom serve` and `frameloom demo`, as a user starts them.
 
+mod api;
+mod bad_files;
+mod demand;
+mod many;
+mod pipelines;
+mod reload;
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
