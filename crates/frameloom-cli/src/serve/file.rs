@@ -135,7 +135,7 @@ mod tests {
             "[server]\nrtmp_listen = '0.0.0.0:1935'\n[pipelines.a]\n\
              input = 'rtmp://cam/live/${CAMERA_KEY}'\n\
              outputs = ['rtmp://localhost/live/a', { url = 'rtmp://127.0.0.1/live/b', options = \
-             { 'b:v' = '2M' } }]\ncommand = ['cat']\non_slow = 'latest'\ndeadline = '80ms'\n\
+             { 'b:v' = '2M' } }]\ncommand = ['cat']\non_slow = 'bypass'\ndeadline = '80ms'\n\
              filter = 'hflip'\nframe_size = '64x36'\n\
              input_options = { rtmp_buffer = 100 }\noutput_options = { 'c:v' = 'libx264', g = 50 }\n\
              on_demand = true\nidle_timeout = '5s'\n[pipelines.b]\ninput = 'rtmp://localhost/live/a'\n\
@@ -166,7 +166,11 @@ mod tests {
             (format!("{input}outputs = ['-']\n"), "3:12", "no stdout"),
             (format!("{input}outputs = [3]\n"), "3:12", "a string or a table"),
             (format!("{input}outputs = [{{ ulr = 'x' }}]\n"), "3:14", "did you mean url?"),
-            (format!("{input}command = ['no-such-program-at-all']\n"), "", "no-such-program"),
+            (
+                format!("{input}command = ['no-such-program-at-all']\n"),
+                "3:11",
+                "no program 'no-such-prog",
+            ),
             (format!("{input}outputs = ['rtmp://h/live/a']\n"), "1:12", "circle"),
             (
                 format!(

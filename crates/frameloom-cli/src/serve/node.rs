@@ -55,7 +55,7 @@ pub(crate) enum Value {
 }
 
 /// A key of a table, and its value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) key: String,
     pub(crate) place: Option<Place>,
@@ -70,6 +70,14 @@ impl PartialEq for Node {
 }
 
 impl Eq for Node {}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Entry) -> bool {
+        self.key == other.key && self.node == other.node
+    }
+}
+
+impl Eq for Entry {}
 
 impl Node {
     /// Reads TOML.

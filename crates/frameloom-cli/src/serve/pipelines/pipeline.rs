@@ -273,6 +273,7 @@ impl Pipeline {
             if let Some(status) = child.look() {
                 let mut inner = self.lock();
                 (inner.pid, inner.stats, inner.used) = (None, None, Used::default());
+                inner.usage.kill_rest();
                 return if asked { Ended::Asked } else { Ended::ByItself(status) };
             }
             if !asked && !self.is_due(settings, generation, &mut idle) {

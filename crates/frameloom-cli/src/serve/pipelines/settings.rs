@@ -218,6 +218,11 @@ impl Draft<'_> {
                     _ => Err(self.wrong(node, "command", "a list of strings")),
                 };
                 self.command = list.iter().map(word).collect::<Result<_, _>>()?;
+                if let Some(program) = self.command.first().filter(|name| !is_program(name)) {
+                    let text =
+                        format!("pipelines.{}.command: there is no program '{program}'", self.name);
+                    return Err(Fault::new(node.place, text));
+                }
             }
             "outputs" => {
                 let list = match &node.value {
@@ -424,6 +429,15 @@ fn check(words: &[String]) -> Result<(), String> {
     let job = Job::new(run).map_err(told)?;
     frameloom::check_outputs(&job.url, &job.outputs, job.command.is_some()).map_err(told)?;
     frameloom::check_slate(&job.live).map_err(told)
+}
+
+/// Whether there is a program of this name, by its path or where programs are looked for.
+fn is_program(name: &str) -> bool {
+    if name.contains('/') {
+        return Path::new(name).is_file();
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
 }
 
 fn is_stdin(url: &str) -> bool {

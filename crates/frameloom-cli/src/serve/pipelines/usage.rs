@@ -2,20 +2,31 @@
 
 use std::time::Instant;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 /// How deep a process's children are looked at: a pipeline, its command, and what that starts.
 const DEPTH: usize = 6;
 
-/// Processor time in clock ticks, and memory in bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Processor time in clock ticks, memory in bytes, and whose it is.
+#[derive(Debug, Default)]
 struct Taken {
     ticks: u64,
     memory_bytes: u64,
+    processes: Vec<Process>,
+}
+
+/// A process; with the time of its start, as the kernel gives numbers out again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Process {
+    pid: u32,
+    started: u64,
 }
 
 /// Measures again and again.
 #[derive(Debug, Default)]
 pub(crate) struct Usage {
     last: Option<(u32, Instant, u64)>,
+    processes: Vec<Process>,
 }
 
 /// What was taken since the last look.
@@ -44,16 +55,34 @@ impl Usage {
             _ => 0.0,
         };
         self.last = Some((pid, now, all.ticks));
+        self.processes = all.processes;
         let cpu_seconds = all.ticks as f64 / per_second;
         Used { cpu_percent, memory_bytes: all.memory_bytes, cpu_seconds }
+    }
+}
+
+impl Usage {
+    /// Kills what the process had started and left behind: nobody else would, as it did not come
+    /// to do so itself.
+    pub(crate) fn kill_rest(&mut self) {
+        for process in std::mem::take(&mut self.processes) {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.pid));
+            let is_it = stat.is_ok_and(|stat| field(&stat, STARTED) == Some(process.started));
+            let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw);
+            if let Some(pid) = pid.filter(|_| is_it) {
+                // It may end by itself meanwhile.
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        }
     }
 }
 
 /// Adds what `pid` and its children take. One that ended meanwhile takes nothing.
 fn add(pid: u32, depth: usize, all: &mut Taken) {
     let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).ok();
-    if let Some(ticks) = read("stat").as_deref().and_then(ticks_of) {
-        all.ticks += ticks;
+    if let Some(stat) = read("stat") {
+        all.ticks += field(&stat, USER).unwrap_or(0) + field(&stat, SYSTEM).unwrap_or(0);
+        all.processes.extend(field(&stat, STARTED).map(|started| Process { pid, started }));
     }
     let pages = read("statm").and_then(|text| text.split(' ').nth(1)?.parse::<u64>().ok());
     all.memory_bytes += pages.unwrap_or(0) * rustix::param::page_size() as u64;
@@ -69,12 +98,16 @@ fn add(pid: u32, depth: usize, all: &mut Taken) {
     }
 }
 
-/// User and system time out of `/proc/PID/stat`.
-fn ticks_of(stat: &str) -> Option<u64> {
+/// Places in `/proc/PID/stat` behind the program's name, from 0.
+const USER: usize = 11;
+const SYSTEM: usize = 12;
+const STARTED: usize = 19;
+
+/// A number out of `/proc/PID/stat`.
+fn field(stat: &str, place: usize) -> Option<u64> {
     // The program's name may hold blanks and brackets.
     let (_, fields) = stat.rsplit_once(')')?;
-    let mut times = fields.split_whitespace().skip(11);
-    Some(times.next()?.parse::<u64>().ok()? + times.next()?.parse::<u64>().ok()?)
+    fields.split_whitespace().nth(place)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -84,8 +117,8 @@ mod tests {
     #[test]
     fn the_kernels_line_is_read() {
         let stat = "7 (a) b) c) S 1 7 7 0 -1 4 1 2 3 4 50 60 70 80 20 0 9 0 1";
-        assert_eq!(ticks_of(stat), Some(110));
-        assert_eq!(ticks_of("7 (a) S 1"), None);
+        assert_eq!((field(stat, USER), field(stat, SYSTEM)), (Some(50), Some(60)));
+        assert_eq!((field(stat, STARTED), field("7 (a) S 1", USER)), (Some(1), None));
     }
 
     #[test]

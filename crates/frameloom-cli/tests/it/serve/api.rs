@@ -180,7 +180,8 @@ fn pipelines_are_added_changed_stopped_started_and_removed() {
     fleet.wait_for_state("second", "running");
     assert_eq!(fleet.request("DELETE", "/api/v1/pipelines/second", "", "").status, 204);
     wait_until("its stream is gone", || {
-        !fleet.get("/api/v1/status").json()["streams"].to_string().contains("second")
+        let streams = fleet.get("/api/v1/status").json()["streams"].clone();
+        streams.as_array().unwrap().iter().all(|stream| stream["name"] != "second")
     });
     assert_eq!(fleet.get("/api/v1/pipelines/second").status, 404);
     assert_eq!(fleet.pipeline("edit")["pid"], edit["pid"], "another one was touched");
@@ -351,7 +352,7 @@ fn wrong_requests_are_refused_and_change_nothing() {
     }
     let circle = json!({ "input": edit, "outputs": [camera] });
     let told = fleet.send("PUT", "/api/v1/pipelines/camera", &circle).problem(409);
-    assert!(told.contains("circle: camera, edit, camera"), "{told}");
+    assert!(told.contains("circle: edit, camera, edit"), "{told}");
     let renamed = json!({ "name": "other", "input": "a", "outputs": ["b.flv"] });
     assert!(fleet.send("PUT", "/api/v1/pipelines/edit", &renamed).problem(422).contains("edit"));
     let after = fleet.get(all).json()["pipelines"].clone();

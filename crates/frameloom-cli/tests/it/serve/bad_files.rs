@@ -19,11 +19,11 @@ fn a_wrong_file_is_one_line_with_its_place() {
         (2, format!("{both}outputz = []\n"), ":4:1: ", "did you mean outputs?"),
         (2, format!("{both}[pipelines.a]\ninput = \"b\"\n"), ":4:1", "duplicate"),
         (2, format!("{input}outputs = [\"rtmp://h/live/a\"]\n"), ":1:12: ", "circle"),
-        (2, "[server]\nrtmp_lisen = 1\n".to_owned(), ":2:1: ", "did you mean rtmp_listen?"),
+        (2, "[server]\nrtmp_lisen = 1\n".to_owned(), ":2:1: ", "did you mean rtmp_listen"),
         (2, "[server]\nplay_wait = true\n".to_owned(), ":2:13: ", "not true or false"),
         (2, "[server]\napi_token = \"short\"\n".to_owned(), ":2:13: ", "16 characters"),
         (2, "[server]\nhttp_listen = \"0.0.0.0:0\"\n".to_owned(), "", "FRAMELOOM_API_TOKEN"),
-        (2, "input = ${NO}\n".to_owned(), ":1:9", ""),
+        (2, "input = ${NO}\n".to_owned(), ":1:10: ", "expected newline"),
         (2, "[server]\npublish_key = \"${NO_SUCH}\"\n".to_owned(), ":2:15: ", "has no NO_SUCH"),
         (1, format!("[server]\nrtmp_listen = \"{address}\"\n{both}"), "", "choose another port"),
     ] {

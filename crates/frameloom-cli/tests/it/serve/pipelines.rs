@@ -58,6 +58,9 @@ fn one_that_fails_takes_down_nothing_else() {
     assert!(crashed >= Some(4));
     let log = fleet.get("/api/v1/pipelines/crashing/log?lines=20").json();
     assert!(log.to_string().contains("false"), "{log:#}");
+    let frames = |p: &serde_json::Value| p["stats"]["frames_out"].as_u64().unwrap_or(0);
+    let so_far = frames(&fleet.pipeline("healthy"));
+    fleet.wait_for("healthy", "at it for longer", |p| frames(p) > so_far + 75);
     fleet.signal("TERM");
     fleet.wait().ok();
     let parts = recorder.finish();
@@ -105,6 +108,32 @@ fn a_server_that_is_killed_leaves_no_orphan() {
     fleet.signal("KILL");
     fleet.wait();
     wait_until("everything is gone", || !all.iter().any(|pid| is_alive(*pid)));
+}
+
+#[test]
+fn what_a_killed_pipeline_had_started_is_ended_too() {
+    let fleet = Fleet::start(stuck);
+    let _camera = Camera::start(&Film::plain(), &fleet.url("camera"));
+    let mut all = Vec::new();
+    wait_until("the program runs, and was seen", || {
+        all = fleet.descendants();
+        let history = fleet.get("/api/v1/pipelines/stuck/stats").json()["history"].clone();
+        let last = history.as_array().unwrap().last().cloned().unwrap_or_default();
+        // A second after the program was there.
+        let seen = last["time_ms"].as_u64().unwrap_or(0);
+        all.len() >= 2 && all.iter().all(|pid| started_ms(*pid) + 1500 < seen)
+    });
+    let pid = fleet.pipeline("stuck")["pid"].as_u64().unwrap();
+    std::process::Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap();
+    wait_until("they are gone", || !all.iter().any(|pid| is_alive(*pid)));
+}
+
+/// When a process was started, since 1970.
+fn started_ms(pid: u32) -> u64 {
+    let folder = fs::metadata(format!("/proc/{pid}"));
+    let started = folder.and_then(|folder| folder.modified()).ok();
+    let since = started.map(|at| at.duration_since(std::time::UNIX_EPOCH).unwrap());
+    since.map_or(u64::MAX / 2, |since| since.as_millis() as u64)
 }
 
 #[test]
