@@ -52,31 +52,57 @@ impl Api {
         PlayUrls::of_request(&self.here(), headers)
     }
 
-    fn find(&self, name: &str) -> Result<Arc<Pipeline>, Response> {
-        self.pipelines.find(name).ok_or_else(|| refusal(Refused::Unknown))
+    fn find(&self, name: &str) -> Result<Arc<Pipeline>, Problem> {
+        self.pipelines.find(name).ok_or_else(|| Refused::Unknown.into())
+    }
+}
+
+/// Why something is not done.
+struct Problem(StatusCode, String);
+
+impl Problem {
+    fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
+        Problem(status, detail.into())
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        problem_details(self.0, &self.1)
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Problem {
+        match refused {
+            Refused::Unknown => Problem::new(
+                StatusCode::NOT_FOUND,
+                "there is no pipeline of this name; GET /api/v1/pipelines tells which there are",
+            ),
+            Refused::Taken => Problem::new(
+                StatusCode::CONFLICT,
+                "there is a pipeline of this name; PUT changes it",
+            ),
+            Refused::Conflict(text) => Problem::new(StatusCode::CONFLICT, text),
+            Refused::Full(text) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, text),
+        }
     }
 }
 
 /// The routes.
 pub(crate) fn routes(api: Arc<Api>) -> Router {
     let act = |act: fn(&Pipeline)| {
-        only(
-            "POST",
-            post(move |api: State<Arc<Api>>, headers: HeaderMap, name: Path<String>| async move {
-                ordered(&api, &headers, &name, act)
-            }),
-        )
+        let order = move |api: State<Arc<Api>>, headers: HeaderMap, name: Path<String>| async move {
+            ordered(&api, &headers, &name, act)
+        };
+        only("POST", post(order))
     };
     let picture = |end: End| {
-        only(
-            "GET",
-            get(move |api: State<Arc<Api>>, name: Path<String>| async move {
-                match api.find(&name) {
-                    Ok(pipeline) => api.snapshots.picture(&api.pipelines, &pipeline, end).await,
-                    Err(refused) => refused,
-                }
-            }),
-        )
+        let show = move |State(api): State<Arc<Api>>, name: Path<String>| async move {
+            let pipeline = api.find(&name)?;
+            Ok::<_, Problem>(api.snapshots.picture(&api.pipelines, &pipeline, end).await)
+        };
+        only("GET", get(show))
     };
     let one = "/api/v1/pipelines/{name}";
     Router::new()
@@ -106,11 +132,9 @@ fn only(allowed: &'static str, methods: MethodRouter<Arc<Api>>) -> MethodRouter<
     })
 }
 
-async fn nothing() -> Response {
-    problem_details(
-        StatusCode::NOT_FOUND,
-        "nothing is here; /api/v1/openapi.json tells what is where",
-    )
+async fn nothing() -> Problem {
+    let text = "nothing is here; /api/v1/openapi.json tells what is where";
+    Problem::new(StatusCode::NOT_FOUND, text)
 }
 
 async fn description() -> Response {
@@ -129,28 +153,18 @@ async fn add(
     State(api): State<Arc<Api>>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
-) -> Response {
-    let settings = match settings_of(&api, &headers, body, None) {
-        Ok(settings) => settings,
-        Err(refused) => return refused,
-    };
-    match api.pipelines.add(settings) {
-        Ok(pipeline) => {
-            (StatusCode::CREATED, Json(pipeline.shown(&api.urls(&headers)))).into_response()
-        }
-        Err(refused) => refusal(refused),
-    }
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let settings = settings_of(&api, &headers, body, None)?;
+    let pipeline = api.pipelines.add(settings)?;
+    Ok((StatusCode::CREATED, Json(pipeline.shown(&api.urls(&headers)))))
 }
 
 async fn show(
     State(api): State<Arc<Api>>,
     headers: HeaderMap,
     Path(name): Path<String>,
-) -> Response {
-    match api.find(&name) {
-        Ok(pipeline) => Json(pipeline.shown(&api.urls(&headers))).into_response(),
-        Err(refused) => refused,
-    }
+) -> Result<Json<Value>, Problem> {
+    Ok(Json(api.find(&name)?.shown(&api.urls(&headers))))
 }
 
 async fn change(
@@ -158,62 +172,49 @@ async fn change(
     headers: HeaderMap,
     Path(name): Path<String>,
     body: Result<Bytes, BytesRejection>,
-) -> Response {
-    let settings = match settings_of(&api, &headers, body, Some(&name)) {
-        Ok(settings) => settings,
-        Err(refused) => return refused,
-    };
-    match api.pipelines.change(settings) {
-        Ok(pipeline) => Json(pipeline.shown(&api.urls(&headers))).into_response(),
-        Err(refused) => refusal(refused),
-    }
+) -> Result<Json<Value>, Problem> {
+    api.find(&name)?;
+    let settings = settings_of(&api, &headers, body, Some(&name))?;
+    Ok(Json(api.pipelines.change(settings)?.shown(&api.urls(&headers))))
 }
 
-async fn remove(State(api): State<Arc<Api>>, Path(name): Path<String>) -> Response {
-    match api.pipelines.remove(&name) {
-        Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(refused) => refusal(refused),
-    }
+async fn remove(
+    State(api): State<Arc<Api>>,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    api.pipelines.remove(&name)?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
-fn ordered(api: &Api, headers: &HeaderMap, name: &str, act: fn(&Pipeline)) -> Response {
-    match api.find(name) {
-        Ok(pipeline) => {
-            act(&pipeline);
-            (StatusCode::ACCEPTED, Json(pipeline.shown(&api.urls(headers)))).into_response()
-        }
-        Err(refused) => refused,
-    }
+fn ordered(
+    api: &Api,
+    headers: &HeaderMap,
+    name: &str,
+    act: fn(&Pipeline),
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let pipeline = api.find(name)?;
+    act(&pipeline);
+    Ok((StatusCode::ACCEPTED, Json(pipeline.shown(&api.urls(headers)))))
 }
 
-async fn stats(State(api): State<Arc<Api>>, Path(name): Path<String>) -> Response {
-    match api.find(&name) {
-        Ok(pipeline) => {
-            Json(json!({ "now": pipeline.stats(), "history": pipeline.history() })).into_response()
-        }
-        Err(refused) => refused,
-    }
+async fn stats(
+    State(api): State<Arc<Api>>,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let pipeline = api.find(&name)?;
+    Ok(Json(json!({ "now": pipeline.stats(), "history": pipeline.history() })))
 }
 
 async fn log(
     State(api): State<Arc<Api>>,
     Path(name): Path<String>,
     Query(query): Query<HashMap<String, String>>,
-) -> Response {
-    let lines = match query.get("lines").map(|text| text.parse::<usize>()) {
-        None => LINES,
-        Some(Ok(lines)) => lines,
-        Some(Err(_)) => {
-            return problem_details(
-                StatusCode::BAD_REQUEST,
-                "lines is a whole number, as ?lines=50",
-            );
-        }
-    };
-    match api.find(&name) {
-        Ok(pipeline) => Json(json!({ "lines": pipeline.log(lines) })).into_response(),
-        Err(refused) => refused,
-    }
+) -> Result<Json<Value>, Problem> {
+    let lines = query.get("lines").map_or(Ok(LINES), |text| text.parse());
+    let lines = lines.map_err(|_| {
+        Problem::new(StatusCode::BAD_REQUEST, "lines is a whole number, as in ?lines=50")
+    })?;
+    Ok(Json(json!({ "lines": api.find(&name)?.log(lines) })))
 }
 
 /// The settings in a request's body; those of the pipeline `name`, or of the one that they name.
@@ -222,27 +223,27 @@ fn settings_of(
     headers: &HeaderMap,
     body: Result<Bytes, BytesRejection>,
     name: Option<&str>,
-) -> Result<Settings, Response> {
+) -> Result<Settings, Problem> {
     let body = body.map_err(|rejected| match rejected.status() {
         StatusCode::PAYLOAD_TOO_LARGE => {
-            problem_details(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 64 KiB")
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 64 KiB")
         }
-        status => problem_details(status, "the body could not be read; send it again"),
+        status => Problem::new(status, "the body could not be read; send it again"),
     })?;
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
         let text = "send the settings as JSON, with the header 'Content-Type: application/json'";
-        return Err(problem_details(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
     }
-    let bad = |text: &str| problem_details(StatusCode::BAD_REQUEST, text);
     let parsed: Value = serde_json::from_slice(&body).map_err(|error| {
         // Its text may quote what was sent; the place is enough.
-        bad(&format!("this is no JSON: line {}, column {}", error.line(), error.column()))
+        let place = format!("line {}, column {}", error.line(), error.column());
+        Problem::new(StatusCode::BAD_REQUEST, format!("this is no JSON: {place}"))
     })?;
     let Value::Object(mut map) = parsed else {
-        return Err(bad("the settings are a JSON object"));
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "the settings are a JSON object"));
     };
-    let wrong = |text: &str| problem_details(StatusCode::UNPROCESSABLE_ENTITY, text);
+    let wrong = |text: &str| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, text);
     let name = match (map.remove("name"), name) {
         (None, Some(name)) => name.to_owned(),
         (Some(Value::String(given)), Some(name)) if given == name => given,
@@ -267,20 +268,5 @@ fn is_hidden(value: &Value) -> bool {
         Value::Array(list) => list.iter().any(is_hidden),
         Value::Object(map) => map.values().any(is_hidden),
         _ => false,
-    }
-}
-
-fn refusal(refused: Refused) -> Response {
-    match refused {
-        Refused::Unknown => problem_details(
-            StatusCode::NOT_FOUND,
-            "there is no pipeline of this name; GET /api/v1/pipelines tells which there are",
-        ),
-        Refused::Taken => problem_details(
-            StatusCode::CONFLICT,
-            "there is a pipeline of this name; PUT changes it",
-        ),
-        Refused::Conflict(text) => problem_details(StatusCode::CONFLICT, &text),
-        Refused::Full(text) => problem_details(StatusCode::SERVICE_UNAVAILABLE, &text),
     }
 }

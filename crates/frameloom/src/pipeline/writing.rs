@@ -217,7 +217,7 @@ impl Writing {
         let Some(again) = self.again.clone() else { return Err(cause) };
         let (sender, reopening) = bounded(1);
         let stop = self.stop.clone();
-        let backoff = self.backoff.take().unwrap_or_else(Backoff::new);
+        let backoff = self.backoff.take().unwrap_or_default();
         start_thread("frameloom-reopen", move || {
             let clock = RealClock::new();
             let found = reopen(|| again.open(&stop), backoff, again.limit, &clock, &stop);

@@ -60,7 +60,7 @@ impl Child {
         program: &Path,
         name: &str,
         words: &[String],
-        mut hear: impl FnMut(String) + Send + 'static,
+        mut hear: impl FnMut(&str) + Send + 'static,
     ) -> io::Result<Child> {
         let mut command = command(program, name);
         let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
@@ -136,7 +136,7 @@ pub(crate) fn ending(status: ExitStatus) -> String {
     }
 }
 
-fn each_line(mut from: impl BufRead, hear: &mut impl FnMut(String)) {
+fn each_line(mut from: impl BufRead, hear: &mut impl FnMut(&str)) {
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -146,7 +146,7 @@ fn each_line(mut from: impl BufRead, hear: &mut impl FnMut(String)) {
                 let text = String::from_utf8_lossy(&line);
                 let text = text.trim_end_matches(['\n', '\r']);
                 if !text.is_empty() {
-                    hear(text.to_owned());
+                    hear(text);
                 }
             }
         }

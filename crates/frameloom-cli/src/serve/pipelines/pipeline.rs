@@ -205,7 +205,7 @@ impl Pipeline {
             let begun = Instant::now();
             self.enter(State::Starting, |_| ());
             let pipeline = Arc::clone(self);
-            let hear = move |line: String| pipeline.hear(line, generation);
+            let hear = move |line: &str| pipeline.hear(line, generation);
             let child = Child::start(&self.around.program, &self.name, settings.words(), hear);
             let cause = match child.map(|child| self.attend(child, &settings, generation)) {
                 Ok(Ended::Asked) => continue,
@@ -335,9 +335,9 @@ impl Pipeline {
     }
 
     /// What its child says: stats, or a line for the log.
-    fn hear(&self, line: String, generation: u64) {
+    fn hear(&self, line: &str, generation: u64) {
         if line.starts_with('{') {
-            if let Ok(stats @ Json::Object(_)) = serde_json::from_str::<Json>(&line) {
+            if let Ok(stats @ Json::Object(_)) = serde_json::from_str::<Json>(line) {
                 let mut inner = self.lock();
                 if inner.generation != generation || inner.pid.is_none() {
                     return;
@@ -351,7 +351,7 @@ impl Pipeline {
                 return;
             }
         }
-        let line = Line::new(&line);
+        let line = Line::new(line);
         self.around.tell(Event::Log(self.name.clone(), line.clone()));
         self.lock().log.push(line);
     }

@@ -1,7 +1,6 @@
 //! `frameloom serve FILE`: the server, its API, and the processes it starts.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -62,25 +61,17 @@ impl Answer {
 impl Fleet {
     /// Starts a server with a file that `file` writes for its ports.
     pub(crate) fn start(file: impl Fn(Ports) -> String) -> Fleet {
-        Fleet::start_with(args![], None, file)
+        Fleet::start_with(None, file)
     }
 
-    /// As `start`, with more words, and with a token for the API.
-    pub(crate) fn start_with(
-        words: Vec<OsString>,
-        token: Option<&str>,
-        file: impl Fn(Ports) -> String,
-    ) -> Fleet {
+    /// As `start`, with a token for the API.
+    pub(crate) fn start_with(token: Option<&str>, file: impl Fn(Ports) -> String) -> Fleet {
         // Someone else may take a port between our asking and the server's binding.
-        let started = (0..10).find_map(|_| Fleet::try_start(words.clone(), token, &file));
+        let started = (0..10).find_map(|_| Fleet::try_start(token, &file));
         started.expect("the server found no free ports")
     }
 
-    fn try_start(
-        words: Vec<OsString>,
-        token: Option<&str>,
-        file: &dyn Fn(Ports) -> String,
-    ) -> Option<Fleet> {
+    fn try_start(token: Option<&str>, file: &dyn Fn(Ports) -> String) -> Option<Fleet> {
         let room = super::room();
         let ports = Ports { rtmp: free_port(), http: free_port() };
         let path = room.path().join("fleet.toml");
@@ -88,7 +79,6 @@ impl Fleet {
         let mut args = args!["serve", path];
         args.push(format!("--rtmp-listen=127.0.0.1:{}", ports.rtmp).into());
         args.push(format!("--http-listen=127.0.0.1:{}", ports.http).into());
-        args.extend(words);
         let mut run = frameloom(args).limit_s(600).env("CAMERA_KEY", "sesame-7531");
         if let Some(token) = token {
             run = run.env("FRAMELOOM_API_TOKEN", token);

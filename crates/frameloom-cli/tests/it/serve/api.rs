@@ -363,7 +363,7 @@ fn wrong_requests_are_refused_and_change_nothing() {
 #[test]
 fn a_token_is_asked_for_everywhere() {
     let token = "a-token-of-some-length";
-    let fleet = Fleet::start_with(args![], Some(token), file);
+    let fleet = Fleet::start_with(Some(token), file);
     for path in ["/api/v1/pipelines", "/api/v1/status", "/api/v1/events", "/api/v1/openapi.json"] {
         for header in ["Authorization: Bearer wrong\r\n", "Authorization: Basic x\r\n"] {
             let answer = fleet.request("GET", path, header, "");
