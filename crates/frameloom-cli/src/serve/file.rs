@@ -144,6 +144,29 @@ mod tests {
         assert_eq!(said, "");
     }
 
+    /// The first file in a guide: what is indented, from `begins` on.
+    fn in_guide(guide: &str, begins: &str) -> String {
+        let from = guide.find(begins).expect("the guide has no such file");
+        let lines = guide[from..].lines().take_while(|l| l.is_empty() || l.starts_with("    "));
+        lines.map(|line| line.trim_start_matches("    ").to_owned() + "\n").collect()
+    }
+
+    #[test]
+    fn the_files_of_the_guides_are_good() {
+        let guide = include_str!("../../../../docs/ten-cameras.md");
+        let readme = include_str!("../../../../README.md");
+        for (text, count) in
+            [(in_guide(guide, "    [server]"), 3), (in_guide(readme, "    [pipelines.faces]"), 2)]
+        {
+            // Programs are looked for, and not every machine has this one.
+            let text = text.replace("python3", "cat").replace("frameloom serve frameloom.toml", "");
+            let here = Here { rtmp: Some(([0, 0, 0, 0], 1935).into()), ..Here::default() };
+            let file = File::parse(Path::new("f.toml"), &text, &|_| Some("sesame-open".to_owned()));
+            let checked = file.and_then(|file| file.checked(&here));
+            assert_eq!(checked.expect(&text).len(), count, "{text}");
+        }
+    }
+
     #[test]
     fn what_is_wrong_is_told_with_its_place() {
         let input = "[pipelines.a]\ninput = 'rtmp://h/live/a'\n";

@@ -233,6 +233,15 @@ fn pictures_stats_and_metrics_are_those_of_the_pipeline() {
         of("latency_seconds_count")
     );
     assert_eq!(value("frameloom_server_publishers"), 2.0);
+    // The dashboard shows nothing that isn't there.
+    let dashboard = include_str!("../../../../../docs/grafana.json");
+    let names = |text: &str| -> std::collections::BTreeSet<String> {
+        let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        words.filter(|word| word.starts_with("frameloom_")).map(str::to_owned).collect()
+    };
+    let (shown, there) = (names(dashboard), names(&text));
+    assert!(shown.len() > 15, "{shown:?}");
+    assert!(shown.is_subset(&there), "{:?}", shown.difference(&there));
     // By Prometheus' conventions, each metric is announced once, before its lines.
     let mut announced = Vec::new();
     for line in text.lines() {
