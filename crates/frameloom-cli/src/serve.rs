@@ -8,6 +8,7 @@ mod node;
 pub(crate) mod pipelines;
 mod place;
 mod reload;
+mod save;
 pub(crate) mod settings;
 mod snapshot;
 
@@ -26,6 +27,7 @@ use self::file::File;
 use self::pipelines::Pipelines;
 use self::place::Here;
 use self::reload::Reload;
+use self::save::Store;
 use self::settings::Words;
 use self::snapshot::Snapshots;
 use crate::level::Level;
@@ -55,7 +57,7 @@ pub(crate) fn run(mut words: Vec<String>, screen: &Screen) -> Result<()> {
     };
     let words = Words::parse(words, file.as_ref(), environment)?;
     log::start(words.level, screen);
-    let (config, level) = (words.config, words.level);
+    let (config, level, save) = (words.config, words.level, words.save);
     let listens =
         Here { rtmp: config.rtmp_listen, rtmps: config.rtmps_listen, http: config.http_listen };
     let wanted = file.as_ref().map(|file| file.pipelines(&listens)).transpose()?;
@@ -70,6 +72,7 @@ pub(crate) fn run(mut words: Vec<String>, screen: &Screen) -> Result<()> {
         here: Mutex::new(listens),
         file_error: Mutex::default(),
         snapshots: Snapshots::new(),
+        store: file.as_ref().filter(|_| save).map(|file| Store::new(&file.path)),
     });
     let server = start(ServerConfig { extensions: extensions(&api), ..config })?;
     let here =
@@ -85,7 +88,8 @@ pub(crate) fn run(mut words: Vec<String>, screen: &Screen) -> Result<()> {
         thread::sleep(TICK);
         let second = Instant::now() >= due;
         if second {
-            due += SECOND;
+            // A machine that slept makes up for nothing.
+            due = (due + SECOND).max(Instant::now());
             pipelines.tick();
         }
         if let Some(reload) = &mut reload {

@@ -24,6 +24,7 @@ use super::pipelines::pipeline::Pipeline;
 use super::pipelines::settings::Settings;
 use super::pipelines::{Pipelines, Refused};
 use super::place::Here;
+use super::save::{Change, Store};
 use super::snapshot::{End, Snapshots};
 
 /// Most bytes of a request's body.
@@ -41,6 +42,8 @@ pub(crate) struct Api {
     /// Why the file was not taken when it last changed.
     pub(crate) file_error: Mutex<Option<String>>,
     pub(crate) snapshots: Snapshots,
+    /// Where what is changed here is written to, if anywhere.
+    pub(crate) store: Option<Store>,
 }
 
 impl Api {
@@ -54,6 +57,23 @@ impl Api {
 
     fn find(&self, name: &str) -> Result<Arc<Pipeline>, Problem> {
         self.pipelines.find(name).ok_or_else(|| Refused::Unknown.into())
+    }
+
+    /// Writes to the file what was changed, where that is wanted.
+    async fn keep(self: Arc<Self>, change: Change) -> Result<(), Problem> {
+        if self.store.is_none() {
+            return Ok(());
+        }
+        let environment = |name: &str| std::env::var(name).ok();
+        let write = move || self.store.as_ref().map(|store| store.keep(&change, &environment));
+        match tokio::task::spawn_blocking(write).await {
+            Ok(None | Some(Ok(()))) => Ok(()),
+            Ok(Some(Err(cause))) => Err(Problem::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                format!("done until the server ends, but {cause}"),
+            )),
+            Err(_) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the server stops")),
+        }
     }
 }
 
@@ -155,7 +175,8 @@ async fn add(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let settings = settings_of(&api, &headers, body, None)?;
-    let pipeline = api.pipelines.add(settings)?;
+    let pipeline = api.pipelines.add(settings.clone())?;
+    Arc::clone(&api).keep(Change::Set(settings.into())).await?;
     Ok((StatusCode::CREATED, Json(pipeline.shown(&api.urls(&headers)))))
 }
 
@@ -175,7 +196,9 @@ async fn change(
 ) -> Result<Json<Value>, Problem> {
     api.find(&name)?;
     let settings = settings_of(&api, &headers, body, Some(&name))?;
-    Ok(Json(api.pipelines.change(settings)?.shown(&api.urls(&headers))))
+    let pipeline = api.pipelines.change(settings.clone())?;
+    Arc::clone(&api).keep(Change::Set(settings.into())).await?;
+    Ok(Json(pipeline.shown(&api.urls(&headers))))
 }
 
 async fn remove(
@@ -183,6 +206,7 @@ async fn remove(
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
     api.pipelines.remove(&name)?;
+    api.keep(Change::Removed(name)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

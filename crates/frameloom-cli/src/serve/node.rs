@@ -42,7 +42,7 @@ pub(crate) struct Node {
     pub(crate) value: Value,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Value {
     Text(String),
     /// As it was written: nobody computes with it.
@@ -61,6 +61,25 @@ pub(crate) struct Entry {
     pub(crate) place: Option<Place>,
     pub(crate) node: Node,
 }
+
+/// The order of a table's keys doesn't matter to what is said.
+impl PartialEq for Value {
+    fn eq(&self, other: &Value) -> bool {
+        match (self, other) {
+            (Value::Text(one), Value::Text(other)) => one == other,
+            (Value::Number(one), Value::Number(other)) => one == other,
+            (Value::Flag(one), Value::Flag(other)) => one == other,
+            (Value::List(one), Value::List(other)) => one == other,
+            (Value::Table(one), Value::Table(other)) => {
+                one.len() == other.len() && one.iter().all(|entry| other.contains(entry))
+            }
+            (Value::Other(one), Value::Other(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Value {}
 
 /// Places don't matter to what is said.
 impl PartialEq for Node {
@@ -250,7 +269,8 @@ mod tests {
         assert_eq!(inner[0].place, Some(Place { line: 3, column: 3 }));
         let Value::List(list) = &inner[0].node.value else { panic!("{inner:?}") };
         assert_eq!(list[1].place, Some(Place { line: 4, column: 2 }));
-        assert_eq!(node, Node::from_json(serde_json::json!({"a": 1, "t": {"é": [true, "x"]}})));
+        assert_eq!(node, Node::from_json(serde_json::json!({"t": {"é": [true, "x"]}, "a": 1})));
+        assert_ne!(node, Node::from_json(serde_json::json!({"t": {"é": ["x", true]}, "a": 1})));
     }
 
     #[test]

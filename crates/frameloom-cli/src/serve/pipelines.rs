@@ -225,6 +225,8 @@ impl Pipelines {
         for settings in now.iter().filter(|settings| !before.contains(settings)) {
             let mut all = self.lock();
             match all.get(&settings.name) {
+                // The API has made it so, and written it to the file.
+                Some(kept) if *kept.pipeline.settings() == *settings => {}
                 Some(kept) => kept.pipeline.change(settings.clone()),
                 None => drop(self.insert(&mut all, settings.clone())?),
             }

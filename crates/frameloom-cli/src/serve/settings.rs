@@ -37,6 +37,8 @@ pub(crate) struct Setting {
 pub(crate) struct Words {
     pub(crate) config: ServerConfig,
     pub(crate) level: Level,
+    /// What the API changes is written to the file.
+    pub(crate) save: bool,
     certificate: Option<PathBuf>,
     private_key: Option<PathBuf>,
 }
@@ -97,6 +99,19 @@ pub(crate) const SETTINGS: &[Setting] = &[
         help: "what the API asks for, as bearer token of 16 characters or more; also by \
                $FRAMELOOM_API_TOKEN; needed where --http-listen is reached from other machines",
         set: |w, v| token(v).map(|s| w.config.api_token = Some(s.into())),
+    },
+    Setting {
+        name: "save",
+        value: "YESNO",
+        help: "write to FILE what the API adds, changes and removes: yes or no (no)",
+        set: |w, v| {
+            w.save = match v {
+                "yes" | "true" => true,
+                "no" | "false" => false,
+                _ => return Err(usage(format!("'{v}' is neither yes nor no"))),
+            };
+            Ok(())
+        },
     },
     Setting {
         name: "on-publish",
@@ -272,6 +287,9 @@ impl Words {
             let value = value.ok_or_else(|| no_value(&format!("--{name}")))?;
             (setting.set)(&mut parsed, &value).map_err(|e| e.at(&format!("--{name}")))?;
         }
+        if parsed.save && file.is_none() {
+            return Err(usage("--save writes to a FILE, and none is given"));
+        }
         parsed.finish(environment)
     }
 
@@ -284,7 +302,16 @@ impl Words {
             let known = known.iter().map(String::as_str);
             return Err(unknown_key("server", &entry.key, entry.place, known));
         };
-        let (Value::Text(value) | Value::Number(value)) = &entry.node.value else {
+        let flag;
+        let value = match &entry.node.value {
+            Value::Text(value) | Value::Number(value) => Some(value),
+            Value::Flag(said) if setting.name == "save" => {
+                flag = said.to_string();
+                Some(&flag)
+            }
+            _ => None,
+        };
+        let Some(value) = value else {
             let kind = entry.node.kind();
             let text = format!("server.{} is a string or a number, not {kind}", entry.key);
             return Err(Fault::new(entry.node.place, text));
@@ -463,6 +490,8 @@ mod tests {
             ("--publish-key=", "the key is empty"),
             ("--rtmps-listen=443", "needs --tls-cert"),
             ("--api-token=0123456789", "fewer than 16"),
+            ("--save=maybe", "neither yes nor no"),
+            ("--save=yes", "none is given"),
             ("--http-listen=:80", "reached from other machines"),
             ("--tls-cert=a.pem", "--tls-key"),
             ("--tls-cert=a.pem --tls-key=b.pem", "--rtmps-listen"),

@@ -227,7 +227,13 @@ impl Pipeline {
             if settings.input_here.is_some() {
                 wait = wait.min(NEAR);
             }
-            tracing::warn!("pipeline {}: {cause}; again in {} ms", self.name, wait.as_millis());
+            let (name, wait_ms) = (&self.name, wait.as_millis());
+            // A camera that is off all night is told of once.
+            if self.lock().error.as_ref() == Some(&cause) {
+                tracing::debug!("pipeline {name}: {cause}; again in {wait_ms} ms");
+            } else {
+                tracing::warn!("pipeline {name}: {cause}; again in {wait_ms} ms, and so on");
+            }
             self.enter(State::Restarting, |inner| {
                 inner.restarts += 1;
                 inner.error = Some(cause);

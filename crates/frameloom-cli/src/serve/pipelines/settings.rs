@@ -142,6 +142,14 @@ impl Settings {
         &self.words
     }
 
+    /// As they were written. They hold secrets.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        match &self.source.value {
+            Value::Table(entries) => entries,
+            _ => &[],
+        }
+    }
+
     /// As they may be shown.
     pub(crate) fn shown(&self) -> Json {
         self.source.shown()
