@@ -258,7 +258,22 @@ impl Lines<'_> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused_with_a_place(text in "[a-z\\[\\]{}$=\"'.#0-9é \n\\\\]{0,60}") {
+            match Node::from_toml(&text) {
+                Ok(mut node) => {
+                    let _ = node.fill_in(&|_| Some("x".to_owned()));
+                    node.shown();
+                }
+                Err(fault) => prop_assert!(fault.place.is_some(), "{fault:?}"),
+            }
+        }
+    }
 
     #[test]
     fn everything_knows_its_place() {

@@ -48,6 +48,8 @@ pub(crate) struct Surroundings {
     events: broadcast::Sender<Event>,
     /// There as soon as the server is.
     observer: OnceLock<Observer>,
+    /// Streams of which a picture is being taken.
+    onlookers: Mutex<Vec<StreamOf>>,
 }
 
 impl Surroundings {
@@ -56,12 +58,33 @@ impl Surroundings {
         let _ = self.events.send(event);
     }
 
+    /// How many play a stream, or wait for it. Whoever takes a picture of it doesn't count: to look
+    /// at what is on demand must not keep it running.
     fn players(&self, stream: &StreamOf) -> usize {
-        self.observer.get().map_or(0, |server| server.players(&stream.app, &stream.name))
+        let onlookers = self.onlookers.lock().unwrap_or_else(PoisonError::into_inner);
+        let onlookers = onlookers.iter().filter(|seen| *seen == stream).count();
+        let players = self.observer.get();
+        let players = players.map_or(0, |server| server.players(&stream.app, &stream.name));
+        players.saturating_sub(onlookers)
     }
 
     fn is_published(&self, stream: &StreamOf) -> bool {
         self.observer.get().is_some_and(|server| server.is_published(&stream.app, &stream.name))
+    }
+}
+
+/// Somebody who takes a picture of a stream, until this is dropped.
+pub(crate) struct Onlooker {
+    around: Arc<Surroundings>,
+    stream: StreamOf,
+}
+
+impl Drop for Onlooker {
+    fn drop(&mut self) {
+        let mut all = self.around.onlookers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = all.iter().position(|stream| *stream == self.stream) {
+            all.swap_remove(place);
+        }
     }
 }
 
@@ -102,7 +125,12 @@ impl Pipelines {
             Error::new(ErrorKind::Other, Stage::Options, cause)
         })?;
         let events = broadcast::Sender::new(EVENTS);
-        let around = Arc::new(Surroundings { program, events, observer: OnceLock::new() });
+        let around = Arc::new(Surroundings {
+            program,
+            events,
+            observer: OnceLock::new(),
+            onlookers: Mutex::default(),
+        });
         Ok(Pipelines { around, all: Mutex::default(), leaving: Mutex::default() })
     }
 
@@ -127,6 +155,13 @@ impl Pipelines {
 
     pub(crate) fn is_published(&self, stream: &StreamOf) -> bool {
         self.around.is_published(stream)
+    }
+
+    /// Somebody is about to take a picture of `stream`.
+    pub(crate) fn look_on(&self, stream: &StreamOf) -> Onlooker {
+        let mut all = self.around.onlookers.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(stream.clone());
+        Onlooker { around: Arc::clone(&self.around), stream: stream.clone() }
     }
 
     /// All of them, by name.

@@ -95,7 +95,20 @@ fn is_at(host: &str, listens: IpAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_url_is_too_strange(url in "(rtmp|http|x)://[a-z@:\\[\\]0-9/?#.é]{0,30}") {
+            let here = Here { rtmp: Some(([127, 0, 0, 1], 1935).into()), ..Here::default() };
+            if let Some(stream) = here.stream(&url) {
+                let expected = format!("{}/{}", stream.app, stream.name);
+                prop_assert_eq!(here.identity(&url), Some(expected));
+            }
+        }
+    }
 
     #[test]
     fn urls_of_this_server_are_known() {

@@ -19,6 +19,7 @@ use super::pipelines::Pipelines;
 use super::pipelines::child::{command, line_of};
 use super::pipelines::pipeline::{Pipeline, State};
 use super::pipelines::settings::Settings;
+use super::place::StreamOf;
 
 /// How long a picture may take, and how long a request may wait for its turn.
 const LIMIT: Duration = Duration::from_secs(8);
@@ -72,6 +73,9 @@ impl Snapshots {
         pipeline: &Arc<Pipeline>,
         end: End,
     ) -> Result<Bytes, &'static str> {
+        let settings = pipeline.settings();
+        // First of all, so that nobody sees what is no more.
+        words(pipelines, pipeline, &settings, end)?;
         if let Some(bytes) = self.kept(&pipeline.name, end) {
             return Ok(bytes);
         }
@@ -80,8 +84,8 @@ impl Snapshots {
         if let Some(bytes) = self.kept(&pipeline.name, end) {
             return Ok(bytes);
         }
-        let settings = pipeline.settings();
-        let words = words(pipelines, pipeline, &settings, end)?;
+        let (words, stream) = words(pipelines, pipeline, &settings, end)?;
+        let _onlooker = stream.map(|stream| pipelines.look_on(stream));
         let bytes = run(pipelines, &words).await.ok_or("no picture could be read; see the log")?;
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|_, (at, _)| at.elapsed() < FRESH);
@@ -96,14 +100,14 @@ impl Snapshots {
     }
 }
 
-/// The words that make the picture. To ask for a stream that isn't there would start what is on
-/// demand, or wait.
-fn words(
+/// The words that make the picture, and the stream of this server that it is of. To ask for a
+/// stream that isn't there would start what is on demand, or wait.
+fn words<'a>(
     pipelines: &Pipelines,
     pipeline: &Pipeline,
-    settings: &Settings,
+    settings: &'a Settings,
     end: End,
-) -> Result<Vec<String>, &'static str> {
+) -> Result<(Vec<String>, Option<&'a StreamOf>), &'static str> {
     let mut words = vec!["-v".to_owned(), "error".to_owned()];
     let (url, here) = match end {
         End::Input => {
@@ -124,7 +128,7 @@ fn words(
     let rest =
         ["-frames:v", "1", "-an", "-vf", SCALE, "-c:v", "mjpeg", "-f", "image2pipe", "pipe:1"];
     words.extend(["-i", url].into_iter().chain(rest).map(str::to_owned));
-    Ok(words)
+    Ok((words, here))
 }
 
 async fn run(pipelines: &Pipelines, words: &[String]) -> Option<Bytes> {

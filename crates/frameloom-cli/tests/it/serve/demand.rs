@@ -38,7 +38,15 @@ fn the_first_player_starts_it_and_the_last_one_ends_it() {
     assert_eq!(fleet.pipeline("mirror")["pid"], pid);
     player.signal("INT");
     player.wait();
-    fleet.wait_for_state("mirror", "waiting");
+    // Whoever looks at pictures of it doesn't play it.
+    let mut pictures = 0;
+    wait_until("it ends", || {
+        pictures += usize::from(fleet.get("/api/v1/pipelines/mirror/output.jpg").status == 200);
+        fleet.pipeline("mirror")["state"] == "waiting"
+    });
+    assert!(pictures > 0, "there was no picture of what ran");
+    fleet.get("/api/v1/pipelines/mirror/output.jpg").problem(503);
+    assert_eq!(fleet.pipeline("mirror")["state"], "waiting");
     // Nobody can start what was stopped.
     fleet.request("POST", "/api/v1/pipelines/mirror/stop", "", "");
     fleet.wait_for_state("mirror", "stopped");
