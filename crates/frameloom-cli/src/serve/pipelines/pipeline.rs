@@ -201,25 +201,28 @@ impl Pipeline {
     pub(super) fn supervise(self: &Arc<Self>) {
         let mut backoff = Backoff::new();
         let mut jitter = Jitter::new();
+        // From one process to the next: one that fails has no players either.
+        let mut idle = Idle::default();
         while let Some((settings, generation)) = self.wait_until_due() {
             let begun = Instant::now();
             self.enter(State::Starting, |_| ());
             let pipeline = Arc::clone(self);
             let hear = move |line: &str| pipeline.hear(line, generation);
             let child = Child::start(&self.around.program, &self.name, settings.words(), hear);
-            let cause = match child.map(|child| self.attend(child, &settings, generation)) {
-                Ok(Ended::Asked) => continue,
-                Ok(Ended::ByItself(status)) if status.success() && !settings.is_live => {
-                    self.rest(State::Stopped, None, generation);
-                    continue;
-                }
-                Ok(Ended::ByItself(status)) if status.code() == Some(2) => {
-                    self.rest(State::Failed, Some(self.last_words(status)), generation);
-                    continue;
-                }
-                Ok(Ended::ByItself(status)) => self.last_words(status),
-                Err(error) => format!("its process can't be started: {error}"),
-            };
+            let cause =
+                match child.map(|child| self.attend(child, &settings, generation, &mut idle)) {
+                    Ok(Ended::Asked) => continue,
+                    Ok(Ended::ByItself(status)) if status.success() && !settings.is_live => {
+                        self.rest(State::Stopped, None, generation);
+                        continue;
+                    }
+                    Ok(Ended::ByItself(status)) if status.code() == Some(2) => {
+                        self.rest(State::Failed, Some(self.last_words(status)), generation);
+                        continue;
+                    }
+                    Ok(Ended::ByItself(status)) => self.last_words(status),
+                    Err(error) => format!("its process can't be started: {error}"),
+                };
             if begun.elapsed() > SETTLED {
                 backoff.reset();
             }
@@ -238,7 +241,7 @@ impl Pipeline {
                 inner.restarts += 1;
                 inner.error = Some(cause);
             });
-            self.pause(wait, &settings, generation);
+            self.pause(wait, &settings, generation, &mut idle);
         }
         self.enter(State::Stopped, |_| ());
     }
@@ -271,9 +274,14 @@ impl Pipeline {
     }
 
     /// Watches a child to its end.
-    fn attend(&self, mut child: Child, settings: &Settings, generation: u64) -> Ended {
+    fn attend(
+        &self,
+        mut child: Child,
+        settings: &Settings,
+        generation: u64,
+        idle: &mut Idle,
+    ) -> Ended {
         self.enter(State::Starting, |inner| inner.pid = Some(child.id()));
-        let mut idle = Idle::default();
         let mut asked = false;
         loop {
             if let Some(status) = child.look() {
@@ -282,7 +290,7 @@ impl Pipeline {
                 inner.usage.kill_rest();
                 return if asked { Ended::Asked } else { Ended::ByItself(status) };
             }
-            if !asked && !self.is_due(settings, generation, &mut idle) {
+            if !asked && !self.is_due(settings, generation, idle) {
                 asked = true;
                 child.ask_to_end();
             }
@@ -302,15 +310,15 @@ impl Pipeline {
         let mut inner = self.lock();
         if is_idle {
             inner.is_wanted = false;
+            *idle = Idle::default();
         }
         inner.wish == Wish::Run && inner.generation == generation && !is_idle
     }
 
     /// Waits before the next try, unless something else is wanted.
-    fn pause(&self, wait: Duration, settings: &Settings, generation: u64) {
+    fn pause(&self, wait: Duration, settings: &Settings, generation: u64, idle: &mut Idle) {
         let until = Instant::now() + wait;
-        let mut idle = Idle::default();
-        while Instant::now() < until && self.is_due(settings, generation, &mut idle) {
+        while Instant::now() < until && self.is_due(settings, generation, idle) {
             let inner = self.lock();
             drop(self.changed.wait_timeout(inner, LOOK));
         }

@@ -52,3 +52,20 @@ fn the_first_player_starts_it_and_the_last_one_ends_it() {
     fleet.wait_for_state("mirror", "stopped");
     assert!(fleet.get("/live/mirror.flv").status == 404);
 }
+
+#[test]
+fn one_that_fails_is_left_alone_when_nobody_waits_for_it() {
+    let fleet = Fleet::start(|ports| {
+        let output = ports.url("broken");
+        format!(
+            "[server]\nplay_wait = \"5s\"\n[pipelines.broken]\ninput = \"rtmp://127.0.0.1:1/live/x\"\n\
+             outputs = [\"{output}\"]\non_demand = true\nidle_timeout = \"1s\"\n"
+        )
+    });
+    fleet.wait_for_state("broken", "waiting");
+    // Tried again for as long as the player waits.
+    assert_eq!(fleet.get("/live/broken.flv").status, 404);
+    assert!(fleet.pipeline("broken")["restarts"].as_u64() >= Some(1));
+    fleet.wait_for_state("broken", "waiting");
+    assert!(fleet.pipeline("broken")["pid"].is_null());
+}
