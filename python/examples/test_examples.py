@@ -92,5 +92,5 @@ class Documentation(unittest.TestCase):
         for example in sorted(HERE.glob("*.py")):
             if not example.name.startswith("test_"):
                 self.assertTrue(
-                    re.search(rf"^    .*python3 {example.name}", example.read_text(), re.M)
+                    re.search(rf"^ *.*python3 {example.name}", example.read_text(), re.M)
                 )

@@ -50,6 +50,7 @@ const FAREWELL: Duration = Duration::from_secs(3);
 /// Wrong words, a wrong file, an address that can't be listened on: nothing is begun then.
 pub(crate) fn run(mut words: Vec<String>, screen: &Screen) -> Result<()> {
     let environment = |name: &str| std::env::var(name).ok();
+    let started = [&["serve".to_owned()], words.as_slice()].concat();
     let has_file = words.first().is_some_and(|word| !word.starts_with('-'));
     let file = match has_file {
         true => Some(File::read(Path::new(&words.remove(0)), &environment)?),
@@ -66,7 +67,7 @@ pub(crate) fn run(mut words: Vec<String>, screen: &Screen) -> Result<()> {
     signals::start(&stop, screen)?;
     let mut reload = file.as_ref().map(Reload::new).transpose()?;
     let open = config.publish_key.is_none() && config.on_publish.is_none();
-    let pipelines = Arc::new(Pipelines::new()?);
+    let pipelines = Arc::new(Pipelines::new(&started)?);
     let api = Arc::new(Api {
         pipelines: Arc::clone(&pipelines),
         here: Mutex::new(listens),

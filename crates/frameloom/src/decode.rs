@@ -27,6 +27,8 @@ pub(crate) struct VideoDecoder {
     /// With `-r` on an input that has clocks of its own: frames are numbered at this rate.
     renumber: Option<Rate>,
     sought: bool,
+    /// Behind a seek of the reader: its floor, in place of the packets'.
+    wanted_from: Option<Timestamp>,
     floor: Timestamp,
     limit: Option<Timestamp>,
     rotate: Option<FilterGraph>,
@@ -61,8 +63,9 @@ impl VideoDecoder {
             frame_rate: options.rate.or(stream.frame_rate),
             renumber: options.rate.filter(|_| !raw),
             sought: options.start.is_some(),
+            wanted_from: None,
             floor: Timestamp::ZERO,
-            limit: options.length(),
+            limit: options.limit(),
             rotate: rotate.map(|spec| FilterGraph::new(spec, stream.frame_rate)),
             ready: VecDeque::new(),
             arrivals: VecDeque::new(),
@@ -81,6 +84,14 @@ impl VideoDecoder {
         self.next_pts = before.time_base.at(before.next_pts).rescale(self.time_base).ticks();
         self.pool = before.pool.clone();
         self.sought = true;
+    }
+
+    /// Begins anew behind a seek: frames before `floor` are not wanted.
+    pub(crate) fn begin_at(&mut self, floor: Timestamp) {
+        self.decoder.flush();
+        self.ready.clear();
+        self.arrivals.clear();
+        self.wanted_from = Some(floor);
     }
 
     /// The source's frame rate, where it has one.
@@ -187,7 +198,9 @@ impl VideoDecoder {
         self.next_pts = pts.saturating_add(picture.duration().max(1));
         let at = base.at(pts);
         // After a seek, frames before the floor exist only to decode the first one wanted.
-        if self.sought && at < self.floor || self.limit.is_some_and(|l| at >= l) {
+        let floor = self.wanted_from.unwrap_or(self.floor);
+        let is_before = (self.sought || self.wanted_from.is_some()) && at < floor;
+        if is_before || self.limit.is_some_and(|l| at >= l) {
             return Ok(());
         }
         self.stats.frame_in();

@@ -129,6 +129,11 @@ impl Error {
         self.0.target.as_deref()
     }
 
+    /// What to do about it, where that is known.
+    pub fn hint_text(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
     /// Why.
     pub fn cause(&self) -> &str {
         &self.0.cause

@@ -6,6 +6,7 @@ use crate::av::{AvFrame, PixFmt};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::{BufferPool, Image, ImageMut, PixelBuffer, PixelFormat};
 use crate::picture;
+use crate::process::{FilterGraph, FrameProcessor};
 use crate::time::{TimeBase, Timestamp};
 
 /// A decoded frame: the picture as the codec left it, and where it belongs in time.
@@ -21,6 +22,8 @@ pub struct Frame {
     index: u64,
     arrived: Instant,
     pool: BufferPool,
+    /// The one output it is for; for all where it is `None`.
+    output: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +43,16 @@ impl Frame {
         arrived: Instant,
         pool: BufferPool,
     ) -> Frame {
-        Frame { picture, time_base, view: None, edited: Edited::No, index, arrived, pool }
+        Frame {
+            picture,
+            time_base,
+            view: None,
+            edited: Edited::No,
+            index,
+            arrived,
+            pool,
+            output: None,
+        }
     }
 
     /// A frame of your own making, from packed or planar pixels, at `pts`.
@@ -138,6 +150,43 @@ impl Frame {
                 picture::as_image_mut(&mut self.picture, format)
             }
         }
+    }
+
+    /// Converts the pixels into memory of your own, of the frame's size. The frame keeps no view
+    /// and doesn't count as edited.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidData`] for another size and for a picture that can't be converted.
+    pub fn copy_to(&mut self, target: &mut ImageMut<'_>) -> Result<()> {
+        self.check_size(target.width(), target.height())?;
+        self.commit()?;
+        picture::to_view(&self.picture, target)
+    }
+
+    /// Replaces the pixels by yours, of the same size, by one conversion into the codec's own
+    /// format. Times and colours stay; the frame counts as edited.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidData`] for another size and for a picture that can't be converted.
+    pub fn set_image(&mut self, image: &Image<'_>) -> Result<()> {
+        self.check_size(image.width(), image.height())?;
+        let format = self.picture.format().ok_or_else(no_view)?;
+        self.picture = picture::from_view(image, format, &self.picture)?;
+        self.view = None;
+        self.edited = Edited::Picture;
+        Ok(())
+    }
+
+    fn check_size(&self, width: u32, height: u32) -> Result<()> {
+        if (width, height) == (self.width(), self.height()) {
+            return Ok(());
+        }
+        let cause = format!(
+            "the frame is {}x{} and the image {width}x{height}",
+            self.width(),
+            self.height()
+        );
+        Err(Error::new(ErrorKind::InvalidData, Stage::Convert, cause))
     }
 
     /// Replaces the pixels by a whole packed picture of the same size; the frame counts as edited.
@@ -242,8 +291,34 @@ impl Frame {
         &self.pool
     }
 
-    /// Another frame of the same picture; an edit is brought home first, so that both have it.
-    pub(crate) fn share(&mut self) -> Result<Frame> {
+    /// The frame in another size, in pixels; its shape is not kept.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidData`] for a picture that can't be converted.
+    pub fn scaled(self, width: u32, height: u32) -> Result<Frame> {
+        let (index, mut graph) =
+            (self.index, FilterGraph::new(format!("scale={width}:{height}"), None));
+        graph.send(self)?;
+        graph.drain()?;
+        graph.receive()?.map(|frame| Frame { index, ..frame }).ok_or_else(no_view)
+    }
+
+    /// Only the output of this number gets it.
+    pub(crate) fn for_output(mut self, output: Option<usize>) -> Frame {
+        self.output = output;
+        self
+    }
+
+    pub(crate) fn output(&self) -> Option<usize> {
+        self.output
+    }
+
+    /// Another frame of the same picture, whose pixels are shared until one of the two is edited.
+    /// An edit so far is in both.
+    ///
+    /// # Errors
+    /// Where an edit can't be converted to the codec's own format, or memory runs out.
+    pub fn share(&mut self) -> Result<Frame> {
         self.commit()?;
         let picture = self.picture.share().map_err(|e| e.in_stage(Stage::Process))?;
         Ok(Frame { picture, view: None, pool: self.pool.clone(), ..*self })

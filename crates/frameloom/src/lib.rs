@@ -29,6 +29,7 @@ mod audio;
 #[allow(unsafe_code, reason = "libav's pointers need it, and only here are they touched")]
 mod av;
 mod backoff;
+mod clock;
 pub mod convert;
 mod decode;
 mod encode;
@@ -37,6 +38,7 @@ mod event;
 mod frame;
 mod image;
 pub mod options;
+mod outside;
 mod packet;
 mod picture;
 mod pipeline;
@@ -68,7 +70,7 @@ pub use image::{
     BufferPool, Image, ImageError, ImageMut, PixelBuffer, PixelFormat, Plane, PlaneMut,
 };
 pub use options::Size;
-pub use pipeline::Pipeline;
+pub use pipeline::{AudioPacket, Feed, Frames, Pending, Pipeline, Pulled};
 pub use plan::check_outputs;
 pub use process::{Command, FrameProcessor, kill_commands};
 pub use reader::Reader;

@@ -14,7 +14,13 @@ mod gate;
 mod gating;
 mod lane;
 mod link;
+mod pending;
+mod pull;
+mod push;
 mod reading;
+#[cfg(test)]
+mod soak;
+mod sound;
 mod stages;
 mod wiring;
 mod writing;
@@ -23,12 +29,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+pub use self::pending::Pending;
+pub use self::pull::{Frames, Pulled};
+pub use self::push::Feed;
+pub use self::sound::AudioPacket;
 
 use self::arrival::await_video;
 use self::code::Code;
+use self::link::Pulling;
 use self::reading::{Keep, Live, Reading};
-use self::stages::{Encoding, Fanout, audio_loop, decode_loop};
+use self::sound::Sound;
+use self::stages::{EncoderEnd, Encoding, Fanout, audio_loop, decode_loop};
 use self::wiring::{Ground, Wiring};
 use self::writing::{Again, Writing};
 use crate::decode::VideoDecoder;
@@ -36,11 +49,13 @@ use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::event::{Event, Events};
 use crate::frame::Frame;
 use crate::options::{InputOptions, LiveOptions, OnLoss, OnResize, OutputOptions};
+use crate::outside::Outside;
 use crate::plan::{OutputPlan, plan};
 use crate::process::{Closure, Command, FilterGraph, FrameProcessor};
 use crate::sink::Target;
 use crate::slate::Slate;
 use crate::source::Source;
+use crate::source::probe::{self, Probe};
 use crate::stats::{Snapshot, Stats};
 use crate::stop::Stop;
 use crate::supervise::{Hold, Line};
@@ -51,6 +66,8 @@ use crate::url;
 const PACKET_QUEUE: usize = 16;
 /// Frames between two stages: pictures are large, and each that waits is late.
 const FRAME_QUEUE: usize = 1;
+/// Frames decoded ahead for a caller who only reads: a thread that wakes late costs nothing then.
+const READ_AHEAD: usize = 4;
 /// Messages to a writer.
 const SINK_QUEUE: usize = 256;
 /// Messages to the writer of a live output, which makes nobody wait: what a server may take ten
@@ -77,6 +94,7 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// ```
 pub struct Pipeline {
     source: Source,
+    outside: Outside,
     stages: Vec<Box<dyn FrameProcessor>>,
     command: Option<Command>,
     outputs: Vec<(Target, OutputOptions)>,
@@ -103,12 +121,22 @@ impl Pipeline {
     /// # Errors
     /// Where it can't be opened or holds neither video nor audio.
     pub fn open(url: &str, options: InputOptions, stop: &Stop) -> Result<Pipeline> {
+        Pipeline::open_in(Outside::real(), url, options, stop)
+    }
+
+    fn open_in(
+        outside: Outside,
+        url: &str,
+        options: InputOptions,
+        stop: &Stop,
+    ) -> Result<Pipeline> {
         let asked = stop.child();
         let stop = asked.child();
-        let source = Source::open(url, options, &stop)?;
-        let stats = Stats::new(source.duration());
+        let source = Source::open(url, options, &outside, &stop)?;
+        let stats = Stats::new(source.duration(), Arc::clone(&outside.clock));
         Ok(Pipeline {
             source,
+            outside,
             stages: Vec::new(),
             command: None,
             outputs: Vec::new(),
@@ -118,6 +146,19 @@ impl Pipeline {
             asked,
             stop,
         })
+    }
+
+    /// As [`Pipeline::open`], beginning at `at` on the clock that the frames would have had then.
+    ///
+    /// # Errors
+    /// As [`Pipeline::open`], and where the input can't be sought in.
+    pub fn open_at(
+        url: &str,
+        options: InputOptions,
+        at: Timestamp,
+        stop: &Stop,
+    ) -> Result<Pipeline> {
+        Pipeline::open(url, options.beginning_at(at), stop)
     }
 
     /// Sets how it lives with losses, slow code and failing code.
@@ -191,9 +232,23 @@ impl Pipeline {
         self.stats.clone()
     }
 
+    /// What is in the input, as [`probe`](crate::probe()) tells it.
+    ///
+    /// # Errors
+    /// Where a stream of it can't be described.
+    pub fn info(&self) -> Result<Probe> {
+        probe::of(&self.source)
+    }
+
     /// Whether the input runs at its own speed and has no end that is known.
     pub fn is_live(&self) -> bool {
         self.source.is_live
+    }
+
+    /// What a decoder of the input's audio needs besides the packets; `None` where there is no
+    /// audio, empty where it needs nothing.
+    pub fn audio_extradata(&self) -> Option<&[u8]> {
+        self.source.audio.as_ref().map(|audio| audio.params.extradata())
     }
 
     /// How long the input is, where that is known.
@@ -216,38 +271,30 @@ impl Pipeline {
         let asked = self.asked.clone();
         let failure =
             Failure { first: Arc::default(), unwritten: Arc::default(), stop: self.stop.clone() };
-        let threads = match self.start(&failure) {
+        let Started { threads, .. } = match self.start(&failure, false) {
             // Stopped before anything was begun.
             Err(e) if e.kind() == ErrorKind::Interrupted && asked.is_stopped() => {
                 return Ok(stats.snapshot());
             }
             started => started?,
         };
-        for thread in threads {
-            let name = thread.thread().name().unwrap_or("a stage").to_owned();
-            if thread.join().is_err() {
-                failure.report(Error::new(
-                    ErrorKind::Process,
-                    Stage::Process,
-                    format!("{name} panicked"),
-                ));
-            }
-        }
+        join(threads, &failure);
         failure.into_result(asked.is_stopped()).map(|()| stats.snapshot())
     }
 
-    fn start(self, failure: &Failure) -> Result<Vec<JoinHandle<()>>> {
-        let has_code = !self.stages.is_empty() || self.command.is_some();
+    fn start(self, failure: &Failure, is_pulled: bool) -> Result<Started> {
+        let has_code = is_pulled || !self.stages.is_empty() || self.command.is_some();
         self.live.check(self.command.is_some(), has_code)?;
-        let Pipeline { mut source, stages, command, outputs, live, events, stats, stop, .. } = self;
+        let Pipeline { mut source, outside, stages, command, outputs, .. } = self;
+        let Pipeline { live, events, stats, stop, .. } = self;
         let stall_limit = live.stall_timeout.unwrap_or(STALL_TIMEOUT);
         source.set_stall_limit(stall_limit);
-        let is_edited = !stages.is_empty() || command.is_some();
+        let is_edited = has_code;
         if outputs.is_empty() && !is_edited {
             return Err(Error::usage("there is neither an output nor code to run"));
         }
         if is_edited && source.video.is_none() {
-            source = await_video(source, stall_limit, live.reconnect_for, &stop)?;
+            source = await_video(source, stall_limit, live.reconnect_for, &outside, &stop)?;
         }
         let plans = outputs
             .into_iter()
@@ -279,13 +326,18 @@ impl Pipeline {
                 source: &source,
                 stats: &stats,
                 events: &events,
+                clock: &outside.clock,
                 is_edited,
                 on_resize: live.on_resize,
                 relieves: reopens,
+                apart: is_pulled,
             },
             &plans,
         )?;
-        let mut threads = Threads { handles: Vec::new(), failure: failure.clone() };
+        // Nothing is ever sent: that all threads have ended is told by its last end's drop.
+        let (alive, over) = bounded(0);
+        let mut threads = Threads { handles: Vec::new(), failure: failure.clone(), alive };
+        let mut link = None;
         let mut writings = Vec::new();
         for (plan, end) in plans.iter().zip(wiring.sinks.drain(..)) {
             let again = Again {
@@ -295,10 +347,10 @@ impl Pipeline {
                 stats: stats.clone(),
                 limit: live.reconnect_for,
             };
-            let sink = again.open(&stop)?;
+            let sink = again.open(&outside, &stop)?;
             let again = (reopens && plan.target.is_live).then_some(again);
             let unwritten = Arc::clone(&failure.unwritten);
-            writings.push(Writing::new(sink, end, again, unwritten, stop.clone()));
+            writings.push(Writing::new(sink, end, again, unwritten, outside.clone(), stop.clone()));
         }
         let decoder = wiring.decoder.take();
         let rate = decoder.as_ref().and_then(VideoDecoder::frame_rate);
@@ -310,14 +362,15 @@ impl Pipeline {
         let mut encode_senders = Vec::new();
         for (number, mut group) in wiring.video_encoders.drain(..).enumerate() {
             let (sender, receiver) = bounded(FRAME_QUEUE);
-            encode_senders.push(sender);
+            encode_senders.push(EncoderEnd { frames: sender, output: group.output });
             let hold = is_kept.then(|| Hold::new(line.clone(), rate));
             if is_kept {
                 let card = slate.as_ref().map(Slate::frame).transpose()?;
                 group.encoder = group.encoder.holding(card);
             }
             let (stats, stop) = (stats.clone(), stop.clone());
-            let encoding = Encoding { group, hold, counts: number == 0, stats, stop };
+            let clock = Arc::clone(&outside.clock);
+            let encoding = Encoding { group, hold, counts: number == 0, clock, stats, stop };
             threads.spawn("frameloom-encode", move || encoding.run(&receiver))?;
         }
         let mut audio_senders = Vec::new();
@@ -331,7 +384,8 @@ impl Pipeline {
             None => None,
             Some(decoder) => {
                 let (packets, packet_receiver) = bounded(PACKET_QUEUE);
-                let (frames, frame_receiver) = bounded(FRAME_QUEUE);
+                let ahead = if is_pulled && plans.is_empty() { READ_AHEAD } else { FRAME_QUEUE };
+                let (frames, frame_receiver) = bounded(ahead);
                 let decode_stop = stop.clone();
                 threads.spawn("frameloom-decode", move || {
                     decode_loop(decoder, &packet_receiver, &frames, &decode_stop)
@@ -340,6 +394,7 @@ impl Pipeline {
                 let code = Code {
                     stages,
                     command,
+                    is_pulled,
                     live: live.clone(),
                     is_live: source.is_live,
                     rate,
@@ -347,11 +402,13 @@ impl Pipeline {
                     stats: stats.clone(),
                     stop: stop.clone(),
                 };
-                code::start(code, frame_receiver, fanout, &mut threads)?;
+                link = code::start(code, frame_receiver, fanout, &mut threads)?;
                 Some(packets)
             }
         };
-        let keep = Keep { line, events, on_loss, reconnect_for: live.reconnect_for, stall_limit };
+        let (clock, reconnect_for) = (Arc::clone(&outside.clock), live.reconnect_for);
+        let keep = Keep { line, events, on_loss, reconnect_for, stall_limit, clock };
+        let sound = is_pulled.then(Sound::default);
         let reading = Reading {
             live: source.is_live.then(|| Live::new(&source, keep)),
             source,
@@ -359,11 +416,38 @@ impl Pipeline {
             spares: if is_kept { wiring.spares } else { Vec::new() },
             decode: decode_sender,
             audio: audio_senders,
+            sound: sound.clone(),
             stats,
+            outside,
             stop,
         };
         threads.spawn_source("frameloom-read", move || reading.run())?;
-        Ok(threads.handles)
+        Ok(Started { threads: threads.handles, over, link, sound })
+    }
+}
+
+/// A pipeline's threads at work.
+struct Started {
+    threads: Vec<JoinHandle<()>>,
+    /// Disconnected once all have ended.
+    over: Receiver<()>,
+    /// The caller's end, where it pulls.
+    link: Option<Pulling>,
+    /// The input's audio, where it pulls.
+    sound: Option<Sound>,
+}
+
+/// Waits for threads to end; a panic is a failure.
+fn join(threads: Vec<JoinHandle<()>>, failure: &Failure) {
+    for thread in threads {
+        let name = thread.thread().name().unwrap_or("a stage").to_owned();
+        if thread.join().is_err() {
+            failure.report(Error::new(
+                ErrorKind::Process,
+                Stage::Process,
+                format!("{name} panicked"),
+            ));
+        }
     }
 }
 
@@ -387,6 +471,11 @@ impl Failure {
         self.stop.stop();
     }
 
+    /// Whether anything went wrong so far.
+    fn is_there(&self) -> bool {
+        self.first.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     fn into_result(self, was_asked: bool) -> Result<()> {
         let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(error) = first.filter(|e| !(was_asked && e.kind() == ErrorKind::Interrupted)) {
@@ -407,6 +496,7 @@ impl Failure {
 struct Threads {
     handles: Vec<JoinHandle<()>>,
     failure: Failure,
+    alive: Sender<()>,
 }
 
 impl Threads {
@@ -431,7 +521,11 @@ impl Threads {
     }
 
     fn start(&mut self, name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
-        self.handles.push(start_thread(name, body)?);
+        let alive = self.alive.clone();
+        self.handles.push(start_thread(name, move || {
+            body();
+            drop(alive);
+        })?);
         Ok(())
     }
 }

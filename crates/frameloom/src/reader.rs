@@ -5,10 +5,14 @@ use crate::decode::VideoDecoder;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::frame::Frame;
 use crate::options::InputOptions;
+use crate::outside::Outside;
 use crate::source::Source;
 use crate::stats::Stats;
 use crate::stop::Stop;
 use crate::time::{Rate, Timestamp};
+
+/// How far ahead it is quicker to read on than to seek.
+const NEAR: Timestamp = Timestamp::from_micros(1_000_000);
 
 /// An iterator over the frames of an input.
 ///
@@ -26,6 +30,10 @@ pub struct Reader {
     source: Source,
     decoder: VideoDecoder,
     state: State,
+    /// Read by [`Reader::frame_at`] to know that the one before it was the last not later.
+    ahead: Option<Frame>,
+    /// The pts of the last frame that was looked at by it.
+    last: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -49,8 +57,9 @@ impl Reader {
     /// # Errors
     /// Where it can't be opened or holds no video.
     pub fn open_with(url: &str, options: InputOptions, stop: &Stop) -> Result<Reader> {
-        let source = Source::open(url, options, stop)?;
-        let stats = Stats::new(source.duration());
+        let outside = Outside::real();
+        let source = Source::open(url, options, &outside, stop)?;
+        let stats = Stats::new(source.duration(), outside.clock);
         let decoder = match &source.video {
             Some(video) => VideoDecoder::open(video, &source.options, source.is_live, stats)?,
             None => {
@@ -62,7 +71,7 @@ impl Reader {
                 .at(url));
             }
         };
-        Ok(Reader { source, decoder, state: State::Reading })
+        Ok(Reader { source, decoder, state: State::Reading, ahead: None, last: None })
     }
 
     /// Frames a second, where the stream says.
@@ -73,6 +82,65 @@ impl Reader {
     /// How long the input is, where that is known.
     pub fn duration(&self) -> Option<Timestamp> {
         self.source.duration()
+    }
+
+    /// Goes to the first frame at `at` or behind it, on the clock of [`Frame::pts`]. The frames'
+    /// numbers go on as if nothing was left out.
+    ///
+    /// # Errors
+    /// Where the input can't be sought in.
+    pub fn seek(&mut self, at: Timestamp) -> Result<()> {
+        self.source.seek(at)?;
+        self.decoder.begin_at(at);
+        self.state = State::Reading;
+        self.ahead = None;
+        Ok(())
+    }
+
+    /// The frame that is shown at `at`, on the clock of [`Frame::pts`]: the last one that is not
+    /// later, or the first of all. `None` behind the end. It reads on from where it is where that
+    /// is near, and seeks otherwise.
+    ///
+    /// # Errors
+    /// As [`Reader::seek`], and where it can't be read.
+    pub fn frame_at(&mut self, at: Timestamp) -> Result<Option<Frame>> {
+        if at < Timestamp::ZERO {
+            return Err(Error::usage("a time in the input is not below 0"));
+        }
+        let near = at.minus(NEAR);
+        let is_ahead = self.last.is_some_and(|last| last <= at && last >= near);
+        if !is_ahead || self.state != State::Reading || self.ahead.is_none() {
+            self.source.seek(at)?;
+            self.decoder.begin_at(Timestamp::from_micros(i64::MIN / 4));
+            self.state = State::Reading;
+            self.ahead = None;
+        }
+        let mut shown: Option<Frame> = None;
+        loop {
+            let next = match self.ahead.take() {
+                Some(frame) => Some(frame),
+                None => self.advance()?,
+            };
+            let Some(mut frame) = next else { break };
+            if frame.pts() > at {
+                if shown.is_none() {
+                    shown = Some(frame.share()?);
+                }
+                self.last = Some(frame.pts());
+                self.ahead = Some(frame);
+                break;
+            }
+            // Its own copy may be asked for once more.
+            self.last = Some(frame.pts());
+            shown = Some(frame);
+        }
+        if let (Some(frame), None) = (&shown, &self.ahead) {
+            let end = frame.pts().plus(frame.duration());
+            if at >= end && frame.duration() > Timestamp::ZERO {
+                return Ok(None);
+            }
+        }
+        Ok(shown)
     }
 
     fn advance(&mut self) -> Result<Option<Frame>> {
@@ -102,7 +170,10 @@ impl Iterator for Reader {
     type Item = Result<Frame>;
 
     fn next(&mut self) -> Option<Result<Frame>> {
-        let next = self.advance();
+        let next = match self.ahead.take() {
+            Some(frame) => Ok(Some(frame)),
+            None => self.advance(),
+        };
         if next.is_err() {
             self.state = State::Failed;
         }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::clock::Clock;
 use crate::time::Timestamp;
 
 /// Latencies older than this say nothing about now.
@@ -21,6 +22,7 @@ pub struct Stats(Arc<Counters>);
 
 #[derive(Debug)]
 struct Counters {
+    clock: Arc<dyn Clock>,
     started: Instant,
     /// Negative where it isn't known.
     duration_micros: AtomicI64,
@@ -34,6 +36,7 @@ struct Counters {
     input_lost: AtomicBool,
     outputs: Mutex<Vec<OutputCounters>>,
     frames_bypassed: AtomicU64,
+    frames_unwritten: AtomicU64,
     errors: AtomicU64,
     restarts: AtomicU64,
     packets_in: AtomicU64,
@@ -87,6 +90,8 @@ pub struct Snapshot {
     pub frames_late: u64,
     /// Frames that went out unedited: your code was too slow for them, or a COMMAND wasn't there.
     pub frames_bypassed: u64,
+    /// Frames that whoever pulled them read and gave to no output.
+    pub frames_unwritten: u64,
     /// Failures of your code that did not end the run.
     pub errors: u64,
     /// Times a COMMAND was started again after a failure.
@@ -158,9 +163,10 @@ pub struct OutputSnapshot {
 }
 
 impl Stats {
-    pub(crate) fn new(duration: Option<Timestamp>) -> Stats {
+    pub(crate) fn new(duration: Option<Timestamp>, clock: Arc<dyn Clock>) -> Stats {
         Stats(Arc::new(Counters {
-            started: Instant::now(),
+            started: clock.now(),
+            clock,
             duration_micros: AtomicI64::new(duration.map_or(-1, Timestamp::as_micros)),
             frames_in: AtomicU64::new(0),
             frames_out: AtomicU64::new(0),
@@ -172,6 +178,7 @@ impl Stats {
             input_lost: AtomicBool::new(false),
             outputs: Mutex::default(),
             frames_bypassed: AtomicU64::new(0),
+            frames_unwritten: AtomicU64::new(0),
             errors: AtomicU64::new(0),
             restarts: AtomicU64::new(0),
             packets_in: AtomicU64::new(0),
@@ -269,6 +276,10 @@ impl Stats {
         self.0.frames_bypassed.fetch_add(count, Relaxed);
     }
 
+    pub(crate) fn frame_unwritten(&self) {
+        self.0.frames_unwritten.fetch_add(1, Relaxed);
+    }
+
     pub(crate) fn errors(&self, count: u64) {
         self.0.errors.fetch_add(count, Relaxed);
     }
@@ -295,7 +306,7 @@ impl Stats {
             self.reached(at);
         }
         if let (true, Some(arrived)) = (video, arrived) {
-            let now = Instant::now();
+            let now = c.clock.now();
             let latency = now.duration_since(arrived);
             c.count_latency(latency);
             let mut recent = c.recent.lock().unwrap_or_else(PoisonError::into_inner);
@@ -309,7 +320,7 @@ impl Stats {
     /// Everything as it is now.
     pub fn snapshot(&self) -> Snapshot {
         let c = &self.0;
-        let now = Instant::now();
+        let now = c.clock.now();
         let elapsed = now.duration_since(c.started);
         let (frames_out, bytes_out) = (c.frames_out.load(Relaxed), c.bytes_out.load(Relaxed));
         let position = c.position_micros.load(Relaxed);
@@ -360,6 +371,7 @@ impl Stats {
             frames_held: c.frames_held.load(Relaxed),
             frames_late: c.frames_late.load(Relaxed),
             frames_bypassed: c.frames_bypassed.load(Relaxed),
+            frames_unwritten: c.frames_unwritten.load(Relaxed),
             errors: c.errors.load(Relaxed),
             restarts: c.restarts.load(Relaxed),
             packets_in: c.packets_in.load(Relaxed),
@@ -407,7 +419,7 @@ mod tests {
 
     #[test]
     fn latencies_fall_into_their_classes() {
-        let stats = Stats::new(None);
+        let stats = Stats::new(None, Arc::new(crate::clock::RealClock));
         for ms in [0, 5, 6, 5000, 5001, 90_000] {
             stats.0.count_latency(Duration::from_millis(ms));
         }

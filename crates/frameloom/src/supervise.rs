@@ -4,50 +4,17 @@
 //! Nothing here has a thread or sleeps by itself: the pipeline's threads ask, and time is given to
 //! it or comes from a [`Clock`].
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::backoff::{Backoff, Jitter};
+use crossbeam_channel::TrySendError::Disconnected;
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::backoff::Backoff;
+use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::stop::Stop;
 use crate::time::{Rate, Timestamp};
-
-/// Time as it passes, or as a test has it pass.
-pub(crate) trait Clock {
-    /// The time since any fixed moment.
-    fn now(&self) -> Duration;
-
-    /// Waits for so long, or until a stop.
-    fn wait(&self, span: Duration, stop: &Stop);
-
-    /// A number that nobody foresees.
-    fn random(&self) -> u64;
-}
-
-/// The machine's own.
-pub(crate) struct RealClock {
-    start: Instant,
-}
-
-impl RealClock {
-    pub(crate) fn new() -> RealClock {
-        RealClock { start: Instant::now() }
-    }
-}
-
-impl Clock for RealClock {
-    fn now(&self) -> Duration {
-        self.start.elapsed()
-    }
-
-    fn wait(&self, span: Duration, stop: &Stop) {
-        stop.wait(span);
-    }
-
-    fn random(&self) -> u64 {
-        Jitter::new().number()
-    }
-}
 
 /// An end that was opened again.
 pub(crate) struct Reopened<T> {
@@ -67,7 +34,7 @@ pub(crate) fn reopen<T>(
     mut open: impl FnMut() -> Result<T>,
     mut backoff: Backoff,
     limit: Option<Duration>,
-    clock: &impl Clock,
+    clock: &dyn Clock,
     stop: &Stop,
 ) -> Result<Reopened<T>> {
     let start = clock.now();
@@ -83,9 +50,9 @@ pub(crate) fn reopen<T>(
             return Err(failed);
         }
         let now = clock.now();
-        let took = now.saturating_sub(began);
+        let took = now.saturating_duration_since(began);
         let wait = backoff.next(clock.random()).saturating_sub(took).max(BREATH);
-        let over = now.saturating_sub(start) + wait;
+        let over = now.saturating_duration_since(start) + wait;
         if let Some(limit) = limit.filter(|limit| over > *limit) {
             return Err(gave_up(&failed, limit));
         }
@@ -120,15 +87,36 @@ pub(crate) enum LineState {
 
 /// Tells those who encode whether pictures come. Clones are the same line.
 #[derive(Clone, Debug)]
-pub(crate) struct Line(Arc<Mutex<LineState>>);
+pub(crate) struct Line(Arc<Mutex<Told>>);
+
+#[derive(Debug)]
+struct Told {
+    state: LineState,
+    /// Each is told that there is another state; which one they look up themselves.
+    watchers: Vec<Sender<()>>,
+}
 
 impl Line {
     pub(crate) fn new() -> Line {
-        Line(Arc::new(Mutex::new(LineState::There)))
+        Line(Arc::new(Mutex::new(Told { state: LineState::There, watchers: Vec::new() })))
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn set(&self, state: LineState) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = state;
+        let mut told = self.told();
+        told.state = state;
+        // Where one is told already, once is enough.
+        told.watchers.retain(|watcher| !matches!(watcher.try_send(()), Err(Disconnected(()))));
+    }
+
+    /// Has a message each time the state has changed.
+    fn changes(&self) -> Receiver<()> {
+        let (watcher, changes) = bounded(1);
+        self.told().watchers.push(watcher);
+        changes
     }
 
     /// Nothing comes any more: what is held ends at `now`, for all alike.
@@ -140,16 +128,13 @@ impl Line {
     }
 
     pub(crate) fn state(&self) -> LineState {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.told().state
     }
 }
 
 /// How long a line must have been lost, and no frame have come, before pictures are held: what is
 /// still on its way goes first.
 const QUIET: Duration = Duration::from_millis(250);
-
-/// How often an encoder that waits for a frame looks at the line.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// The rate of held pictures where the stream has none.
 const PLAIN_RATE: Timestamp = Timestamp::from_micros(40_000);
@@ -158,6 +143,7 @@ const PLAIN_RATE: Timestamp = Timestamp::from_micros(40_000);
 #[derive(Debug)]
 pub(crate) struct Hold {
     line: Line,
+    changes: Receiver<()>,
     step: Timestamp,
     /// When the last frame came, and where it ends.
     last: Option<(Instant, Timestamp)>,
@@ -168,20 +154,27 @@ pub(crate) struct Hold {
 impl Hold {
     pub(crate) fn new(line: Line, rate: Option<Rate>) -> Hold {
         let step = rate.map_or(PLAIN_RATE, |rate| rate.time_base().at(1));
-        Hold { line, step, last: None, holds: false }
+        let changes = line.changes();
+        Hold { line, changes, step, last: None, holds: false }
     }
 
-    /// How long to wait for a frame before asking again.
-    pub(crate) fn patience(&self, now: Instant) -> Duration {
-        match (self.line.state(), self.last) {
-            (LineState::Lost { since, clock }, Some((_, end))) => {
-                let at = clock.plus(micros(now.saturating_duration_since(since)));
-                let due =
-                    Duration::from_micros(u64::try_from(end.minus(at).as_micros()).unwrap_or(0));
-                due.clamp(Duration::from_millis(1), LOOK)
-            }
-            _ => LOOK,
-        }
+    /// Has a message where another picture may be due, or at another time, than was told.
+    pub(crate) fn changes(&self) -> &Receiver<()> {
+        &self.changes
+    }
+
+    /// How long it is until the next picture is due, where no frame comes and the line stays as it
+    /// is; `None` where none will be.
+    pub(crate) fn patience(&self, now: Instant) -> Option<Duration> {
+        let (LineState::Lost { since, clock }, Some((came, end))) = (self.line.state(), self.last)
+        else {
+            return None;
+        };
+        // Fractions of a microsecond are no reason to ask twice.
+        let until = end.plus(self.step).minus(clock).as_micros().saturating_add(1);
+        let until = Duration::from_micros(u64::try_from(until).unwrap_or(0));
+        let due = (since + until).max(since + QUIET).max(came + QUIET);
+        Some(due.saturating_duration_since(now))
     }
 
     /// Where the next held picture belongs, and for how long, where one is due.
@@ -204,7 +197,13 @@ impl Hold {
 
     /// The same where a frame has come that belongs at `at`.
     pub(crate) fn due_before(&mut self, at: Timestamp) -> Option<(Timestamp, Timestamp)> {
-        let (came, end) = self.last.filter(|_| self.holds)?;
+        let (came, end) = self.last?;
+        // An input that had been silent and is back at once left no time to hold anything.
+        let is_behind_seam =
+            matches!(self.line.state(), LineState::Back(from) if end < from && from <= at);
+        if !self.holds && !is_behind_seam {
+            return None;
+        }
         self.before(at, came, end)
     }
 
@@ -243,26 +242,45 @@ pub(crate) fn micros(span: Duration) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::{Cell, RefCell};
+    use crossbeam_channel::never;
 
     use super::*;
     use crate::error::Stage;
 
     /// Time that passes only where someone waits.
-    #[derive(Default)]
+    #[derive(Debug)]
     struct Unhurried {
-        now: Cell<Duration>,
-        waits: RefCell<Vec<Duration>>,
+        start: Instant,
+        waits: Mutex<Vec<Duration>>,
+        /// What passed otherwise.
+        spent: Mutex<Duration>,
+    }
+
+    impl Unhurried {
+        fn new() -> Unhurried {
+            Unhurried { start: Instant::now(), waits: Mutex::default(), spent: Mutex::default() }
+        }
+
+        fn waits(&self) -> Vec<Duration> {
+            self.waits.lock().unwrap().clone()
+        }
+
+        fn passed(&self) -> Duration {
+            self.waits().iter().sum::<Duration>() + *self.spent.lock().unwrap()
+        }
     }
 
     impl Clock for Unhurried {
-        fn now(&self) -> Duration {
-            self.now.get()
+        fn now(&self) -> Instant {
+            self.start + self.passed()
+        }
+
+        fn after(&self, _: Option<Duration>) -> Receiver<Instant> {
+            never()
         }
 
         fn wait(&self, span: Duration, _: &Stop) {
-            self.waits.borrow_mut().push(span);
-            self.now.set(self.now.get() + span);
+            self.waits.lock().unwrap().push(span);
         }
 
         fn random(&self) -> u64 {
@@ -276,7 +294,7 @@ mod tests {
 
     #[test]
     fn it_is_tried_for_ever_with_longer_and_longer_waits() {
-        let clock = Unhurried::default();
+        let clock = Unhurried::new();
         let mut left = 8;
         let open = || {
             left -= 1;
@@ -284,29 +302,29 @@ mod tests {
         };
         let found = reopen(open, Backoff::new(), None, &clock, &Stop::new()).unwrap();
         assert_eq!((found.end, found.tries), ("open", 8));
-        let waits: Vec<_> = clock.waits.borrow().iter().map(Duration::as_secs_f64).collect();
+        let waits: Vec<_> = clock.waits().iter().map(Duration::as_secs_f64).collect();
         assert_eq!(waits, [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]);
     }
 
     #[test]
     fn the_time_that_a_try_takes_is_part_of_the_wait() {
-        let clock = Unhurried::default();
+        let clock = Unhurried::new();
         let mut took = [0.1, 0.9, 9.0, 3.0, 7.0, 9.9].map(Duration::from_secs_f64).into_iter();
         let open = || match took.next() {
             Some(span) => {
-                clock.now.set(clock.now.get() + span);
+                *clock.spent.lock().unwrap() += span;
                 Err(refused())
             }
             None => Ok(()),
         };
         reopen(open, Backoff::new(), None, &clock, &Stop::new()).unwrap();
-        let waits: Vec<_> = clock.waits.borrow().iter().map(Duration::as_millis).collect();
+        let waits: Vec<_> = clock.waits().iter().map(Duration::as_millis).collect();
         assert_eq!(waits, [400, 250, 250, 1000, 1000, 250]);
     }
 
     #[test]
     fn it_is_given_up_when_its_time_is_over() {
-        let clock = Unhurried::default();
+        let clock = Unhurried::new();
         let open = || -> Result<()> { Err(refused()) };
         let limit = Some(Duration::from_secs(5));
         let Err(told) = reopen(open, Backoff::new(), limit, &clock, &Stop::new()) else {
@@ -314,12 +332,12 @@ mod tests {
         };
         assert_eq!(told.kind(), ErrorKind::Connection);
         assert!(told.to_string().contains("not back within 5 s: connection refused"), "{told}");
-        assert!(clock.now() <= Duration::from_secs(5));
+        assert!(clock.passed() <= Duration::from_secs(5));
     }
 
     #[test]
     fn a_stop_ends_it_at_once() {
-        let (clock, stop) = (Unhurried::default(), Stop::new());
+        let (clock, stop) = (Unhurried::new(), Stop::new());
         let mut tries = 0;
         let open = || -> Result<()> {
             tries += 1;
@@ -327,12 +345,12 @@ mod tests {
             Err(refused())
         };
         assert!(reopen(open, Backoff::new(), None, &clock, &stop).is_err());
-        assert_eq!((tries, clock.waits.borrow().len()), (1, 0));
+        assert_eq!((tries, clock.waits().len()), (1, 0));
     }
 
     #[test]
     fn after_a_long_loss_the_waits_begin_where_they_were() {
-        let clock = Unhurried::default();
+        let clock = Unhurried::new();
         let mut backoff = Backoff::new();
         for _ in 0..10 {
             backoff.next(0);
@@ -340,7 +358,7 @@ mod tests {
         let mut first = true;
         let open = || if std::mem::take(&mut first) { Err(refused()) } else { Ok(()) };
         reopen(open, backoff, None, &clock, &Stop::new()).unwrap();
-        assert_eq!(*clock.waits.borrow(), [Duration::from_secs(10)]);
+        assert_eq!(clock.waits(), [Duration::from_secs(10)]);
     }
 
     fn at(ms: i64) -> Timestamp {
@@ -393,6 +411,47 @@ mod tests {
         hold.saw(at(40), at(0), later(280));
         assert_eq!(hold.due(later(300)), None);
         assert_eq!(hold.due(later(540)), Some((at(80), at(40))));
-        assert!(hold.patience(later(540)) <= Duration::from_millis(50));
+    }
+
+    #[test]
+    fn a_silence_is_filled_though_the_input_is_back_at_once() {
+        let (line, start) = (Line::new(), Instant::now());
+        let later = |ms| start + Duration::from_millis(ms);
+        let mut hold = Hold::new(line.clone(), Rate::new(10, 1));
+        hold.saw(at(0), at(100), later(0));
+        line.set(LineState::Lost { since: later(500), clock: at(500) });
+        line.set(LineState::Back(at(510)));
+        assert_eq!(hold.due(later(510)), None, "frames from before may be on their way");
+        assert_eq!(hold.due_before(at(100)), None, "such as this one");
+        hold.saw(at(100), at(100), later(520));
+        for held in [200, 300, 400] {
+            assert_eq!(hold.due_before(at(510)), Some((at(held), at(100))));
+        }
+        assert_eq!(hold.due_before(at(510)), None);
+        assert!(hold.saw(at(510), at(100), later(520)));
+        assert_eq!(hold.due_before(at(5000)), None, "a pause of the stream itself");
+    }
+
+    #[test]
+    fn it_is_known_when_the_next_picture_is_due() {
+        let (line, start) = (Line::new(), Instant::now());
+        let later = |ms| start + Duration::from_millis(ms);
+        let mut hold = Hold::new(line.clone(), Rate::new(2, 1));
+        hold.saw(at(0), at(500), later(0));
+        assert_eq!(hold.patience(later(100)), None, "frames come");
+        assert!(hold.changes().try_recv().is_err());
+        line.set(LineState::Lost { since: later(400), clock: at(500) });
+        assert!(hold.changes().try_recv().is_ok(), "it isn't known to be lost");
+        let patience = hold.patience(later(400)).unwrap();
+        assert_eq!(hold.due(later(400) + patience - Duration::from_micros(2)), None);
+        assert_eq!(hold.due(later(400) + patience), Some((at(500), at(500))));
+        assert_eq!(hold.due(later(400) + patience), None);
+        let patience = hold.patience(later(950)).unwrap();
+        assert!(patience >= Duration::from_millis(450), "{patience:?}");
+        assert_eq!(hold.due(later(950) + patience), Some((at(1000), at(500))));
+        line.set(LineState::Back(at(1500)));
+        line.set(LineState::Back(at(1500)));
+        assert!(hold.changes().try_recv().is_ok() && hold.changes().try_recv().is_err());
+        assert_eq!(hold.patience(later(1500)), None);
     }
 }

@@ -228,7 +228,8 @@ impl Timeline {
     }
 
     /// Where the continuous clock stands at `now`: at the latest packet's time, and as much later as
-    /// it is since that came, but not before it ends. `None` before the first packet.
+    /// it is since that came. That may be before the packet's end: a clock that began there would
+    /// be ahead by the rest of it, and by more with each loss. `None` before the first packet.
     pub(crate) fn at(&self, now: Duration) -> Option<Timestamp> {
         self.position_at(on_machine(now)).map(|p| FINE.at(p).rescale(TimeBase::MICROS))
     }
@@ -236,7 +237,7 @@ impl Timeline {
     fn position_at(&self, now: i64) -> Option<i64> {
         self.latest.map(|latest| {
             let since = now.saturating_sub(latest.came).max(0);
-            latest.position.saturating_add(since).max(latest.end)
+            latest.position.saturating_add(since)
         })
     }
 

@@ -5,6 +5,7 @@ use crate::encode::VideoEncoder;
 use crate::error::Result;
 use crate::frame::Frame;
 use crate::options::OutputOptions;
+use crate::outside::Outside;
 use crate::plan::plan_writer;
 use crate::sink::{Sink, Target, nothing_written};
 use crate::stats::Stats;
@@ -40,12 +41,27 @@ impl Writer {
     /// # Errors
     /// Where the name doesn't tell the format, or the output can't be opened.
     pub fn create(url: &str, options: &OutputOptions, rate: Option<Rate>) -> Result<Writer> {
+        Writer::create_with(url, options, rate, &Stop::new())
+    }
+
+    /// As [`Writer::create`]; `stop` ends every wait for the other end.
+    ///
+    /// # Errors
+    /// As [`Writer::create`].
+    pub fn create_with(
+        url: &str,
+        options: &OutputOptions,
+        rate: Option<Rate>,
+        stop: &Stop,
+    ) -> Result<Writer> {
         options.check()?;
         let target = Target::resolve(url, options)?;
         let plan = plan_writer(&target, options)?;
         let encoder = VideoEncoder::new(plan, target.muxer.wants_global_header(), rate)?;
-        let sink =
-            Sink::open(target, options, &[MediaKind::Video], Stats::new(None), &Stop::new())?;
+        let outside = Outside::real();
+        let stats = Stats::new(None, outside.clock.clone());
+        let kinds = [MediaKind::Video];
+        let sink = Sink::open(target, options, &kinds, stats, &outside, stop)?;
         Ok(Writer { encoder, sink })
     }
 

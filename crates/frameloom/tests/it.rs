@@ -3,6 +3,8 @@
 
 #[path = "it/policies.rs"]
 mod policies;
+#[path = "it/pull.rs"]
+mod pull;
 #[path = "it/rtmp.rs"]
 mod rtmp;
 

@@ -7,7 +7,6 @@ pub(crate) mod settings;
 pub(crate) mod usage;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -16,6 +15,7 @@ use frameloom::{Error, ErrorKind, Result, Stage};
 use frameloom_server::Observer;
 use tokio::sync::broadcast;
 
+use self::child::Program;
 use self::pipeline::Pipeline;
 use self::settings::Settings;
 use super::history::Line;
@@ -44,7 +44,7 @@ pub(crate) enum Event {
 /// What all pipelines share.
 pub(crate) struct Surroundings {
     /// This program.
-    program: PathBuf,
+    program: Program,
     events: broadcast::Sender<Event>,
     /// There as soon as the server is.
     observer: OnceLock<Observer>,
@@ -115,14 +115,17 @@ struct Kept {
 }
 
 impl Pipelines {
-    /// None yet.
+    /// None yet, of a process that was started with `words` as its last arguments.
     ///
     /// # Errors
-    /// The system's, where this program's own file can't be found.
-    pub(crate) fn new() -> Result<Pipelines> {
-        let program = std::env::current_exe().map_err(|error| {
-            let cause = format!("this program can't find its own file: {error}");
+    /// A process that can't be started again: its file is gone, or it was started otherwise.
+    pub(crate) fn new(words: &[String]) -> Result<Pipelines> {
+        let file = std::env::current_exe().ok();
+        let program = file.and_then(|file| Program::new(file, std::env::args_os(), words));
+        let program = program.ok_or_else(|| {
+            let cause = "this process does not know how it was started, to start pipelines so";
             Error::new(ErrorKind::Other, Stage::Options, cause)
+                .hint("run frameloom serve as a program of its own")
         })?;
         let events = broadcast::Sender::new(EVENTS);
         let around = Arc::new(Surroundings {
@@ -149,7 +152,8 @@ impl Pipelines {
         self.around.events.subscribe()
     }
 
-    pub(crate) fn program(&self) -> &std::path::Path {
+    /// How children are started.
+    pub(crate) fn program(&self) -> &Program {
         &self.around.program
     }
 

@@ -27,6 +27,8 @@ pub struct InputOptions {
     pub(crate) av: Vec<AvOption>,
     pub(crate) open_timeout: Duration,
     pub(crate) rtmp_by_libav: bool,
+    /// Where the pipeline's zero lies in the input; where reading starts, if it isn't given.
+    pub(crate) origin: Option<Timestamp>,
 }
 
 impl Default for InputOptions {
@@ -48,6 +50,7 @@ impl Default for InputOptions {
             av: Vec::new(),
             open_timeout: Duration::from_secs(10),
             rtmp_by_libav: false,
+            origin: None,
         }
     }
 }
@@ -134,6 +137,28 @@ impl InputOptions {
     pub(crate) fn length(&self) -> Option<Timestamp> {
         self.duration
             .or_else(|| self.end.map(|end| end.minus(self.start.unwrap_or(Timestamp::ZERO))))
+    }
+
+    /// Where the part that is wanted begins, on the pipeline's clock.
+    pub(crate) fn floor(&self) -> Timestamp {
+        let start = self.start.unwrap_or(Timestamp::ZERO);
+        start.minus(self.origin.unwrap_or(start))
+    }
+
+    /// Where to stop, on the pipeline's clock.
+    pub(crate) fn limit(&self) -> Option<Timestamp> {
+        self.length()
+    }
+
+    /// Has reading begin at `at` on the clock that these options give the pipeline.
+    pub(crate) fn beginning_at(mut self, at: Timestamp) -> InputOptions {
+        let origin = self.origin.or(self.start).unwrap_or(Timestamp::ZERO);
+        // The end stays where it was.
+        self.duration = self.length();
+        self.end = None;
+        self.origin = Some(origin);
+        self.start = Some(origin.plus(at));
+        self
     }
 
     /// The options meant for decoders of a kind.

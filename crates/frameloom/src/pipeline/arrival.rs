@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use crate::backoff::Backoff;
 use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::outside::Outside;
 use crate::source::{Next, Source};
 use crate::stop::Stop;
-use crate::supervise::{RealClock, reopen};
+use crate::supervise::reopen;
 
 /// Waits until the input has video, and opens it again as it is then. What comes before that is
 /// not used.
@@ -17,6 +18,7 @@ pub(super) fn await_video(
     mut source: Source,
     stall_limit: Duration,
     reconnect_for: Option<Duration>,
+    outside: &Outside,
     stop: &Stop,
 ) -> Result<Source> {
     let mut told = false;
@@ -41,8 +43,8 @@ pub(super) fn await_video(
                 Next::Lost(_) => break,
             }
         }
-        let open = || Source::open_again(source.url(), &source.options, stall_limit, stop);
-        let found = reopen(open, Backoff::new(), reconnect_for, &RealClock::new(), stop)?;
+        let open = || Source::open_again(source.url(), &source.options, stall_limit, outside, stop);
+        let found = reopen(open, Backoff::new(), reconnect_for, &*outside.clock, stop)?;
         let options = source.options;
         source = found.end;
         source.options = options;

@@ -8,7 +8,7 @@ use super::chain::{Chain, guarded};
 use super::command::{Care, CommandFeed, Reins, Restarts, answers_loop};
 use super::gate::Rules;
 use super::gating::{Gating, Parts};
-use super::link::{Ask, Link, Report};
+use super::link::{Ask, Link, Pulling, Report};
 use super::stages::Fanout;
 use super::{Threads, start_thread};
 use crate::error::Result;
@@ -34,6 +34,8 @@ const FRAMES_A_REPORT: usize = 8;
 pub(super) struct Code {
     pub(super) stages: Vec<Box<dyn FrameProcessor>>,
     pub(super) command: Option<Command>,
+    /// The caller's thread stands in the place of the code's, and runs the stages itself.
+    pub(super) is_pulled: bool,
     pub(super) live: LiveOptions,
     pub(super) is_live: bool,
     /// The decoder's frame rate.
@@ -43,25 +45,30 @@ pub(super) struct Code {
     pub(super) stop: Stop,
 }
 
-/// Starts everything between the decoder's frames and the encoders.
+/// Starts everything between the decoder's frames and the encoders. Gives the caller's end of the
+/// queues, where it pulls.
 pub(super) fn start(
     code: Code,
     frames: Receiver<Frame>,
     mut fanout: Fanout,
     threads: &mut Threads,
-) -> Result<()> {
-    let Code { mut stages, command, live, is_live, rate, events, stats, stop } = code;
-    if stages.is_empty() && command.is_none() {
-        return threads.spawn("frameloom-process", move || {
+) -> Result<Option<Pulling>> {
+    let Code { mut stages, command, is_pulled, live, is_live, rate, events, stats, stop } = code;
+    if stages.is_empty() && command.is_none() && !is_pulled {
+        threads.spawn("frameloom-process", move || {
             for frame in frames {
                 if !fanout.send(frame)? {
                     break;
                 }
             }
             Ok(())
-        });
+        })?;
+        return Ok(None);
     }
     let on_slow = live.on_slow(is_live);
+    if is_pulled && on_slow == OnSlow::Block && fanout.encoders.is_empty() {
+        return Ok(Some(Pulling::Decoder(frames)));
+    }
     let on_error = live.on_error(is_live, command.is_some());
     let rules =
         Rules { on_slow, deadline: live.deadline, passes_failed: on_error != OnError::Stop };
@@ -78,7 +85,9 @@ pub(super) fn start(
     let reins = Reins::default();
     let chain = Chain { stages };
     let mut handles = Vec::new();
+    let mut pulling = None;
     match command {
+        None if is_pulled => pulling = Some(Pulling::Gate(link)),
         None => {
             let passes_failed = rules.passes_failed;
             handles.push(start_thread("frameloom-process", move || {
@@ -129,7 +138,8 @@ pub(super) fn start(
         reins,
         handles,
     };
-    threads.spawn("frameloom-gate", move || Gating::new(parts).run())
+    threads.spawn("frameloom-gate", move || Gating::new(parts).run())?;
+    Ok(pulling)
 }
 
 /// As it scales the frames that a command is shown.

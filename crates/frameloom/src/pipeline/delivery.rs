@@ -2,11 +2,12 @@
 //! file.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::{Sender, TrySendError};
 
 use crate::av::MediaKind;
+use crate::clock::Clock;
 use crate::event::{Event, Events, Sum};
 use crate::packet::Packet;
 use crate::sink::StreamHeader;
@@ -75,17 +76,18 @@ pub(super) struct Drops {
     pub(super) stats: Stats,
     pub(super) events: Events,
     pub(super) sum: Arc<Sum>,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl Drops {
     pub(super) fn add(&self) {
         self.stats.packet_dropped(self.output);
-        self.tell(self.sum.add(1, Instant::now()));
+        self.tell(self.sum.add(1, self.clock.now()));
     }
 
     /// Tells what wasn't told yet.
     pub(super) fn tell_rest(&self) {
-        self.tell(self.sum.rest(Instant::now()));
+        self.tell(self.sum.rest(self.clock.now()));
     }
 
     fn tell(&self, sum: Option<(u64, Duration)>) {

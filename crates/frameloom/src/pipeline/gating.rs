@@ -66,7 +66,7 @@ pub(super) struct Parts {
     pub(super) stats: Stats,
     pub(super) stop: Stop,
     pub(super) reins: Reins,
-    /// The code's threads.
+    /// The code's threads; none where the caller's stands in their place.
     pub(super) handles: Vec<JoinHandle<()>>,
 }
 
@@ -168,6 +168,12 @@ impl Gating {
                         }
                     }
                     Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) if self.handles.is_empty() => {
+                        // Whoever pulled the frames has gone.
+                        if !self.heed(Report::Ended(Ok(())))? {
+                            return Ok(());
+                        }
+                    }
                     Err(TryRecvError::Disconnected) => {
                         return Err(Error::process("the thread of your code panicked"));
                     }

@@ -31,6 +31,15 @@ pub(super) enum Report {
     Ended(Result<()>),
 }
 
+/// The end of a caller who pulls.
+pub(super) enum Pulling {
+    /// At the gate, as code of its own.
+    Gate(Link),
+    /// At the decoder: where every frame waits and none is written, there is nothing for a gate to
+    /// decide.
+    Decoder(Receiver<Frame>),
+}
+
 /// The code's end of the queues to and from the gate.
 pub(super) struct Link {
     pub(super) asks: Receiver<Ask>,

@@ -1,24 +1,28 @@
 //! The thread that reads the input, and what it does while a live one is lost.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::lane::CopyLane;
+use super::sound::Sound;
 use super::stages::{AudioMessage, DecodeMessage};
 use super::start_thread;
 use super::wiring::Spare;
 use crate::av::{MediaKind, StreamInfo};
 use crate::backoff::Backoff;
+use crate::clock::{Clock, receive_within};
 use crate::decode::{VideoDecoder, open_decoder};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Events, Sum};
 use crate::options::OnLoss;
+use crate::outside::Outside;
 use crate::packet::Packet;
 use crate::source::{Next, Pace, Source};
 use crate::stats::Stats;
 use crate::stop::Stop;
-use crate::supervise::{Line, LineState, RealClock, Reopened, micros, reopen};
+use crate::supervise::{Line, LineState, Reopened, micros, reopen};
 use crate::time::Timestamp;
 use crate::timeline::Timeline;
 
@@ -40,7 +44,10 @@ pub(super) struct Reading {
     pub(super) spares: Vec<Spare>,
     pub(super) decode: Option<Sender<DecodeMessage>>,
     pub(super) audio: Vec<Sender<AudioMessage>>,
+    /// For a caller who pulls.
+    pub(super) sound: Option<Sound>,
     pub(super) stats: Stats,
+    pub(super) outside: Outside,
     pub(super) stop: Stop,
     pub(super) live: Option<Live>,
 }
@@ -56,6 +63,7 @@ pub(super) struct Live {
     /// Where reading is to stop.
     limit: Option<Timestamp>,
     jumps: Sum,
+    clock: Arc<dyn Clock>,
     start: Instant,
     /// How far what was sent at once put the outputs' clock ahead.
     ahead: Timestamp,
@@ -77,11 +85,13 @@ pub(super) struct Keep {
     pub(super) on_loss: OnLoss,
     pub(super) reconnect_for: Option<Duration>,
     pub(super) stall_limit: Duration,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl Live {
     pub(super) fn new(source: &Source, keep: Keep) -> Live {
-        let Keep { line, events, on_loss, reconnect_for, stall_limit } = keep;
+        let Keep { line, events, on_loss, reconnect_for, stall_limit, clock } = keep;
+        let now = clock.now();
         Live {
             line,
             timeline: Timeline::new(),
@@ -91,19 +101,25 @@ impl Live {
             stall_limit,
             limit: source.options.length(),
             jumps: Sum::new(),
-            start: Instant::now(),
+            clock,
+            start: now,
             ahead: Timestamp::ZERO,
             floor: Timestamp::ZERO,
             backoff: None,
-            since: Instant::now(),
+            since: now,
             had_audio: source.audio.is_some(),
             has_audio: source.audio.is_some(),
             ends: [None; 2],
         }
     }
 
+    /// The clock's time since the start.
     fn now(&self) -> Duration {
-        self.start.elapsed()
+        self.elapsed(self.start)
+    }
+
+    fn elapsed(&self, since: Instant) -> Duration {
+        self.clock.now().saturating_duration_since(since)
     }
 
     /// Puts a packet on the outputs' clock.
@@ -117,7 +133,7 @@ impl Live {
         packet.av.set_times(pts, dts, packet.av.duration());
         packet.floor = packet.floor.max(self.floor);
         if placed.jumped {
-            if let Some((count, span)) = self.jumps.add(1, Instant::now()) {
+            if let Some((count, span)) = self.jumps.add(1, self.clock.now()) {
                 self.events.tell(&Event::ClockJumped { count, span });
             }
         }
@@ -156,7 +172,7 @@ impl Reading {
         let result = self.read_on();
         self.lanes.iter_mut().for_each(CopyLane::close);
         if let Some(live) = &self.live {
-            if let Some((count, span)) = live.jumps.rest(Instant::now()) {
+            if let Some((count, span)) = live.jumps.rest(live.clock.now()) {
                 live.events.tell(&Event::ClockJumped { count, span });
             }
         }
@@ -202,7 +218,8 @@ impl Reading {
                 }
             }
             if let (Some(pace), Some(at)) = (&mut pace, packet.dts().or(packet.pts())) {
-                self.stop.wait(pace.wait(Instant::now(), at));
+                let clock = &self.outside.clock;
+                clock.wait(pace.wait(clock.now(), at), &self.stop);
             }
             self.pass_on(packet)?;
             self.fill_in()?;
@@ -219,7 +236,12 @@ impl Reading {
         }
         match packet.kind {
             MediaKind::Video => self.decode_next(DecodeMessage::Packet(packet)),
-            _ => self.each_audio(|| Ok(AudioMessage::Packet(packet.share()?)))?,
+            _ => {
+                if let Some(sound) = &self.sound {
+                    sound.keep(&packet)?;
+                }
+                self.each_audio(|| Ok(AudioMessage::Packet(packet.share()?)))?;
+            }
         }
         Ok(())
     }
@@ -289,20 +311,22 @@ impl Reading {
         let outcome = self.reopen_and_fill(cause);
         if !matches!(outcome, Ok(Outcome::Back)) {
             if let Some(live) = &self.live {
-                live.line.end(Instant::now());
+                live.line.end(live.clock.now());
             }
         }
         outcome
     }
 
     fn reopen_and_fill(&mut self, cause: Error) -> Result<Outcome> {
-        let lost = Instant::now();
+        let clock = Arc::clone(&self.outside.clock);
+        let lost = clock.now();
+        let lost_for = || clock.now().saturating_duration_since(lost);
         let Some(live) = &mut self.live else { return Err(cause) };
         live.events.tell(&Event::InputLost { cause });
         self.stats.input_lost();
-        let clock = live.timeline.at(live.now()).unwrap_or(Timestamp::ZERO).minus(live.ahead);
-        live.line.set(LineState::Lost { since: lost, clock });
-        if live.since.elapsed() > STEADY {
+        let from = live.timeline.at(live.now()).unwrap_or(Timestamp::ZERO).minus(live.ahead);
+        live.line.set(LineState::Lost { since: lost, clock: from });
+        if live.elapsed(live.since) > STEADY {
             live.backoff = None;
         }
         let mut tries = 0;
@@ -313,13 +337,13 @@ impl Reading {
                 if self.stop.is_stopped() || !self.has_takers() {
                     return Ok(Outcome::Over);
                 }
-                let at = clock.plus(micros(lost.elapsed()));
+                let at = from.plus(micros(lost_for()));
                 if self.live.as_ref().is_some_and(|live| live.is_over(Some(at))) {
                     return Ok(Outcome::Over);
                 }
                 self.fill(MediaKind::Audio, at)?;
                 self.fill(MediaKind::Video, at)?;
-                match reopening.recv_timeout(TICK) {
+                match receive_within(&reopening, TICK, &*clock) {
                     Ok(found) => break found,
                     Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => {
@@ -335,14 +359,14 @@ impl Reading {
             if let Some(live) = &mut self.live {
                 live.backoff = Some(backoff);
             }
-            match self.go_on_with(end, clock.plus(micros(lost.elapsed()))) {
+            match self.go_on_with(end, from.plus(micros(lost_for()))) {
                 Ok(()) => break,
                 Err(error) => tracing::warn!("the input is back and can't be used: {error}"),
             }
         }
         self.stats.input_back();
         if let Some(live) = &self.live {
-            live.events.tell(&Event::InputBack { lost_for: lost.elapsed(), tries });
+            live.events.tell(&Event::InputBack { lost_for: lost_for(), tries });
         }
         Ok(Outcome::Back)
     }
@@ -351,7 +375,7 @@ impl Reading {
     fn reopen(&mut self) -> Result<Reopening> {
         let (sender, receiver) = bounded(1);
         let (url, mut options) = (self.source.url().to_owned(), self.source.options.clone());
-        let stop = self.stop.clone();
+        let (outside, stop) = (self.outside.clone(), self.stop.clone());
         let Some(live) = &mut self.live else { return Ok(receiver) };
         let (limit, stall_limit) = (live.reconnect_for, live.stall_limit);
         if let Some(limit) = limit {
@@ -359,8 +383,8 @@ impl Reading {
         }
         let backoff = live.backoff.take().unwrap_or_else(Backoff::new);
         start_thread("frameloom-reopen", move || {
-            let open = || Source::open_again(&url, &options, stall_limit, &stop);
-            let found = reopen(open, backoff, limit, &RealClock::new(), &stop);
+            let open = || Source::open_again(&url, &options, stall_limit, &outside, &stop);
+            let found = reopen(open, backoff, limit, &*outside.clock, &stop);
             // Nobody waits for it any more after a stop.
             let _ = sender.send(found);
         })?;
@@ -403,7 +427,7 @@ impl Reading {
             live.ahead = edge.minus(begin);
             live.timeline.resume(begin, now, live.now());
             live.floor = now;
-            live.since = Instant::now();
+            live.since = live.clock.now();
             live.has_audio = source.audio.is_some();
             live.had_audio |= live.has_audio;
             if has_video {

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, Sender, select_biased};
 
 use super::delivery::{SinkMessage, SinkStream};
 use super::wiring::VideoGroup;
 use crate::audio::AudioTranscoder;
 use crate::av::Decoder;
+use crate::clock::Clock;
 use crate::decode::VideoDecoder;
 use crate::encode::VideoEncoder;
 use crate::error::Result;
@@ -80,16 +80,23 @@ pub(super) fn decode_loop(
     decoder.finish()
 }
 
-/// Hands frames to every encoder.
+/// The way to an encoder.
+pub(super) struct EncoderEnd {
+    pub(super) frames: Sender<Frame>,
+    /// The first output that uses it.
+    pub(super) output: usize,
+}
+
+/// Hands frames to every encoder, or to the one of the output that they are for.
 pub(super) struct Fanout {
-    pub(super) encoders: Vec<Sender<Frame>>,
+    pub(super) encoders: Vec<EncoderEnd>,
     pub(super) stats: Stats,
 }
 
 impl Fanout {
     /// An encoder that takes nothing now.
     pub(super) fn full(&self) -> Option<&Sender<Frame>> {
-        self.encoders.iter().find(|encoder| encoder.is_full())
+        self.encoders.iter().map(|encoder| &encoder.frames).find(|frames| frames.is_full())
     }
 
     /// `false` once no encoder takes more, where there were any.
@@ -101,10 +108,15 @@ impl Fanout {
             self.stats.reached(frame.pts());
             return Ok(true);
         }
-        let others = self.encoders.len() - 1;
+        let is_for = frame.output();
+        let takes = |encoder: &EncoderEnd| is_for.is_none_or(|output| encoder.output == output);
+        let takers = self.encoders.iter().filter(|encoder| takes(encoder)).count();
+        let others = takers.saturating_sub(1);
         let shared = (0..others).map(|_| frame.share()).collect::<Result<Vec<_>>>()?;
         let mut frames = shared.into_iter().chain(std::iter::once(frame));
-        self.encoders.retain(|encoder| frames.next().is_some_and(|f| encoder.send(f).is_ok()));
+        self.encoders.retain(|encoder| {
+            !takes(encoder) || frames.next().is_some_and(|f| encoder.frames.send(f).is_ok())
+        });
         Ok(!self.encoders.is_empty())
     }
 }
@@ -116,6 +128,7 @@ pub(super) struct Encoding {
     pub(super) hold: Option<Hold>,
     /// The first of all encoders counts for all.
     pub(super) counts: bool,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) stats: Stats,
     pub(super) stop: Stop,
 }
@@ -139,20 +152,23 @@ impl Encoding {
 
     fn encode_all(&mut self, frames: &Receiver<Frame>) -> Result<()> {
         loop {
-            let frame = match &self.hold {
-                None => frames.recv().ok(),
-                Some(hold) => match frames.recv_timeout(hold.patience(Instant::now())) {
-                    Ok(frame) => Some(frame),
-                    Err(RecvTimeoutError::Timeout) => {
-                        if !self.hold_on(None)? {
-                            return Ok(());
-                        }
-                        continue;
+            let next = match &self.hold {
+                None => frames.recv().ok().map(Some),
+                Some(hold) => {
+                    let due = self.clock.after(hold.patience(self.clock.now()));
+                    select_biased! {
+                        recv(frames) -> frame => frame.ok().map(Some),
+                        recv(hold.changes()) -> _ => Some(None),
+                        recv(due) -> _ => Some(None),
                     }
-                    Err(RecvTimeoutError::Disconnected) => None,
-                },
+                }
             };
-            let Some(frame) = frame else { break };
+            let frame = match next {
+                Some(Some(frame)) => frame,
+                Some(None) if self.hold_on(None)? => continue,
+                Some(None) => return Ok(()),
+                None => break,
+            };
             if !self.hold_on(Some(frame.pts()))? || !self.encode(frame)? {
                 return Ok(());
             }
@@ -170,7 +186,7 @@ impl Encoding {
         let encoder = &mut self.group.encoder;
         if let Some(hold) = &mut self.hold {
             let is_late = hold.held_until().is_some_and(|until| frame.pts() < until);
-            if !is_late && hold.saw(frame.pts(), frame.duration(), Instant::now()) {
+            if !is_late && hold.saw(frame.pts(), frame.duration(), self.clock.now()) {
                 encoder.want_key();
             }
         }
@@ -187,7 +203,7 @@ impl Encoding {
             let Some(hold) = &mut self.hold else { return Ok(true) };
             let due = match before {
                 Some(at) => hold.due_before(at),
-                None => hold.due(Instant::now()),
+                None => hold.due(self.clock.now()),
             };
             let Some((at, length)) = due else { return Ok(true) };
             let encoder = &mut self.group.encoder;

@@ -10,6 +10,7 @@ use super::lane::CopyLane;
 use super::{LIVE_SINK_QUEUE, SINK_QUEUE};
 use crate::audio::{AudioPlan, AudioTranscoder};
 use crate::av::{MediaKind, StreamInfo};
+use crate::clock::Clock;
 use crate::decode::VideoDecoder;
 use crate::encode::{VideoEncoder, VideoPlan};
 use crate::error::Result;
@@ -28,6 +29,8 @@ pub(super) struct VideoGroup {
     pub(super) users: Vec<SinkStream>,
     /// It may end before the input does.
     pub(super) cuts: bool,
+    /// The first output that uses it.
+    pub(super) output: usize,
     /// Set by an output that needs a keyframe.
     pub(super) key_wish: Arc<AtomicBool>,
 }
@@ -37,10 +40,13 @@ pub(super) struct Ground<'a> {
     pub(super) source: &'a Source,
     pub(super) stats: &'a Stats,
     pub(super) events: &'a Events,
+    pub(super) clock: &'a Arc<dyn Clock>,
     pub(super) is_edited: bool,
     pub(super) on_resize: OnResize,
     /// Live outputs never make the others wait.
     pub(super) relieves: bool,
+    /// Frames may be for one output alone: each has an encoder of its own.
+    pub(super) apart: bool,
 }
 
 /// Who gets what, decided from the plans.
@@ -105,18 +111,21 @@ pub(super) struct SinkEnd {
 
 impl Wiring {
     pub(super) fn new(ground: &Ground<'_>, plans: &[OutputPlan]) -> Result<Wiring> {
-        let Ground { source, stats, events, is_edited, on_resize, relieves } = *ground;
+        let Ground { source, stats, events, clock, is_edited, .. } = *ground;
+        let Ground { on_resize, relieves, apart, .. } = *ground;
         let mut videos: Vec<(&VideoPlan, Vec<SinkStream>, bool)> = Vec::new();
         let mut audios: Vec<(&AudioPlan, Vec<SinkStream>, bool)> = Vec::new();
         let mut lanes = Vec::new();
         let mut sinks = Vec::new();
         let mut spares = Vec::new();
+        // The encoder of each output, by its place in `videos`.
+        let mut encoder_of = vec![None; plans.len()];
         for (number, output) in plans.iter().enumerate() {
             stats.output_exists(number);
             let relieved = relieves && output.target.is_live;
             let (sink, messages) = bounded(if relieved { LIVE_SINK_QUEUE } else { SINK_QUEUE });
-            let (stats, events) = (stats.clone(), events.clone());
-            let drops = Drops { output: number, stats, events, sum: Arc::new(Sum::new()) };
+            let (stats, events, clock) = (stats.clone(), events.clone(), Arc::clone(clock));
+            let drops = Drops { output: number, stats, events, sum: Arc::new(Sum::new()), clock };
             let global = output.target.muxer.wants_global_header();
             let relief = relieved.then(|| Relief { drops: drops.clone(), skips: false });
             let stream = |index| SinkStream { sink: sink.clone(), index, relief: relief.clone() };
@@ -126,7 +135,17 @@ impl Wiring {
                 (Some(Treatment::Copy), Some(info)) => {
                     lanes.push(CopyLane::new(info, stream(0), output.window, output.frames)?);
                 }
-                (Some(Treatment::Encode(plan)), _) => join(&mut videos, plan, stream(0), global),
+                (Some(Treatment::Encode(plan)), _) => {
+                    let place = if apart {
+                        videos.push((plan, vec![stream(0)], global));
+                        videos.len() - 1
+                    } else {
+                        join(&mut videos, plan, stream(0), global)
+                    };
+                    if let Some(encoder) = encoder_of.get_mut(number) {
+                        *encoder = Some(place);
+                    }
+                }
                 _ => {}
             }
             match (&output.audio, &source.audio) {
@@ -153,23 +172,22 @@ impl Wiring {
         };
         let rate = decoder.as_ref().and_then(VideoDecoder::frame_rate);
         let mut video_encoders = Vec::new();
-        let mut wishes: Vec<(&VideoPlan, Arc<AtomicBool>)> = Vec::new();
-        for (plan, users, global) in videos {
+        let mut wishes: Vec<Arc<AtomicBool>> = Vec::new();
+        for (place, (plan, users, global)) in videos.into_iter().enumerate() {
             let key_wish = Arc::new(AtomicBool::new(false));
-            wishes.push((plan, Arc::clone(&key_wish)));
+            wishes.push(Arc::clone(&key_wish));
+            let output = encoder_of.iter().position(|of| *of == Some(place));
             video_encoders.push(VideoGroup {
                 encoder: VideoEncoder::new(plan.clone(), global, rate)?.on_resize(on_resize),
                 users,
                 cuts: plan.frames.is_some(),
+                output: output.unwrap_or_default(),
                 key_wish,
             });
         }
-        let sinks = sinks.into_iter().zip(plans).map(|((messages, drops), output)| {
-            let wish = match &output.video {
-                Some(Treatment::Encode(plan)) => wishes.iter().find(|(p, _)| *p == plan),
-                _ => None,
-            };
-            SinkEnd { messages, key_wish: wish.map(|(_, wish)| Arc::clone(wish)), drops }
+        let sinks = sinks.into_iter().zip(encoder_of).map(|((messages, drops), encoder)| {
+            let key_wish = encoder.and_then(|place| wishes.get(place)).cloned();
+            SinkEnd { messages, key_wish, drops }
         });
         let sinks = sinks.collect();
         let mut audio_transcoders = Vec::new();
@@ -190,19 +208,23 @@ impl Wiring {
     }
 }
 
-/// Adds a user to the plan's group. Headers outside the packets suit every container: those that
+/// Adds a user to the plan's group, and says which that is. Headers outside the packets suit every container: those that
 /// want them inside put them there themselves.
 pub(super) fn join<'a, P: PartialEq>(
     groups: &mut Vec<(&'a P, Vec<SinkStream>, bool)>,
     plan: &'a P,
     user: SinkStream,
     global: bool,
-) {
-    match groups.iter_mut().find(|(p, ..)| *p == plan) {
-        Some((_, users, any)) => {
+) -> usize {
+    match groups.iter_mut().enumerate().find(|(_, (p, ..))| *p == plan) {
+        Some((place, (_, users, any))) => {
             users.push(user);
             *any |= global;
+            place
         }
-        None => groups.push((plan, vec![user], global)),
+        None => {
+            groups.push((plan, vec![user], global));
+            groups.len() - 1
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use crossbeam_channel::{Receiver, bounded, never, select_biased};
 
 use super::delivery::{Drops, SinkMessage};
 use super::start_thread;
@@ -14,15 +14,13 @@ use crate::backoff::Backoff;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::options::OutputOptions;
+use crate::outside::Outside;
 use crate::packet::Packet;
 use crate::sink::{Sink, StreamHeader, Target, nothing_written};
 use crate::stats::Stats;
 use crate::stop::Stop;
-use crate::supervise::{RealClock, Reopened, reopen};
+use crate::supervise::{Reopened, reopen};
 use crate::time::Timestamp;
-
-/// How often a lost output is looked at where nothing is sent to it.
-const TICK: Duration = Duration::from_millis(50);
 
 /// How long an output must have been there for its next loss to be a new one.
 const STEADY: Duration = Duration::from_secs(10);
@@ -34,6 +32,7 @@ pub(super) struct Writing {
     again: Option<Again>,
     /// Outputs of which nothing was written.
     unwritten: Arc<Mutex<Vec<Error>>>,
+    outside: Outside,
     stop: Stop,
     state: State,
     told: Told,
@@ -55,8 +54,9 @@ pub(super) struct Again {
 }
 
 impl Again {
-    pub(super) fn open(&self, stop: &Stop) -> Result<Sink> {
-        Sink::open(self.target.clone(), &self.options, &self.kinds, self.stats.clone(), stop)
+    pub(super) fn open(&self, outside: &Outside, stop: &Stop) -> Result<Sink> {
+        let (target, stats) = (self.target.clone(), self.stats.clone());
+        Sink::open(target, &self.options, &self.kinds, stats, outside, stop)
     }
 
     fn has_video(&self) -> bool {
@@ -100,6 +100,13 @@ struct Loss {
     reopening: Receiver<Result<Reopened<Sink>>>,
 }
 
+/// What the thread is woken by.
+enum Next {
+    Message(SinkMessage),
+    /// Opening it again has come to an end.
+    Found(Result<Reopened<Sink>>),
+}
+
 enum State {
     Open(Box<Sink>),
     Lost(Box<Loss>),
@@ -120,36 +127,48 @@ impl Writing {
         end: SinkEnd,
         again: Option<Again>,
         unwritten: Arc<Mutex<Vec<Error>>>,
+        outside: Outside,
         stop: Stop,
     ) -> Writing {
         Writing {
             end,
             again,
             unwritten,
+            since: outside.clock.now(),
+            outside,
             stop,
             state: State::Open(Box::new(sink)),
             told: Told::default(),
             absence: None,
             backoff: None,
-            since: Instant::now(),
         }
     }
 
     pub(super) fn run(mut self) -> Result<()> {
         loop {
-            let message = match self.end.messages.recv_timeout(TICK) {
-                Ok(message) => Some(message),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => break,
+            let found = match &self.state {
+                State::Lost(loss) => &loss.reopening,
+                _ => &never(),
             };
-            if let (Some(message), Some(_)) = (&message, &self.again) {
+            let next = select_biased! {
+                recv(found) -> found => Next::Found(found.map_err(|_| gone())?),
+                recv(self.end.messages) -> message => match message {
+                    Ok(message) => Next::Message(message),
+                    Err(_) => break,
+                },
+            };
+            if let (Next::Message(message), Some(_)) = (&next, &self.again) {
                 self.told.note(message)?;
             }
             let state = std::mem::replace(&mut self.state, State::Left);
-            self.state = match state {
-                State::Open(sink) => self.write(sink, message)?,
-                State::Lost(loss) => self.miss(loss, message.as_ref())?,
-                State::Left => State::Left,
+            self.state = match (state, next) {
+                (State::Open(sink), Next::Message(message)) => self.write(sink, message)?,
+                (State::Lost(loss), Next::Found(found)) => self.go_on(*loss, found)?,
+                (State::Lost(loss), Next::Message(message)) => {
+                    self.count_missed(matches!(message, SinkMessage::Packet(..)).into());
+                    State::Lost(loss)
+                }
+                (state, _) => state,
             };
             match &self.state {
                 State::Open(sink) if sink.is_complete() => break,
@@ -160,8 +179,7 @@ impl Writing {
         self.finish()
     }
 
-    fn write(&mut self, mut sink: Box<Sink>, message: Option<SinkMessage>) -> Result<State> {
-        let Some(message) = message else { return Ok(State::Open(sink)) };
+    fn write(&mut self, mut sink: Box<Sink>, message: SinkMessage) -> Result<State> {
         if let (Some(_), SinkMessage::Packet(_, packet)) = (&self.absence, &message) {
             if self.begins_with(packet) {
                 self.come_back();
@@ -202,11 +220,11 @@ impl Writing {
             let Drops { output, stats, events, .. } = &self.end.drops;
             stats.output_lost(*output);
             events.tell(&Event::OutputLost { output: *output, cause: cause.clone() });
-            self.absence = Some(Absence { since: Instant::now(), missed: 0 });
+            self.absence = Some(Absence { since: self.outside.clock.now(), missed: 0 });
         }
         // What it held back is lost with it.
-        self.count_missed(sink.waiting_packets());
-        if self.since.elapsed() >= STEADY {
+        self.count_missed(sink.unwritten_packets());
+        if self.elapsed(self.since) >= STEADY {
             self.backoff = None;
         }
         self.reopen(cause)
@@ -216,29 +234,24 @@ impl Writing {
     fn reopen(&mut self, cause: Error) -> Result<State> {
         let Some(again) = self.again.clone() else { return Err(cause) };
         let (sender, reopening) = bounded(1);
-        let stop = self.stop.clone();
+        let (outside, stop) = (self.outside.clone(), self.stop.clone());
         let backoff = self.backoff.take().unwrap_or_default();
         start_thread("frameloom-reopen", move || {
-            let clock = RealClock::new();
-            let found = reopen(|| again.open(&stop), backoff, again.limit, &clock, &stop);
+            let open = || again.open(&outside, &stop);
+            let found = reopen(open, backoff, again.limit, &*outside.clock, &stop);
             // Nobody waits for it any more after a stop.
             let _ = sender.send(found);
         })?;
         Ok(State::Lost(Box::new(Loss { cause, reopening })))
     }
 
-    /// What a lost output does with what is sent to it.
-    fn miss(&mut self, loss: Box<Loss>, message: Option<&SinkMessage>) -> Result<State> {
-        if matches!(message, Some(SinkMessage::Packet(..))) {
-            self.count_missed(1);
-        }
-        let found = match loss.reopening.try_recv() {
-            Err(_) => return Ok(State::Lost(loss)),
-            Ok(Err(_)) if self.stop.is_stopped() => return Ok(left(&loss.cause)),
-            Ok(found) => found?,
+    /// Goes on with what came of opening it again.
+    fn go_on(&mut self, loss: Loss, found: Result<Reopened<Sink>>) -> Result<State> {
+        let Reopened { end: mut sink, backoff, .. } = match found {
+            Err(_) if self.stop.is_stopped() => return Ok(left(&loss.cause)),
+            found => found?,
         };
-        let Reopened { end: mut sink, backoff, .. } = found;
-        (self.backoff, self.since) = (Some(backoff), Instant::now());
+        (self.backoff, self.since) = (Some(backoff), self.outside.clock.now());
         match self.told.tell(&mut sink) {
             Ok(()) => {
                 if let Some(wish) = &self.end.key_wish {
@@ -260,9 +273,13 @@ impl Writing {
         stats.output_back(*output);
         events.tell(&Event::OutputBack {
             output: *output,
-            lost_for: since.elapsed(),
+            lost_for: self.elapsed(since),
             packets: missed,
         });
+    }
+
+    fn elapsed(&self, since: Instant) -> Duration {
+        self.outside.clock.now().saturating_duration_since(since)
     }
 
     fn count_missed(&mut self, packets: u64) {
@@ -298,6 +315,10 @@ impl Writing {
         }
         Ok(())
     }
+}
+
+fn gone() -> Error {
+    Error::process("the thread that opens an output is gone")
 }
 
 fn left(cause: &Error) -> State {

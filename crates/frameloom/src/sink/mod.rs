@@ -16,6 +16,7 @@ use order::Order;
 use crate::av::{AvPacket, CodecParams, MediaKind, MuxerInfo, muxer_for};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::options::OutputOptions;
+use crate::outside::Outside;
 use crate::packet::Packet;
 use crate::stats::Stats;
 use crate::stop::Stop;
@@ -134,7 +135,7 @@ impl Target {
 }
 
 /// What packets are written with: a muxer of libav, or RTMP.
-trait Output: Send {
+pub(crate) trait Output: Send {
     /// Opens the file or connection; called once.
     fn open(&mut self) -> Result<()>;
 
@@ -151,6 +152,18 @@ trait Output: Send {
 
     /// Writes the trailer, if the header was written, and closes the file or connection.
     fn finish(&mut self) -> Result<()>;
+}
+
+/// An output by our own RTMP, or by libav.
+pub(crate) fn output_for(
+    target: &Target,
+    options: &OutputOptions,
+    stop: &Stop,
+) -> Result<Box<dyn Output>> {
+    Ok(match rtmp_target(target, options)? {
+        Some(server) => Box::new(rtmp::RtmpOutput::new(server, target, options, stop)),
+        None => Box::new(libav::LibavOutput::new(target, options, stop)?),
+    })
 }
 
 /// Where to publish, where our own RTMP does that.
@@ -171,6 +184,7 @@ pub(crate) struct Sink {
     opened: bool,
     /// Packets.
     written: u64,
+    failed: u64,
     cut: Option<Timestamp>,
     stats: Stats,
 }
@@ -191,14 +205,12 @@ impl Sink {
         options: &OutputOptions,
         kinds: &[MediaKind],
         stats: Stats,
+        outside: &Outside,
         stop: &Stop,
     ) -> Result<Sink> {
         target.check_writable(options.overwrite)?;
         target.check_options(options)?;
-        let output: Box<dyn Output> = match rtmp_target(&target, options)? {
-            Some(server) => Box::new(rtmp::RtmpOutput::new(server, &target, options, stop)),
-            None => Box::new(libav::LibavOutput::new(&target, options, stop)?),
-        };
+        let output = outside.ends.output(&target, options, stop)?;
         let limits = Limits { bytes: WAITING_BYTES, span: target.is_live.then_some(WAITING_LIVE) };
         let allows_equal = target.allows_equal_dts();
         let stream = |&kind: &MediaKind| Stream {
@@ -216,6 +228,7 @@ impl Sink {
             header_written: false,
             opened: false,
             written: 0,
+            failed: 0,
             cut: None,
             stats,
         };
@@ -286,9 +299,10 @@ impl Sink {
         self.cut = Some(self.cut.map_or(end, |cut| cut.min(end)));
     }
 
-    /// Packets that wait for others.
-    pub(crate) fn waiting_packets(&self) -> u64 {
-        self.waiting.packets()
+    /// Packets that were taken and not written: those that wait for others, and one whose writing
+    /// failed.
+    pub(crate) fn unwritten_packets(&self) -> u64 {
+        self.waiting.packets() + self.failed
     }
 
     /// Whether every stream has ended.
@@ -365,7 +379,7 @@ impl Sink {
         packet.av.set_times(Some(pts), Some(dts), duration);
         packet.av.set_stream(number);
         let (bytes, video) = (packet.av.size(), stream.kind == MediaKind::Video);
-        self.output.write(&mut packet.av)?;
+        self.output.write(&mut packet.av).inspect_err(|_| self.failed += 1)?;
         self.written += 1;
         self.stats.packet_out(bytes, video, Some(base.at(pts)), packet.arrived);
         Ok(())

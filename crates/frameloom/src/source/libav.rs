@@ -59,6 +59,19 @@ impl Input for LibavInput {
         self.demuxer.seek(micros).map_err(|e| e.in_stage(Stage::Source))
     }
 
+    fn seek_to_keyframe(
+        &mut self,
+        video: Option<&StreamInfo>,
+        target: Timestamp,
+        begin: Timestamp,
+    ) -> Result<VecDeque<AvPacket>> {
+        if !self.demuxer.is_seekable() {
+            return Err(super::not_seekable());
+        }
+        seek::to_keyframe(&mut self.demuxer, video, target, begin)
+            .map_err(|e| e.in_stage(Stage::Source))
+    }
+
     fn duration_micros(&self) -> Option<i64> {
         self.demuxer.duration_micros()
     }

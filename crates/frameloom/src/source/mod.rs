@@ -10,17 +10,18 @@ mod seek;
 pub(crate) use pace::Pace;
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::av::{AvPacket, MediaKind, StreamInfo};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::options::InputOptions;
+use crate::outside::Outside;
 use crate::packet::Packet;
 use crate::stop::Stop;
 use crate::time::Timestamp;
 
 /// What packets are read from: a container that libav knows, or RTMP.
-trait Input: Send {
+pub(crate) trait Input: Send {
     /// FFmpeg's name of the format.
     fn format_name(&self) -> &'static str;
 
@@ -32,6 +33,17 @@ trait Input: Send {
 
     /// Seeks to the keyframe at or before `micros`, or to the first after it.
     fn seek(&mut self, micros: i64) -> Result<()>;
+
+    /// Seeks so that a keyframe of the video comes at `target` or before it, both on the input's
+    /// own clock; returns what was read to be sure of it.
+    fn seek_to_keyframe(
+        &mut self,
+        _video: Option<&StreamInfo>,
+        _target: Timestamp,
+        _begin: Timestamp,
+    ) -> Result<VecDeque<AvPacket>> {
+        Err(not_seekable())
+    }
 
     /// Microseconds, where known.
     fn duration_micros(&self) -> Option<i64>;
@@ -50,7 +62,7 @@ trait Input: Send {
 }
 
 /// Why reading can't go on.
-enum Break {
+pub(crate) enum Break {
     /// A stop was asked for.
     Stopped,
     /// Nothing came for so long.
@@ -64,15 +76,33 @@ enum Break {
 }
 
 /// An input that was opened, and what is known of it.
-struct Opened {
-    input: Box<dyn Input>,
-    video: Option<StreamInfo>,
-    audio: Option<StreamInfo>,
-    is_live: bool,
+pub(crate) struct Opened {
+    pub(crate) input: Box<dyn Input>,
+    pub(crate) video: Option<StreamInfo>,
+    pub(crate) audio: Option<StreamInfo>,
+    pub(crate) is_live: bool,
     /// Read already, to get to know the streams.
-    pending: VecDeque<AvPacket>,
+    pub(crate) pending: VecDeque<AvPacket>,
     /// The input's own first timestamp.
-    begin: Timestamp,
+    pub(crate) begin: Timestamp,
+}
+
+/// Opens an input by our own RTMP, or by libav.
+pub(crate) fn open_input(
+    url: &str,
+    options: &InputOptions,
+    stall_limit: Duration,
+    stop: &Stop,
+) -> Result<Opened> {
+    match crate::rtmp::Target::of_input(url, options)? {
+        Some(target) => rtmp::open(&target, url, options, stall_limit, stop),
+        None => libav::open(url, options, stall_limit, stop),
+    }
+}
+
+fn not_seekable() -> Error {
+    Error::new(ErrorKind::Usage, Stage::Source, "it can't be sought in")
+        .hint("only files can, and not each of their formats")
 }
 
 /// The streams that are wanted of the best of each kind.
@@ -100,6 +130,7 @@ fn choose(
 /// An open input: at most one video and one audio stream, chosen as FFmpeg chooses.
 pub(crate) struct Source {
     url: String,
+    outside: Outside,
     input: Box<dyn Input>,
     pub(crate) video: Option<StreamInfo>,
     pub(crate) audio: Option<StreamInfo>,
@@ -108,6 +139,8 @@ pub(crate) struct Source {
     pub(crate) options: InputOptions,
     /// The input's own first timestamp.
     pub(crate) begin: Timestamp,
+    /// Where what is wanted begins, on the pipeline's clock.
+    floor: Timestamp,
     pending: VecDeque<AvPacket>,
     clock: Clock,
     loops_left: Option<u64>,
@@ -153,26 +186,32 @@ struct Clock {
 
 impl Source {
     /// Opens the input and gets to know its streams.
-    pub(crate) fn open(url: &str, options: InputOptions, stop: &Stop) -> Result<Source> {
+    pub(crate) fn open(
+        url: &str,
+        options: InputOptions,
+        outside: &Outside,
+        stop: &Stop,
+    ) -> Result<Source> {
         options.check()?;
         crate::redact::remember_url(url);
-        let opened = match crate::rtmp::Target::of_input(url, &options)? {
-            Some(target) => rtmp::open(&target, url, &options, STALL_LIMIT, stop)?,
-            None => libav::open(url, &options, STALL_LIMIT, stop)?,
-        };
+        let opened = outside.ends.input(url, &options, STALL_LIMIT, stop)?;
         let Opened { input, video, audio, is_live, pending, begin } = opened;
-        let zero = begin.plus(options.start.unwrap_or(Timestamp::ZERO));
+        let origin = options.origin.or(options.start);
+        let zero = begin.plus(origin.unwrap_or(Timestamp::ZERO));
         let clock =
             Clock { zero, looped: Timestamp::ZERO, end: Timestamp::ZERO, limit: options.length() };
         let loops_left = options.loops;
+        let options_floor = options.floor();
         Ok(Source {
             url: url.to_owned(),
+            outside: outside.clone(),
             input,
             video,
             audio,
             is_live,
             options,
             begin,
+            floor: options_floor,
             pending,
             clock,
             loops_left,
@@ -191,6 +230,7 @@ impl Source {
         url: &str,
         options: &InputOptions,
         stall_limit: Duration,
+        outside: &Outside,
         stop: &Stop,
     ) -> Result<Source> {
         let options = InputOptions {
@@ -200,7 +240,7 @@ impl Source {
             loops: Some(0),
             ..options.clone()
         };
-        let mut source = Source::open(url, options, stop)?;
+        let mut source = Source::open(url, options, outside, stop)?;
         source.set_stall_limit(stall_limit);
         source.read_burst()?;
         Ok(source)
@@ -219,9 +259,9 @@ impl Source {
 
     /// Reads for as long as packets come faster than their own clock runs.
     fn read_burst(&mut self) -> Result<()> {
-        let start = Instant::now();
+        let start = self.outside.clock.now();
         let (mut mark, mut mark_at) = (start, self.edge());
-        while start.elapsed() < LONGEST_BURST {
+        while self.outside.clock.now().duration_since(start) < LONGEST_BURST {
             let packet = match self.input.read() {
                 Ok(Some(packet)) => packet,
                 // It is told when what was read has been used.
@@ -229,14 +269,15 @@ impl Source {
                 Err(broken) => return Err(self.fault(broken)),
             };
             self.pending.push_back(packet);
-            let passed = mark.elapsed();
+            let now = self.outside.clock.now();
+            let passed = now.duration_since(mark);
             if passed >= BURST_LOOK {
                 let at = self.edge();
                 let came = at.zip(mark_at).map_or(Timestamp::ZERO, |(at, mark)| at.minus(mark));
                 if came.as_micros() < 2 * i64::try_from(passed.as_micros()).unwrap_or(i64::MAX) {
                     break;
                 }
-                (mark, mark_at) = (Instant::now(), at);
+                (mark, mark_at) = (now, at);
             }
         }
         Ok(())
@@ -281,6 +322,19 @@ impl Source {
         }
     }
 
+    /// Goes to the keyframe at or before `at`, on the pipeline's clock.
+    ///
+    /// # Errors
+    /// Where the input can't be sought in.
+    pub(crate) fn seek(&mut self, at: Timestamp) -> Result<()> {
+        let target = self.clock.zero.plus(at);
+        let video = self.video.as_ref();
+        let found = self.input.seek_to_keyframe(video, target, self.begin);
+        self.pending = found.map_err(|e| e.at(&self.url))?;
+        (self.video_over, self.audio_over, self.ended) = (false, false, false);
+        Ok(())
+    }
+
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
@@ -308,7 +362,9 @@ impl Source {
     /// How long what is read will be, where that is known before it is read.
     pub(crate) fn duration(&self) -> Option<Timestamp> {
         let whole = self.input.duration_micros().map(Timestamp::from_micros);
-        let rest = whole.map(|d| d.minus(self.options.start.unwrap_or(Timestamp::ZERO)));
+        let rest = whole.map(|d| {
+            d.minus(self.options.origin.or(self.options.start).unwrap_or(Timestamp::ZERO))
+        });
         let looped = match (rest, self.options.loops) {
             (Some(d), Some(n)) => Some(d.base().at(
                 d.ticks().saturating_mul(i64::try_from(n).unwrap_or(i64::MAX).saturating_add(1)),
@@ -362,8 +418,8 @@ impl Source {
                 av: packet,
                 kind,
                 time_base,
-                arrived: Some(Instant::now()),
-                floor: self.clock.looped,
+                arrived: Some(self.outside.clock.now()),
+                floor: self.clock.looped.max(self.floor),
                 discontinuity: self.discontinuity && kind == MediaKind::Video,
             };
             self.clock.place(&mut packet);

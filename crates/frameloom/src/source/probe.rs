@@ -7,6 +7,7 @@ use crate::av::{MediaKind, PixFmt, StreamInfo};
 use crate::decode::rotation_degrees;
 use crate::error::Result;
 use crate::options::InputOptions;
+use crate::outside::Outside;
 use crate::stop::Stop;
 
 /// What an input holds.
@@ -100,7 +101,11 @@ pub struct ProbeAudio {
 /// # Errors
 /// As opening it for a pipeline.
 pub fn probe(url: &str, options: InputOptions, stop: &Stop) -> Result<Probe> {
-    let source = Source::open(url, options, stop)?;
+    of(&Source::open(url, options, &Outside::real(), stop)?)
+}
+
+/// What is in an open input.
+pub(crate) fn of(source: &Source) -> Result<Probe> {
     let chosen =
         |index| [&source.video, &source.audio].into_iter().flatten().find(|s| s.index == index);
     let streams = source.streams()?;
@@ -111,7 +116,7 @@ pub fn probe(url: &str, options: InputOptions, stop: &Stop) -> Result<Probe> {
     let streams = streams.collect();
     let seconds = |micros: i64| micros as f64 / 1e6;
     Ok(Probe {
-        url: crate::redact::url(url),
+        url: crate::redact::url(source.url()),
         format: source.format_name().to_owned(),
         live: source.is_live,
         start: Some(source.begin.as_secs_f64()),

@@ -136,7 +136,7 @@ fn the_clock_goes_on_and_a_new_connection_with_it() {
     assert_eq!(timeline.at(at(0)), None);
     run(&mut timeline, VIDEO, &[(0, 0), (40, 40)]);
     run(&mut timeline, AUDIO, &[(30, 41)]);
-    assert_eq!(timeline.at(at(40)), Some(ms(80)));
+    assert_eq!(timeline.at(at(60)), Some(ms(60)));
     assert_eq!(timeline.at(at(1040)), Some(ms(1040)));
     // The new connection's GOP came at once; its present is at 960.
     timeline.resume(ms(960), ms(5000), at(4960));

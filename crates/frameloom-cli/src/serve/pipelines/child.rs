@@ -1,8 +1,9 @@
 //! A pipeline's process: this program again, fed with its words, and heard line by line.
 
+use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Child as Process, ChildStdin, Command, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -24,9 +25,42 @@ const LINE_BYTES: u64 = 16 << 10;
 const OWN_SECRETS: [&str; 3] =
     ["FRAMELOOM_API_TOKEN", "FRAMELOOM_PUBLISH_KEY", "FRAMELOOM_PLAY_KEY"];
 
-/// A command that runs this program as the child `name`, with `words` for its stdin.
-pub(crate) fn command(program: &Path, name: &str) -> Command {
-    let mut command = Command::new(program);
+/// How this program is started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Program {
+    file: PathBuf,
+    /// What it was called, which tells a Python where its packages are.
+    called: OsString,
+    /// What stands before the words: nothing, or a Python's own.
+    prefix: Vec<OsString>,
+}
+
+impl Program {
+    /// Out of how this process was started for `words`, as its last arguments. `None` where it
+    /// was started for something else.
+    pub(crate) fn new(
+        file: PathBuf,
+        started: impl IntoIterator<Item = OsString>,
+        words: &[String],
+    ) -> Option<Program> {
+        let mut started = started.into_iter();
+        let called = started.next()?;
+        let mut prefix: Vec<OsString> = started.collect();
+        let own = prefix.len().checked_sub(words.len())?;
+        let are_own =
+            prefix.iter().skip(own).zip(words).all(|(given, word)| given == word.as_str());
+        if !are_own {
+            return None;
+        }
+        prefix.truncate(own);
+        Some(Program { file, called, prefix })
+    }
+}
+
+/// A command that runs this program as the child `name`.
+pub(crate) fn command(program: &Program, name: &str) -> Command {
+    let mut command = Command::new(&program.file);
+    command.arg0(&program.called).args(&program.prefix);
     command.arg(format!("{}{name}", supervised::OPTION));
     // A group of its own, so that a terminal's Ctrl-C reaches the server alone.
     command.process_group(0).stdin(Stdio::piped());
@@ -57,7 +91,7 @@ impl Child {
     /// # Errors
     /// The system's.
     pub(crate) fn start(
-        program: &Path,
+        program: &Program,
         name: &str,
         words: &[String],
         mut hear: impl FnMut(&str) + Send + 'static,
@@ -156,6 +190,21 @@ fn each_line(mut from: impl BufRead, hear: &mut impl FnMut(&str)) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_is_started_as_it_was() {
+        let of = |line: &str, words: &str| {
+            let started = line.split(' ').map(OsString::from);
+            let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
+            Program::new("/usr/bin/it".into(), started, &words)
+        };
+        let program = of("frameloom serve a.toml", "serve a.toml").unwrap();
+        assert_eq!((program.called, program.prefix.len()), ("frameloom".into(), 0));
+        let program = of("/venv/bin/python -m frameloom serve a", "serve a").unwrap();
+        assert_eq!(program.prefix, ["-m", "frameloom"]);
+        assert_eq!(of("python worker.py", "serve a.toml"), None);
+        assert_eq!(of("python", "serve"), None);
+    }
 
     #[test]
     fn lines_are_cut_where_they_are_too_long() {

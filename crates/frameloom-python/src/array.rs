@@ -1,0 +1,194 @@
+//! Pictures as numpy arrays: their shapes, their memory, and what is accepted for one.
+
+use std::sync::Mutex;
+
+use frameloom::PixelFormat;
+use numpy::ndarray::{ArrayD, IxDyn};
+use numpy::{PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
+use pyo3::exceptions::PyMemoryError;
+use pyo3::prelude::*;
+
+use crate::error::invalid;
+use crate::shared::lock;
+
+/// A picture in Python.
+pub(crate) type Pixels = PyArrayDyn<u8>;
+
+/// Arrays that are kept for the next frames. A loop has one frame in hand while the next is made.
+const KEPT: usize = 3;
+
+/// The format of this name.
+pub(crate) fn format_of(name: &str) -> PyResult<PixelFormat> {
+    PixelFormat::from_name(name).ok_or_else(|| {
+        let names = || PixelFormat::ALL.iter().map(|format| format.name());
+        let near = frameloom::nearest(name, names());
+        let list = names().collect::<Vec<_>>().join(", ");
+        invalid(match near.first() {
+            Some(near) => format!("pix_fmt: there is no format '{name}' (did you mean {near}?)"),
+            None => format!("pix_fmt: there is no format '{name}' (there are {list})"),
+        })
+    })
+}
+
+/// The shape of a picture's array. YUV planes lie below each other, as far as they have one width.
+pub(crate) fn shape_of(format: PixelFormat, width: u32, height: u32) -> Vec<usize> {
+    let (w, h) = (width as usize, height as usize);
+    match format {
+        PixelFormat::Gray => vec![h, w],
+        _ if !format.is_yuv() => vec![h, w, format.pixel_bytes()],
+        PixelFormat::Yuv444p => vec![3, h, w],
+        _ => {
+            let bytes = format.frame_bytes(width, height);
+            // An odd width has rows of two lengths.
+            if bytes % w == 0 { vec![bytes / w, w] } else { vec![bytes] }
+        }
+    }
+}
+
+/// Arrays that nobody uses any more, for the next frames: fresh memory would have to be zeroed
+/// first, a third of what the conversion costs that fills it.
+#[derive(Default)]
+pub(crate) struct ArrayPool {
+    kept: Mutex<Vec<Py<Pixels>>>,
+}
+
+impl ArrayPool {
+    /// An array of this shape. What is in it is left from before.
+    pub(crate) fn take<'py>(
+        &self,
+        py: Python<'py>,
+        shape: &[usize],
+    ) -> PyResult<Bound<'py, Pixels>> {
+        let free = {
+            let mut kept = lock(&self.kept);
+            #[expect(deprecated, reason = "what is to replace it is unsafe to call")]
+            let place = kept.iter().position(|array| {
+                // Views of it, and whatever else shows its memory, hold it.
+                array.get_refcnt(py) == 1 && array.bind(py).shape() == shape
+            });
+            place.map(|place| kept.remove(place).into_bound(py))
+        };
+        let usable = free.filter(|array| array.is_c_contiguous() && array.try_readwrite().is_ok());
+        let array = match usable {
+            Some(array) => array,
+            None => new_array(py, shape)?,
+        };
+        // Whatever Python does when the oldest goes, it does without the lock.
+        let _oldest = {
+            let mut kept = lock(&self.kept);
+            let oldest = (kept.len() >= KEPT).then(|| kept.remove(0));
+            kept.push(array.clone().unbind());
+            oldest
+        };
+        Ok(array)
+    }
+}
+
+/// A new array of zeros.
+fn new_array<'py>(py: Python<'py>, shape: &[usize]) -> PyResult<Bound<'py, Pixels>> {
+    let bytes = shape.iter().product();
+    let array = ArrayD::from_shape_vec(IxDyn(shape), vec![0; bytes]);
+    let array = array.map_err(|e| PyMemoryError::new_err(e.to_string()))?;
+    Ok(PyArrayDyn::from_owned_array(py, array))
+}
+
+/// What was given for a picture, as a contiguous array of the shape that is wanted: itself, where
+/// it is one, and a copy where it can be copied.
+pub(crate) fn accepted<'py>(
+    given: &Bound<'py, PyAny>,
+    format: PixelFormat,
+    size: (u32, u32),
+) -> PyResult<Bound<'py, Pixels>> {
+    let array = as_bytes(given, format)?;
+    let wanted = shape_of(format, size.0, size.1);
+    if array.shape() != wanted {
+        return Err(invalid(format!(
+            "expected an array of shape {} ({format}, {}x{} pixels), and it is of shape {}",
+            shown(&wanted),
+            size.0,
+            size.1,
+            shown(array.shape())
+        )));
+    }
+    contiguous(array)
+}
+
+/// What was given for a picture of any size, and that size.
+pub(crate) fn accepted_any<'py>(
+    given: &Bound<'py, PyAny>,
+    format: PixelFormat,
+) -> PyResult<(Bound<'py, Pixels>, (u32, u32))> {
+    let array = as_bytes(given, format)?;
+    let shape = array.shape().to_vec();
+    let size = match (shape.as_slice(), format) {
+        ([h, w], PixelFormat::Gray) => Some((*w, *h)),
+        ([h, w, c], _) if !format.is_yuv() && *c == format.pixel_bytes() => Some((*w, *h)),
+        ([3, h, w], PixelFormat::Yuv444p) => Some((*w, *h)),
+        ([rows, w], PixelFormat::Yuv420p | PixelFormat::Nv12 | PixelFormat::Nv21) => {
+            Some((*w, rows * 2 / 3))
+        }
+        ([rows, w], PixelFormat::Yuv422p | PixelFormat::Nv16) => Some((*w, rows / 2)),
+        ([rows, w], PixelFormat::Nv24) => Some((*w, rows / 3)),
+        _ => None,
+    };
+    let size = size
+        .and_then(|(w, h)| Some((u32::try_from(w).ok()?, u32::try_from(h).ok()?)))
+        .filter(|&(w, h)| w > 0 && h > 0 && shape_of(format, w, h) == shape);
+    let Some(size) = size else {
+        return Err(invalid(format!(
+            "expected an array of shape {} ({format}), and it is of shape {}",
+            wanted_in_words(format),
+            shown(&shape)
+        )));
+    };
+    Ok((contiguous(array)?, size))
+}
+
+fn wanted_in_words(format: PixelFormat) -> String {
+    match format {
+        PixelFormat::Gray => "(height, width)".to_owned(),
+        _ if !format.is_yuv() => format!("(height, width, {})", format.pixel_bytes()),
+        PixelFormat::Yuv444p => "(3, height, width)".to_owned(),
+        PixelFormat::Yuv422p | PixelFormat::Nv16 => "(height * 2, width)".to_owned(),
+        PixelFormat::Nv24 => "(height * 3, width)".to_owned(),
+        _ => "(height * 3 / 2, width)".to_owned(),
+    }
+}
+
+fn as_bytes<'py>(given: &Bound<'py, PyAny>, format: PixelFormat) -> PyResult<Bound<'py, Pixels>> {
+    if let Ok(array) = given.cast::<Pixels>() {
+        return Ok(array.clone());
+    }
+    let py = given.py();
+    let array = py.import("numpy")?.getattr("asarray")?.call1((given,))?;
+    if let Ok(array) = array.cast::<Pixels>() {
+        return Ok(array.clone());
+    }
+    let told = match array.cast::<PyUntypedArray>() {
+        Ok(array) => format!("{} of shape {}", array.dtype(), shown(array.shape())),
+        Err(_) => "something else".to_owned(),
+    };
+    Err(invalid(format!(
+        "expected an array of uint8 of shape {} ({format}), and it is {told}",
+        wanted_in_words(format)
+    )))
+}
+
+fn contiguous(array: Bound<'_, Pixels>) -> PyResult<Bound<'_, Pixels>> {
+    if array.is_c_contiguous() {
+        return Ok(array);
+    }
+    let copy = array.py().import("numpy")?.getattr("ascontiguousarray")?.call1((&array,))?;
+    Ok(copy.cast_into::<Pixels>()?)
+}
+
+/// As Python writes a tuple.
+fn shown(shape: &[usize]) -> String {
+    match shape {
+        [one] => format!("({one},)"),
+        _ => {
+            let parts: Vec<_> = shape.iter().map(usize::to_string).collect();
+            format!("({})", parts.join(", "))
+        }
+    }
+}

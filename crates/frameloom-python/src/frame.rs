@@ -1,0 +1,264 @@
+//! A frame in Python: converted when it is first looked at, into the array's own memory.
+
+use std::sync::{Arc, Mutex};
+
+use frameloom::{Frame, Image, ImageMut, PixelFormat, TimeBase};
+use numpy::PyArrayMethods;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::array::{Pixels, accepted, shape_of};
+use crate::error::{invalid, raised};
+use crate::shared::{Shared, lock};
+
+/// One decoded picture, and where it belongs in time.
+///
+/// Nothing is converted before you look at it. `array` is the picture to change, `image` the same
+/// read-only; a frame of which only `image` was used goes out as it was decoded.
+#[pyclass(frozen, name = "Frame", module = "frameloom")]
+pub(crate) struct PyFrame {
+    pub(crate) inner: Arc<Mutex<Frame>>,
+    /// Of the video that it was read from; `None` of a still frame.
+    pub(crate) owner: Arc<Shared>,
+    held: Mutex<Held>,
+    format: PixelFormat,
+    width: u32,
+    height: u32,
+    index: u64,
+    pts: i64,
+    time: f64,
+    duration: f64,
+    time_base: TimeBase,
+    key_frame: bool,
+    codec_format: &'static str,
+}
+
+#[derive(Default)]
+struct Held {
+    array: Option<Py<Pixels>>,
+    /// It was handed out to be changed.
+    is_writable: bool,
+}
+
+impl PyFrame {
+    pub(crate) fn new(frame: Frame, owner: Arc<Shared>) -> PyFrame {
+        PyFrame {
+            held: Mutex::default(),
+            format: owner.opening.format,
+            width: frame.width(),
+            height: frame.height(),
+            index: frame.index(),
+            pts: frame.pts().ticks(),
+            time: frame.pts().as_secs_f64(),
+            duration: frame.duration().as_secs_f64(),
+            time_base: frame.time_base(),
+            key_frame: frame.key_frame(),
+            codec_format: frame.format_name(),
+            inner: Arc::new(Mutex::new(frame)),
+            owner,
+        }
+    }
+
+    fn size(&self) -> (u32, u32) {
+        (self.width, self.height)
+    }
+
+    /// The array, converted on first use. Locks are let go of in between: Python may do anything
+    /// while it makes an array.
+    fn converted<'py>(&self, py: Python<'py>, to_write: bool) -> PyResult<Bound<'py, Pixels>> {
+        let found = {
+            let mut held = lock(&self.held);
+            held.is_writable |= to_write && held.array.is_some();
+            held.array.as_ref().map(|array| array.clone_ref(py))
+        };
+        if let Some(array) = found {
+            return Ok(array.into_bound(py));
+        }
+        let array = self.owner.pool.take(py, &shape_of(self.format, self.width, self.height))?;
+        {
+            let mut borrowed = array.try_readwrite().map_err(|e| invalid(e.to_string()))?;
+            let bytes = borrowed.as_slice_mut().map_err(|e| invalid(e.to_string()))?;
+            let done = py.detach(|| {
+                let mut target = ImageMut::packed(self.format, self.width, self.height, bytes)
+                    .map_err(|e| frameloom::Error::process(e.to_string()))?;
+                lock(&self.inner).copy_to(&mut target)
+            });
+            done.map_err(|e| raised(&e))?;
+        }
+        let mut held = lock(&self.held);
+        held.is_writable |= to_write;
+        // Another thread may have been quicker.
+        let kept = held.array.get_or_insert_with(|| array.unbind());
+        Ok(kept.clone_ref(py).into_bound(py))
+    }
+
+    /// The frame as it is to be encoded: with what was made of its array.
+    pub(crate) fn finished(&self, py: Python<'_>) -> PyResult<Frame> {
+        let changed = {
+            let held = lock(&self.held);
+            held.array.as_ref().filter(|_| held.is_writable).map(|array| array.clone_ref(py))
+        };
+        match changed {
+            None => py.detach(|| lock(&self.inner).share()).map_err(|e| raised(&e)),
+            Some(array) => self.made_of(py, array.bind(py)),
+        }
+    }
+
+    /// The frame with these pixels in place of its own.
+    pub(crate) fn made_of(&self, py: Python<'_>, array: &Bound<'_, Pixels>) -> PyResult<Frame> {
+        made_of(py, &self.inner, array, self.format)
+    }
+}
+
+/// A frame of these pixels, with the times and colours of `like`.
+pub(crate) fn made_of(
+    py: Python<'_>,
+    like: &Arc<Mutex<Frame>>,
+    array: &Bound<'_, Pixels>,
+    format: PixelFormat,
+) -> PyResult<Frame> {
+    let borrowed = array.try_readonly().map_err(|e| invalid(e.to_string()))?;
+    let bytes = borrowed.as_slice().map_err(|e| invalid(e.to_string()))?;
+    let made = py.detach(|| {
+        // The lock is let go of before the conversion, which needs the tags alone.
+        let mut made = lock(like).share()?;
+        let image = Image::packed(format, made.width(), made.height(), bytes)
+            .map_err(|e| frameloom::Error::process(e.to_string()))?;
+        made.set_image(&image)?;
+        Ok(made)
+    });
+    made.map_err(|e: frameloom::Error| raised(&e))
+}
+
+#[pymethods]
+impl PyFrame {
+    /// The picture as a writable numpy array of uint8: (height, width, 3) for rgb24 and bgr24,
+    /// (height, width, 4) for rgba and bgra, (height, width) for gray, planes below each other
+    /// for YUV. What is changed in it is what an output gets. Assign an array of the same shape to
+    /// replace it.
+    #[getter]
+    fn array<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Pixels>> {
+        self.converted(py, true)
+    }
+
+    #[setter]
+    fn set_array(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let array = accepted(value, self.format, self.size())?;
+        let _before = {
+            let mut held = lock(&self.held);
+            held.is_writable = true;
+            held.array.replace(array.unbind())
+        };
+        Ok(())
+    }
+
+    /// The same picture, read-only. A frame of which nothing else was used goes out untouched.
+    #[getter]
+    fn image<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let view = self.converted(py, false)?.call_method0("view")?;
+        let flags = PyDict::new(py);
+        flags.set_item("write", false)?;
+        view.call_method("setflags", (), Some(&flags))?;
+        Ok(view)
+    }
+
+    /// When it is to be shown, in seconds; 0 is where the input starts.
+    #[getter]
+    fn time(&self) -> f64 {
+        self.time
+    }
+
+    /// When it is to be shown, in units of `time_base`.
+    #[getter]
+    fn pts(&self) -> i64 {
+        self.pts
+    }
+
+    /// The unit of `pts` in seconds, a `fractions.Fraction`.
+    #[getter]
+    fn time_base<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let class = py.import("fractions")?.getattr("Fraction")?;
+        class.call1((self.time_base.num(), self.time_base.den()))
+    }
+
+    /// How long it is to be shown, in seconds; 0 where the stream doesn't say.
+    #[getter]
+    fn duration(&self) -> f64 {
+        self.duration
+    }
+
+    /// Whether the codec coded it without reference to another.
+    #[getter]
+    fn key_frame(&self) -> bool {
+        self.key_frame
+    }
+
+    /// Its number since the video was opened or sought, from 0.
+    #[getter]
+    fn index(&self) -> u64 {
+        self.index
+    }
+
+    /// Pixels across.
+    #[getter]
+    fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Pixels down.
+    #[getter]
+    fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// FFmpeg's name of the array's format.
+    #[getter]
+    fn pix_fmt(&self) -> &'static str {
+        self.format.name()
+    }
+
+    /// FFmpeg's name of the codec's own format.
+    #[getter]
+    fn codec_pix_fmt(&self) -> &'static str {
+        self.codec_format
+    }
+
+    /// The array, for numpy and whatever takes what numpy takes.
+    #[pyo3(signature = (dtype=None, copy=None))]
+    fn __array__<'py>(
+        &self,
+        py: Python<'py>,
+        dtype: Option<&Bound<'py, PyAny>>,
+        copy: Option<bool>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let array = self.converted(py, true)?;
+        let array = match dtype {
+            Some(dtype) => array.call_method1("astype", (dtype,))?,
+            None => array.into_any(),
+        };
+        if copy == Some(true) { array.call_method0("copy") } else { Ok(array) }
+    }
+
+    /// The array's memory by DLPack, for torch and others.
+    #[pyo3(signature = (**options))]
+    fn __dlpack__<'py>(
+        &self,
+        py: Python<'py>,
+        options: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.converted(py, true)?.call_method("__dlpack__", (), options)
+    }
+
+    /// Where the memory is: the processor's.
+    fn __dlpack_device__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.converted(py, true)?.call_method0("__dlpack_device__")
+    }
+
+    fn __repr__(&self) -> String {
+        let key = if self.key_frame { " key" } else { "" };
+        format!(
+            "<frameloom.Frame {} at {:.3} s, {}x{} {}{key}>",
+            self.index, self.time, self.width, self.height, self.codec_format
+        )
+    }
+}

@@ -1,0 +1,52 @@
+//! The Python package's classes. They hold what the library has, and nothing that Rust users lack.
+//!
+//! Two rules keep it free of deadlocks. A lock round something of the library is taken only with
+//! the GIL released, and never held while the GIL is waited for. And every wait is cut in slices,
+//! between which Python looks at its signals.
+
+mod array;
+mod error;
+mod exit;
+mod frame;
+mod output;
+mod settings;
+mod shared;
+mod state;
+mod video;
+mod wait;
+mod writer;
+
+use std::ffi::OsString;
+
+use pyo3::prelude::*;
+
+/// Frameloom's compiled part: import `frameloom` instead.
+#[pymodule]
+mod _frameloom {
+    #[pymodule_export]
+    use super::command_line;
+    use super::{Bound, PyAnyMethods, PyModule, PyResult, wrap_pyfunction};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let at_exit = wrap_pyfunction!(super::exit::finish_all, module)?;
+        module.py().import("atexit")?.call_method1("register", (at_exit,))?;
+        Ok(())
+    }
+    #[pymodule_export]
+    use super::frame::PyFrame;
+    #[pymodule_export]
+    use super::output::PyOutput;
+    #[pymodule_export]
+    use super::state::{PyAudioPacket, PyEvent, PyOutputStats, PyStats};
+    #[pymodule_export]
+    use super::video::{PyVideo, open, probe};
+    #[pymodule_export]
+    use super::writer::{PyWriter, create};
+}
+
+/// Run the command line with these words (without the program's name) and return its exit status.
+#[pyfunction]
+fn command_line(py: Python<'_>, words: Vec<OsString>) -> u8 {
+    py.detach(|| frameloom_cli::main(words))
+}

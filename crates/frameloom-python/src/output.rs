@@ -1,0 +1,138 @@
+//! An output of a video in Python.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+
+use crate::array::accepted;
+use crate::error::invalid;
+use crate::frame::{PyFrame, made_of};
+use crate::shared::{Shared, State, lock};
+use crate::video::finish;
+use crate::wait::{SLICE, until};
+
+/// Where frames of a video go: a file, or a stream that is published. Made by `Video.output`.
+#[pyclass(frozen, name = "Output", module = "frameloom")]
+pub(crate) struct PyOutput {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) number: usize,
+    /// Without secrets.
+    pub(crate) shown: String,
+}
+
+impl PyOutput {
+    fn is_closed(&self, py: Python<'_>) -> bool {
+        py.detach(|| self.shared.outputs().get(self.number).is_none_or(|output| output.closed))
+    }
+}
+
+#[pymethods]
+impl PyOutput {
+    /// Write a frame of this output's video, or an array, which takes the place of the last frame's
+    /// picture. It waits while the output is behind.
+    fn write(&self, py: Python<'_>, frame: &Bound<'_, PyAny>) -> PyResult<()> {
+        if self.is_closed(py) {
+            return Err(invalid(format!("the output {} is closed", self.shown)));
+        }
+        let made = if let Ok(frame) = frame.cast::<PyFrame>() {
+            let frame = frame.get();
+            if !Arc::ptr_eq(&frame.owner, &self.shared) {
+                return Err(invalid(format!(
+                    "the frame is of another video ({}) than the output ({}): write its array, \
+                     or open an output of its own video",
+                    frameloom::redact::url(&frame.owner.opening.source),
+                    frameloom::redact::url(&self.shared.opening.source)
+                )));
+            }
+            frame.finished(py)?
+        } else {
+            let last = lock(&self.shared.last).clone();
+            let Some(last) = last else {
+                return Err(invalid("an array can't be written before a frame was read"));
+            };
+            let size = py.detach(|| {
+                let frame = lock(&last);
+                (frame.width(), frame.height())
+            });
+            let format = self.shared.opening.format;
+            let array = accepted(frame, format, size)?;
+            made_of(py, &last, &array, format)?
+        };
+        let mut waiting = Some(made);
+        until(
+            py,
+            || {
+                let mut state = self.shared.state();
+                let State::Running(frames) = &mut *state else {
+                    return Err(frameloom::Error::new(
+                        frameloom::ErrorKind::Usage,
+                        frameloom::Stage::Sink,
+                        "the video is closed, or no frame of it was read yet",
+                    ));
+                };
+                let Some(frame) = waiting.take() else { return Ok(Some(())) };
+                waiting = frames.write_timeout(Some(self.number), frame, SLICE)?;
+                Ok(waiting.is_none().then_some(()))
+            },
+            || {},
+        )
+    }
+
+    /// Finish it. With the last output of a video, the video ends too.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let is_last = py.detach(|| {
+            let mut outputs = self.shared.outputs();
+            let was_open = outputs
+                .get_mut(self.number)
+                .is_some_and(|output| !std::mem::replace(&mut output.closed, true));
+            was_open && outputs.iter().all(|output| output.closed)
+        });
+        if is_last { finish(py, &self.shared) } else { Ok(()) }
+    }
+
+    /// The URL or path, without secrets.
+    #[getter]
+    fn target(&self) -> &str {
+        &self.shown
+    }
+
+    /// Whether it is closed.
+    #[getter]
+    fn closed(&self, py: Python<'_>) -> bool {
+        self.is_closed(py)
+    }
+
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    #[pyo3(signature = (kind, error, trace))]
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        kind: &Bound<'_, PyAny>,
+        error: &Bound<'_, PyAny>,
+        trace: &Bound<'_, PyAny>,
+    ) -> PyResult<bool> {
+        let _ = (error, trace);
+        // What went wrong first is what is told.
+        match self.close(py) {
+            Err(later) if kind.is_none() => Err(later),
+            _ => Ok(false),
+        }
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let state = if self.is_closed(py) { "closed" } else { "open" };
+        format!("<frameloom.Output {} {state}>", self.shown)
+    }
+}
+
+/// The error of a video that is closed.
+pub(crate) fn closed() -> frameloom::Error {
+    frameloom::Error::new(
+        frameloom::ErrorKind::Usage,
+        frameloom::Stage::Source,
+        "the video is closed",
+    )
+}

@@ -1,0 +1,228 @@
+//! Keyword arguments to the library's settings.
+
+use std::time::Duration;
+
+use frameloom::options::{
+    InputOptions, LiveOptions, OutputOptions, Size, parse_duration, parse_rate,
+};
+use frameloom::{Rate, nearest};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyString, PyTuple};
+
+use crate::error::{invalid, raised};
+
+/// A path or URL.
+pub(crate) fn place(given: &Bound<'_, PyAny>) -> PyResult<String> {
+    let path = given.py().import("os")?.getattr("fspath")?.call1((given,))?;
+    path.extract()
+}
+
+/// A value as the command line would have it; `None` where it is as if nothing was given.
+fn words(value: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
+    if value.is_none() {
+        return Ok(None);
+    }
+    if let Ok(yes) = value.cast::<PyBool>() {
+        return Ok(Some(if yes.is_true() { "1" } else { "0" }.to_owned()));
+    }
+    if let Ok(text) = value.cast::<PyString>() {
+        return Ok(Some(text.to_string()));
+    }
+    if let Ok(pair) = value.cast::<PyTuple>() {
+        let (width, height): (u32, u32) = pair.extract()?;
+        return Ok(Some(format!("{width}x{height}")));
+    }
+    if value.hasattr("__fspath__")? {
+        return place(value).map(Some);
+    }
+    Ok(Some(value.str()?.to_string()))
+}
+
+/// Width and height: a pair of numbers, or a name that FFmpeg knows.
+pub(crate) fn size_of(given: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Size>> {
+    let Some(text) = given.map(words).transpose()?.flatten() else { return Ok(None) };
+    Size::parse(&text).map(Some).map_err(|e| raised(&e.at("size")))
+}
+
+/// Frames a second: a number, a fraction, or as FFmpeg writes it.
+pub(crate) fn rate_of(given: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Rate>> {
+    let Some(text) = given.map(words).transpose()?.flatten() else { return Ok(None) };
+    parse_rate(&text).map(Some).map_err(|e| raised(&e.at("rate")))
+}
+
+/// Seconds, or as FFmpeg writes a time.
+pub(crate) fn seconds_of(name: &str, given: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
+    if let Ok(seconds) = given.extract::<f64>() {
+        if !seconds.is_finite() || seconds < 0.0 {
+            return Err(invalid(format!("{name}: {seconds} is not a time in seconds")));
+        }
+        return Ok(Some(format!("{seconds:.6}")));
+    }
+    words(given)
+}
+
+/// The input's settings, as `open` takes them.
+#[derive(Default)]
+pub(crate) struct Input<'a, 'py> {
+    pub(crate) format: Option<&'a str>,
+    pub(crate) start: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) duration: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) repeat: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) realtime: bool,
+    pub(crate) options: Option<&'a Bound<'py, PyDict>>,
+}
+
+impl Input<'_, '_> {
+    pub(crate) fn settings(&self) -> PyResult<InputOptions> {
+        let mut settings = InputOptions::new();
+        let mut set = |name: &str, option: &str, value: &str| {
+            settings.set(option, value).map_err(|e| raised(&e.at(name)))
+        };
+        if let Some(format) = self.format {
+            set("format", "f", format)?;
+        }
+        for (name, option, given) in [("start", "ss", self.start), ("duration", "t", self.duration)]
+        {
+            let value = given.map(|given| seconds_of(name, given)).transpose()?.flatten();
+            if let Some(value) = value {
+                set(name, option, &value)?;
+            }
+        }
+        if let Some(repeat) = self.repeat {
+            let times = match repeat.cast::<PyBool>() {
+                Ok(yes) if yes.is_true() => -1,
+                Ok(_) => 0,
+                // So often in all, of which the first is no repetition.
+                Err(_) => repeat.extract::<i64>()?.saturating_sub(1),
+            };
+            if times < -1 {
+                return Err(invalid("loop: it is played once at least"));
+            }
+            set("loop", "stream_loop", &times.to_string())?;
+        }
+        if self.realtime {
+            set("realtime", "re", "")?;
+        }
+        each(self.options, |name, value| settings.set(name, value))?;
+        Ok(settings)
+    }
+}
+
+/// Sets FFmpeg's options from a dictionary.
+fn each(
+    options: Option<&Bound<'_, PyDict>>,
+    mut set: impl FnMut(&str, &str) -> frameloom::Result<()>,
+) -> PyResult<()> {
+    for (name, value) in options.into_iter().flatten() {
+        let name: String = name.extract()?;
+        let name = name.trim_start_matches('-');
+        if let Some(value) = words(&value)? {
+            set(name, &value).map_err(|e| raised(&e.at(&format!("options['{name}']"))))?;
+        }
+    }
+    Ok(())
+}
+
+/// What `open` takes besides what its signature names: the live policies, and how long opening may
+/// take.
+pub(crate) fn policies(
+    given: Option<&Bound<'_, PyDict>>,
+    known: &[&str],
+) -> PyResult<(LiveOptions, Option<Duration>)> {
+    let (mut live, mut open_timeout) = (LiveOptions::new(), None);
+    for (key, value) in given.into_iter().flatten() {
+        let key: String = key.extract()?;
+        let name = key.replace('_', "-");
+        let is_known = LiveOptions::NAMES.contains(&name.as_str()) || name == "open-timeout";
+        if !is_known || key.contains('-') {
+            return Err(unknown("open", &key, known));
+        }
+        if value.is_none() {
+            continue;
+        }
+        if name == "no-reconnect" {
+            if value.is_truthy()? {
+                live.set(&name, "").map_err(|e| raised(&e))?;
+            }
+            continue;
+        }
+        let timed = ["deadline", "reconnect-for", "stall-timeout", "open-timeout"];
+        let text =
+            if timed.contains(&name.as_str()) { seconds_of(&key, &value)? } else { words(&value)? };
+        let text = text.unwrap_or_default();
+        let fail = |e: frameloom::Error| raised(&e.at(&key));
+        if name == "open-timeout" {
+            open_timeout = Some(parse_duration(&text).map_err(fail)?);
+        } else {
+            live.set(&name, &text).map_err(fail)?;
+        }
+    }
+    Ok((live, open_timeout))
+}
+
+/// The error for a keyword that doesn't exist, with the nearest that does.
+pub(crate) fn unknown(function: &str, name: &str, known: &[&str]) -> PyErr {
+    let live: Vec<String> = if function == "open" {
+        LiveOptions::NAMES.iter().map(|name| name.replace('-', "_")).collect()
+    } else {
+        Vec::new()
+    };
+    let names = known.iter().copied().chain(live.iter().map(String::as_str));
+    let near = nearest(name, names);
+    let hint = match near.first() {
+        Some(near) => format!(" (did you mean {near}?)"),
+        None => format!(" (FFmpeg's own options go into options={{'{name}': ...}})"),
+    };
+    PyTypeError::new_err(format!("{function}() has no argument '{name}'{hint}"))
+}
+
+/// An output's settings, as `output` and `create` take them.
+#[derive(Default)]
+pub(crate) struct Output<'a, 'py> {
+    pub(crate) format: Option<&'a str>,
+    pub(crate) codec: Option<&'a str>,
+    pub(crate) audio_codec: Option<&'a str>,
+    pub(crate) bit_rate: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) size: Option<Size>,
+    pub(crate) rate: Option<Rate>,
+    pub(crate) audio: bool,
+    pub(crate) overwrite: bool,
+    pub(crate) options: Option<&'a Bound<'py, PyDict>>,
+}
+
+impl Output<'_, '_> {
+    pub(crate) fn settings(&self) -> PyResult<OutputOptions> {
+        let mut settings = OutputOptions::new();
+        let mut set = |name: &str, option: &str, value: &str| {
+            settings.set(option, value).map_err(|e| raised(&e.at(name)))
+        };
+        if self.overwrite {
+            set("overwrite", "y", "")?;
+        }
+        if !self.audio {
+            set("audio", "an", "")?;
+        }
+        for (name, option, value) in [
+            ("format", "f", self.format),
+            ("codec", "c:v", self.codec),
+            ("audio_codec", "c:a", self.audio_codec),
+        ] {
+            if let Some(value) = value {
+                set(name, option, value)?;
+            }
+        }
+        if let Some(bits) = self.bit_rate.map(words).transpose()?.flatten() {
+            set("bit_rate", "b:v", &bits)?;
+        }
+        if let Some(size) = self.size {
+            set("size", "s", &format!("{}x{}", size.width(), size.height()))?;
+        }
+        if let Some(rate) = self.rate {
+            set("rate", "r", &format!("{}/{}", rate.num(), rate.den()))?;
+        }
+        each(self.options, |name, value| settings.set(name, value))?;
+        settings.check().map_err(|e| raised(&e))?;
+        Ok(settings)
+    }
+}

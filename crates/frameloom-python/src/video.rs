@@ -1,0 +1,574 @@
+//! An open input in Python, and its frames.
+
+use std::sync::{Arc, Mutex};
+
+use frameloom::options::InputOptions;
+use frameloom::{
+    ErrorKind, Frames, Pipeline, Probe, ProbeStream, ProbeVideo, Pulled, Reader, Stop,
+};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+
+use crate::array::format_of;
+use crate::error::{invalid, raised};
+use crate::exit::{Finish, remember};
+use crate::frame::PyFrame;
+use crate::output::{PyOutput, closed};
+use crate::settings::{Input, Output, place, policies, rate_of, seconds_of, size_of, unknown};
+use crate::shared::{Ending, Opening, Shared, State, at_seconds, lock};
+use crate::state::{PyAudioPacket, PyEvent, PyStats};
+use crate::wait::{SLICE, opened, until};
+
+/// What `open` takes by name, besides the policies.
+const OPEN_NAMES: &[&str] = &[
+    "pix_fmt",
+    "size",
+    "rate",
+    "start",
+    "duration",
+    "loop",
+    "realtime",
+    "format",
+    "options",
+    "progress",
+    "open_timeout",
+];
+/// What `Video.output` takes by name.
+const OUTPUT_NAMES: &[&str] = &[
+    "codec",
+    "audio_codec",
+    "bit_rate",
+    "format",
+    "size",
+    "rate",
+    "audio",
+    "overwrite",
+    "options",
+];
+
+/// A file or stream that is open: an iterator of its frames.
+#[pyclass(frozen, name = "Video", module = "frameloom")]
+pub(crate) struct PyVideo {
+    shared: Arc<Shared>,
+    info: Probe,
+    is_live: bool,
+    /// Of what is read, in seconds.
+    duration: Option<f64>,
+    rate: Option<frameloom::Rate>,
+    size: Option<(u32, u32)>,
+    /// Frames, as far as that is known.
+    frames: Option<usize>,
+    audio_extradata: Option<Vec<u8>>,
+    /// For `frame_at`.
+    reader: Mutex<Option<Reader>>,
+}
+
+/// Open a file or a stream and read its frames.
+///
+/// A live stream that is lost is opened again, for ever by default, and the loop over its frames
+/// simply goes on. The names of the policies are the command line's.
+///
+/// Raises a `frameloom.Error` where it can't be opened.
+#[pyfunction]
+#[pyo3(signature = (
+    source, *, pix_fmt="rgb24", size=None, rate=None, start=None, duration=None, r#loop=None,
+    realtime=false, format=None, options=None, progress=false, **policies
+))]
+#[expect(clippy::too_many_arguments, reason = "Python's are named")]
+pub(crate) fn open(
+    py: Python<'_>,
+    source: &Bound<'_, PyAny>,
+    pix_fmt: &str,
+    size: Option<&Bound<'_, PyAny>>,
+    rate: Option<&Bound<'_, PyAny>>,
+    start: Option<&Bound<'_, PyAny>>,
+    duration: Option<&Bound<'_, PyAny>>,
+    r#loop: Option<&Bound<'_, PyAny>>,
+    realtime: bool,
+    format: Option<&str>,
+    options: Option<&Bound<'_, PyDict>>,
+    progress: bool,
+    policies: Option<&Bound<'_, PyDict>>,
+) -> PyResult<PyVideo> {
+    let url = place(source)?;
+    let pixels = format_of(pix_fmt)?;
+    let (live, open_timeout) = self::policies(policies, OPEN_NAMES)?;
+    live.check(false, true).map_err(|e| raised(&e))?;
+    let (size, rate) = (size_of(size)?, rate_of(rate)?);
+    let repeat = r#loop;
+    let mut input = Input { format, start, duration, repeat, realtime, options }.settings()?;
+    if let Some(limit) = open_timeout {
+        input = input.open_timeout(limit);
+    }
+    input.check().map_err(|e| raised(&e))?;
+    let parts = [
+        rate.map(|rate| format!("fps={}/{}", rate.num(), rate.den())),
+        size.map(|size| format!("scale={}:{}", size.width(), size.height())),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let filter = (!parts.is_empty()).then(|| parts.join(","));
+
+    let stop = Stop::new();
+    let pipeline = opened(py, Pipeline::open_pending(&url, input.clone(), &stop), &stop)?;
+    let info = pipeline.info().map_err(|e| raised(&e))?;
+    let is_cut = start.is_some() || duration.is_some() || repeat.is_some() || rate.is_some();
+    let Some((stream, video)) = video_of(&info) else {
+        return Err(raised(
+            &frameloom::Error::new(
+                ErrorKind::InvalidData,
+                frameloom::Stage::Source,
+                "there is no video in it",
+            )
+            .at(&url),
+        ));
+    };
+    let own_rate = video.frame_rate.as_deref().and_then(|r| frameloom::options::parse_rate(r).ok());
+    let seconds = pipeline.duration().map(frameloom::Timestamp::as_secs_f64).or(stream.duration);
+    let is_live = pipeline.is_live();
+    let audio_extradata = pipeline.audio_extradata().map(<[u8]>::to_vec);
+    let rate = rate.or(own_rate);
+    let counted = video.frames.filter(|_| !is_cut).and_then(|n| usize::try_from(n).ok());
+    let reckoned = seconds.zip(rate).map(|(s, rate)| (s * rate.as_f64()).round() as usize);
+    let size = size.map_or((video.width, video.height), |size| (size.width(), size.height()));
+    let opening = Opening { source: url, input, live, filter, format: pixels, progress };
+    let shared = py.detach(|| Arc::new(Shared::new(opening, pipeline, stop)));
+    remember(&shared);
+    Ok(PyVideo {
+        shared,
+        is_live,
+        duration: seconds.filter(|_| !is_live),
+        rate,
+        size: Some(size).filter(|&(w, h)| w > 0 && h > 0),
+        frames: counted.or(reckoned).filter(|_| !is_live),
+        info,
+        audio_extradata,
+        reader: Mutex::default(),
+    })
+}
+
+fn video_of(info: &Probe) -> Option<(&ProbeStream, &ProbeVideo)> {
+    info.streams.iter().find(|s| s.selected && s.video.is_some()).and_then(|s| {
+        let video = s.video.as_ref()?;
+        Some((s, video))
+    })
+}
+
+fn as_dict<'py>(py: Python<'py>, info: &Probe) -> PyResult<Bound<'py, PyAny>> {
+    let text = serde_json::to_string(info)
+        .map_err(|e| raised(&frameloom::Error::process(e.to_string())))?;
+    py.import("json")?.getattr("loads")?.call1((text,))
+}
+
+/// What is in a file or stream, as `frameloom probe` tells it.
+///
+/// Raises a `frameloom.Error` where it can't be opened.
+#[pyfunction]
+#[pyo3(signature = (source, *, format=None, options=None))]
+pub(crate) fn probe<'py>(
+    py: Python<'py>,
+    source: &Bound<'py, PyAny>,
+    format: Option<&str>,
+    options: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let url = place(source)?;
+    let input = Input { format, options, ..Input::default() }.settings()?;
+    let stop = Stop::new();
+    let pipeline = opened(py, Pipeline::open_pending(&url, input, &stop), &stop)?;
+    let info = pipeline.info().map_err(|e| raised(&e))?;
+    as_dict(py, &info)
+}
+
+/// Starts the threads, unless they run already.
+fn start(py: Python<'_>, shared: &Shared) -> PyResult<()> {
+    let pipeline = py.detach(|| {
+        let mut state = shared.state();
+        match std::mem::replace(&mut *state, State::Starting) {
+            State::Open(pipeline) => Some(pipeline),
+            other => {
+                *state = other;
+                None
+            }
+        }
+    });
+    let Some(mut pipeline) = pipeline else { return Ok(()) };
+    let outputs = py.detach(|| {
+        let outputs = shared.outputs();
+        outputs.iter().map(|o| (o.url.clone(), o.options.clone())).collect::<Vec<_>>()
+    });
+    let started = py.detach(|| {
+        for (url, options) in outputs {
+            *pipeline = pipeline.to_url_with(&url, options)?;
+        }
+        pipeline.frames_pending()
+    });
+    let frames = opened(py, started, &shared.stop);
+    py.detach(|| {
+        let (state, done) = match frames {
+            Ok(frames) => (State::Running(Box::new(frames)), Ok(())),
+            Err(error) => (State::Closed, Err(error)),
+        };
+        *shared.state() = state;
+        done
+    })
+}
+
+/// Finishes everything. The first wrong thing that wasn't told before is raised.
+pub(crate) fn finish(py: Python<'_>, shared: &Shared) -> PyResult<()> {
+    let step = || {
+        let mut state = shared.state();
+        let done = match &mut *state {
+            State::Running(frames) => frames.finish_timeout(SLICE).map(|done| done.is_some()),
+            State::Starting => {
+                std::thread::sleep(SLICE);
+                Ok(false)
+            }
+            State::Open(_) | State::Closed => Ok(true),
+        };
+        if !matches!(done, Ok(false)) {
+            *state = State::Closed;
+        }
+        done.map(|done| done.then_some(()))
+    };
+    until(py, step, || shared.stop.stop())
+}
+
+impl PyVideo {
+    fn next_frame(&self, py: Python<'_>) -> PyResult<Option<PyFrame>> {
+        start(py, &self.shared)?;
+        let step = || {
+            let mut state = self.shared.state();
+            match &mut *state {
+                State::Running(frames) => Self::pull(frames),
+                State::Starting => {
+                    drop(state);
+                    std::thread::sleep(SLICE / 10);
+                    Ok(None)
+                }
+                State::Open(_) | State::Closed => Ok(Some(None)),
+            }
+        };
+        let pulled = until(py, step, || {})?;
+        let Some(frame) = pulled else { return Ok(None) };
+        let frame = PyFrame::new(frame, Arc::clone(&self.shared));
+        *lock(&self.shared.last) = Some(Arc::clone(&frame.inner));
+        Ok(Some(frame))
+    }
+
+    fn pull(frames: &mut Frames) -> frameloom::Result<Option<Option<frameloom::Frame>>> {
+        Ok(match frames.next_timeout(SLICE)? {
+            Pulled::Frame(frame) => Some(Some(frame)),
+            Pulled::NotYet => None,
+            Pulled::Over => Some(None),
+        })
+    }
+
+    fn input(&self) -> InputOptions {
+        self.shared.opening.input.clone()
+    }
+
+    fn is_closed(&self, py: Python<'_>) -> bool {
+        py.detach(|| matches!(&*self.shared.state(), State::Closed))
+    }
+}
+
+#[pymethods]
+impl PyVideo {
+    /// The next frame; `None` where there are no more. It waits for a live stream that is lost.
+    fn read(&self, py: Python<'_>) -> PyResult<Option<PyFrame>> {
+        self.next_frame(py)
+    }
+
+    fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        if slf.get().shared.opening.progress {
+            let py = slf.py();
+            return py.import("frameloom._iterate")?.getattr("with_progress")?.call1((slf,));
+        }
+        Ok(slf.clone().into_any())
+    }
+
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<PyFrame>> {
+        self.next_frame(py)
+    }
+
+    fn __aiter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("frameloom._iterate")?.getattr("asynchronously")?.call1((slf,))
+    }
+
+    /// Add an output: a file, or a URL to publish to. It gets the frames that are written to it and
+    /// the input's audio beside them. Outputs are added before the first frame is read.
+    ///
+    /// Raises a `frameloom.Error` where options contradict each other or the file may not be
+    /// written. That a server can't be reached is told by the first frame that is read.
+    #[pyo3(signature = (
+        target, *, codec=None, audio_codec=None, bit_rate=None, format=None, size=None, rate=None,
+        audio=true, overwrite=true, options=None, **unknown
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "Python's are named")]
+    fn output(
+        &self,
+        py: Python<'_>,
+        target: &Bound<'_, PyAny>,
+        codec: Option<&str>,
+        audio_codec: Option<&str>,
+        bit_rate: Option<&Bound<'_, PyAny>>,
+        format: Option<&str>,
+        size: Option<&Bound<'_, PyAny>>,
+        rate: Option<&Bound<'_, PyAny>>,
+        audio: bool,
+        overwrite: bool,
+        options: Option<&Bound<'_, PyDict>>,
+        unknown: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<PyOutput> {
+        if let Some((name, _)) = unknown.into_iter().flatten().next() {
+            return Err(self::unknown("output", &name.extract::<String>()?, OUTPUT_NAMES));
+        }
+        let url = place(target)?;
+        let (size, rate) = (size_of(size)?, rate_of(rate)?);
+        let settings =
+            Output { format, codec, audio_codec, bit_rate, size, rate, audio, overwrite, options };
+        let options = settings.settings()?;
+        let shown = frameloom::redact::url(&url);
+        let added = py.detach(|| {
+            match &*self.shared.state() {
+                State::Open(_) => {}
+                State::Closed => return Err(closed()),
+                State::Running(_) | State::Starting => {
+                    return Err(frameloom::Error::new(
+                        ErrorKind::Usage,
+                        frameloom::Stage::Options,
+                        "outputs are added before the first frame is read",
+                    ));
+                }
+            }
+            let mut outputs = self.shared.outputs();
+            let mut all: Vec<_> =
+                outputs.iter().map(|o| (o.url.clone(), o.options.clone())).collect();
+            all.push((url.clone(), options.clone()));
+            frameloom::check_outputs(&self.shared.opening.source, &all, true)?;
+            outputs.push(Ending { url, options, closed: false });
+            Ok(outputs.len() - 1)
+        });
+        let number = added.map_err(|e| raised(&e))?;
+        Ok(PyOutput { shared: Arc::clone(&self.shared), number, shown })
+    }
+
+    /// Go on with the first frame at `time` or behind it, in seconds. Only in files, and only
+    /// without outputs, whose time can't go back.
+    fn seek(&self, py: Python<'_>, time: &Bound<'_, PyAny>) -> PyResult<()> {
+        let at = self.time_of("time", time)?;
+        if self.is_live || py.detach(|| self.shared.has_outputs()) {
+            return Err(invalid(if self.is_live {
+                "a live stream can't be sought in"
+            } else {
+                "a video with outputs can't be sought in: their time can't go back"
+            }));
+        }
+        let opening = &self.shared.opening;
+        let stop = &self.shared.stop;
+        // The running threads end first: they may hold what a second opening needs.
+        py.detach(|| drop(std::mem::replace(&mut *self.shared.state(), State::Starting)));
+        let pending = Pipeline::open_at_pending(&opening.source, self.input(), at, stop);
+        let pipeline = opened(py, pending, stop);
+        py.detach(|| match pipeline {
+            Ok(pipeline) => {
+                self.shared.set(pipeline);
+                Ok(())
+            }
+            Err(error) => {
+                *self.shared.state() = State::Closed;
+                Err(error)
+            }
+        })
+    }
+
+    /// The frame that is shown at `time`, in seconds: the last one that isn't later. It leaves the
+    /// loop over the frames where it is. Raises `ValueError` behind the end.
+    fn frame_at(&self, py: Python<'_>, time: &Bound<'_, PyAny>) -> PyResult<PyFrame> {
+        let at = self.time_of("time", time)?;
+        if self.is_live {
+            return Err(invalid("a live stream can't be sought in"));
+        }
+        let stop = &self.shared.stop;
+        let ready = py.detach(|| lock(&self.reader).take());
+        let mut reader = match ready {
+            Some(reader) => reader,
+            None => {
+                let source = &self.shared.opening.source;
+                opened(py, Reader::open_pending(source, self.input(), stop), stop)?
+            }
+        };
+        let size = self.size;
+        let found = py.detach(|| {
+            let found = reader.frame_at(at)?;
+            *lock(&self.reader) = Some(reader);
+            match (found, size) {
+                (Some(frame), Some((width, height)))
+                    if (frame.width(), frame.height()) != (width, height) =>
+                {
+                    frame.scaled(width, height).map(Some)
+                }
+                (found, _) => Ok(found),
+            }
+        });
+        let Some(frame) = found.map_err(|e: frameloom::Error| raised(&e))? else {
+            return Err(invalid(format!("the video has no frame at {time}: it is shorter")));
+        };
+        Ok(PyFrame::new(frame, Arc::clone(&self.shared)))
+    }
+
+    /// What is in it, as `frameloom probe` tells it: a dictionary.
+    #[getter]
+    fn info<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        as_dict(py, &self.info)
+    }
+
+    /// The counters as they are now.
+    #[getter]
+    fn stats(&self) -> PyStats {
+        self.shared.stats().snapshot().into()
+    }
+
+    /// The audio packets that were read since this was asked last, as they came. They are read with
+    /// the frames; the last 1024 are kept.
+    #[getter]
+    fn audio(&self, py: Python<'_>) -> Vec<PyAudioPacket> {
+        let packets = py.detach(|| match &*self.shared.state() {
+            State::Running(frames) => frames.audio(),
+            _ => Vec::new(),
+        });
+        packets.iter().map(PyAudioPacket::new).collect()
+    }
+
+    /// What a decoder of the audio needs besides the packets; `None` where there is no audio.
+    #[getter]
+    fn audio_extradata<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
+        self.audio_extradata.as_deref().map(|bytes| PyBytes::new(py, bytes))
+    }
+
+    /// What has happened so far: losses, what was dropped, failures. The last thousand are kept.
+    #[getter]
+    fn events(&self) -> Vec<PyEvent> {
+        lock(&self.shared.events).iter().map(|(at, event)| PyEvent::new(*at, event)).collect()
+    }
+
+    /// Pixels across, of the frames that are read.
+    #[getter]
+    fn width(&self) -> Option<u32> {
+        self.size.map(|(width, _)| width)
+    }
+
+    /// Pixels down, of the frames that are read.
+    #[getter]
+    fn height(&self) -> Option<u32> {
+        self.size.map(|(_, height)| height)
+    }
+
+    /// Frames a second, a `fractions.Fraction`; `None` where the stream doesn't say.
+    #[getter]
+    fn rate<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some(rate) = self.rate else { return Ok(None) };
+        py.import("fractions")?.getattr("Fraction")?.call1((rate.num(), rate.den())).map(Some)
+    }
+
+    /// How long what is read is, in seconds; `None` where that isn't known, as of a live stream.
+    #[getter]
+    fn duration(&self) -> Option<f64> {
+        self.duration
+    }
+
+    /// Whether it runs at its own speed and has no end that is known.
+    #[getter]
+    fn is_live(&self) -> bool {
+        self.is_live
+    }
+
+    /// Whether it is closed.
+    #[getter]
+    fn closed(&self, py: Python<'_>) -> bool {
+        self.is_closed(py)
+    }
+
+    /// Have the loop over the frames end, from any thread.
+    fn stop(&self) {
+        self.shared.stop.stop();
+    }
+
+    /// Finish every output and close it. What of the input wasn't read is left out.
+    ///
+    /// Raises the first thing that went wrong and wasn't told before.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| self.shared.outputs().iter_mut().for_each(|output| output.closed = true));
+        finish(py, &self.shared)
+    }
+
+    /// Say that the code failed on the last frame: `True` where the policy is to go on, and the
+    /// frame goes out unedited.
+    fn failed(&self, py: Python<'_>, message: &str) -> bool {
+        let error = frameloom::Error::process(message);
+        py.detach(|| match &mut *self.shared.state() {
+            State::Running(frames) => frames.fail(error).is_ok(),
+            _ => false,
+        })
+    }
+
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    #[pyo3(signature = (kind, error, trace))]
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        kind: &Bound<'_, PyAny>,
+        error: &Bound<'_, PyAny>,
+        trace: &Bound<'_, PyAny>,
+    ) -> PyResult<bool> {
+        let _ = (error, trace);
+        // What went wrong first is what is told.
+        match self.close(py) {
+            Err(later) if kind.is_none() => Err(later),
+            _ => Ok(false),
+        }
+    }
+
+    fn __len__(&self) -> PyResult<usize> {
+        self.frames.ok_or_else(|| PyTypeError::new_err("it isn't known how many frames it has"))
+    }
+
+    fn __bool__(&self) -> bool {
+        true
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let size = self.size.map_or_else(String::new, |(w, h)| format!(", {w}x{h}"));
+        let rate = self.rate.map_or_else(String::new, |r| format!(" {:.2} fps", r.as_f64()));
+        let length = match self.duration {
+            Some(seconds) => format!(", {seconds:.2} s"),
+            None if self.is_live => ", live".to_owned(),
+            None => String::new(),
+        };
+        let state = if self.is_closed(py) { ", closed" } else { "" };
+        format!("<frameloom.Video {}{size}{rate}{length}{state}>", self.info.url)
+    }
+}
+
+impl PyVideo {
+    fn time_of(&self, name: &str, given: &Bound<'_, PyAny>) -> PyResult<frameloom::Timestamp> {
+        let text = seconds_of(name, given)?.unwrap_or_default();
+        let parsed = frameloom::options::parse_span(&text).map_err(|e| raised(&e.at(name)))?;
+        at_seconds(parsed.as_secs_f64())
+            .ok_or_else(|| invalid(format!("{name}: {text} is no time in a video")))
+    }
+}
+
+impl Drop for PyVideo {
+    /// Frames may outlive it; its threads don't.
+    fn drop(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let end = move || shared.finish();
+        if Python::try_attach(|py| py.detach(&end)).is_none() {
+            end();
+        }
+    }
+}

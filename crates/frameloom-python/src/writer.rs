@@ -1,0 +1,224 @@
+//! Arrays in, video out.
+
+use std::sync::{Arc, Mutex};
+
+use frameloom::{Feed, Frame, Image, PixelFormat, Rate, Stop, Timestamp};
+use numpy::PyArrayMethods;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::array::{Pixels, accepted, accepted_any, format_of};
+use crate::error::{invalid, raised};
+use crate::exit::{Finish, remember};
+use crate::frame::PyFrame;
+use crate::settings::{Output, place, rate_of, size_of, unknown};
+use crate::shared::lock;
+use crate::wait::{SLICE, opened, until};
+
+const CREATE_NAMES: &[&str] =
+    &["size", "rate", "pix_fmt", "codec", "bit_rate", "format", "overwrite", "options"];
+
+/// A new video, made of arrays. Made by `create`.
+#[pyclass(frozen, name = "Writer", module = "frameloom")]
+pub(crate) struct PyWriter {
+    open: Arc<Open>,
+    at: Mutex<At>,
+    stop: Stop,
+    format: PixelFormat,
+    rate: Rate,
+    shown: String,
+}
+
+/// The output itself; none once it is closed.
+struct Open {
+    feed: Mutex<Option<Feed>>,
+}
+
+impl Finish for Open {
+    fn finish(&self) {
+        let ended = lock(&self.feed).take();
+        drop(ended);
+    }
+}
+
+/// What was written so far.
+struct At {
+    size: Option<(u32, u32)>,
+    frames: i64,
+}
+
+/// Create a video, a file or a URL to publish to, of arrays that you write.
+///
+/// Every array is shown for 1/rate seconds. The first one tells the size, where none is given.
+///
+/// Raises a `frameloom.Error` where it can't be opened.
+#[pyfunction]
+#[pyo3(signature = (
+    target, *, size=None, rate=None, pix_fmt="rgb24", codec=None, bit_rate=None, format=None,
+    overwrite=true, options=None, **unknown
+))]
+#[expect(clippy::too_many_arguments, reason = "Python's are named")]
+pub(crate) fn create(
+    py: Python<'_>,
+    target: &Bound<'_, PyAny>,
+    size: Option<&Bound<'_, PyAny>>,
+    rate: Option<&Bound<'_, PyAny>>,
+    pix_fmt: &str,
+    codec: Option<&str>,
+    bit_rate: Option<&Bound<'_, PyAny>>,
+    format: Option<&str>,
+    overwrite: bool,
+    options: Option<&Bound<'_, PyDict>>,
+    unknown: Option<&Bound<'_, PyDict>>,
+) -> PyResult<PyWriter> {
+    if let Some((name, _)) = unknown.into_iter().flatten().next() {
+        return Err(self::unknown("create", &name.extract::<String>()?, CREATE_NAMES));
+    }
+    let url = place(target)?;
+    let pixels = format_of(pix_fmt)?;
+    let size = size_of(size)?.map(|size| (size.width(), size.height()));
+    let rate = match rate_of(rate)?.or_else(|| Rate::new(25, 1)) {
+        Some(rate) => rate,
+        None => return Err(invalid("rate: it must be above 0")),
+    };
+    let settings =
+        Output { format, codec, bit_rate, overwrite, audio: true, options, ..Output::default() };
+    let settings = settings.settings()?;
+    let stop = Stop::new();
+    let feed = opened(py, Feed::create_pending(&url, settings, Some(rate), &stop), &stop)?;
+    let open = Arc::new(Open { feed: Mutex::new(Some(feed)) });
+    remember(&open);
+    Ok(PyWriter {
+        open,
+        at: Mutex::new(At { size, frames: 0 }),
+        stop,
+        format: pixels,
+        rate,
+        shown: frameloom::redact::url(&url),
+    })
+}
+
+fn still(
+    py: Python<'_>,
+    array: &Bound<'_, Pixels>,
+    format: PixelFormat,
+    size: (u32, u32),
+    pts: Timestamp,
+) -> PyResult<Frame> {
+    let borrowed = array.try_readonly().map_err(|e| invalid(e.to_string()))?;
+    let bytes = borrowed.as_slice().map_err(|e| invalid(e.to_string()))?;
+    let made = py.detach(|| {
+        let image = Image::packed(format, size.0, size.1, bytes)
+            .map_err(|e| frameloom::Error::process(e.to_string()))?;
+        Frame::from_image(&image, pts)
+    });
+    made.map_err(|e| raised(&e))
+}
+
+#[pymethods]
+impl PyWriter {
+    /// Write one picture: an array of uint8, as `Frame.array` describes it, or a `Frame`.
+    fn write(&self, py: Python<'_>, array: &Bound<'_, PyAny>) -> PyResult<()> {
+        if py.detach(|| lock(&self.open.feed).is_none()) {
+            return Err(invalid(format!("the output {} is closed", self.shown)));
+        }
+        let of_frame = match array.cast::<PyFrame>() {
+            Ok(frame) => Some(frame.getattr("image")?),
+            Err(_) => None,
+        };
+        let array = of_frame.as_ref().unwrap_or(array);
+        let known = lock(&self.at).size;
+        let (array, size) = match known {
+            Some(size) => (accepted(array, self.format, size)?, size),
+            None => accepted_any(array, self.format)?,
+        };
+        let number = {
+            let mut at = lock(&self.at);
+            at.size = Some(size);
+            at.frames += 1;
+            at.frames - 1
+        };
+        let pts = self.rate.time_base().at(number);
+        let mut waiting = Some(still(py, &array, self.format, size, pts)?);
+        until(
+            py,
+            || {
+                let mut feed = lock(&self.open.feed);
+                let Some(feed) = &mut *feed else { return Ok(Some(())) };
+                let Some(frame) = waiting.take() else { return Ok(Some(())) };
+                waiting = feed.write_timeout(frame, SLICE)?;
+                Ok(waiting.is_none().then_some(()))
+            },
+            || {},
+        )
+    }
+
+    /// Write what is still held back and close the output.
+    ///
+    /// Raises a `frameloom.Error` where it can't be written.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let step = || {
+            let mut feed = lock(&self.open.feed);
+            let Some(open) = &mut *feed else { return Ok(Some(())) };
+            let done = open.finish_timeout(SLICE);
+            if !matches!(done, Ok(false)) {
+                *feed = None;
+            }
+            done.map(|done| done.then_some(()))
+        };
+        until(py, step, || self.stop.stop())
+    }
+
+    /// The URL or path, without secrets.
+    #[getter]
+    fn target(&self) -> &str {
+        &self.shown
+    }
+
+    /// Pictures written so far.
+    #[getter]
+    fn frames(&self) -> i64 {
+        lock(&self.at).frames
+    }
+
+    /// Whether it is closed.
+    #[getter]
+    fn closed(&self, py: Python<'_>) -> bool {
+        py.detach(|| lock(&self.open.feed).is_none())
+    }
+
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    #[pyo3(signature = (kind, error, trace))]
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        kind: &Bound<'_, PyAny>,
+        error: &Bound<'_, PyAny>,
+        trace: &Bound<'_, PyAny>,
+    ) -> PyResult<bool> {
+        let _ = (error, trace);
+        // What went wrong first is what is told.
+        match self.close(py) {
+            Err(later) if kind.is_none() => Err(later),
+            _ => Ok(false),
+        }
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let size = lock(&self.at).size.map_or_else(String::new, |(w, h)| format!(", {w}x{h}"));
+        let state = if self.closed(py) { ", closed" } else { "" };
+        let frames = self.frames();
+        format!("<frameloom.Writer {}{size}, {frames} frames{state}>", self.shown)
+    }
+}
+
+impl Drop for PyWriter {
+    fn drop(&mut self) {
+        if Python::try_attach(|py| py.detach(|| self.open.finish())).is_none() {
+            self.open.finish();
+        }
+    }
+}

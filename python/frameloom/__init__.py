@@ -1,0 +1,63 @@
+"""Every frame of a video or a live stream as a numpy array, and the changed frame back.
+
+import frameloom
+
+with frameloom.open("rtmp://HOST/live/in") as video, video.output("rtmp://HOST/live/out") as out:
+    for frame in video:
+        frame.array[10:50, 10:200] = 255
+        out.write(frame)
+"""
+
+from ._errors import (
+    AlreadyExists,
+    ConnectionFailed,
+    Error,
+    Interrupted,
+    InvalidData,
+    InvalidValue,
+    NotFound,
+    NotPermitted,
+    StorageFull,
+    TimedOut,
+)
+from ._frameloom import (
+    AudioPacket,
+    Event,
+    Frame,
+    Output,
+    OutputStats,
+    Stats,
+    Video,
+    Writer,
+    create,
+    open,
+    probe,
+)
+from ._run import run
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AlreadyExists",
+    "AudioPacket",
+    "ConnectionFailed",
+    "Error",
+    "Event",
+    "Frame",
+    "Interrupted",
+    "InvalidData",
+    "InvalidValue",
+    "NotFound",
+    "NotPermitted",
+    "Output",
+    "OutputStats",
+    "Stats",
+    "StorageFull",
+    "TimedOut",
+    "Video",
+    "Writer",
+    "create",
+    "open",
+    "probe",
+    "run",
+]

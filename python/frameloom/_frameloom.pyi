@@ -1,0 +1,532 @@
+"""Frameloom's compiled part: import `frameloom` instead."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from fractions import Fraction
+from os import PathLike
+from types import TracebackType
+from typing import Any, Literal, Self, TypeAlias, final
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "AudioPacket",
+    "Event",
+    "Frame",
+    "Output",
+    "OutputStats",
+    "Stats",
+    "Video",
+    "Writer",
+    "command_line",
+    "create",
+    "open",
+    "probe",
+]
+
+_Path: TypeAlias = str | PathLike[str]
+_Rate: TypeAlias = int | float | Fraction | str
+_Size: TypeAlias = tuple[int, int] | str
+_Seconds: TypeAlias = float | str
+_Array: TypeAlias = npt.NDArray[np.uint8]
+
+@final
+class Frame:
+    """One decoded picture, and where it belongs in time.
+
+    Nothing is converted before you look at it. `array` is the picture to change, `image` the same
+    read-only; a frame of which only `image` was used goes out as it was decoded.
+    """
+
+    @property
+    def array(self) -> _Array:
+        """The picture as a writable array of uint8.
+
+        (height, width, 3) for rgb24 and bgr24, (height, width, 4) for rgba and bgra, (height,
+        width) for gray; (height * 3 / 2, width) for yuv420p, nv12 and nv21, (height * 2, width)
+        for yuv422p and nv16, (3, height, width) for yuv444p, (height * 3, width) for nv24. What is
+        changed in it is what an output gets. Assign an array of the same shape to replace it;
+        another raises `ValueError`. It stays valid for as long as it is held.
+        """
+
+    @array.setter
+    def array(self, value: npt.ArrayLike) -> None: ...
+    @property
+    def image(self) -> _Array:
+        """The same picture, read-only: a frame of which nothing else was used stays untouched."""
+
+    @property
+    def time(self) -> float:
+        """When it is to be shown, in seconds; 0 is where the input starts."""
+
+    @property
+    def pts(self) -> int:
+        """When it is to be shown, in units of `time_base`."""
+
+    @property
+    def time_base(self) -> Fraction:
+        """The unit of `pts`, in seconds."""
+
+    @property
+    def duration(self) -> float:
+        """How long it is to be shown, in seconds; 0 where the stream doesn't say."""
+
+    @property
+    def key_frame(self) -> bool:
+        """Whether the codec coded it without reference to another."""
+
+    @property
+    def index(self) -> int:
+        """Its number since the video was opened or sought, from 0; dropped frames count."""
+
+    @property
+    def width(self) -> int:
+        """Pixels across."""
+
+    @property
+    def height(self) -> int:
+        """Pixels down."""
+
+    @property
+    def pix_fmt(self) -> str:
+        """FFmpeg's name of the array's format."""
+
+    @property
+    def codec_pix_fmt(self) -> str:
+        """FFmpeg's name of the codec's own format."""
+
+    def __array__(
+        self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
+    ) -> npt.NDArray[Any]:
+        """The array, for numpy and whatever takes what numpy takes."""
+
+    def __dlpack__(self, **options: Any) -> Any:
+        """The array's memory by DLPack, for torch and others."""
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """Where the memory is: the processor's."""
+
+@final
+class Video:
+    """A file or stream that is open: an iterator of its frames. Made by `open`."""
+
+    def read(self) -> Frame | None:
+        """The next frame; `None` where there are no more. It waits for a live stream that is lost.
+
+        Raises the `frameloom.Error` that ended it.
+        """
+
+    def __iter__(self) -> Iterator[Frame]: ...
+    def __next__(self) -> Frame: ...
+    def __aiter__(self) -> AsyncIterator[Frame]: ...
+    def output(
+        self,
+        target: _Path,
+        *,
+        codec: str | None = None,
+        audio_codec: str | None = None,
+        bit_rate: int | str | None = None,
+        format: str | None = None,
+        size: _Size | None = None,
+        rate: _Rate | None = None,
+        audio: bool = True,
+        overwrite: bool = True,
+        options: Mapping[str, Any] | None = None,
+    ) -> Output:
+        """Add an output: a file, or a URL to publish to.
+
+        It gets the frames that are written to it and the input's audio beside them. Outputs are
+        added before the first frame is read. `bit_rate` is in bits a second, `size` is (width,
+        height), `options` are FFmpeg's by its names, as {"preset": "fast", "g": 50}.
+
+        Raises a `frameloom.Error` where options contradict each other or the file may not be
+        written. That a server can't be reached is told by the first frame that is read.
+        """
+
+    def seek(self, time: _Seconds) -> None:
+        """Go on with the first frame at `time` or behind it, in seconds.
+
+        Raises `ValueError` for a live stream, and where there are outputs, whose time can't go
+        back.
+        """
+
+    def frame_at(self, time: _Seconds) -> Frame:
+        """The frame that is shown at `time`, in seconds: the last one that isn't later.
+
+        It leaves the loop over the frames where it is. Raises `ValueError` behind the end and for a
+        live stream.
+        """
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What is in it, as `frameloom probe` tells it."""
+
+    @property
+    def stats(self) -> Stats:
+        """The counters as they are now."""
+
+    @property
+    def audio(self) -> list[AudioPacket]:
+        """The audio packets that were read since this was asked last, as they came.
+
+        They are read with the frames: ask for them in the loop. The last 1024 are kept.
+        """
+
+    @property
+    def audio_extradata(self) -> bytes | None:
+        """What a decoder of the audio needs besides the packets; `None` where there is no audio."""
+
+    @property
+    def events(self) -> list[Event]:
+        """What has happened so far: losses, what was dropped, failures. The last 1000 are kept."""
+
+    @property
+    def width(self) -> int | None:
+        """Pixels across, of the frames that are read."""
+
+    @property
+    def height(self) -> int | None:
+        """Pixels down, of the frames that are read."""
+
+    @property
+    def rate(self) -> Fraction | None:
+        """Frames a second; `None` where the stream doesn't say."""
+
+    @property
+    def duration(self) -> float | None:
+        """How long what is read is, in seconds; `None` where that isn't known."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it runs at its own speed and has no end that is known."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is closed."""
+
+    def stop(self) -> None:
+        """Have the loop over the frames end, from any thread."""
+
+    def close(self) -> None:
+        """Finish every output and close it. What of the input wasn't read is left out.
+
+        Raises the first thing that went wrong and wasn't told before.
+        """
+
+    def failed(self, message: str) -> bool:
+        """Say that your code failed on the last frame.
+
+        `True` where the policy is to go on: the frame goes out unedited, and is counted.
+        """
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> Literal[False]: ...
+    def __len__(self) -> int:
+        """How many frames it has.
+
+        The container's own number; duration times rate, where it has none or where a part, a
+        repetition or another rate was asked for. `TypeError` where that isn't known either.
+        """
+
+    def __bool__(self) -> Literal[True]: ...
+
+@final
+class Output:
+    """Where frames of a video go: a file, or a stream that is published. Made by `Video.output`."""
+
+    def write(self, frame: Frame | npt.ArrayLike) -> None:
+        """Write a frame of this output's video, or an array in place of the last frame's picture.
+
+        It waits while the output is behind. Raises `ValueError` for an array of another shape or
+        type, a frame of another video, and where the output is closed.
+        """
+
+    def close(self) -> None:
+        """Finish it. With the last output of a video, the video ends too."""
+
+    @property
+    def target(self) -> str:
+        """The URL or path, without secrets."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is closed."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> Literal[False]: ...
+
+@final
+class Writer:
+    """A new video, made of arrays. Made by `create`."""
+
+    def write(self, array: npt.ArrayLike | Frame) -> None:
+        """Write one picture: an array of uint8, as `Frame.array` describes it, or a `Frame`.
+
+        Raises `ValueError` for an array of another shape or type, and where it is closed.
+        """
+
+    def close(self) -> None:
+        """Write what is still held back and close the output.
+
+        Raises a `frameloom.Error` where it can't be written.
+        """
+
+    @property
+    def target(self) -> str:
+        """The URL or path, without secrets."""
+
+    @property
+    def frames(self) -> int:
+        """Pictures written so far."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is closed."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> Literal[False]: ...
+
+@final
+class Stats:
+    """The counters of a video at one moment. Times are in milliseconds."""
+
+    @property
+    def elapsed_ms(self) -> int:
+        """Since the video was opened."""
+
+    @property
+    def time_ms(self) -> int:
+        """How far the furthest output has got."""
+
+    @property
+    def duration_ms(self) -> int | None:
+        """How far it will get, where that is known."""
+
+    @property
+    def frames_in(self) -> int:
+        """Frames decoded."""
+
+    @property
+    def frames_out(self) -> int:
+        """Frames written, counted for each output."""
+
+    @property
+    def frames_edited(self) -> int:
+        """Frames whose pixels were replaced."""
+
+    @property
+    def frames_dropped(self) -> int:
+        """Frames dropped before your code saw them, because it was too slow."""
+
+    @property
+    def frames_held(self) -> int:
+        """Pictures shown again while the input was lost."""
+
+    @property
+    def frames_late(self) -> int:
+        """Frames that came when held pictures had taken their place."""
+
+    @property
+    def frames_bypassed(self) -> int:
+        """Frames that went out unedited."""
+
+    @property
+    def frames_unwritten(self) -> int:
+        """Frames that were read and given to no output."""
+
+    @property
+    def errors(self) -> int:
+        """Failures of your code that did not end the run."""
+
+    @property
+    def packets_in(self) -> int:
+        """Packets read."""
+
+    @property
+    def packets_corrupt(self) -> int:
+        """Packets that were damaged."""
+
+    @property
+    def packets_out(self) -> int:
+        """Packets written."""
+
+    @property
+    def bytes_out(self) -> int:
+        """Bytes of packets written."""
+
+    @property
+    def fps(self) -> float:
+        """Frames written a second, over the last seconds."""
+
+    @property
+    def speed(self) -> float:
+        """Stream time for each second of real time."""
+
+    @property
+    def bit_rate(self) -> int:
+        """Bits written a second, over the last seconds."""
+
+    @property
+    def latency_ms(self) -> float | None:
+        """From a packet's arrival to its frame's departure: median of the last 10 s."""
+
+    @property
+    def latency_p99_ms(self) -> float | None:
+        """The same, 99th percentile."""
+
+    @property
+    def reconnects(self) -> int:
+        """Times an end was opened again."""
+
+    @property
+    def packets_dropped(self) -> int:
+        """Packets that outputs missed."""
+
+    @property
+    def input(self) -> str:
+        """Whether the input is there: "ok" or "lost"."""
+
+    @property
+    def outputs(self) -> list[OutputStats]:
+        """Each output."""
+
+@final
+class OutputStats:
+    """The counters of one output."""
+
+    @property
+    def state(self) -> str:
+        """Whether it is there: "ok" or "lost"."""
+
+    @property
+    def reconnects(self) -> int:
+        """Times it was opened again."""
+
+    @property
+    def packets_dropped(self) -> int:
+        """Packets that it missed."""
+
+@final
+class AudioPacket:
+    """One packet of the input's audio, as it came."""
+
+    @property
+    def data(self) -> bytes:
+        """The bytes, as the codec made them."""
+
+    @property
+    def time(self) -> float | None:
+        """When it is to be heard, in seconds, on the clock of the frames; `None` if not said."""
+
+    @property
+    def duration(self) -> float:
+        """How long it is to be heard, in seconds; 0 where it doesn't say."""
+
+@final
+class Event:
+    """Something that happened to a running video."""
+
+    @property
+    def name(self) -> str:
+        """What happened.
+
+        One of "input_lost", "input_back", "output_lost", "output_back", "packets_dropped",
+        "frames_dropped", "frames_bypassed", "code_failed", "clock_jumped" or "input_changed".
+        """
+
+    @property
+    def time(self) -> float:
+        """When: seconds since the video was opened."""
+
+    @property
+    def message(self) -> str:
+        """In words."""
+
+def open(
+    source: _Path,
+    *,
+    pix_fmt: str = "rgb24",
+    size: _Size | None = None,
+    rate: _Rate | None = None,
+    start: _Seconds | None = None,
+    duration: _Seconds | None = None,
+    loop: bool | int | None = None,
+    realtime: bool = False,
+    format: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    progress: bool = False,
+    on_loss: Literal["hold", "slate", "end"] | None = None,
+    slate: _Path | None = None,
+    on_slow: Literal["latest", "block", "bypass"] | None = None,
+    deadline: _Seconds | None = None,
+    on_error: Literal["bypass", "stop"] | None = None,
+    on_resize: Literal["fit", "restart"] | None = None,
+    reconnect_for: _Seconds | None = None,
+    no_reconnect: bool = False,
+    stall_timeout: _Seconds | None = None,
+    open_timeout: _Seconds | None = None,
+) -> Video:
+    """Open a file or a stream and read its frames.
+
+    A live stream that is lost is opened again, for ever by default, and the loop over its frames
+    simply goes on.
+
+    `pix_fmt` is the arrays' format: "rgb24", "bgr24" (OpenCV's), "gray", "rgba", "bgra",
+    "yuv420p", "nv12" and the like. `size` (width, height) scales the frames, `rate` (frames a
+    second) repeats or leaves out frames, `start` and `duration` (seconds) cut, `loop` plays it so
+    often, or for ever with `True`, `realtime` reads a file at its own speed. `format` and `options`
+    are FFmpeg's for the input. `progress` shows on stderr how far a loop over the frames is.
+
+    The policies have the names of the command line: what happens while the input is lost
+    (`on_loss`), to frames that your code is too slow for (`on_slow`), when it fails (`on_error`).
+    Times are in seconds.
+
+    Raises a `frameloom.Error` where it can't be opened, `ValueError` for a value that can't be,
+    `TypeError` for an argument that doesn't exist, with the nearest that does.
+    """
+
+def create(
+    target: _Path,
+    *,
+    size: _Size | None = None,
+    rate: _Rate | None = None,
+    pix_fmt: str = "rgb24",
+    codec: str | None = None,
+    bit_rate: int | str | None = None,
+    format: str | None = None,
+    overwrite: bool = True,
+    options: Mapping[str, Any] | None = None,
+) -> Writer:
+    """Create a video, a file or a URL to publish to, of arrays that you write.
+
+    Every array is shown for 1/rate seconds, 1/25 by default. The first one tells the size, where
+    none is given.
+
+    Raises a `frameloom.Error` where it can't be opened.
+    """
+
+def probe(
+    source: _Path, *, format: str | None = None, options: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What is in a file or stream, as `frameloom probe` tells it.
+
+    Raises a `frameloom.Error` where it can't be opened.
+    """
+
+def command_line(words: Sequence[str]) -> int:
+    """Run the command line with these words (without the program's name); its exit status."""

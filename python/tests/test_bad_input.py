@@ -1,0 +1,181 @@
+"""What can't be is told in words: the expected and the given, the nearest name that exists."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import frameloom
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (np.zeros((108, 190, 3), np.uint8), r"\(108, 192, 3\).*\(108, 190, 3\)"),
+        (np.zeros((108, 192), np.uint8), r"\(108, 192, 3\).*\(108, 192\)"),
+        (np.zeros((108, 192, 3), np.float32), r"uint8.*float32"),
+        (np.zeros((108, 192, 3), bool), r"uint8.*bool"),
+        ("a picture", r"uint8"),
+        (None, r"uint8"),
+    ],
+)
+def test_a_wrong_array_is_told(clip: Path, tmp_path: Path, given: object, told: str) -> None:
+    with frameloom.open(clip) as video, video.output(tmp_path / "out.mkv") as out:
+        frame = next(video)
+        with pytest.raises(ValueError, match=told):
+            out.write(given)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match=told):
+            frame.array = given  # type: ignore[assignment]
+        out.write(frame)
+    with frameloom.create(tmp_path / "new.mkv", size=(192, 108)) as writer:
+        with pytest.raises(ValueError, match=told):
+            writer.write(given)  # type: ignore[arg-type]
+        writer.write(np.zeros((108, 192, 3), np.uint8))
+    assert len(frameloom.open(tmp_path / "new.mkv")) == 1
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        np.asfortranarray,
+        lambda a: np.repeat(a, 2, axis=1)[:, ::2],
+        lambda a: a[:, ::-1][:, ::-1],
+        lambda a: np.ascontiguousarray(a[:, :, ::-1])[:, :, ::-1],
+        lambda a: np.ascontiguousarray(a).data,
+    ],
+)
+def test_arrays_that_can_be_copied_are(
+    clip: Path, tmp_path: Path, made: Callable[[Any], Any]
+) -> None:
+    target = tmp_path / "out.mkv"
+    picture = next(frameloom.open(clip)).array.copy()
+    with frameloom.create(target, codec="ffv1") as writer:
+        writer.write(made(picture))
+    with frameloom.create(tmp_path / "plain.mkv", codec="ffv1") as writer:
+        writer.write(picture)
+    plain = next(frameloom.open(tmp_path / "plain.mkv")).array
+    assert (next(frameloom.open(target)).array == plain).all()
+
+
+def test_a_closed_output_and_a_closed_video(clip: Path, tmp_path: Path) -> None:
+    with frameloom.open(clip) as video, video.output(tmp_path / "out.mkv") as out:
+        frame = next(video)
+        out.write(frame)
+    with pytest.raises(ValueError, match=r"out\.mkv is closed"):
+        out.write(frame)
+    assert video.read() is None
+    with pytest.raises(ValueError, match="closed"):
+        video.output(tmp_path / "more.mkv")
+    assert frame.array.shape == (108, 192, 3)
+    writer = frameloom.create(tmp_path / "new.mkv")
+    writer.write(frame)
+    writer.close()
+    writer.close()
+    with pytest.raises(ValueError, match=r"new\.mkv is closed"):
+        writer.write(frame)
+
+
+def test_a_frame_of_another_video(clip: Path, tmp_path: Path) -> None:
+    other = next(frameloom.open(clip))
+    with frameloom.open(clip) as video, video.output(tmp_path / "out.mkv") as out:
+        out.write(next(video))
+        with pytest.raises(ValueError, match="another video"):
+            out.write(other)
+        out.write(other.array)
+
+
+def test_before_the_first_frame_and_behind_it(clip: Path, tmp_path: Path) -> None:
+    with frameloom.open(clip) as video, video.output(tmp_path / "out.mkv") as out:
+        with pytest.raises(ValueError, match="before a frame was read"):
+            out.write(np.zeros((108, 192, 3), np.uint8))
+        out.write(next(video))
+        with pytest.raises(ValueError, match="before the first frame"):
+            video.output(tmp_path / "more.mkv")
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "told"),
+    [
+        ({"on_slo": "latest"}, TypeError, "did you mean on_slow"),
+        ({"sise": (1, 1)}, TypeError, "did you mean size"),
+        ({"preset": "fast"}, TypeError, "options="),
+        ({"on_slow": "latst"}, ValueError, "did you mean latest"),
+        ({"pix_fmt": "rgb42"}, ValueError, "did you mean rgb24"),
+        ({"size": "huge"}, ValueError, "size"),
+        ({"rate": 0}, ValueError, "rate"),
+        ({"start": -1}, ValueError, "start"),
+        ({"duration": 0}, ValueError, "-t"),
+        ({"loop": -3}, ValueError, "loop"),
+        ({"format": "mp5"}, ValueError, "format"),
+        ({"options": {"nosuch": 1}}, ValueError, "nosuch"),
+        ({"on_loss": "hold", "no_reconnect": True}, ValueError, "can't go together"),
+        ({"on_error": "restart"}, ValueError, "COMMAND"),
+    ],
+)
+def test_wrong_options_of_open(
+    clip: Path, options: dict[str, Any], error: type[Exception], told: str
+) -> None:
+    with pytest.raises(error, match=told):
+        frameloom.open(clip, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "told"),
+    [
+        ({"codecs": "libx264"}, TypeError, "did you mean codec"),
+        ({"codec": "libx265x"}, ValueError, "libx265"),
+        ({"codec": "copy"}, ValueError, "copy"),
+        ({"options": {"preset": "fastt"}}, ValueError, "fast"),
+        ({"audio": False, "options": {"vn": ""}}, ValueError, "nothing to write"),
+        ({"overwrite": False}, FileExistsError, "exists already"),
+    ],
+)
+def test_wrong_options_of_an_output(
+    clip: Path, tmp_path: Path, options: dict[str, Any], error: type[Exception], told: str
+) -> None:
+    target = tmp_path / "out.mkv"
+    target.write_bytes(b"here")
+    with frameloom.open(clip) as video:
+        with pytest.raises(error, match=told), video.output(target, **options):
+            next(video)
+        assert target.read_bytes() == b"here"
+    with pytest.raises(TypeError, match="did you mean size"):
+        frameloom.create(target, siz=(1, 1))  # type: ignore[call-arg]
+
+
+def test_errors_are_the_builtins_too(tmp_path: Path) -> None:
+    text = tmp_path / "notes.mp4"
+    text.write_text("no film " * 1000)
+    with pytest.raises(FileNotFoundError) as missing:
+        frameloom.open(tmp_path / "none.mp4")
+    assert isinstance(missing.value, frameloom.Error)
+    assert (missing.value.stage, missing.value.hint) == ("input", "is the path right?")
+    assert missing.value.url and missing.value.url.endswith("none.mp4")
+    with pytest.raises(frameloom.InvalidData):
+        frameloom.open(text)
+    with pytest.raises(frameloom.Error):
+        frameloom.create(tmp_path / "no" / "folder" / "out.mp4")
+    with pytest.raises(TypeError):
+        frameloom.open(3)  # type: ignore[arg-type]
+
+
+def test_what_edit_raises_comes_whole(clip: Path, tmp_path: Path) -> None:
+    def edit(array: np.ndarray) -> None:
+        raise LookupError("in the middle")
+
+    with pytest.raises(LookupError, match="in the middle") as raised:
+        frameloom.run(clip, tmp_path / "out.mkv", edit)
+    names = [entry.name for entry in raised.traceback]
+    assert names[-1] == "edit"
+
+
+def test_a_film_that_breaks_off_is_told_behind_its_frames(film: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.ts"
+    frameloom.run(
+        film, tmp_path / "whole.ts", lambda a: None, output={"options": {"preset": "ultrafast"}}
+    )
+    whole = (tmp_path / "whole.ts").read_bytes()
+    broken.write_bytes(whole[: len(whole) // 2])
+    assert 20 < sum(1 for _ in frameloom.open(broken)) < 132

@@ -1,0 +1,99 @@
+"""Every example of the package, run as a user runs it, and what came of it."""
+
+import subprocess as sp
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+import frameloom
+
+from .conftest import LIMIT_S, ROOT, shown
+
+EXAMPLES = ROOT / "python" / "examples"
+
+
+def run(name: str, *words: object) -> str:
+    command = [sys.executable, str(EXAMPLES / name), *map(str, words)]
+    done = sp.run(command, check=False, capture_output=True, text=True, timeout=2 * LIMIT_S)
+    assert done.returncode == 0, f"{name}: {done.stderr}"
+    return done.stdout
+
+
+def test_no_example_is_long() -> None:
+    for path in EXAMPLES.glob("*.py"):
+        if path.name not in ("edit.py", "read_only.py", "recipe.py", "test_examples.py"):
+            assert len(path.read_text().splitlines()) < 60, path.name
+
+
+def test_the_recipe(clip: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.flv"
+    run("recipe_rewritten.py", clip, target)
+    frames = [frame.array for frame in frameloom.open(target)]
+    assert len(frames) == 50 and frames[25][14:48, 14:188].min() > 225
+    assert shown(target, "a")
+
+
+def test_blurring(film: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.mp4"
+    run("blur_region.py", film, target, 100, 100, 400, 300)
+    before = frameloom.open(film).frame_at(3).array.astype(int)
+    after = frameloom.open(target).frame_at(3).array.astype(int)
+    inside, outside = np.s_[130:370, 130:470], np.s_[450:, :]
+
+    def detail(picture: np.ndarray) -> float:
+        return float(np.abs(np.diff(picture, axis=1)).mean())
+
+    assert detail(after[inside]) < detail(before[inside]) / 2
+    assert np.abs(after[outside] - before[outside]).mean() < 5
+
+
+def test_faces(tmp_path: Path, face: Path) -> None:
+    target = tmp_path / "out.mp4"
+    told = run("faces.py", face, target)
+    assert int(told.split()[0]) >= 5
+    assert len(frameloom.open(target)) == 10
+
+
+def test_reading_text(tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    with frameloom.create(film, pix_fmt="bgr24", rate=5) as out:
+        for number in range(15):
+            picture = np.full((180, 480, 3), 255, np.uint8)
+            text = "FRAMELOOM" if number < 8 else "GOODBYE"
+            cv2.putText(picture, text, (40, 110), cv2.FONT_HERSHEY_SIMPLEX, 2, (0, 0, 0), 4)
+            out.write(picture)
+    told = run("read_text.py", film, 1)
+    assert "FRAMELOOM" in told and "GOODBYE" in told
+
+
+def test_motion(film: Path) -> None:
+    lines = run("motion.py", film).splitlines()
+    assert len(lines) == 5
+    assert any(float(line.split()[2].rstrip("%")) > 1 for line in lines)
+
+
+def test_making_a_video(tmp_path: Path) -> None:
+    target = tmp_path / "waves.mp4"
+    run("make_video.py", target, 1)
+    video = frameloom.open(target)
+    assert (len(video), video.width, video.rate) == (30, 640, Fraction(30))
+    assert next(video).array.std() > 20
+
+
+def test_a_snapshot_and_a_gif(film: Path, tmp_path: Path) -> None:
+    picture, animation = tmp_path / "shot.png", tmp_path / "small.gif"
+    run("snapshot_and_gif.py", film, 2, picture, animation)
+    shot = cv2.imread(str(picture))
+    assert shot is not None
+    plain = frameloom.open(film, pix_fmt="bgr24").frame_at(2).array
+    assert np.abs(shot.astype(int) - plain).max() <= 2
+    assert len(list(frameloom.open(animation))) == 20
+
+
+def test_many_streams(clip: Path, film: Path) -> None:
+    for name in ("many_streams.py", "many_streams_asyncio.py"):
+        told = run(name, clip, film)
+        assert told.count(str(clip)) == 2 and told.count(str(film)) == 6

@@ -1,0 +1,388 @@
+"""Files: reading, editing, writing, cutting, seeking."""
+
+import gc
+import pickle
+import subprocess as sp
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import frameloom
+
+from .conftest import LIMIT_S, ffmpeg, shown
+
+FAST = {"preset": "ultrafast"}
+
+
+def pictures(path: Path) -> list[npt.NDArray[np.uint8]]:
+    return [frame.array for frame in frameloom.open(path)]
+
+
+def beside_audio(path: Path) -> list[float]:
+    """When each frame is to be shown, counted from the first packet of the sound."""
+    begin = shown(path, "a")[0]
+    return [at - begin for at in shown(path)]
+
+
+def checksums(path: Path) -> list[str]:
+    """Of every decoded picture, in the codec's own format."""
+    command = ["ffmpeg", "-v", "error", "-i", str(path), "-map", "0:v", "-f", "framemd5", "-"]
+    told = sp.run(command, check=True, capture_output=True, text=True).stdout
+    lines = [line for line in told.splitlines() if not line.startswith("#")]
+    return [line.rsplit(",", 1)[1].strip() for line in lines]
+
+
+def test_every_frame_comes_with_its_time(clip: Path) -> None:
+    with frameloom.open(clip) as video:
+        assert (video.width, video.height, video.rate) == (192, 108, Fraction(25))
+        assert len(video) == 50 and not video.is_live
+        frames = list(video)
+    assert [frame.index for frame in frames] == list(range(50))
+    for number, frame in enumerate(frames):
+        assert frame.pts * frame.time_base == Fraction(number, 25)
+        assert frame.time == pytest.approx(number / 25)
+        assert frame.array.shape == (108, 192, 3) and frame.array.dtype == np.uint8
+        assert frame.array.flags.writeable and frame.array.flags.c_contiguous
+    assert [frame.index for frame in frames if frame.key_frame] == [0, 10, 20, 30, 40]
+
+
+MATRICES = {"bt709": (0.2126, 0.0722), "smpte170m": (0.299, 0.114), None: (0.299, 0.114)}
+
+
+def exact_rgb(frame: av.VideoFrame, kr: float, kb: float) -> npt.NDArray[np.float64]:
+    """By the formulas of the standards, from limited range; chroma stands for all its pixels.
+
+    What is blacker than black is black.
+    """
+    width, height = frame.width, frame.height
+    planes = frame.to_ndarray().astype(float).reshape(-1)
+    luma = np.maximum(planes[: width * height].reshape(height, width) - 16, 0) / 219
+    rest = (planes[width * height :].reshape(2, height // 2, width // 2) - 128) / 224
+    blue, red = rest.repeat(2, axis=1).repeat(2, axis=2)
+    r, b = luma + 2 * (1 - kr) * red, luma + 2 * (1 - kb) * blue
+    g = (luma - kr * r - kb * b) / (1 - kr - kb)
+    rgb: npt.NDArray[np.float64] = np.clip(np.stack([r, g, b], axis=2), 0, 1) * 255
+    return rgb
+
+
+@pytest.mark.parametrize("matrix", list(MATRICES))
+def test_frames_equal_those_of_pyav(tmp_path: Path, film: Path, matrix: str | None) -> None:
+    # PyAV decodes, and numpy converts: its own conversion is off by up to 3 levels.
+    source = tmp_path / "source.mp4"
+    tags = f"-colorspace {matrix} -color_range tv" if matrix else ""
+    ffmpeg(f"-i {film} -t 1 -an -vf scale=640:360 -pix_fmt yuv420p -c:v libx264 {tags}", source)
+    ours = pictures(source)
+    with av.open(str(source)) as container:
+        theirs = [exact_rgb(frame, *MATRICES[matrix]) for frame in container.decode(video=0)]
+    assert len(ours) == len(theirs) == 25
+    for mine, their in zip(ours, theirs, strict=True):
+        assert np.abs(mine - their).max() <= 2
+
+
+def test_what_is_edited_is_written_and_the_audio_is_the_same(clip: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.mkv"
+    with frameloom.open(clip) as video, video.output(target, codec="ffv1") as out:
+        for frame in video:
+            frame.array[10:50, 10:100] = 255
+            out.write(frame)
+    assert video.stats.frames_in == video.stats.frames_edited == video.stats.frames_out == 50
+    for before, after in zip(pictures(clip), pictures(target), strict=True):
+        assert after[12:48, 12:98].min() >= 253
+        assert np.abs(after[60:].astype(int) - before[60:]).mean() < 1.5
+    assert beside_audio(target) == pytest.approx(beside_audio(clip), abs=0.002)
+    assert len(shown(target, "a")) == len(shown(clip, "a"))
+
+
+def test_frames_that_are_only_read_go_out_as_they_came(clip: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.mkv"
+    with frameloom.open(clip) as video, video.output(target, codec="ffv1") as out:
+        for frame in video:
+            if frame.index % 2:
+                assert not frame.image.flags.writeable
+                with pytest.raises(ValueError, match="read-only"):
+                    frame.image[0, 0] = 1
+            out.write(frame)
+    assert video.stats.frames_edited == 0
+    assert checksums(target) == checksums(clip)
+
+
+def test_frames_may_be_left_out_and_held_back(clip: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.mkv"
+    with frameloom.open(clip) as video, video.output(target, codec="ffv1") as out:
+        batch: list[frameloom.Frame] = []
+        for frame in video:
+            if frame.index % 5 == 0:
+                continue
+            batch.append(frame)
+            if len(batch) == 8:
+                for held in batch:
+                    out.write(held)
+                batch.clear()
+        for held in batch:
+            out.write(held)
+    everything = checksums(clip)
+    assert checksums(target) == [md5 for n, md5 in enumerate(everything) if n % 5]
+
+
+def test_leaving_the_loop_early_finishes_the_output(clip: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.mp4"
+    with frameloom.open(clip) as video, video.output(target, options=FAST) as out:
+        for frame in video:
+            if frame.index == 20:
+                break
+            out.write(frame)
+    assert len(shown(target)) == 20
+    assert shown(target, "a")[-1] < 1.0
+
+
+def test_an_error_in_the_block_finishes_the_output_and_is_raised(
+    clip: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "out.mp4"
+    with (
+        pytest.raises(ZeroDivisionError),
+        frameloom.open(clip) as video,
+        video.output(target, options=FAST) as out,
+    ):
+        for frame in video:
+            _ = 1 / (frame.index - 30)
+            out.write(frame)
+    assert len(shown(target)) == 30
+
+
+def test_several_outputs_get_what_is_written_to_each(clip: Path, tmp_path: Path) -> None:
+    one, other = tmp_path / "one.mkv", tmp_path / "other.mkv"
+    with (
+        frameloom.open(clip) as video,
+        video.output(one, codec="ffv1") as first,
+        video.output(other, codec="ffv1", audio=False) as second,
+    ):
+        for frame in video:
+            first.write(frame)
+            if frame.index % 2:
+                frame.array[:] = 200
+                second.write(frame)
+    assert checksums(one) == checksums(clip)
+    assert len(pictures(other)) == 25
+    assert all(np.abs(array.astype(int) - 200).max() <= 2 for array in pictures(other))
+    assert shown(one, "a") and not shown(other, "a")
+
+
+def test_an_array_takes_the_last_frames_place(clip: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.mkv"
+    with frameloom.open(clip, pix_fmt="gray") as video, video.output(target, codec="ffv1") as out:
+        for frame in video:
+            assert frame.array.shape == (108, 192)
+            out.write(np.full((108, 192), frame.index, np.uint8))
+    for number, frame in enumerate(frameloom.open(target, pix_fmt="gray")):
+        assert np.abs(frame.array.astype(int) - number).max() <= 1
+    assert beside_audio(target) == pytest.approx(beside_audio(clip), abs=0.002)
+
+
+@pytest.mark.parametrize(
+    ("pix_fmt", "shape"),
+    [
+        ("bgr24", (108, 192, 3)), ("rgba", (108, 192, 4)), ("bgra", (108, 192, 4)),
+        ("yuv420p", (162, 192)), ("nv12", (162, 192)), ("gray", (108, 192)),
+    ],
+)  # fmt: skip
+def test_formats(clip: Path, tmp_path: Path, pix_fmt: str, shape: tuple[int, ...]) -> None:
+    target = tmp_path / "out.mkv"
+    with (
+        frameloom.open(clip, pix_fmt=pix_fmt, duration=0.4) as video,
+        video.output(target, codec="ffv1") as out,
+    ):
+        for frame in video:
+            assert frame.array.shape == shape and frame.pix_fmt == pix_fmt
+            out.write(frame)
+    first, rgb = pictures(target)[0].astype(int), pictures(clip)[0].astype(int)
+    if pix_fmt == "bgr24":
+        bgr = next(frameloom.open(clip, pix_fmt="bgr24")).array
+        assert (bgr[:, :, ::-1] == rgb).all()
+    if pix_fmt != "gray":
+        assert np.abs(first - rgb).mean() < 1.5
+
+
+def test_yuv_is_laid_out_as_pyavs(clip: Path) -> None:
+    with av.open(str(clip)) as container:
+        theirs = next(container.decode(video=0)).to_ndarray()
+    assert (next(frameloom.open(clip, pix_fmt="yuv420p")).array == theirs).all()
+
+
+def test_size_rate_and_part(clip: Path, tmp_path: Path) -> None:
+    with frameloom.open(clip, size=(96, 54), rate=10, start=0.4, duration=1.0) as video:
+        assert (video.width, video.height, video.rate, len(video)) == (96, 54, Fraction(10), 10)
+        frames = list(video)
+    assert [round(frame.time, 3) for frame in frames] == [n / 10 for n in range(10)]
+    assert all(frame.array.shape == (54, 96, 3) for frame in frames)
+    target = tmp_path / "small.mp4"
+    frameloom.run(clip, target, lambda array: None, size=(96, 54), output={"options": FAST})
+    assert frameloom.open(target).width == 96
+
+
+def test_a_loop_repeats(clip: Path) -> None:
+    video = frameloom.open(clip, loop=3)
+    assert len(video) == 150
+    times = [frame.time for frame in video]
+    assert len(times) == 150 and times == sorted(times)
+
+
+def test_seeking_is_exact(clip: Path) -> None:
+    plain = pictures(clip)
+    video = frameloom.open(clip)
+    for number in (33, 0, 12, 49):
+        video.seek(number / 25)
+        frame = next(video)
+        assert frame.time == pytest.approx(number / 25)
+        assert (frame.array == plain[number]).all()
+    video.seek(0.5)  # between two frames
+    assert next(video).time == pytest.approx(0.52)
+    for time, number in [(0.0, 0), (0.3, 7), (0.999, 24), (1.0, 25), (0.2, 5), (1.99, 49)]:
+        frame = video.frame_at(time)
+        assert frame.time == pytest.approx(number / 25), time
+        assert (frame.array == plain[number]).all(), time
+    assert next(video).time == pytest.approx(0.56), "frame_at has moved the loop"
+    with pytest.raises(ValueError, match="shorter"):
+        video.frame_at(3)
+    with frameloom.open(clip, start=1.0) as part:
+        part.seek(0.2)
+        assert (next(part).array == plain[30]).all()
+        assert (part.frame_at(0.4).array == plain[35]).all()
+
+
+def test_a_video_with_outputs_can_not_be_sought_in(clip: Path, tmp_path: Path) -> None:
+    video = frameloom.open(clip)
+    video.output(tmp_path / "out.mkv")
+    with pytest.raises(ValueError, match="outputs"):
+        video.seek(1)
+
+
+def test_a_writer_makes_the_recipes_file(tmp_path: Path) -> None:
+    target = tmp_path / "out.flv"
+    with frameloom.create(target, size=(960, 540), rate=24, options=FAST) as out:
+        for number in range(48):
+            out.write(np.full((540, 960, 3), 5 * number, np.uint8))
+        assert out.frames == 48
+    assert shown(target) == pytest.approx([n / 24 for n in range(48)], abs=0.001)
+    for number, array in enumerate(pictures(target)):
+        assert np.abs(array.astype(int) - 5 * number).max() <= 4
+
+
+def test_run_takes_what_edit_returns(clip: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.mkv"
+    stats = frameloom.run(clip, target, lambda array: 255 - array, output={"codec": "ffv1"})
+    assert (stats.frames_in, stats.frames_out, stats.input) == (50, 50, "ok")
+    for before, after in zip(pictures(clip), pictures(target), strict=True):
+        assert np.abs(255 - before.astype(int) - after).mean() < 2.5
+
+
+def test_arrays_outlive_everything(clip: Path) -> None:
+    plain = [array.copy() for array in pictures(clip)]
+    arrays, views = [], []
+    for frame in frameloom.open(clip):
+        arrays.append(frame.array)
+        views.append(frame.array[4:20, 3:9])
+        del frame
+    gc.collect()
+    for array, view, before in zip(arrays, views, plain, strict=True):
+        assert (array == before).all() and (view == before[4:20, 3:9]).all()
+    # A view alone holds its memory too.
+    views = [frame.array[4:20] for frame in frameloom.open(clip)]
+    assert all((view == before[4:20]).all() for view, before in zip(views, plain, strict=True))
+
+
+def test_numpy_and_dlpack_share_the_memory(clip: Path) -> None:
+    frame = next(frameloom.open(clip))
+    assert np.shares_memory(np.asarray(frame), frame.array)
+    assert np.shares_memory(np.from_dlpack(frame), frame.array)
+    assert memoryview(frame.array.data).nbytes == 108 * 192 * 3
+    assert np.array(frame, dtype=np.float32).dtype == np.float32
+
+
+def test_the_audio_comes_as_packets_beside_the_frames(clip: Path) -> None:
+    ours: list[frameloom.AudioPacket] = []
+    video = frameloom.open(clip)
+    for _frame in video:
+        ours += video.audio
+    ours += video.audio
+    with av.open(str(clip)) as container:
+        theirs = [packet for packet in container.demux(audio=0) if packet.size]
+        assert video.audio_extradata == container.streams.audio[0].codec_context.extradata
+    assert [packet.data for packet in ours] == [bytes(packet) for packet in theirs]
+    assert [packet.time for packet in ours] == pytest.approx(
+        [float((packet.pts or 0) * packet.time_base) for packet in theirs], abs=0.03
+    )
+
+
+def test_python_may_end_at_any_time(clip: Path, tmp_path: Path) -> None:
+    # Nothing is closed: what was written is whole all the same, and nothing crashes or hangs.
+    code = """
+import sys, threading
+import frameloom
+video = frameloom.open(sys.argv[1])
+out = video.output(sys.argv[2], codec="ffv1")
+for frame in video:
+    out.write(frame)
+    if frame.index == 19:
+        break
+endless = frameloom.open("testsrc2=s=64x36:r=1/100", format="lavfi", realtime=True)
+began = threading.Event()
+def read():
+    for frame in endless:
+        began.set()
+threading.Thread(target=read, daemon=True).start()
+began.wait()
+writer = frameloom.create(sys.argv[3], codec="ffv1")
+writer.write(frame)
+"""
+    new = tmp_path / "new.mkv"
+    target = tmp_path / "out.mkv"
+    words = [sys.executable, "-X", "dev", "-X", "faulthandler", "-c", code, str(clip)]
+    sp.run([*words, str(target), str(new)], check=True, timeout=LIMIT_S)
+    assert len(checksums(new)) == 1
+    assert checksums(target) == checksums(clip)[:20]
+
+
+def test_reprs_tell_something(clip: Path, tmp_path: Path) -> None:
+    with frameloom.open(clip) as video, video.output(tmp_path / "out.mkv") as out:
+        assert "192x108 25.00 fps, 2.00 s" in repr(video)
+        frame = next(video)
+        assert repr(frame) == "<frameloom.Frame 0 at 0.000 s, 192x108 yuv420p key>"
+        assert "out.mkv open" in repr(out)
+        assert "0 dropped" in repr(video.stats)
+    assert "closed" in repr(video) and "closed" in repr(out)
+
+
+def test_progress_is_shown(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert sum(1 for _ in frameloom.open(clip, progress=True)) == 50
+    told = capsys.readouterr().err
+    assert "100%" in told and "frames/s" in told
+
+
+def test_info_is_what_probe_tells(clip: Path) -> None:
+    info = frameloom.open(clip).info
+    assert info == frameloom.probe(clip)
+    video = next(stream for stream in info["streams"] if stream["kind"] == "video")
+    assert (video["codec"], video["frames"]) == ("h264", 50)
+
+
+def test_errors_cross_processes() -> None:
+    with pytest.raises(frameloom.NotFound) as raised:
+        frameloom.open("/nowhere/film.mp4")
+    again = pickle.loads(pickle.dumps(raised.value))
+    assert str(again) == str(raised.value) and again.url == "/nowhere/film.mp4"
+
+
+def test_the_command_line_is_the_same_program(clip: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.mkv"
+    program = Path(sys.executable).with_name("frameloom")
+    for words in ([sys.executable, "-m", "frameloom"], [str(program)]):
+        run = sp.run([*words, "-v", "error", "-y", "-i", clip, "-c:v", "ffv1", target], check=False)
+        assert run.returncode == 0 and checksums(target) == checksums(clip)
+        wrong = sp.run([*words, "-i"], check=False, capture_output=True, text=True)
+        assert wrong.returncode == 2 and wrong.stderr.startswith("frameloom: ")
