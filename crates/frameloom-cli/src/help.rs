@@ -17,15 +17,16 @@ const USAGE: &str = "\
 usage: frameloom [global options] [input options] -i INPUT
                  {[output options] OUTPUT}... [-- COMMAND [ARG]...]
        frameloom probe [input options] INPUT
-       frameloom serve [OPTION...]
+       frameloom serve [FILE] [OPTION...]
        frameloom demo [-i INPUT] [-t SECONDS] [--picture=FILE] [-- COMMAND...]
 
 An INPUT or OUTPUT is a URL or a file; - is stdin or stdout. COMMAND reads raw
 frames on stdin and writes one raw frame on stdout for each; FRAMELOOM_WIDTH,
 _HEIGHT, _PIX_FMT, _FRAME_BYTES and _RATE in its environment describe them.
 Without an OUTPUT it only reads. probe tells what is in INPUT, as JSON. serve is
-a media server: RTMP to publish and play, HTTP-FLV to play. demo shows it all on
-this machine: a camera, a server, a COMMAND, and the result to watch.
+a media server: RTMP to publish and play, HTTP-FLV to play; and it runs the
+pipelines that FILE describes, as TOML. demo shows it all on this machine: a
+camera, a server, a COMMAND, and the result to watch.
 ";
 
 const AV_OPTIONS: &str = "\

@@ -16,6 +16,7 @@ mod screen;
 mod serve;
 mod signals;
 mod status;
+mod supervised;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -27,24 +28,34 @@ use crate::job::Job;
 use crate::level::Level;
 use crate::screen::Screen;
 use crate::status::{Mode, Status};
+use crate::supervised::Lifeline;
 
 /// Runs the program with these words, the program's own name not among them, and returns its exit
 /// status: 0 done, 1 something failed, 2 wrong usage. It handles SIGINT and SIGTERM from then on,
 /// and the second of them ends the process.
 pub fn main(words: Vec<OsString>) -> u8 {
-    let level_of_words = Level::of_words(&words);
     let screen = Screen::default();
+    let (words, lifeline) = match supervised::words(words) {
+        Ok(words) => words,
+        Err(error) => return ended(Level::default(), Err(error), &screen),
+    };
+    let level_of_words = Level::of_words(&words);
     let (level, done) = match args::parse(words) {
         Ok(Invocation::Help) => (Level::default(), print(&help::text())),
         Ok(Invocation::Version) => (Level::default(), print(&format!("{}\n", help::version()))),
         Ok(Invocation::Probe(words)) => (words.level, probe(&words, &screen)),
-        Ok(Invocation::Run(words)) => (words.level, run(words, &screen)),
-        Ok(Invocation::Serve(words)) => (level_of_words, serve(words, &screen)),
+        Ok(Invocation::Run(words)) => (words.level, run(words, lifeline, &screen)),
+        Ok(Invocation::Serve(words)) => (level_of_words, serve::run(words, &screen)),
         Ok(Invocation::Demo(words)) => {
             (level_of_words, demo::Words::parse(words).and_then(|w| demo::run(w, &screen)))
         }
         Err(error) => (level_of_words, Err(error)),
     };
+    ended(level, done, &screen)
+}
+
+/// Says what went wrong, and how to exit.
+fn ended(level: Level, done: Result<()>, screen: &Screen) -> u8 {
     let Err(error) = done else { return 0 };
     if level > Level::Quiet {
         screen.line(&format!("frameloom: {error}"));
@@ -62,7 +73,7 @@ fn probe(words: &ProbeWords, screen: &Screen) -> Result<()> {
     print(&(json.map_err(|error| not_printed(&error.to_string()))? + "\n"))
 }
 
-fn run(words: RunWords, screen: &Screen) -> Result<()> {
+fn run(words: RunWords, lifeline: Option<Lifeline>, screen: &Screen) -> Result<()> {
     log::start(words.level, screen);
     let mode = Mode::of(&words);
     let job = Job::new(words)?;
@@ -70,15 +81,13 @@ fn run(words: RunWords, screen: &Screen) -> Result<()> {
     frameloom::check_slate(&job.live)?;
     let stop = Stop::new();
     signals::start(&stop, screen)?;
+    if let Some(lifeline) = lifeline {
+        lifeline.watch(&stop)?;
+    }
     let status = Status::start(mode, job.outputs.len(), screen, &stop);
     let done = carry(job, &stop, &status);
     status.finish(done.as_ref().ok().and_then(Option::as_ref));
     done.map(drop)
-}
-
-fn serve(words: Vec<String>, screen: &Screen) -> Result<()> {
-    let environment = |name: &str| std::env::var(name).ok();
-    serve::run(serve::settings::Words::parse(words, environment)?, screen)
 }
 
 /// Runs the pipeline to its end. `None` where a signal came before the input was there: nothing

@@ -127,7 +127,7 @@ fn has_key(query: &str, key: &str) -> bool {
 }
 
 /// Compares in a time that depends on the lengths alone.
-fn equal(given: &[u8], key: &[u8]) -> bool {
+pub(crate) fn equal(given: &[u8], key: &[u8]) -> bool {
     let mut difference = given.len() ^ key.len();
     for (index, byte) in given.iter().enumerate() {
         let other = key.get(index % key.len().max(1)).copied().unwrap_or(0);

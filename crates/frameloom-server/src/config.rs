@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use frameloom_rtmp::{Limits, Secret};
 
-use crate::Callback;
+use crate::{Callback, Extensions};
 
 /// A server's settings. Nothing is open to other machines by default.
 #[derive(Clone, Debug)]
@@ -40,6 +40,11 @@ pub struct ServerConfig {
     pub timeouts: Timeouts,
     /// How much of a stream is kept, and how far behind a player may be.
     pub relay: RelayLimits,
+    /// What a request for the status, the metrics or anything below `/api/` has to give as bearer
+    /// token. Default `None`: anyone who reaches the server may ask.
+    pub api_token: Option<Secret>,
+    /// What the program around the server adds to it. Default: nothing.
+    pub extensions: Extensions,
 }
 
 impl Default for ServerConfig {
@@ -60,6 +65,8 @@ impl Default for ServerConfig {
             rtmp: Limits::default(),
             timeouts: Timeouts::default(),
             relay: RelayLimits::default(),
+            api_token: None,
+            extensions: Extensions::default(),
         }
     }
 }

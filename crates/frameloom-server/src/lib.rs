@@ -45,11 +45,13 @@ mod caps;
 mod config;
 mod counters;
 mod error;
+mod extensions;
 mod http;
 mod io;
 mod listen;
 mod lock;
 mod metrics;
+mod observer;
 mod outgoing;
 mod relay;
 mod rtmp;
@@ -63,7 +65,10 @@ mod warnings;
 pub use callback::Callback;
 pub use config::{RelayLimits, SecondPublisher, ServerConfig, Timeouts, TlsFiles};
 pub use error::{Error, Result};
+pub use extensions::{Extensions, MetricsSource, Wanted};
 pub use frameloom_rtmp::{Limits, Secret};
+pub use http::problem_details;
+pub use observer::Observer;
 pub use server::Server;
 pub use status::{
     AudioStatus, PlayerStatus, PublisherStatus, Status, StreamStatus, Totals, VideoStatus,

@@ -266,6 +266,13 @@ impl Relays {
         Waiting { relays: Arc::clone(self), name: name.clone(), wake }
     }
 
+    /// How many play `name`, or wait for it.
+    pub(crate) fn count_players(&self, name: &StreamName) -> usize {
+        let play = self.find(name).map_or(0, |relay| lock(&relay.players).len());
+        let waiting = lock(&self.waiting).iter().filter(|(waits_for, _)| waits_for == name).count();
+        play + waiting
+    }
+
     pub(crate) fn find(&self, name: &StreamName) -> Option<Arc<Relay>> {
         lock(&self.streams).get(name).cloned()
     }

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use crate::listen::{accept_all, bind};
 use crate::shared::{Addresses, Phase, Shared};
 use crate::status::{self, Status};
-use crate::{Error, Result, ServerConfig, http, rtmp, tls};
+use crate::{Error, Observer, Result, ServerConfig, http, rtmp, tls};
 
 /// How long connections may take to see that they are over.
 const LAST_MOMENT: Duration = Duration::from_secs(2);
@@ -140,6 +140,12 @@ impl Server {
     #[must_use]
     pub fn status(&self) -> Status {
         status::snapshot(&self.shared)
+    }
+
+    /// A look at the server for those who don't own it.
+    #[must_use]
+    pub fn observer(&self) -> Observer {
+        Observer::new(Arc::clone(&self.shared))
     }
 
     /// Stops: nothing new is accepted, publishers are closed, and players get what is left and

@@ -12,8 +12,8 @@ use crate::access::Access;
 use crate::caps::Caps;
 use crate::counters::{Counters, Reason};
 use crate::lock::lock;
-use crate::relay::Relays;
 use crate::relay::wake::{Direct, Wake};
+use crate::relay::{Relays, StreamName};
 use crate::visitor::Action;
 use crate::warnings::{Warning, Warnings};
 use crate::{Result, ServerConfig};
@@ -111,6 +111,13 @@ impl Shared {
         let wake = Arc::new(Wake::direct(direct));
         lock(&self.wakes).insert(id, Arc::clone(&wake));
         Enrolled { shared: Arc::clone(self), id, wake }
+    }
+
+    /// Tells the program around the server that a player asks for `name`, which nobody publishes.
+    /// Whether it says that somebody is about to.
+    pub(crate) fn is_wanted(&self, name: &StreamName) -> bool {
+        let wanted = self.config.extensions.wanted.as_ref();
+        wanted.is_some_and(|wanted| wanted(&name.app, &name.name))
     }
 
     /// A number that differs between connections.

@@ -10,17 +10,24 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// Waits that double from 0.5 s to 10 s, each shortened by up to a half at random: those who
 /// failed together are not to come back together.
 #[derive(Clone, Debug)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     wait: Duration,
 }
 
+impl Default for Backoff {
+    fn default() -> Backoff {
+        Backoff::new()
+    }
+}
+
 impl Backoff {
-    pub(crate) fn new() -> Backoff {
+    /// Begins with the shortest wait.
+    pub fn new() -> Backoff {
         Backoff { wait: FIRST }
     }
 
     /// How long to wait now; `random` is any number, all of its values as likely.
-    pub(crate) fn next(&mut self, random: u64) -> Duration {
+    pub fn next(&mut self, random: u64) -> Duration {
         let wait = self.wait;
         self.wait = (wait * 2).min(LONGEST);
         // The upper 53 bits: as many as an f64 holds.
@@ -29,20 +36,26 @@ impl Backoff {
     }
 
     /// Begins with the shortest wait again.
-    pub(crate) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.wait = FIRST;
     }
 }
 
 /// Random numbers (SplitMix64) that keep those apart who failed together. No secrets.
 #[derive(Clone, Debug)]
-pub(crate) struct Jitter {
+pub struct Jitter {
     state: u64,
+}
+
+impl Default for Jitter {
+    fn default() -> Jitter {
+        Jitter::new()
+    }
 }
 
 impl Jitter {
     /// Seeded from the time and the process, so that two machines and two runs differ.
-    pub(crate) fn new() -> Jitter {
+    pub fn new() -> Jitter {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Jitter::from_seed(now.as_nanos() as u64 ^ u64::from(std::process::id()).rotate_left(32))
     }
@@ -51,7 +64,8 @@ impl Jitter {
         Jitter { state: seed }
     }
 
-    pub(crate) fn number(&mut self) -> u64 {
+    /// The next one.
+    pub fn number(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.state;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -62,6 +62,7 @@ mod window;
 mod writer;
 
 pub use av::{LogLevel, set_log_level};
+pub use backoff::{Backoff, Jitter};
 pub use error::{Error, ErrorKind, Result, Stage, nearest};
 pub use event::Event;
 pub use frame::Frame;
@@ -75,7 +76,7 @@ pub use process::{Command, FrameProcessor, kill_commands};
 pub use reader::Reader;
 pub use slate::check_slate;
 pub use source::probe::{Probe, ProbeAudio, ProbeStream, ProbeVideo, probe};
-pub use stats::{EndState, OutputSnapshot, Snapshot, Stats};
+pub use stats::{EndState, LatencySnapshot, OutputSnapshot, Snapshot, Stats};
 pub use stop::Stop;
 pub use time::{Rate, Round, TimeBase, Timestamp};
 pub use writer::Writer;

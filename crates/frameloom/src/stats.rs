@@ -13,6 +13,9 @@ use crate::time::Timestamp;
 /// Latencies older than this say nothing about now.
 const WINDOW: Duration = Duration::from_secs(10);
 
+/// Upper ends of the classes that latencies are counted in, in milliseconds.
+const LATENCY_CLASSES_MS: [u64; 12] = [5, 10, 20, 40, 70, 100, 200, 400, 700, 1000, 2000, 5000];
+
 /// A handle on the counters of one pipeline; clones share them.
 #[derive(Clone, Debug)]
 pub struct Stats(Arc<Counters>);
@@ -37,11 +40,15 @@ struct Counters {
     errors: AtomicU64,
     restarts: AtomicU64,
     packets_in: AtomicU64,
+    bytes_in: AtomicU64,
     packets_corrupt: AtomicU64,
     packets_out: AtomicU64,
     bytes_out: AtomicU64,
     position_micros: AtomicI64,
     recent: Mutex<Recent>,
+    /// The last class is that of all that took longer.
+    latency_counts: [AtomicU64; LATENCY_CLASSES_MS.len() + 1],
+    latency_micros: AtomicU64,
 }
 
 /// What is counted of one output.
@@ -91,6 +98,8 @@ pub struct Snapshot {
     pub restarts: u64,
     /// Packets read from the input.
     pub packets_in: u64,
+    /// Bytes of packets read from the input.
+    pub bytes_in: u64,
     /// Packets that were damaged or could not be decoded.
     pub packets_corrupt: u64,
     /// Packets written to the outputs.
@@ -107,6 +116,8 @@ pub struct Snapshot {
     pub latency_ms: Option<f64>,
     /// The same, 99th percentile.
     pub latency_p99_ms: Option<f64>,
+    /// The latencies of all frames since the start.
+    pub latency: LatencySnapshot,
     /// Times an end was opened again.
     pub reconnects: u64,
     /// Packets that outputs missed: while they were lost, or because they took them too slowly.
@@ -115,6 +126,18 @@ pub struct Snapshot {
     pub input: EndState,
     /// The outputs, in their order.
     pub outputs: Vec<OutputSnapshot>,
+}
+
+/// How many frames took how long, from their packet's arrival to their departure.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct LatencySnapshot {
+    /// The upper ends of the classes, in milliseconds.
+    pub le_ms: Vec<u64>,
+    /// The frames of each class alone; the last class, one more than ends, is what took longer.
+    pub counts: Vec<u64>,
+    /// All latencies together, in milliseconds.
+    pub sum_ms: f64,
 }
 
 /// Whether an end of the pipeline is there.
@@ -159,11 +182,14 @@ impl Stats {
             errors: AtomicU64::new(0),
             restarts: AtomicU64::new(0),
             packets_in: AtomicU64::new(0),
+            bytes_in: AtomicU64::new(0),
             packets_corrupt: AtomicU64::new(0),
             packets_out: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
             position_micros: AtomicI64::new(0),
             recent: Mutex::new(Recent::default()),
+            latency_counts: Default::default(),
+            latency_micros: AtomicU64::new(0),
         }))
     }
 
@@ -177,8 +203,9 @@ impl Stats {
         self.0.position_micros.fetch_max(at.as_micros(), Relaxed);
     }
 
-    pub(crate) fn packet_in(&self) {
+    pub(crate) fn packet_in(&self, bytes: usize) {
         self.0.packets_in.fetch_add(1, Relaxed);
+        self.0.bytes_in.fetch_add(bytes as u64, Relaxed);
     }
 
     pub(crate) fn packet_corrupt(&self) {
@@ -280,8 +307,10 @@ impl Stats {
         }
         if let (true, Some(arrived)) = (video, arrived) {
             let now = c.clock.now();
+            let latency = now.duration_since(arrived);
+            c.count_latency(latency);
             let mut recent = c.recent.lock().unwrap_or_else(PoisonError::into_inner);
-            recent.latencies.push_back((now, now.duration_since(arrived)));
+            recent.latencies.push_back((now, latency));
             while recent.latencies.front().is_some_and(|(t, _)| now.duration_since(*t) > WINDOW) {
                 recent.latencies.pop_front();
             }
@@ -346,6 +375,7 @@ impl Stats {
             errors: c.errors.load(Relaxed),
             restarts: c.restarts.load(Relaxed),
             packets_in: c.packets_in.load(Relaxed),
+            bytes_in: c.bytes_in.load(Relaxed),
             packets_corrupt: c.packets_corrupt.load(Relaxed),
             packets_out: c.packets_out.load(Relaxed),
             bytes_out,
@@ -355,10 +385,48 @@ impl Stats {
             bit_rate: (bytes as f64 * 8.0 / seconds) as u64,
             latency_ms: percentile(50),
             latency_p99_ms: percentile(99),
+            latency: c.latency(),
             reconnects: c.reconnects.load(Relaxed),
             packets_dropped: outputs.iter().map(|output| output.packets_dropped).sum(),
             input: state(c.input_lost.load(Relaxed)),
             outputs,
         }
+    }
+}
+
+impl Counters {
+    fn count_latency(&self, latency: Duration) {
+        let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+        let class = LATENCY_CLASSES_MS.partition_point(|end| end * 1000 < micros);
+        if let Some(count) = self.latency_counts.get(class) {
+            count.fetch_add(1, Relaxed);
+        }
+        self.latency_micros.fetch_add(micros, Relaxed);
+    }
+
+    fn latency(&self) -> LatencySnapshot {
+        LatencySnapshot {
+            le_ms: LATENCY_CLASSES_MS.to_vec(),
+            counts: self.latency_counts.iter().map(|count| count.load(Relaxed)).collect(),
+            sum_ms: self.latency_micros.load(Relaxed) as f64 / 1000.0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn latencies_fall_into_their_classes() {
+        let stats = Stats::new(None, Arc::new(crate::clock::RealClock));
+        for ms in [0, 5, 6, 5000, 5001, 90_000] {
+            stats.0.count_latency(Duration::from_millis(ms));
+        }
+        let seen = stats.snapshot().latency;
+        assert_eq!((seen.counts.len(), seen.le_ms.len()), (13, 12));
+        assert_eq!((seen.counts[0], seen.counts[1]), (2, 1));
+        assert_eq!((seen.counts[11], seen.counts[12]), (1, 2));
+        assert_eq!((seen.counts.iter().sum::<u64>(), seen.sum_ms), (6, 100_012.0));
     }
 }

@@ -8,12 +8,18 @@ use frameloom::options::parse_duration;
 use frameloom::{Error, Result, nearest, redact};
 use frameloom_server::{Callback, SecondPublisher, ServerConfig, TlsFiles};
 
+use super::file::{File, told, unknown as unknown_key};
+use super::node::{Entry, Fault, Value};
 use crate::level::{Level, listed};
 use crate::usage;
 
 /// Where a secret is taken from when no option gives it: other users see a program's arguments.
 const PUBLISH_KEY: &str = "FRAMELOOM_PUBLISH_KEY";
 const PLAY_KEY: &str = "FRAMELOOM_PLAY_KEY";
+const API_TOKEN: &str = "FRAMELOOM_API_TOKEN";
+
+/// The shortest token, in characters: what can be guessed keeps nobody out.
+const LEAST_TOKEN: usize = 16;
 
 /// One option of `frameloom serve`.
 pub(crate) struct Setting {
@@ -31,6 +37,8 @@ pub(crate) struct Setting {
 pub(crate) struct Words {
     pub(crate) config: ServerConfig,
     pub(crate) level: Level,
+    /// What the API changes is written to the file.
+    pub(crate) save: bool,
     certificate: Option<PathBuf>,
     private_key: Option<PathBuf>,
 }
@@ -84,6 +92,26 @@ pub(crate) const SETTINGS: &[Setting] = &[
         value: "KEY",
         help: "what players give as ?key=KEY; also by $FRAMELOOM_PLAY_KEY",
         set: |w, v| secret(v).map(|s| w.config.play_key = Some(s.into())),
+    },
+    Setting {
+        name: "api-token",
+        value: "TOKEN",
+        help: "what the API asks for, as bearer token of 16 characters or more; also by \
+               $FRAMELOOM_API_TOKEN; needed where --http-listen is reached from other machines",
+        set: |w, v| token(v).map(|s| w.config.api_token = Some(s.into())),
+    },
+    Setting {
+        name: "save",
+        value: "YESNO",
+        help: "write to FILE what the API adds, changes and removes: yes or no (no)",
+        set: |w, v| {
+            w.save = match v {
+                "yes" | "true" => true,
+                "no" | "false" => false,
+                _ => return Err(usage(format!("'{v}' is neither yes nor no"))),
+            };
+            Ok(())
+        },
     },
     Setting {
         name: "on-publish",
@@ -219,15 +247,21 @@ pub(crate) const SETTINGS: &[Setting] = &[
 ];
 
 impl Words {
-    /// Reads the words that follow `serve`; keys that no option gives come from `environment`.
+    /// Reads the words that follow `serve` and its file; what they say goes before what `file`
+    /// says. Keys that neither gives come from `environment`.
     ///
     /// # Errors
     /// Wrong usage, without a word of what could be a secret.
     pub(crate) fn parse(
         words: impl IntoIterator<Item = String>,
+        file: Option<&File>,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Words> {
         let mut parsed = Words::default();
+        if let Some(file) = file {
+            let wrong = |fault| told(&file.path, &fault);
+            file.server.iter().try_for_each(|entry| parsed.take(entry)).map_err(wrong)?;
+        }
         let mut words = words.into_iter();
         while let Some(word) = words.next() {
             if matches!(word.as_str(), "-v" | "-loglevel") {
@@ -253,7 +287,40 @@ impl Words {
             let value = value.ok_or_else(|| no_value(&format!("--{name}")))?;
             (setting.set)(&mut parsed, &value).map_err(|e| e.at(&format!("--{name}")))?;
         }
+        if parsed.save && file.is_none() {
+            return Err(usage("--save writes to a FILE, and none is given"));
+        }
         parsed.finish(environment)
+    }
+
+    /// Takes a key of `[server]`.
+    fn take(&mut self, entry: &Entry) -> std::result::Result<(), Fault> {
+        let dashed = entry.key.replace('_', "-");
+        let setting = SETTINGS.iter().find(|s| s.name == dashed && !entry.key.contains('-'));
+        let Some(setting) = setting else {
+            let known: Vec<String> = SETTINGS.iter().map(|s| s.name.replace('-', "_")).collect();
+            let known = known.iter().map(String::as_str);
+            return Err(unknown_key("server", &entry.key, entry.place, known));
+        };
+        let flag;
+        let value = match &entry.node.value {
+            Value::Text(value) | Value::Number(value) => Some(value),
+            Value::Flag(said) if setting.name == "save" => {
+                flag = said.to_string();
+                Some(&flag)
+            }
+            _ => None,
+        };
+        let Some(value) = value else {
+            let kind = entry.node.kind();
+            let text = format!("server.{} is a string or a number, not {kind}", entry.key);
+            return Err(Fault::new(entry.node.place, text));
+        };
+        (setting.set)(self, value).map_err(|error| {
+            let told = error.to_string();
+            let told = told.strip_prefix("options: ").unwrap_or(&told);
+            Fault::new(entry.node.place, format!("server.{}: {told}", entry.key))
+        })
     }
 
     fn finish(mut self, environment: impl Fn(&str) -> Option<String>) -> Result<Words> {
@@ -264,6 +331,21 @@ impl Words {
                 let found = environment(name).filter(|value| !value.is_empty());
                 *key = found.map(|value| secret(&value)).transpose()?.map(Into::into);
             }
+        }
+        if self.config.api_token.is_none() {
+            let found = environment(API_TOKEN).filter(|value| !value.is_empty());
+            let read = |value: String| token(&value).map_err(|e| e.at(&format!("${API_TOKEN}")));
+            self.config.api_token = found.map(read).transpose()?.map(Into::into);
+        }
+        let http = self.config.http_listen.filter(|address| !address.ip().is_loopback());
+        if let (Some(address), None) = (http, &self.config.api_token) {
+            let cause = format!(
+                "HTTP on {address} is reached from other machines, and its API would obey anyone"
+            );
+            return Err(usage(cause).hint(format!(
+                "give a token of {LEAST_TOKEN} characters or more as ${API_TOKEN} or api_token, or \
+                 listen on 127.0.0.1"
+            )));
         }
         self.config.tls = match (self.certificate.take(), self.private_key.take()) {
             (Some(certificate), Some(private_key)) => Some(TlsFiles { certificate, private_key }),
@@ -309,6 +391,16 @@ fn secret(text: &str) -> Result<String> {
     if text.is_empty() { Err(usage("the key is empty")) } else { Ok(text.to_owned()) }
 }
 
+fn token(text: &str) -> Result<String> {
+    redact::remember(text);
+    let fits = text.len() >= LEAST_TOKEN && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if fits {
+        return Ok(text.to_owned());
+    }
+    let cause = format!("the token has fewer than {LEAST_TOKEN} characters, or blanks among them");
+    Err(usage(cause).hint("make one with: openssl rand -hex 16"))
+}
+
 fn callback(url: &str) -> Result<Callback> {
     redact::remember_url(url);
     Callback::parse(url).map_err(|error| usage(error.to_string()))
@@ -344,7 +436,7 @@ mod tests {
     use super::*;
 
     fn parse(line: &str) -> Result<Words> {
-        Words::parse(line.split_whitespace().map(str::to_owned), |_| None)
+        Words::parse(line.split_whitespace().map(str::to_owned), None, |_| None)
     }
 
     #[test]
@@ -371,7 +463,7 @@ mod tests {
         let words = parse(
             "--rtmp-listen=none --http-listen 0.0.0.0:80 --publish-key=hush-hush \
              --second-publisher=take-over --player-lag=2s --player-skips=0 --max-connections=7 \
-             --on-publish=http://127.0.0.1:9/auth -v warning",
+             --on-publish=http://127.0.0.1:9/auth -v warning --api-token=0123456789abcdef",
         );
         let Words { config, level, .. } = words.unwrap();
         assert_eq!(config.rtmp_listen, None);
@@ -380,7 +472,7 @@ mod tests {
         assert_eq!(config.second_publisher, SecondPublisher::TakeOver);
         assert_eq!(config.relay.player_lag, Duration::from_secs(2));
         assert_eq!((config.relay.player_skips, config.max_connections), (0, 7));
-        assert!(config.on_publish.is_some());
+        assert!(config.on_publish.is_some() && config.api_token.is_some());
         assert_eq!(level, Level::Warning);
     }
 
@@ -397,6 +489,10 @@ mod tests {
             ("--on-publish=ftp://h/x", "http"),
             ("--publish-key=", "the key is empty"),
             ("--rtmps-listen=443", "needs --tls-cert"),
+            ("--api-token=0123456789", "fewer than 16"),
+            ("--save=maybe", "neither yes nor no"),
+            ("--save=yes", "none is given"),
+            ("--http-listen=:80", "reached from other machines"),
             ("--tls-cert=a.pem", "--tls-key"),
             ("--tls-cert=a.pem --tls-key=b.pem", "--rtmps-listen"),
         ] {
@@ -408,11 +504,11 @@ mod tests {
     #[test]
     fn keys_come_from_the_environment_where_no_option_gives_them() {
         let environment = |name: &str| (name == PUBLISH_KEY).then(|| "from-outside".to_owned());
-        let words = Words::parse([], environment).unwrap();
+        let words = Words::parse([], None, environment).unwrap();
         assert_eq!(words.config.publish_key.unwrap().expose(), "from-outside");
         assert!(words.config.play_key.is_none());
         let given = ["--publish-key=given".to_owned()];
-        let words = Words::parse(given, environment).unwrap();
+        let words = Words::parse(given, None, environment).unwrap();
         assert_eq!(words.config.publish_key.unwrap().expose(), "given");
     }
 }

@@ -1,5 +1,12 @@
 //! `frameloom serve` and `frameloom demo`, as a user starts them.
 
+mod api;
+mod bad_files;
+mod demand;
+mod many;
+mod pipelines;
+mod reload;
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
@@ -88,8 +95,10 @@ fn a_stream_is_edited_through_it_and_its_audio_is_untouched() {
     let _ = readers.map(|reader| reader.wait().ok());
     for recorded in [&by_rtmp, &by_http] {
         let frames = both_counters(recorded);
-        let first = frames[0].0;
-        let expected: Vec<(usize, usize)> = (first..150).map(|n| (n, n)).collect();
+        let (first, late) = (frames[0].0, frames[0].1 - frames[0].0);
+        // On a busy machine the edit may begin with a later keyframe.
+        assert_eq!(late % 25, 0, "the edit did not begin with a keyframe");
+        let expected: Vec<(usize, usize)> = (first..150 - late).map(|n| (n, n + late)).collect();
         assert_eq!(frames, expected, "(the command's number, the source's number)");
         let (sent, got) =
             (packet_hashes(&source, Kind::Audio), packet_hashes(recorded, Kind::Audio));

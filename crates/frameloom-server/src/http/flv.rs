@@ -1,5 +1,6 @@
 //! `/APP/NAME.flv`: a stream as one endless FLV file.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -67,10 +68,31 @@ async fn answer(shared: &Arc<Shared>, request: Request) -> Response {
     match verdict {
         Err(reason) => refuse(reason),
         Ok(_) if shared.phase() != Phase::Running => refuse(Reason::Stopping),
-        Ok(name) => match play(shared, request, peer, &name).await {
-            Some(response) => response,
-            None => refuse(Reason::NotFound),
-        },
+        Ok(name) => {
+            wait_for(shared, &name).await;
+            match play(shared, request, peer, &name).await {
+                Some(response) => response,
+                None => refuse(Reason::NotFound),
+            }
+        }
+    }
+}
+
+/// Waits until somebody publishes `name`, where that is to be expected.
+async fn wait_for(shared: &Arc<Shared>, name: &StreamName) {
+    if shared.relays.find(name).is_some() || !shared.is_wanted(name) {
+        return;
+    }
+    let wake: Arc<Wake> = Arc::default();
+    let waiting = shared.relays.wait_for(name, Arc::clone(&wake));
+    let published = poll_fn(|cx| {
+        wake.register(cx.waker());
+        if waiting.is_over() { Poll::Ready(()) } else { Poll::Pending }
+    });
+    tokio::select! {
+        () = published => {}
+        () = tokio::time::sleep(shared.config.timeouts.play_wait) => {}
+        () = shared.wait_for(Phase::Draining) => {}
     }
 }
 

@@ -52,6 +52,7 @@ impl Connection {
 
     /// A place among those that wait for `name`, where they may.
     pub(super) fn wait_for(&self, name: &StreamName) -> Option<Role> {
+        self.shared.is_wanted(name);
         let wait = self.shared.config.timeouts.play_wait;
         if wait.is_zero() {
             return None;

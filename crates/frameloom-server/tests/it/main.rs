@@ -4,6 +4,7 @@
 mod access;
 mod bad_input;
 mod client;
+mod extensions;
 mod http;
 mod interop;
 mod limits;

@@ -210,7 +210,7 @@ impl Reading {
                 Next::Lost(_) if self.stop.is_stopped() => return Ok(Ended::Over),
                 Next::Lost(cause) => return Ok(Ended::Lost(cause)),
             };
-            self.stats.packet_in();
+            self.stats.packet_in(packet.av.size());
             if let Some(live) = &mut self.live {
                 live.place(&mut packet);
                 if live.is_over(packet.dts().or(packet.pts())) {

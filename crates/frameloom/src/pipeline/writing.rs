@@ -235,7 +235,7 @@ impl Writing {
         let Some(again) = self.again.clone() else { return Err(cause) };
         let (sender, reopening) = bounded(1);
         let (outside, stop) = (self.outside.clone(), self.stop.clone());
-        let backoff = self.backoff.take().unwrap_or_else(Backoff::new);
+        let backoff = self.backoff.take().unwrap_or_default();
         start_thread("frameloom-reopen", move || {
             let open = || again.open(&outside, &stop);
             let found = reopen(open, backoff, again.limit, &*outside.clock, &stop);

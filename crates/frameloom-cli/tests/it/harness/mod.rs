@@ -9,6 +9,7 @@ macro_rules! args {
 
 pub(crate) mod camera;
 pub(crate) mod clips;
+pub(crate) mod fleet;
 pub(crate) mod judge;
 pub(crate) mod nginx;
 pub(crate) mod pixels;
@@ -23,6 +24,7 @@ pub(crate) mod stats;
 pub(crate) mod story;
 
 pub(crate) use clips::{clip, counted, counted_av};
+pub(crate) use fleet::{Fleet, Ports};
 pub(crate) use judge::{Kind, packet_hashes, packets, probe_streams, times, video_info};
 pub(crate) use nginx::Nginx;
 pub(crate) use pixels::{counters, decode, mean_difference, psnr};

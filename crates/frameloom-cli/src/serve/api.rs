@@ -1,0 +1,296 @@
+//! The API below `/api/v1`: JSON in and out, and `application/problem+json` where it fails.
+//! `api/openapi.json` describes it; who may ask at all is the server's affair.
+
+mod events;
+pub(crate) mod urls;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use axum::{Json, Router};
+use frameloom_server::problem_details;
+use serde_json::{Value, json};
+
+use self::urls::PlayUrls;
+use super::node::Node;
+use super::pipelines::pipeline::Pipeline;
+use super::pipelines::settings::Settings;
+use super::pipelines::{Pipelines, Refused};
+use super::place::Here;
+use super::save::{Change, Store};
+use super::snapshot::{End, Snapshots};
+
+/// Most bytes of a request's body.
+const MOST_BODY: usize = 64 << 10;
+/// Lines of a log that are told where nobody says how many.
+const LINES: usize = 100;
+/// What stands in place of a secret.
+const HIDDEN: &str = "***";
+
+/// What the handlers share.
+pub(crate) struct Api {
+    pub(crate) pipelines: Arc<Pipelines>,
+    /// Where the server is, once it is.
+    pub(crate) here: Mutex<Here>,
+    /// Why the file was not taken when it last changed.
+    pub(crate) file_error: Mutex<Option<String>>,
+    pub(crate) snapshots: Snapshots,
+    /// Where what is changed here is written to, if anywhere.
+    pub(crate) store: Option<Store>,
+}
+
+impl Api {
+    pub(crate) fn here(&self) -> Here {
+        *self.here.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn urls(&self, headers: &HeaderMap) -> PlayUrls {
+        PlayUrls::of_request(&self.here(), headers)
+    }
+
+    fn find(&self, name: &str) -> Result<Arc<Pipeline>, Problem> {
+        self.pipelines.find(name).ok_or_else(|| Refused::Unknown.into())
+    }
+
+    /// Writes to the file what was changed, where that is wanted.
+    async fn keep(self: Arc<Self>, change: Change) -> Result<(), Problem> {
+        if self.store.is_none() {
+            return Ok(());
+        }
+        let environment = |name: &str| std::env::var(name).ok();
+        let write = move || self.store.as_ref().map(|store| store.keep(&change, &environment));
+        match tokio::task::spawn_blocking(write).await {
+            Ok(None | Some(Ok(()))) => Ok(()),
+            Ok(Some(Err(cause))) => Err(Problem::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                format!("done until the server ends, but {cause}"),
+            )),
+            Err(_) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the server stops")),
+        }
+    }
+}
+
+/// Why something is not done.
+struct Problem(StatusCode, String);
+
+impl Problem {
+    fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
+        Problem(status, detail.into())
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        problem_details(self.0, &self.1)
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Problem {
+        match refused {
+            Refused::Unknown => Problem::new(
+                StatusCode::NOT_FOUND,
+                "there is no pipeline of this name; GET /api/v1/pipelines tells which there are",
+            ),
+            Refused::Taken => Problem::new(
+                StatusCode::CONFLICT,
+                "there is a pipeline of this name; PUT changes it",
+            ),
+            Refused::Conflict(text) => Problem::new(StatusCode::CONFLICT, text),
+            Refused::Full(text) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, text),
+        }
+    }
+}
+
+/// The routes.
+pub(crate) fn routes(api: Arc<Api>) -> Router {
+    let act = |act: fn(&Pipeline)| {
+        let order = move |api: State<Arc<Api>>, headers: HeaderMap, name: Path<String>| async move {
+            ordered(&api, &headers, &name, act)
+        };
+        only("POST", post(order))
+    };
+    let picture = |end: End| {
+        let show = move |State(api): State<Arc<Api>>, name: Path<String>| async move {
+            let pipeline = api.find(&name)?;
+            Ok::<_, Problem>(api.snapshots.picture(&api.pipelines, &pipeline, end).await)
+        };
+        only("GET", get(show))
+    };
+    let one = "/api/v1/pipelines/{name}";
+    Router::new()
+        .route("/api/v1/pipelines", only("GET, POST", get(list).post(add)))
+        .route(one, only("GET, PUT, DELETE", get(show).put(change).delete(remove)))
+        .route(&format!("{one}/start"), act(Pipeline::start))
+        .route(&format!("{one}/stop"), act(Pipeline::stop))
+        .route(&format!("{one}/restart"), act(Pipeline::restart))
+        .route(&format!("{one}/stats"), only("GET", get(stats)))
+        .route(&format!("{one}/log"), only("GET", get(log)))
+        .route(&format!("{one}/input.jpg"), picture(End::Input))
+        .route(&format!("{one}/output.jpg"), picture(End::Output))
+        .route("/api/v1/events", only("GET", get(events::serve)))
+        .route("/api/v1/openapi.json", only("GET", get(description)))
+        .route("/api/{*rest}", axum::routing::any(nothing))
+        .layer(DefaultBodyLimit::max(MOST_BODY))
+        .with_state(api)
+}
+
+/// Answers other methods with what is allowed.
+fn only(allowed: &'static str, methods: MethodRouter<Arc<Api>>) -> MethodRouter<Arc<Api>> {
+    methods.fallback(move || async move {
+        let text = format!("only {allowed} is served here");
+        let mut response = problem_details(StatusCode::METHOD_NOT_ALLOWED, &text);
+        response.headers_mut().insert(ALLOW, axum::http::HeaderValue::from_static(allowed));
+        response
+    })
+}
+
+async fn nothing() -> Problem {
+    let text = "nothing is here; /api/v1/openapi.json tells what is where";
+    Problem::new(StatusCode::NOT_FOUND, text)
+}
+
+async fn description() -> Response {
+    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")];
+    (headers, include_str!("api/openapi.json")).into_response()
+}
+
+async fn list(State(api): State<Arc<Api>>, headers: HeaderMap) -> Json<Value> {
+    let urls = api.urls(&headers);
+    let all: Vec<Value> = api.pipelines.all().iter().map(|p| p.shown(&urls)).collect();
+    let file_error = api.file_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    Json(json!({ "pipelines": all, "file_error": file_error }))
+}
+
+async fn add(
+    State(api): State<Arc<Api>>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let settings = settings_of(&api, &headers, body, None)?;
+    let pipeline = api.pipelines.add(settings.clone())?;
+    Arc::clone(&api).keep(Change::Set(settings.into())).await?;
+    Ok((StatusCode::CREATED, Json(pipeline.shown(&api.urls(&headers)))))
+}
+
+async fn show(
+    State(api): State<Arc<Api>>,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    Ok(Json(api.find(&name)?.shown(&api.urls(&headers))))
+}
+
+async fn change(
+    State(api): State<Arc<Api>>,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Value>, Problem> {
+    api.find(&name)?;
+    let settings = settings_of(&api, &headers, body, Some(&name))?;
+    let pipeline = api.pipelines.change(settings.clone())?;
+    Arc::clone(&api).keep(Change::Set(settings.into())).await?;
+    Ok(Json(pipeline.shown(&api.urls(&headers))))
+}
+
+async fn remove(
+    State(api): State<Arc<Api>>,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    api.pipelines.remove(&name)?;
+    api.keep(Change::Removed(name)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn ordered(
+    api: &Api,
+    headers: &HeaderMap,
+    name: &str,
+    act: fn(&Pipeline),
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let pipeline = api.find(name)?;
+    act(&pipeline);
+    Ok((StatusCode::ACCEPTED, Json(pipeline.shown(&api.urls(headers)))))
+}
+
+async fn stats(
+    State(api): State<Arc<Api>>,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let pipeline = api.find(&name)?;
+    Ok(Json(json!({ "now": pipeline.stats(), "history": pipeline.history() })))
+}
+
+async fn log(
+    State(api): State<Arc<Api>>,
+    Path(name): Path<String>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Result<Json<Value>, Problem> {
+    let lines = query.get("lines").map_or(Ok(LINES), |text| text.parse());
+    let lines = lines.map_err(|_| {
+        Problem::new(StatusCode::BAD_REQUEST, "lines is a whole number, as in ?lines=50")
+    })?;
+    Ok(Json(json!({ "lines": api.find(&name)?.log(lines) })))
+}
+
+/// The settings in a request's body; those of the pipeline `name`, or of the one that they name.
+fn settings_of(
+    api: &Api,
+    headers: &HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+    name: Option<&str>,
+) -> Result<Settings, Problem> {
+    let body = body.map_err(|rejected| match rejected.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 64 KiB")
+        }
+        status => Problem::new(status, "the body could not be read; send it again"),
+    })?;
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
+        let text = "send the settings as JSON, with the header 'Content-Type: application/json'";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
+    }
+    let parsed: Value = serde_json::from_slice(&body).map_err(|error| {
+        // Its text may quote what was sent; the place is enough.
+        let place = format!("line {}, column {}", error.line(), error.column());
+        Problem::new(StatusCode::BAD_REQUEST, format!("this is no JSON: {place}"))
+    })?;
+    let Value::Object(mut map) = parsed else {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "the settings are a JSON object"));
+    };
+    let wrong = |text: &str| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, text);
+    let name = match (map.remove("name"), name) {
+        (None, Some(name)) => name.to_owned(),
+        (Some(Value::String(given)), Some(name)) if given == name => given,
+        (Some(Value::String(given)), None) => given,
+        (Some(_), Some(name)) => {
+            return Err(wrong(&format!("the name is {name}; add a new one for another name")));
+        }
+        (_, None) => return Err(wrong("the settings need a name")),
+    };
+    let map = Value::Object(map);
+    if is_hidden(&map) {
+        return Err(wrong("a value has '***' in it, as hidden ones are shown: write it in full"));
+    }
+    Settings::read(&name, &Node::from_json(map), None, &api.here())
+        .map_err(|fault| wrong(&fault.text))
+}
+
+/// Whether something was sent back as it was shown, without its secrets.
+fn is_hidden(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains(HIDDEN),
+        Value::Array(list) => list.iter().any(is_hidden),
+        Value::Object(map) => map.values().any(is_hidden),
+        _ => false,
+    }
+}

@@ -1,0 +1,90 @@
+//! What happens, as server-sent events.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::unfold;
+use serde_json::{Value as Json, json};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::timeout;
+
+use super::Api;
+use super::urls::PlayUrls;
+use crate::serve::pipelines::Event;
+
+/// With nothing else to say for so long, a comment is sent: what is in between may close a
+/// connection that is silent.
+const SILENCE: Duration = Duration::from_secs(15);
+
+/// One asker.
+struct Listener {
+    api: Arc<Api>,
+    urls: PlayUrls,
+    events: Receiver<Event>,
+    /// What is to be sent before anything new.
+    first: VecDeque<Bytes>,
+}
+
+/// `GET /api/v1/events`: at first a `pipeline` event for each that is there.
+pub(super) async fn serve(State(api): State<Arc<Api>>, headers: HeaderMap) -> Response {
+    let urls = api.urls(&headers);
+    // From here on nothing is missed that is not in the first events.
+    let events = api.pipelines.events();
+    let all = api.pipelines.all();
+    let first = all.iter().map(|pipeline| event("pipeline", &pipeline.shown(&urls))).collect();
+    let listener = Listener { api, urls, events, first };
+    let stream = unfold(listener, |mut listener| async {
+        listener.next().await.map(|bytes| (Ok::<_, Infallible>(bytes), listener))
+    });
+    let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];
+    (headers, Body::from_stream(stream)).into_response()
+}
+
+impl Listener {
+    async fn next(&mut self) -> Option<Bytes> {
+        if let Some(bytes) = self.first.pop_front() {
+            return Some(bytes);
+        }
+        loop {
+            match timeout(SILENCE, self.events.recv()).await {
+                Err(_) => return Some(Bytes::from_static(b": nothing new\n\n")),
+                Ok(Ok(Event::Over) | Err(RecvError::Closed)) => return None,
+                Ok(Err(RecvError::Lagged(_))) => {}
+                Ok(Ok(happened)) => {
+                    if let Some(bytes) = self.told(&happened) {
+                        return Some(bytes);
+                    }
+                }
+            }
+        }
+    }
+
+    fn told(&self, happened: &Event) -> Option<Bytes> {
+        let find = |name: &str| self.api.pipelines.find(name);
+        Some(match happened {
+            Event::State(name) => match find(name) {
+                Some(pipeline) => event("pipeline", &pipeline.shown(&self.urls)),
+                None => event("removed", &json!({ "name": name })),
+            },
+            Event::Stats(name) => {
+                event("stats", &json!({ "name": name, "now": find(name)?.stats() }))
+            }
+            Event::Log(name, line) => {
+                event("log", &json!({ "name": name, "time_ms": line.time_ms, "text": line.text }))
+            }
+            Event::Over => return None,
+        })
+    }
+}
+
+fn event(name: &str, data: &Json) -> Bytes {
+    format!("event: {name}\ndata: {data}\n\n").into()
+}

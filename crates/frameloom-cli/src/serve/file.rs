@@ -1,0 +1,228 @@
+//! The file of `frameloom serve FILE`: the server's settings, and the pipelines.
+
+use std::path::{Path, PathBuf};
+
+use frameloom::{Error, nearest};
+
+use super::node::{Entry, Fault, Node, Value};
+use super::pipelines::circle;
+use super::pipelines::settings::Settings;
+use super::place::Here;
+use crate::level::listed;
+use crate::usage;
+
+/// Longest file, in bytes.
+const MOST_BYTES: u64 = 1 << 20;
+
+/// A file whose form is right; what it says is judged by those it concerns.
+pub(crate) struct File {
+    pub(crate) path: PathBuf,
+    /// `[server]`.
+    pub(crate) server: Vec<Entry>,
+    pipelines: Vec<Entry>,
+}
+
+impl File {
+    /// Reads the file at `path`; `${NAME}` in it stands for what the environment has.
+    ///
+    /// # Errors
+    /// A file that can't be read or is not what it should be, with the place.
+    pub(crate) fn read(
+        path: &Path,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<File, Error> {
+        let failed = |cause: &str| usage(format!("'{}' can't be read: {cause}", path.display()));
+        let size = std::fs::metadata(path).map_err(|error| failed(&cause_of(&error)))?.len();
+        if size > MOST_BYTES {
+            return Err(failed("it is longer than 1 MiB"));
+        }
+        let text = std::fs::read_to_string(path).map_err(|error| failed(&cause_of(&error)))?;
+        File::parse(path, &text, environment).map_err(|fault| told(path, &fault))
+    }
+
+    fn parse(
+        path: &Path,
+        text: &str,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<File, Fault> {
+        let mut root = Node::from_toml(text)?;
+        root.fill_in(environment)?;
+        let mut file = File { path: path.to_owned(), server: Vec::new(), pipelines: Vec::new() };
+        let Value::Table(entries) = root.value else { return Ok(file) };
+        for Entry { key, place, node } in entries {
+            let wanted = match key.as_str() {
+                "server" => &mut file.server,
+                "pipelines" => &mut file.pipelines,
+                _ => return Err(unknown("", &key, place, ["server", "pipelines"])),
+            };
+            match node.value {
+                Value::Table(inner) => *wanted = inner,
+                _ => {
+                    let kind = node.kind();
+                    return Err(Fault::new(place, format!("{key} is a table, not {kind}")));
+                }
+            }
+        }
+        Ok(file)
+    }
+
+    /// The pipelines, each one checked by itself and all of them together.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with its place.
+    pub(crate) fn pipelines(&self, here: &Here) -> Result<Vec<Settings>, Error> {
+        self.checked(here).map_err(|fault| told(&self.path, &fault))
+    }
+
+    fn checked(&self, here: &Here) -> Result<Vec<Settings>, Fault> {
+        let read = |entry: &Entry| Settings::read(&entry.key, &entry.node, entry.place, here);
+        let all: Vec<Settings> = self.pipelines.iter().map(read).collect::<Result<_, _>>()?;
+        circle::check(all.iter()).map_err(|(name, text)| {
+            let place = self.pipelines.iter().find(|entry| entry.key == name);
+            Fault::new(place.and_then(|entry| entry.place), text)
+        })?;
+        Ok(all)
+    }
+}
+
+/// The error for what is wrong in the file at `path`.
+pub(crate) fn told(path: &Path, fault: &Fault) -> Error {
+    let place = fault.place.map(|place| format!(":{place}")).unwrap_or_default();
+    usage(format!("{}{place}: {}", path.display(), fault.text))
+}
+
+/// The fault of a key that nothing knows, with those that are nearest.
+pub(crate) fn unknown<'a>(
+    table: &str,
+    key: &str,
+    place: Option<super::node::Place>,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Fault {
+    let known: Vec<&str> = known.into_iter().collect();
+    let near = nearest(key, known.iter().copied());
+    let help = if near.is_empty() {
+        format!("it knows {}", listed(known))
+    } else {
+        format!("did you mean {}?", listed(near))
+    };
+    let table = if table.is_empty() { String::new() } else { format!("{table}: ") };
+    Fault::new(place, format!("{table}there is no key '{key}' ({help})"))
+}
+
+/// The number of an error says nothing that the words don't.
+fn cause_of(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str) -> String {
+        let environment = |name: &str| (name == "CAMERA_KEY").then(|| "sesame-open".to_owned());
+        let here = Here { rtmp: Some(([127, 0, 0, 1], 1935).into()), ..Here::default() };
+        let file = File::parse(Path::new("f.toml"), text, &environment);
+        match file.and_then(|file| file.checked(&here)) {
+            Ok(_) => String::new(),
+            Err(fault) => told(Path::new("f.toml"), &fault).to_string(),
+        }
+    }
+
+    #[test]
+    fn a_good_file_is_taken() {
+        let said = check(
+            "[server]\nrtmp_listen = '0.0.0.0:1935'\n[pipelines.a]\n\
+             input = 'rtmp://cam/live/${CAMERA_KEY}'\n\
+             outputs = ['rtmp://localhost/live/a', { url = 'rtmp://127.0.0.1/live/b', options = \
+             { 'b:v' = '2M' } }]\ncommand = ['cat']\non_slow = 'bypass'\ndeadline = '80ms'\n\
+             filter = 'hflip'\nframe_size = '64x36'\n\
+             input_options = { rtmp_buffer = 100 }\noutput_options = { 'c:v' = 'libx264', g = 50 }\n\
+             on_demand = true\nidle_timeout = '5s'\n[pipelines.b]\ninput = 'rtmp://localhost/live/a'\n\
+             outputs = ['rtmp://elsewhere/live/b']\nno_reconnect = true\nenabled = false\n",
+        );
+        assert_eq!(said, "");
+    }
+
+    /// The first file in a guide: what is indented, from `begins` on.
+    fn in_guide(guide: &str, begins: &str) -> String {
+        let from = guide.find(begins).expect("the guide has no such file");
+        let lines = guide[from..].lines().take_while(|l| l.is_empty() || l.starts_with("    "));
+        lines.map(|line| line.trim_start_matches("    ").to_owned() + "\n").collect()
+    }
+
+    #[test]
+    fn the_files_of_the_guides_are_good() {
+        let guide = include_str!("../../../../docs/ten-cameras.md");
+        let readme = include_str!("../../../../README.md");
+        for (text, count) in
+            [(in_guide(guide, "    [server]"), 3), (in_guide(readme, "    [pipelines.faces]"), 2)]
+        {
+            // Programs are looked for, and not every machine has this one.
+            let text = text.replace("python3", "cat").replace("frameloom serve frameloom.toml", "");
+            let here = Here { rtmp: Some(([0, 0, 0, 0], 1935).into()), ..Here::default() };
+            let file = File::parse(Path::new("f.toml"), &text, &|_| Some("sesame-open".to_owned()));
+            let checked = file.and_then(|file| file.checked(&here));
+            assert_eq!(checked.expect(&text).len(), count, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place() {
+        let input = "[pipelines.a]\ninput = 'rtmp://h/live/a'\n";
+        let both = format!("{input}outputs = ['rtmp://h/live/b']\n");
+        for (text, place, mentions) in [
+            ("[pipeline.a]\n".to_owned(), "1:2", "did you mean pipelines?"),
+            ("server = 3\n".to_owned(), "1:1", "server is a table, not a number"),
+            (format!("{both}on_slwo = 'latest'\n"), "4:1", "did you mean on_slow?"),
+            (format!("{both}on_slow = 7\n"), "4:11", "a.on_slow is a string, not a number"),
+            (format!("{both}on_slow = 'never'\n"), "4:1", "latest, block, bypass"),
+            (format!("{both}on_demand = 'yes'\n"), "4:13", "true or false, not a string"),
+            (format!("{both}on_demand = true\n"), "4:1", "played from this server"),
+            (format!("{both}idle_timeout = 'soon'\n"), "4:16", "'soon' is not a time"),
+            (format!("{both}output_options = {{ nosuch = 1 }}\n"), "4:20", "-nosuch"),
+            (format!("{both}filter = ['hflip']\n"), "4:10", "a.filter is a string, not a list"),
+            (format!("{both}[pipelines.a]\n"), "4:1", "duplicate key"),
+            (format!("{both}input = 'x'\n"), "4:1", "duplicate key"),
+            ("[pipelines.a]\noutputs = ['x.flv']\n".to_owned(), "1:12", "needs an input"),
+            (input.to_owned(), "1:12", "neither outputs nor a command"),
+            (format!("{input}outputs = ['-']\n"), "3:12", "no stdout"),
+            (format!("{input}outputs = [3]\n"), "3:12", "a string or a table"),
+            (format!("{input}outputs = [{{ ulr = 'x' }}]\n"), "3:14", "did you mean url?"),
+            (
+                format!("{input}command = ['no-such-program-at-all']\n"),
+                "3:11",
+                "no program 'no-such-prog",
+            ),
+            (format!("{input}outputs = ['rtmp://h/live/a']\n"), "1:12", "circle"),
+            (
+                format!(
+                    "{both}[pipelines.b]\ninput='rtmp://h/live/b'\noutputs=['rtmp://h/live/a']"
+                ),
+                "1:12",
+                "circle: a, b, a",
+            ),
+            (
+                format!(
+                    "{both}[pipelines.b]\ninput='rtmp://h/live/x'\noutputs=['rtmp://h/live/b']"
+                ),
+                "4:12",
+                "a publishes there too",
+            ),
+            ("[pipelines.'a b']\n".to_owned(), "1:12", "letters, digits"),
+            ("[pipelines.a]\ninput = '${GONE}'\n".to_owned(), "2:9", "has no GONE"),
+            ("[pipelines\n".to_owned(), "1:", "]"),
+        ] {
+            let said = check(&text);
+            assert!(said.contains(&format!("f.toml:{place}")), "{text}: {said}");
+            assert!(said.contains(mentions), "{text}: {said}");
+            assert_eq!(said.lines().count(), 1, "{said}");
+        }
+    }
+
+    #[test]
+    fn a_secret_of_the_environment_is_in_no_error() {
+        let said = check("[pipelines.a]\ninput = 'x${CAMERA_KEY}'\non_slow = '${CAMERA_KEY}'\n");
+        assert!(said.contains("f.toml:") && !said.contains("sesame"), "{said}");
+    }
+}

@@ -1,0 +1,134 @@
+//! What a pipeline did over the last ten minutes, and what it said.
+
+use std::collections::VecDeque;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use super::pipelines::usage::Used;
+
+/// One a second, for ten minutes.
+const POINTS: usize = 600;
+/// Lines of a log that are kept, and the longest of them in bytes.
+const LINES: usize = 500;
+const LINE_BYTES: usize = 1000;
+
+/// One second.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Point {
+    /// Since 1970.
+    pub(crate) time_ms: u64,
+    fps: f64,
+    latency_median_ms: Option<f64>,
+    latency_p99_ms: Option<f64>,
+    bits_per_second: u64,
+    frames_dropped: u64,
+    frames_bypassed: u64,
+    cpu_percent: f64,
+    memory_bytes: u64,
+}
+
+impl Point {
+    pub(crate) fn of(stats: &Json, used: Used) -> Point {
+        let whole = |name: &str| stats[name].as_u64().unwrap_or(0);
+        Point {
+            time_ms: now_ms(),
+            fps: stats["fps"].as_f64().unwrap_or(0.0),
+            latency_median_ms: stats["latency_ms"].as_f64(),
+            latency_p99_ms: stats["latency_p99_ms"].as_f64(),
+            bits_per_second: whole("bit_rate"),
+            frames_dropped: whole("frames_dropped"),
+            frames_bypassed: whole("frames_bypassed"),
+            cpu_percent: used.cpu_percent,
+            memory_bytes: used.memory_bytes,
+        }
+    }
+}
+
+/// The last of a kind, oldest first.
+#[derive(Debug)]
+pub(crate) struct Last<T> {
+    all: VecDeque<T>,
+    most: usize,
+}
+
+impl<T> Last<T> {
+    fn new(most: usize) -> Last<T> {
+        Last { all: VecDeque::new(), most }
+    }
+
+    pub(crate) fn push(&mut self, item: T) {
+        if self.all.len() >= self.most {
+            self.all.pop_front();
+        }
+        self.all.push_back(item);
+    }
+
+    /// The last `count`, oldest first.
+    pub(crate) fn last(&self, count: usize) -> impl Iterator<Item = &T> {
+        self.all.iter().skip(self.all.len().saturating_sub(count))
+    }
+}
+
+/// Ten minutes of stats.
+pub(crate) fn points() -> Last<Point> {
+    Last::new(POINTS)
+}
+
+/// A line of a log.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Line {
+    /// Since 1970.
+    pub(crate) time_ms: u64,
+    /// Without secrets and control characters.
+    pub(crate) text: String,
+}
+
+impl Line {
+    pub(crate) fn new(text: &str) -> Line {
+        let plain = |c: char| if c.is_control() && c != '\t' { '\u{fffd}' } else { c };
+        let mut text: String = frameloom::redact::text(text).chars().map(plain).collect();
+        if text.len() > LINE_BYTES {
+            let end = (0..=LINE_BYTES).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+            text.truncate(end);
+            text.push('…');
+        }
+        Line { time_ms: now_ms(), text }
+    }
+}
+
+/// A pipeline's log.
+pub(crate) fn lines() -> Last<Line> {
+    Last::new(LINES)
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_last_are_kept() {
+        let mut last = Last::new(3);
+        (0..5).for_each(|n| last.push(n));
+        assert_eq!(last.last(9).copied().collect::<Vec<_>>(), [2, 3, 4]);
+        assert_eq!(last.last(2).copied().collect::<Vec<_>>(), [3, 4]);
+        assert_eq!(last.last(0).count(), 0);
+    }
+
+    #[test]
+    fn lines_are_short_and_plain() {
+        assert_eq!(
+            Line::new("a\tb\x1b[1m rtmp://h/live/key-key").text,
+            "a\tb\u{fffd}[1m rtmp://h/live/***"
+        );
+        let long = Line::new(&"é".repeat(2000)).text;
+        assert!(long.len() <= LINE_BYTES + 3 && long.ends_with("é…"), "{}", long.len());
+    }
+}

@@ -1,0 +1,318 @@
+//! Settings as they were written: values, each with its place in the file where there is one.
+//! TOML of a file and JSON of the API become the same.
+
+use std::fmt;
+
+use frameloom::redact;
+use serde_json::{Map, Value as Json};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// A place in a file, both counted from 1; the column in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) line: usize,
+    pub(crate) column: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
+}
+
+/// What is wrong, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) place: Option<Place>,
+    /// Without secrets.
+    pub(crate) text: String,
+}
+
+impl Fault {
+    pub(crate) fn new(place: Option<Place>, text: impl AsRef<str>) -> Fault {
+        Fault { place, text: redact::text(text.as_ref()) }
+    }
+}
+
+/// A value.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) place: Option<Place>,
+    pub(crate) value: Value,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Value {
+    Text(String),
+    /// As it was written: nobody computes with it.
+    Number(String),
+    Flag(bool),
+    List(Vec<Node>),
+    Table(Vec<Entry>),
+    /// What no setting is; with its name.
+    Other(&'static str),
+}
+
+/// A key of a table, and its value.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) place: Option<Place>,
+    pub(crate) node: Node,
+}
+
+/// The order of a table's keys doesn't matter to what is said.
+impl PartialEq for Value {
+    fn eq(&self, other: &Value) -> bool {
+        match (self, other) {
+            (Value::Text(one), Value::Text(other)) => one == other,
+            (Value::Number(one), Value::Number(other)) => one == other,
+            (Value::Flag(one), Value::Flag(other)) => one == other,
+            (Value::List(one), Value::List(other)) => one == other,
+            (Value::Table(one), Value::Table(other)) => {
+                one.len() == other.len() && one.iter().all(|entry| other.contains(entry))
+            }
+            (Value::Other(one), Value::Other(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Value {}
+
+/// Places don't matter to what is said.
+impl PartialEq for Node {
+    fn eq(&self, other: &Node) -> bool {
+        self.value == other.value
+    }
+}
+
+impl Eq for Node {}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Entry) -> bool {
+        self.key == other.key && self.node == other.node
+    }
+}
+
+impl Eq for Entry {}
+
+impl Node {
+    /// Reads TOML.
+    ///
+    /// # Errors
+    /// What is no TOML, a key that is given twice among it.
+    pub(crate) fn from_toml(text: &str) -> Result<Node, Fault> {
+        let lines = Lines(text);
+        match DeTable::parse(text) {
+            Ok(table) => Ok(lines.table(table.get_ref(), None)),
+            Err(error) => {
+                let place = error.span().map(|span| lines.place(span.start));
+                let message = error.message().lines().collect::<Vec<_>>().join(", ");
+                Err(Fault::new(place, message))
+            }
+        }
+    }
+
+    /// Takes over JSON.
+    pub(crate) fn from_json(json: Json) -> Node {
+        let value = match json {
+            Json::String(text) => Value::Text(text),
+            Json::Number(number) => Value::Number(number.to_string()),
+            Json::Bool(flag) => Value::Flag(flag),
+            Json::Array(list) => Value::List(list.into_iter().map(Node::from_json).collect()),
+            Json::Object(map) => {
+                let entry = |(key, json)| Entry { key, place: None, node: Node::from_json(json) };
+                Value::Table(map.into_iter().map(entry).collect())
+            }
+            Json::Null => Value::Other("null"),
+        };
+        Node { place: None, value }
+    }
+
+    /// As JSON, fit to be shown: URLs and remembered secrets are hidden.
+    pub(crate) fn shown(&self) -> Json {
+        match &self.value {
+            Value::Text(text) => redact::text(text).into(),
+            Value::Number(text) => {
+                serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into())
+            }
+            Value::Flag(flag) => (*flag).into(),
+            Value::List(list) => list.iter().map(Node::shown).collect(),
+            Value::Table(entries) => {
+                let pair = |entry: &Entry| (entry.key.clone(), entry.node.shown());
+                Json::Object(entries.iter().map(pair).collect::<Map<_, _>>())
+            }
+            Value::Other(name) => (*name).into(),
+        }
+    }
+
+    /// What it is, with an article.
+    pub(crate) fn kind(&self) -> &'static str {
+        match &self.value {
+            Value::Text(_) => "a string",
+            Value::Number(_) => "a number",
+            Value::Flag(_) => "true or false",
+            Value::List(_) => "a list",
+            Value::Table(_) => "a table",
+            Value::Other(name) => name,
+        }
+    }
+
+    /// Puts the environment's values in the place of each `${NAME}` in strings; `$${` stands for
+    /// `${`. What comes from the environment is taken for a secret, and remembered.
+    ///
+    /// # Errors
+    /// A name that the environment lacks, or that is none.
+    pub(crate) fn fill_in(
+        &mut self,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<(), Fault> {
+        let place = self.place;
+        match &mut self.value {
+            Value::Text(text) => {
+                *text = filled_in(text, environment).map_err(|why| Fault::new(place, why))?;
+                Ok(())
+            }
+            Value::List(list) => list.iter_mut().try_for_each(|node| node.fill_in(environment)),
+            Value::Table(entries) => {
+                entries.iter_mut().try_for_each(|entry| entry.node.fill_in(environment))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn filled_in(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("${") {
+        let (before, from) = rest.split_at(at);
+        let from = &from[2..];
+        if let Some(before) = before.strip_suffix('$') {
+            out.push_str(before);
+            out.push_str("${");
+            rest = from;
+            continue;
+        }
+        out.push_str(before);
+        let (name, after) =
+            from.split_once('}').ok_or("a '${' without its '}'; write '$${' for itself")?;
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if name.is_empty() || !name.chars().all(is_name) {
+            return Err("what stands in '${}' is no name of an environment variable".to_owned());
+        }
+        let value = environment(name).ok_or_else(|| {
+            format!("the environment has no {name} (set it where the server is started)")
+        })?;
+        redact::remember(&value);
+        out.push_str(&value);
+        rest = after;
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+/// A file's text, to find places in.
+struct Lines<'a>(&'a str);
+
+impl Lines<'_> {
+    fn place(&self, byte: usize) -> Place {
+        let before = self.0.get(..byte).unwrap_or(self.0);
+        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        Place {
+            line: before.matches('\n').count() + 1,
+            column: before[start..].chars().count() + 1,
+        }
+    }
+
+    fn table(&self, table: &DeTable<'_>, place: Option<Place>) -> Node {
+        let mut entries: Vec<Entry> = table
+            .iter()
+            .map(|(key, value)| Entry {
+                key: key.get_ref().to_string(),
+                place: Some(self.place(key.span().start)),
+                node: self.node(value),
+            })
+            .collect();
+        // In the order of the file, so that the first thing wrong is told first.
+        entries.sort_by_key(|entry| entry.place.map(|place| (place.line, place.column)));
+        Node { place, value: Value::Table(entries) }
+    }
+
+    fn node(&self, value: &Spanned<DeValue<'_>>) -> Node {
+        let place = Some(self.place(value.span().start));
+        let value = match value.get_ref() {
+            DeValue::String(text) => Value::Text(text.to_string()),
+            DeValue::Integer(number) => Value::Number(number.to_string()),
+            DeValue::Float(number) => Value::Number(number.to_string()),
+            DeValue::Boolean(flag) => Value::Flag(*flag),
+            DeValue::Datetime(_) => Value::Other("a date"),
+            DeValue::Array(list) => Value::List(list.iter().map(|node| self.node(node)).collect()),
+            DeValue::Table(table) => return self.table(table, place),
+        };
+        Node { place, value }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused_with_a_place(text in "[a-z\\[\\]{}$=\"'.#0-9é \n\\\\]{0,60}") {
+            match Node::from_toml(&text) {
+                Ok(mut node) => {
+                    let _ = node.fill_in(&|_| Some("x".to_owned()));
+                    node.shown();
+                }
+                Err(fault) => prop_assert!(fault.place.is_some(), "{fault:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn everything_knows_its_place() {
+        let node = Node::from_toml("a = 1\n[t]\n  \"é\" = [true,\n 'x']\n").unwrap();
+        let Value::Table(entries) = &node.value else { panic!("{node:?}") };
+        assert_eq!(entries[0].place, Some(Place { line: 1, column: 1 }));
+        let Value::Table(inner) = &entries[1].node.value else { panic!("{entries:?}") };
+        assert_eq!(inner[0].place, Some(Place { line: 3, column: 3 }));
+        let Value::List(list) = &inner[0].node.value else { panic!("{inner:?}") };
+        assert_eq!(list[1].place, Some(Place { line: 4, column: 2 }));
+        assert_eq!(node, Node::from_json(serde_json::json!({"t": {"é": [true, "x"]}, "a": 1})));
+        assert_ne!(node, Node::from_json(serde_json::json!({"t": {"é": ["x", true]}, "a": 1})));
+    }
+
+    #[test]
+    fn what_is_no_toml_is_told_with_its_place() {
+        for (text, line, mentions) in
+            [("a = 1\na = 2\n", 2, "duplicate key"), ("a = \"x\n", 1, "string"), ("[t\n", 1, "]")]
+        {
+            let fault = Node::from_toml(text).unwrap_err();
+            assert_eq!(fault.place.unwrap().line, line, "{fault:?}");
+            assert!(fault.text.contains(mentions), "{fault:?}");
+        }
+    }
+
+    #[test]
+    fn the_environment_is_filled_in_and_kept_secret() {
+        let environment = |name: &str| (name == "KEY").then(|| "sesame-7".to_owned());
+        let fill = |text: &str| {
+            let mut node = Node::from_json(serde_json::json!({ "urls": [text] }));
+            node.fill_in(&environment).map(|()| node)
+        };
+        let node = fill("rtmp://h/a/${KEY}?$${KEY}").unwrap();
+        let expected = serde_json::json!({ "urls": ["rtmp://h/a/sesame-7?${KEY}"] });
+        assert_eq!(node, Node::from_json(expected));
+        assert!(!node.shown().to_string().contains("sesame"));
+        assert!(!Node::from_json("is sesame-7 it?".into()).shown().to_string().contains("sesame"));
+        assert!(fill("${NOPE}").unwrap_err().text.contains("has no NOPE"));
+        assert!(fill("${KEY").unwrap_err().text.contains("without its '}'"));
+        assert!(fill("${a b}").unwrap_err().text.contains("no name"));
+    }
+}

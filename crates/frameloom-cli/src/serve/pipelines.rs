@@ -1,0 +1,317 @@
+//! The pipelines of a server, each a process of its own.
+
+pub(crate) mod child;
+pub(crate) mod circle;
+pub(crate) mod pipeline;
+pub(crate) mod settings;
+pub(crate) mod usage;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use frameloom::{Error, ErrorKind, Result, Stage};
+use frameloom_server::Observer;
+use tokio::sync::broadcast;
+
+use self::child::Program;
+use self::pipeline::Pipeline;
+use self::settings::Settings;
+use super::history::Line;
+use super::place::StreamOf;
+
+/// Events that a slow listener may be behind before it misses some.
+const EVENTS: usize = 256;
+/// Most pipelines of one server.
+const MOST: usize = 500;
+/// How often an end looks at what still runs.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// What happens to a pipeline, by its name.
+#[derive(Clone, Debug)]
+pub(crate) enum Event {
+    /// Its state, or what else is shown of it.
+    State(String),
+    /// A second has gone by.
+    Stats(String),
+    /// It said something.
+    Log(String, Line),
+    /// The server stops.
+    Over,
+}
+
+/// What all pipelines share.
+pub(crate) struct Surroundings {
+    /// This program.
+    program: Program,
+    events: broadcast::Sender<Event>,
+    /// There as soon as the server is.
+    observer: OnceLock<Observer>,
+    /// Streams of which a picture is being taken.
+    onlookers: Mutex<Vec<StreamOf>>,
+}
+
+impl Surroundings {
+    fn tell(&self, event: Event) {
+        // Mostly nobody listens.
+        let _ = self.events.send(event);
+    }
+
+    /// How many play a stream, or wait for it. Whoever takes a picture of it doesn't count: to look
+    /// at what is on demand must not keep it running.
+    fn players(&self, stream: &StreamOf) -> usize {
+        let onlookers = self.onlookers.lock().unwrap_or_else(PoisonError::into_inner);
+        let onlookers = onlookers.iter().filter(|seen| *seen == stream).count();
+        let players = self.observer.get();
+        let players = players.map_or(0, |server| server.players(&stream.app, &stream.name));
+        players.saturating_sub(onlookers)
+    }
+
+    fn is_published(&self, stream: &StreamOf) -> bool {
+        self.observer.get().is_some_and(|server| server.is_published(&stream.app, &stream.name))
+    }
+}
+
+/// Somebody who takes a picture of a stream, until this is dropped.
+pub(crate) struct Onlooker {
+    around: Arc<Surroundings>,
+    stream: StreamOf,
+}
+
+impl Drop for Onlooker {
+    fn drop(&mut self) {
+        let mut all = self.around.onlookers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = all.iter().position(|stream| *stream == self.stream) {
+            all.swap_remove(place);
+        }
+    }
+}
+
+/// Why something was not done.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// There is one of this name already.
+    Taken,
+    /// There is none of this name.
+    Unknown,
+    /// It can't be beside the others.
+    Conflict(String),
+    /// The server can take no more.
+    Full(String),
+}
+
+/// All pipelines, by name.
+pub(crate) struct Pipelines {
+    around: Arc<Surroundings>,
+    all: Mutex<BTreeMap<String, Kept>>,
+    /// Those that were removed and have not ended yet.
+    leaving: Mutex<Vec<JoinHandle<()>>>,
+}
+
+struct Kept {
+    pipeline: Arc<Pipeline>,
+    thread: JoinHandle<()>,
+}
+
+impl Pipelines {
+    /// None yet, of a process that was started with `words` as its last arguments.
+    ///
+    /// # Errors
+    /// A process that can't be started again: its file is gone, or it was started otherwise.
+    pub(crate) fn new(words: &[String]) -> Result<Pipelines> {
+        let file = std::env::current_exe().ok();
+        let program = file.and_then(|file| Program::new(file, std::env::args_os(), words));
+        let program = program.ok_or_else(|| {
+            let cause = "this process does not know how it was started, to start pipelines so";
+            Error::new(ErrorKind::Other, Stage::Options, cause)
+                .hint("run frameloom serve as a program of its own")
+        })?;
+        let events = broadcast::Sender::new(EVENTS);
+        let around = Arc::new(Surroundings {
+            program,
+            events,
+            observer: OnceLock::new(),
+            onlookers: Mutex::default(),
+        });
+        Ok(Pipelines { around, all: Mutex::default(), leaving: Mutex::default() })
+    }
+
+    /// The server runs from now on.
+    pub(crate) fn attach(&self, observer: Observer) {
+        // It is called once.
+        let _ = self.around.observer.set(observer);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Kept>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What happens from now on.
+    pub(crate) fn events(&self) -> broadcast::Receiver<Event> {
+        self.around.events.subscribe()
+    }
+
+    /// How children are started.
+    pub(crate) fn program(&self) -> &Program {
+        &self.around.program
+    }
+
+    pub(crate) fn is_published(&self, stream: &StreamOf) -> bool {
+        self.around.is_published(stream)
+    }
+
+    /// Somebody is about to take a picture of `stream`.
+    pub(crate) fn look_on(&self, stream: &StreamOf) -> Onlooker {
+        let mut all = self.around.onlookers.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(stream.clone());
+        Onlooker { around: Arc::clone(&self.around), stream: stream.clone() }
+    }
+
+    /// All of them, by name.
+    pub(crate) fn all(&self) -> Vec<Arc<Pipeline>> {
+        self.lock().values().map(|kept| Arc::clone(&kept.pipeline)).collect()
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<Arc<Pipeline>> {
+        self.lock().get(name).map(|kept| Arc::clone(&kept.pipeline))
+    }
+
+    /// Adds one that is new.
+    ///
+    /// # Errors
+    /// [`Refused`], and nothing has changed.
+    pub(crate) fn add(&self, settings: Settings) -> std::result::Result<Arc<Pipeline>, Refused> {
+        let mut all = self.lock();
+        if all.contains_key(&settings.name) {
+            return Err(Refused::Taken);
+        }
+        self.insert(&mut all, settings)
+    }
+
+    fn insert(
+        &self,
+        all: &mut BTreeMap<String, Kept>,
+        settings: Settings,
+    ) -> std::result::Result<Arc<Pipeline>, Refused> {
+        fits(all, &settings)?;
+        if all.len() >= MOST {
+            return Err(Refused::Full(format!("there are {MOST} pipelines already")));
+        }
+        let pipeline = Pipeline::new(settings, Arc::clone(&self.around));
+        let supervised = Arc::clone(&pipeline);
+        let thread = thread::Builder::new()
+            .name(format!("pipeline {}", pipeline.name))
+            .spawn(move || supervised.supervise())
+            .map_err(|error| Refused::Full(format!("no thread: {error}")))?;
+        all.insert(pipeline.name.clone(), Kept { pipeline: Arc::clone(&pipeline), thread });
+        Ok(pipeline)
+    }
+
+    /// Gives one other settings, and starts it anew with them.
+    ///
+    /// # Errors
+    /// [`Refused`], and nothing has changed.
+    pub(crate) fn change(&self, settings: Settings) -> std::result::Result<Arc<Pipeline>, Refused> {
+        let all = self.lock();
+        let kept = all.get(&settings.name).ok_or(Refused::Unknown)?;
+        fits(&all, &settings)?;
+        kept.pipeline.change(settings);
+        Ok(Arc::clone(&kept.pipeline))
+    }
+
+    /// Takes one away.
+    ///
+    /// # Errors
+    /// [`Refused::Unknown`].
+    pub(crate) fn remove(&self, name: &str) -> std::result::Result<(), Refused> {
+        let kept = self.lock().remove(name).ok_or(Refused::Unknown)?;
+        kept.pipeline.end();
+        let mut leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
+        leaving.retain(|thread| !thread.is_finished());
+        leaving.push(kept.thread);
+        Ok(())
+    }
+
+    /// Goes from what a file said to what it says now: only what differs is touched.
+    ///
+    /// # Errors
+    /// What can't be beside pipelines that the API added; nothing has changed then.
+    pub(crate) fn follow(
+        &self,
+        before: &[Settings],
+        now: &[Settings],
+    ) -> std::result::Result<(), Refused> {
+        let same_name = |list: &[Settings], name: &str| list.iter().any(|s| s.name == name);
+        let gone: Vec<&str> = before
+            .iter()
+            .map(|settings| settings.name.as_str())
+            .filter(|name| !same_name(now, name))
+            .collect();
+        {
+            let all = self.lock();
+            let kept = all.values().map(|kept| kept.pipeline.settings());
+            let kept: Vec<_> = kept
+                .filter(|s| !same_name(now, &s.name) && !gone.contains(&s.name.as_str()))
+                .collect();
+            circle::check(kept.iter().map(AsRef::as_ref).chain(now))
+                .map_err(|(_, text)| Refused::Conflict(text))?;
+        }
+        for name in gone {
+            // The API may have removed it before.
+            let _ = self.remove(name);
+        }
+        for settings in now.iter().filter(|settings| !before.contains(settings)) {
+            let mut all = self.lock();
+            match all.get(&settings.name) {
+                // The API has made it so, and written it to the file.
+                Some(kept) if *kept.pipeline.settings() == *settings => {}
+                Some(kept) => kept.pipeline.change(settings.clone()),
+                None => drop(self.insert(&mut all, settings.clone())?),
+            }
+        }
+        Ok(())
+    }
+
+    /// A player asks for a stream that nobody publishes. Whether somebody is about to.
+    pub(crate) fn is_asked(&self, app: &str, name: &str) -> bool {
+        self.all().iter().fold(false, |found, pipeline| pipeline.is_asked(app, name) | found)
+    }
+
+    /// To be called once a second.
+    pub(crate) fn tick(&self) {
+        let now = Instant::now();
+        self.all().iter().for_each(|pipeline| pipeline.tick(now));
+    }
+
+    /// Asks all of them to end.
+    pub(crate) fn end(&self) {
+        self.all().iter().for_each(|pipeline| pipeline.end());
+        self.around.tell(Event::Over);
+    }
+
+    /// Waits until all have ended, for `limit` at the most. Whether they have.
+    pub(crate) fn wait(&self, limit: Duration) -> bool {
+        let until = Instant::now() + limit;
+        loop {
+            let leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
+            let ended = leaving.iter().all(JoinHandle::is_finished);
+            drop(leaving);
+            if ended && self.lock().values().all(|kept| kept.thread.is_finished()) {
+                return true;
+            }
+            if Instant::now() >= until {
+                return false;
+            }
+            thread::sleep(LOOK);
+        }
+    }
+}
+
+/// Whether a pipeline can be beside the others.
+fn fits(all: &BTreeMap<String, Kept>, settings: &Settings) -> std::result::Result<(), Refused> {
+    let others = all.values().map(|kept| kept.pipeline.settings());
+    let others: Vec<_> = others.filter(|other| other.name != settings.name).collect();
+    circle::check(others.iter().map(AsRef::as_ref).chain([settings]))
+        .map_err(|(_, text)| Refused::Conflict(text))
+}

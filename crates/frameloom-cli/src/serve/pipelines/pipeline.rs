@@ -1,0 +1,477 @@
+//! One pipeline of a server: what it is to do, how it gets on, and the thread that sees to it.
+
+use std::process::ExitStatus;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use frameloom::{Backoff, Jitter};
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+
+use super::child::{Child, ending};
+use super::settings::Settings;
+use super::usage::{Usage, Used};
+use super::{Event, Surroundings};
+use crate::serve::api::urls::PlayUrls;
+use crate::serve::history::{Last, Line, Point, lines, now_ms, points};
+
+/// How often the thread looks at its child.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long a child has to run before its end counts as a first one again.
+const SETTLED: Duration = Duration::from_secs(10);
+/// The longest wait for a stream on this server: to ask there again costs next to nothing, and
+/// the server itself holds whoever asks until the stream comes.
+const NEAR: Duration = Duration::from_secs(1);
+/// Stats that are older say nothing about now.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// How a pipeline gets on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum State {
+    /// It is not to run, or has done all it had to do.
+    Stopped,
+    /// Its process is there, and opens its input.
+    Starting,
+    /// It has told of its first packets.
+    Running,
+    /// Nobody plays its outputs.
+    Waiting,
+    /// It ended, and is started again in a moment.
+    Restarting,
+    /// It can't be run as it is.
+    Failed,
+}
+
+impl State {
+    /// Every state.
+    pub(crate) const ALL: [State; 6] = [
+        State::Stopped,
+        State::Starting,
+        State::Running,
+        State::Waiting,
+        State::Restarting,
+        State::Failed,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            State::Stopped => "stopped",
+            State::Starting => "starting",
+            State::Running => "running",
+            State::Waiting => "waiting",
+            State::Restarting => "restarting",
+            State::Failed => "failed",
+        }
+    }
+}
+
+/// What its owner wants of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    Run,
+    Stop,
+    /// Stop, and never run again.
+    End,
+}
+
+/// One pipeline.
+pub(crate) struct Pipeline {
+    pub(crate) name: String,
+    around: Arc<Surroundings>,
+    inner: Mutex<Inner>,
+    /// The wish changed, or somebody wants to play.
+    changed: Condvar,
+}
+
+struct Inner {
+    settings: Arc<Settings>,
+    wish: Wish,
+    /// Rises where what runs has to make place for a new one.
+    generation: u64,
+    /// Somebody asked for an output, and it is on demand.
+    is_wanted: bool,
+    state: State,
+    since_ms: u64,
+    restarts: u64,
+    pid: Option<u32>,
+    error: Option<String>,
+    stats: Option<(Instant, Json)>,
+    usage: Usage,
+    used: Used,
+    history: Last<Point>,
+    log: Last<Line>,
+}
+
+/// How a child came to its end.
+enum Ended {
+    Asked,
+    ByItself(ExitStatus),
+}
+
+impl Pipeline {
+    pub(super) fn new(settings: Settings, around: Arc<Surroundings>) -> Arc<Pipeline> {
+        let wish = if settings.enabled { Wish::Run } else { Wish::Stop };
+        Arc::new(Pipeline {
+            name: settings.name.clone(),
+            around,
+            inner: Mutex::new(Inner {
+                settings: Arc::new(settings),
+                wish,
+                generation: 0,
+                is_wanted: false,
+                state: State::Stopped,
+                since_ms: now_ms(),
+                restarts: 0,
+                pid: None,
+                error: None,
+                stats: None,
+                usage: Usage::default(),
+                used: Used::default(),
+                history: points(),
+                log: lines(),
+            }),
+            changed: Condvar::new(),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.lock().settings)
+    }
+
+    /// Runs it, where it doesn't.
+    pub(crate) fn start(&self) {
+        self.wish(|inner| inner.wish = Wish::Run);
+    }
+
+    pub(crate) fn stop(&self) {
+        self.wish(|inner| inner.wish = Wish::Stop);
+    }
+
+    pub(crate) fn restart(&self) {
+        self.wish(|inner| {
+            inner.wish = Wish::Run;
+            inner.generation += 1;
+        });
+    }
+
+    pub(super) fn change(&self, settings: Settings) {
+        self.wish(|inner| {
+            inner.wish = if settings.enabled { Wish::Run } else { Wish::Stop };
+            inner.settings = Arc::new(settings);
+            inner.generation += 1;
+        });
+        self.around.tell(Event::State(self.name.clone()));
+    }
+
+    /// Ends it for ever.
+    pub(super) fn end(&self) {
+        self.wish(|inner| inner.wish = Wish::End);
+    }
+
+    fn wish(&self, change: impl FnOnce(&mut Inner)) {
+        let mut inner = self.lock();
+        if inner.wish != Wish::End {
+            change(&mut inner);
+        }
+        drop(inner);
+        self.changed.notify_all();
+    }
+
+    /// Somebody wants to play a stream that nobody publishes. Whether this one is about to.
+    pub(super) fn is_asked(&self, app: &str, name: &str) -> bool {
+        let mut inner = self.lock();
+        let mut outputs = inner.settings.outputs_here.iter();
+        let is_its = outputs.any(|stream| stream.app == app && stream.name == name);
+        if !is_its || inner.wish != Wish::Run {
+            return false;
+        }
+        if inner.settings.on_demand && !inner.is_wanted {
+            inner.is_wanted = true;
+            self.changed.notify_all();
+        }
+        true
+    }
+
+    /// Sees to it until it is to end for ever.
+    pub(super) fn supervise(self: &Arc<Self>) {
+        let mut backoff = Backoff::new();
+        let mut jitter = Jitter::new();
+        // From one process to the next: one that fails has no players either.
+        let mut idle = Idle::default();
+        while let Some((settings, generation)) = self.wait_until_due() {
+            let begun = Instant::now();
+            self.enter(State::Starting, |_| ());
+            let pipeline = Arc::clone(self);
+            let hear = move |line: &str| pipeline.hear(line, generation);
+            let child = Child::start(&self.around.program, &self.name, settings.words(), hear);
+            let cause =
+                match child.map(|child| self.attend(child, &settings, generation, &mut idle)) {
+                    Ok(Ended::Asked) => continue,
+                    Ok(Ended::ByItself(status)) if status.success() && !settings.is_live => {
+                        self.rest(State::Stopped, None, generation);
+                        continue;
+                    }
+                    Ok(Ended::ByItself(status)) if status.code() == Some(2) => {
+                        self.rest(State::Failed, Some(self.last_words(status)), generation);
+                        continue;
+                    }
+                    Ok(Ended::ByItself(status)) => self.last_words(status),
+                    Err(error) => format!("its process can't be started: {error}"),
+                };
+            if begun.elapsed() > SETTLED {
+                backoff.reset();
+            }
+            let mut wait = backoff.next(jitter.number());
+            if settings.input_here.is_some() {
+                wait = wait.min(NEAR);
+            }
+            let (name, wait_ms) = (&self.name, wait.as_millis());
+            // A camera that is off all night is told of once.
+            if self.lock().error.as_ref() == Some(&cause) {
+                tracing::debug!("pipeline {name}: {cause}; again in {wait_ms} ms");
+            } else {
+                tracing::warn!("pipeline {name}: {cause}; again in {wait_ms} ms, and so on");
+            }
+            self.enter(State::Restarting, |inner| {
+                inner.restarts += 1;
+                inner.error = Some(cause);
+            });
+            self.pause(wait, &settings, generation, &mut idle);
+        }
+        self.enter(State::Stopped, |_| ());
+    }
+
+    /// Waits until it is to run. `None` where it never will.
+    fn wait_until_due(&self) -> Option<(Arc<Settings>, u64)> {
+        let mut inner = self.lock();
+        loop {
+            let resting = match inner.wish {
+                Wish::End => return None,
+                Wish::Run if !inner.settings.on_demand || inner.is_wanted => {
+                    return Some((Arc::clone(&inner.settings), inner.generation));
+                }
+                Wish::Run => State::Waiting,
+                Wish::Stop if inner.state == State::Failed => State::Failed,
+                Wish::Stop => State::Stopped,
+            };
+            if inner.state != resting {
+                drop(inner);
+                self.enter(resting, |inner| {
+                    if resting == State::Waiting {
+                        inner.error = None;
+                    }
+                });
+                inner = self.lock();
+                continue;
+            }
+            inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Watches a child to its end.
+    fn attend(
+        &self,
+        mut child: Child,
+        settings: &Settings,
+        generation: u64,
+        idle: &mut Idle,
+    ) -> Ended {
+        self.enter(State::Starting, |inner| inner.pid = Some(child.id()));
+        let mut asked = false;
+        loop {
+            if let Some(status) = child.look() {
+                let mut inner = self.lock();
+                (inner.pid, inner.stats, inner.used) = (None, None, Used::default());
+                inner.usage.kill_rest();
+                return if asked { Ended::Asked } else { Ended::ByItself(status) };
+            }
+            if !asked && !self.is_due(settings, generation, idle) {
+                asked = true;
+                child.ask_to_end();
+            }
+            let inner = self.lock();
+            // An early wake-up is as good.
+            drop(self.changed.wait_timeout(inner, LOOK));
+        }
+    }
+
+    /// Whether what was begun is to go on.
+    fn is_due(&self, settings: &Settings, generation: u64, idle: &mut Idle) -> bool {
+        let players = || {
+            let outputs = settings.outputs_here.iter();
+            outputs.map(|stream| self.around.players(stream)).sum::<usize>()
+        };
+        let is_idle = settings.on_demand && idle.is_over(settings.idle_timeout, players);
+        let mut inner = self.lock();
+        if is_idle {
+            inner.is_wanted = false;
+            *idle = Idle::default();
+        }
+        inner.wish == Wish::Run && inner.generation == generation && !is_idle
+    }
+
+    /// Waits before the next try, unless something else is wanted.
+    fn pause(&self, wait: Duration, settings: &Settings, generation: u64, idle: &mut Idle) {
+        let until = Instant::now() + wait;
+        while Instant::now() < until && self.is_due(settings, generation, idle) {
+            let inner = self.lock();
+            drop(self.changed.wait_timeout(inner, LOOK));
+        }
+    }
+
+    /// Stops by itself, unless something else was wanted meanwhile.
+    fn rest(&self, state: State, error: Option<String>, generation: u64) {
+        if let Some(error) = &error {
+            tracing::error!("pipeline {}: {error}", self.name);
+        }
+        self.enter(state, |inner| {
+            inner.error = error;
+            if inner.wish == Wish::Run && inner.generation == generation {
+                inner.wish = Wish::Stop;
+            }
+        });
+    }
+
+    fn enter(&self, state: State, change: impl FnOnce(&mut Inner)) {
+        let mut inner = self.lock();
+        change(&mut inner);
+        if inner.state != state {
+            inner.state = state;
+            inner.since_ms = now_ms();
+        }
+        drop(inner);
+        self.around.tell(Event::State(self.name.clone()));
+    }
+
+    /// What its child says: stats, or a line for the log.
+    fn hear(&self, line: &str, generation: u64) {
+        if line.starts_with('{') {
+            if let Ok(stats @ Json::Object(_)) = serde_json::from_str::<Json>(line) {
+                let mut inner = self.lock();
+                if inner.generation != generation || inner.pid.is_none() {
+                    return;
+                }
+                inner.stats = Some((Instant::now(), stats));
+                let first = inner.state == State::Starting;
+                drop(inner);
+                if first {
+                    self.enter(State::Running, |inner| inner.error = None);
+                }
+                return;
+            }
+        }
+        let line = Line::new(line);
+        self.around.tell(Event::Log(self.name.clone(), line.clone()));
+        self.lock().log.push(line);
+    }
+
+    /// Why a child ended: its own last line, where that is an error.
+    fn last_words(&self, status: ExitStatus) -> String {
+        let how = ending(status);
+        if status.code().is_none() {
+            return how;
+        }
+        let inner = self.lock();
+        let mut last = inner.log.last(3).map(|line| line.text.as_str()).collect::<Vec<_>>();
+        last.reverse();
+        let said = last.iter().find_map(|text| text.strip_prefix("frameloom: "));
+        said.map_or(how, str::to_owned)
+    }
+
+    /// To be called once a second.
+    pub(super) fn tick(&self, now: Instant) {
+        let mut inner = self.lock();
+        let Some(pid) = inner.pid else { return };
+        let used = inner.usage.look(pid, now);
+        inner.used = used;
+        let point = match &inner.stats {
+            Some((at, stats)) if now.duration_since(*at) < FRESH => Point::of(stats, used),
+            _ => Point::of(&Json::Null, used),
+        };
+        inner.history.push(point);
+        drop(inner);
+        self.around.tell(Event::Stats(self.name.clone()));
+    }
+
+    /// As the API shows it.
+    pub(crate) fn shown(&self, urls: &PlayUrls) -> Json {
+        let inner = self.lock();
+        let settings = &inner.settings;
+        json!({
+            "name": self.name,
+            "settings": settings.shown(),
+            "state": inner.state,
+            "since_ms": inner.since_ms,
+            "restarts": inner.restarts,
+            "pid": inner.pid,
+            "error": inner.error,
+            "stats": inner.now(),
+            "play": {
+                "input": settings.input_here.as_ref().map(|stream| urls.of(stream)),
+                "output": settings.outputs_here.first().map(|stream| urls.of(stream)),
+            },
+        })
+    }
+
+    /// Its stats now, and its state and restarts.
+    pub(crate) fn counts(&self) -> (State, u64, Option<Json>, Used) {
+        let inner = self.lock();
+        (inner.state, inner.restarts, inner.now(), inner.used)
+    }
+
+    /// Its stats now.
+    pub(crate) fn stats(&self) -> Option<Json> {
+        self.lock().now()
+    }
+
+    /// Its stats over the last ten minutes.
+    pub(crate) fn history(&self) -> Vec<Point> {
+        self.lock().history.last(usize::MAX).cloned().collect()
+    }
+
+    /// The last `count` lines that it said.
+    pub(crate) fn log(&self, count: usize) -> Vec<Line> {
+        self.lock().log.last(count).cloned().collect()
+    }
+}
+
+impl Inner {
+    fn now(&self) -> Option<Json> {
+        let (at, stats) = self.stats.as_ref()?;
+        if at.elapsed() > FRESH {
+            return None;
+        }
+        let mut stats = stats.clone();
+        stats["cpu_percent"] = self.used.cpu_percent.into();
+        stats["memory_bytes"] = self.used.memory_bytes.into();
+        Some(stats)
+    }
+}
+
+/// For how long nobody has played.
+#[derive(Debug, Default)]
+struct Idle {
+    since: Option<Instant>,
+    looked: Option<Instant>,
+}
+
+impl Idle {
+    /// Whether nobody has played for `limit`. Players are counted a few times a second.
+    fn is_over(&mut self, limit: Duration, players: impl FnOnce() -> usize) -> bool {
+        let now = Instant::now();
+        if self.looked.is_none_or(|looked| now.duration_since(looked) >= LOOK * 4) {
+            self.looked = Some(now);
+            if players() > 0 {
+                self.since = None;
+            } else {
+                self.since.get_or_insert(now);
+            }
+        }
+        self.since.is_some_and(|since| now.duration_since(since) >= limit)
+    }
+}

@@ -1,0 +1,453 @@
+//! What one pipeline is to do, from a file or the API, checked by the command line's own rules.
+
+use std::path::Path;
+use std::time::Duration;
+
+use frameloom::options::{Arity, arity, parse_duration};
+use frameloom::redact;
+use serde_json::Value as Json;
+
+use crate::args::{Invocation, parse};
+use crate::job::Job;
+use crate::long::LONG;
+use crate::serve::file::unknown;
+use crate::serve::node::{Entry, Fault, Node, Place, Value};
+use crate::serve::place::{Here, StreamOf};
+
+/// How long a pipeline on demand goes on when nobody plays it, where nothing else is said.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// Keys that are not an option's name.
+const KEYS: [&str; 10] = [
+    "input",
+    "outputs",
+    "command",
+    "input_options",
+    "output_options",
+    "filter",
+    "on_demand",
+    "idle_timeout",
+    "enabled",
+    "loglevel",
+];
+
+/// Long options that are the server's own affair.
+const NOT_HERE: [&str; 3] = ["stats", "help", "version"];
+
+/// Longest name of a pipeline, in characters.
+const MOST_NAME: usize = 64;
+
+/// What one pipeline is to do.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) name: String,
+    /// As it was written, with what the environment filled in.
+    source: Node,
+    /// The command line's words. They hold secrets.
+    words: Vec<String>,
+    /// Which stream it reads, and which it publishes: see [`Here::identity`].
+    pub(crate) reads: Option<String>,
+    pub(crate) writes: Vec<String>,
+    /// The input on this server, and the outputs on it.
+    pub(crate) input_here: Option<StreamOf>,
+    pub(crate) outputs_here: Vec<StreamOf>,
+    /// Begun for its players, and ended without them.
+    pub(crate) on_demand: bool,
+    pub(crate) idle_timeout: Duration,
+    /// Started with the server.
+    pub(crate) enabled: bool,
+    /// It has no end by itself.
+    pub(crate) is_live: bool,
+    input: String,
+    input_options: Vec<String>,
+    /// An output that can be read while it is written, and its stream where it is on this server.
+    playable: Option<(String, Option<StreamOf>)>,
+}
+
+/// They say the same, wherever it stands.
+impl PartialEq for Settings {
+    fn eq(&self, other: &Settings) -> bool {
+        self.name == other.name && self.source == other.source
+    }
+}
+
+impl Settings {
+    /// Reads the settings of the pipeline `name`, whose key stands at `place`.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub(crate) fn read(
+        name: &str,
+        node: &Node,
+        place: Option<Place>,
+        here: &Here,
+    ) -> Result<Settings, Fault> {
+        if !is_name(name) {
+            let text = "a pipeline's name has up to 64 letters, digits, and any of _ - .";
+            return Err(Fault::new(place, text));
+        }
+        let Value::Table(entries) = &node.value else {
+            let text = format!("pipelines.{name} is a table, not {}", node.kind());
+            return Err(Fault::new(node.place, text));
+        };
+        let mut draft = Draft { name, ..Draft::default() };
+        entries.iter().try_for_each(|entry| draft.take(entry))?;
+        draft.remember_secrets();
+        let fault = |text: &str| Fault::new(place, format!("pipelines.{name}: {text}"));
+        if draft.input.is_none() {
+            return Err(fault("it needs an input"));
+        }
+        if draft.outputs.is_empty() && draft.command.is_empty() {
+            return Err(fault("it has neither outputs nor a command"));
+        }
+        let words = draft.words();
+        check(&words).map_err(|text| {
+            let entry = draft.entry_about(entries, &text);
+            Fault::new(
+                entry.and_then(|entry| entry.place).or(place),
+                format!("pipelines.{name}: {text}"),
+            )
+        })?;
+        let input = draft.input.unwrap_or_default();
+        let outputs: Vec<String> = draft.outputs.into_iter().map(|output| output.url).collect();
+        let settings = Settings {
+            name: name.to_owned(),
+            source: node.clone(),
+            words,
+            reads: here.identity(&input),
+            writes: outputs.iter().filter_map(|url| here.identity(url)).collect(),
+            input_here: here.stream(&input),
+            outputs_here: outputs.iter().filter_map(|url| here.stream(url)).collect(),
+            on_demand: draft.on_demand.unwrap_or(false),
+            idle_timeout: draft.idle_timeout.unwrap_or(IDLE),
+            enabled: draft.enabled.unwrap_or(true),
+            is_live: input.contains("://") && !input.starts_with("file:"),
+            input,
+            input_options: draft.input_options,
+            playable: playable(&outputs, here),
+        };
+        if settings.on_demand && settings.outputs_here.is_empty() {
+            let place = entries.iter().find(|e| e.key == "on_demand").and_then(|e| e.place);
+            let text = format!(
+                "pipelines.{name}: on_demand is for an output that is played from this server, \
+                 and it has none"
+            );
+            return Err(Fault::new(place, text));
+        }
+        Ok(settings)
+    }
+
+    /// The command line's words for it. They hold secrets.
+    pub(crate) fn words(&self) -> &[String] {
+        &self.words
+    }
+
+    /// As they were written. They hold secrets.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        match &self.source.value {
+            Value::Table(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// As they may be shown.
+    pub(crate) fn shown(&self) -> Json {
+        self.source.shown()
+    }
+
+    /// The input's URL. It may hold secrets.
+    pub(crate) fn input_url(&self) -> &str {
+        &self.input
+    }
+
+    /// The words that stand before the input. They may hold secrets.
+    pub(crate) fn input_options(&self) -> &[String] {
+        &self.input_options
+    }
+
+    /// The URL of an output that can be read while it is written, one on this server if there is
+    /// one, and its stream there. It may hold secrets.
+    pub(crate) fn playable(&self) -> Option<(&str, Option<&StreamOf>)> {
+        self.playable.as_ref().map(|(url, stream)| (url.as_str(), stream.as_ref()))
+    }
+}
+
+fn playable(outputs: &[String], here: &Here) -> Option<(String, Option<StreamOf>)> {
+    let own = outputs.iter().find_map(|url| Some((url.clone(), Some(here.stream(url)?))));
+    own.or_else(|| {
+        let is_rtmp = |url: &&String| {
+            let small = url.to_ascii_lowercase();
+            small.starts_with("rtmp://") || small.starts_with("rtmps://")
+        };
+        outputs.iter().find(is_rtmp).map(|url| (url.clone(), None))
+    })
+}
+
+/// Whether this can be a pipeline's name: it becomes a part of URLs, metrics and lines.
+pub(crate) fn is_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    !name.is_empty() && name.len() <= MOST_NAME && !name.starts_with('.') && name.chars().all(plain)
+}
+
+#[derive(Default)]
+struct Draft<'a> {
+    name: &'a str,
+    input: Option<String>,
+    outputs: Vec<Output>,
+    command: Vec<String>,
+    input_options: Vec<String>,
+    output_options: Vec<String>,
+    filter: Option<String>,
+    long: Vec<String>,
+    level: Option<String>,
+    on_demand: Option<bool>,
+    idle_timeout: Option<Duration>,
+    enabled: Option<bool>,
+}
+
+struct Output {
+    url: String,
+    options: Vec<String>,
+}
+
+impl Draft<'_> {
+    fn take(&mut self, entry: &Entry) -> Result<(), Fault> {
+        let node = &entry.node;
+        match entry.key.as_str() {
+            "input" => self.input = Some(self.text(entry)?),
+            "filter" => self.filter = Some(self.text(entry)?),
+            "loglevel" => self.level = Some(self.scalar(entry)?),
+            "command" => {
+                let Value::List(list) = &node.value else {
+                    return Err(self.wrong(node, "command", "a list of strings"));
+                };
+                let word = |node: &Node| match &node.value {
+                    Value::Text(text) => Ok(text.clone()),
+                    _ => Err(self.wrong(node, "command", "a list of strings")),
+                };
+                self.command = list.iter().map(word).collect::<Result<_, _>>()?;
+                if let Some(program) = self.command.first().filter(|name| !is_program(name)) {
+                    let text =
+                        format!("pipelines.{}.command: there is no program '{program}'", self.name);
+                    return Err(Fault::new(node.place, text));
+                }
+            }
+            "outputs" => {
+                let list = match &node.value {
+                    Value::List(list) => list.as_slice(),
+                    _ => std::slice::from_ref(node),
+                };
+                for node in list {
+                    let output = self.output(node)?;
+                    self.outputs.push(output);
+                }
+            }
+            "input_options" => self.input_options = self.options(entry)?,
+            "output_options" => self.output_options = self.options(entry)?,
+            "on_demand" => self.on_demand = Some(self.flag(entry)?),
+            "enabled" => self.enabled = Some(self.flag(entry)?),
+            "idle_timeout" => {
+                let wrong = |e: frameloom::Error| {
+                    let text = format!("pipelines.{}.idle_timeout: {}", self.name, e.cause());
+                    Fault::new(node.place, text)
+                };
+                self.idle_timeout = Some(parse_duration(&self.scalar(entry)?).map_err(wrong)?);
+            }
+            key => {
+                let dashed = key.replace('_', "-");
+                let long = LONG.iter().find(|long| long.name == dashed && !key.contains('-'));
+                let Some(long) = long.filter(|long| !NOT_HERE.contains(&long.name)) else {
+                    return Err(self.unknown(entry));
+                };
+                if long.value.is_none() {
+                    if self.flag(entry)? {
+                        self.long.push(format!("--{dashed}"));
+                    }
+                } else {
+                    let value = match &node.value {
+                        // What is a number on the command line may be one here.
+                        Value::Number(_) if TIMES.contains(&long.name) => self.scalar(entry)?,
+                        _ => self.text(entry)?,
+                    };
+                    self.long.push(format!("--{dashed}={value}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn unknown(&self, entry: &Entry) -> Fault {
+        let long: Vec<String> = LONG
+            .iter()
+            .filter(|long| !NOT_HERE.contains(&long.name))
+            .map(|long| long.name.replace('-', "_"))
+            .collect();
+        let known = KEYS.iter().copied().chain(long.iter().map(String::as_str));
+        unknown(&format!("pipelines.{}", self.name), &entry.key, entry.place, known)
+    }
+
+    fn wrong(&self, node: &Node, key: &str, expected: &str) -> Fault {
+        let text = format!("pipelines.{}.{key} is {expected}, not {}", self.name, node.kind());
+        Fault::new(node.place, text)
+    }
+
+    fn text(&self, entry: &Entry) -> Result<String, Fault> {
+        match &entry.node.value {
+            Value::Text(text) => Ok(text.clone()),
+            _ => Err(self.wrong(&entry.node, &entry.key, "a string")),
+        }
+    }
+
+    /// A string, or a number as it was written.
+    fn scalar(&self, entry: &Entry) -> Result<String, Fault> {
+        match &entry.node.value {
+            Value::Text(text) | Value::Number(text) => Ok(text.clone()),
+            _ => Err(self.wrong(&entry.node, &entry.key, "a string")),
+        }
+    }
+
+    fn flag(&self, entry: &Entry) -> Result<bool, Fault> {
+        match &entry.node.value {
+            Value::Flag(flag) => Ok(*flag),
+            _ => Err(self.wrong(&entry.node, &entry.key, "true or false")),
+        }
+    }
+
+    fn output(&self, node: &Node) -> Result<Output, Fault> {
+        let mut output = Output { url: String::new(), options: Vec::new() };
+        match &node.value {
+            Value::Text(url) => output.url.clone_from(url),
+            Value::Table(entries) => {
+                for entry in entries {
+                    match entry.key.as_str() {
+                        "url" => output.url = self.text(entry)?,
+                        "options" => output.options = self.options(entry)?,
+                        key => {
+                            let table = format!("pipelines.{}.outputs", self.name);
+                            return Err(unknown(&table, key, entry.place, ["url", "options"]));
+                        }
+                    }
+                }
+            }
+            _ => return Err(self.wrong(node, "outputs", "a list, each of it a string or a table")),
+        }
+        let fault = |text: &str| {
+            Err(Fault::new(node.place, format!("pipelines.{}.outputs: {text}", self.name)))
+        };
+        match output.url.as_str() {
+            "" => fault("an output needs a URL or a file's name"),
+            "-" | "pipe:" | "pipe:1" => fault("a pipeline of a server has no stdout to write to"),
+            url if url.starts_with('-') => fault("an output's name can't begin with -"),
+            _ => Ok(output),
+        }
+    }
+
+    /// A table of options as words.
+    fn options(&self, entry: &Entry) -> Result<Vec<String>, Fault> {
+        let Value::Table(entries) = &entry.node.value else {
+            return Err(self.wrong(&entry.node, &entry.key, "a table"));
+        };
+        let mut words = Vec::with_capacity(entries.len() * 2);
+        for Entry { key, place, node } in entries {
+            let fault = |text: &str| {
+                Fault::new(*place, format!("pipelines.{}.{}.{key}: {text}", self.name, entry.key))
+            };
+            if key.starts_with('-') || key.is_empty() {
+                return Err(fault("options are written without their dash"));
+            }
+            if matches!(key.as_str(), "i" | "h" | "help" | "version" | "v" | "loglevel") {
+                return Err(fault("this is no option of an input or output"));
+            }
+            let value = match (&node.value, arity(key)) {
+                (Value::Flag(false), Arity::Flag) => continue,
+                (Value::Flag(true), Arity::Flag) => None,
+                (_, Arity::Flag) => return Err(fault("it takes no value: write true")),
+                (Value::Flag(flag), Arity::Value) => Some(u8::from(*flag).to_string()),
+                (Value::Text(text) | Value::Number(text), Arity::Value) => Some(text.clone()),
+                _ => return Err(fault("its value is a string or a number")),
+            };
+            words.push(format!("-{key}"));
+            words.extend(value);
+        }
+        Ok(words)
+    }
+
+    fn remember_secrets(&self) {
+        let outputs = self.outputs.iter().map(|output| &output.url);
+        self.input.iter().chain(outputs).for_each(|url| redact::remember_url(url));
+    }
+
+    /// The command line.
+    fn words(&self) -> Vec<String> {
+        let mut words = vec!["--stats=json".to_owned()];
+        if let Some(level) = &self.level {
+            words.extend(["-v".to_owned(), level.clone()]);
+        }
+        words.extend(self.long.iter().cloned());
+        words.extend(self.input_options.iter().cloned());
+        words.extend(["-i".to_owned(), self.input.clone().unwrap_or_default()]);
+        for output in &self.outputs {
+            words.extend(self.output_options.iter().cloned());
+            words.extend(output.options.iter().cloned());
+            if let Some(filter) = &self.filter {
+                words.extend(["-vf".to_owned(), filter.clone()]);
+            }
+            words.push(output.url.clone());
+        }
+        if !self.command.is_empty() {
+            words.push("--".to_owned());
+            words.extend(self.command.iter().cloned());
+        }
+        words
+    }
+
+    /// The entry that an error of the command line is about.
+    fn entry_about<'a>(&self, entries: &'a [Entry], text: &str) -> Option<&'a Entry> {
+        let named = |option: &str| {
+            text.split([' ', '(', ')', ',', '\'', ':', ';']).any(|word| word == option)
+                || text.contains(&format!("{option}: "))
+        };
+        entries.iter().find_map(|entry| match (entry.key.as_str(), &entry.node.value) {
+            ("input_options" | "output_options", Value::Table(inner)) => {
+                inner.iter().find(|option| named(&format!("-{}", option.key)))
+            }
+            ("filter", _) => named("-vf").then_some(entry),
+            ("loglevel", _) => text.contains("log level").then_some(entry),
+            (key, _) => named(&format!("--{}", key.replace('_', "-"))).then_some(entry),
+        })
+    }
+}
+
+/// Long options whose value is a time.
+const TIMES: [&str; 4] = ["open-timeout", "stall-timeout", "reconnect-for", "deadline"];
+
+/// Checks words as the command line does before it opens anything.
+fn check(words: &[String]) -> Result<(), String> {
+    let told = |error: frameloom::Error| {
+        let text = error.to_string();
+        text.strip_prefix("options: ").map_or(text.clone(), str::to_owned)
+    };
+    let invocation = parse(words.iter().map(Into::into).collect()).map_err(told)?;
+    let Invocation::Run(run) = invocation else {
+        return Err("these words are not those of a pipeline".to_owned());
+    };
+    if is_stdin(&run.input.url) {
+        return Err("a pipeline of a server has no stdin to read from".to_owned());
+    }
+    let job = Job::new(run).map_err(told)?;
+    frameloom::check_outputs(&job.url, &job.outputs, job.command.is_some()).map_err(told)?;
+    frameloom::check_slate(&job.live).map_err(told)
+}
+
+/// Whether there is a program of this name, by its path or where programs are looked for.
+fn is_program(name: &str) -> bool {
+    if name.contains('/') {
+        return Path::new(name).is_file();
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
+}
+
+fn is_stdin(url: &str) -> bool {
+    matches!(url, "-" | "pipe:" | "pipe:0") || Path::new(url) == Path::new("/dev/stdin")
+}

@@ -1,0 +1,146 @@
+//! Which URLs lead to this server.
+
+use std::net::{IpAddr, SocketAddr};
+
+/// A stream on a server: its application, and its name there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct StreamOf {
+    pub(crate) app: String,
+    pub(crate) name: String,
+}
+
+/// Where this server is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Here {
+    pub(crate) rtmp: Option<SocketAddr>,
+    pub(crate) rtmps: Option<SocketAddr>,
+    pub(crate) http: Option<SocketAddr>,
+}
+
+impl Here {
+    /// The stream of this server that is at `url`, where it is one.
+    pub(crate) fn stream(&self, url: &str) -> Option<StreamOf> {
+        let parts = parts(url)?;
+        let (listens, suffix) = match parts.scheme.as_str() {
+            "rtmp" => (self.rtmp?, ""),
+            "rtmps" => (self.rtmps?, ""),
+            "http" => (self.http?, ".flv"),
+            _ => return None,
+        };
+        if parts.port != listens.port() || !is_at(&parts.host, listens.ip()) {
+            return None;
+        }
+        let (app, name) = parts.path.strip_suffix(suffix)?.rsplit_once('/')?;
+        (!app.is_empty() && !name.is_empty())
+            .then(|| StreamOf { app: app.to_owned(), name: name.to_owned() })
+    }
+
+    /// What tells whether two URLs are about one stream; `None` for what is no stream on a
+    /// network.
+    pub(crate) fn identity(&self, url: &str) -> Option<String> {
+        if let Some(StreamOf { app, name }) = self.stream(url) {
+            return Some(format!("{app}/{name}"));
+        }
+        let parts = parts(url)?;
+        let local = parts.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        let host = if local { "localhost" } else { &parts.host };
+        Some(format!("{}://{host}:{}/{}", parts.scheme, parts.port, parts.path))
+    }
+}
+
+struct Parts {
+    scheme: String,
+    host: String,
+    port: u16,
+    /// Without the query, and without the slash before it.
+    path: String,
+}
+
+fn parts(url: &str) -> Option<Parts> {
+    let (scheme, rest) = url.split_once("://")?;
+    let scheme = scheme.to_ascii_lowercase();
+    let usual = match scheme.as_str() {
+        "rtmp" => 1935,
+        "http" => 80,
+        "rtsp" => 554,
+        "file" => return None,
+        _ => 443,
+    };
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let (host, port) = match host.strip_prefix('[') {
+        Some(bracketed) => {
+            let (host, port) = bracketed.split_once(']')?;
+            (host, port.strip_prefix(':'))
+        }
+        None => match host.rsplit_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (host, None),
+        },
+    };
+    let port = port.map_or(Some(usual), |port| port.parse().ok())?;
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    Some(Parts { scheme, host, port, path: path.trim_matches('/').to_owned() })
+}
+
+/// Whether a socket that listens at `listens` is reached by the name `host`.
+fn is_at(host: &str, listens: IpAddr) -> bool {
+    let takes_local = listens.is_loopback() || listens.is_unspecified();
+    match host.parse::<IpAddr>() {
+        Ok(ip) => ip == listens || takes_local && (ip.is_loopback() || ip.is_unspecified()),
+        Err(_) => host == "localhost" && takes_local,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_url_is_too_strange(url in "(rtmp|http|x)://[a-z@:\\[\\]0-9/?#.é]{0,30}") {
+            let here = Here { rtmp: Some(([127, 0, 0, 1], 1935).into()), ..Here::default() };
+            if let Some(stream) = here.stream(&url) {
+                let expected = format!("{}/{}", stream.app, stream.name);
+                prop_assert_eq!(here.identity(&url), Some(expected));
+            }
+        }
+    }
+
+    #[test]
+    fn urls_of_this_server_are_known() {
+        let here = Here {
+            rtmp: Some(([0, 0, 0, 0], 1935).into()),
+            rtmps: None,
+            http: Some(([127, 0, 0, 1], 8080).into()),
+        };
+        let name = |url: &str| here.stream(url).map(|of| format!("{} {}", of.app, of.name));
+        for url in [
+            "rtmp://localhost/live/cam",
+            "rtmp://127.0.0.1:1935/live/cam?key=k",
+            "RTMP://u:p@LOCALHOST:1935/live/cam",
+            "rtmp://[::1]/live/cam",
+            "http://localhost:8080/live/cam.flv",
+        ] {
+            assert_eq!(name(url).as_deref(), Some("live cam"), "{url}");
+            assert_eq!(here.identity(url).as_deref(), Some("live/cam"));
+        }
+        assert_eq!(name("rtmp://localhost/a/b/c").as_deref(), Some("a/b c"));
+        for url in [
+            "rtmp://camera/live/cam",
+            "rtmp://localhost:1936/live/cam",
+            "rtmps://localhost/live/cam",
+            "http://localhost:8080/live/cam",
+            "rtmp://localhost/cam",
+            "clip.mp4",
+            "file:///live/cam",
+        ] {
+            assert_eq!(name(url), None, "{url}");
+        }
+        assert_eq!(here.identity("clip.mp4"), None);
+        assert_eq!(here.identity("rtsp://C/x?k=1"), here.identity("rtsp://u@c:554/x"));
+    }
+}

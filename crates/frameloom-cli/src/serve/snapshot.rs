@@ -1,0 +1,145 @@
+//! One picture of what goes in or comes out, as JPEG, by a child that reads one frame.
+
+use std::collections::HashMap;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::body::Bytes;
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use frameloom_server::problem_details;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::Command;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use super::pipelines::Pipelines;
+use super::pipelines::child::{command, line_of};
+use super::pipelines::pipeline::{Pipeline, State};
+use super::pipelines::settings::Settings;
+use super::place::StreamOf;
+
+/// How long a picture may take, and how long a request may wait for its turn.
+const LIMIT: Duration = Duration::from_secs(8);
+/// How long a picture is good for whoever asks next.
+const FRESH: Duration = Duration::from_secs(1);
+/// Pictures that are made at once.
+const AT_ONCE: usize = 2;
+/// Longest picture, in bytes.
+const MOST_BYTES: u64 = 8 << 20;
+/// No picture is wider, in pixels: they are shown small.
+const SCALE: &str = "scale='min(640,iw)':-2";
+
+/// Which end of a pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum End {
+    Input,
+    Output,
+}
+
+/// Makes pictures, and keeps each for a moment.
+pub(crate) struct Snapshots {
+    turns: Semaphore,
+    kept: Mutex<HashMap<(String, End), (Instant, Bytes)>>,
+}
+
+impl Snapshots {
+    pub(crate) fn new() -> Snapshots {
+        Snapshots { turns: Semaphore::new(AT_ONCE), kept: Mutex::default() }
+    }
+
+    /// The answer to a request for a picture.
+    pub(crate) async fn picture(
+        &self,
+        pipelines: &Pipelines,
+        pipeline: &Arc<Pipeline>,
+        end: End,
+    ) -> Response {
+        let answer = timeout(LIMIT, self.make(pipelines, pipeline, end)).await;
+        match answer.unwrap_or_else(|_| Err("no picture came in time; try again")) {
+            Ok(bytes) => {
+                let headers = [(CONTENT_TYPE, "image/jpeg"), (CACHE_CONTROL, "no-store")];
+                (headers, bytes).into_response()
+            }
+            Err(text) => problem_details(StatusCode::SERVICE_UNAVAILABLE, text),
+        }
+    }
+
+    async fn make(
+        &self,
+        pipelines: &Pipelines,
+        pipeline: &Arc<Pipeline>,
+        end: End,
+    ) -> Result<Bytes, &'static str> {
+        let settings = pipeline.settings();
+        // First of all, so that nobody sees what is no more.
+        words(pipelines, pipeline, &settings, end)?;
+        if let Some(bytes) = self.kept(&pipeline.name, end) {
+            return Ok(bytes);
+        }
+        let Ok(_turn) = self.turns.acquire().await else { return Err("the server stops") };
+        // Whoever had the turn before may have made it.
+        if let Some(bytes) = self.kept(&pipeline.name, end) {
+            return Ok(bytes);
+        }
+        let (words, stream) = words(pipelines, pipeline, &settings, end)?;
+        let _onlooker = stream.map(|stream| pipelines.look_on(stream));
+        let bytes = run(pipelines, &words).await.ok_or("no picture could be read; see the log")?;
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|_, (at, _)| at.elapsed() < FRESH);
+        kept.insert((pipeline.name.clone(), end), (Instant::now(), bytes.clone()));
+        Ok(bytes)
+    }
+
+    fn kept(&self, name: &str, end: End) -> Option<Bytes> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, bytes) = kept.get(&(name.to_owned(), end))?;
+        (at.elapsed() < FRESH).then(|| bytes.clone())
+    }
+}
+
+/// The words that make the picture, and the stream of this server that it is of. To ask for a
+/// stream that isn't there would start what is on demand, or wait.
+fn words<'a>(
+    pipelines: &Pipelines,
+    pipeline: &Pipeline,
+    settings: &'a Settings,
+    end: End,
+) -> Result<(Vec<String>, Option<&'a StreamOf>), &'static str> {
+    let mut words = vec!["-v".to_owned(), "error".to_owned()];
+    let (url, here) = match end {
+        End::Input => {
+            words.extend(settings.input_options().iter().cloned());
+            (settings.input_url(), settings.input_here.as_ref())
+        }
+        End::Output => {
+            let playable = settings.playable().ok_or("it has no output that can be played")?;
+            if pipeline.counts().0 != State::Running {
+                return Err("it is not running: there is no output to be seen");
+            }
+            playable
+        }
+    };
+    if here.is_some_and(|stream| !pipelines.is_published(stream)) {
+        return Err("nobody publishes this stream now");
+    }
+    let rest =
+        ["-frames:v", "1", "-an", "-vf", SCALE, "-c:v", "mjpeg", "-f", "image2pipe", "pipe:1"];
+    words.extend(["-i", url].into_iter().chain(rest).map(str::to_owned));
+    Ok((words, here))
+}
+
+async fn run(pipelines: &Pipelines, words: &[String]) -> Option<Bytes> {
+    let mut command = Command::from(command(pipelines.program(), "snapshot"));
+    command.stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    let mut child = command.spawn().ok()?;
+    // Held open: its end is the child's.
+    let mut lifeline = child.stdin.take()?;
+    lifeline.write_all(line_of(words).as_bytes()).await.ok()?;
+    let mut bytes = Vec::new();
+    child.stdout.take()?.take(MOST_BYTES).read_to_end(&mut bytes).await.ok()?;
+    let status = child.wait().await.ok()?;
+    (status.success() && !bytes.is_empty()).then(|| bytes.into())
+}

@@ -1,0 +1,72 @@
+//! The program as a server's child: it takes its words from stdin, and ends when stdin does.
+//!
+//! Words on stdin are seen by nobody, where a process's arguments are seen by every user of the
+//! machine. The server keeps its end of the pipe open for as long as the pipeline is to run: when
+//! the server closes it, or is gone for whatever reason, the pipeline finishes its outputs.
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Read, Stdin};
+use std::thread;
+use std::time::Duration;
+
+use frameloom::{Error, ErrorKind, Result, Stage, Stop};
+use signal_hook::low_level;
+
+use crate::usage;
+
+/// Before the pipeline's name, as the program's only argument.
+pub(crate) const OPTION: &str = "--supervised=";
+
+/// How long the outputs may take to be finished. A server ends all its children within 3 s.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Longest line of words, in bytes.
+const MOST_BYTES: u64 = 1 << 20;
+
+/// The pipe from the server.
+pub(crate) struct Lifeline(BufReader<Stdin>);
+
+/// The words to go by: those given, or those that a server sends.
+///
+/// # Errors
+/// Words that can't be read.
+pub(crate) fn words(given: Vec<OsString>) -> Result<(Vec<OsString>, Option<Lifeline>)> {
+    let is_child = match given.as_slice() {
+        [only] => only.to_str().is_some_and(|word| word.starts_with(OPTION)),
+        _ => false,
+    };
+    if !is_child {
+        return Ok((given, None));
+    }
+    let mut pipe = BufReader::new(std::io::stdin());
+    let mut line = String::new();
+    let read = pipe.by_ref().take(MOST_BYTES).read_line(&mut line);
+    let words: Option<Vec<String>> = read.ok().and_then(|_| serde_json::from_str(&line).ok());
+    let Some(words) = words else {
+        return Err(usage(format!("{OPTION}NAME is for a server, which sends the words on stdin")));
+    };
+    Ok((words.into_iter().map(OsString::from).collect(), Some(Lifeline(pipe))))
+}
+
+impl Lifeline {
+    /// Asks for `stop` when the server closes the pipe, and exits where that takes too long.
+    ///
+    /// # Errors
+    /// The system's, where there is no thread.
+    pub(crate) fn watch(mut self, stop: &Stop) -> Result<()> {
+        let stop = stop.clone();
+        let body = move || {
+            let mut bytes = [0; 64];
+            while matches!(self.0.read(&mut bytes), Ok(1..)) {}
+            stop.stop();
+            thread::sleep(FAREWELL);
+            frameloom::kill_commands();
+            // As behind a second signal: no hooks, which may wait for what hangs.
+            low_level::exit(1);
+        };
+        let thread = thread::Builder::new().name("lifeline".to_owned()).spawn(body);
+        thread.map(drop).map_err(|error| {
+            Error::new(ErrorKind::Other, Stage::Options, format!("no thread: {error}"))
+        })
+    }
+}
