@@ -1,0 +1,167 @@
+// The API below /api/v1: what it tells, and how it is asked. openapi.json describes it.
+
+export type State = "stopped" | "starting" | "running" | "waiting" | "restarting" | "failed";
+
+/** Where a stream of the server is played, and published. */
+export interface PlayUrls {
+  rtmp: string | null;
+  flv: string | null;
+}
+
+/** What a pipeline counts; the names are those of `--stats=json`. */
+export interface Stats {
+  frames_in: number;
+  frames_out: number;
+  frames_edited: number;
+  frames_dropped: number;
+  frames_held: number;
+  frames_bypassed: number;
+  errors: number;
+  fps: number;
+  bit_rate: number;
+  latency_ms: number | null;
+  latency_p99_ms: number | null;
+  reconnects: number;
+  packets_dropped: number;
+  input: "ok" | "lost";
+  outputs: { state: "ok" | "lost"; reconnects: number; packets_dropped: number }[];
+  /** Added to a timestamp of the input, it gives that of the same picture at the outputs. */
+  input_offset_ms?: number | null;
+  cpu_percent: number;
+  memory_bytes: number;
+}
+
+export interface Pipeline {
+  name: string;
+  settings: Settings;
+  state: State;
+  since_ms: number;
+  restarts: number;
+  pid: number | null;
+  error: string | null;
+  stats: Stats | null;
+  play: { input: PlayUrls | null; output: PlayUrls | null };
+}
+
+export type Options = Record<string, string | number | boolean>;
+
+export interface Settings {
+  input?: string;
+  outputs?: string | (string | { url: string; options?: Options })[];
+  command?: string[];
+  input_options?: Options;
+  output_options?: Options;
+  [key: string]: unknown;
+}
+
+/** One second of a pipeline's last ten minutes. */
+export interface Point {
+  time_ms: number;
+  fps: number;
+  latency_median_ms: number | null;
+  latency_p99_ms: number | null;
+  bits_per_second: number;
+  frames_dropped: number;
+  frames_bypassed: number;
+  cpu_percent: number;
+  memory_bytes: number;
+}
+
+/** A line of a pipeline's log; with a state, it tells that the pipeline came to it. */
+export interface Line {
+  time_ms: number;
+  text: string;
+  state?: State;
+}
+
+/** A stream that somebody publishes to the server. */
+export interface StreamStatus {
+  app: string;
+  name: string;
+  publisher: { address: string; since_seconds: number; client: string };
+  video: { codec: string; width: number | null; height: number | null } | null;
+  audio: { codec: string } | null;
+  bit_rate: number;
+  players: { protocol: string }[];
+}
+
+export interface ServerStatus {
+  version: string;
+  uptime_seconds: number;
+  streams: StreamStatus[];
+}
+
+export interface Listing {
+  pipelines: Pipeline[];
+  file_error: string | null;
+  publish_key?: boolean;
+  play_key?: boolean;
+}
+
+/** Why a request was not answered: the server's own words, or that it is gone. */
+export class Problem extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+const TOKEN = "frameloom-token";
+
+/** The API's token, for this tab. */
+export const token = {
+  get: (): string | null => sessionStorage.getItem(TOKEN),
+  set: (value: string): void => sessionStorage.setItem(TOKEN, value),
+};
+
+/** The headers that say who asks. */
+export function credentials(): Record<string, string> {
+  const value = token.get();
+  return value ? { Authorization: `Bearer ${value}` } : {};
+}
+
+/** Asks the API; a failure is a `Problem`. */
+export async function ask(path: string, init: RequestInit = {}): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(`/api/v1${path}`, {
+      ...init,
+      headers: { ...credentials(), ...init.headers },
+      cache: "no-store",
+    });
+  } catch (error) {
+    if (init.signal?.aborted) throw error;
+    throw new Problem(0, "the server does not answer");
+  }
+  if (response.ok) return response;
+  const told = await response.json().catch(() => null);
+  const detail = typeof told?.detail === "string" ? told.detail : response.statusText;
+  throw new Problem(response.status, detail);
+}
+
+const at = (name: string): string => `/pipelines/${encodeURIComponent(name)}`;
+
+async function json<T>(path: string, init?: RequestInit): Promise<T> {
+  return (await ask(path, init)).json() as Promise<T>;
+}
+
+const body = (method: string, value: unknown): RequestInit => ({
+  method,
+  headers: { "Content-Type": "application/json" },
+  body: JSON.stringify(value),
+});
+
+export const api = {
+  list: () => json<Listing>("/pipelines"),
+  status: () => json<ServerStatus>("/status"),
+  add: (settings: Settings & { name: string }) => json<Pipeline>("/pipelines", body("POST", settings)),
+  change: (name: string, settings: Settings) => json<Pipeline>(at(name), body("PUT", settings)),
+  remove: (name: string) => ask(at(name), { method: "DELETE" }),
+  order: (name: string, order: "start" | "stop" | "restart") => ask(`${at(name)}/${order}`, { method: "POST" }),
+  history: async (name: string) => (await json<{ history: Point[] }>(`${at(name)}/stats`)).history,
+  log: async (name: string, lines: number) => (await json<{ lines: Line[] }>(`${at(name)}/log?lines=${lines}`)).lines,
+  picture: async (name: string, end: "input" | "output", signal: AbortSignal) =>
+    (await ask(`${at(name)}/${end}.jpg`, { signal })).blob(),
+};

@@ -1,0 +1,171 @@
+// A pipeline's settings as a form: for a new one, or to change one.
+
+import { api, type Options, type Settings } from "./api";
+import { h } from "./dom";
+import { fleet } from "./fleet";
+import { attempt, pageOf } from "./parts";
+import * as words from "./words";
+
+/** What stands in place of a secret. */
+const HIDDEN = "***";
+
+interface Field {
+  key: string;
+  label: string;
+  hint: string;
+  kind: "line" | "lines" | "words" | "options" | "check" | string[];
+  placeholder?: string;
+  more?: boolean;
+}
+
+const FIELDS: Field[] = [
+  { key: "input", label: "Input", kind: "line", hint: "A stream's URL, or a file.", placeholder: "rtmp://localhost/live/camera" },
+  { key: "outputs", label: "Outputs", kind: "lines", hint: "URLs or files, one a line.", placeholder: "rtmp://localhost/live/camera-edited" },
+  {
+    key: "command",
+    label: "Command",
+    kind: "words",
+    hint: "Your code: raw frames on its stdin, one back for each on its stdout. Without it, packets are copied.",
+    placeholder: "python3 edit.py",
+  },
+  { key: "on_demand", label: "Run only while somebody plays the output", kind: "check", hint: "" },
+  { key: "filter", label: "Filter", kind: "line", hint: "As -vf: a graph of FFmpeg's filters.", placeholder: "scale=960:540", more: true },
+  { key: "frame_size", label: "Frame size", kind: "line", hint: "What the command gets.", placeholder: "960x540", more: true },
+  { key: "frame_format", label: "Frame format", kind: ["", "rgb24", "bgr24", "gray", "rgba", "yuv420p", "nv12"], hint: "What the command gets; rgb24 by default.", more: true },
+  { key: "on_slow", label: "Where the command is too slow", kind: ["", "latest", "block", "bypass"], hint: "Drop older frames, wait, or send frames unedited.", more: true },
+  { key: "on_error", label: "Where the command fails", kind: ["", "restart", "bypass", "stop"], hint: "Start it again, go on unedited, or end.", more: true },
+  { key: "on_loss", label: "While the input is lost", kind: ["", "hold", "slate", "end"], hint: "Hold the last picture, show a slate, or end.", more: true },
+  { key: "deadline", label: "Deadline", kind: "line", hint: "Frames that the command has had for so long go out unedited.", placeholder: "40ms", more: true },
+  { key: "input_options", label: "Input options", kind: "options", hint: "FFmpeg's, one a line: name = value.", placeholder: "rtsp_transport = tcp", more: true },
+  { key: "output_options", label: "Output options", kind: "options", hint: "FFmpeg's, one a line: name = value.", placeholder: "c:v = libx264\nb:v = 2M", more: true },
+];
+
+type Control = HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement;
+
+/** A form for a new pipeline, or for the one that is named. */
+export function form(name: string | null): HTMLElement {
+  const old = name == null ? null : fleet.pipelines.get(name);
+  if (name != null && !old) return h("p", { class: "problem" }, `There is no pipeline named ${name}.`);
+  const settings = old?.settings ?? {};
+  const called = h("input", {
+    id: "field-name",
+    required: true,
+    pattern: "[A-Za-z0-9_\\-][A-Za-z0-9_.\\-]*",
+    maxlength: 64,
+    value: name ?? "",
+    readonly: name != null,
+    autocomplete: "off",
+    "aria-describedby": "hint-name",
+  });
+  const controls = FIELDS.map((field) => [field, control(field, settings[field.key])] as const);
+  const rows = (more: boolean): HTMLElement[] =>
+    controls.filter(([field]) => !!field.more === more).map(([field, element]) => row(field.key, field.label, element, field.hint));
+  const told = h("p", { class: "problem", role: "alert" });
+  const submit = h("button", { class: "primary" }, name == null ? "Add" : "Change");
+  const hasMore = FIELDS.some((field) => field.more && settings[field.key] != null);
+  const form = h(
+    "form",
+    { class: "card form" },
+    row("name", "Name", called, "Letters, digits, and any of _ - ."),
+    ...rows(false),
+    h("details", { open: hasMore }, h("summary", {}, "More settings"), ...rows(true)),
+    told,
+    h("div", { class: "orders" }, submit, h("a", { class: "button", href: name == null ? "#/" : pageOf(name) }, "Cancel")),
+  );
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const done = await attempt(submit, told, async () => {
+      const wanted = read(controls, settings);
+      if (name == null) await api.add({ name: called.value, ...wanted });
+      else await api.change(name, wanted);
+    });
+    if (done) location.hash = pageOf(called.value);
+  });
+  const hidden = JSON.stringify(settings).includes(HIDDEN);
+  return h(
+    "div",
+    {},
+    h("div", { class: "heading" }, h("h1", {}, name == null ? "Add a pipeline" : `Change ${name}`)),
+    hidden && h("p", { class: "hint" }, `Secrets are shown as ${HIDDEN}: write those values in full again.`),
+    form,
+  );
+}
+
+function row(key: string, label: string, element: Control, hint: string): HTMLElement {
+  const caption = h("label", { for: `field-${key}` }, label);
+  const note = hint && h("p", { class: "hint", id: `hint-${key}` }, hint);
+  const isCheck = element instanceof HTMLInputElement && element.type === "checkbox";
+  return isCheck ? h("div", { class: "row check" }, element, caption) : h("div", { class: "row" }, caption, element, note);
+}
+
+function control(field: Field, value: unknown): Control {
+  const shared = { id: `field-${field.key}`, "aria-describedby": field.hint ? `hint-${field.key}` : null, spellcheck: "false" };
+  if (Array.isArray(field.kind)) {
+    const names = field.kind.map((name) => h("option", { value: name }, name || "As usual"));
+    const select = h("select", shared, ...names);
+    select.value = typeof value === "string" ? value : "";
+    return select;
+  }
+  if (field.kind === "check") {
+    const check = h("input", { ...shared, type: "checkbox" });
+    check.checked = value === true;
+    return check;
+  }
+  const text = shown(field, value);
+  const placeholder = field.placeholder ?? "";
+  if (field.kind === "lines" || field.kind === "options") {
+    const lines = Math.max(2, text.split("\n").length);
+    const area = h("textarea", { ...shared, rows: lines, placeholder });
+    area.value = text;
+    return area;
+  }
+  return h("input", { ...shared, value: text, placeholder, required: field.key === "input", autocomplete: "off" });
+}
+
+function shown(field: Field, value: unknown): string {
+  if (value == null) return "";
+  switch (field.kind) {
+    case "words":
+      return words.join(value as string[]);
+    case "lines": {
+      const list = Array.isArray(value) ? value : [value];
+      // With options of its own, an output is written as JSON.
+      return list.map((one) => (typeof one === "string" ? one : JSON.stringify(one))).join("\n");
+    }
+    case "options":
+      return Object.entries(value as Options).map(([key, one]) => `${key} = ${one}`).join("\n");
+    default:
+      return String(value);
+  }
+}
+
+function read(controls: (readonly [Field, Control])[], old: Settings): Settings {
+  // What this form doesn't know stays as it is.
+  const known = new Set(FIELDS.map((field) => field.key));
+  const settings: Settings = Object.fromEntries(Object.entries(old).filter(([key]) => !known.has(key)));
+  for (const [field, element] of controls) {
+    if (field.kind === "check") {
+      if ((element as HTMLInputElement).checked) settings[field.key] = true;
+      continue;
+    }
+    const text = element.value.trim();
+    if (!text) continue;
+    const lines = text.split("\n").map((line) => line.trim()).filter(Boolean);
+    if (field.kind === "words") settings.command = words.split(text);
+    else if (field.kind === "lines") settings.outputs = lines.map((line) => (line.startsWith("{") ? JSON.parse(line) : line));
+    else if (field.kind === "options") settings[field.key] = options(lines);
+    else settings[field.key] = text;
+  }
+  return settings;
+}
+
+/** `name = value` on each line. */
+function options(lines: string[]): Options {
+  const value = (text: string): string | boolean => (text === "true" ? true : text === "false" ? false : text);
+  return Object.fromEntries(
+    lines.map((line) => {
+      const at = line.indexOf("=");
+      return at < 0 ? [line, true] : [line.slice(0, at).trim(), value(line.slice(at + 1).trim())];
+    }),
+  );
+}
