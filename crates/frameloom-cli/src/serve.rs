@@ -5,6 +5,7 @@ mod file;
 mod history;
 mod metrics;
 mod node;
+mod page;
 pub(crate) mod pipelines;
 mod place;
 mod reload;
@@ -105,7 +106,7 @@ pub(crate) fn run(mut words: Vec<String>, screen: &Screen) -> Result<()> {
 fn extensions(api: &Arc<Api>) -> Extensions {
     let (asked, counted) = (Arc::clone(&api.pipelines), Arc::clone(&api.pipelines));
     Extensions {
-        routes: Some(api::routes(Arc::clone(api))),
+        routes: Some(api::routes(Arc::clone(api)).merge(page::routes())),
         metrics: Some(Arc::new(move || metrics::text(&counted))),
         wanted: Some(Arc::new(move |app, name| asked.is_asked(app, name))),
     }

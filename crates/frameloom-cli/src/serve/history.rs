@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use super::pipelines::pipeline::State;
 use super::pipelines::usage::Used;
 
 /// One a second, for ten minutes.
@@ -83,9 +84,17 @@ pub(crate) struct Line {
     pub(crate) time_ms: u64,
     /// Without secrets and control characters.
     pub(crate) text: String,
+    /// What the pipeline came to be, where the line tells of that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<State>,
 }
 
 impl Line {
+    /// The pipeline came to this state.
+    pub(crate) fn of_state(state: State, text: &str) -> Line {
+        Line { state: Some(state), ..Line::new(text) }
+    }
+
     pub(crate) fn new(text: &str) -> Line {
         let plain = |c: char| if c.is_control() && c != '\t' { '\u{fffd}' } else { c };
         let mut text: String = frameloom::redact::text(text).chars().map(plain).collect();
@@ -94,7 +103,7 @@ impl Line {
             text.truncate(end);
             text.push('…');
         }
-        Line { time_ms: now_ms(), text }
+        Line { time_ms: now_ms(), text, state: None }
     }
 }
 

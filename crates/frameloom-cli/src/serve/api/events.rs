@@ -75,10 +75,18 @@ impl Listener {
                 None => event("removed", &json!({ "name": name })),
             },
             Event::Stats(name) => {
-                event("stats", &json!({ "name": name, "now": find(name)?.stats() }))
+                let pipeline = find(name)?;
+                let now = json!({
+                    "name": name,
+                    "now": pipeline.stats(),
+                    "point": pipeline.last_point(),
+                });
+                event("stats", &now)
             }
             Event::Log(name, line) => {
-                event("log", &json!({ "name": name, "time_ms": line.time_ms, "text": line.text }))
+                let mut told = json!(line);
+                told["name"] = json!(name);
+                event("log", &told)
             }
             Event::Over => return None,
         })

@@ -343,6 +343,9 @@ impl Pipeline {
         if inner.state != state {
             inner.state = state;
             inner.since_ms = now_ms();
+            let line = Line::of_state(state, &inner.account());
+            self.around.tell(Event::Log(self.name.clone(), line.clone()));
+            inner.log.push(line);
         }
         drop(inner);
         self.around.tell(Event::State(self.name.clone()));
@@ -434,6 +437,11 @@ impl Pipeline {
         self.lock().history.last(usize::MAX).cloned().collect()
     }
 
+    /// The last second of them.
+    pub(crate) fn last_point(&self) -> Option<Point> {
+        self.lock().history.last(1).next().cloned()
+    }
+
     /// The last `count` lines that it said.
     pub(crate) fn log(&self, count: usize) -> Vec<Line> {
         self.lock().log.last(count).cloned().collect()
@@ -441,6 +449,17 @@ impl Pipeline {
 }
 
 impl Inner {
+    /// A line of the log about the state that it came to.
+    fn account(&self) -> String {
+        match (self.state, self.pid, &self.error) {
+            (State::Running, Some(pid), _) => format!("running: process {pid}"),
+            (State::Restarting | State::Failed, _, Some(error)) => {
+                format!("{}: {error}", self.state.name())
+            }
+            (state, ..) => state.name().to_owned(),
+        }
+    }
+
     fn now(&self) -> Option<Json> {
         let (at, stats) = self.stats.as_ref()?;
         if at.elapsed() > FRESH {
