@@ -86,7 +86,7 @@ export function form(name: string | null): HTMLElement {
     "div",
     {},
     h("div", { class: "heading" }, h("h1", {}, name == null ? "Add a pipeline" : `Change ${name}`)),
-    hidden && h("p", { class: "hint" }, `Secrets are shown as ${HIDDEN}: write those values in full again.`),
+    hidden && h("p", { class: "hint" }, `Secrets are shown as ${HIDDEN}. What you leave as it is keeps them.`),
     form,
   );
 }

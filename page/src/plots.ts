@@ -22,6 +22,8 @@ interface Drawing {
   unit: (value: number | null) => string;
   /** Where nothing happens, the axis still goes up to this. */
   least: number;
+  /** What the axis is marked in, where it is no power of ten. */
+  step?: number;
   curves: Curve[];
 }
 
@@ -70,9 +72,16 @@ const DRAWINGS: Drawing[] = [
     title: "Memory",
     unit: format.bytes,
     least: 10 << 20,
+    step: 1 << 20,
     curves: [{ label: "resident", color: "--plot-4", value: (point) => point.memory_bytes }],
   },
 ];
+
+/** Round numbers of a drawing's step. */
+function marks({ step }: Drawing): { incrs?: number[] } {
+  if (!step) return {};
+  return { incrs: [1, 10, 100, 1000, 10_000].flatMap((tens) => [1, 2, 5].map((one) => one * tens * step)) };
+}
 
 export class Plots {
   readonly element = h("div", { class: "plots" });
@@ -133,7 +142,7 @@ export class Plots {
           },
           axes: [
             { ...axis, space: 70, values: (_plot, ticks) => ticks.map((tick) => format.timeOfDay(tick * 1000)) },
-            { ...axis, size: 70, values: (_plot, ticks) => ticks.map((tick) => drawing.unit(tick)) },
+            { ...axis, size: 70, ...marks(drawing), values: (_plot, ticks) => ticks.map((tick) => drawing.unit(tick)) },
           ],
           series: [
             { value: (_plot, value) => (value == null ? "–" : format.timeOfDay(value * 1000)), label: "at" },

@@ -29,7 +29,9 @@ export function keepTogether(
   signal: AbortSignal,
 ): void {
   let behind = BEHIND_MS;
-  const stalled = (): void => {
+  const stalled = ({ target }: Event): void => {
+    // To wait at the beginning is no sign of an uneven network.
+    if ((target as HTMLVideoElement).currentTime < 3) return;
     behind = Math.min(behind * 1.4, MOST_BEHIND_MS);
   };
   for (const player of [input, output]) player?.video.addEventListener("waiting", stalled, { signal });

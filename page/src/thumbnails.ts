@@ -4,6 +4,7 @@
 import { api } from "./api";
 import { h, say } from "./dom";
 import { fleet } from "./fleet";
+import { stateOf } from "./parts";
 import { pause } from "./signal";
 
 const BETWEEN_MS = 250;
@@ -24,8 +25,11 @@ export class Thumbnail {
   }
 
   isWorthwhile(now: number): boolean {
-    const state = fleet.pipelines.get(this.name)?.state;
-    if (state !== "running") return this.say(state === "starting" ? "Starting …" : "No picture"), false;
+    const pipeline = fleet.pipelines.get(this.name);
+    if (pipeline?.state !== "running") {
+      this.say(pipeline ? stateOf(pipeline).text : "");
+      return false;
+    }
     return now - this.takenAt > FRESH_MS && this.isSeen();
   }
 

@@ -194,8 +194,8 @@ async fn change(
     Path(name): Path<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Value>, Problem> {
-    api.find(&name)?;
-    let settings = settings_of(&api, &headers, body, Some(&name))?;
+    let old = api.find(&name)?.settings();
+    let settings = settings_of(&api, &headers, body, Some(&old))?;
     let pipeline = api.pipelines.change(settings.clone())?;
     Arc::clone(&api).keep(Change::Set(settings.into())).await?;
     Ok(Json(pipeline.shown(&api.urls(&headers))))
@@ -241,12 +241,13 @@ async fn log(
     Ok(Json(json!({ "lines": api.find(&name)?.log(lines) })))
 }
 
-/// The settings in a request's body; those of the pipeline `name`, or of the one that they name.
+/// The settings in a request's body: those of a new pipeline, or the ones in place of `old`, of
+/// which what was shown hidden stays as it is.
 fn settings_of(
     api: &Api,
     headers: &HeaderMap,
     body: Result<Bytes, BytesRejection>,
-    name: Option<&str>,
+    old: Option<&Settings>,
 ) -> Result<Settings, Problem> {
     let body = body.map_err(|rejected| match rejected.status() {
         StatusCode::PAYLOAD_TOO_LARGE => {
@@ -268,7 +269,7 @@ fn settings_of(
         return Err(Problem::new(StatusCode::BAD_REQUEST, "the settings are a JSON object"));
     };
     let wrong = |text: &str| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, text);
-    let name = match (map.remove("name"), name) {
+    let name = match (map.remove("name"), old.map(|old| old.name.as_str())) {
         (None, Some(name)) => name.to_owned(),
         (Some(Value::String(given)), Some(name)) if given == name => given,
         (Some(Value::String(given)), None) => given,
@@ -277,20 +278,12 @@ fn settings_of(
         }
         (_, None) => return Err(wrong("the settings need a name")),
     };
-    let map = Value::Object(map);
-    if is_hidden(&map) {
+    let mut node = Node::from_json(Value::Object(map));
+    if let Some(old) = old {
+        node = node.restored(old.source());
+    }
+    if node.mentions(HIDDEN) {
         return Err(wrong("a value has '***' in it, as hidden ones are shown: write it in full"));
     }
-    Settings::read(&name, &Node::from_json(map), None, &api.here())
-        .map_err(|fault| wrong(&fault.text))
-}
-
-/// Whether something was sent back as it was shown, without its secrets.
-fn is_hidden(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains(HIDDEN),
-        Value::Array(list) => list.iter().any(is_hidden),
-        Value::Object(map) => map.values().any(is_hidden),
-        _ => false,
-    }
+    Settings::read(&name, &node, None, &api.here()).map_err(|fault| wrong(&fault.text))
 }

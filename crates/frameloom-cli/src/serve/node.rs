@@ -148,6 +148,49 @@ impl Node {
         }
     }
 
+    /// With what `old` has, wherever this says the same as `old` with its secrets hidden: so
+    /// settings that were shown can be sent back.
+    pub(crate) fn restored(self, old: &Node) -> Node {
+        let value = match (self.value, &old.value) {
+            (Value::Text(text), Value::Text(_)) if old.shown() == text.as_str() => {
+                return old.clone();
+            }
+            (Value::List(list), Value::List(known)) => {
+                let item = |(at, node): (usize, Node)| match known.get(at) {
+                    Some(same) if same.shown() == node.shown() => node.restored(same),
+                    _ => {
+                        let shown = node.shown();
+                        let mut alike = known.iter().filter(|known| known.shown() == shown);
+                        match (alike.next(), alike.next()) {
+                            (Some(only), None) => node.restored(only),
+                            _ => node,
+                        }
+                    }
+                };
+                Value::List(list.into_iter().enumerate().map(item).collect())
+            }
+            (Value::Table(entries), Value::Table(known)) => {
+                let item = |entry: Entry| match known.iter().find(|known| known.key == entry.key) {
+                    Some(same) => Entry { node: entry.node.restored(&same.node), ..entry },
+                    None => entry,
+                };
+                Value::Table(entries.into_iter().map(item).collect())
+            }
+            (value, _) => value,
+        };
+        Node { value, ..self }
+    }
+
+    /// Whether a string in it has `mark` in it.
+    pub(crate) fn mentions(&self, mark: &str) -> bool {
+        match &self.value {
+            Value::Text(text) => text.contains(mark),
+            Value::List(list) => list.iter().any(|node| node.mentions(mark)),
+            Value::Table(entries) => entries.iter().any(|entry| entry.node.mentions(mark)),
+            _ => false,
+        }
+    }
+
     /// What it is, with an article.
     pub(crate) fn kind(&self) -> &'static str {
         match &self.value {
@@ -297,6 +340,37 @@ mod tests {
             assert_eq!(fault.place.unwrap().line, line, "{fault:?}");
             assert!(fault.text.contains(mentions), "{fault:?}");
         }
+    }
+
+    #[test]
+    fn what_was_hidden_is_there_again_when_it_is_sent_back() {
+        let read = |json: Json| Node::from_json(json);
+        let old = read(serde_json::json!({
+            "input": "rtsp://user:pass-word@h/cam",
+            "outputs": ["rtmp://h/live/key-one", {"url": "rtmp://h/other/key-two"}],
+            "twice": ["rtmp://h/live/key-three", "rtmp://h/live/key-four"],
+            "on_slow": "latest",
+        }));
+        assert_eq!(read(old.shown()).restored(&old), old);
+        let mut sent = old.shown();
+        sent["on_slow"] = "block".into();
+        // In another order, and beside a new one.
+        let outputs = &old.shown()["outputs"];
+        sent["outputs"] = serde_json::json!([outputs[1], "rtmp://h/live/new", outputs[0]]);
+        sent["twice"] = serde_json::json!(["x.flv", "rtmp://h/live/***"]);
+        let restored = read(sent).restored(&old);
+        let expected = serde_json::json!({
+            "input": "rtsp://user:pass-word@h/cam",
+            "outputs": [{"url": "rtmp://h/other/key-two"}, "rtmp://h/live/new", "rtmp://h/live/key-one"],
+            "twice": ["x.flv", "rtmp://h/live/key-four"],
+            "on_slow": "block",
+        });
+        assert_eq!(restored, read(expected));
+        // Elsewhere, and where it could be either, it is not guessed.
+        let moved = read(serde_json::json!({
+            "input": "rtmp://h/live/***", "twice": ["a", "b", "rtmp://h/live/***"],
+        }));
+        assert!(moved.restored(&old).mentions("***"));
     }
 
     #[test]

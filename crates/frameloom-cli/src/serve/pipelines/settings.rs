@@ -150,6 +150,11 @@ impl Settings {
         }
     }
 
+    /// As they were written. They hold secrets.
+    pub(crate) fn source(&self) -> &Node {
+        &self.source
+    }
+
     /// As they may be shown.
     pub(crate) fn shown(&self) -> Json {
         self.source.shown()
