@@ -1,0 +1,259 @@
+// Goes through the page in headless Chromium as a user does. What is wrong ends it with an error.
+// Arguments: the folder with node_modules, the Chromium program, a folder for screenshots, the
+// server's URL, the name of what to do. Lines that it prints are for the test to act on.
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import path from "node:path";
+
+const [packages, executablePath, pictures, base, task] = process.argv.slice(2);
+const require = createRequire(path.join(packages, "package.json"));
+const { chromium } = require("playwright-core");
+
+const browser = await chromium.launch({
+  executablePath,
+  args: [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+  ],
+});
+
+const errors = [];
+
+/** A page at `hash`. */
+async function open(hash, options = {}) {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, ...options });
+  page.setDefaultTimeout(60_000);
+  page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+  page.on("pageerror", (error) => errors.push(String(error)));
+  await page.goto(`${base}/${hash}`);
+  return page;
+}
+
+const picture = (page, name) => page.screenshot({ path: path.join(pictures, `${name}.png`), fullPage: true });
+
+const link = (page, text) => page.locator("#link", { hasText: text }).waitFor();
+
+const badge = (page, text) => page.locator(".heading .badge", { hasText: new RegExp(`^${text}$`) }).waitFor();
+
+/** The pixel at (x, y) of what an end shows now, and all pixels of it in small. */
+const look = (page, end, x = 20, y = 20) =>
+  page.evaluate(
+    ([end, x, y]) => {
+      const video = document.querySelector(`[data-end=${end}] video`);
+      const canvas = document.createElement("canvas");
+      [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
+      const context = canvas.getContext("2d");
+      context.drawImage(video, 0, 0);
+      const pixel = [...context.getImageData(x, y, 1, 1).data];
+      const all = context.getImageData(0, 0, canvas.width, canvas.height).data;
+      return { pixel, some: [...all.filter((_, index) => index % 97 === 0)] };
+    },
+    [end, x, y],
+  );
+
+const plays = (page, end) =>
+  page.waitForFunction((end) => document.querySelector(`[data-end=${end}] video`)?.currentTime > 1, end);
+
+const isMagenta = ([red, green, blue]) => red > 200 && green < 60 && blue > 200;
+
+/** Waits until an end shows another picture than `before`. */
+async function moves(page, end, before) {
+  for (;;) {
+    const { some } = await look(page, end);
+    const differing = some.filter((byte, index) => Math.abs(byte - before.some[index]) > 30).length;
+    if (differing > some.length / 200) return;
+    await page.waitForTimeout(50);
+  }
+}
+
+/** How many of a plot's pixels are drawn on. */
+const ink = (page) =>
+  page.evaluate(() =>
+    [...document.querySelectorAll(".plot canvas")].map((canvas) => {
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      let count = 0;
+      for (let at = 3; at < data.length; at += 4) count += data[at] > 0;
+      return count;
+    }),
+  );
+
+const tasks = {
+  async overview() {
+    const page = await open("");
+    await link(page, "Connected");
+    const cards = page.locator(".pipeline");
+    await cards.first().waitFor();
+    assert.deepEqual(await cards.evaluateAll((all) => all.map((card) => card.dataset.name)), ["camera", "edited", "off"]);
+    // Thumbnails come, and come anew.
+    const thumbnail = page.locator("[data-name=edited] img:visible");
+    await thumbnail.waitFor();
+    const source = await thumbnail.getAttribute("src");
+    await page.waitForFunction((old) => document.querySelector("[data-name=edited] img")?.src !== old, source);
+    await page.locator("[data-name=edited] dd", { hasText: /^2\d\.\d$/ }).first().waitFor();
+    await page.locator("[data-name=off] .badge", { hasText: "Stopped" }).waitFor();
+    await picture(page, "overview");
+    // By keyboard alone: to the one that is stopped, and there to its button.
+    await page.locator("[data-name=off] h2 a").focus();
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await page.locator("[data-name=off] .badge", { hasText: /Starting|Running/ }).waitFor();
+    await page.getByRole("link", { name: "Streams" }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("rowheader", { name: "live/edited" }).waitFor();
+    await picture(page, "streams");
+  },
+
+  async detail() {
+    const page = await open("#/pipelines/edited");
+    await badge(page, "Running");
+    await Promise.all([plays(page, "input"), plays(page, "output")]);
+    const [input, output] = [await look(page, "input"), await look(page, "output")];
+    assert.ok(isMagenta(output.pixel), `the edit is not in the output: ${output.pixel}`);
+    assert.ok(!isMagenta(input.pixel), `the edit is in the input: ${input.pixel}`);
+    await Promise.all([moves(page, "input", input), moves(page, "output", output)]);
+    // Both come to show the same moment.
+    await page.waitForFunction(() => {
+      const { apart } = document.querySelector(".sync").dataset;
+      return apart !== "" && apart != null && Math.abs(Number(apart)) < 100;
+    });
+    // Six plots, each with more on it than its axes, and another picture a while later.
+    await page.waitForFunction(() => document.querySelectorAll(".plot canvas").length === 6);
+    const drawn = await ink(page);
+    assert.ok(drawn.every((count) => count > 500), `a plot is empty: ${drawn}`);
+    while (String(await ink(page)) === String(drawn)) await page.waitForTimeout(50);
+    await page.locator(".log li[data-state=running]").first().waitFor();
+    await picture(page, "detail");
+
+    await page.getByRole("button", { name: "Stop", exact: true }).click();
+    await badge(page, "Stopped");
+    await page.locator("[data-end=output] .note:visible", { hasText: /Waiting/ }).waitFor();
+    await page.locator(".log li[data-state=stopped]").first().waitFor();
+    await picture(page, "stopped");
+    await page.getByRole("button", { name: "Start", exact: true }).click();
+    await badge(page, "Running");
+    await page.waitForFunction(() => {
+      const video = document.querySelector("[data-end=output] video");
+      return video.readyState >= 2 && video.currentTime > 0.5;
+    });
+    const process = await page.locator(".heading .hint").textContent();
+    await page.getByRole("button", { name: "Restart", exact: true }).click();
+    await page.waitForFunction((old) => {
+      const of = (text) => /process (\d+)/.exec(text)?.[1];
+      const now = of(document.querySelector(".heading .hint").textContent);
+      return now && now !== of(old);
+    }, process);
+  },
+
+  /** Dark, and on a phone: nothing is wider than the screen. */
+  async narrow() {
+    const page = await open("#/pipelines/edited", { viewport: { width: 390, height: 844 }, colorScheme: "dark" });
+    await Promise.all([plays(page, "input"), plays(page, "output")]);
+    for (const hash of ["#/pipelines/edited", "#/", "#/add", "#/streams", "#/pipelines/edited/edit"]) {
+      await page.evaluate((hash) => (location.hash = hash), hash);
+      await page.locator("h1").waitFor();
+      const [width, seen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+      assert.ok(width <= seen, `${hash} is ${width} pixels wide`);
+      const [back, text] = await page.evaluate(() => {
+        const style = getComputedStyle(document.documentElement);
+        return [style.backgroundColor, style.color].map((color) => Number(/\d+/.exec(color)[0]));
+      });
+      assert.ok(back < 60 && text > 180, `${hash} is not dark: ${back} below ${text}`);
+      await picture(page, `phone-${hash.replace(/\W+/g, "-")}`);
+    }
+  },
+
+  async form() {
+    const page = await open("#/add");
+    await link(page, "Connected");
+    const rtmp = await page.evaluate(async () => (await (await fetch("/api/v1/pipelines/camera")).json()).play.input ?? null);
+    assert.equal(rtmp, null);
+    const output = await page.evaluate(async () => (await (await fetch("/api/v1/pipelines/camera")).json()).play.output.rtmp);
+    await page.getByLabel("Name").fill("mirrored");
+    await page.getByLabel("Input", { exact: true }).fill(output);
+    await page.getByLabel("Outputs", { exact: true }).fill(output.replace("camera", "mirrored"));
+    await page.getByText("More settings").click();
+    await page.getByLabel("Filter").fill("hflipp");
+    await page.getByLabel("Output options").fill("preset = ultrafast\ng = 25");
+    await page.getByRole("button", { name: "Add" }).click();
+    // What is wrong is told in the server's words, and all that was written is still there.
+    await page.getByRole("alert").filter({ hasText: "hflipp" }).waitFor();
+    await picture(page, "form-wrong");
+    await page.getByLabel("Filter").fill("hflip");
+    await page.getByRole("button", { name: "Add" }).click();
+    await page.waitForURL(/#\/pipelines\/mirrored$/);
+    await badge(page, "Running");
+    await plays(page, "output");
+    await picture(page, "added");
+    // Its URL is hidden where settings are shown; to change something else keeps it.
+    await page.getByRole("link", { name: "Edit" }).click();
+    assert.match(await page.getByLabel("Outputs", { exact: true }).inputValue(), /\*\*\*/);
+    assert.equal(await page.getByLabel("Filter").inputValue(), "hflip");
+    await page.getByLabel("Filter").fill("vflip");
+    await page.getByRole("button", { name: "Change" }).click();
+    await page.waitForURL(/#\/pipelines\/mirrored$/);
+    await page.locator(".settings dd", { hasText: "vflip" }).waitFor();
+    await badge(page, "Running");
+    await page.getByRole("button", { name: "Remove …" }).click();
+    await page.getByRole("button", { name: "Remove", exact: true }).click();
+    await page.locator("[data-name=camera]").waitFor();
+    await page.locator("[data-name=mirrored]").waitFor({ state: "detached" });
+  },
+
+  async restart() {
+    const page = await open("#/pipelines/edited");
+    await Promise.all([plays(page, "input"), plays(page, "output")]);
+    console.log("end the server");
+    await page.getByRole("alert").filter({ hasText: "The server is gone" }).waitFor();
+    await picture(page, "gone");
+    // That nobody answers is said by the browser as well.
+    errors.length = 0;
+    console.log("start the server");
+    await link(page, "Connected");
+    const refused = errors.filter((text) => !text.includes("net::ERR_"));
+    errors.splice(0, errors.length, ...refused);
+    await page.locator(".banner").waitFor({ state: "hidden" });
+    await badge(page, "Running");
+    await Promise.all([plays(page, "input"), plays(page, "output")]);
+    const output = await look(page, "output");
+    await moves(page, "output", output);
+  },
+
+  async token() {
+    const page = await open("#/pipelines/edited");
+    await link(page, "Token needed");
+    await picture(page, "token");
+    const enter = async (token) => {
+      await page.getByLabel(/api_token/).fill(token);
+      await page.getByRole("button", { name: "Enter" }).click();
+    };
+    await enter("not-this-one-at-all");
+    await page.getByText("takes no such token").waitFor();
+    // That it was refused is said by the browser as well.
+    errors.splice(0, errors.length, ...errors.filter((text) => !text.includes("401")));
+    await enter("a-token-of-some-length");
+    await link(page, "Connected");
+    // The streams too, though players are asked for a key that the page doesn't know.
+    await Promise.all([plays(page, "input"), plays(page, "output")]);
+    await page.getByRole("link", { name: "Pipelines" }).click();
+    await page.locator("[data-name=edited] img:visible").waitFor();
+  },
+};
+
+try {
+  await tasks[task]();
+  assert.deepEqual(errors, [], "the console has errors");
+} catch (error) {
+  for (const page of browser.contexts().flatMap((context) => context.pages())) {
+    console.error(await page.locator("body").innerText().catch(() => "the page is closed"));
+    await picture(page, `failed-${task}`).catch(() => {});
+  }
+  throw error;
+} finally {
+  await browser.close();
+}
