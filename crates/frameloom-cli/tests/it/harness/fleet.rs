@@ -1,6 +1,7 @@
 //! `frameloom serve FILE`: the server, its API, and the processes it starts.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -69,6 +70,27 @@ impl Fleet {
         // Someone else may take a port between our asking and the server's binding.
         let started = (0..10).find_map(|_| Fleet::try_start(token, &file));
         started.expect("the server found no free ports")
+    }
+
+    /// `frameloom demo` with these words, once its camera is there.
+    pub(crate) fn demo(words: Vec<OsString>) -> Fleet {
+        let room = super::room();
+        let mut args = args!["demo"];
+        args.extend(words);
+        let mut running = frameloom(args).cwd(room.path()).limit_s(600).spawn();
+        let mut ports = None;
+        wait_until("the demo says where it is", || {
+            let said = running.stderr();
+            let port = |before: &str, after: char| {
+                let (_, rest) = said.split_once(before)?;
+                rest.split_once(after)?.0.parse().ok()
+            };
+            let http = port("page: http://127.0.0.1:", '/');
+            ports = http.zip(port("camera: rtmp://127.0.0.1:", '/'));
+            ports.is_some() || !running.is_running()
+        });
+        let Some((http, rtmp)) = ports else { panic!("no demo: {}", running.stderr()) };
+        Fleet { running, room, ports: Ports { rtmp, http }, token: None }
     }
 
     fn try_start(token: Option<&str>, file: &dyn Fn(Ports) -> String) -> Option<Fleet> {
