@@ -61,7 +61,8 @@ class Fleet {
   }
 
   private enter(link: Link): void {
-    if (this.link === link) return;
+    // A token that was refused is told of again.
+    if (this.link === link && link !== "unauthorized") return;
     this.link = link;
     this.linked.tell(link);
   }

@@ -1,23 +1,30 @@
-//! `frameloom demo`: a camera, a server, your code and its result, all on this machine.
+//! `frameloom demo`: a server with its page, a camera, your code and its result, all on this machine.
 
+mod browser;
 mod picture;
 
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Command as Program, Stdio};
-use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use frameloom::options::{InputOptions, OutputOptions, parse_duration};
-use frameloom::{Command, Error, ErrorKind, Pipeline, Result, Snapshot, Stage, Stop};
-use frameloom_server::{Server, ServerConfig};
+use frameloom::options::parse_duration;
+use frameloom::{Error, ErrorKind, Result, Stage, Stop};
+use frameloom_server::ServerConfig;
+use serde_json::{Value as Json, json};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::TryRecvError;
 
 use crate::level::Level;
 use crate::screen::Screen;
-use crate::serve::{self, Urls};
-use crate::status::{Mode, Status};
+use crate::serve::fleet::Fleet;
+use crate::serve::node::Node;
+use crate::serve::pipelines::settings::Settings;
+use crate::serve::pipelines::{Event, Refused};
+use crate::status::{self, Mode};
 use crate::{log, signals, usage};
 
 /// What edits the stream where no COMMAND is given.
@@ -31,11 +38,11 @@ const APP: &str = "live";
 const CAMERA: &str = "camera";
 const EDITED: &str = "edited";
 
-/// How often a wait looks for what it waits for.
-const TICK: Duration = Duration::from_millis(50);
-
 /// How long the camera, and then the edited stream, may take to be there.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How a line of the program's log begins behind its name; its error has no such word.
+const LEVELS: [&str; 4] = ["warning: ", "info: ", "debug: ", "trace: "];
 
 /// What the words of `frameloom demo` say.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -43,8 +50,11 @@ pub(crate) struct Words {
     input: Option<String>,
     length: Option<Duration>,
     picture: Option<PathBuf>,
-    command: Option<Vec<OsString>>,
+    command: Option<Vec<String>>,
     level: Level,
+    /// The level as it was written.
+    level_text: Option<String>,
+    no_browser: bool,
 }
 
 impl Words {
@@ -57,14 +67,14 @@ impl Words {
         let mut words = words.into_iter();
         while let Some(word) = words.next() {
             if word == "--" {
-                let command: Vec<OsString> = words.collect();
+                let command = words.map(text).collect::<Result<Vec<String>>>()?;
                 if command.is_empty() {
                     return Err(usage("no COMMAND follows --"));
                 }
                 parsed.command = Some(command);
                 break;
             }
-            let word = word.into_string().map_err(|_| usage("an argument is not UTF-8 text"))?;
+            let word = text(word)?;
             let mut value = || {
                 let value = words.next().and_then(|value| value.into_string().ok());
                 value.ok_or_else(|| usage(format!("{word} takes a value, and none follows it")))
@@ -72,15 +82,21 @@ impl Words {
             match word.as_str() {
                 "-i" => parsed.input = Some(value()?),
                 "-t" => parsed.length = Some(parse_duration(&value()?).map_err(|e| e.at("-t"))?),
-                "-v" | "-loglevel" => parsed.level = Level::parse(&value()?)?,
+                "-v" | "-loglevel" => {
+                    let text = value()?;
+                    parsed.level = Level::parse(&text)?;
+                    parsed.level_text = Some(text);
+                }
                 "-hide_banner" | "-nostdin" | "-nostats" => {}
+                "--no-browser" => parsed.no_browser = true,
                 "--picture" => parsed.picture = Some(value()?.into()),
                 other => match other.strip_prefix("--picture=") {
                     Some(file) if !file.is_empty() => parsed.picture = Some(file.into()),
                     _ => {
                         let error = usage(format!("demo has no use for '{other}'"));
                         return Err(error.hint(
-                            "it takes -i INPUT, -t SECONDS, --picture=FILE, and your code behind --",
+                            "it takes -i INPUT, -t SECONDS, --picture=FILE, --no-browser, and your \
+                             code behind --",
                         ));
                     }
                 },
@@ -91,127 +107,244 @@ impl Words {
 }
 
 /// Shows it, until a signal or for as long as the words say.
-pub(crate) fn run(words: Words, screen: &Screen) -> Result<()> {
-    log::start(words.level, screen);
-    let say = |text: &str| {
-        if words.level >= Level::Info {
-            screen.line(text);
-        }
-    };
-    let command = Command::new(match words.command {
-        Some(argv) => argv,
+pub(crate) fn run(words: Vec<OsString>, screen: &Screen) -> Result<()> {
+    let started = [&["demo".into()], words.as_slice()].concat();
+    let words = Words::parse(words)?;
+    // What the server and its pipelines do stands on the page.
+    let is_usual = matches!(words.level, Level::Info | Level::Warning);
+    log::start(if is_usual { Level::Error } else { words.level }, screen);
+    let command = match &words.command {
+        Some(command) => command.clone(),
         None => example()?,
-    })?;
+    };
     let stop = Stop::new();
     signals::start(&stop, screen)?;
-    let server = Arc::new(start_server()?);
-    let urls = Urls::of(&server);
-    let (Some(rtmp), Some(http)) = (&urls.rtmp, &urls.http) else {
+    let fleet = Fleet::start(&started, on_free_ports(), None)?;
+    let urls = fleet.urls();
+    let (Some(rtmp), Some(http)) = (urls.rtmp, urls.http) else {
         return Err(Error::new(ErrorKind::Other, Stage::Options, "the server has no address"));
     };
-    let camera_url = format!("{rtmp}/{APP}/{CAMERA}");
-    let edited_url = format!("{rtmp}/{APP}/{EDITED}");
+    let events = fleet.pipelines().events();
+    let screen = screen.clone();
+    let mut demo = Demo { words, fleet, events, rtmp, http, screen, stop, told: None };
+    let shown = demo.show(&command);
+    demo.stop.stop();
+    demo.screen.clear();
+    demo.fleet.end();
+    shown
+}
 
-    let camera = Side::start("demo-camera", &stop, {
-        let (input, url, stop) = (words.input, camera_url.clone(), stop.clone());
-        move || film(input.as_deref(), &url, &stop)
-    })?;
-    wait_for(&server, CAMERA, &stop)?;
-    let mut done = Ok(());
-    if !stop.is_stopped() {
-        say(&format!("camera: {camera_url}   {http}/{APP}/{CAMERA}.flv"));
-        say(&format!("edited: {edited_url}   {http}/{APP}/{EDITED}.flv"));
-        say("open them in VLC, mpv or ffplay; Ctrl-C ends it");
-        let beside = Side::start("demo-picture", &stop, {
-            let (server, stop, screen) = (Arc::clone(&server), stop.clone(), screen.clone());
-            let (camera_url, edited_url) = (camera_url.clone(), edited_url.clone());
-            let file = words.picture.unwrap_or_else(|| "frameloom-demo.png".into());
-            let (shows, length) = (words.level >= Level::Info, words.length);
-            move || {
-                let begun = Instant::now();
-                wait_for(&server, EDITED, &stop)?;
-                if !stop.is_stopped()
-                    && picture::save(&camera_url, &edited_url, &file, &stop)?
-                    && shows
-                {
-                    screen.line(&format!("left the camera, right the result: {}", file.display()));
-                }
-                if let Some(length) = length {
-                    while begun.elapsed() < length && !stop.is_stopped() {
-                        thread::sleep(TICK);
-                    }
-                    stop.stop();
-                }
-                Ok(())
-            }
+/// A demo that runs.
+struct Demo {
+    words: Words,
+    fleet: Fleet,
+    events: Receiver<Event>,
+    /// Where the server is, without a slash at the end.
+    rtmp: String,
+    http: String,
+    screen: Screen,
+    stop: Stop,
+    /// Why a pipeline last ended that is started again. There is none as long as the first end of
+    /// one is the demo's.
+    told: Option<String>,
+}
+
+impl Demo {
+    /// Shows it to its end.
+    fn show(&mut self, command: &[String]) -> Result<()> {
+        let page = format!("{}/", self.http);
+        self.say(&format!("page: {page}"));
+        let edit = json!({
+            "input": self.url(CAMERA),
+            "outputs": [self.url(EDITED)],
+            "command": command,
+        });
+        let (camera, edit) = (self.settings(CAMERA, self.camera())?, self.settings(EDITED, edit)?);
+        self.add(camera)?;
+        if !self.wait_for(CAMERA)? {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        for name in [CAMERA, EDITED] {
+            self.say(&format!("{name}: {}   {}/{APP}/{name}.flv", self.url(name), self.http));
+        }
+        self.say("open the page in a browser, or a stream in VLC, mpv or ffplay; Ctrl-C ends it");
+        if !self.words.no_browser && std::io::stderr().is_terminal() {
+            browser::open(&page);
+        }
+        self.add(edit)?;
+        if !self.wait_for(EDITED)? {
+            return Ok(());
+        }
+        self.told = Some(String::new());
+        let file = self.words.picture.clone().unwrap_or_else(|| "frameloom-demo.png".into());
+        let picture = Side::start("demo-picture", {
+            let (camera, edited) = (self.url(CAMERA), self.url(EDITED));
+            let (file, stop) = (file.clone(), self.stop.clone());
+            move || picture::save(&camera, &edited, &file, &stop)
         })?;
-        let status = Status::start(Mode::of_level(words.level), 1, screen, &stop);
-        let edited = edit(&camera_url, &edited_url, command, &status, &stop);
-        let was_asked = stop.is_stopped();
-        stop.stop();
-        status.finish(edited.as_ref().ok().and_then(Option::as_ref));
-        let pictured = beside.finish();
-        done = edited.and(pictured);
-        if done.is_ok() && !was_asked {
-            done = Err(Error::new(ErrorKind::Other, Stage::Source, "the camera's stream ended"));
+        while !picture.is_finished() {
+            self.go_on()?;
+        }
+        if picture.finish()? {
+            self.say(&format!("left the camera, right the result: {}", file.display()));
+        }
+        let is_over = |length: &Duration| begun.elapsed() >= *length;
+        while !self.stop.is_stopped() && !self.words.length.as_ref().is_some_and(is_over) {
+            self.go_on()?;
+        }
+        Ok(())
+    }
+
+    fn say(&self, text: &str) {
+        if self.words.level >= Level::Info {
+            self.screen.line(text);
         }
     }
-    stop.stop();
-    // Why there is no camera tells more than that there is none.
-    let done = camera.finish().and(done);
-    if let Some(server) = Arc::into_inner(server) {
-        server.stop_blocking();
+
+    fn url(&self, name: &str) -> String {
+        format!("{}/{APP}/{name}", self.rtmp)
     }
-    done
+
+    /// The settings of what publishes the moving picture, or an input of the user's own, over and
+    /// over.
+    fn camera(&self) -> Json {
+        let input = self.words.input.as_deref();
+        let options = match input {
+            None => json!({ "f": "lavfi", "re": true }),
+            Some(input) if input.contains("://") => json!({}),
+            Some(_) => json!({ "re": true, "stream_loop": -1 }),
+        };
+        json!({
+            "input": input.unwrap_or(MOVING_PICTURE),
+            "input_options": options,
+            "outputs": [self.url(CAMERA)],
+        })
+    }
+
+    fn settings(&self, name: &str, mut settings: Json) -> Result<Settings> {
+        if let Some(level) = &self.words.level_text {
+            settings["loglevel"] = level.as_str().into();
+        }
+        let here = self.fleet.api.here();
+        Settings::read(name, &Node::from_json(settings), None, &here).map_err(|fault| {
+            let text = fault.text.strip_prefix(&format!("pipelines.{name}"));
+            let text = text.unwrap_or(&fault.text).trim_start_matches([':', ' ', '.']);
+            Error::new(ErrorKind::Other, Stage::Options, text)
+        })
+    }
+
+    /// Starts a pipeline.
+    fn add(&self, settings: Settings) -> Result<()> {
+        match self.fleet.pipelines().add(settings) {
+            // Where somebody was faster, by the API, theirs is as good.
+            Ok(_) | Err(Refused::Taken | Refused::Unknown) => Ok(()),
+            Err(Refused::Conflict(text) | Refused::Full(text)) => {
+                Err(Error::new(ErrorKind::Other, Stage::Options, text))
+            }
+        }
+    }
+
+    /// Waits until a pipeline publishes its stream; false where a stop came first.
+    fn wait_for(&mut self, name: &str) -> Result<bool> {
+        let server = self.fleet.server().observer();
+        let until = Instant::now() + PATIENCE;
+        while !self.stop.is_stopped() {
+            if server.is_published(APP, name) {
+                return Ok(true);
+            }
+            let pipeline = self.fleet.pipelines().find(name);
+            if let Some(cause) = pipeline.as_ref().and_then(|pipeline| pipeline.failure()) {
+                return Err(failure(&cause));
+            }
+            if Instant::now() > until {
+                let mut cause = format!("it was not there after {} s", PATIENCE.as_secs());
+                if let Some(line) = pipeline.and_then(|pipeline| pipeline.log(1).pop()) {
+                    let text = line.text.strip_prefix("frameloom: ").unwrap_or(&line.text);
+                    cause += &format!("; the last that was said is: {text}");
+                }
+                return Err(Error::new(ErrorKind::TimedOut, Stage::Source, cause).at(name));
+            }
+            self.go_on()?;
+        }
+        Ok(false)
+    }
+
+    /// Goes on for a moment.
+    ///
+    /// # Errors
+    /// The camera has ended: there is nothing more to be shown.
+    fn go_on(&mut self) -> Result<()> {
+        let second = self.fleet.go_on();
+        if second && Mode::of_level(self.words.level) == Mode::Terminal {
+            let edit = self.fleet.pipelines().find(EDITED);
+            if let Some(stats) = edit.and_then(|edit| edit.stats()) {
+                status::draw_told(&self.screen, &stats);
+            }
+        }
+        loop {
+            match self.events.try_recv() {
+                Ok(Event::Log(name, line)) => self.hear(&name, &line.text),
+                Ok(Event::State(name)) => self.tell_end(&name),
+                Ok(_) | Err(TryRecvError::Lagged(_)) => {}
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
+        }
+        let camera = self.fleet.pipelines().find(CAMERA);
+        match camera.filter(|camera| camera.is_over()) {
+            None => Ok(()),
+            Some(camera) => Err(failure(
+                &camera.failure().unwrap_or_else(|| "input: the camera's stream ended".to_owned()),
+            )),
+        }
+    }
+
+    /// Tells why a pipeline ended, if it did; a reason that stays the same is told once.
+    fn tell_end(&mut self, name: &str) {
+        let Some(told) = &mut self.told else { return };
+        let cause = self.fleet.pipelines().find(name).and_then(|pipeline| pipeline.failure());
+        if let Some(cause) = cause.filter(|cause| cause != told) {
+            if self.words.level >= Level::Warning {
+                self.screen.line(&format!("{name}: warning: {cause}; it is started again"));
+            }
+            *told = cause;
+        }
+    }
+
+    /// What a pipeline says; COMMAND's own lines are among it.
+    fn hear(&self, name: &str, text: &str) {
+        let told = text.strip_prefix("frameloom: ");
+        let has_level = |text: &str| LEVELS.iter().any(|level| text.starts_with(level));
+        // Why it ended is told by whoever starts it again, or by the demo's own end.
+        if told.is_none_or(has_level) {
+            self.screen.line(&format!("{name}: {}", told.unwrap_or(text)));
+        }
+    }
 }
 
-/// Publishes the moving picture, or an input of the user's own, over and over.
-fn film(input: Option<&str>, url: &str, stop: &Stop) -> Result<()> {
-    let options = InputOptions::new();
-    let options = match input {
-        None => options.with("f", "lavfi")?.with("re", "")?,
-        Some(input) if input.contains("://") => options,
-        Some(_) => options.with("re", "")?.with("stream_loop", "-1")?,
-    };
-    let pipeline = Pipeline::open(input.unwrap_or(MOVING_PICTURE), options, stop);
-    let pipeline = match pipeline {
-        Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
-        opened => opened?,
-    };
-    pipeline.to_url_with(url, OutputOptions::new().with("f", "flv")?)?.run().map(drop)
-}
-
-/// What the demo is about. `None` where a signal came before the stream was open.
-fn edit(
-    camera_url: &str,
-    edited_url: &str,
-    command: Command,
-    status: &Status,
-    stop: &Stop,
-) -> Result<Option<Snapshot>> {
-    let pipeline = match Pipeline::open(camera_url, InputOptions::new(), stop) {
-        Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(None),
-        opened => opened?,
-    };
-    let pipeline = pipeline.command(command).to_url(edited_url)?;
-    status.follow(pipeline.stats(), pipeline.is_live());
-    pipeline.run().map(Some)
+/// The error of a pipeline, out of its own last words.
+fn failure(words: &str) -> Error {
+    let stages = [Stage::Options, Stage::Source, Stage::Decode, Stage::Process, Stage::Convert];
+    let stages = stages.into_iter().chain([Stage::Encode, Stage::Sink]);
+    let named = |stage: Stage| Some((stage, words.strip_prefix(&format!("{stage}: "))?));
+    let (stage, cause) = stages.filter_map(named).next().unwrap_or((Stage::Process, words));
+    Error::new(ErrorKind::Other, stage, cause)
 }
 
 /// The example in Python, where there is a Python with numpy.
-fn example() -> Result<Vec<OsString>> {
+fn example() -> Result<Vec<String>> {
     let mut python = Program::new("python3");
     python.args(["-c", "import numpy"]).stdin(Stdio::null());
     let found = python.stdout(Stdio::null()).stderr(Stdio::null()).status();
     if found.is_ok_and(|status| status.success()) {
-        return Ok(["python3", "-c", EXAMPLE].map(OsString::from).into());
+        return Ok(["python3", "-c", EXAMPLE].map(str::to_owned).into());
     }
     let error = Error::new(ErrorKind::NotFound, Stage::Process, "there is no python3 with numpy");
     Err(error.hint("install them, or give code of your own behind --"))
 }
 
-/// A server on the usual ports, or on free ones where those are taken.
-fn start_server() -> Result<Server> {
+/// The usual ports, or free ones where those are taken.
+fn on_free_ports() -> ServerConfig {
     let usual = ServerConfig::default();
     let free = |address: Option<SocketAddr>| {
         address.map(|address| match TcpListener::bind(address) {
@@ -220,43 +353,29 @@ fn start_server() -> Result<Server> {
         })
     };
     let (rtmp_listen, http_listen) = (free(usual.rtmp_listen), free(usual.http_listen));
-    serve::start(ServerConfig { rtmp_listen, http_listen, ..usual })
+    ServerConfig { rtmp_listen, http_listen, ..usual }
 }
 
-/// Waits until someone publishes under `name`, or a stop.
-fn wait_for(server: &Server, name: &str, stop: &Stop) -> Result<()> {
-    let until = Instant::now() + PATIENCE;
-    while !stop.is_stopped() {
-        if server.status().streams.iter().any(|s| s.app == APP && s.name == name) {
-            return Ok(());
-        }
-        if Instant::now() > until {
-            let cause = format!("the {name} stream was not there after {} s", PATIENCE.as_secs());
-            return Err(Error::new(ErrorKind::TimedOut, Stage::Source, cause));
-        }
-        thread::sleep(TICK);
-    }
-    Ok(())
+fn text(word: OsString) -> Result<String> {
+    word.into_string().map_err(|_| usage("an argument is not UTF-8 text"))
 }
 
-/// What runs beside the main thread. Where it fails, all else ends.
-struct Side(JoinHandle<Result<()>>);
+/// What runs beside the main thread.
+struct Side<T>(JoinHandle<Result<T>>);
 
-impl Side {
-    fn start(
-        name: &str,
-        stop: &Stop,
-        body: impl FnOnce() -> Result<()> + Send + 'static,
-    ) -> Result<Side> {
-        let stop = stop.clone();
-        let body = move || body().inspect_err(|_| stop.stop());
+impl<T: Send + 'static> Side<T> {
+    fn start(name: &str, body: impl FnOnce() -> Result<T> + Send + 'static) -> Result<Side<T>> {
         let handle = thread::Builder::new().name(name.to_owned()).spawn(body);
         handle.map(Side).map_err(|error| {
             Error::new(ErrorKind::Other, Stage::Process, format!("no thread: {error}"))
         })
     }
 
-    fn finish(self) -> Result<()> {
+    fn is_finished(&self) -> bool {
+        self.0.is_finished()
+    }
+
+    fn finish(self) -> Result<T> {
         self.0.join().unwrap_or_else(|_| {
             Err(Error::new(ErrorKind::Process, Stage::Process, "a thread of the demo panicked"))
         })
@@ -270,11 +389,13 @@ mod tests {
     #[test]
     fn words_are_read() {
         let parse = |line: &str| Words::parse(line.split_whitespace().map(OsString::from));
-        let words = parse("-i clip.mp4 -t 5 --picture=a.png -- python3 edit.py -t 3").unwrap();
+        let words =
+            parse("-i clip.mp4 -t 5 --picture=a.png --no-browser -- python3 edit.py -t 3").unwrap();
         assert_eq!(words.input.as_deref(), Some("clip.mp4"));
         assert_eq!(words.length, Some(Duration::from_secs(5)));
         assert_eq!(words.picture, Some("a.png".into()));
         assert_eq!(words.command.unwrap().len(), 4);
+        assert!(words.no_browser);
         for (line, mentions) in [
             ("-t", "-t takes a value"),
             ("-t soon", "'soon' is not a time"),

@@ -18,7 +18,8 @@ usage: frameloom [global options] [input options] -i INPUT
                  {[output options] OUTPUT}... [-- COMMAND [ARG]...]
        frameloom probe [input options] INPUT
        frameloom serve [FILE] [OPTION...]
-       frameloom demo [-i INPUT] [-t SECONDS] [--picture=FILE] [-- COMMAND...]
+       frameloom demo [-i INPUT] [-t SECONDS] [--picture=FILE] [--no-browser]
+                      [-- COMMAND...]
 
 An INPUT or OUTPUT is a URL or a file; - is stdin or stdout. COMMAND reads raw
 frames on stdin and writes one raw frame on stdout for each; FRAMELOOM_WIDTH,
@@ -26,7 +27,7 @@ _HEIGHT, _PIX_FMT, _FRAME_BYTES and _RATE in its environment describe them.
 Without an OUTPUT it only reads. probe tells what is in INPUT, as JSON. serve is
 a media server: RTMP to publish and play, HTTP-FLV to play; and it runs the
 pipelines that FILE describes, as TOML. demo shows it all on this machine: a
-camera, a server, a COMMAND, and the result to watch.
+camera, a server, a COMMAND, and the result to watch on the server's page.
 ";
 
 const AV_OPTIONS: &str = "\

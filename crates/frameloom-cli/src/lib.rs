@@ -46,9 +46,7 @@ pub fn main(words: Vec<OsString>) -> u8 {
         Ok(Invocation::Probe(words)) => (words.level, probe(&words, &screen)),
         Ok(Invocation::Run(words)) => (words.level, run(words, lifeline, &screen)),
         Ok(Invocation::Serve(words)) => (level_of_words, serve::run(words, &screen)),
-        Ok(Invocation::Demo(words)) => {
-            (level_of_words, demo::Words::parse(words).and_then(|w| demo::run(w, &screen)))
-        }
+        Ok(Invocation::Demo(words)) => (level_of_words, demo::run(words, &screen)),
         Err(error) => (level_of_words, Err(error)),
     };
     ended(level, done, &screen)

@@ -11,6 +11,7 @@ use console::Term;
 use frameloom::{Snapshot, Stats, Stop};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
+use serde_json::Value as Json;
 
 use crate::args::RunWords;
 use crate::level::Level;
@@ -58,6 +59,17 @@ impl Mode {
             Mode::Hidden
         }
     }
+}
+
+/// Draws the status line of a live pipeline that told its state by `--stats=json`.
+pub(crate) fn draw_told(screen: &Screen, stats: &Json) {
+    let line = View::of_told(stats).line();
+    screen.draw(|| bar(None), |bar| bar.set_message(view::fit(&line, columns())));
+}
+
+fn columns() -> usize {
+    let (_, columns) = Term::stderr().size();
+    usize::from(columns)
 }
 
 /// A pipeline's counters, and whether its input is live.
@@ -177,9 +189,8 @@ impl Shown {
         if self.stop.is_stopped() {
             parts.insert(0, "finishing".to_owned());
         }
-        let (_, columns) = Term::stderr().size();
         let taken = if progress.is_some() { BAR_COLUMNS } else { 0 };
-        let message = view::fit(&parts, usize::from(columns).saturating_sub(taken));
+        let message = view::fit(&parts, columns().saturating_sub(taken));
         let draw = |bar: &ProgressBar| {
             if let Some(progress) = progress {
                 bar.set_position(progress.position_ms);

@@ -130,13 +130,13 @@ impl fmt::Display for Event {
             Event::FramesBypassed { count, span } => {
                 write!(
                     f,
-                    "too slow or not there: {count} frames went out unedited within {}",
+                    "too slow or not there: {count} frames went out as they came within {}",
                     Span(*span)
                 )
             }
             Event::CodeFailed { count, span, cause } => write!(
                 f,
-                "{count} frames went out unedited within {}, the code failed on them: {cause}",
+                "{count} frames went out as they came within {}, the code failed on them: {cause}",
                 Span(*span)
             ),
             Event::CommandRestarted { cause } => write!(f, "the command is started again: {cause}"),

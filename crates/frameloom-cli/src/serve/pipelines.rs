@@ -7,6 +7,7 @@ pub(crate) mod settings;
 pub(crate) mod usage;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -119,13 +120,13 @@ impl Pipelines {
     ///
     /// # Errors
     /// A process that can't be started again: its file is gone, or it was started otherwise.
-    pub(crate) fn new(words: &[String]) -> Result<Pipelines> {
+    pub(crate) fn new(words: &[OsString]) -> Result<Pipelines> {
         let file = std::env::current_exe().ok();
         let program = file.and_then(|file| Program::new(file, std::env::args_os(), words));
         let program = program.ok_or_else(|| {
             let cause = "this process does not know how it was started, to start pipelines so";
             Error::new(ErrorKind::Other, Stage::Options, cause)
-                .hint("run frameloom serve as a program of its own")
+                .hint("run frameloom as a program of its own")
         })?;
         let events = broadcast::Sender::new(EVENTS);
         let around = Arc::new(Surroundings {

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use frameloom_server::{Server, ServerConfig};
+
 /// A stream on a server: its application, and its name there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct StreamOf {
@@ -18,6 +20,18 @@ pub(crate) struct Here {
 }
 
 impl Here {
+    /// Where it is to listen. A port may be 0 as yet.
+    pub(crate) fn wanted(config: &ServerConfig) -> Here {
+        let &ServerConfig { rtmp_listen, rtmps_listen, http_listen, .. } = config;
+        Here { rtmp: rtmp_listen, rtmps: rtmps_listen, http: http_listen }
+    }
+
+    /// Where it listens.
+    pub(crate) fn of(server: &Server) -> Here {
+        let (rtmp, rtmps) = (server.rtmp_addr(), server.rtmps_addr());
+        Here { rtmp, rtmps, http: server.http_addr() }
+    }
+
     /// The stream of this server that is at `url`, where it is one.
     pub(crate) fn stream(&self, url: &str) -> Option<StreamOf> {
         let parts = parts(url)?;

@@ -3,7 +3,9 @@
 mod api;
 mod bad_files;
 mod demand;
+mod demo;
 mod many;
+mod page;
 mod pipelines;
 mod reload;
 
@@ -181,39 +183,4 @@ fn another_protocol_on_the_port_is_a_line_in_the_log_and_harms_nobody() {
     served.wait_for("still");
     publisher.signal("INT");
     publisher.wait();
-}
-
-#[test]
-fn the_demo_shows_everything_and_leaves_a_picture() {
-    // A picture that stands still, so that it doesn't matter which frame of each is taken.
-    let lavfi = "-f lavfi -i smptebars=s=640x360:r=25:d=3 -f lavfi -i sine=d=3";
-    let still = clip("still.mp4", &format!("{lavfi} -c:v libx264 -pix_fmt yuv420p -c:a aac"));
-    let room = room();
-    let picture = room.path().join("demo.png");
-    let running = frameloom(args![
-        "demo",
-        "-i",
-        still,
-        "-t",
-        "4",
-        format!("--picture={}", picture.display()),
-        "--",
-        python(),
-        fixture("invert.py")
-    ])
-    .limit_s(120)
-    .spawn();
-    let said = running.wait().ok().stderr;
-    for told in ["camera: rtmp://127.0.0.1:", "edited: rtmp://127.0.0.1:", ".flv", "demo.png"] {
-        assert!(said.contains(told), "{said}");
-    }
-    let both = decode(&picture, "rgb24");
-    assert_eq!((both.width, both.height), (1280, 360));
-    // The right half is the left one inverted: together they are white.
-    let frame = &both.frames[0];
-    let (left, right): (Vec<&[u8]>, Vec<&[u8]>) =
-        frame.chunks_exact(1280 * 3).map(|row| row.split_at(640 * 3)).unzip();
-    let inverted = pixels::inverted(&right.concat());
-    let likeness = psnr(&inverted, &left.concat());
-    assert!(likeness > 20.0, "the right side is not the left one inverted: {likeness:.1} dB");
 }

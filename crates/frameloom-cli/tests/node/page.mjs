@@ -178,13 +178,14 @@ const tasks = {
     await page.getByLabel("Input", { exact: true }).fill(output);
     await page.getByLabel("Outputs", { exact: true }).fill(output.replace("camera", "mirrored"));
     await page.getByText("More settings").click();
-    await page.getByLabel("Filter").fill("hflipp");
+    await page.getByLabel("Filter").fill("hflip");
+    await page.getByLabel("Deadline").fill("soon");
     await page.getByLabel("Output options").fill("preset = ultrafast\ng = 25");
     await page.getByRole("button", { name: "Add" }).click();
     // What is wrong is told in the server's words, and all that was written is still there.
-    await page.getByRole("alert").filter({ hasText: "hflipp" }).waitFor();
+    await page.getByRole("alert").filter({ hasText: "'soon' is not a time" }).waitFor();
     await picture(page, "form-wrong");
-    await page.getByLabel("Filter").fill("hflip");
+    await page.getByLabel("Deadline").fill("");
     await page.getByRole("button", { name: "Add" }).click();
     await page.waitForURL(/#\/pipelines\/mirrored$/);
     await badge(page, "Running");

@@ -41,15 +41,13 @@ impl Program {
     pub(crate) fn new(
         file: PathBuf,
         started: impl IntoIterator<Item = OsString>,
-        words: &[String],
+        words: &[OsString],
     ) -> Option<Program> {
         let mut started = started.into_iter();
         let called = started.next()?;
         let mut prefix: Vec<OsString> = started.collect();
         let own = prefix.len().checked_sub(words.len())?;
-        let are_own =
-            prefix.iter().skip(own).zip(words).all(|(given, word)| given == word.as_str());
-        if !are_own {
+        if !prefix.ends_with(words) {
             return None;
         }
         prefix.truncate(own);
@@ -195,12 +193,14 @@ mod tests {
     fn a_program_is_started_as_it_was() {
         let of = |line: &str, words: &str| {
             let started = line.split(' ').map(OsString::from);
-            let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
+            let words: Vec<OsString> = words.split(' ').map(OsString::from).collect();
             Program::new("/usr/bin/it".into(), started, &words)
         };
         let program = of("frameloom serve a.toml", "serve a.toml").unwrap();
         assert_eq!((program.called, program.prefix.len()), ("frameloom".into(), 0));
         let program = of("/venv/bin/python -m frameloom serve a", "serve a").unwrap();
+        assert_eq!(program.prefix, ["-m", "frameloom"]);
+        let program = of("python -m frameloom demo -- cat -u", "demo -- cat -u").unwrap();
         assert_eq!(program.prefix, ["-m", "frameloom"]);
         assert_eq!(of("python worker.py", "serve a.toml"), None);
         assert_eq!(of("python", "serve"), None);

@@ -87,6 +87,8 @@ pub(crate) struct Pipeline {
 struct Inner {
     settings: Arc<Settings>,
     wish: Wish,
+    /// It came to its end by itself, and nobody has asked for more.
+    is_over: bool,
     /// Rises where what runs has to make place for a new one.
     generation: u64,
     /// Somebody asked for an output, and it is on demand.
@@ -118,6 +120,7 @@ impl Pipeline {
             inner: Mutex::new(Inner {
                 settings: Arc::new(settings),
                 wish,
+                is_over: false,
                 generation: 0,
                 is_wanted: false,
                 state: State::Stopped,
@@ -176,6 +179,7 @@ impl Pipeline {
     fn wish(&self, change: impl FnOnce(&mut Inner)) {
         let mut inner = self.lock();
         if inner.wish != Wish::End {
+            inner.is_over = false;
             change(&mut inner);
         }
         drop(inner);
@@ -333,6 +337,7 @@ impl Pipeline {
             inner.error = error;
             if inner.wish == Wish::Run && inner.generation == generation {
                 inner.wish = Wish::Stop;
+                inner.is_over = true;
             }
         });
     }
@@ -425,6 +430,18 @@ impl Pipeline {
     pub(crate) fn counts(&self) -> (State, u64, Option<Json>, Used) {
         let inner = self.lock();
         (inner.state, inner.restarts, inner.now(), inner.used)
+    }
+
+    /// Whether it has come to its end by itself, and is not tried again.
+    pub(crate) fn is_over(&self) -> bool {
+        self.lock().is_over
+    }
+
+    /// Why it does not run, where that was nobody's wish.
+    pub(crate) fn failure(&self) -> Option<String> {
+        let inner = self.lock();
+        let has_failed = matches!(inner.state, State::Restarting | State::Failed);
+        inner.error.clone().filter(|_| has_failed)
     }
 
     /// Its stats now.

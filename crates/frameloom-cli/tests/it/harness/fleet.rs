@@ -1,10 +1,11 @@
 //! `frameloom serve FILE`: the server, its API, and the processes it starts.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -71,27 +72,43 @@ impl Fleet {
         started.expect("the server found no free ports")
     }
 
+    /// `frameloom demo` with these words, once its camera is there.
+    pub(crate) fn demo(words: Vec<OsString>) -> Fleet {
+        let room = super::room();
+        let mut args = args!["demo"];
+        args.extend(words);
+        let mut running = frameloom(args).cwd(room.path()).limit_s(600).spawn();
+        let mut ports = None;
+        wait_until("the demo says where it is", || {
+            let said = running.stderr();
+            let port = |before: &str, after: char| {
+                let (_, rest) = said.split_once(before)?;
+                rest.split_once(after)?.0.parse().ok()
+            };
+            let http = port("page: http://127.0.0.1:", '/');
+            ports = http.zip(port("camera: rtmp://127.0.0.1:", '/'));
+            ports.is_some() || !running.is_running()
+        });
+        let Some((http, rtmp)) = ports else { panic!("no demo: {}", running.stderr()) };
+        Fleet { running, room, ports: Ports { rtmp, http }, token: None }
+    }
+
     fn try_start(token: Option<&str>, file: &dyn Fn(Ports) -> String) -> Option<Fleet> {
         let room = super::room();
         let ports = Ports { rtmp: free_port(), http: free_port() };
         let path = room.path().join("fleet.toml");
         fs::write(&path, file(ports)).unwrap();
-        let mut args = args!["serve", path];
-        args.push(format!("--rtmp-listen=127.0.0.1:{}", ports.rtmp).into());
-        args.push(format!("--http-listen=127.0.0.1:{}", ports.http).into());
-        let mut run = frameloom(args).limit_s(600).env("CAMERA_KEY", "sesame-7531");
-        if let Some(token) = token {
-            run = run.env("FRAMELOOM_API_TOKEN", token);
-        }
-        let mut running = run.spawn();
-        let mut is_up = false;
-        wait_until("the server starts", || {
-            is_up = running.stderr().contains("status, metrics:");
-            is_up || !running.is_running()
-        });
-        let said = running.stderr();
-        assert!(is_up || said.contains("in use"), "the server did not start: {said}");
-        is_up.then_some(Fleet { running, room, ports, token: token.map(str::to_owned) })
+        let running = serve(&path, ports, token)?;
+        Some(Fleet { running, room, ports, token: token.map(str::to_owned) })
+    }
+
+    /// Ends the server, has `meanwhile` done, and starts it again where it was.
+    pub(crate) fn restart(&mut self, meanwhile: impl FnOnce()) {
+        self.signal("TERM");
+        wait_until("the server ends", || !self.running.is_running());
+        meanwhile();
+        let again = serve(&self.file(), self.ports, self.token.as_deref());
+        self.running = again.expect("the server's ports were taken");
     }
 
     pub(crate) fn file(&self) -> PathBuf {
@@ -208,6 +225,26 @@ impl Fleet {
         }
         found
     }
+}
+
+/// Starts a server with the pipelines of the file at `path`. `None` where a port is taken.
+fn serve(path: &Path, ports: Ports, token: Option<&str>) -> Option<Running> {
+    let mut args = args!["serve", path];
+    args.push(format!("--rtmp-listen=127.0.0.1:{}", ports.rtmp).into());
+    args.push(format!("--http-listen=127.0.0.1:{}", ports.http).into());
+    let mut run = frameloom(args).limit_s(600).env("CAMERA_KEY", "sesame-7531");
+    if let Some(token) = token {
+        run = run.env("FRAMELOOM_API_TOKEN", token);
+    }
+    let mut running = run.spawn();
+    let mut is_up = false;
+    wait_until("the server starts", || {
+        is_up = running.stderr().contains("status, metrics:");
+        is_up || !running.is_running()
+    });
+    let said = running.stderr();
+    assert!(is_up || said.contains("in use"), "the server did not start: {said}");
+    is_up.then_some(running)
 }
 
 /// Whether a process runs; one that nobody waited for has ended.

@@ -138,6 +138,10 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    pub(crate) fn stdout(&self) -> String {
+        self.stdout.text()
+    }
+
     pub(crate) fn stderr(&self) -> String {
         self.stderr.text()
     }

@@ -1,0 +1,132 @@
+//! The media server with the pipelines around it, from its start to its end.
+
+use std::ffi::OsString;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use frameloom::{Error, ErrorKind, Result, Stage};
+use frameloom_server::{Extensions, Server, ServerConfig};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::api::Api;
+use super::metrics;
+use super::pipelines::Pipelines;
+use super::place::Here;
+use super::save::Store;
+use super::snapshot::Snapshots;
+use super::{Urls, api, page};
+
+/// How often is looked at what there is to do.
+const TICK: Duration = Duration::from_millis(50);
+/// How often pipelines are measured.
+const SECOND: Duration = Duration::from_secs(1);
+/// How long the pipelines have the server for themselves when it stops: what they finish goes
+/// through it.
+const HEAD_START: Duration = Duration::from_millis(800);
+/// How long they may take in all, which is longer than they take.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// A media server, its pipelines, and the API to both.
+pub(crate) struct Fleet {
+    pub(crate) api: Arc<Api>,
+    server: Server,
+    /// When the pipelines are measured next.
+    due: Instant,
+}
+
+impl Fleet {
+    /// Starts the server of a process that was started with `words` as its last arguments. There
+    /// are no pipelines yet; what the API changes of them goes to `store`.
+    ///
+    /// # Errors
+    /// An address that can't be listened on; a process that doesn't know how it was started.
+    pub(crate) fn start(
+        words: &[OsString],
+        config: ServerConfig,
+        store: Option<Store>,
+    ) -> Result<Fleet> {
+        allow_many_files();
+        let pipelines = Arc::new(Pipelines::new(words)?);
+        let api = Arc::new(Api {
+            pipelines: Arc::clone(&pipelines),
+            here: Mutex::new(Here::wanted(&config)),
+            file_error: Mutex::default(),
+            snapshots: Snapshots::new(),
+            store,
+        });
+        let server = serve(ServerConfig { extensions: extensions(&api), ..config })?;
+        *api.here.lock().unwrap_or_else(PoisonError::into_inner) = Here::of(&server);
+        pipelines.attach(server.observer());
+        Ok(Fleet { api, server, due: Instant::now() })
+    }
+
+    pub(crate) fn pipelines(&self) -> &Pipelines {
+        &self.api.pipelines
+    }
+
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Where it is reached from this machine.
+    pub(crate) fn urls(&self) -> Urls {
+        Urls::of(&self.server)
+    }
+
+    /// Goes on for a moment. Whether a second is over with it.
+    pub(crate) fn go_on(&mut self) -> bool {
+        thread::sleep(TICK);
+        let second = Instant::now() >= self.due;
+        if second {
+            // A machine that slept makes up for nothing.
+            self.due = (self.due + SECOND).max(Instant::now());
+            self.api.pipelines.tick();
+        }
+        second
+    }
+
+    /// Ends the pipelines, and the server.
+    pub(crate) fn end(self) {
+        let pipelines = &self.api.pipelines;
+        pipelines.end();
+        let until = Instant::now() + FAREWELL;
+        pipelines.wait(HEAD_START);
+        self.server.stop_blocking();
+        if !pipelines.wait(until.saturating_duration_since(Instant::now())) {
+            tracing::warn!("a pipeline did not end in {} s", FAREWELL.as_secs());
+        }
+    }
+}
+
+/// What is added to the media server.
+fn extensions(api: &Arc<Api>) -> Extensions {
+    let (asked, counted) = (Arc::clone(&api.pipelines), Arc::clone(&api.pipelines));
+    Extensions {
+        routes: Some(api::routes(Arc::clone(api)).merge(page::routes())),
+        metrics: Some(Arc::new(move || metrics::text(&counted))),
+        wanted: Some(Arc::new(move |app, name| asked.is_asked(app, name))),
+    }
+}
+
+/// Starts a server.
+///
+/// # Errors
+/// Its own, such as a port in use, with the option that helps.
+fn serve(config: ServerConfig) -> Result<Server> {
+    Server::spawn(config).map_err(|error| {
+        let told = error.to_string();
+        // The library names its settings; here they are options.
+        let told = ["rtmp_listen", "rtmps_listen", "http_listen"]
+            .iter()
+            .fold(told, |told, name| told.replace(name, &format!("--{}", name.replace('_', "-"))));
+        Error::new(ErrorKind::Other, Stage::Options, told)
+    })
+}
+
+/// Each connection is an open file, and what a shell allows is often 1024.
+fn allow_many_files() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it can't be raised, the server still closes what is too much.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+}
