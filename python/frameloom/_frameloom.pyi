@@ -342,6 +342,11 @@ class Stats:
         """Frames that came when held pictures had taken their place."""
 
     @property
+    def input_offset_ms(self) -> int | None:
+        """What is added to a timestamp of the input to get that of the same picture in the outputs,
+        for what is written now; None where it is not known."""
+
+    @property
     def frames_bypassed(self) -> int:
         """Frames that went out unedited."""
 

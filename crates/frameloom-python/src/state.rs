@@ -25,6 +25,8 @@ pub(crate) struct PyStats {
     frames_held: u64,
     /// Frames that came when held pictures had taken their place.
     frames_late: u64,
+    /// What is added to a time of the input to get that in the outputs, where it is known.
+    input_offset_ms: Option<i64>,
     /// Frames that went out unedited.
     frames_bypassed: u64,
     /// Frames that were read and given to no output.
@@ -96,6 +98,7 @@ impl From<Snapshot> for PyStats {
             frames_dropped: s.frames_dropped,
             frames_held: s.frames_held,
             frames_late: s.frames_late,
+            input_offset_ms: s.input_offset_ms,
             frames_bypassed: s.frames_bypassed,
             frames_unwritten: s.frames_unwritten,
             errors: s.errors,

@@ -420,6 +420,7 @@ impl Pipeline {
             stats,
             outside,
             stop,
+            moved_by: None,
         };
         threads.spawn_source("frameloom-read", move || reading.run())?;
         Ok(Started { threads: threads.handles, over, link, sound })

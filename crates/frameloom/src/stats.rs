@@ -8,10 +8,13 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::clock::Clock;
-use crate::time::Timestamp;
+use crate::time::{TimeBase, Timestamp};
 
 /// Latencies older than this say nothing about now.
 const WINDOW: Duration = Duration::from_secs(10);
+
+/// Most changes of the input's clock that are remembered until they are written.
+const MOVES: usize = 16;
 
 /// Upper ends of the classes that latencies are counted in, in milliseconds.
 const LATENCY_CLASSES_MS: [u64; 12] = [5, 10, 20, 40, 70, 100, 200, 400, 700, 1000, 2000, 5000];
@@ -35,6 +38,7 @@ struct Counters {
     reconnects: AtomicU64,
     input_lost: AtomicBool,
     outputs: Mutex<Vec<OutputCounters>>,
+    moves: Mutex<VecDeque<Move>>,
     frames_bypassed: AtomicU64,
     frames_unwritten: AtomicU64,
     errors: AtomicU64,
@@ -55,8 +59,19 @@ struct Counters {
 #[derive(Clone, Copy, Debug, Default)]
 struct OutputCounters {
     lost: bool,
+    /// Where on the pipeline's clock it begins, if not at 0.
+    begin: Option<Timestamp>,
+    /// What is added to the times that are written to it, from `begin` on.
+    shift: Option<Timestamp>,
     reconnects: u64,
     packets_dropped: u64,
+}
+
+/// By how much the input's own times are moved to the pipeline's clock, from some time on.
+#[derive(Clone, Copy, Debug)]
+struct Move {
+    from: Timestamp,
+    by: Timestamp,
 }
 
 #[derive(Debug, Default)]
@@ -122,6 +137,13 @@ pub struct Snapshot {
     pub reconnects: u64,
     /// Packets that outputs missed: while they were lost, or because they took them too slowly.
     pub packets_dropped: u64,
+    /// What is added to a timestamp of the input, as the source had it, to get the timestamp that
+    /// the same picture or sound has in the outputs, in milliseconds: for what is written now. It
+    /// changes where the source's clock jumps or the source is another one. `None` where nothing
+    /// is written yet, or by a muxer that may move times itself: it is known of outputs that are
+    /// published by Frameloom's own RTMP, and that of the first of them is told. What a filter
+    /// does to times is not in it.
+    pub input_offset_ms: Option<i64>,
     /// Whether the input is there.
     pub input: EndState,
     /// The outputs, in their order.
@@ -177,6 +199,7 @@ impl Stats {
             reconnects: AtomicU64::new(0),
             input_lost: AtomicBool::new(false),
             outputs: Mutex::default(),
+            moves: Mutex::default(),
             frames_bypassed: AtomicU64::new(0),
             frames_unwritten: AtomicU64::new(0),
             errors: AtomicU64::new(0),
@@ -243,9 +266,35 @@ impl Stats {
         }
     }
 
-    /// There is an output of this number.
-    pub(crate) fn output_exists(&self, number: usize) {
-        self.output(number, |_| ());
+    /// There is an output of this number, which begins at `begin` on the pipeline's clock, or at 0.
+    pub(crate) fn output_exists(&self, number: usize, begin: Option<Timestamp>) {
+        self.output(number, |output| output.begin = begin);
+    }
+
+    /// What this output adds to the times that are written to it, where that is known.
+    pub(crate) fn output_shifts(&self, number: usize, shift: Option<Timestamp>) {
+        self.output(number, |output| output.shift = shift);
+    }
+
+    /// From `from` on, on the pipeline's clock, the input's own times are moved there by `by`.
+    pub(crate) fn input_moved(&self, from: Timestamp, by: Timestamp) {
+        let mut moves = self.0.moves.lock().unwrap_or_else(PoisonError::into_inner);
+        if moves.len() >= MOVES {
+            moves.pop_front();
+        }
+        moves.push_back(Move { from, by });
+    }
+
+    /// What is added to the input's own times where the first output that tells its shift has got
+    /// to `position` on its clock.
+    fn input_offset(&self, outputs: &[OutputCounters], position: Timestamp) -> Option<i64> {
+        let output = outputs.iter().find(|output| output.shift.is_some())?;
+        let begin = output.begin.unwrap_or(Timestamp::ZERO);
+        let at = position.plus(begin);
+        let moves = self.0.moves.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = moves.iter().rev().find(|m| m.from <= at).or(moves.front())?;
+        let by = current.by.plus(output.shift?).minus(begin);
+        Some(by.rescale(TimeBase::MILLIS).ticks())
     }
 
     pub(crate) fn output_lost(&self, number: usize) {
@@ -350,6 +399,7 @@ impl Stats {
         };
         let state = |lost| if lost { EndState::Lost } else { EndState::Ok };
         let outputs = c.outputs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let input_offset_ms = self.input_offset(&outputs, Timestamp::from_micros(position));
         let outputs: Vec<_> = outputs
             .iter()
             .map(|output| OutputSnapshot {
@@ -388,6 +438,7 @@ impl Stats {
             latency: c.latency(),
             reconnects: c.reconnects.load(Relaxed),
             packets_dropped: outputs.iter().map(|output| output.packets_dropped).sum(),
+            input_offset_ms,
             input: state(c.input_lost.load(Relaxed)),
             outputs,
         }
@@ -416,6 +467,31 @@ impl Counters {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_offset_holds_for_what_is_written() {
+        let ms = |ms: i64| Timestamp::from_micros(ms * 1000);
+        let stats = Stats::new(None, Arc::new(crate::clock::RealClock));
+        stats.output_exists(0, None);
+        stats.output_exists(1, Some(ms(500)));
+        let offset = || stats.snapshot().input_offset_ms;
+        stats.input_moved(Timestamp::ZERO, ms(-7_200_000));
+        assert_eq!(offset(), None);
+        stats.output_shifts(1, Some(ms(80)));
+        assert_eq!(offset(), Some(-7_200_420));
+        // What was read is on its way still.
+        stats.input_moved(ms(2000), ms(1234));
+        stats.reached(ms(1480));
+        assert_eq!(offset(), Some(-7_200_420));
+        stats.reached(ms(1500));
+        assert_eq!(offset(), Some(814));
+        stats.output_shifts(0, Some(Timestamp::ZERO));
+        assert_eq!(offset(), Some(-7_200_000));
+        stats.reached(ms(2000));
+        assert_eq!(offset(), Some(1234));
+        (0..100).for_each(|n| stats.input_moved(ms(3000 + n), ms(n)));
+        assert_eq!(stats.0.moves.lock().unwrap().len(), MOVES);
+    }
 
     #[test]
     fn latencies_fall_into_their_classes() {

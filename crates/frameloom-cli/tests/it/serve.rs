@@ -2,6 +2,7 @@
 
 mod api;
 mod bad_files;
+mod clock;
 mod demand;
 mod demo;
 mod many;

@@ -50,6 +50,8 @@ pub(super) struct Reading {
     pub(super) outside: Outside,
     pub(super) stop: Stop,
     pub(super) live: Option<Live>,
+    /// What the source's own times were moved by last.
+    pub(super) moved_by: Option<Timestamp>,
 }
 
 /// What a live input needs beside.
@@ -211,12 +213,14 @@ impl Reading {
                 Next::Lost(cause) => return Ok(Ended::Lost(cause)),
             };
             self.stats.packet_in(packet.av.size());
+            let before = packet.dts().or(packet.pts());
             if let Some(live) = &mut self.live {
                 live.place(&mut packet);
                 if live.is_over(packet.dts().or(packet.pts())) {
                     return Ok(Ended::Over);
                 }
             }
+            self.note_move(before, &packet);
             if let (Some(pace), Some(at)) = (&mut pace, packet.dts().or(packet.pts())) {
                 let clock = &self.outside.clock;
                 clock.wait(pace.wait(clock.now(), at), &self.stop);
@@ -225,6 +229,22 @@ impl Reading {
             self.fill_in()?;
         }
         Ok(Ended::Over)
+    }
+
+    /// Notes by how much the source's own times are moved, from this packet on; `before` is its time
+    /// on the connection's clock. Sound is moved by itself where its clock drifts, so the picture's
+    /// times count where there is one.
+    fn note_move(&mut self, before: Option<Timestamp>, packet: &Packet) {
+        if packet.kind != MediaKind::Video && self.source.video.is_some() {
+            return;
+        }
+        let after = packet.dts().or(packet.pts());
+        let Some((before, after)) = before.zip(after) else { return };
+        let by = after.minus(before).plus(self.source.moved_by());
+        if self.moved_by != Some(by) {
+            self.moved_by = Some(by);
+            self.stats.input_moved(after, by);
+        }
     }
 
     fn pass_on(&mut self, packet: Packet) -> Result<()> {

@@ -121,7 +121,7 @@ impl Wiring {
         // The encoder of each output, by its place in `videos`.
         let mut encoder_of = vec![None; plans.len()];
         for (number, output) in plans.iter().enumerate() {
-            stats.output_exists(number);
+            stats.output_exists(number, output.window.start);
             let relieved = relieves && output.target.is_live;
             let (sink, messages) = bounded(if relieved { LIVE_SINK_QUEUE } else { SINK_QUEUE });
             let (stats, events, clock) = (stats.clone(), events.clone(), Arc::clone(clock));

@@ -35,6 +35,8 @@ pub(super) struct Writing {
     outside: Outside,
     stop: Stop,
     state: State,
+    /// What the output adds to times, as it was told last.
+    shift: Option<Timestamp>,
     told: Told,
     /// From a loss on, until it has begun again.
     absence: Option<Absence>,
@@ -138,6 +140,7 @@ impl Writing {
             outside,
             stop,
             state: State::Open(Box::new(sink)),
+            shift: None,
             told: Told::default(),
             absence: None,
             backoff: None,
@@ -197,6 +200,11 @@ impl Writing {
             }
             SinkMessage::End(stream) => sink.end(stream),
         };
+        if sink.shift() != self.shift {
+            self.shift = sink.shift();
+            let Drops { output, stats, .. } = &self.end.drops;
+            stats.output_shifts(*output, self.shift);
+        }
         match written {
             Ok(()) => Ok(State::Open(sink)),
             Err(cause) => self.lose(&sink, cause),

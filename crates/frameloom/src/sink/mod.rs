@@ -150,6 +150,12 @@ pub(crate) trait Output: Send {
     /// Writes one packet, with its stream's number and its times in that stream's time base.
     fn write(&mut self, packet: &mut AvPacket) -> Result<()>;
 
+    /// What it adds to the times of packets, where it writes them as they come but for that; known
+    /// with its first packet at the latest.
+    fn shift(&self) -> Option<Timestamp> {
+        None
+    }
+
     /// Writes the trailer, if the header was written, and closes the file or connection.
     fn finish(&mut self) -> Result<()>;
 }
@@ -250,6 +256,11 @@ impl Sink {
 
     pub(crate) fn url(&self) -> &str {
         &self.target.url
+    }
+
+    /// What is added to the times of packets, where that is known.
+    pub(crate) fn shift(&self) -> Option<Timestamp> {
+        self.output.shift()
     }
 
     /// Says what a stream is. The header is written once all are known or ended.

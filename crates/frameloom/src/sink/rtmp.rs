@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::options::OutputOptions;
 use crate::rtmp::{self, Connection, Fault, codecs};
 use crate::stop::Stop;
-use crate::time::{Rate, TimeBase};
+use crate::time::{Rate, TimeBase, Timestamp};
 
 pub(super) struct RtmpOutput {
     server: rtmp::Target,
@@ -173,6 +173,10 @@ impl Output for RtmpOutput {
             }
         };
         body.map_or(Ok(()), |body| self.send(kind, at_ms, body))
+    }
+
+    fn shift(&self) -> Option<Timestamp> {
+        self.shift_ms.map(|shift| TimeBase::MILLIS.at(shift))
     }
 
     fn finish(&mut self) -> Result<()> {

@@ -306,6 +306,11 @@ impl Source {
         [&self.video, &self.audio].into_iter().flatten().find(|s| s.index == index)
     }
 
+    /// What the times of the packet that was read last were moved by.
+    pub(crate) fn moved_by(&self) -> Timestamp {
+        self.clock.looped.minus(self.clock.zero)
+    }
+
     /// The next packet of the chosen streams. A live input that gives nothing more is lost,
     /// whatever the reason.
     ///

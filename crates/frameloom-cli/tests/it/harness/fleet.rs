@@ -261,7 +261,7 @@ fn stat(pid: u32) -> Option<(char, u32)> {
 }
 
 /// A body in pieces, each behind its length.
-fn unchunked(mut rest: &[u8]) -> Vec<u8> {
+pub(crate) fn unchunked(mut rest: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     while let Some(end) = rest.windows(2).position(|at| at == b"\r\n") {
         let length = std::str::from_utf8(&rest[..end]).unwrap();
