@@ -64,7 +64,8 @@ function decode(text: string): string {
 
 function showLink(state: Link): void {
   say(link, LINKS[state]);
-  link.dataset.link = state;
+  link.dataset.state = state;
+  document.body.dataset.link = state;
   if (state === "gone") {
     banner.replaceChildren(
       h("span", {}, "The server is gone. This page comes back by itself as soon as it answers again."),

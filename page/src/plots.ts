@@ -137,7 +137,13 @@ export class Plots {
           height: HEIGHT,
           cursor: { sync: { key: "pipeline" }, drag: { x: false, y: false } },
           scales: {
-            x: { time: true, range: (_plot, _low, high) => [high - this.span(), high] },
+            x: {
+              time: true,
+              range: () => {
+                const end = (this.points.at(-1)?.time_ms ?? Date.now()) / 1000;
+                return [end - this.span(), end];
+              },
+            },
             y: { range: (_plot, _low, high) => [0, Math.max(drawing.least, (high ?? 0) * 1.1)] },
           },
           axes: [
