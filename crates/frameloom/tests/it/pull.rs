@@ -243,7 +243,7 @@ fn a_feed_encodes_on_a_thread_of_its_own() {
     let room = tempfile::tempdir().unwrap();
     let target = room.path().join("out.mkv");
     let rate = Rate::new(24, 1).unwrap();
-    let mut feed = Feed::create(url(&target), &lossless(), Some(rate), &Stop::new()).unwrap();
+    let mut feed = Feed::builder(url(&target), lossless()).rate(rate).open().unwrap();
     for number in 0..24 {
         let pixels = vec![number * 10; 64 * 48];
         let image = Image::packed(PixelFormat::Gray, 64, 48, &pixels).unwrap();
@@ -252,12 +252,7 @@ fn a_feed_encodes_on_a_thread_of_its_own() {
     }
     assert!(feed.finish_timeout(LIMIT).unwrap());
     assert_eq!(pictures(&target).len(), 24);
-    let mut empty = Feed::create(
-        url(&target),
-        &OutputOptions::new().with("y", "").unwrap(),
-        None,
-        &Stop::new(),
-    )
-    .unwrap();
+    let overwriting = OutputOptions::new().with("y", "").unwrap();
+    let mut empty = Feed::builder(url(&target), overwriting).open().unwrap();
     assert!(empty.finish_timeout(LIMIT).is_err());
 }
