@@ -35,6 +35,9 @@ from ._frameloom import (
 )
 from ._run import run
 
+# Python 3.12 or newer ties the buffer protocol to this method where a class is given it in Python.
+Frame.__buffer__ = Frame.__buffer__  # type: ignore[method-assign]
+
 __version__ = "0.1.0"
 
 __all__ = [

@@ -100,6 +100,12 @@ class Frame:
     ) -> npt.NDArray[Any]:
         """The array, for numpy and whatever takes what numpy takes."""
 
+    def __buffer__(self, flags: int, /) -> memoryview:
+        """The array's memory by the buffer protocol: `memoryview(frame)` in Python 3.12 or newer.
+
+        Before, it is `memoryview(frame.array)`.
+        """
+
     def __dlpack__(self, **options: Any) -> Any:
         """The array's memory by DLPack, for torch and others."""
 
@@ -136,11 +142,12 @@ class Video:
         """Add an output: a file, or a URL to publish to.
 
         It gets the frames that are written to it and the input's audio beside them. Outputs are
-        added before the first frame is read. `bit_rate` is in bits a second, `size` is (width,
-        height), `options` are FFmpeg's by its names, as {"preset": "fast", "g": 50}.
+        added before the first frame is read. A server is connected to at once; a file is made when
+        there is something to write. `bit_rate` is in bits a second, `size` is (width, height),
+        `options` are FFmpeg's by its names, as {"preset": "fast", "g": 50}.
 
-        Raises a `frameloom.Error` where options contradict each other or the file may not be
-        written. That a server can't be reached is told by the first frame that is read.
+        Raises a `frameloom.Error` where options contradict each other, the file may not be written,
+        or the server can't be reached or refuses.
         """
 
     def seek(self, time: _Seconds) -> None:
@@ -272,13 +279,14 @@ class Writer:
     def write(self, array: npt.ArrayLike | Frame) -> None:
         """Write one picture: an array of uint8, as `Frame.array` describes it, or a `Frame`.
 
-        Raises `ValueError` for an array of another shape or type, and where it is closed.
+        It waits while the encoder or the server is behind. Raises `ValueError` for an array of
+        another shape or type, and where it is closed; the `frameloom.Error` that ended it.
         """
 
     def close(self) -> None:
         """Write what is still held back and close the output.
 
-        Raises a `frameloom.Error` where it can't be written.
+        Raises a `frameloom.Error` where it can't be written, or the server is lost and not back.
         """
 
     @property
@@ -288,6 +296,14 @@ class Writer:
     @property
     def frames(self) -> int:
         """Pictures written so far."""
+
+    @property
+    def stats(self) -> OutputStats:
+        """Whether the server is there, and what it missed, as it is now."""
+
+    @property
+    def events(self) -> list[Event]:
+        """What has happened so far: losses and returns of the server. The last 1000 are kept."""
 
     @property
     def closed(self) -> bool:
@@ -511,13 +527,19 @@ def create(
     format: str | None = None,
     overwrite: bool = True,
     options: Mapping[str, Any] | None = None,
+    reconnect_for: _Seconds | None = None,
+    no_reconnect: bool = False,
 ) -> Writer:
     """Create a video, a file or a URL to publish to, of arrays that you write.
 
     Every array is shown for 1/rate seconds, 1/25 by default. The first one tells the size, where
-    none is given.
+    none is given. What is published is to be written at its own speed: nothing else slows it down.
 
-    Raises a `frameloom.Error` where it can't be opened.
+    A server that is lost is connected to again, for ever or for `reconnect_for` seconds, or not at
+    all with `no_reconnect`. What is written meanwhile is missed; the stream goes on with a
+    keyframe. A file's first failure is its end.
+
+    Raises a `frameloom.Error` where it can't be opened, which for a server means at once.
     """
 
 def probe(

@@ -116,6 +116,11 @@ class Nginx:
         self.server.kill()
         self.server.wait()
 
+    def come_back(self) -> None:
+        """Start again, where it was, after `close`."""
+        (self.folder / "pid").unlink(missing_ok=True)
+        assert self._start(), "the port was taken by someone else"
+
 
 @pytest.fixture
 def nginx(tmp_path: Path) -> Iterator[Nginx]:

@@ -302,6 +302,23 @@ def test_numpy_and_dlpack_share_the_memory(clip: Path) -> None:
     assert np.shares_memory(np.from_dlpack(frame), frame.array)
     assert memoryview(frame.array.data).nbytes == 108 * 192 * 3
     assert np.array(frame, dtype=np.float32).dtype == np.float32
+    assert np.asarray(frame, dtype=np.uint8) is frame.array
+    assert not np.shares_memory(np.array(frame, copy=True), frame.array)
+    with pytest.raises(ValueError, match="copy"):
+        np.array(frame, dtype=np.float32, copy=False)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="classes have no __buffer__ before")
+def test_a_frame_has_the_buffer_protocol(clip: Path, tmp_path: Path) -> None:
+    frame = next(frameloom.open(clip))
+    view = memoryview(frame)
+    assert (view.shape, view.format, view.readonly) == ((108, 192, 3), "B", False)
+    assert np.shares_memory(np.frombuffer(memoryview(frame), np.uint8), frame.array)
+    view[5, 6, 1] = 77
+    assert frame.array[5, 6, 1] == 77
+    assert bytes(frame) == frame.array.tobytes()
+    (tmp_path / "pixels").write_bytes(frame)
+    assert (tmp_path / "pixels").stat().st_size == 108 * 192 * 3
 
 
 def test_the_audio_comes_as_packets_beside_the_frames(clip: Path) -> None:

@@ -161,8 +161,28 @@ pub(crate) fn policies(
     Ok((live, open_timeout))
 }
 
+/// Whether and for how long an output that was lost is opened again.
+pub(crate) fn reconnecting(limit: Option<&Bound<'_, PyAny>>, never: bool) -> PyResult<LiveOptions> {
+    let mut live = LiveOptions::new();
+    let name = "reconnect_for";
+    if let Some(limit) = limit.map(|given| seconds_of(name, given)).transpose()?.flatten() {
+        live.set("reconnect-for", &limit).map_err(|e| raised(&e.at(name)))?;
+    }
+    if never {
+        live.set("no-reconnect", "").map_err(|e| raised(&e))?;
+    }
+    live.check(false, false).map_err(|e| raised(&e))?;
+    Ok(live)
+}
+
 /// The error for a keyword that doesn't exist, with the nearest that does.
 pub(crate) fn unknown(function: &str, name: &str, known: &[&str]) -> PyErr {
+    let is_policy = LiveOptions::NAMES.contains(&name.replace('_', "-").as_str());
+    if is_policy && function != "open" {
+        return PyTypeError::new_err(format!(
+            "{function}() has no argument '{name}': it is about an input, and one of open()"
+        ));
+    }
     let live: Vec<String> = if function == "open" {
         LiveOptions::NAMES.iter().map(|name| name.replace('-', "_")).collect()
     } else {

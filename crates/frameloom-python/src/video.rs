@@ -130,8 +130,8 @@ pub(crate) fn open(
     let rate = rate.or(own_rate);
     let counted = video.frames.filter(|_| !is_cut).and_then(|n| usize::try_from(n).ok());
     let reckoned = seconds.zip(rate).map(|(s, rate)| (s * rate.as_f64()).round() as usize);
+    let opening = Opening { source: url, input, live, filter, size, format: pixels, progress };
     let size = size.map_or((video.width, video.height), |size| (size.width(), size.height()));
-    let opening = Opening { source: url, input, live, filter, format: pixels, progress };
     let shared = py.detach(|| Arc::new(Shared::new(opening, pipeline, stop)));
     remember(&shared);
     Ok(PyVideo {
@@ -192,13 +192,11 @@ fn start(py: Python<'_>, shared: &Shared) -> PyResult<()> {
         }
     });
     let Some(mut pipeline) = pipeline else { return Ok(()) };
-    let outputs = py.detach(|| {
-        let outputs = shared.outputs();
-        outputs.iter().map(|o| (o.url.clone(), o.options.clone())).collect::<Vec<_>>()
-    });
     let started = py.detach(|| {
-        for (url, options) in outputs {
-            *pipeline = pipeline.to_url_with(&url, options)?;
+        for output in shared.outputs().iter_mut() {
+            if let Some(outgoing) = output.outgoing.take() {
+                *pipeline = pipeline.to(outgoing);
+            }
         }
         pipeline.frames_pending()
     });
@@ -213,6 +211,19 @@ fn start(py: Python<'_>, shared: &Shared) -> PyResult<()> {
     })
 }
 
+/// The pipeline of a video of which nothing was read yet: only such a one takes outputs.
+fn not_started(state: &State) -> frameloom::Result<&Pipeline> {
+    match state {
+        State::Open(pipeline) => Ok(pipeline),
+        State::Closed => Err(closed()),
+        State::Running(_) | State::Starting => Err(frameloom::Error::new(
+            ErrorKind::Usage,
+            frameloom::Stage::Options,
+            "outputs are added before the first frame is read",
+        )),
+    }
+}
+
 /// Finishes everything. The first wrong thing that wasn't told before is raised.
 pub(crate) fn finish(py: Python<'_>, shared: &Shared) -> PyResult<()> {
     let step = || {
@@ -223,7 +234,10 @@ pub(crate) fn finish(py: Python<'_>, shared: &Shared) -> PyResult<()> {
                 std::thread::sleep(SLICE);
                 Ok(false)
             }
-            State::Open(_) | State::Closed => Ok(true),
+            State::Open(_) | State::Closed => {
+                shared.give_up();
+                Ok(true)
+            }
         };
         if !matches!(done, Ok(false)) {
             *state = State::Closed;
@@ -296,10 +310,11 @@ impl PyVideo {
     }
 
     /// Add an output: a file, or a URL to publish to. It gets the frames that are written to it and
-    /// the input's audio beside them. Outputs are added before the first frame is read.
+    /// the input's audio beside them. Outputs are added before the first frame is read. A server is
+    /// connected to at once; a file is made when there is something to write.
     ///
-    /// Raises a `frameloom.Error` where options contradict each other or the file may not be
-    /// written. That a server can't be reached is told by the first frame that is read.
+    /// Raises a `frameloom.Error` where options contradict each other, the file may not be written,
+    /// or the server can't be reached or refuses.
     #[pyo3(signature = (
         target, *, codec=None, audio_codec=None, bit_rate=None, format=None, size=None, rate=None,
         audio=true, overwrite=true, options=None, **unknown
@@ -324,32 +339,32 @@ impl PyVideo {
             return Err(self::unknown("output", &name.extract::<String>()?, OUTPUT_NAMES));
         }
         let url = place(target)?;
-        let (size, rate) = (size_of(size)?, rate_of(rate)?);
+        // Frames that go by unedited were not scaled, and one of them may be the first.
+        let size = size_of(size)?.or(self.shared.opening.size);
+        let rate = rate_of(rate)?;
         let settings =
             Output { format, codec, audio_codec, bit_rate, size, rate, audio, overwrite, options };
         let options = settings.settings()?;
         let shown = frameloom::redact::url(&url);
-        let added = py.detach(|| {
-            match &*self.shared.state() {
-                State::Open(_) => {}
-                State::Closed => return Err(closed()),
-                State::Running(_) | State::Starting => {
-                    return Err(frameloom::Error::new(
-                        ErrorKind::Usage,
-                        frameloom::Stage::Options,
-                        "outputs are added before the first frame is read",
-                    ));
-                }
-            }
-            let mut outputs = self.shared.outputs();
+        let pending = py.detach(|| {
+            let state = self.shared.state();
+            let pipeline = not_started(&state)?;
+            let outputs = self.shared.outputs();
             let mut all: Vec<_> =
                 outputs.iter().map(|o| (o.url.clone(), o.options.clone())).collect();
             all.push((url.clone(), options.clone()));
             frameloom::check_outputs(&self.shared.opening.source, &all, true)?;
-            outputs.push(Ending { url, options, closed: false });
+            pipeline.outgoing_pending(&url, options.clone())
+        });
+        let outgoing = opened(py, pending, &self.shared.stop)?;
+        let added = py.detach(|| {
+            let state = self.shared.state();
+            not_started(&state)?;
+            let mut outputs = self.shared.outputs();
+            outputs.push(Ending { url, options, outgoing: Some(outgoing), closed: false });
             Ok(outputs.len() - 1)
         });
-        let number = added.map_err(|e| raised(&e))?;
+        let number = added.map_err(|e: frameloom::Error| raised(&e))?;
         Ok(PyOutput { shared: Arc::clone(&self.shared), number, shown })
     }
 
@@ -449,7 +464,7 @@ impl PyVideo {
     /// What has happened so far: losses, what was dropped, failures. The last thousand are kept.
     #[getter]
     fn events(&self) -> Vec<PyEvent> {
-        lock(&self.shared.events).iter().map(|(at, event)| PyEvent::new(*at, event)).collect()
+        self.shared.events.list()
     }
 
     /// Pixels across, of the frames that are read.
