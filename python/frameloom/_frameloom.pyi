@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from fractions import Fraction
 from os import PathLike
 from types import TracebackType
-from typing import Any, Literal, Self, TypeAlias, final
+from typing import Any, Literal, Protocol, Self, TypeAlias, final, type_check_only
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,12 @@ _Size: TypeAlias = tuple[int, int] | str
 _Seconds: TypeAlias = float | str
 _Array: TypeAlias = npt.NDArray[np.uint8]
 
+@type_check_only
+class _HasDLPack(Protocol):
+    def __dlpack__(self, *, stream: None = ...) -> Any: ...
+
+_Pixels: TypeAlias = npt.ArrayLike | _HasDLPack
+
 @final
 class Frame:
     """One decoded picture, and where it belongs in time.
@@ -50,7 +56,7 @@ class Frame:
         """
 
     @array.setter
-    def array(self, value: npt.ArrayLike) -> None: ...
+    def array(self, value: _Pixels) -> None: ...
     @property
     def image(self) -> _Array:
         """The same picture, read-only: a frame of which nothing else was used stays untouched."""
@@ -246,7 +252,7 @@ class Video:
 class Output:
     """Where frames of a video go: a file, or a stream that is published. Made by `Video.output`."""
 
-    def write(self, frame: Frame | npt.ArrayLike) -> None:
+    def write(self, frame: Frame | _Pixels) -> None:
         """Write a frame of this output's video, or an array in place of the last frame's picture.
 
         It waits while the output is behind. Raises `ValueError` for an array of another shape or
@@ -276,7 +282,7 @@ class Output:
 class Writer:
     """A new video, made of arrays. Made by `create`."""
 
-    def write(self, array: npt.ArrayLike | Frame) -> None:
+    def write(self, array: Frame | _Pixels) -> None:
         """Write one picture: an array of uint8, as `Frame.array` describes it, or a `Frame`.
 
         It waits while the encoder or the server is behind. Raises `ValueError` for an array of

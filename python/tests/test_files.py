@@ -11,6 +11,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 import pytest
+import tvm_ffi
 
 import frameloom
 
@@ -306,6 +307,27 @@ def test_numpy_and_dlpack_share_the_memory(clip: Path) -> None:
     assert not np.shares_memory(np.array(frame, copy=True), frame.array)
     with pytest.raises(ValueError, match="copy"):
         np.array(frame, dtype=np.float32, copy=False)
+
+
+def test_a_consumer_of_dlpack_shares_the_memory_for_as_long_as_it_has_it(
+    clip: Path, tmp_path: Path
+) -> None:
+    video = frameloom.open(clip)
+    frame = next(video)
+    tensor = tvm_ffi.from_dlpack(frame)
+    assert (tuple(tensor.shape), str(tensor.dtype)) == ((108, 192, 3), "uint8")
+    seen = np.from_dlpack(tensor)
+    seen[20:40] = 99
+    assert (frame.array[20:40] == 99).all()
+    kept = frame.array.copy()
+    del frame, seen
+    # The memory of frames that nobody has any more is used again, and this isn't such a one.
+    for later in video:
+        later.array.fill(0)
+    assert (np.from_dlpack(tensor) == kept).all()
+    with frameloom.create(tmp_path / "out.mkv", codec="ffv1") as out:
+        out.write(tensor)
+    assert np.abs(next(frameloom.open(tmp_path / "out.mkv")).array[21:39] - 99.0).max() <= 2
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="classes have no __buffer__ before")
