@@ -83,7 +83,10 @@ class Frame:
 
     @property
     def index(self) -> int:
-        """Its number since the video was opened or sought, from 0; dropped frames count."""
+        """Its number since the video was opened or sought, from 0; dropped frames count.
+
+        Of a frame from `frame_at` it says nothing.
+        """
 
     @property
     def width(self) -> int:

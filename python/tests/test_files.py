@@ -221,6 +221,8 @@ def test_size_rate_and_part(clip: Path, tmp_path: Path) -> None:
         frames = list(video)
     assert [round(frame.time, 3) for frame in frames] == [n / 10 for n in range(10)]
     assert all(frame.array.shape == (54, 96, 3) for frame in frames)
+    behind = frameloom.open(clip, start=100)
+    assert (behind.duration, len(behind), list(behind)) == (0, 0, [])
     target = tmp_path / "small.mp4"
     frameloom.run(clip, target, lambda array: None, size=(96, 54), output={"options": FAST})
     assert frameloom.open(target).width == 96

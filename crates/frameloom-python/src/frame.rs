@@ -193,7 +193,8 @@ impl PyFrame {
         self.key_frame
     }
 
-    /// Its number since the video was opened or sought, from 0.
+    /// Its number since the video was opened or sought, from 0. Of a frame from `frame_at` it says
+    /// nothing.
     #[getter]
     fn index(&self) -> u64 {
         self.index

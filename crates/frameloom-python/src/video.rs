@@ -15,7 +15,9 @@ use crate::error::{invalid, left, raised};
 use crate::exit::{Finish, remember};
 use crate::frame::PyFrame;
 use crate::output::{PyOutput, closed};
-use crate::settings::{Input, Output, place, policies, rate_of, seconds_of, size_of, unknown};
+use crate::settings::{
+    Input, OUTPUT_NAMES, Output, place, policies, rate_of, seconds_of, size_of, unknown,
+};
 use crate::shared::{Ending, Opening, Shared, State, at_seconds, lock};
 use crate::state::{PyAudioPacket, PyEvent, PyStats};
 use crate::wait::{SLICE, opened, until};
@@ -34,19 +36,6 @@ const OPEN_NAMES: &[&str] = &[
     "progress",
     "open_timeout",
 ];
-/// What `Video.output` takes by name.
-const OUTPUT_NAMES: &[&str] = &[
-    "codec",
-    "audio_codec",
-    "bit_rate",
-    "format",
-    "size",
-    "rate",
-    "audio",
-    "overwrite",
-    "options",
-];
-
 /// A file or stream that is open: an iterator of its frames.
 #[pyclass(frozen, name = "Video", module = "frameloom")]
 pub(crate) struct PyVideo {
@@ -67,14 +56,32 @@ pub(crate) struct PyVideo {
 /// Open a file or a stream and read its frames.
 ///
 /// A live stream that is lost is opened again, for ever by default, and the loop over its frames
-/// simply goes on. The names of the policies are the command line's.
+/// simply goes on.
 ///
-/// Raises a `frameloom.Error` where it can't be opened.
+/// `pix_fmt` is the arrays' format: "rgb24", "bgr24" (OpenCV's), "gray", "rgba", "bgra",
+/// "yuv420p", "nv12" and the like. `size` (width, height) scales the frames, `rate` (frames a
+/// second) repeats or leaves out frames, `start` and `duration` (seconds) cut, `loop` plays it so
+/// often, or for ever with `True`, `realtime` reads a file at its own speed. `format` and `options`
+/// are FFmpeg's for the input. `progress` shows on stderr how far a loop over the frames is.
+///
+/// The policies have the names of the command line. `on_loss`: what happens while the input is lost
+/// ("hold", "slate", "end"); `on_slow`: to frames that your code is too slow for ("latest",
+/// "block", "bypass"); `on_error`: when it fails ("bypass", "stop"); `on_resize`: when the
+/// pictures' size changes ("fit", "restart"). Times are in seconds.
+///
+/// Raises a `frameloom.Error` where it can't be opened, `ValueError` for a value that can't be,
+/// `TypeError` for an argument that doesn't exist, with the nearest that does.
 #[pyfunction]
-#[pyo3(signature = (
-    source, *, pix_fmt="rgb24", size=None, rate=None, start=None, duration=None, r#loop=None,
-    realtime=false, format=None, options=None, progress=false, **policies
-))]
+#[pyo3(
+    signature = (
+        source, *, pix_fmt="rgb24", size=None, rate=None, start=None, duration=None, r#loop=None,
+        realtime=false, format=None, options=None, progress=false, **policies
+    ),
+    text_signature = "(source, *, pix_fmt='rgb24', size=None, rate=None, start=None, \
+        duration=None, loop=None, realtime=False, format=None, options=None, progress=False, \
+        on_loss=None, slate=None, on_slow=None, deadline=None, on_error=None, on_resize=None, \
+        reconnect_for=None, no_reconnect=False, stall_timeout=None, open_timeout=None)"
+)]
 #[expect(clippy::too_many_arguments, reason = "Python's are named")]
 pub(crate) fn open(
     py: Python<'_>,
@@ -125,6 +132,8 @@ pub(crate) fn open(
     };
     let own_rate = video.frame_rate.as_deref().and_then(|r| frameloom::options::parse_rate(r).ok());
     let seconds = pipeline.duration().map(frameloom::Timestamp::as_secs_f64).or(stream.duration);
+    // Where it is to start behind its end, nothing is left.
+    let seconds = seconds.map(|seconds| seconds.max(0.0));
     let is_live = pipeline.is_live();
     let audio_extradata = pipeline.audio_extradata().map(<[u8]>::to_vec);
     let rate = rate.or(own_rate);
@@ -311,14 +320,20 @@ impl PyVideo {
 
     /// Add an output: a file, or a URL to publish to. It gets the frames that are written to it and
     /// the input's audio beside them. Outputs are added before the first frame is read. A server is
-    /// connected to at once; a file is made when there is something to write.
+    /// connected to at once; a file is made when there is something to write. `bit_rate` is in bits
+    /// a second, `size` is (width, height), `options` are FFmpeg's by its names, as
+    /// {"preset": "fast", "g": 50}.
     ///
     /// Raises a `frameloom.Error` where options contradict each other, the file may not be written,
     /// or the server can't be reached or refuses.
-    #[pyo3(signature = (
-        target, *, codec=None, audio_codec=None, bit_rate=None, format=None, size=None, rate=None,
-        audio=true, overwrite=true, options=None, **unknown
-    ))]
+    #[pyo3(
+        signature = (
+            target, *, codec=None, audio_codec=None, bit_rate=None, format=None, size=None,
+            rate=None, audio=true, overwrite=true, options=None, **unknown
+        ),
+        text_signature = "($self, target, *, codec=None, audio_codec=None, bit_rate=None, \
+            format=None, size=None, rate=None, audio=True, overwrite=True, options=None)"
+    )]
     #[expect(clippy::too_many_arguments, reason = "Python's are named")]
     fn output(
         &self,
@@ -372,6 +387,9 @@ impl PyVideo {
     /// without outputs, whose time can't go back.
     fn seek(&self, py: Python<'_>, time: &Bound<'_, PyAny>) -> PyResult<()> {
         let at = self.time_of("time", time)?;
+        if self.is_closed(py) {
+            return Err(raised(&closed()));
+        }
         if self.is_live || py.detach(|| self.shared.has_outputs()) {
             return Err(invalid(if self.is_live {
                 "a live stream can't be sought in"

@@ -63,17 +63,24 @@ struct At {
 
 /// Create a video, a file or a URL to publish to, of arrays that you write.
 ///
-/// Every array is shown for 1/rate seconds. The first one tells the size, where none is given.
+/// Every array is shown for 1/rate seconds, 1/25 by default. The first one tells the size, where
+/// none is given. What is published is to be written at its own speed: nothing else slows it down.
 ///
-/// A server that is lost is connected to again, for ever by default: what is written meanwhile is
-/// missed, and the stream goes on with a keyframe. A file's first failure is its end.
+/// A server that is lost is connected to again, for ever or for `reconnect_for` seconds, or not at
+/// all with `no_reconnect`. What is written meanwhile is missed; the stream goes on with a
+/// keyframe. A file's first failure is its end.
 ///
-/// Raises a `frameloom.Error` where it can't be opened.
+/// Raises a `frameloom.Error` where it can't be opened, which for a server means at once.
 #[pyfunction]
-#[pyo3(signature = (
-    target, *, size=None, rate=None, pix_fmt="rgb24", codec=None, bit_rate=None, format=None,
-    overwrite=true, options=None, reconnect_for=None, no_reconnect=false, **unknown
-))]
+#[pyo3(
+    signature = (
+        target, *, size=None, rate=None, pix_fmt="rgb24", codec=None, bit_rate=None, format=None,
+        overwrite=true, options=None, reconnect_for=None, no_reconnect=false, **unknown
+    ),
+    text_signature = "(target, *, size=None, rate=None, pix_fmt='rgb24', codec=None, \
+        bit_rate=None, format=None, overwrite=True, options=None, reconnect_for=None, \
+        no_reconnect=False)"
+)]
 #[expect(clippy::too_many_arguments, reason = "Python's are named")]
 pub(crate) fn create(
     py: Python<'_>,
