@@ -35,6 +35,15 @@ from ._frameloom import (
 )
 from ._run import run
 
+# Python 3.12 or newer ties the buffer protocol to this method where a class is given it in Python.
+Frame.__buffer__ = Frame.__buffer__  # type: ignore[method-assign]
+
+# They are shown by the name that they are imported by.
+for _class in (Error, *Error.__subclasses__()):
+    _class.__module__ = __name__
+run.__module__ = __name__
+del _class
+
 __version__ = "0.1.0"
 
 __all__ = [

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from fractions import Fraction
 from os import PathLike
 from types import TracebackType
-from typing import Any, Literal, Self, TypeAlias, final
+from typing import Any, Literal, Protocol, Self, TypeAlias, final, type_check_only
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,12 @@ _Size: TypeAlias = tuple[int, int] | str
 _Seconds: TypeAlias = float | str
 _Array: TypeAlias = npt.NDArray[np.uint8]
 
+@type_check_only
+class _HasDLPack(Protocol):
+    def __dlpack__(self, *, stream: None = ...) -> Any: ...
+
+_Pixels: TypeAlias = npt.ArrayLike | _HasDLPack
+
 @final
 class Frame:
     """One decoded picture, and where it belongs in time.
@@ -50,7 +56,7 @@ class Frame:
         """
 
     @array.setter
-    def array(self, value: npt.ArrayLike) -> None: ...
+    def array(self, value: _Pixels) -> None: ...
     @property
     def image(self) -> _Array:
         """The same picture, read-only: a frame of which nothing else was used stays untouched."""
@@ -77,7 +83,10 @@ class Frame:
 
     @property
     def index(self) -> int:
-        """Its number since the video was opened or sought, from 0; dropped frames count."""
+        """Its number since the video was opened or sought, from 0; dropped frames count.
+
+        Of a frame from `frame_at` it says nothing.
+        """
 
     @property
     def width(self) -> int:
@@ -99,6 +108,12 @@ class Frame:
         self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
     ) -> npt.NDArray[Any]:
         """The array, for numpy and whatever takes what numpy takes."""
+
+    def __buffer__(self, flags: int, /) -> memoryview:
+        """The array's memory by the buffer protocol: `memoryview(frame)` in Python 3.12 or newer.
+
+        Before, it is `memoryview(frame.array)`.
+        """
 
     def __dlpack__(self, **options: Any) -> Any:
         """The array's memory by DLPack, for torch and others."""
@@ -136,11 +151,12 @@ class Video:
         """Add an output: a file, or a URL to publish to.
 
         It gets the frames that are written to it and the input's audio beside them. Outputs are
-        added before the first frame is read. `bit_rate` is in bits a second, `size` is (width,
-        height), `options` are FFmpeg's by its names, as {"preset": "fast", "g": 50}.
+        added before the first frame is read. A server is connected to at once; a file is made when
+        there is something to write. `bit_rate` is in bits a second, `size` is (width, height),
+        `options` are FFmpeg's by its names, as {"preset": "fast", "g": 50}.
 
-        Raises a `frameloom.Error` where options contradict each other or the file may not be
-        written. That a server can't be reached is told by the first frame that is read.
+        Raises a `frameloom.Error` where options contradict each other, the file may not be written,
+        or the server can't be reached or refuses.
         """
 
     def seek(self, time: _Seconds) -> None:
@@ -239,7 +255,7 @@ class Video:
 class Output:
     """Where frames of a video go: a file, or a stream that is published. Made by `Video.output`."""
 
-    def write(self, frame: Frame | npt.ArrayLike) -> None:
+    def write(self, frame: Frame | _Pixels) -> None:
         """Write a frame of this output's video, or an array in place of the last frame's picture.
 
         It waits while the output is behind. Raises `ValueError` for an array of another shape or
@@ -269,16 +285,17 @@ class Output:
 class Writer:
     """A new video, made of arrays. Made by `create`."""
 
-    def write(self, array: npt.ArrayLike | Frame) -> None:
+    def write(self, array: Frame | _Pixels) -> None:
         """Write one picture: an array of uint8, as `Frame.array` describes it, or a `Frame`.
 
-        Raises `ValueError` for an array of another shape or type, and where it is closed.
+        It waits while the encoder or the server is behind. Raises `ValueError` for an array of
+        another shape or type, and where it is closed; the `frameloom.Error` that ended it.
         """
 
     def close(self) -> None:
         """Write what is still held back and close the output.
 
-        Raises a `frameloom.Error` where it can't be written.
+        Raises a `frameloom.Error` where it can't be written, or the server is lost and not back.
         """
 
     @property
@@ -288,6 +305,14 @@ class Writer:
     @property
     def frames(self) -> int:
         """Pictures written so far."""
+
+    @property
+    def stats(self) -> OutputStats:
+        """Whether the server is there, and what it missed, as it is now."""
+
+    @property
+    def events(self) -> list[Event]:
+        """What has happened so far: losses and returns of the server. The last 1000 are kept."""
 
     @property
     def closed(self) -> bool:
@@ -516,13 +541,19 @@ def create(
     format: str | None = None,
     overwrite: bool = True,
     options: Mapping[str, Any] | None = None,
+    reconnect_for: _Seconds | None = None,
+    no_reconnect: bool = False,
 ) -> Writer:
     """Create a video, a file or a URL to publish to, of arrays that you write.
 
     Every array is shown for 1/rate seconds, 1/25 by default. The first one tells the size, where
-    none is given.
+    none is given. What is published is to be written at its own speed: nothing else slows it down.
 
-    Raises a `frameloom.Error` where it can't be opened.
+    A server that is lost is connected to again, for ever or for `reconnect_for` seconds, or not at
+    all with `no_reconnect`. What is written meanwhile is missed; the stream goes on with a
+    keyframe. A file's first failure is its end.
+
+    Raises a `frameloom.Error` where it can't be opened, which for a server means at once.
     """
 
 def probe(

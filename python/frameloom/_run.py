@@ -29,7 +29,7 @@ class _Failures:
         now = time.monotonic()
         if now - self.told >= _TELL_EVERY:
             self.told = now
-            text = "the code failed on %d frames, which went out unedited; the last time:"
+            text = "your code failed; frames that went out unedited: %d; the last failure:"
             _log.warning(text, self.count, exc_info=error)
             self.count = 0
 

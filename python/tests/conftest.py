@@ -116,6 +116,12 @@ class Nginx:
         self.server.kill()
         self.server.wait()
 
+    def come_back(self) -> None:
+        """Start again, where it was, after `close`."""
+        (self.folder / "pid").unlink(missing_ok=True)
+        # Whoever connects from there meanwhile has the port for a moment.
+        wait_until("nginx has its port again", self._start)
+
 
 @pytest.fixture
 def nginx(tmp_path: Path) -> Iterator[Nginx]:

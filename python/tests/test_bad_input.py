@@ -1,5 +1,6 @@
 """What can't be is told in words: the expected and the given, the nearest name that exists."""
 
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,8 @@ def test_a_closed_output_and_a_closed_video(clip: Path, tmp_path: Path) -> None:
     assert video.read() is None
     with pytest.raises(ValueError, match="closed"):
         video.output(tmp_path / "more.mkv")
+    with pytest.raises(ValueError, match="closed"):
+        video.seek(0)
     assert frame.array.shape == (108, 192, 3)
     writer = frameloom.create(tmp_path / "new.mkv")
     writer.write(frame)
@@ -101,6 +104,10 @@ def test_before_the_first_frame_and_behind_it(clip: Path, tmp_path: Path) -> Non
         ({"on_slo": "latest"}, TypeError, "did you mean on_slow"),
         ({"sise": (1, 1)}, TypeError, "did you mean size"),
         ({"preset": "fast"}, TypeError, "options="),
+        ({"fps": 25}, TypeError, "it is rate here"),
+        ({"codec": "libx264"}, TypeError, r"run\(\) as output=\{'codec'"),
+        ({"size": (64, -36)}, ValueError, r"size: \(64, -36\)"),
+        ({"size": (64,)}, ValueError, r"size: \(64,\)"),
         ({"on_slow": "latst"}, ValueError, "did you mean latest"),
         ({"pix_fmt": "rgb42"}, ValueError, "did you mean rgb24"),
         ({"size": "huge"}, ValueError, "size"),
@@ -129,7 +136,8 @@ def test_wrong_options_of_open(
         ({"codec": "copy"}, ValueError, "copy"),
         ({"options": {"preset": "fastt"}}, ValueError, "fast"),
         ({"audio": False, "options": {"vn": ""}}, ValueError, "nothing to write"),
-        ({"overwrite": False}, FileExistsError, "exists already"),
+        ({"overwrite": False}, FileExistsError, r"exists already \(overwrite=True overwrites it"),
+        ({"on_loss": "hold"}, TypeError, r"one of open\(\)"),
     ],
 )
 def test_wrong_options_of_an_output(
@@ -153,11 +161,15 @@ def test_errors_are_the_builtins_too(tmp_path: Path) -> None:
     assert isinstance(missing.value, frameloom.Error)
     assert (missing.value.stage, missing.value.hint) == ("input", "is the path right?")
     assert missing.value.url and missing.value.url.endswith("none.mp4")
-    with pytest.raises(frameloom.InvalidData):
+    with pytest.raises(frameloom.InvalidData) as invalid:
         frameloom.open(text)
+    # As a traceback shows it.
+    assert traceback.format_exception_only(invalid.value)[0].startswith("frameloom.InvalidData: ")
+    with pytest.raises(ValueError, match='format="flv"'):
+        frameloom.create(tmp_path / "out.unknown")
     with pytest.raises(frameloom.Error):
         frameloom.create(tmp_path / "no" / "folder" / "out.mp4")
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="/dev/video3"):
         frameloom.open(3)  # type: ignore[arg-type]
 
 

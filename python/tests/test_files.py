@@ -11,6 +11,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 import pytest
+import tvm_ffi
 
 import frameloom
 
@@ -220,6 +221,8 @@ def test_size_rate_and_part(clip: Path, tmp_path: Path) -> None:
         frames = list(video)
     assert [round(frame.time, 3) for frame in frames] == [n / 10 for n in range(10)]
     assert all(frame.array.shape == (54, 96, 3) for frame in frames)
+    behind = frameloom.open(clip, start=100)
+    assert (behind.duration, len(behind), list(behind)) == (0, 0, [])
     target = tmp_path / "small.mp4"
     frameloom.run(clip, target, lambda array: None, size=(96, 54), output={"options": FAST})
     assert frameloom.open(target).width == 96
@@ -302,6 +305,44 @@ def test_numpy_and_dlpack_share_the_memory(clip: Path) -> None:
     assert np.shares_memory(np.from_dlpack(frame), frame.array)
     assert memoryview(frame.array.data).nbytes == 108 * 192 * 3
     assert np.array(frame, dtype=np.float32).dtype == np.float32
+    assert np.shares_memory(np.asarray(frame, dtype=np.uint8), frame.array)
+    assert not np.shares_memory(np.array(frame, copy=True), frame.array)
+    with pytest.raises(ValueError, match="copy"):
+        np.array(frame, dtype=np.float32, copy=False)
+
+
+def test_a_consumer_of_dlpack_shares_the_memory_for_as_long_as_it_has_it(
+    clip: Path, tmp_path: Path
+) -> None:
+    video = frameloom.open(clip)
+    frame = next(video)
+    tensor = tvm_ffi.from_dlpack(frame)
+    assert (tuple(tensor.shape), str(tensor.dtype)) == ((108, 192, 3), "uint8")
+    seen = np.from_dlpack(tensor)
+    seen[20:40] = 99
+    assert (frame.array[20:40] == 99).all()
+    kept = frame.array.copy()
+    del frame, seen
+    # The memory of frames that nobody has any more is used again, and this isn't such a one.
+    for later in video:
+        later.array.fill(0)
+    assert (np.from_dlpack(tensor) == kept).all()
+    with frameloom.create(tmp_path / "out.mkv", codec="ffv1") as out:
+        out.write(tensor)
+    assert np.abs(next(frameloom.open(tmp_path / "out.mkv")).array[21:39] - 99.0).max() <= 2
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="classes have no __buffer__ before")
+def test_a_frame_has_the_buffer_protocol(clip: Path, tmp_path: Path) -> None:
+    frame = next(frameloom.open(clip))
+    view = memoryview(frame)
+    assert (view.shape, view.format, view.readonly) == ((108, 192, 3), "B", False)
+    assert np.shares_memory(np.frombuffer(memoryview(frame), np.uint8), frame.array)
+    view[5, 6, 1] = 77
+    assert frame.array[5, 6, 1] == 77
+    assert bytes(frame) == frame.array.tobytes()
+    (tmp_path / "pixels").write_bytes(frame)
+    assert (tmp_path / "pixels").stat().st_size == 108 * 192 * 3
 
 
 def test_the_audio_comes_as_packets_beside_the_frames(clip: Path) -> None:

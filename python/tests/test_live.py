@@ -7,6 +7,7 @@ import textwrap
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -118,6 +119,119 @@ def test_bypass_passes_what_edit_fails_on(
     assert isinstance(told[0].exc_info[1], RuntimeError)
 
 
+def write_until(out: frameloom.Writer, what: str, is_so: Callable[[], bool]) -> None:
+    """Write pictures at their own speed until `is_so` says so."""
+    picture = np.full((108, 192, 3), 200, np.uint8)
+    pause = threading.Event()
+
+    def one_more() -> bool:
+        out.write(picture)
+        pause.wait(0.04)
+        return is_so()
+
+    wait_until(what, one_more)
+
+
+def test_a_stream_of_arrays_goes_on_when_its_server_comes_back(
+    nginx: Nginx, tmp_path: Path
+) -> None:
+    with frameloom.create(nginx.url("out"), options=FAST) as out:
+        write_until(out, "it is published", lambda: out.frames >= 10)
+        nginx.wait_for_publisher("out")
+        nginx.close()
+        write_until(out, "the loss is seen", lambda: out.stats.state == "lost")
+        nginx.come_back()
+        write_until(out, "it is back", lambda: out.stats.state == "ok")
+        recorded = tmp_path / "recorded.flv"
+        command = ["ffmpeg", "-v", "error", "-nostdin", "-y", "-i", nginx.url("out")]
+        with sp.Popen([*command, "-c", "copy", "-frames:v", "25", recorded]) as recorder:
+            write_until(out, "it is played", lambda: recorder.poll() is not None)
+    assert [event.name for event in out.events] == ["output_lost", "output_back"]
+    assert out.stats.reconnects == 1 and out.stats.packets_dropped > 0
+    read = list(frameloom.open(recorded))
+    assert len(read) == 25 and read[0].key_frame
+    assert np.diff([frame.time for frame in read]) == pytest.approx(0.04, abs=0.002)
+    assert all(abs(frame.image.mean() - 200) < 3 for frame in read)
+
+
+@pytest.mark.parametrize("policy", [{"no_reconnect": True}, {"reconnect_for": 0.6}, {}])
+def test_a_stream_of_arrays_whose_server_stays_away(nginx: Nginx, policy: dict[str, Any]) -> None:
+    out = frameloom.create(nginx.url("out"), options=FAST, **policy)
+    write_until(out, "it is published", lambda: out.frames >= 10)
+    nginx.wait_for_publisher("out")
+    nginx.close()
+    if policy:
+        with pytest.raises(frameloom.Error) as told:
+            write_until(out, "it is given up", lambda: False)
+        assert ("not back within 0.6 s" in str(told.value)) == ("reconnect_for" in policy)
+        out.close()
+    else:
+        write_until(out, "the loss is seen", lambda: out.stats.state == "lost")
+        with pytest.raises(frameloom.Error):
+            out.close()
+    assert out.closed
+
+
+def test_a_bad_server_is_told_by_output(nginx: Nginx, clip: Path, tmp_path: Path) -> None:
+    with frameloom.open(clip) as video:
+        with pytest.raises(ConnectionError) as told:
+            video.output("rtmp://127.0.0.1:1/live/s3cretkey")
+        assert isinstance(told.value, frameloom.Error) and told.value.stage == "output"
+        assert "s3cretkey" not in f"{told.value} {told.value.args}"
+        with pytest.raises(frameloom.Error):
+            video.output(nginx.url("out").replace("/live/", "/nosuch/"))
+        # Nothing is lost by that.
+        with video.output(tmp_path / "out.mkv") as out:
+            for frame in video:
+                out.write(frame)
+    assert len(frameloom.open(tmp_path / "out.mkv")) == 50
+
+
+def test_an_output_is_there_before_the_first_frame_and_goes_with_its_video(
+    nginx: Nginx, clip: Path
+) -> None:
+    video = frameloom.open(clip)
+    out = video.output(nginx.url("out"), options=FAST)
+    nginx.wait_for_publisher("out")
+    video.close()
+    assert out.closed
+    wait_until("it is gone", lambda: nginx.logged("disconnect") > 0)
+    # The name is free again.
+    with frameloom.open(clip) as video, video.output(nginx.url("out"), options=FAST) as out:
+        for frame in video:
+            out.write(frame)
+    assert video.stats.frames_out == 50
+
+
+@pytest.mark.parametrize("first", ["slow", "failing"])
+def test_what_goes_by_unedited_is_of_the_size_that_was_asked_for(
+    nginx: Nginx, publish: Publish, tmp_path: Path, first: str
+) -> None:
+    publisher = publish(CAMERA, nginx.url("in"))
+    nginx.wait_for_publisher("in")
+    target = tmp_path / "out.mkv"
+    policies = {"on_slow": "bypass", "deadline": 0.2, "on_error": "bypass", "on_loss": "end"}
+    options: dict[str, Any] = policies
+    with (
+        frameloom.open(nginx.url("in"), size=(96, 54), **options) as video,
+        video.output(target, options=FAST) as out,
+    ):
+        for count, frame in enumerate(video):
+            assert frame.array.shape == (54, 96, 3)
+            if count == 0 and first == "slow":
+                wait_until("it is too late", lambda: video.stats.frames_bypassed >= 10)
+            elif count == 0:
+                assert video.failed("it was the first")
+                continue
+            out.write(frame)
+            if count == 40:
+                publisher.kill()
+    assert video.stats.frames_bypassed or video.stats.errors
+    with frameloom.open(target) as written:
+        assert (written.width, written.height) == (96, 54)
+        assert sum(frame.array.shape == (54, 96, 3) for frame in written) > 40
+
+
 def test_asyncio_reads_several_streams_at_once(nginx: Nginx, publish: Publish) -> None:
     for name in ("one", "two"):
         publish(CAMERA, nginx.url(name))
@@ -181,6 +295,33 @@ STATES = {
         except KeyboardInterrupt: told()
         video.close()
     """,
+    "connecting an output": """
+        import socket
+        silent = socket.create_server(("127.0.0.1", 0))
+        video = frameloom.open(url + "in")
+        interrupt()
+        try: video.output(f"rtmp://127.0.0.1:{silent.getsockname()[1]}/live/out")
+        except KeyboardInterrupt: told()
+        video.close()
+    """,
+    "writing to a lost server": """
+        import numpy as np
+        out = frameloom.create(url + "out", rate=50, options={"preset": "ultrafast"})
+        picture = np.zeros((108, 192, 3), np.uint8)
+        out.write(picture)
+        print("close", flush=True)
+        while out.stats.state == "ok":
+            out.write(picture)
+            time.sleep(0.02)
+        interrupt()
+        try:
+            while True:
+                out.write(picture)
+                time.sleep(0.02)
+        except KeyboardInterrupt: told()
+        try: out.close()
+        except frameloom.Error: pass
+    """,
     "finishing": """
         import numpy as np
         options = {"preset": "veryslow", "rc-lookahead": 250, "threads": 1}
@@ -217,6 +358,10 @@ def test_ctrl_c_is_quick(state: str, nginx: Nginx, publish: Publish, tmp_path: P
     with sp.Popen(words, stdout=sp.PIPE, stdin=sp.PIPE, text=True) as process:
         assert process.stdin and process.stdout
         first = process.stdout.readline()
+        if first == "close\n":
+            nginx.wait_for_publisher("out")
+            nginx.close()
+            first = process.stdout.readline()
         if first == "kill\n":
             publisher.kill()
             process.stdin.write("\n")

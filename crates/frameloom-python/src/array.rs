@@ -159,8 +159,11 @@ fn as_bytes<'py>(given: &Bound<'py, PyAny>, format: PixelFormat) -> PyResult<Bou
     if let Ok(array) = given.cast::<Pixels>() {
         return Ok(array.clone());
     }
-    let py = given.py();
-    let array = py.import("numpy")?.getattr("asarray")?.call1((given,))?;
+    let numpy = given.py().import("numpy")?;
+    // numpy doesn't try DLPack by itself.
+    let only_dlpack = given.hasattr("__dlpack__")? && !given.hasattr("__array__")?;
+    let way = if only_dlpack { "from_dlpack" } else { "asarray" };
+    let array = numpy.getattr(way)?.call1((given,))?;
     if let Ok(array) = array.cast::<Pixels>() {
         return Ok(array.clone());
     }

@@ -193,7 +193,8 @@ impl PyFrame {
         self.key_frame
     }
 
-    /// Its number since the video was opened or sought, from 0.
+    /// Its number since the video was opened or sought, from 0. Of a frame from `frame_at` it says
+    /// nothing.
     #[getter]
     fn index(&self) -> u64 {
         self.index
@@ -232,11 +233,21 @@ impl PyFrame {
         copy: Option<bool>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let array = self.converted(py, true)?;
-        let array = match dtype {
-            Some(dtype) => array.call_method1("astype", (dtype,))?,
-            None => array.into_any(),
-        };
-        if copy == Some(true) { array.call_method0("copy") } else { Ok(array) }
+        let numpy = py.import("numpy")?;
+        if copy == Some(true) {
+            return numpy.getattr("array")?.call1((array, dtype));
+        }
+        let same = numpy.getattr("asarray")?.call1((&array, dtype))?;
+        if copy == Some(false) && !same.is(&array) {
+            return Err(invalid("it can't be had without a copy: the array is of uint8"));
+        }
+        Ok(same)
+    }
+
+    /// The array's memory by the buffer protocol. Python 3.12 or newer asks for it here.
+    fn __buffer__<'py>(&self, py: Python<'py>, flags: i32) -> PyResult<Bound<'py, PyAny>> {
+        let _ = flags;
+        py.import("builtins")?.getattr("memoryview")?.call1((self.converted(py, true)?,))
     }
 
     /// The array's memory by DLPack, for torch and others.

@@ -6,6 +6,7 @@
 
 mod array;
 mod error;
+mod events;
 mod exit;
 mod frame;
 mod output;

@@ -8,13 +8,19 @@ use frameloom::options::{
 use frameloom::{Rate, nearest};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyString, PyTuple};
+use pyo3::types::{PyBool, PyDict, PyList, PyString, PyTuple};
 
 use crate::error::{invalid, raised};
 
 /// A path or URL.
 pub(crate) fn place(given: &Bound<'_, PyAny>) -> PyResult<String> {
-    let path = given.py().import("os")?.getattr("fspath")?.call1((given,))?;
+    if let Ok(number) = given.extract::<u32>() {
+        return Err(PyTypeError::new_err(format!(
+            "expected a path or a URL, not {number}; a camera is '/dev/video{number}' with \
+             format='v4l2'"
+        )));
+    }
+    let path = given.py().import("os")?.getattr("fsdecode")?.call1((given,))?;
     path.extract()
 }
 
@@ -29,8 +35,11 @@ fn words(value: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
     if let Ok(text) = value.cast::<PyString>() {
         return Ok(Some(text.to_string()));
     }
-    if let Ok(pair) = value.cast::<PyTuple>() {
-        let (width, height): (u32, u32) = pair.extract()?;
+    if value.is_instance_of::<PyTuple>() || value.is_instance_of::<PyList>() {
+        let Ok([width, height]) = value.extract::<[u32; 2]>() else {
+            let what = "is not a width and a height, two numbers above 0";
+            return Err(invalid(format!("a size: {value} {what}")));
+        };
         return Ok(Some(format!("{width}x{height}")));
     }
     if value.hasattr("__fspath__")? {
@@ -161,8 +170,41 @@ pub(crate) fn policies(
     Ok((live, open_timeout))
 }
 
+/// What `Video.output` takes by name.
+pub(crate) const OUTPUT_NAMES: &[&str] = &[
+    "codec",
+    "audio_codec",
+    "bit_rate",
+    "format",
+    "size",
+    "rate",
+    "audio",
+    "overwrite",
+    "options",
+];
+
+/// Whether and for how long an output that was lost is opened again.
+pub(crate) fn reconnecting(limit: Option<&Bound<'_, PyAny>>, never: bool) -> PyResult<LiveOptions> {
+    let mut live = LiveOptions::new();
+    let name = "reconnect_for";
+    if let Some(limit) = limit.map(|given| seconds_of(name, given)).transpose()?.flatten() {
+        live.set("reconnect-for", &limit).map_err(|e| raised(&e.at(name)))?;
+    }
+    if never {
+        live.set("no-reconnect", "").map_err(|e| raised(&e))?;
+    }
+    live.check(false, false).map_err(|e| raised(&e))?;
+    Ok(live)
+}
+
 /// The error for a keyword that doesn't exist, with the nearest that does.
 pub(crate) fn unknown(function: &str, name: &str, known: &[&str]) -> PyErr {
+    let is_policy = LiveOptions::NAMES.contains(&name.replace('_', "-").as_str());
+    if is_policy && function != "open" {
+        return PyTypeError::new_err(format!(
+            "{function}() has no argument '{name}': it is about an input, and one of open()"
+        ));
+    }
     let live: Vec<String> = if function == "open" {
         LiveOptions::NAMES.iter().map(|name| name.replace('-', "_")).collect()
     } else {
@@ -170,9 +212,16 @@ pub(crate) fn unknown(function: &str, name: &str, known: &[&str]) -> PyErr {
     };
     let names = known.iter().copied().chain(live.iter().map(String::as_str));
     let near = nearest(name, names);
-    let hint = match near.first() {
-        Some(near) => format!(" (did you mean {near}?)"),
-        None => format!(" (FFmpeg's own options go into options={{'{name}': ...}})"),
+    let elsewhere =
+        [("fps", "rate"), ("width", "size"), ("height", "size"), ("resolution", "size")];
+    let meant = elsewhere.into_iter().find(|(word, ours)| *word == name && known.contains(ours));
+    let hint = match (meant, near.first()) {
+        (Some((_, ours)), _) => format!(" (it is {ours} here)"),
+        (None, Some(near)) => format!(" (did you mean {near}?)"),
+        (None, None) if function == "open" && OUTPUT_NAMES.contains(&name) => {
+            format!(" (it is one of output(), and of run() as output={{'{name}': ...}})")
+        }
+        (None, None) => format!(" (FFmpeg's own options go into options={{'{name}': ...}})"),
     };
     PyTypeError::new_err(format!("{function}() has no argument '{name}'{hint}"))
 }

@@ -1,17 +1,13 @@
 //! What a video and its outputs and frames have in common.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use frameloom::options::{InputOptions, LiveOptions, OutputOptions};
-use frameloom::{Event, Frames, Pipeline, PixelFormat, Stats, Stop, Timestamp};
+use frameloom::{Frames, Outgoing, Pipeline, PixelFormat, Size, Stats, Stop, Timestamp};
 
 use crate::array::ArrayPool;
+use crate::events::EventLog;
 use crate::exit::Finish;
-
-/// Events that are kept for who asks for them.
-const EVENTS_KEPT: usize = 1000;
 
 /// Where a video stands.
 pub(crate) enum State {
@@ -32,6 +28,8 @@ pub(crate) struct Opening {
     pub(crate) live: LiveOptions,
     /// A filter graph that every frame passes, where size or rate were given.
     pub(crate) filter: Option<String>,
+    /// The size that was asked for.
+    pub(crate) size: Option<Size>,
     pub(crate) format: PixelFormat,
     pub(crate) progress: bool,
 }
@@ -40,11 +38,10 @@ pub(crate) struct Opening {
 pub(crate) struct Ending {
     pub(crate) url: String,
     pub(crate) options: OutputOptions,
+    /// Connected to already; none once the video was started.
+    pub(crate) outgoing: Option<Outgoing>,
     pub(crate) closed: bool,
 }
-
-/// What happened, and when: seconds since the video was opened.
-pub(crate) type Told = (f64, Event);
 
 /// One video.
 pub(crate) struct Shared {
@@ -52,8 +49,7 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     pub(crate) outputs: Mutex<Vec<Ending>>,
     stats: Mutex<Stats>,
-    pub(crate) events: Arc<Mutex<VecDeque<Told>>>,
-    pub(crate) opened: Instant,
+    pub(crate) events: EventLog,
     pub(crate) stop: Stop,
     pub(crate) pool: ArrayPool,
     /// The last frame that was given out.
@@ -68,8 +64,7 @@ impl Shared {
             state: Mutex::new(State::Closed),
             outputs: Mutex::default(),
             stats,
-            events: Arc::default(),
-            opened: Instant::now(),
+            events: EventLog::new(),
             stop,
             pool: ArrayPool::default(),
             last: Mutex::default(),
@@ -95,18 +90,17 @@ impl Shared {
     /// Puts a pipeline in its place that was just opened.
     pub(crate) fn set(&self, pipeline: Pipeline) {
         *lock(&self.stats) = pipeline.stats();
-        let (events, since) = (Arc::clone(&self.events), self.opened);
-        let mut pipeline = pipeline.live(self.opening.live.clone()).on_event(move |event| {
-            let mut events = lock(&events);
-            if events.len() >= EVENTS_KEPT {
-                events.pop_front();
-            }
-            events.push_back((since.elapsed().as_secs_f64(), event.clone()));
-        });
+        let pipeline = pipeline.live(self.opening.live.clone());
+        let mut pipeline = pipeline.on_event(self.events.listener());
         if let Some(filter) = &self.opening.filter {
             pipeline = pipeline.filter(filter);
         }
         *self.state() = State::Open(Box::new(pipeline));
+    }
+
+    /// Ends a video that was never started: nobody is to stay connected.
+    pub(crate) fn give_up(&self) {
+        self.outputs().iter_mut().for_each(|output| output.outgoing = None);
     }
 
     /// Whether there are outputs.
@@ -120,6 +114,7 @@ impl Finish for Shared {
         self.stop.stop();
         let ended = std::mem::replace(&mut *self.state(), State::Closed);
         drop(ended);
+        self.give_up();
     }
 }
 

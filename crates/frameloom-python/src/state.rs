@@ -1,6 +1,6 @@
 //! Counters and events as Python sees them.
 
-use frameloom::{AudioPacket, EndState, Event, Snapshot, Timestamp};
+use frameloom::{AudioPacket, EndState, Event, OutputSnapshot, Snapshot, Timestamp};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -80,15 +80,20 @@ fn state(state: EndState) -> &'static str {
     }
 }
 
-impl From<Snapshot> for PyStats {
-    fn from(s: Snapshot) -> PyStats {
-        let outputs = s.outputs.iter().map(|output| PyOutputStats {
+impl From<&OutputSnapshot> for PyOutputStats {
+    fn from(output: &OutputSnapshot) -> PyOutputStats {
+        PyOutputStats {
             state: state(output.state),
             reconnects: output.reconnects,
             packets_dropped: output.packets_dropped,
-        });
+        }
+    }
+}
+
+impl From<Snapshot> for PyStats {
+    fn from(s: Snapshot) -> PyStats {
         PyStats {
-            outputs: outputs.collect(),
+            outputs: s.outputs.iter().map(PyOutputStats::from).collect(),
             elapsed_ms: s.elapsed_ms,
             time_ms: s.time_ms,
             duration_ms: s.duration_ms,

@@ -15,7 +15,9 @@ use crate::error::{invalid, left, raised};
 use crate::exit::{Finish, remember};
 use crate::frame::PyFrame;
 use crate::output::{PyOutput, closed};
-use crate::settings::{Input, Output, place, policies, rate_of, seconds_of, size_of, unknown};
+use crate::settings::{
+    Input, OUTPUT_NAMES, Output, place, policies, rate_of, seconds_of, size_of, unknown,
+};
 use crate::shared::{Ending, Opening, Shared, State, at_seconds, lock};
 use crate::state::{PyAudioPacket, PyEvent, PyStats};
 use crate::wait::{SLICE, opened, until};
@@ -34,19 +36,6 @@ const OPEN_NAMES: &[&str] = &[
     "progress",
     "open_timeout",
 ];
-/// What `Video.output` takes by name.
-const OUTPUT_NAMES: &[&str] = &[
-    "codec",
-    "audio_codec",
-    "bit_rate",
-    "format",
-    "size",
-    "rate",
-    "audio",
-    "overwrite",
-    "options",
-];
-
 /// A file or stream that is open: an iterator of its frames.
 #[pyclass(frozen, name = "Video", module = "frameloom")]
 pub(crate) struct PyVideo {
@@ -67,14 +56,32 @@ pub(crate) struct PyVideo {
 /// Open a file or a stream and read its frames.
 ///
 /// A live stream that is lost is opened again, for ever by default, and the loop over its frames
-/// simply goes on. The names of the policies are the command line's.
+/// simply goes on.
 ///
-/// Raises a `frameloom.Error` where it can't be opened.
+/// `pix_fmt` is the arrays' format: "rgb24", "bgr24" (OpenCV's), "gray", "rgba", "bgra",
+/// "yuv420p", "nv12" and the like. `size` (width, height) scales the frames, `rate` (frames a
+/// second) repeats or leaves out frames, `start` and `duration` (seconds) cut, `loop` plays it so
+/// often, or for ever with `True`, `realtime` reads a file at its own speed. `format` and `options`
+/// are FFmpeg's for the input. `progress` shows on stderr how far a loop over the frames is.
+///
+/// The policies have the names of the command line. `on_loss`: what happens while the input is lost
+/// ("hold", "slate", "end"); `on_slow`: to frames that your code is too slow for ("latest",
+/// "block", "bypass"); `on_error`: when it fails ("bypass", "stop"); `on_resize`: when the
+/// pictures' size changes ("fit", "restart"). Times are in seconds.
+///
+/// Raises a `frameloom.Error` where it can't be opened, `ValueError` for a value that can't be,
+/// `TypeError` for an argument that doesn't exist, with the nearest that does.
 #[pyfunction]
-#[pyo3(signature = (
-    source, *, pix_fmt="rgb24", size=None, rate=None, start=None, duration=None, r#loop=None,
-    realtime=false, format=None, options=None, progress=false, **policies
-))]
+#[pyo3(
+    signature = (
+        source, *, pix_fmt="rgb24", size=None, rate=None, start=None, duration=None, r#loop=None,
+        realtime=false, format=None, options=None, progress=false, **policies
+    ),
+    text_signature = "(source, *, pix_fmt='rgb24', size=None, rate=None, start=None, \
+        duration=None, loop=None, realtime=False, format=None, options=None, progress=False, \
+        on_loss=None, slate=None, on_slow=None, deadline=None, on_error=None, on_resize=None, \
+        reconnect_for=None, no_reconnect=False, stall_timeout=None, open_timeout=None)"
+)]
 #[expect(clippy::too_many_arguments, reason = "Python's are named")]
 pub(crate) fn open(
     py: Python<'_>,
@@ -125,13 +132,15 @@ pub(crate) fn open(
     };
     let own_rate = video.frame_rate.as_deref().and_then(|r| frameloom::options::parse_rate(r).ok());
     let seconds = pipeline.duration().map(frameloom::Timestamp::as_secs_f64).or(stream.duration);
+    // Where it is to start behind its end, nothing is left.
+    let seconds = seconds.map(|seconds| seconds.max(0.0));
     let is_live = pipeline.is_live();
     let audio_extradata = pipeline.audio_extradata().map(<[u8]>::to_vec);
     let rate = rate.or(own_rate);
     let counted = video.frames.filter(|_| !is_cut).and_then(|n| usize::try_from(n).ok());
     let reckoned = seconds.zip(rate).map(|(s, rate)| (s * rate.as_f64()).round() as usize);
+    let opening = Opening { source: url, input, live, filter, size, format: pixels, progress };
     let size = size.map_or((video.width, video.height), |size| (size.width(), size.height()));
-    let opening = Opening { source: url, input, live, filter, format: pixels, progress };
     let shared = py.detach(|| Arc::new(Shared::new(opening, pipeline, stop)));
     remember(&shared);
     Ok(PyVideo {
@@ -192,13 +201,11 @@ fn start(py: Python<'_>, shared: &Shared) -> PyResult<()> {
         }
     });
     let Some(mut pipeline) = pipeline else { return Ok(()) };
-    let outputs = py.detach(|| {
-        let outputs = shared.outputs();
-        outputs.iter().map(|o| (o.url.clone(), o.options.clone())).collect::<Vec<_>>()
-    });
     let started = py.detach(|| {
-        for (url, options) in outputs {
-            *pipeline = pipeline.to_url_with(&url, options)?;
+        for output in shared.outputs().iter_mut() {
+            if let Some(outgoing) = output.outgoing.take() {
+                *pipeline = pipeline.to(outgoing);
+            }
         }
         pipeline.frames_pending()
     });
@@ -213,6 +220,19 @@ fn start(py: Python<'_>, shared: &Shared) -> PyResult<()> {
     })
 }
 
+/// The pipeline of a video of which nothing was read yet: only such a one takes outputs.
+fn not_started(state: &State) -> frameloom::Result<&Pipeline> {
+    match state {
+        State::Open(pipeline) => Ok(pipeline),
+        State::Closed => Err(closed()),
+        State::Running(_) | State::Starting => Err(frameloom::Error::new(
+            ErrorKind::Usage,
+            frameloom::Stage::Options,
+            "outputs are added before the first frame is read",
+        )),
+    }
+}
+
 /// Finishes everything. The first wrong thing that wasn't told before is raised.
 pub(crate) fn finish(py: Python<'_>, shared: &Shared) -> PyResult<()> {
     let step = || {
@@ -223,7 +243,10 @@ pub(crate) fn finish(py: Python<'_>, shared: &Shared) -> PyResult<()> {
                 std::thread::sleep(SLICE);
                 Ok(false)
             }
-            State::Open(_) | State::Closed => Ok(true),
+            State::Open(_) | State::Closed => {
+                shared.give_up();
+                Ok(true)
+            }
         };
         if !matches!(done, Ok(false)) {
             *state = State::Closed;
@@ -296,14 +319,21 @@ impl PyVideo {
     }
 
     /// Add an output: a file, or a URL to publish to. It gets the frames that are written to it and
-    /// the input's audio beside them. Outputs are added before the first frame is read.
+    /// the input's audio beside them. Outputs are added before the first frame is read. A server is
+    /// connected to at once; a file is made when there is something to write. `bit_rate` is in bits
+    /// a second, `size` is (width, height), `options` are FFmpeg's by its names, as
+    /// {"preset": "fast", "g": 50}.
     ///
-    /// Raises a `frameloom.Error` where options contradict each other or the file may not be
-    /// written. That a server can't be reached is told by the first frame that is read.
-    #[pyo3(signature = (
-        target, *, codec=None, audio_codec=None, bit_rate=None, format=None, size=None, rate=None,
-        audio=true, overwrite=true, options=None, **unknown
-    ))]
+    /// Raises a `frameloom.Error` where options contradict each other, the file may not be written,
+    /// or the server can't be reached or refuses.
+    #[pyo3(
+        signature = (
+            target, *, codec=None, audio_codec=None, bit_rate=None, format=None, size=None,
+            rate=None, audio=true, overwrite=true, options=None, **unknown
+        ),
+        text_signature = "($self, target, *, codec=None, audio_codec=None, bit_rate=None, \
+            format=None, size=None, rate=None, audio=True, overwrite=True, options=None)"
+    )]
     #[expect(clippy::too_many_arguments, reason = "Python's are named")]
     fn output(
         &self,
@@ -324,32 +354,32 @@ impl PyVideo {
             return Err(self::unknown("output", &name.extract::<String>()?, OUTPUT_NAMES));
         }
         let url = place(target)?;
-        let (size, rate) = (size_of(size)?, rate_of(rate)?);
+        // Frames that go by unedited were not scaled, and one of them may be the first.
+        let size = size_of(size)?.or(self.shared.opening.size);
+        let rate = rate_of(rate)?;
         let settings =
             Output { format, codec, audio_codec, bit_rate, size, rate, audio, overwrite, options };
         let options = settings.settings()?;
         let shown = frameloom::redact::url(&url);
-        let added = py.detach(|| {
-            match &*self.shared.state() {
-                State::Open(_) => {}
-                State::Closed => return Err(closed()),
-                State::Running(_) | State::Starting => {
-                    return Err(frameloom::Error::new(
-                        ErrorKind::Usage,
-                        frameloom::Stage::Options,
-                        "outputs are added before the first frame is read",
-                    ));
-                }
-            }
-            let mut outputs = self.shared.outputs();
+        let pending = py.detach(|| {
+            let state = self.shared.state();
+            let pipeline = not_started(&state)?;
+            let outputs = self.shared.outputs();
             let mut all: Vec<_> =
                 outputs.iter().map(|o| (o.url.clone(), o.options.clone())).collect();
             all.push((url.clone(), options.clone()));
             frameloom::check_outputs(&self.shared.opening.source, &all, true)?;
-            outputs.push(Ending { url, options, closed: false });
+            pipeline.outgoing_pending(&url, options.clone())
+        });
+        let outgoing = opened(py, pending, &self.shared.stop)?;
+        let added = py.detach(|| {
+            let state = self.shared.state();
+            not_started(&state)?;
+            let mut outputs = self.shared.outputs();
+            outputs.push(Ending { url, options, outgoing: Some(outgoing), closed: false });
             Ok(outputs.len() - 1)
         });
-        let number = added.map_err(|e| raised(&e))?;
+        let number = added.map_err(|e: frameloom::Error| raised(&e))?;
         Ok(PyOutput { shared: Arc::clone(&self.shared), number, shown })
     }
 
@@ -357,6 +387,9 @@ impl PyVideo {
     /// without outputs, whose time can't go back.
     fn seek(&self, py: Python<'_>, time: &Bound<'_, PyAny>) -> PyResult<()> {
         let at = self.time_of("time", time)?;
+        if self.is_closed(py) {
+            return Err(raised(&closed()));
+        }
         if self.is_live || py.detach(|| self.shared.has_outputs()) {
             return Err(invalid(if self.is_live {
                 "a live stream can't be sought in"
@@ -449,7 +482,7 @@ impl PyVideo {
     /// What has happened so far: losses, what was dropped, failures. The last thousand are kept.
     #[getter]
     fn events(&self) -> Vec<PyEvent> {
-        lock(&self.shared.events).iter().map(|(at, event)| PyEvent::new(*at, event)).collect()
+        self.shared.events.list()
     }
 
     /// Pixels across, of the frames that are read.

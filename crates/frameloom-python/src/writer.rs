@@ -2,21 +2,33 @@
 
 use std::sync::{Arc, Mutex};
 
-use frameloom::{Feed, Frame, Image, PixelFormat, Rate, Stop, Timestamp};
+use frameloom::{Feed, Frame, Image, PixelFormat, Rate, Stats, Stop, Timestamp};
 use numpy::PyArrayMethods;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::array::{Pixels, accepted, accepted_any, format_of};
 use crate::error::{invalid, left, raised};
+use crate::events::EventLog;
 use crate::exit::{Finish, remember};
 use crate::frame::PyFrame;
-use crate::settings::{Output, place, rate_of, size_of, unknown};
+use crate::settings::{Output, place, rate_of, reconnecting, size_of, unknown};
 use crate::shared::lock;
+use crate::state::{PyEvent, PyOutputStats};
 use crate::wait::{SLICE, opened, until};
 
-const CREATE_NAMES: &[&str] =
-    &["size", "rate", "pix_fmt", "codec", "bit_rate", "format", "overwrite", "options"];
+const CREATE_NAMES: &[&str] = &[
+    "size",
+    "rate",
+    "pix_fmt",
+    "codec",
+    "bit_rate",
+    "format",
+    "overwrite",
+    "options",
+    "reconnect_for",
+    "no_reconnect",
+];
 
 /// A new video, made of arrays. Made by `create`.
 #[pyclass(frozen, name = "Writer", module = "frameloom")]
@@ -24,6 +36,8 @@ pub(crate) struct PyWriter {
     open: Arc<Open>,
     at: Mutex<At>,
     stop: Stop,
+    stats: Stats,
+    events: EventLog,
     format: PixelFormat,
     rate: Rate,
     shown: String,
@@ -49,14 +63,24 @@ struct At {
 
 /// Create a video, a file or a URL to publish to, of arrays that you write.
 ///
-/// Every array is shown for 1/rate seconds. The first one tells the size, where none is given.
+/// Every array is shown for 1/rate seconds, 1/25 by default. The first one tells the size, where
+/// none is given. What is published is to be written at its own speed: nothing else slows it down.
 ///
-/// Raises a `frameloom.Error` where it can't be opened.
+/// A server that is lost is connected to again, for ever or for `reconnect_for` seconds, or not at
+/// all with `no_reconnect`. What is written meanwhile is missed; the stream goes on with a
+/// keyframe. A file's first failure is its end.
+///
+/// Raises a `frameloom.Error` where it can't be opened, which for a server means at once.
 #[pyfunction]
-#[pyo3(signature = (
-    target, *, size=None, rate=None, pix_fmt="rgb24", codec=None, bit_rate=None, format=None,
-    overwrite=true, options=None, **unknown
-))]
+#[pyo3(
+    signature = (
+        target, *, size=None, rate=None, pix_fmt="rgb24", codec=None, bit_rate=None, format=None,
+        overwrite=true, options=None, reconnect_for=None, no_reconnect=false, **unknown
+    ),
+    text_signature = "(target, *, size=None, rate=None, pix_fmt='rgb24', codec=None, \
+        bit_rate=None, format=None, overwrite=True, options=None, reconnect_for=None, \
+        no_reconnect=False)"
+)]
 #[expect(clippy::too_many_arguments, reason = "Python's are named")]
 pub(crate) fn create(
     py: Python<'_>,
@@ -69,6 +93,8 @@ pub(crate) fn create(
     format: Option<&str>,
     overwrite: bool,
     options: Option<&Bound<'_, PyDict>>,
+    reconnect_for: Option<&Bound<'_, PyAny>>,
+    no_reconnect: bool,
     unknown: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<PyWriter> {
     if let Some((name, _)) = unknown.into_iter().flatten().next() {
@@ -84,14 +110,19 @@ pub(crate) fn create(
     let settings =
         Output { format, codec, bit_rate, overwrite, audio: true, options, ..Output::default() };
     let settings = settings.settings()?;
-    let stop = Stop::new();
-    let feed = opened(py, Feed::create_pending(&url, settings, Some(rate), &stop), &stop)?;
+    let live = reconnecting(reconnect_for, no_reconnect)?;
+    let (stop, events) = (Stop::new(), EventLog::new());
+    let builder = Feed::builder(&url, settings).rate(rate).live(live).stop(&stop);
+    let feed = opened(py, builder.on_event(events.listener()).open_pending(), &stop)?;
+    let stats = feed.stats();
     let open = Arc::new(Open { feed: Mutex::new(Some(feed)) });
     remember(&open);
     Ok(PyWriter {
         open,
         at: Mutex::new(At { size, frames: 0 }),
         stop,
+        stats,
+        events,
         format: pixels,
         rate,
         shown: frameloom::redact::url(&url),
@@ -117,7 +148,8 @@ fn still(
 
 #[pymethods]
 impl PyWriter {
-    /// Write one picture: an array of uint8, as `Frame.array` describes it, or a `Frame`.
+    /// Write one picture: an array of uint8, as `Frame.array` describes it, or a `Frame`. It waits
+    /// while the encoder or the server is behind.
     fn write(&self, py: Python<'_>, array: &Bound<'_, PyAny>) -> PyResult<()> {
         if py.detach(|| lock(&self.open.feed).is_none()) {
             return Err(invalid(format!("the output {} is closed", self.shown)));
@@ -179,6 +211,18 @@ impl PyWriter {
     #[getter]
     fn frames(&self) -> i64 {
         lock(&self.at).frames
+    }
+
+    /// Whether the server is there, and what it missed, as it is now.
+    #[getter]
+    fn stats(&self) -> Option<PyOutputStats> {
+        self.stats.snapshot().outputs.first().map(PyOutputStats::from)
+    }
+
+    /// What has happened so far: losses and returns of the server. The last thousand are kept.
+    #[getter]
+    fn events(&self) -> Vec<PyEvent> {
+        self.events.list()
     }
 
     /// Whether it is closed.

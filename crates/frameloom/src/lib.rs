@@ -70,7 +70,7 @@ pub use image::{
     BufferPool, Image, ImageError, ImageMut, PixelBuffer, PixelFormat, Plane, PlaneMut,
 };
 pub use options::Size;
-pub use pipeline::{AudioPacket, Feed, Frames, Pending, Pipeline, Pulled};
+pub use pipeline::{AudioPacket, Feed, FeedBuilder, Frames, Outgoing, Pending, Pipeline, Pulled};
 pub use plan::check_outputs;
 pub use process::{Command, FrameProcessor, kill_commands};
 pub use reader::Reader;

@@ -5,6 +5,7 @@
 //! them is bounded, so the slowest stage sets the pace; whoever is done drops its end of the queue,
 //! and that is how the others learn of it.
 
+mod ahead;
 mod arrival;
 mod chain;
 mod code;
@@ -31,9 +32,10 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+pub use self::ahead::Outgoing;
 pub use self::pending::Pending;
 pub use self::pull::{Frames, Pulled};
-pub use self::push::Feed;
+pub use self::push::{Feed, FeedBuilder};
 pub use self::sound::AudioPacket;
 
 use self::arrival::await_video;
@@ -52,7 +54,6 @@ use crate::options::{InputOptions, LiveOptions, OnLoss, OnResize, OutputOptions}
 use crate::outside::Outside;
 use crate::plan::{OutputPlan, plan};
 use crate::process::{Closure, Command, FilterGraph, FrameProcessor};
-use crate::sink::Target;
 use crate::slate::Slate;
 use crate::source::Source;
 use crate::source::probe::{self, Probe};
@@ -97,7 +98,7 @@ pub struct Pipeline {
     outside: Outside,
     stages: Vec<Box<dyn FrameProcessor>>,
     command: Option<Command>,
-    outputs: Vec<(Target, OutputOptions)>,
+    outputs: Vec<Outgoing>,
     live: LiveOptions,
     events: Events,
     stats: Stats,
@@ -220,10 +221,7 @@ impl Pipeline {
     /// # Errors
     /// Where options contradict each other, or the file may not be written.
     pub fn to_url_with(mut self, url: &str, options: OutputOptions) -> Result<Pipeline> {
-        options.check()?;
-        let target = Target::resolve(url, &options)?;
-        target.check_writable(options.overwrite)?;
-        self.outputs.push((target, options));
+        self.outputs.push(Outgoing::new(url, options)?);
         Ok(self)
     }
 
@@ -296,12 +294,12 @@ impl Pipeline {
         if is_edited && source.video.is_none() {
             source = await_video(source, stall_limit, live.reconnect_for, &outside, &stop)?;
         }
-        let plans = outputs
-            .into_iter()
-            .map(|(target, options)| {
-                plan(source.video.as_ref(), source.audio.as_ref(), target, options, is_edited)
-            })
-            .collect::<Result<Vec<_>>>()?;
+        let (mut plans, mut opened) = (Vec::new(), Vec::new());
+        for Outgoing { target, options, open } in outputs {
+            let (video, audio) = (source.video.as_ref(), source.audio.as_ref());
+            plans.push(plan(video, audio, target, options, is_edited)?);
+            opened.push(open);
+        }
 
         if live.on_resize == OnResize::Restart {
             plans.iter().try_for_each(OutputPlan::check_resize)?;
@@ -339,15 +337,13 @@ impl Pipeline {
         let mut threads = Threads { handles: Vec::new(), failure: failure.clone(), alive };
         let mut link = None;
         let mut writings = Vec::new();
-        for (plan, end) in plans.iter().zip(wiring.sinks.drain(..)) {
-            let again = Again {
-                target: plan.target.clone(),
-                options: plan.options.clone(),
-                kinds: plan.kinds(),
-                stats: stats.clone(),
-                limit: live.reconnect_for,
+        let ends = wiring.sinks.drain(..).zip(opened);
+        for (plan, (end, opened)) in plans.iter().zip(ends) {
+            let again = Again::new(plan, &stats, &live);
+            let sink = match opened.filter(|opened| opened.kinds == again.kinds) {
+                Some(opened) => opened.sink,
+                None => again.open(&outside, &stop)?,
             };
-            let sink = again.open(&outside, &stop)?;
             let again = (reopens && plan.target.is_live).then_some(again);
             let unwritten = Arc::clone(&failure.unwritten);
             writings.push(Writing::new(sink, end, again, unwritten, outside.clone(), stop.clone()));

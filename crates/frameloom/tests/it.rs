@@ -1,6 +1,8 @@
 //! The library as its users see it, judged by the ffmpeg program.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
 
+#[path = "it/outputs.rs"]
+mod outputs;
 #[path = "it/policies.rs"]
 mod policies;
 #[path = "it/pull.rs"]

@@ -12,6 +12,9 @@ pub(crate) struct GraphInput<'a> {
     pub(crate) frame_rate: Option<Rate>,
 }
 
+/// The rate of pictures of which nothing is known.
+const PLAIN_RATE: Option<Rate> = Rate::new(25, 1);
+
 /// An owned filter graph with one input and one output.
 pub(crate) struct Graph {
     graph: *mut ff::AVFilterGraph,
@@ -19,6 +22,8 @@ pub(crate) struct Graph {
     sink: *mut ff::AVFilterContext,
     /// Where the last frame sent ends, in ticks of the input.
     end: i64,
+    /// How long a picture is shown that doesn't say it, in ticks of the input.
+    step: i64,
 }
 
 impl Graph {
@@ -59,7 +64,11 @@ impl Graph {
             source: ptr::null_mut(),
             sink: ptr::null_mut(),
             end: ff::AV_NOPTS_VALUE,
+            step: 0,
         };
+        if let Some(rate) = input.frame_rate.or(PLAIN_RATE).filter(|_| input.frame.width() > 0) {
+            this.step = rate.time_base().at(1).rescale(input.time_base).ticks().max(1);
+        }
         // SAFETY: a graph of ours and static filters; null is checked.
         unsafe {
             this.source = ff::avfilter_graph_alloc_filter(
@@ -166,7 +175,8 @@ impl Graph {
                 .map(drop);
         };
         if let Some(pts) = frame.pts() {
-            self.end = pts.saturating_add(frame.duration().max(0));
+            let length = if frame.duration() > 0 { frame.duration() } else { self.step };
+            self.end = pts.saturating_add(length);
         }
         let keep = ff::AV_BUFFERSRC_FLAG_KEEP_REF as libc::c_int;
         // SAFETY: a configured source; with KEEP_REF the frame is only read.

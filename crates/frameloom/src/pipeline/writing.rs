@@ -13,9 +13,10 @@ use crate::av::MediaKind;
 use crate::backoff::Backoff;
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::options::OutputOptions;
+use crate::options::{LiveOptions, OutputOptions};
 use crate::outside::Outside;
 use crate::packet::Packet;
+use crate::plan::OutputPlan;
 use crate::sink::{Sink, StreamHeader, Target, nothing_written};
 use crate::stats::Stats;
 use crate::stop::Stop;
@@ -56,6 +57,16 @@ pub(super) struct Again {
 }
 
 impl Again {
+    pub(super) fn new(plan: &OutputPlan, stats: &Stats, live: &LiveOptions) -> Again {
+        Again {
+            target: plan.target.clone(),
+            options: plan.options.clone(),
+            kinds: plan.kinds(),
+            stats: stats.clone(),
+            limit: live.reconnect_for,
+        }
+    }
+
     pub(super) fn open(&self, outside: &Outside, stop: &Stop) -> Result<Sink> {
         let (target, stats) = (self.target.clone(), self.stats.clone());
         Sink::open(target, &self.options, &self.kinds, stats, outside, stop)

@@ -243,7 +243,7 @@ fn a_feed_encodes_on_a_thread_of_its_own() {
     let room = tempfile::tempdir().unwrap();
     let target = room.path().join("out.mkv");
     let rate = Rate::new(24, 1).unwrap();
-    let mut feed = Feed::create(url(&target), &lossless(), Some(rate), &Stop::new()).unwrap();
+    let mut feed = Feed::builder(url(&target), lossless()).rate(rate).open().unwrap();
     for number in 0..24 {
         let pixels = vec![number * 10; 64 * 48];
         let image = Image::packed(PixelFormat::Gray, 64, 48, &pixels).unwrap();
@@ -252,12 +252,21 @@ fn a_feed_encodes_on_a_thread_of_its_own() {
     }
     assert!(feed.finish_timeout(LIMIT).unwrap());
     assert_eq!(pictures(&target).len(), 24);
-    let mut empty = Feed::create(
-        url(&target),
-        &OutputOptions::new().with("y", "").unwrap(),
-        None,
-        &Stop::new(),
-    )
-    .unwrap();
+    // Codecs that need a constant rate get it by a filter, which is told where the last one ends.
+    for codec in ["mpeg4", "mpeg2video", "ffv1"] {
+        let options = lossless().with("c:v", codec).unwrap().with("y", "").unwrap();
+        for count in [1, 2, 5] {
+            let mut feed = Feed::builder(url(&target), options.clone()).rate(rate).open().unwrap();
+            for number in 0..count {
+                let image = Image::packed(PixelFormat::Gray, 64, 48, &[90; 64 * 48]).unwrap();
+                let frame = Frame::from_image(&image, rate.time_base().at(number)).unwrap();
+                assert!(feed.write_timeout(frame, LIMIT).unwrap().is_none());
+            }
+            assert!(feed.finish_timeout(LIMIT).unwrap());
+            assert_eq!(pictures(&target).len() as i64, count, "{codec}");
+        }
+    }
+    let overwriting = OutputOptions::new().with("y", "").unwrap();
+    let mut empty = Feed::builder(url(&target), overwriting).open().unwrap();
     assert!(empty.finish_timeout(LIMIT).is_err());
 }

@@ -21,9 +21,9 @@ use frameloom_server::{Server, ServerConfig, TlsFiles};
 use super::{tool, url};
 
 /// Far more than anything here should take.
-const LIMIT: Duration = Duration::from_secs(60);
+pub(super) const LIMIT: Duration = Duration::from_secs(60);
 
-fn serve(change: impl FnOnce(&mut ServerConfig)) -> Server {
+pub(super) fn serve(change: impl FnOnce(&mut ServerConfig)) -> Server {
     let free = Some(([127, 0, 0, 1], 0).into());
     let mut config =
         ServerConfig { rtmp_listen: free, http_listen: None, ..ServerConfig::default() };
@@ -31,11 +31,11 @@ fn serve(change: impl FnOnce(&mut ServerConfig)) -> Server {
     Server::spawn(config).unwrap()
 }
 
-fn at(server: &Server, name: &str) -> String {
+pub(super) fn at(server: &Server, name: &str) -> String {
     format!("rtmp://{}/live/{name}", server.rtmp_addr().unwrap())
 }
 
-fn wait_until(what: &str, mut is_true: impl FnMut() -> bool) {
+pub(super) fn wait_until(what: &str, mut is_true: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_true() {
         assert!(begun.elapsed() < LIMIT, "waited too long until {what}");
@@ -48,7 +48,7 @@ fn ending() -> LiveOptions {
     LiveOptions::new().with("on-loss", "end").unwrap()
 }
 
-fn wait_for_publisher(server: &Server) {
+pub(super) fn wait_for_publisher(server: &Server) {
     wait_until("someone publishes", || !server.status().streams.is_empty());
 }
 
@@ -64,7 +64,7 @@ fn packets(path: &Path, kind: &str) -> Vec<String> {
 }
 
 /// Two seconds with one keyframe, so that whoever comes late still gets all of it.
-fn clip(path: &Path, codecs: &str) {
+pub(super) fn clip(path: &Path, codecs: &str) {
     tool(
         "ffmpeg",
         &format!(
