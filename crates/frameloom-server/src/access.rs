@@ -67,7 +67,8 @@ impl Access {
             Action::Publish => (&self.publish_key, Reason::PublishKey, &self.on_publish),
             Action::Play => (&self.play_key, Reason::PlayKey, &self.on_play),
         };
-        if let Some(key) = key {
+        let needs_key = visitor.action == Action::Publish || !visitor.has_token;
+        if let Some(key) = key.as_ref().filter(|_| needs_key) {
             if !visitor.queries.iter().any(|query| has_key(query.expose(), key.expose())) {
                 return Decision::Now(Err(reason));
             }
@@ -152,6 +153,7 @@ mod tests {
             client_id: 1,
             client: "".into(),
             tc_url: Secret::default(),
+            has_token: false,
         }
     }
 

@@ -280,6 +280,7 @@ mod tests {
             client_id: 7,
             client: "FMLE/3.0".into(),
             tc_url: "rtmp://localhost/live?key=1".into(),
+            has_token: false,
         }
     }
 

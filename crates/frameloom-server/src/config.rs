@@ -22,7 +22,8 @@ pub struct ServerConfig {
     pub tls: Option<TlsFiles>,
     /// What a publisher has to give as `key` in the query. Default `None`: anyone may publish.
     pub publish_key: Option<Secret>,
-    /// What a player has to give as `key` in the query. Default `None`: anyone may play.
+    /// What a player has to give as `key` in the query. One over HTTP that shows the
+    /// [`api_token`](Self::api_token) needs none. Default `None`: anyone may play.
     pub play_key: Option<Secret>,
     /// Asked for every publisher that has the right key. Default `None`.
     pub on_publish: Option<Callback>,

@@ -343,6 +343,7 @@ impl Connection {
             client_id: self.permit.id,
             client: self.client_name(),
             tc_url: client.map(|client| client.tc_url.clone()).unwrap_or_default(),
+            has_token: false,
         };
         match self.shared.access.decide(visitor) {
             Decision::Now(verdict) => self.settle(action, stream_id, &app, verdict),

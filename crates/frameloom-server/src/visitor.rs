@@ -33,6 +33,8 @@ pub(crate) struct Visitor {
     pub(crate) client_id: u64,
     pub(crate) client: Arc<str>,
     pub(crate) tc_url: Secret,
+    /// It showed the API's token: who has that may do more than play.
+    pub(crate) has_token: bool,
 }
 
 /// The names and values of a query, without their percent signs.

@@ -41,6 +41,9 @@ pub(crate) struct Api {
     pub(crate) here: Mutex<Here>,
     /// Why the file was not taken when it last changed.
     pub(crate) file_error: Mutex<Option<String>>,
+    /// Whether who publishes and who plays is asked for a key.
+    pub(crate) publish_key: bool,
+    pub(crate) play_key: bool,
     pub(crate) snapshots: Snapshots,
     /// Where what is changed here is written to, if anywhere.
     pub(crate) store: Option<Store>,
@@ -166,7 +169,12 @@ async fn list(State(api): State<Arc<Api>>, headers: HeaderMap) -> Json<Value> {
     let urls = api.urls(&headers);
     let all: Vec<Value> = api.pipelines.all().iter().map(|p| p.shown(&urls)).collect();
     let file_error = api.file_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    Json(json!({ "pipelines": all, "file_error": file_error }))
+    Json(json!({
+        "pipelines": all,
+        "file_error": file_error,
+        "publish_key": api.publish_key,
+        "play_key": api.play_key,
+    }))
 }
 
 async fn add(

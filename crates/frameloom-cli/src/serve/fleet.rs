@@ -52,6 +52,8 @@ impl Fleet {
             pipelines: Arc::clone(&pipelines),
             here: Mutex::new(Here::wanted(&config)),
             file_error: Mutex::default(),
+            publish_key: config.publish_key.is_some(),
+            play_key: config.play_key.is_some(),
             snapshots: Snapshots::new(),
             store,
         });

@@ -15,7 +15,7 @@ use frameloom_rtmp::{Secret, percent_decode};
 use http_body::Frame;
 
 use super::stream::{FlvStream, Next};
-use super::{Peer, problem, websocket, wrong_method};
+use super::{Peer, guard, problem, websocket, wrong_method};
 use crate::access::Decision;
 use crate::counters::{Protocol, Reason};
 use crate::relay::StreamName;
@@ -51,6 +51,7 @@ async fn answer(shared: &Arc<Shared>, request: Request) -> Response {
         client_id: peer.id,
         client: shown(agent.unwrap_or_default()).into(),
         tc_url: Secret::default(),
+        has_token: guard::shows_token(shared, request.headers()),
     };
     let verdict = match shared.access.decide(visitor) {
         Decision::Now(verdict) => verdict,

@@ -36,13 +36,12 @@ pub(super) async fn check(
         let text = "a page of another origin may change nothing here";
         return refuse(StatusCode::FORBIDDEN, text);
     }
-    if let Some(token) = &shared.config.api_token {
-        if (is_api || path == "/metrics") && !has_token(request.headers(), token.expose()) {
-            let text = "a token is needed: send the header 'Authorization: Bearer TOKEN'";
-            let mut response = refuse(StatusCode::UNAUTHORIZED, text);
-            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            return response;
-        }
+    let needs_token = shared.config.api_token.is_some() && (is_api || path == "/metrics");
+    if needs_token && !shows_token(&shared, request.headers()) {
+        let text = "a token is needed: send the header 'Authorization: Bearer TOKEN'";
+        let mut response = refuse(StatusCode::UNAUTHORIZED, text);
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        return response;
     }
     next.run(request).await
 }
@@ -63,6 +62,11 @@ pub fn problem_details(status: StatusCode, detail: &str) -> Response {
     let kind = HeaderValue::from_static("application/problem+json");
     response.headers_mut().insert(axum::http::header::CONTENT_TYPE, kind);
     response
+}
+
+/// Whether the API's token is among these headers. Where the API has none, nothing is.
+pub(super) fn shows_token(shared: &Shared, headers: &HeaderMap) -> bool {
+    shared.config.api_token.as_ref().is_some_and(|token| has_token(headers, token.expose()))
 }
 
 fn has_token(headers: &HeaderMap, token: &str) -> bool {

@@ -10,7 +10,7 @@ use frameloom_rtmp::{ClientRole, PublishKind};
 use frameloom_server::{Callback, Server};
 
 use crate::client::{Client, LIMIT, audio, connect, serve, wait_until};
-use crate::http::get;
+use crate::http::{Stream, UPGRADE, get};
 
 const REFUSED: &str = "NetStream.Publish.BadName";
 
@@ -85,6 +85,46 @@ fn a_play_key_is_asked_for_on_every_way() {
     assert!(head("").starts_with("HTTP/1.1 403 "));
     assert!(head("?key=shut").starts_with("HTTP/1.1 403 "));
     assert!(head("?key=%6Fpen").starts_with("HTTP/1.1 200 "));
+}
+
+#[test]
+fn who_shows_the_apis_token_plays_without_a_key() {
+    let (address, asked) = callback_server(|_| "200 OK");
+    let server = serve(|config| {
+        config.play_key = Some("open".into());
+        config.api_token = Some("0123456789abcdef".into());
+        config.on_play = parse(address, "/play");
+    });
+    let mut publisher = Client::publish(&server, "camera");
+    publisher.send(&audio(0, 1));
+    let ask = |path: &str, more: &str| get(&server, "HEAD", path, more).0;
+    let token = |end: &str| format!("Authorization: Bearer 0123456789abcde{end}\r\n");
+    assert!(ask("/live/camera.flv", "").starts_with("HTTP/1.1 403 "));
+    assert!(ask("/live/camera.flv", &token("e")).starts_with("HTTP/1.1 403 "));
+    assert!(asked.try_recv().is_err(), "the callback was asked about who has no key");
+    assert!(ask("/live/camera.flv", &token("f")).starts_with("HTTP/1.1 200 "));
+    let request = asked.recv_timeout(LIMIT).unwrap();
+    assert!(request.contains("call=play&name=camera"), "{request}");
+    assert!(!request.contains("0123456789abcdef"), "{request}");
+    for (more, status) in [(token("f"), "101"), (String::new(), "403")] {
+        let (head, _) = Stream::ask(&server, "/live/camera.flv", &format!("{UPGRADE}{more}"));
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
+    }
+    // It is no key for anything else.
+    assert!(ask("/live/camera.flv?key=0123456789abcdef", "").starts_with("HTTP/1.1 403 "));
+
+    // Without a play key streams are open to anyone, whatever guards the API.
+    let server = serve(|config| config.api_token = Some("0123456789abcdef".into()));
+    let mut publisher = Client::publish(&server, "camera");
+    publisher.send(&audio(0, 1));
+    for more in ["", &token("f"), &token("e")] {
+        let head = get(&server, "HEAD", "/live/camera.flv", more).0;
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    }
+    // Where there is no token, none is right.
+    let server = serve(|config| config.play_key = Some("open".into()));
+    let head = get(&server, "HEAD", "/live/camera.flv", "Authorization: Bearer \r\n").0;
+    assert!(head.starts_with("HTTP/1.1 403 "), "{head}");
 }
 
 #[test]

@@ -13,7 +13,8 @@ use crate::http::get;
 fn extended(token: Option<&str>, change: impl FnOnce(&mut ServerConfig)) -> Server {
     let routes = Router::new()
         .route("/api/v1/more", on_get(|| async { "more" }).merge(post(|| async { "changed" })))
-        .route("/page", on_get(|| async { "a page" }));
+        .route("/", on_get(|| async { "a page" }))
+        .route("/assets/{file}", on_get(|| async { "an asset" }));
     serve(|config| {
         config.api_token = token.map(Into::into);
         config.extensions = Extensions {
@@ -31,7 +32,8 @@ fn routes_and_metrics_stand_beside_the_servers_own() {
     for (method, path, body) in [
         ("GET", "/api/v1/more", "more"),
         ("POST", "/api/v1/more", "changed"),
-        ("GET", "/page", "a page"),
+        ("GET", "/", "a page"),
+        ("GET", "/assets/page.js", "an asset"),
     ] {
         let (head, answer) = get(&server, method, path, "");
         assert!(head.starts_with("HTTP/1.1 200 ") && answer == body, "{path}: {head}");
@@ -57,8 +59,10 @@ fn strangers_are_kept_from_all_but_streams() {
         assert_eq!(status("GET", path, right), 200, "{path}");
     }
     // A page has to be there before it can ask for the token.
-    assert_eq!(status("GET", "/page", ""), 200);
-    assert_eq!(status("GET", "/page", "Host: elsewhere.example\r\n"), 403);
+    for path in ["/", "/assets/page.js"] {
+        assert_eq!(status("GET", path, ""), 200, "{path}");
+        assert_eq!(status("GET", path, "Host: elsewhere.example\r\n"), 403, "{path}");
+    }
     assert_eq!(status("GET", "/live/nobody.flv", ""), 404);
     let (head, body) = get(&server, "GET", "/api/v1/more", "");
     assert!(head.contains("application/problem+json"), "{head}");

@@ -35,13 +35,13 @@ pub(crate) fn get(server: &Server, method: &str, path: &str, more: &str) -> (Str
 }
 
 /// Bytes as they come, with some that were read too far.
-struct Stream {
+pub(crate) struct Stream {
     socket: TcpStream,
     read: Vec<u8>,
 }
 
 impl Stream {
-    fn ask(server: &Server, path: &str, more: &str) -> (String, Self) {
+    pub(crate) fn ask(server: &Server, path: &str, more: &str) -> (String, Self) {
         let mut socket = connect(server.http_addr().unwrap());
         write!(socket, "GET {path} HTTP/1.1\r\nHost: localhost\r\n{more}\r\n").unwrap();
         let mut stream = Stream { socket, read: Vec::new() };
@@ -165,7 +165,7 @@ fn the_flv_header_says_what_there_is() {
     assert_eq!(stream.part()[..5], *b"FLV\x01\x04");
 }
 
-const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+pub(crate) const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
      Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 #[test]

@@ -370,6 +370,26 @@ fn wrong_requests_are_refused_and_change_nothing() {
 }
 
 #[test]
+fn the_list_says_which_keys_are_needed() {
+    for (publish, play) in [(false, false), (true, false), (false, true)] {
+        let line = |needed, name| {
+            if needed { format!("{name} = \"open-sesame-1\"\n") } else { String::new() }
+        };
+        let keys = line(publish, "publish_key") + &line(play, "play_key");
+        let fleet = Fleet::start(|_| format!("[server]\n{keys}"));
+        let answer = fleet.get("/api/v1/pipelines");
+        let list = answer.json();
+        assert_eq!((&list["publish_key"], &list["play_key"]), (&publish.into(), &play.into()));
+        assert!(!String::from_utf8_lossy(&answer.body).contains("sesame"));
+        Description(fleet.get("/api/v1/openapi.json").json()).assert_fits(
+            "/api/v1/pipelines",
+            "get",
+            &answer,
+        );
+    }
+}
+
+#[test]
 fn a_token_is_asked_for_everywhere() {
     let token = "a-token-of-some-length";
     let fleet = Fleet::start_with(Some(token), file);
