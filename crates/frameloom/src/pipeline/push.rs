@@ -131,7 +131,7 @@ impl FeedBuilder {
         let encoder = VideoEncoder::new(plan, target.muxer.wants_global_header(), rate)?;
         let clock = Arc::clone(&outside.clock);
         let stats = Stats::new(None, Arc::clone(&clock));
-        stats.output_exists(0);
+        stats.output_exists(0, None);
         // Stopped with the caller's, and by a stage that fails.
         let stop = asked.child();
         let failure =
