@@ -2,8 +2,9 @@
 
 import mpegts from "mpegts.js";
 import { h, say } from "./dom";
-import { FirstTimestamp, loaderFor } from "./flv";
+import { loaderFor } from "./flv";
 import { pause } from "./signal";
+import { FirstTimestamp } from "./timestamp";
 
 // What goes wrong is told on the page.
 mpegts.LoggingControl.enableAll = false;

@@ -164,6 +164,7 @@ export class Plots {
         this.columns(drawing),
         room,
       );
+      this.showLast(plot);
       this.plots.push({ drawing, plot, room });
     }
   }
@@ -183,7 +184,15 @@ export class Plots {
   }
 
   private draw(): void {
-    for (const { drawing, plot } of this.plots) plot.setData(this.columns(drawing));
+    for (const { drawing, plot } of this.plots) {
+      plot.setData(this.columns(drawing));
+      this.showLast(plot);
+    }
+  }
+
+  /** Where nobody points at a moment, the legend tells of the last one. */
+  private showLast(plot: uPlot): void {
+    if ((plot.cursor.left ?? -1) < 0 && this.points.length > 0) plot.setLegend({ idx: this.points.length - 1 });
   }
 
   private fit(): void {
