@@ -368,8 +368,7 @@ class Stats:
 
     @property
     def input_offset_ms(self) -> int | None:
-        """What is added to a timestamp of the input to get that of the same picture in the outputs,
-        for what is written now; None where it is not known."""
+        """What gives an output's timestamp when added to the input's, now; None where unknown."""
 
     @property
     def frames_bypassed(self) -> int:
