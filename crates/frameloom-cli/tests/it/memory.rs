@@ -6,8 +6,8 @@ use crate::harness::*;
 
 const MIB: u64 = 1024;
 
-/// A run's memory was below the limit, and at its end what it was in its middle.
-fn assert_flat(outcome: &Outcome) {
+/// A run's memory was below the limit, and at its end what it was in its middle, but for so much.
+fn assert_flat(outcome: &Outcome, slack: u64) {
     let peak = outcome.peak_kib / MIB;
     assert!(peak > 5, "no memory was measured");
     assert!(peak < 200, "the peak is {peak} MiB");
@@ -19,7 +19,7 @@ fn assert_flat(outcome: &Outcome) {
         all.iter().sum::<u64>() / all.len() as u64 / MIB
     };
     let (middle, end) = (mean_between(0.4, 0.6), mean_between(0.85, 0.98));
-    assert!(end <= middle + 8, "{middle} MiB in the middle, {end} MiB at the end");
+    assert!(end <= middle + slack, "{middle} MiB in the middle, {end} MiB at the end");
 }
 
 /// Ten seconds at 1080p that are quick to decode, beside audio.
@@ -49,7 +49,7 @@ fn ten_minutes_at_1080p() {
         frameloom([args, args!["-preset", "ultrafast", &out]].concat()).limit_s(280).run().ok();
     let frames = times(&out, Kind::Video).len();
     assert_eq!(frames, 15_000);
-    assert_flat(&outcome);
+    assert_flat(&outcome, 8);
 }
 
 #[test]
@@ -61,5 +61,6 @@ fn a_command_at_1080p() {
     let command = args!["--", python(), fixture("invert.py")];
     let outcome = frameloom([args, command].concat()).run().ok();
     assert_eq!(times(&out, Kind::Video).len(), 750);
-    assert_flat(&outcome);
+    // A frame on its way through a command is 9 MiB, and on a busy machine there is one more.
+    assert_flat(&outcome, 24);
 }
