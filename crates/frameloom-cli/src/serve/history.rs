@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::pipelines::pipeline::State;
+use super::pipelines::state::State;
 use super::pipelines::usage::Used;
 
 /// One a second, for ten minutes.
