@@ -95,6 +95,11 @@ impl Line {
         Line { state: Some(state), ..Line::new(text) }
     }
 
+    /// Whether its process said it, or what it started.
+    pub(crate) fn is_said(&self) -> bool {
+        self.state.is_none()
+    }
+
     pub(crate) fn new(text: &str) -> Line {
         let plain = |c: char| if c.is_control() && c != '\t' { '\u{fffd}' } else { c };
         let mut text: String = frameloom::redact::text(text).chars().map(plain).collect();
