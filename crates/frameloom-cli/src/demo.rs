@@ -119,7 +119,9 @@ pub(crate) fn run(words: Vec<OsString>, screen: &Screen) -> Result<()> {
     };
     let stop = Stop::new();
     signals::start(&stop, screen)?;
-    let fleet = Fleet::start(&started, on_free_ports(), None)?;
+    let start = || Fleet::start(&started, on_free_ports(), None);
+    // Somebody may take a port between the look at it and the server's start.
+    let fleet = start().or_else(|_| start())?;
     let urls = fleet.urls();
     let (Some(rtmp), Some(http)) = (urls.rtmp, urls.http) else {
         return Err(Error::new(ErrorKind::Other, Stage::Options, "the server has no address"));
