@@ -1,13 +1,15 @@
 // What the server tells of its pipelines, kept up by its events; it may be gone and come back.
 
 import { api, ask, Problem, type Line, type Listing, type Pipeline, type Point, type Stats } from "./api";
-import { pause, Signal } from "./signal";
+import { pause, Signal, untilSeen, whenHiddenFor } from "./signal";
 
 /** How the page stands to the server. */
 export type Link = "connecting" | "connected" | "gone" | "unauthorized";
 
 /** The server sends something at least every 15 s. */
 const SILENCE_MS = 40_000;
+/** A browser has six connections to a server for all its tabs: one that nobody sees gives its up. */
+const UNSEEN_MS = 60_000;
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 4_000;
 
@@ -33,7 +35,9 @@ class Fleet {
   /** Follows the server for ever. */
   async follow(): Promise<void> {
     let wait = FIRST_WAIT_MS;
+    const never = new AbortController().signal;
     for (;;) {
+      await untilSeen(never);
       try {
         await this.listen(() => (wait = FIRST_WAIT_MS));
       } catch (error) {
@@ -42,6 +46,10 @@ class Fleet {
           await this.again(Infinity);
           continue;
         }
+      }
+      if (document.hidden) {
+        this.enter("connecting");
+        continue;
       }
       this.enter("gone");
       await this.again(wait);
@@ -70,6 +78,7 @@ class Fleet {
   private async listen(connected: () => void): Promise<void> {
     const over = new AbortController();
     let watchdog = setTimeout(() => over.abort(), SILENCE_MS);
+    whenHiddenFor(UNSEEN_MS, () => over.abort(), over.signal);
     try {
       const response = await ask("/events", { signal: over.signal });
       // After the events began, so that nothing is missed in between.

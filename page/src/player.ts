@@ -3,7 +3,7 @@
 import mpegts from "mpegts.js";
 import { h, say } from "./dom";
 import { loaderFor } from "./flv";
-import { pause } from "./signal";
+import { pause, untilSeen, whenHiddenFor } from "./signal";
 import { FirstTimestamp } from "./timestamp";
 
 // What goes wrong is told on the page.
@@ -13,6 +13,8 @@ const FIRST_WAIT_MS = 300;
 const LONGEST_WAIT_MS = 4_000;
 /** A picture that stands for so long is a stream to open again. */
 const STUCK_MS = 8_000;
+/** What nobody sees or hears is not played for longer than this. */
+const UNSEEN_MS = 20_000;
 
 const PLAY_KEY = "frameloom-play-key";
 
@@ -73,6 +75,7 @@ export class Player {
   private async play(): Promise<void> {
     let wait = FIRST_WAIT_MS;
     while (!this.signal.aborted) {
+      await untilSeen(this.signal);
       if (await this.isThere().catch(() => false)) {
         const begun = performance.now();
         const told = await this.playOnce();
@@ -116,6 +119,11 @@ export class Player {
       over.abort();
     });
     engine.on(mpegts.Events.LOADING_COMPLETE, () => over.abort());
+    whenHiddenFor(UNSEEN_MS, () => {
+      if (!this.video.muted) return;
+      why = "It goes on in a moment …";
+      over.abort();
+    }, over.signal);
     this.engine = engine;
     engine.attachMediaElement(this.video);
     engine.load();
@@ -135,6 +143,7 @@ export class Player {
         void this.video.play().catch(() => undefined);
       }
     }
+    over.abort();
     this.signal.removeEventListener("abort", leave);
     this.engine = null;
     this.shown = null;
@@ -180,6 +189,8 @@ export class Player {
       }
       this.video.requestVideoFrameCallback(next);
     };
-    this.video.requestVideoFrameCallback(next);
+    if ("requestVideoFrameCallback" in this.video) this.video.requestVideoFrameCallback(next);
+    // Browsers that don't tell of each picture: how far both are apart isn't known there.
+    else (this.video as HTMLVideoElement).addEventListener("timeupdate", () => (this.note.hidden = true), { signal: this.signal });
   }
 }

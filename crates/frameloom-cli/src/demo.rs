@@ -119,7 +119,9 @@ pub(crate) fn run(words: Vec<OsString>, screen: &Screen) -> Result<()> {
     };
     let stop = Stop::new();
     signals::start(&stop, screen)?;
-    let fleet = Fleet::start(&started, on_free_ports(), None)?;
+    let start = || Fleet::start(&started, on_free_ports(), None);
+    // Somebody may take a port between the look at it and the server's start.
+    let fleet = start().or_else(|_| start())?;
     let urls = fleet.urls();
     let (Some(rtmp), Some(http)) = (urls.rtmp, urls.http) else {
         return Err(Error::new(ErrorKind::Other, Stage::Options, "the server has no address"));
@@ -259,7 +261,8 @@ impl Demo {
             }
             if Instant::now() > until {
                 let mut cause = format!("it was not there after {} s", PATIENCE.as_secs());
-                if let Some(line) = pipeline.and_then(|pipeline| pipeline.log(1).pop()) {
+                let said = pipeline.map(|pipeline| pipeline.log(usize::MAX)).unwrap_or_default();
+                if let Some(line) = said.iter().rfind(|line| line.is_said()) {
                     let text = line.text.strip_prefix("frameloom: ").unwrap_or(&line.text);
                     cause += &format!("; the last that was said is: {text}");
                 }
@@ -284,7 +287,8 @@ impl Demo {
         }
         loop {
             match self.events.try_recv() {
-                Ok(Event::Log(name, line)) => self.hear(&name, &line.text),
+                // What became of it otherwise stands on the page.
+                Ok(Event::Log(name, line)) if line.is_said() => self.hear(&name, &line.text),
                 Ok(Event::State(name)) => self.tell_end(&name),
                 Ok(_) | Err(TryRecvError::Lagged(_)) => {}
                 Err(TryRecvError::Empty | TryRecvError::Closed) => break,

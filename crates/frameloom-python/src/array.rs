@@ -9,7 +9,7 @@ use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 
 use crate::error::invalid;
-use crate::shared::lock;
+use crate::lock::lock;
 
 /// A picture in Python.
 pub(crate) type Pixels = PyArrayDyn<u8>;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use frameloom::Event;
 
-use crate::shared::lock;
+use crate::lock::lock;
 use crate::state::PyEvent;
 
 /// Events that are kept.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, Weak};
 
 use pyo3::prelude::*;
 
-use crate::shared::lock;
+use crate::lock::lock;
 
 /// Something that must not be left unfinished.
 pub(crate) trait Finish: Send + Sync {

@@ -9,7 +9,8 @@ use pyo3::types::PyDict;
 
 use crate::array::{Pixels, accepted, shape_of};
 use crate::error::{invalid, raised};
-use crate::shared::{Shared, lock};
+use crate::lock::lock;
+use crate::shared::Shared;
 
 /// One decoded picture, and where it belongs in time.
 ///

@@ -9,6 +9,7 @@ mod error;
 mod events;
 mod exit;
 mod frame;
+mod lock;
 mod output;
 mod settings;
 mod shared;

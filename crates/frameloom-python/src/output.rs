@@ -7,8 +7,8 @@ use pyo3::prelude::*;
 use crate::array::accepted;
 use crate::error::{invalid, left};
 use crate::frame::{PyFrame, made_of};
-use crate::shared::{Shared, State, lock};
-use crate::video::finish;
+use crate::lock::lock;
+use crate::shared::{Shared, State, finish};
 use crate::wait::{SLICE, until};
 
 /// Where frames of a video go: a file, or a stream that is published. Made by `Video.output`.

@@ -1,13 +1,16 @@
 //! What a video and its outputs and frames have in common.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use frameloom::options::{InputOptions, LiveOptions, OutputOptions};
 use frameloom::{Frames, Outgoing, Pipeline, PixelFormat, Size, Stats, Stop, Timestamp};
+use pyo3::prelude::*;
 
 use crate::array::ArrayPool;
 use crate::events::EventLog;
 use crate::exit::Finish;
+use crate::lock::lock;
+use crate::wait::{SLICE, until};
 
 /// Where a video stands.
 pub(crate) enum State {
@@ -118,8 +121,27 @@ impl Finish for Shared {
     }
 }
 
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// Finishes everything. The first wrong thing that wasn't told before is raised.
+pub(crate) fn finish(py: Python<'_>, shared: &Shared) -> PyResult<()> {
+    let step = || {
+        let mut state = shared.state();
+        let done = match &mut *state {
+            State::Running(frames) => frames.finish_timeout(SLICE).map(|done| done.is_some()),
+            State::Starting => {
+                std::thread::sleep(SLICE);
+                Ok(false)
+            }
+            State::Open(_) | State::Closed => {
+                shared.give_up();
+                Ok(true)
+            }
+        };
+        if !matches!(done, Ok(false)) {
+            *state = State::Closed;
+        }
+        done.map(|done| done.then_some(()))
+    };
+    until(py, step, || shared.stop.stop())
 }
 
 /// Seconds as the library's time.

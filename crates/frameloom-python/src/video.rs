@@ -18,7 +18,8 @@ use crate::output::{PyOutput, closed};
 use crate::settings::{
     Input, OUTPUT_NAMES, Output, place, policies, rate_of, seconds_of, size_of, unknown,
 };
-use crate::shared::{Ending, Opening, Shared, State, at_seconds, lock};
+use crate::lock::lock;
+use crate::shared::{Ending, Opening, Shared, State, at_seconds, finish};
 use crate::state::{PyAudioPacket, PyEvent, PyStats};
 use crate::wait::{SLICE, opened, until};
 
@@ -231,29 +232,6 @@ fn not_started(state: &State) -> frameloom::Result<&Pipeline> {
             "outputs are added before the first frame is read",
         )),
     }
-}
-
-/// Finishes everything. The first wrong thing that wasn't told before is raised.
-pub(crate) fn finish(py: Python<'_>, shared: &Shared) -> PyResult<()> {
-    let step = || {
-        let mut state = shared.state();
-        let done = match &mut *state {
-            State::Running(frames) => frames.finish_timeout(SLICE).map(|done| done.is_some()),
-            State::Starting => {
-                std::thread::sleep(SLICE);
-                Ok(false)
-            }
-            State::Open(_) | State::Closed => {
-                shared.give_up();
-                Ok(true)
-            }
-        };
-        if !matches!(done, Ok(false)) {
-            *state = State::Closed;
-        }
-        done.map(|done| done.then_some(()))
-    };
-    until(py, step, || shared.stop.stop())
 }
 
 impl PyVideo {

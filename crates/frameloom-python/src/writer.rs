@@ -13,7 +13,7 @@ use crate::events::EventLog;
 use crate::exit::{Finish, remember};
 use crate::frame::PyFrame;
 use crate::settings::{Output, place, rate_of, reconnecting, size_of, unknown};
-use crate::shared::lock;
+use crate::lock::lock;
 use crate::state::{PyEvent, PyOutputStats};
 use crate::wait::{SLICE, opened, until};
 

@@ -2,13 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use frameloom::{Error, nearest};
+use frameloom::Error;
 
-use super::node::{Entry, Fault, Node, Value};
+use super::node::{Entry, Fault, Node, Value, unknown};
 use super::pipelines::circle;
 use super::pipelines::settings::Settings;
 use super::place::Here;
-use crate::level::listed;
 use crate::usage;
 
 /// Longest file, in bytes.
@@ -89,24 +88,6 @@ impl File {
 pub(crate) fn told(path: &Path, fault: &Fault) -> Error {
     let place = fault.place.map(|place| format!(":{place}")).unwrap_or_default();
     usage(format!("{}{place}: {}", path.display(), fault.text))
-}
-
-/// The fault of a key that nothing knows, with those that are nearest.
-pub(crate) fn unknown<'a>(
-    table: &str,
-    key: &str,
-    place: Option<super::node::Place>,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Fault {
-    let known: Vec<&str> = known.into_iter().collect();
-    let near = nearest(key, known.iter().copied());
-    let help = if near.is_empty() {
-        format!("it knows {}", listed(known))
-    } else {
-        format!("did you mean {}?", listed(near))
-    };
-    let table = if table.is_empty() { String::new() } else { format!("{table}: ") };
-    Fault::new(place, format!("{table}there is no key '{key}' ({help})"))
 }
 
 /// The number of an error says nothing that the words don't.

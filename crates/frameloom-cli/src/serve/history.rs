@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::pipelines::pipeline::State;
+use super::pipelines::state::State;
 use super::pipelines::usage::Used;
 
 /// One a second, for ten minutes.
@@ -93,6 +93,11 @@ impl Line {
     /// The pipeline came to this state.
     pub(crate) fn of_state(state: State, text: &str) -> Line {
         Line { state: Some(state), ..Line::new(text) }
+    }
+
+    /// Whether its process said it, or what it started.
+    pub(crate) fn is_said(&self) -> bool {
+        self.state.is_none()
     }
 
     pub(crate) fn new(text: &str) -> Line {

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use serde_json::Value as Json;
 
 use super::pipelines::Pipelines;
-use super::pipelines::pipeline::State;
+use super::pipelines::state::State;
 use super::pipelines::usage::Used;
 
 /// A pipeline at one moment.

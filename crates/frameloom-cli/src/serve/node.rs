@@ -3,10 +3,12 @@
 
 use std::fmt;
 
-use frameloom::redact;
+use frameloom::{nearest, redact};
 use serde_json::{Map, Value as Json};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+
+use crate::level::listed;
 
 /// A place in a file, both counted from 1; the column in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +35,24 @@ impl Fault {
     pub(crate) fn new(place: Option<Place>, text: impl AsRef<str>) -> Fault {
         Fault { place, text: redact::text(text.as_ref()) }
     }
+}
+
+/// The fault of a key that nothing knows, with those that are nearest.
+pub(crate) fn unknown<'a>(
+    table: &str,
+    key: &str,
+    place: Option<Place>,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Fault {
+    let known: Vec<&str> = known.into_iter().collect();
+    let near = nearest(key, known.iter().copied());
+    let help = if near.is_empty() {
+        format!("it knows {}", listed(known))
+    } else {
+        format!("did you mean {}?", listed(near))
+    };
+    let table = if table.is_empty() { String::new() } else { format!("{table}: ") };
+    Fault::new(place, format!("{table}there is no key '{key}' ({help})"))
 }
 
 /// A value.

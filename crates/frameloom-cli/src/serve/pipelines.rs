@@ -4,6 +4,7 @@ pub(crate) mod child;
 pub(crate) mod circle;
 pub(crate) mod pipeline;
 pub(crate) mod settings;
+pub(crate) mod state;
 pub(crate) mod usage;
 
 use std::collections::BTreeMap;

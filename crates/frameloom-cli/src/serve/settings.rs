@@ -8,8 +8,8 @@ use frameloom::options::parse_duration;
 use frameloom::{Error, Result, nearest, redact};
 use frameloom_server::{Callback, SecondPublisher, ServerConfig, TlsFiles};
 
-use super::file::{File, told, unknown as unknown_key};
-use super::node::{Entry, Fault, Value};
+use super::file::{File, told};
+use super::node::{Entry, Fault, Value, unknown as unknown_key};
 use crate::level::{Level, listed};
 use crate::usage;
 

@@ -17,8 +17,9 @@ use tokio::time::timeout;
 
 use super::pipelines::Pipelines;
 use super::pipelines::child::{command, line_of};
-use super::pipelines::pipeline::{Pipeline, State};
+use super::pipelines::pipeline::Pipeline;
 use super::pipelines::settings::Settings;
+use super::pipelines::state::State;
 use super::place::StreamOf;
 
 /// How long a picture may take, and how long a request may wait for its turn.

@@ -5,11 +5,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use frameloom::{Backoff, Jitter};
-use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::child::{Child, ending};
 use super::settings::Settings;
+use super::state::State;
 use super::usage::{Usage, Used};
 use super::{Event, Surroundings};
 use crate::serve::api::urls::PlayUrls;
@@ -24,47 +24,6 @@ const SETTLED: Duration = Duration::from_secs(10);
 const NEAR: Duration = Duration::from_secs(1);
 /// Stats that are older say nothing about now.
 const FRESH: Duration = Duration::from_secs(5);
-
-/// How a pipeline gets on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum State {
-    /// It is not to run, or has done all it had to do.
-    Stopped,
-    /// Its process is there, and opens its input.
-    Starting,
-    /// It has told of its first packets.
-    Running,
-    /// Nobody plays its outputs.
-    Waiting,
-    /// It ended, and is started again in a moment.
-    Restarting,
-    /// It can't be run as it is.
-    Failed,
-}
-
-impl State {
-    /// Every state.
-    pub(crate) const ALL: [State; 6] = [
-        State::Stopped,
-        State::Starting,
-        State::Running,
-        State::Waiting,
-        State::Restarting,
-        State::Failed,
-    ];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            State::Stopped => "stopped",
-            State::Starting => "starting",
-            State::Running => "running",
-            State::Waiting => "waiting",
-            State::Restarting => "restarting",
-            State::Failed => "failed",
-        }
-    }
-}
 
 /// What its owner wants of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

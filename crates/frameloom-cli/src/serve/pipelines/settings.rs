@@ -10,8 +10,7 @@ use serde_json::Value as Json;
 use crate::args::{Invocation, parse};
 use crate::job::Job;
 use crate::long::LONG;
-use crate::serve::file::unknown;
-use crate::serve::node::{Entry, Fault, Node, Place, Value};
+use crate::serve::node::{Entry, Fault, Node, Place, Value, unknown};
 use crate::serve::place::{Here, StreamOf};
 
 /// How long a pipeline on demand goes on when nobody plays it, where nothing else is said.

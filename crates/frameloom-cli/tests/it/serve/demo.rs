@@ -55,14 +55,19 @@ fn the_demo_is_a_server_whose_pipelines_stop_and_start_and_end_with_it() {
     let both = fleet.get("/api/v1/pipelines").json();
     let states: Vec<_> = both["pipelines"].as_array().unwrap().iter().map(state).collect();
     assert_eq!(states, ["camera running", "edited running"]);
+    let page = fleet.get("/");
+    assert!(page.status == 200 && page.head.contains("text/html"), "{}", page.head);
     let edited = fleet.pipeline("edited");
-    assert_eq!(edited["play"]["input"]["rtmp"], fleet.url("camera"));
+    // The usual port is left out.
+    assert_eq!(edited["play"]["input"]["rtmp"], fleet.url("camera").replace(":1935/", "/"));
     assert_eq!(edited["play"]["output"]["flv"], fleet.flv("edited"));
     assert!(fleet.said().contains(&fleet.flv("edited")), "{}", fleet.said());
     for (order, state) in [("stop", "stopped"), ("start", "running"), ("restart", "running")] {
         fleet.request("POST", &format!("/api/v1/pipelines/edited/{order}"), "", "");
         fleet.wait_for_state("edited", state);
     }
+    let said = fleet.said();
+    assert!(!said.contains("running: process"), "what stands on the page is said: {said}");
     let metrics = String::from_utf8(fleet.get("/metrics").body).unwrap();
     assert!(metrics.contains("frameloom_pipeline_frames_in_total{pipeline=\"camera\"}"));
     let camera = fleet.wait_for_state("camera", "running");
