@@ -14,11 +14,11 @@ use crate::array::format_of;
 use crate::error::{invalid, left, raised};
 use crate::exit::{Finish, remember};
 use crate::frame::PyFrame;
+use crate::lock::lock;
 use crate::output::{PyOutput, closed};
 use crate::settings::{
     Input, OUTPUT_NAMES, Output, place, policies, rate_of, seconds_of, size_of, unknown,
 };
-use crate::lock::lock;
 use crate::shared::{Ending, Opening, Shared, State, at_seconds, finish};
 use crate::state::{PyAudioPacket, PyEvent, PyStats};
 use crate::wait::{SLICE, opened, until};

@@ -12,8 +12,8 @@ use crate::error::{invalid, left, raised};
 use crate::events::EventLog;
 use crate::exit::{Finish, remember};
 use crate::frame::PyFrame;
-use crate::settings::{Output, place, rate_of, reconnecting, size_of, unknown};
 use crate::lock::lock;
+use crate::settings::{Output, place, rate_of, reconnecting, size_of, unknown};
 use crate::state::{PyEvent, PyOutputStats};
 use crate::wait::{SLICE, opened, until};
 
