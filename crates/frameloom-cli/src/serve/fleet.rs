@@ -54,7 +54,7 @@ impl Fleet {
             file_error: Mutex::default(),
             publish_key: config.publish_key.is_some(),
             play_key: config.play_key.is_some(),
-            snapshots: Snapshots::new(),
+            snapshots: Snapshots::new(config.play_key.clone()),
             store,
         });
         let server = serve(ServerConfig { extensions: extensions(&api), ..config })?;

@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use frameloom_server::problem_details;
+use frameloom_server::{Secret, problem_details};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 use tokio::sync::Semaphore;
@@ -44,11 +44,13 @@ pub(crate) enum End {
 pub(crate) struct Snapshots {
     turns: Semaphore,
     kept: Mutex<HashMap<(String, End), (Instant, Bytes)>>,
+    /// What this server asks its players for: whoever may ask for a picture may see it.
+    play_key: Option<Secret>,
 }
 
 impl Snapshots {
-    pub(crate) fn new() -> Snapshots {
-        Snapshots { turns: Semaphore::new(AT_ONCE), kept: Mutex::default() }
+    pub(crate) fn new(play_key: Option<Secret>) -> Snapshots {
+        Snapshots { turns: Semaphore::new(AT_ONCE), kept: Mutex::default(), play_key }
     }
 
     /// The answer to a request for a picture.
@@ -76,7 +78,7 @@ impl Snapshots {
     ) -> Result<Bytes, &'static str> {
         let settings = pipeline.settings();
         // First of all, so that nobody sees what is no more.
-        words(pipelines, pipeline, &settings, end)?;
+        self.words(pipelines, pipeline, &settings, end)?;
         if let Some(bytes) = self.kept(&pipeline.name, end) {
             return Ok(bytes);
         }
@@ -85,13 +87,50 @@ impl Snapshots {
         if let Some(bytes) = self.kept(&pipeline.name, end) {
             return Ok(bytes);
         }
-        let (words, stream) = words(pipelines, pipeline, &settings, end)?;
+        let (words, stream) = self.words(pipelines, pipeline, &settings, end)?;
         let _onlooker = stream.map(|stream| pipelines.look_on(stream));
         let bytes = run(pipelines, &words).await.ok_or("no picture could be read; see the log")?;
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|_, (at, _)| at.elapsed() < FRESH);
         kept.insert((pipeline.name.clone(), end), (Instant::now(), bytes.clone()));
         Ok(bytes)
+    }
+
+    /// The words that make the picture, and the stream of this server that it is of. To ask for a
+    /// stream that isn't there would start what is on demand, or wait.
+    fn words<'a>(
+        &self,
+        pipelines: &Pipelines,
+        pipeline: &Pipeline,
+        settings: &'a Settings,
+        end: End,
+    ) -> Result<(Vec<String>, Option<&'a StreamOf>), &'static str> {
+        let mut words = vec!["-v".to_owned(), "error".to_owned()];
+        let (url, here) = match end {
+            End::Input => {
+                words.extend(settings.input_options().iter().cloned());
+                (settings.input_url(), settings.input_here.as_ref())
+            }
+            End::Output => {
+                let playable = settings.playable().ok_or("it has no output that can be played")?;
+                if pipeline.counts().0 != State::Running {
+                    return Err("it is not running: there is no output to be seen");
+                }
+                playable
+            }
+        };
+        if here.is_some_and(|stream| !pipelines.is_published(stream)) {
+            return Err("nobody publishes this stream now");
+        }
+        let rest =
+            ["-frames:v", "1", "-an", "-vf", SCALE, "-c:v", "mjpeg", "-f", "image2pipe", "pipe:1"];
+        let url = match (&self.play_key, here) {
+            (Some(key), Some(_)) => with_key(url, key),
+            _ => url.to_owned(),
+        };
+        words.extend(["-i".to_owned(), url]);
+        words.extend(rest.map(str::to_owned));
+        Ok((words, here))
     }
 
     fn kept(&self, name: &str, end: End) -> Option<Bytes> {
@@ -101,35 +140,16 @@ impl Snapshots {
     }
 }
 
-/// The words that make the picture, and the stream of this server that it is of. To ask for a
-/// stream that isn't there would start what is on demand, or wait.
-fn words<'a>(
-    pipelines: &Pipelines,
-    pipeline: &Pipeline,
-    settings: &'a Settings,
-    end: End,
-) -> Result<(Vec<String>, Option<&'a StreamOf>), &'static str> {
-    let mut words = vec!["-v".to_owned(), "error".to_owned()];
-    let (url, here) = match end {
-        End::Input => {
-            words.extend(settings.input_options().iter().cloned());
-            (settings.input_url(), settings.input_here.as_ref())
+/// The URL of a stream of this server, as a player with the server's key asks for it.
+fn with_key(url: &str, key: &Secret) -> String {
+    let bare = url.split('?').next().unwrap_or_default();
+    let coded = key.expose().bytes().map(|byte| match byte {
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' => {
+            char::from(byte).to_string()
         }
-        End::Output => {
-            let playable = settings.playable().ok_or("it has no output that can be played")?;
-            if pipeline.counts().0 != State::Running {
-                return Err("it is not running: there is no output to be seen");
-            }
-            playable
-        }
-    };
-    if here.is_some_and(|stream| !pipelines.is_published(stream)) {
-        return Err("nobody publishes this stream now");
-    }
-    let rest =
-        ["-frames:v", "1", "-an", "-vf", SCALE, "-c:v", "mjpeg", "-f", "image2pipe", "pipe:1"];
-    words.extend(["-i", url].into_iter().chain(rest).map(str::to_owned));
-    Ok((words, here))
+        _ => format!("%{byte:02X}"),
+    });
+    format!("{bare}?key={}", coded.collect::<String>())
 }
 
 async fn run(pipelines: &Pipelines, words: &[String]) -> Option<Bytes> {
@@ -143,4 +163,17 @@ async fn run(pipelines: &Pipelines, words: &[String]) -> Option<Bytes> {
     child.stdout.take()?.take(MOST_BYTES).read_to_end(&mut bytes).await.ok()?;
     let status = child.wait().await.ok()?;
     (status.success() && !bytes.is_empty()).then(|| bytes.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_takes_the_place_of_what_was_asked_with() {
+        let key = Secret::from("a&b=é~");
+        let expected = "rtmp://h/live/x?key=a%26b%3D%C3%A9~";
+        assert_eq!(with_key("rtmp://h/live/x", &key), expected);
+        assert_eq!(with_key("rtmp://h/live/x?key=to-publish&y=1", &key), expected);
+    }
 }
