@@ -54,10 +54,11 @@ pub(crate) fn run(mut words: Vec<String>, screen: &Screen) -> Result<()> {
     let open = config.publish_key.is_none() && config.on_publish.is_none();
     let store = file.as_ref().filter(|_| save).map(|file| Store::new(&file.path));
     let mut fleet = Fleet::start(&started, config, store)?;
-    say_where(fleet.server(), level, open, screen);
+    // Before anybody knows where to ask for them.
     if let (Some(reload), Some(wanted)) = (&mut reload, wanted) {
         reload.begin(&fleet.api, wanted);
     }
+    say_where(fleet.server(), level, open, screen);
     while !stop.is_stopped() {
         let second = fleet.go_on();
         if let Some(reload) = &mut reload {
