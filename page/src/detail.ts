@@ -144,7 +144,7 @@ function end(
     return { element: figure, player: () => null };
   }
   let player: Player | null = null;
-  const isThere = what === "Output" ? () => isRunning(pipeline.name) : () => isPublished(flv);
+  const isThere = async (): Promise<boolean> => (await isPublished(flv)) || (what === "Output" && isDemanded(pipeline.name));
   const play = (): void => {
     player = new Player(`${what} of ${pipeline.name}`, new URL(flv).pathname, isThere, signal);
     const { video } = player;
@@ -179,9 +179,9 @@ function end(
 /** Pipelines on demand that were asked for here. */
 const demanded = new Set<string>();
 
-async function isRunning(name: string): Promise<boolean> {
-  const state = fleet.pipelines.get(name)?.state;
-  return fleet.link === "connected" && (state === "running" || (state === "waiting" && demanded.has(name)));
+/** Whether the server holds whoever asks for its output until that is there. */
+function isDemanded(name: string): boolean {
+  return fleet.link === "connected" && fleet.pipelines.get(name)?.state === "waiting" && demanded.has(name);
 }
 
 async function isPublished(flv: string): Promise<boolean> {
