@@ -119,7 +119,7 @@ function screens(pipeline: Pipeline, signal: AbortSignal): HTMLElement[] {
   const ends = { input: end(pipeline, "Input", input?.flv, signal), output: end(pipeline, "Output", output?.flv, signal) };
   const told = h("p", { class: "hint sync" });
   const offset = (): number | null => fleet.pipelines.get(pipeline.name)?.stats?.input_offset_ms ?? null;
-  keepTogether(ends.input.player(), ends.output.player(), offset, ({ behindMs, apartMs }) => {
+  keepTogether({ input: ends.input.player, output: ends.output.player }, offset, ({ behindMs, apartMs }) => {
     const parts = [
       behindMs != null && `${(behindMs / 1000).toFixed(1)} s behind the live edge`,
       apartMs != null && `both show the same moment, ${Math.abs(apartMs) < 50 ? "to a picture" : `to ${Math.round(Math.abs(apartMs))} ms`}`,

@@ -20,10 +20,12 @@ export interface Sync {
   apartMs: number | null;
 }
 
-/** Keeps both together until `signal` is aborted. `offset` is the pipeline's `input_offset_ms`. */
+/**
+ * Keeps both together until `signal` is aborted, as soon as they are there. `offset` is the
+ * pipeline's `input_offset_ms`.
+ */
 export function keepTogether(
-  input: Player | null,
-  output: Player | null,
+  players: { input: () => Player | null; output: () => Player | null },
   offset: () => number | null,
   tell: (sync: Sync) => void,
   signal: AbortSignal,
@@ -34,9 +36,17 @@ export function keepTogether(
     if ((target as HTMLVideoElement).currentTime < 3) return;
     behind = Math.min(behind * 1.4, MOST_BEHIND_MS);
   };
-  for (const player of [input, output]) player?.video.addEventListener("waiting", stalled, { signal });
+  const heard = new WeakSet<Player>();
+  const hear = (player: Player | null): void => {
+    if (!player || heard.has(player)) return;
+    heard.add(player);
+    player.video.addEventListener("waiting", stalled, { signal });
+  };
 
   const look = (): void => {
+    const [input, output] = [players.input(), players.output()];
+    hear(input);
+    hear(output);
     const edge = output?.edge() ?? null;
     if (output && edge != null) steer(output, edge - behind);
     if (input) {

@@ -77,6 +77,13 @@ async function moves(page, end, before) {
   }
 }
 
+/** Waits until both ends show the same moment. */
+const inStep = (page) =>
+  page.waitForFunction(() => {
+    const { apart } = document.querySelector(".sync").dataset;
+    return apart !== "" && apart != null && Math.abs(Number(apart)) < 100;
+  });
+
 /** How many of a plot's pixels are drawn on. */
 const ink = (page) =>
   page.evaluate(() =>
@@ -122,11 +129,7 @@ const tasks = {
     assert.ok(isMagenta(output.pixel), `the edit is not in the output: ${output.pixel}`);
     assert.ok(!isMagenta(input.pixel), `the edit is in the input: ${input.pixel}`);
     await Promise.all([moves(page, "input", input), moves(page, "output", output)]);
-    // Both come to show the same moment.
-    await page.waitForFunction(() => {
-      const { apart } = document.querySelector(".sync").dataset;
-      return apart !== "" && apart != null && Math.abs(Number(apart)) < 100;
-    });
+    await inStep(page);
     // Six plots, each with more on it than its axes, and another picture a while later.
     await page.waitForFunction(() => document.querySelectorAll(".plot canvas").length === 6);
     const drawn = await ink(page);
@@ -153,6 +156,17 @@ const tasks = {
       const now = of(document.querySelector(".heading .hint").textContent);
       return now && now !== of(old);
     }, process);
+  },
+
+  /** What is on demand runs when its viewer says so, and then in step with its input. */
+  async demand() {
+    const page = await open("#/pipelines/small");
+    await badge(page, "Waiting for a player");
+    await plays(page, "input");
+    await page.getByRole("button", { name: "Play, and start it" }).click();
+    await plays(page, "output");
+    await badge(page, "Running");
+    await inStep(page);
   },
 
   /** Dark, and on a phone: nothing is wider than the screen. */

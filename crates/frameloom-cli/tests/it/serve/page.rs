@@ -77,6 +77,20 @@ fn both_ends_play_and_the_figures_move() {
 }
 
 #[test]
+fn what_is_on_demand_starts_when_it_is_asked_for() {
+    let fleet = Fleet::start(|ports| {
+        let (camera, small) = (ports.url("camera"), ports.url("small"));
+        file(ports)
+            + &format!(
+                "[pipelines.small]\ninput = \"{camera}\"\noutputs = [\"{small}\"]\n\
+                 filter = \"scale=320:-2\"\non_demand = true\n"
+            )
+    });
+    fleet.wait_for_state("edited", "running");
+    browser(&fleet, "demand").wait().ok();
+}
+
+#[test]
 fn it_fits_a_phone_and_the_dark() {
     goes_through("narrow");
 }
