@@ -73,7 +73,7 @@ fn srt_in() {
         .wait()
         .ok();
     frameloom.wait().ok();
-    // As above.
+    // Here too the hang-up takes with it what was not read yet.
     assert_burnt(&out, 50);
     position_of(&packet_hashes(&out, Kind::Audio), &audio(&source()));
 }

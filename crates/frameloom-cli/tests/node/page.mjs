@@ -2,26 +2,12 @@
 // Arguments: the folder with node_modules, the Chromium program, a folder for screenshots, the
 // server's URL, the name of what to do. Lines that it prints are for the test to act on.
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
 import path from "node:path";
+import { launch } from "../../../frameloom-server/tests/node/chromium.mjs";
 
 const [packages, executablePath, pictures, base, task] = process.argv.slice(2);
-const require = createRequire(path.join(packages, "package.json"));
-const { chromium } = require("playwright-core");
 
-const browser = await chromium.launch({
-  executablePath,
-  args: [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-  ],
-});
+const browser = await launch(packages, executablePath);
 
 const errors = [];
 

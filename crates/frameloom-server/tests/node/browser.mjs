@@ -2,12 +2,10 @@
 // Arguments: the folder with node_modules, the Chromium program, the URL.
 import { readFile } from "node:fs/promises";
 import http from "node:http";
-import { createRequire } from "node:module";
 import path from "node:path";
+import { launch } from "./chromium.mjs";
 
 const [packages, executablePath, url] = process.argv.slice(2);
-const require = createRequire(path.join(packages, "package.json"));
-const { chromium } = require("playwright-core");
 const player = await readFile(path.join(packages, "node_modules/mpegts.js/dist/mpegts.js"));
 
 const pageHtml = `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,">
@@ -20,19 +18,7 @@ const pages = http.createServer((request, response) => {
 });
 await new Promise((resolve) => pages.listen(0, "127.0.0.1", resolve));
 
-const browser = await chromium.launch({
-  executablePath,
-  args: [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-  ],
-});
+const browser = await launch(packages, executablePath);
 try {
   const page = await browser.newPage();
   page.setDefaultTimeout(60_000);
