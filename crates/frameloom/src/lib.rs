@@ -25,58 +25,39 @@
 //!
 //! Below [`Pipeline`] are its parts: [`Reader`], an iterator of frames, and [`Writer`].
 
-mod audio;
+mod api;
 #[allow(unsafe_code, reason = "libav's pointers need it, and only here are they touched")]
 mod av;
-mod backoff;
-mod clock;
-pub mod convert;
-mod decode;
-mod encode;
+mod codec;
+mod edit;
 mod error;
-mod event;
-mod frame;
 mod image;
+mod input;
+mod live;
 pub mod options;
-mod outside;
-mod packet;
-mod picture;
-mod pipeline;
-mod pipes;
-mod plan;
-mod process;
-mod reader;
-pub mod redact;
-mod rtmp;
-mod silence;
-mod sink;
-mod slate;
-mod source;
+mod output;
+mod protocol;
+mod run;
 mod stats;
-mod stop;
-mod supervise;
 mod time;
-mod timeline;
 mod url;
-mod window;
-mod writer;
 
+pub use api::{Reader, Writer};
 pub use av::{LogLevel, set_log_level};
-pub use backoff::{Backoff, Jitter};
+pub use edit::{Command, FrameProcessor, kill_commands};
 pub use error::{Error, ErrorKind, Result, Stage, nearest};
-pub use event::Event;
-pub use frame::Frame;
+pub use image::convert;
 pub use image::{
-    BufferPool, Image, ImageError, ImageMut, PixelBuffer, PixelFormat, Plane, PlaneMut,
+    BufferPool, Frame, Image, ImageError, ImageMut, PixelBuffer, PixelFormat, Plane, PlaneMut,
 };
+pub use input::probe::{Probe, ProbeAudio, ProbeStream, ProbeVideo, probe};
+pub use live::backoff::{Backoff, Jitter};
+pub use live::slate::check_slate;
 pub use options::Size;
-pub use pipeline::{AudioPacket, Feed, FeedBuilder, Frames, Outgoing, Pending, Pipeline, Pulled};
-pub use plan::check_outputs;
-pub use process::{Command, FrameProcessor, kill_commands};
-pub use reader::Reader;
-pub use slate::check_slate;
-pub use source::probe::{Probe, ProbeAudio, ProbeStream, ProbeVideo, probe};
+pub use run::plan::check_outputs;
+pub use run::{AudioPacket, Feed, FeedBuilder, Frames, Outgoing, Pending, Pipeline, Pulled};
+pub use stats::event::Event;
 pub use stats::{EndState, LatencySnapshot, OutputSnapshot, Snapshot, Stats};
-pub use stop::Stop;
+pub use time::stop::Stop;
 pub use time::{Rate, Round, TimeBase, Timestamp};
-pub use writer::Writer;
+pub use url::redact;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use ffmpeg_sys_next as ff;
 
 use super::{AvError, AvPacket, CodecParams, Dict, MediaKind, c_string, text};
-use crate::stop::Stop;
+use crate::time::stop::Stop;
 use crate::time::{Rate, TimeBase};
 
 /// Ends a blocking call of libav from another thread, or when its time is over.

@@ -109,7 +109,7 @@ fn pass_on(level: i32, piece: &str) {
         if !piece.ends_with('\n') && line.len() < 4096 {
             return;
         }
-        let text = crate::redact::text(line.trim());
+        let text = crate::url::redact::text(line.trim());
         line.clear();
         if text.is_empty() {
             return;

@@ -244,7 +244,7 @@ pub(crate) fn configuration_box(
     let Some(format) = super::muxer_for(Some("mp4"), "") else {
         return Err(AvError::new(ff::AVERROR_MUXER_NOT_FOUND));
     };
-    let mut muxer = Muxer::new("", format, Interrupt::new(crate::stop::Stop::new()))?;
+    let mut muxer = Muxer::new("", format, Interrupt::new(crate::time::stop::Stop::new()))?;
     muxer.add_stream(params, TimeBase::MILLIS, None, None, None)?;
     // With an empty index the header is complete before there is a packet.
     let mut options = Dict::new();

@@ -143,8 +143,8 @@ impl AvOption {
             "streamid", "params", "proxy",
         ];
         if secret.iter().any(|part| bare.contains(part)) {
-            crate::redact::remember(value);
-            crate::redact::remember_url(value);
+            crate::url::redact::remember(value);
+            crate::url::redact::remember_url(value);
         }
         Ok(AvOption {
             name: bare.to_owned(),

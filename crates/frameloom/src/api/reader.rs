@@ -1,0 +1,182 @@
+//! Frames one by one, without a thread.
+
+use crate::av::MediaKind;
+use crate::codec::decode::VideoDecoder;
+use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::image::Frame;
+use crate::input::Source;
+use crate::options::InputOptions;
+use crate::protocol::ends::Outside;
+use crate::stats::Stats;
+use crate::time::stop::Stop;
+use crate::time::{Rate, Timestamp};
+
+/// How far ahead it is quicker to read on than to seek.
+const NEAR: Timestamp = Timestamp::from_micros(1_000_000);
+
+/// An iterator over the frames of an input.
+///
+/// ```no_run
+/// # fn main() -> frameloom::Result<()> {
+/// for frame in frameloom::Reader::open("clip.mp4")? {
+///     let mut frame = frame?;
+///     let image = frame.image(frameloom::PixelFormat::Rgb24)?;
+///     println!("{:?}", image.pixel(0, 0));
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct Reader {
+    source: Source,
+    decoder: VideoDecoder,
+    state: State,
+    /// Read by [`Reader::frame_at`] to know that the one before it was the last not later.
+    ahead: Option<Frame>,
+    /// The pts of the last frame that was looked at by it.
+    last: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    Reading,
+    Drained,
+    Failed,
+}
+
+impl Reader {
+    /// Opens an input with FFmpeg's defaults.
+    ///
+    /// # Errors
+    /// Where it can't be opened or holds no video.
+    pub fn open(url: &str) -> Result<Reader> {
+        Reader::open_with(url, InputOptions::new(), &Stop::new())
+    }
+
+    /// Opens an input. `stop` ends every wait for it.
+    ///
+    /// # Errors
+    /// Where it can't be opened or holds no video.
+    pub fn open_with(url: &str, options: InputOptions, stop: &Stop) -> Result<Reader> {
+        let outside = Outside::real();
+        let source = Source::open(url, options, &outside, stop)?;
+        let stats = Stats::new(source.duration(), outside.clock);
+        let decoder = match &source.video {
+            Some(video) => VideoDecoder::open(video, &source.options, source.is_live, stats)?,
+            None => {
+                return Err(Error::new(
+                    ErrorKind::InvalidData,
+                    Stage::Source,
+                    "there is no video in it",
+                )
+                .at(url));
+            }
+        };
+        Ok(Reader { source, decoder, state: State::Reading, ahead: None, last: None })
+    }
+
+    /// Frames a second, where the stream says.
+    pub fn frame_rate(&self) -> Option<Rate> {
+        self.decoder.frame_rate()
+    }
+
+    /// How long the input is, where that is known.
+    pub fn duration(&self) -> Option<Timestamp> {
+        self.source.duration()
+    }
+
+    /// Goes to the first frame at `at` or behind it, on the clock of [`Frame::pts`]. The frames'
+    /// numbers go on as if nothing was left out.
+    ///
+    /// # Errors
+    /// Where the input can't be sought in.
+    pub fn seek(&mut self, at: Timestamp) -> Result<()> {
+        self.source.seek(at)?;
+        self.decoder.begin_at(at);
+        self.state = State::Reading;
+        self.ahead = None;
+        Ok(())
+    }
+
+    /// The frame that is shown at `at`, on the clock of [`Frame::pts`]: the last one that is not
+    /// later, or the first of all. `None` behind the end. It reads on from where it is where that
+    /// is near, and seeks otherwise.
+    ///
+    /// # Errors
+    /// As [`Reader::seek`], and where it can't be read.
+    pub fn frame_at(&mut self, at: Timestamp) -> Result<Option<Frame>> {
+        if at < Timestamp::ZERO {
+            return Err(Error::usage("a time in the input is not below 0"));
+        }
+        let near = at.minus(NEAR);
+        let is_ahead = self.last.is_some_and(|last| last <= at && last >= near);
+        if !is_ahead || self.state != State::Reading || self.ahead.is_none() {
+            self.source.seek(at)?;
+            self.decoder.begin_at(Timestamp::from_micros(i64::MIN / 4));
+            self.state = State::Reading;
+            self.ahead = None;
+        }
+        let mut shown: Option<Frame> = None;
+        loop {
+            let next = match self.ahead.take() {
+                Some(frame) => Some(frame),
+                None => self.advance()?,
+            };
+            let Some(mut frame) = next else { break };
+            if frame.pts() > at {
+                if shown.is_none() {
+                    shown = Some(frame.share()?);
+                }
+                self.last = Some(frame.pts());
+                self.ahead = Some(frame);
+                break;
+            }
+            // Its own copy may be asked for once more.
+            self.last = Some(frame.pts());
+            shown = Some(frame);
+        }
+        if let (Some(frame), None) = (&shown, &self.ahead) {
+            let end = frame.pts().plus(frame.duration());
+            if at >= end && frame.duration() > Timestamp::ZERO {
+                return Ok(None);
+            }
+        }
+        Ok(shown)
+    }
+
+    fn advance(&mut self) -> Result<Option<Frame>> {
+        loop {
+            if let Some(frame) = self.decoder.receive() {
+                return Ok(Some(frame));
+            }
+            match self.state {
+                State::Failed | State::Drained => return Ok(None),
+                State::Reading => match self.source.read()? {
+                    Some(packet) if packet.kind == MediaKind::Video => {
+                        self.decoder.send(&packet)?;
+                    }
+                    Some(_) => {}
+                    None => {
+                        self.decoder.drain()?;
+                        self.decoder.finish()?;
+                        self.state = State::Drained;
+                    }
+                },
+            }
+        }
+    }
+}
+
+impl Iterator for Reader {
+    type Item = Result<Frame>;
+
+    fn next(&mut self) -> Option<Result<Frame>> {
+        let next = match self.ahead.take() {
+            Some(frame) => Ok(Some(frame)),
+            None => self.advance(),
+        };
+        if next.is_err() {
+            self.state = State::Failed;
+        }
+        next.transpose()
+    }
+}

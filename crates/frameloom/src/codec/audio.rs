@@ -1,0 +1,372 @@
+//! Audio that can't be copied: decoded, brought to what the encoder takes, encoded again.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use crate::av::{
+    AudioShape, AvError, AvFrame, Decoder, Dict, Encoder, Graph, GraphInput, MediaKind, Output,
+    StreamInfo,
+};
+use crate::codec::decode::open_decoder;
+use crate::codec::encode::find_encoder;
+use crate::codec::header::StreamHeader;
+use crate::codec::packet::Packet;
+use crate::codec::window::{Place, Window};
+use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::options::InputOptions;
+use crate::stats::Stats;
+use crate::time::{TimeBase, Timestamp};
+
+/// Everything that decides how audio is encoded. Outputs with equal plans share one encoding.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct AudioPlan {
+    pub(crate) encoder: String,
+    pub(crate) options: Vec<(String, String)>,
+    pub(crate) window: Window,
+}
+
+/// Transcodes one audio stream, sample-exact on the pipeline's clock: gaps become silence.
+pub(crate) struct AudioTranscoder {
+    plan: AudioPlan,
+    decoder: Decoder,
+    time_base: TimeBase,
+    sought: bool,
+    floor: Timestamp,
+    global_header: bool,
+    open: Option<Open>,
+    header: Option<StreamHeader>,
+    ready: VecDeque<Packet>,
+    arrived: Option<Instant>,
+    next_pts: i64,
+    limit_reached: bool,
+    failures: u64,
+    /// A piece of silence like what came last.
+    silence: Option<AvFrame>,
+    stats: Stats,
+}
+
+struct Open {
+    graph: Graph,
+    /// What the graph takes: sample format, samples a second, channels.
+    takes: Sound,
+    /// What the encoder takes.
+    shape: AudioShape,
+    encoder: Encoder,
+}
+
+type Sound = (i32, (u32, u32));
+
+fn sound_of(frame: &AvFrame) -> Sound {
+    (frame.samples().0, frame.sound())
+}
+
+/// Samples in a piece of silence.
+const SILENT_SAMPLES: u32 = 1024;
+
+impl AudioTranscoder {
+    pub(crate) fn open(
+        plan: AudioPlan,
+        stream: &StreamInfo,
+        options: &InputOptions,
+        is_live: bool,
+        global_header: bool,
+        stats: Stats,
+    ) -> Result<AudioTranscoder> {
+        find_encoder(&plan.encoder)?;
+        Ok(AudioTranscoder {
+            plan,
+            decoder: open_decoder(stream, options, is_live)?,
+            time_base: stream.time_base,
+            sought: options.start.is_some(),
+            floor: Timestamp::ZERO,
+            global_header,
+            open: None,
+            header: None,
+            ready: VecDeque::new(),
+            arrived: None,
+            next_pts: 0,
+            limit_reached: false,
+            failures: 0,
+            silence: None,
+            stats,
+        })
+    }
+
+    /// Goes on with packets of another connection to the source, by a decoder of their own. What
+    /// is before their floor is not wanted.
+    pub(crate) fn replace_source(&mut self, decoder: Decoder, time_base: TimeBase) {
+        self.decoder = decoder;
+        if let Some(open) = self.open.as_mut().filter(|_| self.time_base != time_base) {
+            // The graph counts in the old one.
+            open.takes = (-1, (0, 0));
+        }
+        self.next_pts = self.time_base.at(self.next_pts).rescale(time_base).ticks();
+        self.time_base = time_base;
+        self.sought = true;
+    }
+
+    /// Has what is before `floor` left out, as the output has it from elsewhere.
+    pub(crate) fn begin_at(&mut self, floor: Timestamp) {
+        self.next_pts = floor.rescale(self.time_base).ticks();
+        self.sought = true;
+    }
+
+    /// Fills up with silence, from where the sound ended up to `until`.
+    pub(crate) fn fill(&mut self, until: Timestamp) -> Result<()> {
+        let Some(silence) = &self.silence else { return Ok(()) };
+        let (count, (rate, _)) = (silence.samples().1, silence.sound());
+        let Some(sample) = i32::try_from(rate).ok().and_then(|rate| TimeBase::new(1, rate)) else {
+            return Ok(());
+        };
+        let start = self.time_base.at(self.next_pts);
+        let piece = sample.at(count.into());
+        let mut at = start.rescale(sample);
+        while at.plus(piece) <= until && !self.limit_reached {
+            let Some(silence) = &self.silence else { return Ok(()) };
+            let mut frame = silence.share().map_err(|e| failed(&self.plan, e))?;
+            frame.set_pts(Some(at.rescale(self.time_base).ticks()));
+            frame.set_duration(piece.rescale(self.time_base).ticks());
+            at = at.plus(piece);
+            self.arrived = None;
+            self.encode(frame)?;
+        }
+        if at > start {
+            self.next_pts = at.rescale(self.time_base).ticks();
+        }
+        Ok(())
+    }
+
+    /// Sends one packet. A damaged one is counted, not an error.
+    pub(crate) fn send(&mut self, packet: &Packet) -> Result<()> {
+        self.arrived = packet.arrived;
+        self.floor = packet.floor;
+        loop {
+            let accepted = match self.decoder.send(Some(&packet.av)) {
+                Ok(accepted) => accepted,
+                Err(_) => {
+                    self.failures += 1;
+                    self.stats.packet_corrupt();
+                    true
+                }
+            };
+            self.take_frames()?;
+            if accepted {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Has everything given out what it still holds.
+    pub(crate) fn drain(&mut self) -> Result<()> {
+        while !self.decoder.send(None).map_err(|e| e.in_stage(Stage::Decode))? {
+            self.take_frames()?;
+        }
+        self.take_frames()?;
+        if self.failures > 0 {
+            tracing::warn!(
+                "{} damaged or undecodable packets of the audio were left out",
+                self.failures
+            );
+        }
+        if let Some(open) = &mut self.open {
+            open.graph.send(None).map_err(|e| failed(&self.plan, e))?;
+            open.encode(&self.plan, &mut self.ready, self.arrived)?;
+            while !open.encoder.send(None).map_err(|e| failed(&self.plan, e))? {
+                open.collect(&self.plan, &mut self.ready, self.arrived)?;
+            }
+            open.collect(&self.plan, &mut self.ready, self.arrived)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn receive(&mut self) -> Option<Packet> {
+        self.ready.pop_front()
+    }
+
+    /// What a muxer must know, once, as soon as the first samples were sent.
+    pub(crate) fn take_header(&mut self) -> Option<StreamHeader> {
+        self.header.take()
+    }
+
+    /// Whether the plan's last sample was taken.
+    pub(crate) fn is_done(&self) -> bool {
+        self.limit_reached
+    }
+
+    fn take_frames(&mut self) -> Result<()> {
+        loop {
+            match self.decoder.receive() {
+                Ok(Output::Item(frame)) => self.accept(frame)?,
+                Ok(Output::Again | Output::End) => return Ok(()),
+                Err(_) => {
+                    self.failures += 1;
+                    self.stats.packet_corrupt();
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn accept(&mut self, mut frame: AvFrame) -> Result<()> {
+        frame.assume_channel_layout();
+        let pts = frame.best_effort_pts().unwrap_or(self.next_pts);
+        frame.set_pts(Some(pts));
+        self.next_pts = pts.saturating_add(frame.duration().max(1));
+        let at = self.time_base.at(pts);
+        if self.sought && at < self.floor {
+            return Ok(());
+        }
+        if self.silence.as_ref().is_none_or(|silence| sound_of(silence) != sound_of(&frame)) {
+            let silence = frame.silent_like(SILENT_SAMPLES);
+            self.silence = Some(silence.map_err(|e| failed(&self.plan, e))?);
+        }
+        self.encode(frame)
+    }
+
+    fn encode(&mut self, mut frame: AvFrame) -> Result<()> {
+        let at = self.time_base.at(frame.pts().unwrap_or(self.next_pts));
+        match self.plan.window.place(at) {
+            Place::Before => return Ok(()),
+            Place::After => {
+                self.limit_reached = true;
+                return Ok(());
+            }
+            Place::Inside(placed) => frame.set_pts(Some(placed.rescale(self.time_base).ticks())),
+        }
+        if self.open.is_none() {
+            let open = self.open_for(&frame)?;
+            self.open = Some(open);
+        }
+        let Some(open) = &mut self.open else { return Ok(()) };
+        if open.takes != sound_of(&frame) {
+            open.adapt_to(&frame, self.time_base).map_err(|e| failed(&self.plan, e))?;
+        }
+        open.graph.send(Some(&frame)).map_err(|e| failed(&self.plan, e))?;
+        open.encode(&self.plan, &mut self.ready, self.arrived)
+    }
+
+    fn open_for(&mut self, frame: &AvFrame) -> Result<Open> {
+        let setup = find_encoder(&self.plan.encoder)?;
+        let option = |name: &str| {
+            self.plan.options.iter().rev().find(|(n, _)| n == name).map(|(_, v)| v.clone())
+        };
+        let mut format = Vec::new();
+        let formats = setup.sample_formats();
+        if !formats.is_empty() {
+            format.push(format!("sample_fmts={}", formats.join("|")));
+        }
+        match option("ar") {
+            Some(rate) => format.push(format!("sample_rates={rate}")),
+            None => {
+                let rates: Vec<String> = setup.sample_rates().iter().map(u32::to_string).collect();
+                if !rates.is_empty() {
+                    format.push(format!("sample_rates={}", rates.join("|")));
+                }
+            }
+        }
+        match option("ch_layout") {
+            Some(layout) => format.push(format!("channel_layouts={layout}")),
+            None => {
+                let layouts = setup.channel_layouts();
+                if !layouts.is_empty() {
+                    format.push(format!("channel_layouts={}", layouts.join("|")));
+                }
+            }
+        }
+        // async=1 fills gaps and trims overlaps, so that the sample count keeps to the clock.
+        let mut spec = "aresample=async=1".to_owned();
+        if !format.is_empty() {
+            spec.push_str(",aformat=");
+            spec.push_str(&format.join(":"));
+        }
+        let input = GraphInput { frame, time_base: self.time_base, frame_rate: None };
+        let plan = &self.plan;
+        let probe = Graph::audio(&input, &spec, None).map_err(|e| failed(plan, e))?;
+        let shape = AudioShape {
+            sample_rate: probe.sample_rate(),
+            sample_format: probe.sample_format().to_owned(),
+            channel_layout: probe.channel_layout(),
+        };
+        let kept = plan.options.iter().filter(|(n, _)| n != "ar" && n != "ch_layout");
+        let mut dict = Dict::from_pairs(kept.map(|(n, v)| (n.as_str(), v.as_str())));
+        let encoder = setup.open_audio(&shape, self.global_header, &mut dict).map_err(|e| {
+            let AudioShape { sample_rate, channel_layout, .. } = &shape;
+            Error::new(
+                ErrorKind::Usage,
+                Stage::Encode,
+                format!(
+                    "{} can't be opened for {sample_rate} Hz {channel_layout}: {}",
+                    plan.encoder,
+                    e.cause()
+                ),
+            )
+        })?;
+        let graph =
+            Graph::audio(&input, &spec, encoder.frame_samples()).map_err(|e| failed(plan, e))?;
+        self.header = Some(StreamHeader {
+            params: encoder.params().map_err(|e| failed(plan, e))?,
+            time_base: encoder.time_base(),
+            frame_rate: None,
+            sample_aspect_ratio: None,
+            display_matrix: None,
+        });
+        Ok(Open { graph, takes: sound_of(frame), shape, encoder })
+    }
+}
+
+impl Open {
+    /// Has the graph take samples of another kind. What the old one still holds, less than one
+    /// frame of the encoder's, is lost: an encoder takes no short frame but for its last one.
+    fn adapt_to(&mut self, frame: &AvFrame, time_base: TimeBase) -> Result<(), AvError> {
+        let AudioShape { sample_rate, sample_format, channel_layout } = &self.shape;
+        let spec = format!(
+            "aresample=async=1,aformat=sample_fmts={sample_format}:sample_rates={sample_rate}:\
+             channel_layouts={channel_layout}"
+        );
+        let input = GraphInput { frame, time_base, frame_rate: None };
+        self.graph = Graph::audio(&input, &spec, self.encoder.frame_samples())?;
+        self.takes = sound_of(frame);
+        Ok(())
+    }
+
+    fn encode(
+        &mut self,
+        plan: &AudioPlan,
+        ready: &mut VecDeque<Packet>,
+        arrived: Option<Instant>,
+    ) -> Result<()> {
+        let base = self.graph.time_base();
+        while let Output::Item(mut samples) = self.graph.receive().map_err(|e| failed(plan, e))? {
+            samples.rescale_pts(base, self.encoder.time_base());
+            while !self.encoder.send(Some(&samples)).map_err(|e| failed(plan, e))? {
+                self.collect(plan, ready, arrived)?;
+            }
+            self.collect(plan, ready, arrived)?;
+        }
+        Ok(())
+    }
+
+    fn collect(
+        &mut self,
+        plan: &AudioPlan,
+        ready: &mut VecDeque<Packet>,
+        arrived: Option<Instant>,
+    ) -> Result<()> {
+        while let Output::Item(av) = self.encoder.receive().map_err(|e| failed(plan, e))? {
+            ready.push_back(Packet {
+                av,
+                kind: MediaKind::Audio,
+                time_base: self.encoder.time_base(),
+                arrived,
+                floor: Timestamp::ZERO,
+                discontinuity: false,
+            });
+        }
+        Ok(())
+    }
+}
+
+fn failed(plan: &AudioPlan, e: AvError) -> Error {
+    let error = e.in_stage(Stage::Encode);
+    Error::new(error.kind(), Stage::Encode, format!("{}: {}", plan.encoder, error.cause()))
+}

@@ -1,0 +1,322 @@
+//! Packets → frames.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use crate::av::{AvFrame, Decoder, DecoderSetup, Dict, MediaKind, Output, StreamInfo};
+use crate::codec::packet::Packet;
+use crate::edit::{FilterGraph, FrameProcessor};
+use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::image::BufferPool;
+use crate::image::Frame;
+use crate::options::InputOptions;
+use crate::stats::Stats;
+use crate::time::{Rate, TimeBase, Timestamp};
+
+/// Views kept for the next frames; as many as are in use at once in a pipeline.
+const IDLE_VIEWS: usize = 2;
+
+/// How many packets of a stream may fail before one frame came out, until the stream is given up.
+const HOPELESS: u64 = 1000;
+
+/// Decodes the video stream: right way up, every frame with a pts, on the pipeline's clock.
+pub(crate) struct VideoDecoder {
+    decoder: Decoder,
+    time_base: TimeBase,
+    frame_rate: Option<Rate>,
+    /// With `-r` on an input that has clocks of its own: frames are numbered at this rate.
+    renumber: Option<Rate>,
+    sought: bool,
+    /// Behind a seek of the reader: its floor, in place of the packets'.
+    wanted_from: Option<Timestamp>,
+    floor: Timestamp,
+    limit: Option<Timestamp>,
+    rotate: Option<FilterGraph>,
+    ready: VecDeque<Frame>,
+    arrivals: VecDeque<(Option<i64>, Instant)>,
+    next_pts: i64,
+    decoded: u64,
+    failures: Failures,
+    pool: BufferPool,
+    stats: Stats,
+}
+
+#[derive(Default)]
+struct Failures {
+    count: u64,
+    last: Option<Error>,
+}
+
+impl VideoDecoder {
+    pub(crate) fn open(
+        stream: &StreamInfo,
+        options: &InputOptions,
+        is_live: bool,
+        stats: Stats,
+    ) -> Result<VideoDecoder> {
+        let decoder = open_decoder(stream, options, is_live)?;
+        let raw = stream.params.codec().is_raw();
+        let rotate = stream.display_matrix.as_ref().and_then(rotation_filter);
+        Ok(VideoDecoder {
+            decoder,
+            time_base: stream.time_base,
+            frame_rate: options.rate.or(stream.frame_rate),
+            renumber: options.rate.filter(|_| !raw),
+            sought: options.start.is_some(),
+            wanted_from: None,
+            floor: Timestamp::ZERO,
+            limit: options.limit(),
+            rotate: rotate.map(|spec| FilterGraph::new(spec, stream.frame_rate)),
+            ready: VecDeque::new(),
+            arrivals: VecDeque::new(),
+            next_pts: 0,
+            decoded: 0,
+            failures: Failures::default(),
+            pool: BufferPool::new(IDLE_VIEWS),
+            stats,
+        })
+    }
+
+    /// Goes on where another decoder, of another connection to the source, ended: frames before
+    /// the packets' floor are not wanted.
+    pub(crate) fn go_on_from(&mut self, before: &VideoDecoder) {
+        self.decoded = before.decoded;
+        self.next_pts = before.time_base.at(before.next_pts).rescale(self.time_base).ticks();
+        self.pool = before.pool.clone();
+        self.sought = true;
+    }
+
+    /// Begins anew behind a seek: frames before `floor` are not wanted.
+    pub(crate) fn begin_at(&mut self, floor: Timestamp) {
+        self.decoder.flush();
+        self.ready.clear();
+        self.arrivals.clear();
+        self.wanted_from = Some(floor);
+    }
+
+    /// The source's frame rate, where it has one.
+    pub(crate) fn frame_rate(&self) -> Option<Rate> {
+        self.frame_rate
+    }
+
+    /// Sends one packet. A damaged one is counted, not an error.
+    ///
+    /// # Errors
+    /// Where nothing at all can be decoded.
+    pub(crate) fn send(&mut self, packet: &Packet) -> Result<()> {
+        if packet.discontinuity {
+            self.drain()?;
+            self.decoder.flush();
+        }
+        self.floor = packet.floor;
+        self.arrivals.push_back((packet.av.pts(), packet.arrived.unwrap_or_else(Instant::now)));
+        // A decoder that outputs nothing for so long has lost them.
+        if self.arrivals.len() > 256 {
+            self.arrivals.pop_front();
+        }
+        loop {
+            let accepted = match self.decoder.send(Some(&packet.av)) {
+                Ok(accepted) => accepted,
+                Err(e) => {
+                    self.failed(e.in_stage(Stage::Decode))?;
+                    true
+                }
+            };
+            self.collect()?;
+            if accepted {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Has the decoder give out what it still holds.
+    pub(crate) fn drain(&mut self) -> Result<()> {
+        while !self.decoder.send(None).map_err(|e| e.in_stage(Stage::Decode))? {
+            self.collect()?;
+        }
+        self.collect()
+    }
+
+    /// The next frame, in the order of showing.
+    pub(crate) fn receive(&mut self) -> Option<Frame> {
+        self.ready.pop_front()
+    }
+
+    /// To be asked after the last drain.
+    ///
+    /// # Errors
+    /// Where there were packets and not one frame.
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        if self.failures.count > 0 {
+            tracing::warn!(
+                "{} damaged or undecodable packets of the video were left out",
+                self.failures.count
+            );
+        }
+        match self.failures.last.take() {
+            Some(error) if self.decoded == 0 => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn collect(&mut self) -> Result<()> {
+        loop {
+            match self.decoder.receive() {
+                Ok(Output::Item(picture)) => self.accept(picture)?,
+                Ok(Output::Again | Output::End) => return Ok(()),
+                Err(e) => return self.failed(e.in_stage(Stage::Decode)),
+            }
+        }
+    }
+
+    fn failed(&mut self, error: Error) -> Result<()> {
+        self.stats.packet_corrupt();
+        self.failures.count += 1;
+        if self.decoded == 0 && self.failures.count >= HOPELESS {
+            return Err(error);
+        }
+        self.failures.last = Some(error);
+        Ok(())
+    }
+
+    fn accept(&mut self, mut picture: AvFrame) -> Result<()> {
+        self.decoded += 1;
+        let (pts, base) = match self.renumber {
+            Some(rate) => (i64::try_from(self.decoded - 1).unwrap_or(i64::MAX), rate.time_base()),
+            None => (picture.best_effort_pts().unwrap_or(self.next_pts), self.time_base),
+        };
+        let coded_pts = picture.pts();
+        let arrived = self.arrival_of(coded_pts);
+        picture.set_pts(Some(pts));
+        if self.renumber.is_some() {
+            picture.set_duration(1);
+        } else if picture.duration() <= 0 {
+            picture.set_duration(
+                self.frame_rate.map_or(0, |r| r.time_base().at(1).rescale(base).ticks()),
+            );
+        }
+        self.next_pts = pts.saturating_add(picture.duration().max(1));
+        let at = base.at(pts);
+        // After a seek, frames before the floor exist only to decode the first one wanted.
+        let floor = self.wanted_from.unwrap_or(self.floor);
+        let is_before = (self.sought || self.wanted_from.is_some()) && at < floor;
+        if is_before || self.limit.is_some_and(|l| at >= l) {
+            return Ok(());
+        }
+        self.stats.frame_in();
+        let frame = Frame::new(picture, base, self.decoded - 1, arrived, self.pool.clone());
+        match &mut self.rotate {
+            None => self.ready.push_back(frame),
+            Some(graph) => {
+                graph.send(frame)?;
+                while let Some(frame) = graph.receive()? {
+                    self.ready.push_back(frame);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn arrival_of(&mut self, pts: Option<i64>) -> Instant {
+        let found = self.arrivals.iter().position(|(p, _)| *p == pts).unwrap_or(0);
+        self.arrivals.remove(found).map_or_else(Instant::now, |(_, at)| at)
+    }
+}
+
+/// Opens the decoder for a stream; options meant for decoders that it doesn't take are refused.
+pub(crate) fn open_decoder(
+    stream: &StreamInfo,
+    options: &InputOptions,
+    is_live: bool,
+) -> Result<Decoder> {
+    let name = match stream.kind {
+        MediaKind::Video => options.video_decoder.as_deref(),
+        _ => options.audio_decoder.as_deref(),
+    };
+    let mut dict = Dict::from_pairs(
+        options.decoder_options(stream.kind).map(|o| (o.name.as_str(), o.value.as_str())),
+    );
+    let setup = DecoderSetup {
+        params: &stream.params,
+        time_base: stream.time_base,
+        frame_rate: stream.frame_rate,
+        name,
+        low_delay: is_live,
+    };
+    let codec = stream.params.codec().name();
+    let decoder = Decoder::open(&setup, &mut dict).map_err(|e| {
+        let error = e.in_stage(Stage::Decode);
+        Error::new(
+            error.kind(),
+            Stage::Decode,
+            format!("the decoder for {codec} can't be opened: {}", error.cause()),
+        )
+    })?;
+    let left = dict.names();
+    let stray =
+        options.decoder_options(stream.kind).find(|o| !o.for_format && left.contains(&o.name));
+    match stray {
+        Some(option) => Err(Error::new(
+            ErrorKind::Usage,
+            Stage::Options,
+            format!("{} means nothing to the decoder for {codec}", option.written()),
+        )),
+        None => Ok(decoder),
+    }
+}
+
+/// The filter that shows a picture the way its display matrix says (ISO 14496-12, 8.3.2), or none
+/// where it stands upright.
+fn rotation_filter(matrix: &[i32; 9]) -> Option<&'static str> {
+    let (a, b, c, d) = (matrix[0], matrix[1], matrix[3], matrix[4]);
+    match rotation_degrees(matrix) {
+        90 if c > 0 => Some("transpose=cclock_flip"),
+        90 => Some("transpose=clock"),
+        270 if c < 0 => Some("transpose=clock_flip"),
+        270 => Some("transpose=cclock"),
+        180 if d < 0 => Some("hflip,vflip"),
+        180 => Some("hflip"),
+        _ if d < 0 && a > 0 && b == 0 => Some("vflip"),
+        _ => None,
+    }
+}
+
+/// Degrees clockwise, to the nearest quarter turn.
+pub(crate) fn rotation_degrees(matrix: &[i32; 9]) -> i32 {
+    let (a, b) = (i64::from(matrix[0]), i64::from(matrix[1]));
+    match (a.abs() >= b.abs(), a >= 0, b >= 0) {
+        (true, true, _) => 0,
+        (true, false, _) => 180,
+        (false, _, true) => 90,
+        (false, _, false) => 270,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_display_matrix_becomes_the_filter_that_undoes_it() {
+        const ONE: i32 = 1 << 16;
+        const W: i32 = 1 << 30;
+        for (a, b, c, d, degrees, filter) in [
+            (ONE, 0, 0, ONE, 0, None),
+            (0, ONE, -ONE, 0, 90, Some("transpose=clock")),
+            (-ONE, 0, 0, -ONE, 180, Some("hflip,vflip")),
+            (0, -ONE, ONE, 0, 270, Some("transpose=cclock")),
+            (ONE, 0, 0, -ONE, 0, Some("vflip")),
+            (-ONE, 0, 0, ONE, 180, Some("hflip")),
+            (0, ONE, ONE, 0, 90, Some("transpose=cclock_flip")),
+            (0, -ONE, -ONE, 0, 270, Some("transpose=clock_flip")),
+            (0, 0, 0, 0, 0, None),
+        ] {
+            let matrix = [a, b, 0, c, d, 0, 0, 0, W];
+            assert_eq!(
+                (rotation_degrees(&matrix), rotation_filter(&matrix)),
+                (degrees, filter),
+                "{matrix:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,485 @@
+//! Frames → packets, keyframes forced where a live output needs them.
+
+mod choice;
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use crate::av::{
+    AvError, AvFrame, CodecParams, Encoder, EncoderSetup, MediaKind, Output, VideoShape,
+};
+use crate::codec::header::StreamHeader;
+use crate::codec::packet::Packet;
+use crate::codec::window::{Place, Window};
+use crate::edit::{FilterGraph, Fit, FrameProcessor};
+use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::image::Frame;
+use crate::options::{OnResize, PixelFormatChoice, Size};
+use crate::time::{Rate, Round, TimeBase, Timestamp};
+
+/// Seconds between keyframes of a live output: what the big platforms ask for.
+const LIVE_KEYFRAME_SECONDS: u32 = 2;
+
+/// Everything that decides how video is encoded. Outputs with equal plans share one encoding.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct VideoPlan {
+    pub(crate) encoder: String,
+    pub(crate) filter: Option<String>,
+    pub(crate) size: Option<Size>,
+    pub(crate) rate: Option<Rate>,
+    pub(crate) pixel_format: Option<PixelFormatChoice>,
+    pub(crate) options: Vec<(String, String)>,
+    pub(crate) is_live: bool,
+    pub(crate) window: Window,
+    pub(crate) frames: Option<u64>,
+    /// The container has no timestamps of its own.
+    pub(crate) constant_rate: bool,
+    /// Someone may have painted into the frames.
+    pub(crate) is_edited: bool,
+}
+
+impl VideoPlan {
+    fn option(&self, name: &str) -> Option<&str> {
+        self.options.iter().rev().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+    }
+
+    /// The filter graph from the user's frames to the encoder's, where one is needed.
+    fn graph(&self, setup: &EncoderSetup, source_rate: Option<Rate>) -> Option<String> {
+        let mut filters = Vec::new();
+        filters.extend(self.filter.clone());
+        filters
+            .extend(self.size.map(|s| format!("scale={}:{}:flags=bicubic", s.width(), s.height())));
+        let constant = (self.constant_rate || choice::needs_constant_rate(setup.codec().name()))
+            .then(|| source_rate.or(Rate::new(25, 1)))
+            .flatten();
+        filters.extend(self.rate.or(constant).map(|r| format!("fps={}/{}", r.num(), r.den())));
+        if setup.name() == "gif" && self.pixel_format.is_none() {
+            // A palette for each frame: one for all would have to wait for the last of them.
+            filters.push("split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1:dither=bayer:bayer_scale=5".to_owned());
+        }
+        (!filters.is_empty()).then(|| filters.join(","))
+    }
+}
+
+/// Encodes frames by a plan; the encoder is opened by the first one.
+pub(crate) struct VideoEncoder {
+    plan: VideoPlan,
+    setup: EncoderSetup,
+    global_header: bool,
+    source_rate: Option<Rate>,
+    graph: Option<FilterGraph>,
+    open: Option<Open>,
+    header: Option<StreamHeader>,
+    ready: VecDeque<Packet>,
+    taken: u64,
+    limit_reached: bool,
+    on_resize: OnResize,
+    /// Keeps the last picture, to show it again.
+    holds: bool,
+    /// To be shown in place of the last picture.
+    slate: Option<Frame>,
+    /// Where the pictures that were shown again end, until a frame follows them.
+    held_until: Option<Timestamp>,
+    /// Frames that came too late for their place.
+    late: u64,
+    /// The next picture is to be a keyframe.
+    wants_key: bool,
+}
+
+struct Open {
+    encoder: Encoder,
+    shape: VideoShape,
+    time_base: TimeBase,
+    /// Brings frames of another size to the first one's, before any padding.
+    fit: Fit,
+    last_pts: Option<i64>,
+    last_key: Option<Timestamp>,
+    /// `None` for a picture that is shown again.
+    arrivals: VecDeque<(i64, Option<Instant>)>,
+    end: Timestamp,
+    /// What is shown while no frames come: the last picture, or the slate.
+    held: Option<AvFrame>,
+    /// Whether `held` is the slate.
+    shows_slate: bool,
+    /// The encoder's configuration has to go with its first packet, as it isn't the first encoder.
+    renewed: Option<CodecParams>,
+}
+
+impl VideoEncoder {
+    pub(crate) fn new(
+        plan: VideoPlan,
+        global_header: bool,
+        source_rate: Option<Rate>,
+    ) -> Result<VideoEncoder> {
+        let setup = find_encoder(&plan.encoder)?;
+        let graph = plan.graph(&setup, source_rate).map(|spec| FilterGraph::new(spec, source_rate));
+        Ok(VideoEncoder {
+            plan,
+            setup,
+            global_header,
+            source_rate,
+            graph,
+            open: None,
+            header: None,
+            ready: VecDeque::new(),
+            taken: 0,
+            limit_reached: false,
+            on_resize: OnResize::Fit,
+            holds: false,
+            slate: None,
+            held_until: None,
+            late: 0,
+            wants_key: false,
+        })
+    }
+
+    /// Has it do this with frames whose size is not the first one's.
+    pub(crate) fn on_resize(mut self, policy: OnResize) -> VideoEncoder {
+        self.on_resize = policy;
+        self
+    }
+
+    /// Has it keep what [`VideoEncoder::repeat`] needs: its last picture, or a slate.
+    pub(crate) fn holding(mut self, slate: Option<Frame>) -> VideoEncoder {
+        self.holds = true;
+        self.slate = slate;
+        self
+    }
+
+    /// Shows the last picture once more, or the slate, at `at`. `false` where there is none yet.
+    pub(crate) fn repeat(&mut self, at: Timestamp, length: Timestamp) -> Result<bool> {
+        let placed = match self.plan.window.place(at) {
+            Place::Inside(placed) if !self.is_done() => placed,
+            Place::After => {
+                self.limit_reached = true;
+                return Ok(false);
+            }
+            _ => return Ok(false),
+        };
+        let Some(open) = &mut self.open else { return Ok(false) };
+        if let Some(slate) = self.slate.as_mut().filter(|_| !open.shows_slate) {
+            let slate = slate.share()?;
+            if let Some(card) = open.fit.fit(slate)? {
+                open.held = Some(open.coded(card)?);
+                open.shows_slate = true;
+                self.wants_key = true;
+            }
+        }
+        let Some(held) = &open.held else { return Ok(false) };
+        let picture = held.share().map_err(|e| failed(&self.setup, e))?;
+        self.held_until = Some(at.plus(length));
+        self.code(picture, placed, length, None)?;
+        Ok(true)
+    }
+
+    /// Has the next picture be a keyframe.
+    pub(crate) fn want_key(&mut self) {
+        self.wants_key = true;
+    }
+
+    /// How many frames came too late for their place, since this was asked last.
+    pub(crate) fn take_late(&mut self) -> u64 {
+        std::mem::take(&mut self.late)
+    }
+
+    /// Sends one frame, in the order of showing.
+    pub(crate) fn send(&mut self, frame: Frame) -> Result<()> {
+        match &mut self.graph {
+            None => self.encode(frame),
+            Some(graph) => {
+                graph.send(frame)?;
+                self.encode_filtered()
+            }
+        }
+    }
+
+    /// Has graph and encoder give out what they still hold.
+    pub(crate) fn drain(&mut self) -> Result<()> {
+        if let Some(graph) = &mut self.graph {
+            graph.drain()?;
+            self.encode_filtered()?;
+        }
+        let Some(open) = &mut self.open else { return Ok(()) };
+        loop {
+            let done = open.encoder.send(None).map_err(|e| failed(&self.setup, e))?;
+            open.collect(&self.setup, &mut self.ready)?;
+            if done {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The next packet.
+    pub(crate) fn receive(&mut self) -> Option<Packet> {
+        self.ready.pop_front()
+    }
+
+    /// What a muxer must know, once, as soon as the first frame was sent.
+    pub(crate) fn take_header(&mut self) -> Option<StreamHeader> {
+        self.header.take()
+    }
+
+    /// Whether the plan's last frame was taken.
+    pub(crate) fn is_done(&self) -> bool {
+        self.limit_reached || self.plan.frames.is_some_and(|n| self.taken >= n)
+    }
+
+    /// Where the last frame taken ends, on the output's clock.
+    pub(crate) fn end(&self) -> Timestamp {
+        self.open.as_ref().map_or(Timestamp::ZERO, |o| o.end)
+    }
+
+    fn encode_filtered(&mut self) -> Result<()> {
+        while let Some(frame) =
+            self.graph.as_mut().map(FrameProcessor::receive).transpose()?.flatten()
+        {
+            self.encode(frame)?;
+        }
+        Ok(())
+    }
+
+    fn encode(&mut self, frame: Frame) -> Result<()> {
+        if self.is_done() {
+            return Ok(());
+        }
+        if self.held_until.is_some_and(|until| frame.pts() < until) {
+            self.late += 1;
+            return Ok(());
+        }
+        self.held_until = None;
+        let placed = match self.plan.window.place(frame.pts()) {
+            Place::Before => return Ok(()),
+            Place::After => {
+                self.limit_reached = true;
+                return Ok(());
+            }
+            Place::Inside(placed) => placed,
+        };
+        let size = (frame.width(), frame.height());
+        if self.on_resize == OnResize::Restart
+            && self.open.as_ref().is_some_and(|open| open.fit.size() != size)
+        {
+            self.restart(&frame)?;
+        }
+        if self.open.is_none() {
+            let open = self.open_for(&frame)?;
+            self.open = Some(open);
+        }
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let arrived = frame.arrived();
+        let Some(frame) = open.fit.fit(frame)? else { return Ok(()) };
+        let duration = frame.duration();
+        let picture = open.coded(frame)?;
+        if self.holds {
+            open.held = Some(picture.share().map_err(|e| failed(&self.setup, e))?);
+            open.shows_slate = false;
+        }
+        self.code(picture, placed, duration, Some(arrived))
+    }
+
+    /// Sends a picture in the encoder's own format and size.
+    fn code(
+        &mut self,
+        mut picture: AvFrame,
+        placed: Timestamp,
+        duration: Timestamp,
+        arrived: Option<Instant>,
+    ) -> Result<()> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let wants_key = std::mem::take(&mut self.wants_key);
+        open.stamp(&mut picture, placed, duration, &self.plan, wants_key);
+        open.arrivals.push_back((picture.pts().unwrap_or(0), arrived));
+        self.taken += 1;
+        loop {
+            let accepted = open.encoder.send(Some(&picture)).map_err(|e| failed(&self.setup, e))?;
+            open.collect(&self.setup, &mut self.ready)?;
+            if accepted {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Ends the encoder, and begins another one for frames like this.
+    fn restart(&mut self, frame: &Frame) -> Result<()> {
+        let Some(mut old) = self.open.take() else { return Ok(()) };
+        while !old.encoder.send(None).map_err(|e| failed(&self.setup, e))? {
+            old.collect(&self.setup, &mut self.ready)?;
+        }
+        old.collect(&self.setup, &mut self.ready)?;
+        let mut open = self.open_for(frame)?;
+        // The outputs know the stream already; what is new goes with the packets.
+        self.header = None;
+        open.renewed = Some(open.encoder.params().map_err(|e| failed(&self.setup, e))?);
+        open.last_pts = old.last_pts.map(|pts| {
+            let after = old.time_base.at(pts).rescale_rounded(open.time_base, Round::Up);
+            after.ticks()
+        });
+        self.open = Some(open);
+        Ok(())
+    }
+
+    fn open_for(&mut self, frame: &Frame) -> Result<Open> {
+        let picture = frame.picture();
+        let own = picture.format().ok_or_else(|| {
+            Error::new(ErrorKind::InvalidData, Stage::Encode, "frames without a pixel format")
+        })?;
+        let format = choice::pixel_format(
+            &self.setup,
+            self.plan.pixel_format.as_ref(),
+            own,
+            self.plan.is_edited,
+        )?;
+        let rate = match &self.graph {
+            Some(graph) => graph.frame_rate().or(self.source_rate),
+            None => self.source_rate,
+        };
+        let (width, height) = choice::size(&self.setup, format, picture.width(), picture.height());
+        let colors = crate::image::picture::tags_in(picture, format);
+        let live_gop = self.plan.is_live && self.plan.option("g").is_none();
+        let shape = VideoShape {
+            width,
+            height,
+            format,
+            sample_aspect_ratio: picture.sample_aspect_ratio(),
+            colors,
+            frame_rate: rate,
+            // Live keyframes are forced by the clock; the encoder's own counter is a backstop.
+            gop: live_gop.then(|| {
+                rate.or(Rate::new(30, 1)).map_or(60, |r| r.frames_in(2 * LIVE_KEYFRAME_SECONDS))
+            }),
+            b_frames: !self.plan.is_live || self.plan.option("bf").is_some(),
+        };
+        let time_base = frame.time_base();
+        let mut dict = choice::options(&self.setup, &self.plan);
+        let encoder = self
+            .setup
+            .open_video(&shape, time_base, self.global_header, &mut dict)
+            .map_err(|e| {
+                let cause = format!(
+                    "{} can't be opened for {width}x{height} {}: {}",
+                    self.setup.name(),
+                    format.name(),
+                    e.cause()
+                );
+                Error::new(ErrorKind::Usage, Stage::Encode, cause)
+            })?;
+        if self.setup.name() == "rawvideo" {
+            // Whoever reads it must know, and the bytes don't say.
+            let bytes: usize = (0..format.plane_count())
+                .filter_map(|p| format.plane_size(p, width, height))
+                .map(|(row, rows)| row * rows)
+                .sum();
+            let rate = rate.map_or_else(String::new, |r| format!(", {r} frames a second"));
+            tracing::info!(
+                "raw video: {width}x{height} {}, {bytes} bytes a frame{rate}",
+                format.name()
+            );
+        }
+        let time_base = encoder.time_base();
+        self.header = Some(StreamHeader {
+            params: encoder.params().map_err(|e| failed(&self.setup, e))?,
+            time_base,
+            frame_rate: rate,
+            sample_aspect_ratio: shape.sample_aspect_ratio,
+            display_matrix: None,
+        });
+        let source = (picture.width(), picture.height());
+        if (width, height) != source {
+            tracing::warn!(
+                "{} needs an even size: {}x{} is padded to {width}x{height} by repeating the last row and column",
+                self.setup.name(),
+                source.0,
+                source.1
+            );
+        }
+        Ok(Open {
+            encoder,
+            shape,
+            time_base,
+            fit: Fit::new(source),
+            last_pts: None,
+            last_key: None,
+            arrivals: VecDeque::new(),
+            end: Timestamp::ZERO,
+            held: None,
+            shows_slate: false,
+            renewed: None,
+        })
+    }
+}
+
+impl Open {
+    /// The frame's picture as the encoder takes it.
+    fn coded(&self, frame: Frame) -> Result<AvFrame> {
+        let picture = frame.into_picture_as(self.shape.format)?;
+        let VideoShape { width, height, .. } = self.shape;
+        if (picture.width(), picture.height()) != (width, height) {
+            return crate::image::picture::padded(&picture, width, height);
+        }
+        Ok(picture)
+    }
+
+    /// Gives the picture its time in the encoder's ticks, always later than the one before, and
+    /// says whether it is to be a keyframe.
+    fn stamp(
+        &mut self,
+        picture: &mut AvFrame,
+        at: Timestamp,
+        duration: Timestamp,
+        plan: &VideoPlan,
+        wants_key: bool,
+    ) {
+        let base = self.time_base;
+        let ticks = at.rescale(base).ticks();
+        let pts = self.last_pts.map_or(ticks, |last| ticks.max(last + 1));
+        self.last_pts = Some(pts);
+        picture.set_pts(Some(pts));
+        picture.set_duration(duration.rescale(base).ticks());
+        self.end = base.at(pts).plus(duration);
+        let at = base.at(pts);
+        let due = self.last_key.is_none_or(|key| {
+            at.minus(key) >= Timestamp::from_micros(i64::from(LIVE_KEYFRAME_SECONDS) * 1_000_000)
+        });
+        let force = wants_key || plan.is_live && plan.option("g").is_none() && due;
+        if force {
+            self.last_key = Some(at);
+        }
+        picture.request_key(force);
+    }
+
+    fn collect(&mut self, setup: &EncoderSetup, ready: &mut VecDeque<Packet>) -> Result<()> {
+        while let Output::Item(mut av) = self.encoder.receive().map_err(|e| failed(setup, e))? {
+            if let Some(params) = self.renewed.take() {
+                av.set_new_extradata(params.extradata()).map_err(|e| failed(setup, e))?;
+            }
+            let found = av
+                .pts()
+                .and_then(|pts| self.arrivals.iter().position(|(p, _)| *p == pts))
+                .unwrap_or(0);
+            let arrived = self.arrivals.remove(found).and_then(|(_, at)| at);
+            ready.push_back(Packet {
+                av,
+                kind: MediaKind::Video,
+                time_base: self.time_base,
+                arrived,
+                floor: Timestamp::ZERO,
+                discontinuity: false,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The encoder by its name or its codec's.
+pub(crate) fn find_encoder(name: &str) -> Result<EncoderSetup> {
+    EncoderSetup::find(name).ok_or_else(|| {
+        Error::usage(format!(
+            "there is no encoder '{name}' in the FFmpeg libraries of this machine"
+        ))
+    })
+}
+
+fn failed(setup: &EncoderSetup, e: AvError) -> Error {
+    let error = e.in_stage(Stage::Encode);
+    Error::new(error.kind(), Stage::Encode, format!("{}: {}", setup.name(), error.cause()))
+}

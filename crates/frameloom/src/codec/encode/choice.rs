@@ -1,0 +1,151 @@
+//! What an encoder is opened with where nobody said it: pixel format, size, options.
+
+use crate::av::{Dict, EncoderSetup, PixFmt};
+use crate::codec::encode::VideoPlan;
+use crate::error::{Error, ErrorKind, Result, Stage, did_you_mean};
+use crate::options::PixelFormatChoice;
+
+/// The pixel format to encode in: the frames' own wherever the encoder takes it and players do.
+pub(super) fn pixel_format(
+    setup: &EncoderSetup,
+    choice: Option<&PixelFormatChoice>,
+    own: PixFmt,
+    is_edited: bool,
+) -> Result<PixFmt> {
+    let mut list = setup.pixel_formats();
+    if setup.codec().name() == "mjpeg" {
+        // JPEG is of full range; the encoder lists the others for those who insist (-strict).
+        list.retain(|f| f.is_full_range_by_name());
+    }
+    let takes = |format: PixFmt| list.is_empty() || list.contains(&format);
+    let best = |format: PixFmt| format.best_of(&list).unwrap_or(format);
+    if let Some(choice) = choice {
+        let wanted = choice.format.as_deref().and_then(PixFmt::named).unwrap_or(own);
+        if takes(wanted) {
+            return Ok(wanted);
+        }
+        let names: Vec<&str> = list.iter().map(|f| f.name()).collect();
+        if choice.strict {
+            let cause = format!("{} does not take pixel format {}", setup.name(), wanted.name());
+            let near = did_you_mean(wanted.name(), names.iter().copied());
+            return Err(Error::new(ErrorKind::Usage, Stage::Encode, cause)
+                .hint(near.unwrap_or_else(|| format!("it takes {}", names.join(", ")))));
+        }
+        let best = best(wanted);
+        tracing::warn!(
+            "{} does not take pixel format {}: {} is used",
+            setup.name(),
+            wanted.name(),
+            best.name()
+        );
+        return Ok(best);
+    }
+    if let Some(plain) =
+        PixFmt::named("yuv420p").filter(|&f| list.contains(&f) && setup.codec().is_lossy())
+    {
+        // Encoders would take RGB as 4:4:4, which hardly any player shows; gray can't hold what
+        // your code may have painted.
+        if own.is_rgb() || own.is_paletted() || own.is_gray() && (is_edited || !takes(own)) {
+            return Ok(plain);
+        }
+    }
+    Ok(if takes(own) { own } else { best(own) })
+}
+
+/// Codecs whose packets carry no time of their own finer than a constant frame rate.
+pub(super) fn needs_constant_rate(codec: &str) -> bool {
+    matches!(
+        codec,
+        "mpeg1video"
+            | "mpeg2video"
+            | "mpeg4"
+            | "h263"
+            | "h263p"
+            | "msmpeg4v2"
+            | "msmpeg4v3"
+            | "wmv1"
+            | "wmv2"
+            | "dvvideo"
+            | "theora"
+    )
+}
+
+/// The picture's size, made even where the codec can't code an odd one.
+pub(super) fn size(setup: &EncoderSetup, format: PixFmt, width: u32, height: u32) -> (u32, u32) {
+    if !matches!(setup.codec().name(), "h264" | "hevc" | "av1") {
+        return (width, height);
+    }
+    let (x, y) = format.chroma_shift();
+    let even = |size: u32, shift: u32| size.next_multiple_of(1 << shift);
+    (even(width, x), even(height, y))
+}
+
+/// The plan's options, and what is set where they say nothing.
+pub(super) fn options(setup: &EncoderSetup, plan: &VideoPlan) -> Dict {
+    let mut dict = Dict::from_pairs(plan.options.iter().map(|(n, v)| (n.as_str(), v.as_str())));
+    let live = plan.is_live;
+    match setup.name() {
+        "libx264" | "libx265" => {
+            dict.set_default("preset", "veryfast");
+            // Players can begin at an IDR picture only.
+            dict.set_default("forced-idr", "1");
+            if live {
+                dict.set_default("tune", "zerolatency");
+            }
+            if setup.name() == "libx265" && plan.option("x265-params").is_none() {
+                dict.set_default("x265-params", "log-level=error");
+            }
+        }
+        "libvpx" | "libvpx-vp9" => {
+            dict.set_default("deadline", if live { "realtime" } else { "good" });
+            dict.set_default("cpu-used", if live { "8" } else { "4" });
+            if plan.option("b").is_none() && plan.option("crf").is_none() {
+                dict.set_default("crf", "31");
+                dict.set_default("b", "0");
+            }
+            if live {
+                dict.set_default("lag-in-frames", "0");
+            }
+            if setup.name() == "libvpx-vp9" {
+                dict.set_default("row-mt", "1");
+            }
+        }
+        "libaom-av1" => {
+            dict.set_default("cpu-used", "8");
+            dict.set_default("usage", if live { "realtime" } else { "good" });
+        }
+        "libsvtav1" => dict.set_default("preset", "10"),
+        _ => {}
+    }
+    dict
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::encode::find_encoder;
+
+    #[test]
+    fn formats_are_kept_where_players_take_them() {
+        let format = |encoder: &str, own: &str, edited| {
+            let setup = find_encoder(encoder).unwrap();
+            pixel_format(&setup, None, PixFmt::named(own).unwrap(), edited).unwrap().name()
+        };
+        for (encoder, own, edited, chosen) in [
+            ("libx264", "yuv420p", true, "yuv420p"),
+            ("libx264", "yuv444p", true, "yuv444p"),
+            ("libx264", "nv12", false, "nv12"),
+            ("libx264", "rgb24", false, "yuv420p"),
+            ("libx264", "pal8", false, "yuv420p"),
+            ("libx264", "gray", true, "yuv420p"),
+            ("libx264", "yuv420p10le", true, "yuv420p10le"),
+            ("ffv1", "gray", true, "gray"),
+            ("png", "rgb24", false, "rgb24"),
+            ("png", "yuv420p", false, "rgb24"),
+            ("mjpeg", "yuv420p", false, "yuvj420p"),
+            ("rawvideo", "yuv420p", true, "yuv420p"),
+        ] {
+            assert_eq!(format(encoder, own, edited), chosen, "{own} to {encoder}");
+        }
+    }
+}

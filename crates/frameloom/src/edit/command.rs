@@ -1,0 +1,414 @@
+//! COMMAND: any program that reads raw frames on stdin and writes one back for each.
+//!
+//! Two halves, so that a program may take several frames before it gives the first one back and
+//! neither side waits for the other: [`CommandInput`] writes frames to its stdin, [`CommandOutput`]
+//! reads them from its stdout. The pipeline runs each in a thread of its own. Its stderr is ours.
+
+mod running;
+
+use std::ffi::OsString;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{ChildStdin, ChildStdout, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+pub(crate) use self::running::Running;
+pub use self::running::kill_commands;
+use crate::edit::Fit;
+use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::image::Frame;
+use crate::image::{PixelBuffer, PixelFormat};
+use crate::options::Size;
+use crate::protocol::pipe::{self, Guard, Transfer};
+use crate::time::Rate;
+use crate::time::stop::Stop;
+
+/// Frames a program may hold back besides those that fit into the pipes and buffers of its own
+/// of the pipes' size.
+const HELD_BACK: usize = 64;
+
+/// How long a program may take to end after its stdin was closed.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// The same for one that closed its stdout while frames wait for its answers.
+const SHORT_FAREWELL: Duration = Duration::from_millis(300);
+
+/// A program that edits frames: how to start it, and what frames it wants.
+#[derive(Clone, Debug)]
+pub struct Command {
+    argv: Vec<OsString>,
+    format: PixelFormat,
+    size: Option<Size>,
+}
+
+impl Command {
+    /// A program and its arguments; rgb24 frames of the stream's own size.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] where `argv` is empty.
+    pub fn new(argv: Vec<OsString>) -> Result<Command> {
+        if argv.first().is_none_or(|program| program.is_empty()) {
+            return Err(Error::usage("there is no command behind --"));
+        }
+        Ok(Command { argv, format: PixelFormat::Rgb24, size: None })
+    }
+
+    /// The format of the frames it reads and writes.
+    #[must_use]
+    pub fn frame_format(mut self, format: PixelFormat) -> Command {
+        self.format = format;
+        self
+    }
+
+    /// Scales the stream to this size before the program sees it.
+    #[must_use]
+    pub fn frame_size(mut self, size: Size) -> Command {
+        self.size = Some(size);
+        self
+    }
+
+    pub(crate) fn size(&self) -> Option<Size> {
+        self.size
+    }
+
+    fn name(&self) -> String {
+        self.argv.first().map(|p| p.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
+    /// Starts it for frames like `frame`. With `reads_only` its stdout is ours. With a `hang_limit`
+    /// it may not stand still for longer.
+    pub(crate) fn spawn(
+        &self,
+        frame: &Frame,
+        rate: Option<Rate>,
+        reads_only: bool,
+        hang_limit: Option<Duration>,
+        stop: &Stop,
+    ) -> Result<Spawned> {
+        let (program, arguments) =
+            self.argv.split_first().ok_or_else(|| Error::usage("there is no command"))?;
+        let (width, height) = (frame.width(), frame.height());
+        let frame_bytes = self.format.frame_bytes(width, height);
+        let mut command = std::process::Command::new(program);
+        command
+            .args(arguments)
+            .env("FRAMELOOM_WIDTH", width.to_string())
+            .env("FRAMELOOM_HEIGHT", height.to_string())
+            .env("FRAMELOOM_PIX_FMT", self.format.name())
+            .env("FRAMELOOM_FRAME_BYTES", frame_bytes.to_string())
+            .env("FRAMELOOM_RATE", rate.map_or_else(String::new, |r| r.to_string()))
+            .stdin(Stdio::piped())
+            .stdout(if reads_only { Stdio::inherit() } else { Stdio::piped() })
+            // A Ctrl-C at the terminal is for us alone: the program ends when its stdin does.
+            .process_group(0);
+        let fail = |e: std::io::Error, what: &str| {
+            let kind = if e.kind() == std::io::ErrorKind::NotFound {
+                ErrorKind::NotFound
+            } else {
+                ErrorKind::Process
+            };
+            let text = e.to_string();
+            let text = text.split(" (os error").next().unwrap_or_default().to_lowercase();
+            Error::new(kind, Stage::Process, format!("{what}: {text}")).at(&self.name())
+        };
+        let mut child = command.spawn().map_err(|e| fail(e, "the command can't be started"))?;
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+        let answers = stdout.as_ref().map(|out| out.as_fd().try_clone_to_owned()).transpose();
+        let answers = answers.map_err(|e| fail(e, "its stdout"))?;
+        let farewell = if hang_limit.is_some() { SHORT_FAREWELL } else { FAREWELL };
+        let running = Arc::new(Running::new(child, self.name(), hang_limit, farewell));
+        let stdin = stdin.ok_or_else(|| Error::process("the command has no stdin"))?;
+        pipe::prepare(stdin.as_fd()).map_err(|e| fail(e, "its stdin"))?;
+        if let Some(stdout) = &stdout {
+            pipe::prepare(stdout.as_fd()).map_err(|e| fail(e, "its stdout"))?;
+        }
+        let input = CommandInput {
+            stdin: Some(stdin),
+            answers,
+            format: self.format,
+            fit: Fit::new((width, height)),
+            sent: 0,
+            reads_only,
+            running: Arc::clone(&running),
+            stop: stop.clone(),
+        };
+        let output = stdout.map(|stdout| CommandOutput {
+            stdout,
+            format: self.format,
+            received: 0,
+            running: Arc::clone(&running),
+            stop: stop.clone(),
+        });
+        let limit = HELD_BACK + 4 * pipe::PIPE_BYTES / frame_bytes.max(1);
+        Ok(Spawned { input, output, running, in_flight_limit: limit })
+    }
+}
+
+/// A program that was started.
+pub(crate) struct Spawned {
+    pub(crate) input: CommandInput,
+    /// `None` where it only reads.
+    pub(crate) output: Option<CommandOutput>,
+    pub(crate) running: Arc<Running>,
+    /// How many frames may be inside it before it is clear that none will come back.
+    pub(crate) in_flight_limit: usize,
+}
+
+/// A frame whose pixels a program is looking at.
+pub(crate) struct InFlight {
+    frame: Frame,
+    shown: Arc<PixelBuffer>,
+}
+
+/// The half that writes to the program's stdin.
+pub(crate) struct CommandInput {
+    stdin: Option<ChildStdin>,
+    /// Its stdout, to see whether it says something unasked.
+    answers: Option<OwnedFd>,
+    format: PixelFormat,
+    /// The size it was started for.
+    fit: Fit,
+    sent: u64,
+    reads_only: bool,
+    running: Arc<Running>,
+    stop: Stop,
+}
+
+impl CommandInput {
+    /// The size of the frames that it reads, width and height.
+    pub(crate) fn size(&self) -> (u32, u32) {
+        self.fit.size()
+    }
+
+    /// Gets a frame ready to be shown to the program: to be handed to the other half before a
+    /// single byte of it is written. One of another size than the first is brought to that.
+    pub(crate) fn show(&mut self, frame: Frame) -> Result<Option<(InFlight, Arc<PixelBuffer>)>> {
+        // In this order: an answer that is read meanwhile is owed no more.
+        let owes_nothing = self.running.owed() == 0;
+        let unasked = self.answers.as_ref().map_or(0, |out| pipe::unread(out.as_fd()));
+        // Less than a frame may be the beginning of the next one's: that need not wait to be read.
+        let (width, height) = self.fit.size();
+        let whole = self.format.frame_bytes(width, height) as u64;
+        if unasked >= whole && owes_nothing {
+            return Err(self.running.wrote_too_much(self.sent));
+        }
+        let Some(mut frame) = self.fit.fit(frame)? else { return Ok(None) };
+        let shown = Arc::new(frame.take_packed(self.format)?);
+        self.running.owes();
+        Ok(Some((InFlight { frame, shown: Arc::clone(&shown) }, shown)))
+    }
+
+    /// Writes a frame to its stdin; `false` where it takes no more.
+    pub(crate) fn write(&mut self, pixels: &PixelBuffer) -> Result<bool> {
+        let Some(stdin) = &self.stdin else { return Ok(false) };
+        let reader = Reader(&self.running);
+        match pipe::write_all(stdin.as_fd(), pixels.as_slice(), &self.stop, &reader) {
+            Ok(Transfer::Done) => {
+                self.sent += 1;
+                Ok(true)
+            }
+            Ok(Transfer::Closed(_)) => {
+                self.stdin = None;
+                Ok(false)
+            }
+            Ok(Transfer::Stuck) => {
+                self.running.kill();
+                Err(self.running.error("it stopped reading its frames and was killed"))
+            }
+            Err(e) => Err(self.running.error(format!("writing to its stdin failed: {e}"))),
+        }
+    }
+
+    /// Bytes that it was written and has not read yet.
+    pub(crate) fn unread(&self) -> u64 {
+        self.stdin.as_ref().map_or(0, |stdin| pipe::unread(stdin.as_fd()))
+    }
+
+    /// Whether it has closed its stdin, or is gone.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.stdin.as_ref().is_none_or(|stdin| pipe::is_broken(stdin.as_fd()))
+    }
+
+    /// The error for a program that stands still for too long with something to do.
+    pub(crate) fn hung(&self) -> Option<Error> {
+        if !self.running.is_hung(self.unread() > 0) {
+            return None;
+        }
+        self.running.kill();
+        Some(self.running.error("it neither read its frames nor answered for too long"))
+    }
+
+    /// Closes its stdin. Where it only reads, this waits for its end.
+    ///
+    /// # Errors
+    /// Where it only reads and failed.
+    pub(crate) fn close(&mut self) -> Result<()> {
+        self.stdin = None;
+        if !self.reads_only {
+            return Ok(());
+        }
+        match self.running.wait(FAREWELL) {
+            Some(status) if status.success() => Ok(()),
+            Some(status) => Err(self.running.error(format!(
+                "it ended with {} after {} frames",
+                told(status),
+                self.sent
+            ))),
+            None => Err(self.running.error("it did not end when its frames did, and was killed")),
+        }
+    }
+
+    /// The error for a program that ended, where nothing better is known.
+    pub(crate) fn gone(&self) -> Error {
+        self.running.error(format!("it ended after it took {} frames", self.sent))
+    }
+
+    /// The error for a program that takes frames and gives none back.
+    pub(crate) fn holds_too_many(&self, limit: usize) -> Error {
+        self.running.kill();
+        self.running
+            .error(format!("it took {limit} frames and gave none back"))
+            .hint("it must write one frame for each it reads; with no output it may just read")
+    }
+}
+
+/// A program that is to read what is written to it.
+struct Reader<'a>(&'a Running);
+
+impl Guard for Reader<'_> {
+    fn moved(&self) {
+        self.0.moved();
+    }
+
+    fn gives_up(&self) -> bool {
+        self.0.gives_up() || self.0.is_hung(true)
+    }
+}
+
+/// The half that reads from the program's stdout.
+pub(crate) struct CommandOutput {
+    stdout: ChildStdout,
+    format: PixelFormat,
+    received: u64,
+    running: Arc<Running>,
+    stop: Stop,
+}
+
+impl CommandOutput {
+    /// Reads the answer to `asked`, the frame sent longest ago.
+    ///
+    /// # Errors
+    /// Where the program ends, or writes what is not a frame.
+    pub(crate) fn answer(&mut self, asked: InFlight) -> Result<Frame> {
+        let InFlight { mut frame, shown } = asked;
+        let mut answer = frame.blank_view(self.format)?;
+        let mut same = true;
+        let original = shown.as_slice();
+        let running = &self.running;
+        let read = pipe::read_all(
+            self.stdout.as_fd(),
+            answer.as_mut_slice(),
+            &self.stop,
+            &**running,
+            |at, piece| {
+                same = same && original.get(at..at + piece.len()) == Some(piece);
+                running.answers(at + piece.len() == original.len());
+            },
+        );
+        match read {
+            Ok(Transfer::Done) => {
+                self.received += 1;
+                if !same {
+                    frame.replace(answer);
+                }
+                Ok(frame)
+            }
+            Ok(Transfer::Closed(bytes)) => Err(self.ended_early(bytes, original.len())),
+            Ok(Transfer::Stuck) => {
+                self.running.kill();
+                Err(self.running.error("it did not give its last frames back and was killed"))
+            }
+            Err(e) => Err(self.running.error(format!("reading from its stdout failed: {e}"))),
+        }
+    }
+
+    fn ended_early(&self, bytes: usize, whole: usize) -> Error {
+        let status = self.running.end(self.running.farewell);
+        let status = status.map_or_else(|| "no exit status".to_owned(), told);
+        let n = self.received;
+        if bytes > 0 {
+            let cause = format!(
+                "it ended ({status}) in the middle of a frame: {bytes} of {whole} bytes, after {n} whole frames"
+            );
+            return self.running.error(cause);
+        }
+        self.running
+            .error(format!("it ended ({status}) before it gave every frame back, after {n} frames"))
+            .hint("it must write one frame for each it reads, until its stdin ends")
+    }
+
+    /// Waits for the program's end after every frame was answered.
+    ///
+    /// # Errors
+    /// Where it writes on, or ends with a failure.
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        let deadline = Instant::now() + FAREWELL;
+        let patient = Stop::new();
+        let mut rest = [0u8; 1];
+        // A stopped pipeline waits no longer than its patience; this one is as patient from now on.
+        patient.stop();
+        match pipe::read_all(self.stdout.as_fd(), &mut rest, &patient, &*self.running, |_, _| ()) {
+            Ok(Transfer::Closed(_)) => {}
+            Ok(Transfer::Stuck) => {
+                self.running.kill();
+                return Err(self
+                    .running
+                    .error("it did not end when its frames did, and was killed"));
+            }
+            Ok(Transfer::Done) => {
+                return Err(self.running.wrote_too_much(self.received));
+            }
+            Err(e) => {
+                return Err(self.running.error(format!("reading from its stdout failed: {e}")));
+            }
+        }
+        match self.running.wait(deadline.saturating_duration_since(Instant::now())) {
+            Some(status) if status.success() => Ok(()),
+            Some(status) => Err(self.running.error(format!(
+                "it ended with {} after {} frames",
+                told(status),
+                self.received
+            ))),
+            None => Err(self.running.error("it did not end when its frames did, and was killed")),
+        }
+    }
+
+    /// Whether there is something to read, or it is closed.
+    pub(crate) fn is_readable(&self) -> bool {
+        pipe::is_readable(self.stdout.as_fd())
+    }
+
+    /// The error for a program whose stdout became readable with no frame to answer.
+    pub(crate) fn unasked(&mut self) -> Error {
+        let mut one = [0u8; 1];
+        match pipe::read_all(self.stdout.as_fd(), &mut one, &self.stop, &*self.running, |_, _| ()) {
+            Ok(Transfer::Done) => self.running.wrote_too_much(self.received),
+            _ => self.ended_early(0, 0),
+        }
+    }
+
+    /// Ends the program where the pipeline takes no more of its frames.
+    pub(crate) fn abandon(&self) {
+        self.running.kill();
+    }
+}
+
+fn told(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit status {code}"),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => "no exit status".to_owned(),
+    }
+}

@@ -1,0 +1,132 @@
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use crate::av::{Graph, GraphInput, Output, PixFmt};
+use crate::edit::FrameProcessor;
+use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::image::BufferPool;
+use crate::image::Frame;
+use crate::time::{Rate, TimeBase};
+
+/// A filter graph of libavfilter as a stage. It is made anew whenever the pictures change their
+/// size or format.
+pub(crate) struct FilterGraph {
+    spec: String,
+    frame_rate: Option<Rate>,
+    open: Option<Open>,
+    ready: VecDeque<Frame>,
+}
+
+struct Open {
+    graph: Graph,
+    shape: Shape,
+    in_base: TimeBase,
+    in_flight: VecDeque<(i64, u64, Instant)>,
+    pool: BufferPool,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+struct Shape(u32, u32, Option<PixFmt>, Option<(i32, i32)>);
+
+impl FilterGraph {
+    /// By FFmpeg's filter syntax; `frame_rate` is what its input is known to have.
+    pub(crate) fn new(spec: impl Into<String>, frame_rate: Option<Rate>) -> FilterGraph {
+        FilterGraph { spec: spec.into(), frame_rate, open: None, ready: VecDeque::new() }
+    }
+
+    /// The rate of what comes out, once something went in.
+    pub(crate) fn frame_rate(&self) -> Option<Rate> {
+        self.open.as_ref().and_then(|o| o.graph.frame_rate())
+    }
+
+    fn fail(&self, e: crate::av::AvError) -> Error {
+        let error = e.in_stage(Stage::Process);
+        Error::new(
+            ErrorKind::Usage,
+            Stage::Process,
+            format!("filter graph '{}': {}", self.spec, error.cause()),
+        )
+    }
+
+    fn open_for(&mut self, frame: &Frame) -> Result<()> {
+        let picture = frame.picture();
+        let shape = Shape(
+            picture.width(),
+            picture.height(),
+            picture.format(),
+            picture.sample_aspect_ratio(),
+        );
+        if self.open.as_ref().is_some_and(|o| o.shape == shape && o.in_base == frame.time_base()) {
+            return Ok(());
+        }
+        if self.open.is_some() {
+            self.drain()?;
+        }
+        let input = GraphInput {
+            frame: picture,
+            time_base: frame.time_base(),
+            frame_rate: self.frame_rate,
+        };
+        let graph = Graph::video(&input, &self.spec).map_err(|e| self.fail(e))?;
+        let pool = frame.pool().clone();
+        self.open = Some(Open {
+            graph,
+            shape,
+            in_base: frame.time_base(),
+            in_flight: VecDeque::new(),
+            pool,
+        });
+        Ok(())
+    }
+
+    fn collect(&mut self) -> Result<()> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let out_base = open.graph.time_base();
+        loop {
+            let picture = match open.graph.receive() {
+                Ok(Output::Item(picture)) => picture,
+                Ok(Output::Again | Output::End) => return Ok(()),
+                Err(e) => return Err(self.fail(e)),
+            };
+            // What a filter gives out belongs to the last frame sent that is not later than it.
+            let at = out_base.at(picture.pts().unwrap_or(0));
+            while open.in_flight.get(1).is_some_and(|next| open.in_base.at(next.0) <= at) {
+                open.in_flight.pop_front();
+            }
+            let (_, index, arrived) =
+                open.in_flight.front().copied().unwrap_or((0, 0, Instant::now()));
+            self.ready.push_back(Frame::new(picture, out_base, index, arrived, open.pool.clone()));
+        }
+    }
+}
+
+impl FrameProcessor for FilterGraph {
+    fn send(&mut self, frame: Frame) -> Result<()> {
+        let (pts, index, arrived) = (frame.pts().ticks(), frame.index(), frame.arrived());
+        // Only the picture goes through: an edit must be in it first.
+        let mut frame = frame;
+        frame.settle()?;
+        self.open_for(&frame)?;
+        let picture = frame.into_picture()?;
+        if let Some(open) = &mut self.open {
+            open.in_flight.push_back((pts, index, arrived));
+            let sent = open.graph.send(Some(&picture));
+            sent.map_err(|e| self.fail(e))?;
+        }
+        self.collect()
+    }
+
+    fn receive(&mut self) -> Result<Option<Frame>> {
+        Ok(self.ready.pop_front())
+    }
+
+    fn drain(&mut self) -> Result<()> {
+        if let Some(open) = &mut self.open {
+            let sent = open.graph.send(None);
+            sent.map_err(|e| self.fail(e))?;
+        }
+        self.collect()?;
+        self.open = None;
+        Ok(())
+    }
+}

@@ -1,0 +1,417 @@
+//! URL → packets, on the pipeline's clock.
+
+mod pace;
+pub(crate) mod probe;
+pub(crate) mod timeline;
+
+pub(crate) use pace::Pace;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::av::{AvPacket, MediaKind, StreamInfo};
+use crate::codec::packet::Packet;
+use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::options::InputOptions;
+use crate::protocol::ends::Outside;
+use crate::protocol::{Break, Input, Opened};
+use crate::time::Timestamp;
+use crate::time::stop::Stop;
+
+/// An open input: at most one video and one audio stream, chosen as FFmpeg chooses.
+pub(crate) struct Source {
+    url: String,
+    outside: Outside,
+    input: Box<dyn Input>,
+    pub(crate) video: Option<StreamInfo>,
+    pub(crate) audio: Option<StreamInfo>,
+    pub(crate) is_live: bool,
+    /// What was set before it was opened.
+    pub(crate) options: InputOptions,
+    /// The input's own first timestamp.
+    pub(crate) begin: Timestamp,
+    /// Where what is wanted begins, on the pipeline's clock.
+    floor: Timestamp,
+    pending: VecDeque<AvPacket>,
+    clock: Clock,
+    loops_left: Option<u64>,
+    discontinuity: bool,
+    cut_short: Option<usize>,
+    video_over: bool,
+    audio_over: bool,
+    ended: bool,
+    /// Why a live input gives nothing more.
+    loss: Option<Error>,
+}
+
+/// A source's packet, or why there is none.
+pub(crate) enum Next {
+    Packet(Packet),
+    /// It is over: at its end, where reading was to stop, or at a stop.
+    Over,
+    /// A live input ended, broke or fell silent.
+    Lost(Error),
+}
+
+/// How long a live input may be silent: servers that lose a publisher often say nothing at all.
+const STALL_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long what a server sends at once may take to come.
+const LONGEST_BURST: Duration = Duration::from_millis(1500);
+
+/// How long is looked at how fast packets come.
+const BURST_LOOK: Duration = Duration::from_millis(60);
+
+/// Where the input's own timestamps lie on the pipeline's clock.
+#[derive(Debug)]
+struct Clock {
+    /// The input's timestamp at the pipeline's zero.
+    zero: Timestamp,
+    /// What loops have added so far.
+    looped: Timestamp,
+    /// The latest end of any packet of this loop, on the pipeline's clock less `looped`.
+    end: Timestamp,
+    /// Where reading is to stop, on the pipeline's clock.
+    limit: Option<Timestamp>,
+}
+
+impl Source {
+    /// Opens the input and gets to know its streams.
+    pub(crate) fn open(
+        url: &str,
+        options: InputOptions,
+        outside: &Outside,
+        stop: &Stop,
+    ) -> Result<Source> {
+        options.check()?;
+        crate::url::redact::remember_url(url);
+        let opened = outside.ends.input(url, &options, STALL_LIMIT, stop)?;
+        let Opened { input, video, audio, is_live, pending, begin } = opened;
+        let origin = options.origin.or(options.start);
+        let zero = begin.plus(origin.unwrap_or(Timestamp::ZERO));
+        let clock =
+            Clock { zero, looped: Timestamp::ZERO, end: Timestamp::ZERO, limit: options.length() };
+        let loops_left = options.loops;
+        let options_floor = options.floor();
+        Ok(Source {
+            url: url.to_owned(),
+            outside: outside.clone(),
+            input,
+            video,
+            audio,
+            is_live,
+            options,
+            begin,
+            floor: options_floor,
+            pending,
+            clock,
+            loops_left,
+            discontinuity: false,
+            cut_short: None,
+            video_over: false,
+            audio_over: false,
+            ended: false,
+            loss: None,
+        })
+    }
+
+    /// Opens a live input once more: everything it is not to do again is left out. What it sends at
+    /// once is read, so that it is known where its present is.
+    pub(crate) fn open_again(
+        url: &str,
+        options: &InputOptions,
+        stall_limit: Duration,
+        outside: &Outside,
+        stop: &Stop,
+    ) -> Result<Source> {
+        let options = InputOptions {
+            start: None,
+            duration: None,
+            end: None,
+            loops: Some(0),
+            ..options.clone()
+        };
+        let mut source = Source::open(url, options, outside, stop)?;
+        source.set_stall_limit(stall_limit);
+        source.read_burst()?;
+        Ok(source)
+    }
+
+    /// How long a live input may be silent.
+    pub(crate) fn set_stall_limit(&mut self, limit: Duration) {
+        self.input.set_stall_limit(limit);
+    }
+
+    /// Whether a stream that a live input hadn't got at first is to be a loss: opened again, it has
+    /// both. False where it is not known how to tell.
+    pub(crate) fn heed_late_streams(&mut self, yes: bool) -> bool {
+        self.input.heed_late_streams(yes)
+    }
+
+    /// Reads for as long as packets come faster than their own clock runs.
+    fn read_burst(&mut self) -> Result<()> {
+        let start = self.outside.clock.now();
+        let (mut mark, mut mark_at) = (start, self.edge());
+        while self.outside.clock.now().duration_since(start) < LONGEST_BURST {
+            let packet = match self.input.read() {
+                Ok(Some(packet)) => packet,
+                // It is told when what was read has been used.
+                Ok(None) => break,
+                Err(broken) => return Err(self.fault(broken)),
+            };
+            self.pending.push_back(packet);
+            let now = self.outside.clock.now();
+            let passed = now.duration_since(mark);
+            if passed >= BURST_LOOK {
+                let at = self.edge();
+                let came = at.zip(mark_at).map_or(Timestamp::ZERO, |(at, mark)| at.minus(mark));
+                if came.as_micros() < 2 * i64::try_from(passed.as_micros()).unwrap_or(i64::MAX) {
+                    break;
+                }
+                (mark, mark_at) = (now, at);
+            }
+        }
+        Ok(())
+    }
+
+    /// The latest time in what was read and not used yet, on its own clock from its start on.
+    pub(crate) fn edge(&self) -> Option<Timestamp> {
+        let time = |packet: &AvPacket| {
+            let stream = self.stream(packet.stream())?;
+            let at = packet.dts().or(packet.pts())?;
+            Some(stream.time_base.at(at).minus(self.clock.zero))
+        };
+        self.pending.iter().filter_map(time).max()
+    }
+
+    /// The first keyframe's time in what was read and not used yet, likewise.
+    pub(crate) fn first_key(&self) -> Option<Timestamp> {
+        let video = self.video.as_ref()?;
+        let mut keys = self.pending.iter().filter(|p| p.stream() == video.index && p.is_key());
+        let at = keys.next().and_then(|p| p.dts().or(p.pts()))?;
+        Some(video.time_base.at(at).minus(self.clock.zero))
+    }
+
+    /// One of the chosen streams.
+    fn stream(&self, index: usize) -> Option<&StreamInfo> {
+        [&self.video, &self.audio].into_iter().flatten().find(|s| s.index == index)
+    }
+
+    /// What the times of the packet that was read last were moved by.
+    pub(crate) fn moved_by(&self) -> Timestamp {
+        self.clock.looped.minus(self.clock.zero)
+    }
+
+    /// The next packet of the chosen streams. A live input that gives nothing more is lost,
+    /// whatever the reason.
+    ///
+    /// # Errors
+    /// As [`Source::read`], of an input that is not live.
+    pub(crate) fn next(&mut self) -> Result<Next> {
+        match self.read() {
+            Ok(Some(packet)) => Ok(Next::Packet(packet)),
+            Ok(None) => Ok(self.loss.take().map_or(Next::Over, Next::Lost)),
+            Err(error) if self.is_live && error.kind() != ErrorKind::Interrupted => {
+                Ok(Next::Lost(error))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Goes to the keyframe at or before `at`, on the pipeline's clock.
+    ///
+    /// # Errors
+    /// Where the input can't be sought in.
+    pub(crate) fn seek(&mut self, at: Timestamp) -> Result<()> {
+        let target = self.clock.zero.plus(at);
+        let video = self.video.as_ref();
+        let found = self.input.seek_to_keyframe(video, target, self.begin);
+        self.pending = found.map_err(|e| e.at(&self.url))?;
+        (self.video_over, self.audio_over, self.ended) = (false, false, false);
+        Ok(())
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// FFmpeg's name of the format.
+    pub(crate) fn format_name(&self) -> &'static str {
+        self.input.format_name()
+    }
+
+    /// Every stream in it, the chosen ones among them.
+    pub(crate) fn streams(&self) -> Result<Vec<StreamInfo>> {
+        self.input.streams().map_err(|e| e.at(&self.url))
+    }
+
+    /// The whole input's duration in microseconds, where known.
+    pub(crate) fn duration_micros(&self) -> Option<i64> {
+        self.input.duration_micros()
+    }
+
+    /// Bits a second; 0 where not known.
+    pub(crate) fn bit_rate(&self) -> i64 {
+        self.input.bit_rate()
+    }
+
+    /// How long what is read will be, where that is known before it is read.
+    pub(crate) fn duration(&self) -> Option<Timestamp> {
+        let whole = self.input.duration_micros().map(Timestamp::from_micros);
+        let rest = whole.map(|d| {
+            d.minus(self.options.origin.or(self.options.start).unwrap_or(Timestamp::ZERO))
+        });
+        let looped = match (rest, self.options.loops) {
+            (Some(d), Some(n)) => Some(d.base().at(
+                d.ticks().saturating_mul(i64::try_from(n).unwrap_or(i64::MAX).saturating_add(1)),
+            )),
+            _ => None,
+        };
+        match (looped.filter(|_| !self.is_live), self.clock.limit) {
+            (Some(d), Some(limit)) => Some(d.min(limit)),
+            (known, limit) => known.or(limit),
+        }
+    }
+
+    /// The next packet of the chosen streams; `None` at the end, or once a stop was asked for.
+    ///
+    /// # Errors
+    /// What the protocol or the demuxer said, also where the input turns out to be cut short.
+    pub(crate) fn read(&mut self) -> Result<Option<Packet>> {
+        while !self.ended {
+            let next = match self.pending.pop_front() {
+                Some(packet) => Ok(Some(packet)),
+                None => self.input.read(),
+            };
+            let packet = match next {
+                Ok(Some(packet)) => packet,
+                Ok(None) if self.rewind()? => continue,
+                Err(Break::Stopped) => break,
+                Ok(None) => {
+                    if self.is_live {
+                        let cause = "the stream ended";
+                        let error = Error::new(ErrorKind::Connection, Stage::Source, cause);
+                        self.loss = Some(error.at(&self.url));
+                    }
+                    break;
+                }
+                Err(Break::Closed(error)) if self.is_live && self.clock.end > Timestamp::ZERO => {
+                    self.loss = Some(error.at(&self.url));
+                    break;
+                }
+                Err(broken) => {
+                    self.ended = true;
+                    return Err(self.fault(broken));
+                }
+            };
+            let Some(stream) = self.stream(packet.stream()) else { continue };
+            let (kind, time_base) = (stream.kind, stream.time_base);
+            if packet.is_corrupt() && self.ends_at_corruption() {
+                self.cut_short = Some(packet.size());
+                continue;
+            }
+            let mut packet = Packet {
+                av: packet,
+                kind,
+                time_base,
+                arrived: Some(self.outside.clock.now()),
+                floor: self.clock.looped.max(self.floor),
+                discontinuity: self.discontinuity && kind == MediaKind::Video,
+            };
+            self.clock.place(&mut packet);
+            if self.clock.is_over(&packet) {
+                match packet.kind {
+                    MediaKind::Video => self.video_over = true,
+                    _ => self.audio_over = true,
+                }
+                self.ended = (self.video.is_none() || self.video_over)
+                    && (self.audio.is_none() || self.audio_over);
+                continue;
+            }
+            if packet.discontinuity {
+                self.discontinuity = false;
+            }
+            return Ok(Some(packet));
+        }
+        self.ended = true;
+        match self.cut_short.take() {
+            Some(bytes) => Err(Error::new(
+                ErrorKind::InvalidData,
+                Stage::Source,
+                format!("it ends in the middle of a frame; the whole frames were kept, the last {bytes} bytes left out"),
+            )
+            .at(&self.url)),
+            None => Ok(None),
+        }
+    }
+
+    fn fault(&self, broken: Break) -> Error {
+        let error = match broken {
+            Break::Silent(limit) => {
+                let cause = format!("nothing came for {} s", limit.as_secs_f64());
+                Error::new(ErrorKind::TimedOut, Stage::Source, cause)
+                    .hint("is it still being published?")
+            }
+            Break::Damaged => Error::new(
+                ErrorKind::InvalidData,
+                Stage::Source,
+                "it is damaged or ends too early; what could be read was kept",
+            ),
+            Break::Stopped => Error::new(ErrorKind::Interrupted, Stage::Source, "stopped"),
+            Break::Closed(error) | Break::Failed(error) => error,
+        };
+        error.at(&self.url)
+    }
+
+    /// Formats in which a damaged packet can only be one whose rest is missing.
+    fn ends_at_corruption(&self) -> bool {
+        matches!(self.input.format_name(), "rawvideo" | "mov,mp4,m4a,3gp,3g2,mj2")
+    }
+
+    /// Goes back to the start for another loop, where one is due.
+    fn rewind(&mut self) -> Result<bool> {
+        let stopped = self.clock.end <= Timestamp::ZERO;
+        match &mut self.loops_left {
+            _ if self.is_live || stopped => return Ok(false),
+            Some(0) => return Ok(false),
+            Some(n) => *n -= 1,
+            None => {}
+        }
+        self.input.seek(self.clock.zero.as_micros()).map_err(|e| {
+            e.at(&self.url).hint("-stream_loop needs an input that can be sought in")
+        })?;
+        self.clock.looped = self.clock.looped.plus(self.clock.end);
+        self.clock.end = Timestamp::ZERO;
+        self.discontinuity = true;
+        Ok(true)
+    }
+}
+
+impl Clock {
+    /// Moves a packet's times to the pipeline's clock.
+    fn place(&mut self, packet: &mut Packet) {
+        let base = packet.time_base;
+        let shift = self.zero.rescale(base).ticks();
+        let looped = self.looped.rescale(base).ticks();
+        let duration = packet.av.duration();
+        let moved = |t: i64| t.saturating_sub(shift);
+        if let Some(end) =
+            packet.av.pts().or(packet.av.dts()).map(|t| base.at(moved(t).saturating_add(duration)))
+        {
+            self.end = self.end.max(end);
+        }
+        let placed = |t: i64| moved(t).saturating_add(looped);
+        let (pts, dts) = (packet.av.pts().map(placed), packet.av.dts().map(placed));
+        packet.av.set_times(pts, dts, duration);
+        packet.av.clear_position();
+    }
+
+    /// Whether the packet, and with it all that follow in its stream, lies behind the limit. That
+    /// goes by dts: a packet to be shown later may be needed by one to be shown before.
+    fn is_over(&self, packet: &Packet) -> bool {
+        match (self.limit, packet.dts().or(packet.pts())) {
+            (Some(limit), Some(at)) => at >= limit,
+            _ => false,
+        }
+    }
+}

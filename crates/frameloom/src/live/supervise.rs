@@ -1,0 +1,457 @@
+//! What keeps a live pipeline going: ends that are lost are opened again, and meanwhile the
+//! outputs' clock goes on.
+//!
+//! Nothing here has a thread or sleeps by itself: the pipeline's threads ask, and time is given to
+//! it or comes from a [`Clock`].
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::TrySendError::Disconnected;
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::live::backoff::Backoff;
+use crate::time::clock::Clock;
+use crate::time::stop::Stop;
+use crate::time::{Rate, Timestamp};
+
+/// An end that was opened again.
+pub(crate) struct Reopened<T> {
+    pub(crate) end: T,
+    pub(crate) tries: u64,
+    /// As it stands now, to be used for the next loss unless this one is long past.
+    pub(crate) backoff: Backoff,
+}
+
+/// The shortest wait between two tries, however long the first one took.
+const BREATH: Duration = Duration::from_millis(250);
+
+/// Tries `open` until it works, with longer and longer times from one try's start to the next
+/// one's: a server that keeps a player waiting for its publisher is asked again at once. Gives up with its last
+/// error once `limit` is over, and at once on a stop.
+pub(crate) fn reopen<T>(
+    mut open: impl FnMut() -> Result<T>,
+    mut backoff: Backoff,
+    limit: Option<Duration>,
+    clock: &dyn Clock,
+    stop: &Stop,
+) -> Result<Reopened<T>> {
+    let start = clock.now();
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let began = clock.now();
+        let failed = match open() {
+            Ok(end) => return Ok(Reopened { end, tries, backoff }),
+            Err(error) => error,
+        };
+        if stop.is_stopped() || failed.kind() == ErrorKind::Interrupted {
+            return Err(failed);
+        }
+        let now = clock.now();
+        let took = now.saturating_duration_since(began);
+        let wait = backoff.next(clock.random()).saturating_sub(took).max(BREATH);
+        let over = now.saturating_duration_since(start) + wait;
+        if let Some(limit) = limit.filter(|limit| over > *limit) {
+            return Err(gave_up(&failed, limit));
+        }
+        tracing::debug!("not yet: {failed}; the next try is in {:.1} s", wait.as_secs_f64());
+        clock.wait(wait, stop);
+    }
+}
+
+fn gave_up(last: &Error, limit: Duration) -> Error {
+    let seconds = limit.as_secs_f64();
+    let error = Error::new(
+        last.kind(),
+        last.stage(),
+        format!("it was lost, and not back within {seconds} s: {}", last.cause()),
+    );
+    let error = last.target().map(|target| error.clone().at(target)).unwrap_or(error);
+    error.hint("--reconnect-for sets how long it is tried")
+}
+
+/// Whether the input's pictures come.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum LineState {
+    There,
+    /// They don't; at the moment `since` the outputs' clock stood at `clock`.
+    Lost {
+        since: Instant,
+        clock: Timestamp,
+    },
+    /// They come again, and belong behind this time on the outputs' clock.
+    Back(Timestamp),
+}
+
+/// Tells those who encode whether pictures come. Clones are the same line.
+#[derive(Clone, Debug)]
+pub(crate) struct Line(Arc<Mutex<Told>>);
+
+#[derive(Debug)]
+struct Told {
+    state: LineState,
+    /// Each is told that there is another state; which one they look up themselves.
+    watchers: Vec<Sender<()>>,
+}
+
+impl Line {
+    pub(crate) fn new() -> Line {
+        Line(Arc::new(Mutex::new(Told { state: LineState::There, watchers: Vec::new() })))
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set(&self, state: LineState) {
+        let mut told = self.told();
+        told.state = state;
+        // Where one is told already, once is enough.
+        told.watchers.retain(|watcher| !matches!(watcher.try_send(()), Err(Disconnected(()))));
+    }
+
+    /// Has a message each time the state has changed.
+    fn changes(&self) -> Receiver<()> {
+        let (watcher, changes) = bounded(1);
+        self.told().watchers.push(watcher);
+        changes
+    }
+
+    /// Nothing comes any more: what is held ends at `now`, for all alike.
+    pub(crate) fn end(&self, now: Instant) {
+        if let LineState::Lost { since, clock } = self.state() {
+            let at = clock.plus(micros(now.saturating_duration_since(since)));
+            self.set(LineState::Back(at));
+        }
+    }
+
+    pub(crate) fn state(&self) -> LineState {
+        self.told().state
+    }
+}
+
+/// How long a line must have been lost, and no frame have come, before pictures are held: what is
+/// still on its way goes first.
+const QUIET: Duration = Duration::from_millis(250);
+
+/// The rate of held pictures where the stream has none.
+const PLAIN_RATE: Timestamp = Timestamp::from_micros(40_000);
+
+/// Says when the last picture is to be shown again.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    line: Line,
+    changes: Receiver<()>,
+    step: Timestamp,
+    /// When the last frame came, and where it ends.
+    last: Option<(Instant, Timestamp)>,
+    /// Whether pictures were held since.
+    holds: bool,
+}
+
+impl Hold {
+    pub(crate) fn new(line: Line, rate: Option<Rate>) -> Hold {
+        let step = rate.map_or(PLAIN_RATE, |rate| rate.time_base().at(1));
+        let changes = line.changes();
+        Hold { line, changes, step, last: None, holds: false }
+    }
+
+    /// Has a message where another picture may be due, or at another time, than was told.
+    pub(crate) fn changes(&self) -> &Receiver<()> {
+        &self.changes
+    }
+
+    /// How long it is until the next picture is due, where no frame comes and the line stays as it
+    /// is; `None` where none will be.
+    pub(crate) fn patience(&self, now: Instant) -> Option<Duration> {
+        let (LineState::Lost { since, clock }, Some((came, end))) = (self.line.state(), self.last)
+        else {
+            return None;
+        };
+        // Fractions of a microsecond are no reason to ask twice.
+        let until = end.plus(self.step).minus(clock).as_micros().saturating_add(1);
+        let until = Duration::from_micros(u64::try_from(until).unwrap_or(0));
+        let due = (since + until).max(since + QUIET).max(came + QUIET);
+        Some(due.saturating_duration_since(now))
+    }
+
+    /// Where the next held picture belongs, and for how long, where one is due.
+    pub(crate) fn due(&mut self, now: Instant) -> Option<(Timestamp, Timestamp)> {
+        let (came, end) = self.last?;
+        let until = match self.line.state() {
+            LineState::There => return None,
+            LineState::Lost { since, clock } => {
+                let lost = now.saturating_duration_since(since);
+                if lost < QUIET || now.saturating_duration_since(came) < QUIET {
+                    return None;
+                }
+                clock.plus(micros(lost))
+            }
+            LineState::Back(from) if self.holds => from,
+            LineState::Back(_) => return None,
+        };
+        self.before(until, came, end)
+    }
+
+    /// The same where a frame has come that belongs at `at`.
+    pub(crate) fn due_before(&mut self, at: Timestamp) -> Option<(Timestamp, Timestamp)> {
+        let (came, end) = self.last?;
+        // An input that had been silent and is back at once left no time to hold anything.
+        let is_behind_seam =
+            matches!(self.line.state(), LineState::Back(from) if end < from && from <= at);
+        if !self.holds && !is_behind_seam {
+            return None;
+        }
+        self.before(at, came, end)
+    }
+
+    fn before(
+        &mut self,
+        until: Timestamp,
+        came: Instant,
+        end: Timestamp,
+    ) -> Option<(Timestamp, Timestamp)> {
+        let next = end.plus(self.step);
+        if next > until {
+            return None;
+        }
+        self.holds = true;
+        self.last = Some((came, next));
+        Some((end, self.step))
+    }
+
+    /// A frame is about to be encoded. Whether it is the first one after held pictures.
+    pub(crate) fn saw(&mut self, at: Timestamp, duration: Timestamp, now: Instant) -> bool {
+        let length = if duration > Timestamp::ZERO { duration } else { self.step };
+        self.last = Some((now, at.plus(length)));
+        std::mem::take(&mut self.holds)
+    }
+
+    /// Where what is held ends: frames from before that come too late.
+    pub(crate) fn held_until(&self) -> Option<Timestamp> {
+        self.last.filter(|_| self.holds).map(|(_, end)| end)
+    }
+}
+
+/// A span of the machine's time on the pipeline's clock.
+pub(crate) fn micros(span: Duration) -> Timestamp {
+    Timestamp::from_micros(i64::try_from(span.as_micros()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use crossbeam_channel::never;
+
+    use super::*;
+    use crate::error::Stage;
+
+    /// Time that passes only where someone waits.
+    #[derive(Debug)]
+    struct Unhurried {
+        start: Instant,
+        waits: Mutex<Vec<Duration>>,
+        /// What passed otherwise.
+        spent: Mutex<Duration>,
+    }
+
+    impl Unhurried {
+        fn new() -> Unhurried {
+            Unhurried { start: Instant::now(), waits: Mutex::default(), spent: Mutex::default() }
+        }
+
+        fn waits(&self) -> Vec<Duration> {
+            self.waits.lock().unwrap().clone()
+        }
+
+        fn passed(&self) -> Duration {
+            self.waits().iter().sum::<Duration>() + *self.spent.lock().unwrap()
+        }
+    }
+
+    impl Clock for Unhurried {
+        fn now(&self) -> Instant {
+            self.start + self.passed()
+        }
+
+        fn after(&self, _: Option<Duration>) -> Receiver<Instant> {
+            never()
+        }
+
+        fn wait(&self, span: Duration, _: &Stop) {
+            self.waits.lock().unwrap().push(span);
+        }
+
+        fn random(&self) -> u64 {
+            0
+        }
+    }
+
+    fn refused() -> Error {
+        Error::new(ErrorKind::Connection, Stage::Source, "connection refused").at("rtmp://h/a/b")
+    }
+
+    #[test]
+    fn it_is_tried_for_ever_with_longer_and_longer_waits() {
+        let clock = Unhurried::new();
+        let mut left = 8;
+        let open = || {
+            left -= 1;
+            if left > 0 { Err(refused()) } else { Ok("open") }
+        };
+        let found = reopen(open, Backoff::new(), None, &clock, &Stop::new()).unwrap();
+        assert_eq!((found.end, found.tries), ("open", 8));
+        let waits: Vec<_> = clock.waits().iter().map(Duration::as_secs_f64).collect();
+        assert_eq!(waits, [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]);
+    }
+
+    #[test]
+    fn the_time_that_a_try_takes_is_part_of_the_wait() {
+        let clock = Unhurried::new();
+        let mut took = [0.1, 0.9, 9.0, 3.0, 7.0, 9.9].map(Duration::from_secs_f64).into_iter();
+        let open = || match took.next() {
+            Some(span) => {
+                *clock.spent.lock().unwrap() += span;
+                Err(refused())
+            }
+            None => Ok(()),
+        };
+        reopen(open, Backoff::new(), None, &clock, &Stop::new()).unwrap();
+        let waits: Vec<_> = clock.waits().iter().map(Duration::as_millis).collect();
+        assert_eq!(waits, [400, 250, 250, 1000, 1000, 250]);
+    }
+
+    #[test]
+    fn it_is_given_up_when_its_time_is_over() {
+        let clock = Unhurried::new();
+        let open = || -> Result<()> { Err(refused()) };
+        let limit = Some(Duration::from_secs(5));
+        let Err(told) = reopen(open, Backoff::new(), limit, &clock, &Stop::new()) else {
+            panic!("it never opens");
+        };
+        assert_eq!(told.kind(), ErrorKind::Connection);
+        assert!(told.to_string().contains("not back within 5 s: connection refused"), "{told}");
+        assert!(clock.passed() <= Duration::from_secs(5));
+    }
+
+    #[test]
+    fn a_stop_ends_it_at_once() {
+        let (clock, stop) = (Unhurried::new(), Stop::new());
+        let mut tries = 0;
+        let open = || -> Result<()> {
+            tries += 1;
+            stop.stop();
+            Err(refused())
+        };
+        assert!(reopen(open, Backoff::new(), None, &clock, &stop).is_err());
+        assert_eq!((tries, clock.waits().len()), (1, 0));
+    }
+
+    #[test]
+    fn after_a_long_loss_the_waits_begin_where_they_were() {
+        let clock = Unhurried::new();
+        let mut backoff = Backoff::new();
+        for _ in 0..10 {
+            backoff.next(0);
+        }
+        let mut first = true;
+        let open = || if std::mem::take(&mut first) { Err(refused()) } else { Ok(()) };
+        reopen(open, backoff, None, &clock, &Stop::new()).unwrap();
+        assert_eq!(clock.waits(), [Duration::from_secs(10)]);
+    }
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_micros(ms * 1000)
+    }
+
+    #[test]
+    fn pictures_are_held_at_the_streams_rate_until_frames_come_again() {
+        let (line, start) = (Line::new(), Instant::now());
+        let later = |ms| start + Duration::from_millis(ms);
+        let mut hold = Hold::new(line.clone(), Rate::new(25, 1));
+        assert_eq!(hold.due(later(0)), None, "nothing was there to be held");
+        assert!(!hold.saw(at(1000), at(40), later(0)));
+        assert_eq!(hold.due(later(900)), None, "the line is there");
+
+        line.set(LineState::Lost { since: later(1000), clock: at(2040) });
+        assert_eq!(hold.due(later(1200)), None, "frames may be on their way");
+        let mut held = Vec::new();
+        while let Some((at, step)) = hold.due(later(1260)) {
+            assert_eq!(step.as_micros(), 40_000);
+            held.push(at.as_micros() / 1000);
+        }
+        let expected: Vec<i64> =
+            (0..).map(|n| 1040 + 40 * n).take_while(|t| t + 40 <= 2300).collect();
+        assert_eq!(held, expected, "all that is missing by then");
+        assert_eq!(hold.due(later(1275)), None);
+        assert_eq!(hold.due(later(1281)), Some((at(2280), at(40))));
+        assert_eq!(hold.held_until(), Some(at(2320)));
+
+        line.end(later(1360));
+        assert_eq!(line.state(), LineState::Back(at(2400)));
+        assert_eq!(hold.due(later(1282)), Some((at(2320), at(40))));
+        assert_eq!(hold.due(later(1282)), Some((at(2360), at(40))));
+        assert_eq!(hold.due(later(1282)), None);
+        assert_eq!(hold.due_before(at(2481)), Some((at(2400), at(40))));
+        assert_eq!(hold.due_before(at(2481)), Some((at(2440), at(40))));
+        assert_eq!(hold.due_before(at(2481)), None);
+        assert!(hold.saw(at(2481), at(40), later(1400)), "the first frame behind the seam");
+        assert!(!hold.saw(at(2521), at(40), later(1440)));
+        assert_eq!(hold.due(later(9000)), None);
+    }
+
+    #[test]
+    fn a_frame_that_still_comes_is_waited_for() {
+        let (line, start) = (Line::new(), Instant::now());
+        let later = |ms| start + Duration::from_millis(ms);
+        let mut hold = Hold::new(line.clone(), None);
+        hold.saw(at(0), at(0), later(0));
+        line.set(LineState::Lost { since: later(40), clock: at(80) });
+        hold.saw(at(40), at(0), later(280));
+        assert_eq!(hold.due(later(300)), None);
+        assert_eq!(hold.due(later(540)), Some((at(80), at(40))));
+    }
+
+    #[test]
+    fn a_silence_is_filled_though_the_input_is_back_at_once() {
+        let (line, start) = (Line::new(), Instant::now());
+        let later = |ms| start + Duration::from_millis(ms);
+        let mut hold = Hold::new(line.clone(), Rate::new(10, 1));
+        hold.saw(at(0), at(100), later(0));
+        line.set(LineState::Lost { since: later(500), clock: at(500) });
+        line.set(LineState::Back(at(510)));
+        assert_eq!(hold.due(later(510)), None, "frames from before may be on their way");
+        assert_eq!(hold.due_before(at(100)), None, "such as this one");
+        hold.saw(at(100), at(100), later(520));
+        for held in [200, 300, 400] {
+            assert_eq!(hold.due_before(at(510)), Some((at(held), at(100))));
+        }
+        assert_eq!(hold.due_before(at(510)), None);
+        assert!(hold.saw(at(510), at(100), later(520)));
+        assert_eq!(hold.due_before(at(5000)), None, "a pause of the stream itself");
+    }
+
+    #[test]
+    fn it_is_known_when_the_next_picture_is_due() {
+        let (line, start) = (Line::new(), Instant::now());
+        let later = |ms| start + Duration::from_millis(ms);
+        let mut hold = Hold::new(line.clone(), Rate::new(2, 1));
+        hold.saw(at(0), at(500), later(0));
+        assert_eq!(hold.patience(later(100)), None, "frames come");
+        assert!(hold.changes().try_recv().is_err());
+        line.set(LineState::Lost { since: later(400), clock: at(500) });
+        assert!(hold.changes().try_recv().is_ok(), "it isn't known to be lost");
+        let patience = hold.patience(later(400)).unwrap();
+        assert_eq!(hold.due(later(400) + patience - Duration::from_micros(2)), None);
+        assert_eq!(hold.due(later(400) + patience), Some((at(500), at(500))));
+        assert_eq!(hold.due(later(400) + patience), None);
+        let patience = hold.patience(later(950)).unwrap();
+        assert!(patience >= Duration::from_millis(450), "{patience:?}");
+        assert_eq!(hold.due(later(950) + patience), Some((at(1000), at(500))));
+        line.set(LineState::Back(at(1500)));
+        line.set(LineState::Back(at(1500)));
+        assert!(hold.changes().try_recv().is_ok() && hold.changes().try_recv().is_err());
+        assert_eq!(hold.patience(later(1500)), None);
+    }
+}

@@ -1,0 +1,269 @@
+//! Packets → a file or a publish, in the order of their dts.
+
+pub(crate) mod container;
+mod interleave;
+mod order;
+
+use interleave::{Interleaver, Limits};
+use order::Order;
+
+use crate::av::MediaKind;
+use crate::codec::header::StreamHeader;
+use crate::codec::packet::Packet;
+use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::options::OutputOptions;
+use crate::protocol::ends::Outside;
+use crate::protocol::{Output, Target};
+use crate::stats::Stats;
+use crate::time::Timestamp;
+use crate::time::stop::Stop;
+use crate::url;
+
+/// Encoded bytes that may wait for a stream that is behind.
+const WAITING_BYTES: usize = 64 << 20;
+
+/// Stream time that may wait in a live output for a stream that is behind.
+const WAITING_LIVE: Timestamp = Timestamp::from_micros(10_000_000);
+
+/// One output: its header is written as soon as every stream is known.
+pub(crate) struct Sink {
+    target: Target,
+    output: Box<dyn Output>,
+    streams: Vec<Stream>,
+    waiting: Interleaver<Packet>,
+    header_written: bool,
+    opened: bool,
+    /// Packets.
+    written: u64,
+    failed: u64,
+    cut: Option<Timestamp>,
+    stats: Stats,
+}
+
+struct Stream {
+    kind: MediaKind,
+    known: Option<StreamHeader>,
+    /// Its number in the container, once the header is written.
+    number: Option<usize>,
+    order: Order,
+}
+
+impl Sink {
+    /// Opens the file or connection for streams of these kinds, in this order. A stop ends the
+    /// wait for the connection; once it is there, the output is to be finished all the same.
+    pub(crate) fn open(
+        target: Target,
+        options: &OutputOptions,
+        kinds: &[MediaKind],
+        stats: Stats,
+        outside: &Outside,
+        stop: &Stop,
+    ) -> Result<Sink> {
+        target.check_writable(options.overwrite)?;
+        target.check_options(options)?;
+        let output = outside.ends.output(&target, options, stop)?;
+        let limits = Limits { bytes: WAITING_BYTES, span: target.is_live.then_some(WAITING_LIVE) };
+        let allows_equal = target.allows_equal_dts();
+        let stream = |&kind: &MediaKind| Stream {
+            kind,
+            known: None,
+            number: None,
+            order: Order::new(allows_equal),
+        };
+        let streams = kinds.iter().map(stream).collect();
+        let mut sink = Sink {
+            target,
+            output,
+            streams,
+            waiting: Interleaver::new(kinds.len(), limits),
+            header_written: false,
+            opened: false,
+            written: 0,
+            failed: 0,
+            cut: None,
+            stats,
+        };
+        if url::is_network(&sink.target.url) {
+            sink.open_target()?;
+        }
+        Ok(sink)
+    }
+
+    /// A connection is opened at once, so that a server that isn't there is known before anything
+    /// starts; a file not before there is something to write, so that nothing is left or lost
+    /// where nothing comes.
+    fn open_target(&mut self) -> Result<()> {
+        if std::mem::replace(&mut self.opened, true) {
+            return Ok(());
+        }
+        self.output.open()
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.target.url
+    }
+
+    /// What is added to the times of packets, where that is known.
+    pub(crate) fn shift(&self) -> Option<Timestamp> {
+        self.output.shift()
+    }
+
+    /// Says what a stream is. The header is written once all are known or ended.
+    pub(crate) fn announce(&mut self, stream: usize, header: StreamHeader) -> Result<()> {
+        if stream == self.streams.len() {
+            self.add_late(&header)?;
+        }
+        if let Some(s) = self.streams.get_mut(stream) {
+            s.known = Some(header);
+        }
+        self.advance()
+    }
+
+    /// Adds a stream that nobody knew of at first.
+    fn add_late(&mut self, header: &StreamHeader) -> Result<()> {
+        let number = if self.header_written { Some(self.output.add_stream(header)?) } else { None };
+        let order = Order::new(self.target.allows_equal_dts());
+        self.streams.push(Stream { kind: header.params.kind(), known: None, number, order });
+        self.waiting.add_lane();
+        Ok(())
+    }
+
+    /// Takes a packet of a stream; what it writes of it and when is its own business.
+    pub(crate) fn write(&mut self, stream: usize, packet: Packet) -> Result<()> {
+        if self.waiting.has_ended(stream) {
+            return Ok(());
+        }
+        let at = packet.pts().or(packet.dts());
+        if let (Some(cut), Some(at)) = (self.cut, at) {
+            if at >= cut {
+                return self.end(stream);
+            }
+        }
+        let dts = packet.dts().or(at).unwrap_or(Timestamp::ZERO);
+        self.waiting.push(stream, dts, packet.av.size(), packet);
+        self.advance()
+    }
+
+    /// No more packets of a stream will come.
+    pub(crate) fn end(&mut self, stream: usize) -> Result<()> {
+        self.waiting.end(stream);
+        self.advance()
+    }
+
+    /// The streams still running are to end where this one did.
+    pub(crate) fn cut_at(&mut self, end: Timestamp) {
+        self.cut = Some(self.cut.map_or(end, |cut| cut.min(end)));
+    }
+
+    /// Packets that were taken and not written: those that wait for others, and one whose writing
+    /// failed.
+    pub(crate) fn unwritten_packets(&self) -> u64 {
+        self.waiting.packets() + self.failed
+    }
+
+    /// Whether every stream has ended.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.waiting.all_ended()
+    }
+
+    fn advance(&mut self) -> Result<()> {
+        if !self.header_written {
+            let settled =
+                (0..self.streams.len()).all(|i| self.knows(i) || self.waiting.has_ended(i));
+            if !settled && !self.waiting.is_over_limit() {
+                return Ok(());
+            }
+            if !self.is_worth_writing() {
+                // Nothing is written without the video, and it is not waited for without end.
+                return if self.waiting.is_full() {
+                    Err(nothing_written(&self.target.url))
+                } else {
+                    Ok(())
+                };
+            }
+            if !settled {
+                tracing::warn!(
+                    "{}: written without a stream of which nothing came",
+                    crate::url::redact::url(&self.target.url)
+                );
+            }
+            self.write_header()?;
+        }
+        while let Some((stream, packet)) = self.waiting.pop() {
+            let at = packet.pts().or(packet.dts());
+            if self.cut.zip(at).is_none_or(|(cut, at)| at < cut) {
+                self.write_packet(stream, packet)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn knows(&self, stream: usize) -> bool {
+        self.streams.get(stream).is_some_and(|s| s.known.is_some())
+    }
+
+    /// An output that was to have video is nothing without it.
+    fn is_worth_writing(&self) -> bool {
+        let video = self.streams.iter().find(|s| s.kind == MediaKind::Video);
+        video.or(self.streams.first()).is_some_and(|s| s.known.is_some())
+    }
+
+    fn write_header(&mut self) -> Result<()> {
+        self.open_target()?;
+        for i in 0..self.streams.len() {
+            let Some(h) = self.streams.get(i).and_then(|s| s.known.as_ref()) else {
+                self.waiting.end(i);
+                continue;
+            };
+            let number = self.output.add_stream(h)?;
+            if let Some(stream) = self.streams.get_mut(i) {
+                stream.number = Some(number);
+            }
+        }
+        self.output.write_header()?;
+        self.header_written = true;
+        Ok(())
+    }
+
+    fn write_packet(&mut self, index: usize, mut packet: Packet) -> Result<()> {
+        let Some(stream) = self.streams.get_mut(index) else { return Ok(()) };
+        let Some(number) = stream.number else { return Ok(()) };
+        let base = self.output.time_base(number);
+        packet.av.rescale(packet.time_base, base);
+        let duration = packet.av.duration();
+        let (pts, dts) = stream.order.place(packet.av.pts(), packet.av.dts(), duration);
+        packet.av.set_times(Some(pts), Some(dts), duration);
+        packet.av.set_stream(number);
+        let (bytes, video) = (packet.av.size(), stream.kind == MediaKind::Video);
+        self.output.write(&mut packet.av).inspect_err(|_| self.failed += 1)?;
+        self.written += 1;
+        self.stats.packet_out(bytes, video, Some(base.at(pts)), packet.arrived);
+        Ok(())
+    }
+
+    /// Writes what still waits and the trailer, and closes the file or connection; `false` where
+    /// nothing was written, because nothing came.
+    pub(crate) fn finish(mut self) -> Result<bool> {
+        for i in 0..self.streams.len() {
+            self.waiting.end(i);
+        }
+        self.advance()?;
+        if !self.header_written || self.written == 0 {
+            return Ok(false);
+        }
+        let finished = self.output.finish();
+        for s in self.streams.iter().filter(|s| s.order.moved > 0) {
+            let what = if s.kind == MediaKind::Video { "video" } else { "audio" };
+            tracing::warn!(
+                "{} {what} packets had to be moved: their dts did not increase",
+                s.order.moved
+            );
+        }
+        finished.map(|()| true)
+    }
+}
+
+/// The error for an output of which nothing was written.
+pub(crate) fn nothing_written(url: &str) -> Error {
+    Error::new(ErrorKind::InvalidData, Stage::Sink, "nothing was written: no frame came").at(url)
+}

@@ -1,0 +1,242 @@
+//! Containers and protocols that libav reads.
+
+use std::collections::VecDeque;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
+
+use super::seek;
+use crate::av::{self, AvError, AvPacket, Demuxer, Dict, Interrupt, MediaKind, StreamInfo};
+use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::options::InputOptions;
+use crate::protocol::pipe;
+use crate::protocol::{Break, Input, Opened, choose, discover};
+use crate::time::Timestamp;
+use crate::time::stop::Stop;
+use crate::url;
+
+struct LibavInput {
+    demuxer: Demuxer,
+    interrupt: Interrupt,
+    /// How long a read may find nothing.
+    stall_limit: Option<Duration>,
+    // Libav reads from it, and may or may not have a copy of its own.
+    _fifo: Option<OwnedFd>,
+}
+
+impl Input for LibavInput {
+    fn format_name(&self) -> &'static str {
+        self.demuxer.format_name()
+    }
+
+    fn streams(&self) -> Result<Vec<StreamInfo>> {
+        (0..self.demuxer.stream_count())
+            .map(|index| self.demuxer.stream(index).map_err(|e| e.in_stage(Stage::Source)))
+            .collect()
+    }
+
+    fn read(&mut self) -> Result<Option<AvPacket>, Break> {
+        if self.stall_limit.is_some() {
+            self.interrupt.set_deadline(self.stall_limit);
+        }
+        self.demuxer.read().map_err(|e| {
+            if e.is_interrupted() {
+                return match self.stall_limit {
+                    Some(limit) if self.interrupt.expired() => Break::Silent(limit),
+                    _ => Break::Stopped,
+                };
+            }
+            if e.is_disconnect() {
+                return Break::Closed(e.in_stage(Stage::Source));
+            }
+            if e.is_invalid_data() {
+                Break::Damaged
+            } else {
+                Break::Failed(e.in_stage(Stage::Source))
+            }
+        })
+    }
+
+    fn seek(&mut self, micros: i64) -> Result<()> {
+        self.demuxer.seek(micros).map_err(|e| e.in_stage(Stage::Source))
+    }
+
+    fn seek_to_keyframe(
+        &mut self,
+        video: Option<&StreamInfo>,
+        target: Timestamp,
+        begin: Timestamp,
+    ) -> Result<VecDeque<AvPacket>> {
+        if !self.demuxer.is_seekable() {
+            return Err(crate::protocol::not_seekable());
+        }
+        seek::to_keyframe(&mut self.demuxer, video, target, begin)
+            .map_err(|e| e.in_stage(Stage::Source))
+    }
+
+    fn duration_micros(&self) -> Option<i64> {
+        self.demuxer.duration_micros()
+    }
+
+    fn bit_rate(&self) -> i64 {
+        self.demuxer.bit_rate()
+    }
+
+    fn set_stall_limit(&mut self, limit: Duration) {
+        if self.stall_limit.is_some() {
+            self.stall_limit = Some(limit);
+        }
+    }
+}
+
+/// Opens an input by libav.
+pub(crate) fn open(
+    url: &str,
+    options: &InputOptions,
+    stall_limit: Duration,
+    stop: &Stop,
+) -> Result<Opened> {
+    check_file(url)?;
+    let interrupt = Interrupt::new(stop.clone());
+    let fail = |e: AvError, i: &Interrupt| open_error(e, i, url, options.open_timeout);
+    let is_device = options.format.as_deref().is_some_and(av::demuxer_is_device);
+    // lavfi is a device to libav, but it computes its pictures as fast as they are read.
+    let is_live = url::is_live(url) || is_device && options.format.as_deref() != Some("lavfi");
+
+    let mut dict = format_dict(options, is_live);
+    if url == "-" || url.starts_with("pipe:") {
+        pipe::prepare_stdin();
+    }
+    if url::is_network(url) {
+        interrupt.set_deadline(Some(options.open_timeout));
+    }
+    let fifo = open_fifo(url, stop)?;
+    let of_fifo = fifo.as_ref().map(|fd| format!("pipe:{}", fd.as_raw_fd()));
+    let mut demuxer = Demuxer::open(
+        of_fifo.as_deref().unwrap_or_else(|| url::for_libav(url, true)),
+        options.format.as_deref(),
+        &mut dict,
+        interrupt.clone(),
+    )
+    .map_err(|e| fail(e, &interrupt))?;
+    check_taken(&dict, options, demuxer.format_name()).map_err(|e| e.at(url))?;
+    if demuxer.format_name() == "tty" && options.format.is_none() {
+        return Err(Error::new(ErrorKind::InvalidData, Stage::Source, "it is text, not a video")
+            .at(url)
+            .hint("name the format with -f where it is one"));
+    }
+    let mut pending = VecDeque::new();
+    if is_live && demuxer.format_name().ends_with("flv") {
+        pending =
+            discover::first_packets(&mut demuxer, &interrupt).map_err(|e| fail(e, &interrupt))?;
+    } else {
+        demuxer.find_stream_info().map_err(|e| fail(e, &interrupt))?;
+    }
+    interrupt.set_deadline(None);
+
+    let fault = |e: AvError| e.in_stage(Stage::Source).at(url);
+    let best = |kind| demuxer.best_stream(kind).map(|i| demuxer.stream(i)).transpose();
+    let video = best(MediaKind::Video).map_err(fault)?;
+    let audio = best(MediaKind::Audio).map_err(fault)?;
+    let (mut video, audio) = choose(video, audio, options, url)?;
+    if let Some(video) = &mut video {
+        discover::complete(video, &pending);
+    }
+    for index in 0..demuxer.stream_count() {
+        if ![&video, &audio].into_iter().flatten().any(|s| s.index == index) {
+            demuxer.discard(index);
+        }
+    }
+
+    // Where libavformat did not probe, it says 0.
+    let probed = || demuxer.start_micros().map(Timestamp::from_micros);
+    let streams = |index| demuxer.stream(index).ok().map(|s| s.time_base);
+    let begin = discover::start_of(streams, &pending).or_else(probed).unwrap_or(Timestamp::ZERO);
+    if let (Some(start), true) = (options.start, demuxer.is_seekable()) {
+        pending = seek::to_keyframe(&mut demuxer, video.as_ref(), begin.plus(start), begin)
+            .map_err(|e| fault(e).hint("it can't be sought in by time"))?;
+    }
+    let stall_limit = is_live.then_some(stall_limit);
+    let input = Box::new(LibavInput { demuxer, interrupt, stall_limit, _fifo: fifo });
+    Ok(Opened { input, video, audio, is_live, pending, begin })
+}
+
+/// Opens the input where it is a named pipe.
+fn open_fifo(url: &str, stop: &Stop) -> Result<Option<OwnedFd>> {
+    let Some(path) = url::local_path(url).filter(|p| pipe::is_fifo(p)) else { return Ok(None) };
+    match pipe::open_fifo(path, true, stop) {
+        Ok(Some(fd)) => Ok(Some(fd)),
+        Ok(None) => Err(Error::new(ErrorKind::Interrupted, Stage::Source, "stopped").at(url)),
+        Err(e) => Err(Error::new(ErrorKind::Other, Stage::Source, e.to_string()).at(url)),
+    }
+}
+
+/// A path that can't be read is told apart before libav sees it: its own words are vaguer.
+fn check_file(url: &str) -> Result<()> {
+    let Some(path) = url::local_path(url) else { return Ok(()) };
+    let fail = |kind, cause| Err(Error::new(kind, Stage::Source, cause).at(url));
+    match std::fs::metadata(path) {
+        Ok(m) if m.is_dir() => fail(ErrorKind::InvalidData, "it is a directory"),
+        Ok(m) if m.is_file() && m.len() == 0 => fail(ErrorKind::InvalidData, "the file is empty"),
+        // A missing file may still be a pattern, a device or lavfi's graph: libav decides.
+        _ => Ok(()),
+    }
+}
+
+fn format_dict(options: &InputOptions, is_live: bool) -> Dict {
+    let mut dict =
+        Dict::from_pairs(options.format_options().map(|o| (o.name.as_str(), o.value.as_str())));
+    if let Some(size) = options.size {
+        dict.set("video_size", &format!("{}x{}", size.width(), size.height()));
+    }
+    if let Some(format) = &options.pixel_format {
+        dict.set("pixel_format", format);
+    }
+    if let Some(rate) = options.rate {
+        dict.set("framerate", &rate.to_string());
+    }
+    if is_live {
+        // A ceiling, not a wait: libavformat returns as soon as it has seen a keyframe of each stream.
+        dict.set_default("analyzeduration", "15000000");
+        dict.set_default("fpsprobesize", "0");
+    }
+    dict
+}
+
+/// Refuses options that the demuxer and the protocol left over and no decoder will take.
+fn check_taken(left: &Dict, options: &InputOptions, format: &str) -> Result<()> {
+    for name in left.names() {
+        let what = match name.as_str() {
+            "video_size" => "-s".to_owned(),
+            "pixel_format" => "-pix_fmt".to_owned(),
+            // On other inputs -r numbers the decoded frames anew.
+            "framerate" => continue,
+            "analyzeduration" | "fpsprobesize" => continue,
+            other if options.av.iter().any(|o| o.name == other && o.for_codec) => continue,
+            other => format!("-{other}"),
+        };
+        return Err(Error::usage(format!("{what} means nothing to an input of format {format}"))
+            .hint("put it before the output, or leave it out"));
+    }
+    Ok(())
+}
+
+fn open_error(e: AvError, interrupt: &Interrupt, url: &str, limit: Duration) -> Error {
+    if e.is_interrupted() && interrupt.expired() {
+        let cause = format!("no answer within {} s", limit.as_secs_f64());
+        return Error::new(ErrorKind::TimedOut, Stage::Source, cause).at(url).hint(
+            "is the address right, is the stream being published? --open-timeout sets the limit",
+        );
+    }
+    let error = e.in_stage(Stage::Source).at(url);
+    match error.kind() {
+        ErrorKind::NotFound if url::is_network(url) => error.hint("the server has no such stream"),
+        ErrorKind::NotFound => error.hint("is the path right?"),
+        ErrorKind::Connection => {
+            error.hint("is a server running there, and is the stream being published?")
+        }
+        ErrorKind::InvalidData => {
+            error.hint("is it a media file? raw input needs -f, -s and -pix_fmt")
+        }
+        _ => error,
+    }
+}

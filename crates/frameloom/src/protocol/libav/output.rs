@@ -1,0 +1,181 @@
+//! Files and protocols that libav writes.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
+use std::time::Duration;
+
+use crate::av::{AvError, AvPacket, Dict, Interrupt, Muxer};
+use crate::codec::header::StreamHeader;
+use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::options::OutputOptions;
+use crate::protocol::pipe;
+use crate::protocol::{OPEN_LIMIT, Output, Target, WRITE_LIMIT};
+use crate::time::TimeBase;
+use crate::time::stop::Stop;
+use crate::url;
+
+/// How long a live output may take to finish after a stop.
+const LAST_WORDS: Duration = Duration::from_millis(1200);
+
+pub(crate) struct LibavOutput {
+    target: Target,
+    muxer: Muxer,
+    interrupt: Interrupt,
+    /// How long opening the connection may take.
+    open_limit: Duration,
+    /// How long what is under way may take.
+    limit: Duration,
+    options: Dict,
+    stop: Stop,
+    /// What is written to, where that is a named pipe: libav may or may not have a copy of it.
+    fifo: Option<OwnedFd>,
+    created: bool,
+    is_written: bool,
+}
+
+impl LibavOutput {
+    /// Opens nothing yet.
+    pub(crate) fn new(
+        target: &Target,
+        options: &OutputOptions,
+        stop: &Stop,
+    ) -> Result<LibavOutput> {
+        let interrupt = Interrupt::new(stop.clone());
+        let muxer = Muxer::new(url::for_libav(&target.url, false), target.muxer, interrupt.clone());
+        let mut muxer = muxer.map_err(|e| write_error(e, None, target))?;
+        let mut dict =
+            Dict::from_pairs(options.format_options().map(|o| (o.name.as_str(), o.value.as_str())));
+        if target.is_live {
+            muxer.flush_every_packet();
+            if target.muxer.name() == "flv" {
+                // There is no going back to the header of a stream.
+                dict.set_default("flvflags", "no_duration_filesize");
+            }
+        }
+        Ok(LibavOutput {
+            target: target.clone(),
+            muxer,
+            interrupt,
+            open_limit: options.open_timeout.unwrap_or(OPEN_LIMIT),
+            limit: WRITE_LIMIT,
+            options: dict,
+            stop: stop.clone(),
+            fifo: None,
+            created: false,
+            is_written: false,
+        })
+    }
+
+    fn limit_write(&mut self) {
+        if url::is_network(&self.target.url) {
+            self.limit = WRITE_LIMIT;
+            self.interrupt.set_deadline(Some(self.limit));
+        }
+    }
+
+    fn fault(&self, e: AvError) -> Error {
+        write_error(e, self.interrupt.expired().then_some(self.limit), &self.target)
+    }
+
+    fn what_is_left(&self) -> &'static str {
+        if url::local_path(&self.target.url).is_some() {
+            "what was written so far is incomplete"
+        } else {
+            "the stream broke off"
+        }
+    }
+
+    /// A file that we made and in which no packet stands is not left behind.
+    fn remove_unwritten(&self) {
+        let path = url::local_path(&self.target.url).filter(|_| self.created && !self.is_written);
+        if path.is_some_and(|p| std::fs::metadata(p).is_ok_and(|m| m.is_file())) {
+            // There is nothing in it either way.
+            let _ = path.map(std::fs::remove_file);
+        }
+    }
+}
+
+impl Output for LibavOutput {
+    fn open(&mut self) -> Result<()> {
+        let path = url::local_path(&self.target.url);
+        self.created = path.is_some_and(|p| !Path::new(p).exists());
+        if url::is_network(&self.target.url) {
+            self.limit = self.open_limit;
+            self.interrupt.set_deadline(Some(self.limit));
+        }
+        if let Some(path) = path.filter(|p| pipe::is_fifo(p)) {
+            let fail =
+                |kind, cause: &str| Error::new(kind, Stage::Sink, cause).at(&self.target.url);
+            let fd = pipe::open_fifo(path, false, &self.stop);
+            let fd = fd.map_err(|e| fail(ErrorKind::Other, &e.to_string()))?;
+            let fd =
+                fd.ok_or_else(|| fail(ErrorKind::Interrupted, "stopped before anyone read it"))?;
+            self.muxer.set_url(&format!("pipe:{}", fd.as_raw_fd()));
+            self.fifo = Some(fd);
+        }
+        let opened = self.muxer.open(&mut self.options);
+        let opened = opened.map_err(|e| self.fault(e));
+        // A file is finished, whatever it takes.
+        let is_live = self.target.is_live;
+        self.interrupt.outlive_stop(is_live.then_some(LAST_WORDS));
+        opened
+    }
+
+    fn add_stream(&mut self, h: &StreamHeader) -> Result<usize> {
+        let added = self.muxer.add_stream(
+            &h.params,
+            h.time_base,
+            h.frame_rate,
+            h.sample_aspect_ratio,
+            h.display_matrix,
+        );
+        added.map_err(|e| self.fault(e))
+    }
+
+    fn write_header(&mut self) -> Result<()> {
+        self.limit_write();
+        self.muxer
+            .write_header(&mut self.options)
+            .map_err(|e| self.fault(e).hint("does the format carry these codecs?"))
+    }
+
+    fn time_base(&self, number: usize) -> TimeBase {
+        self.muxer.time_base(number)
+    }
+
+    fn write(&mut self, packet: &mut AvPacket) -> Result<()> {
+        self.limit_write();
+        self.muxer.write(packet).map_err(|e| self.fault(e).hint(self.what_is_left()))?;
+        self.is_written = true;
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        self.limit_write();
+        self.muxer.finish().map_err(|e| self.fault(e).hint(self.what_is_left()))
+    }
+}
+
+impl Drop for LibavOutput {
+    fn drop(&mut self) {
+        self.remove_unwritten();
+    }
+}
+
+/// `expired` is the limit that was reached, where that is what ended it.
+fn write_error(e: AvError, expired: Option<Duration>, target: &Target) -> Error {
+    if let (true, Some(limit)) = (e.is_interrupted(), expired) {
+        let cause = format!("no answer within {} s", limit.as_secs_f64());
+        return Error::new(ErrorKind::TimedOut, Stage::Sink, cause)
+            .at(&target.url)
+            .hint("is the address right, and does the server still read?");
+    }
+    let error = e.in_stage(Stage::Sink).at(&target.url);
+    match error.kind() {
+        ErrorKind::Connection if url::is_network(&target.url) => {
+            error.hint("is a server running there, and does it allow publishing?")
+        }
+        ErrorKind::Connection if target.url == "-" => error.hint("whoever read the output is gone"),
+        _ => error,
+    }
+}

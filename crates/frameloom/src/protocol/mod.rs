@@ -1,0 +1,183 @@
+//! The ways in which bytes come and go: what an input and an output must be able to do, and who
+//! does it for a URL.
+
+pub(crate) mod discover;
+pub(crate) mod ends;
+pub(crate) mod libav;
+pub(crate) mod pipe;
+pub(crate) mod rtmp;
+mod target;
+
+pub(crate) use target::Target;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::av::{AvPacket, StreamInfo};
+use crate::codec::header::StreamHeader;
+use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::options::{InputOptions, OutputOptions};
+use crate::time::stop::Stop;
+use crate::time::{TimeBase, Timestamp};
+
+/// How long one write to a network may take.
+pub(crate) const WRITE_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a connection to an output may take to open.
+pub(crate) const OPEN_LIMIT: Duration = Duration::from_secs(10);
+
+/// What packets are read from: a container that libav knows, or RTMP.
+pub(crate) trait Input: Send {
+    /// FFmpeg's name of the format.
+    fn format_name(&self) -> &'static str;
+
+    /// Every stream in it, the chosen ones among them, in the order of their indices.
+    fn streams(&self) -> Result<Vec<StreamInfo>>;
+
+    /// The next packet, on the input's own clock; `None` at the end.
+    fn read(&mut self) -> Result<Option<AvPacket>, Break>;
+
+    /// Seeks to the keyframe at or before `micros`, or to the first after it.
+    fn seek(&mut self, micros: i64) -> Result<()>;
+
+    /// Seeks so that a keyframe of the video comes at `target` or before it, both on the input's
+    /// own clock; returns what was read to be sure of it.
+    fn seek_to_keyframe(
+        &mut self,
+        _video: Option<&StreamInfo>,
+        _target: Timestamp,
+        _begin: Timestamp,
+    ) -> Result<VecDeque<AvPacket>> {
+        Err(not_seekable())
+    }
+
+    /// Microseconds, where known.
+    fn duration_micros(&self) -> Option<i64>;
+
+    /// Bits a second; 0 where not known.
+    fn bit_rate(&self) -> i64;
+
+    /// How long a live one may give nothing.
+    fn set_stall_limit(&mut self, limit: Duration);
+
+    /// Whether a stream that comes late is to end it, so that it is opened again with it. False
+    /// where such a stream is not noticed.
+    fn heed_late_streams(&mut self, _yes: bool) -> bool {
+        false
+    }
+}
+
+/// Why reading can't go on.
+pub(crate) enum Break {
+    /// A stop was asked for.
+    Stopped,
+    /// Nothing came for so long.
+    Silent(Duration),
+    /// The other end closed the connection, or it broke.
+    Closed(Error),
+    /// The bytes make no sense, or end too early.
+    Damaged,
+    /// Anything else.
+    Failed(Error),
+}
+
+/// An input that was opened, and what is known of it.
+pub(crate) struct Opened {
+    pub(crate) input: Box<dyn Input>,
+    pub(crate) video: Option<StreamInfo>,
+    pub(crate) audio: Option<StreamInfo>,
+    pub(crate) is_live: bool,
+    /// Read already, to get to know the streams.
+    pub(crate) pending: VecDeque<AvPacket>,
+    /// The input's own first timestamp.
+    pub(crate) begin: Timestamp,
+}
+
+/// Opens an input by our own RTMP, or by libav.
+pub(crate) fn open_input(
+    url: &str,
+    options: &InputOptions,
+    stall_limit: Duration,
+    stop: &Stop,
+) -> Result<Opened> {
+    match crate::protocol::rtmp::Target::of_input(url, options)? {
+        Some(target) => rtmp::input::open(&target, url, options, stall_limit, stop),
+        None => libav::input::open(url, options, stall_limit, stop),
+    }
+}
+
+fn not_seekable() -> Error {
+    Error::new(ErrorKind::Usage, Stage::Source, "it can't be sought in")
+        .hint("only files can, and not each of their formats")
+}
+
+/// The streams that are wanted of the best of each kind.
+pub(crate) fn choose(
+    video: Option<StreamInfo>,
+    audio: Option<StreamInfo>,
+    options: &InputOptions,
+    url: &str,
+) -> Result<(Option<StreamInfo>, Option<StreamInfo>)> {
+    let audio = audio.filter(|_| !options.no_audio);
+    let video = video.filter(|_| !options.no_video);
+    // A cover picture is shown only where there is nothing to hear.
+    let video = video.filter(|v| !v.is_attached_picture || audio.is_none());
+    if video.is_none() && audio.is_none() {
+        return Err(Error::new(
+            ErrorKind::InvalidData,
+            Stage::Source,
+            "there is no video and no audio stream in it",
+        )
+        .at(url));
+    }
+    Ok((video, audio))
+}
+
+/// What packets are written with: a muxer of libav, or RTMP.
+pub(crate) trait Output: Send {
+    /// Opens the file or connection; called once.
+    fn open(&mut self) -> Result<()>;
+
+    /// Adds a stream before the header is written; returns its number.
+    fn add_stream(&mut self, header: &StreamHeader) -> Result<usize>;
+
+    fn write_header(&mut self) -> Result<()>;
+
+    /// The time base that packets of a stream must come in, valid after the header.
+    fn time_base(&self, number: usize) -> TimeBase;
+
+    /// Writes one packet, with its stream's number and its times in that stream's time base.
+    fn write(&mut self, packet: &mut AvPacket) -> Result<()>;
+
+    /// What it adds to the times of packets, where it writes them as they come but for that; known
+    /// with its first packet at the latest.
+    fn shift(&self) -> Option<Timestamp> {
+        None
+    }
+
+    /// Writes the trailer, if the header was written, and closes the file or connection.
+    fn finish(&mut self) -> Result<()>;
+}
+
+/// An output by our own RTMP, or by libav.
+pub(crate) fn output_for(
+    target: &Target,
+    options: &OutputOptions,
+    stop: &Stop,
+) -> Result<Box<dyn Output>> {
+    Ok(match rtmp_target(target, options)? {
+        Some(server) => Box::new(rtmp::output::RtmpOutput::new(server, target, options, stop)),
+        None => Box::new(libav::output::LibavOutput::new(target, options, stop)?),
+    })
+}
+
+/// Where to publish, where our own RTMP does that.
+fn rtmp_target(
+    target: &Target,
+    options: &OutputOptions,
+) -> Result<Option<crate::protocol::rtmp::Target>> {
+    if !target.is_own_rtmp {
+        return Ok(None);
+    }
+    crate::protocol::rtmp::Target::of_output(&target.url, options)
+}

@@ -1,0 +1,469 @@
+//! One connection to an RTMP server: the session's run loop on a socket.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind as IoErrorKind, IoSlice};
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, Bytes};
+use frameloom_rtmp::auth::Challenge;
+use frameloom_rtmp::{ClientConfig, ClientEvent, ClientRole, ClientSession, MediaKind};
+
+use crate::error::{Error, ErrorKind, Stage};
+use crate::protocol::rtmp::Target;
+use crate::protocol::rtmp::socket::{Limits, Socket};
+use crate::time::stop::Stop;
+
+/// Bytes read at once.
+const READ_BYTES: usize = 64 * 1024;
+
+/// Pieces written at once.
+const PIECES: usize = 32;
+
+/// How long the other end may take to read the last bytes and to close.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// How long it takes until a stopped pipeline leaves a server that doesn't read any more.
+const LAST_WORDS: Duration = Duration::from_millis(1200);
+
+/// How often a server that we publish to is asked whether it still reads, and how long it may take
+/// to answer.
+const PULSE: Duration = Duration::from_secs(1);
+const NO_PULSE: Duration = Duration::from_secs(7);
+
+/// Further than any limit here.
+const FAR: Duration = Duration::from_secs(3600);
+
+/// Without a user's name, then with a challenge.
+const AUTH_ROUNDS: usize = 2;
+
+/// Why a connection can't go on.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// A stop was asked for.
+    Stopped,
+    /// Nothing moved for so long.
+    TimedOut(Duration),
+    /// The host's name has no address.
+    Resolve(io::Error),
+    /// The other end refused, closed or broke the connection.
+    Closed(io::Error),
+    /// The server said no: its code, its words, and whether it wants credentials.
+    Refused { code: String, description: String, wants_credentials: bool },
+    /// What came is not RTMP, or passes a limit.
+    Protocol(frameloom_rtmp::Error),
+    /// TLS failed, mostly because of the server's certificate.
+    Tls(rustls::Error),
+    /// No certificates to judge the server's by.
+    Certificates(String),
+}
+
+impl Fault {
+    pub(super) fn from_io(error: io::Error) -> Fault {
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            Some(inner) => Fault::Tls(inner.clone()),
+            None => Fault::Closed(error),
+        }
+    }
+
+    fn ended(code: &str) -> Fault {
+        Fault::Closed(io::Error::new(
+            IoErrorKind::ConnectionAborted,
+            format!("the server ended it ({code})"),
+        ))
+    }
+
+    /// As the library's error about `url`.
+    pub(crate) fn into_error(self, stage: Stage, url: &str) -> Error {
+        let publishes = stage == Stage::Sink;
+        let error = match self {
+            Fault::Stopped => Error::new(ErrorKind::Interrupted, stage, "stopped"),
+            Fault::TimedOut(limit) => {
+                let cause = format!("no answer within {} s", limit.as_secs_f64());
+                Error::new(ErrorKind::TimedOut, stage, cause).hint(if publishes {
+                    "is the address right, and does the server still read?"
+                } else {
+                    "is the address right, is the stream being published? --open-timeout sets the \
+                     limit"
+                })
+            }
+            Fault::Resolve(error) => {
+                Error::new(ErrorKind::Connection, stage, words(&error)).hint("is the host right?")
+            }
+            Fault::Closed(error) => {
+                Error::new(ErrorKind::Connection, stage, words(&error)).hint(if publishes {
+                    "is a server running there, and does it allow publishing?"
+                } else {
+                    "is a server running there, and is the stream being published?"
+                })
+            }
+            Fault::Refused { code, description, wants_credentials } => {
+                refused(stage, &code, &description, wants_credentials)
+            }
+            Fault::Protocol(error) => Error::new(ErrorKind::InvalidData, stage, error.to_string())
+                .hint("is it an RTMP server?"),
+            Fault::Tls(error) => Error::new(ErrorKind::Connection, stage, error.to_string())
+                .hint("-ca_file names certificates to trust; -tls_verify 0 trusts any server"),
+            Fault::Certificates(cause) => Error::new(ErrorKind::Connection, stage, cause)
+                .hint("-ca_file names certificates to trust; -tls_verify 0 trusts any server"),
+        };
+        error.at(url)
+    }
+}
+
+/// The system's words, without its number and its capital.
+fn words(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut chars = text.chars();
+    match (chars.next(), chars.as_str()) {
+        (Some(first), rest) if !rest.starts_with(char::is_uppercase) => {
+            first.to_lowercase().chain(rest.chars()).collect()
+        }
+        _ => text.to_owned(),
+    }
+}
+
+fn refused(stage: Stage, code: &str, description: &str, wants_credentials: bool) -> Error {
+    let kind = match code {
+        "NetStream.Play.StreamNotFound" => ErrorKind::NotFound,
+        "NetStream.Publish.BadName" => ErrorKind::AlreadyExists,
+        _ if wants_credentials => ErrorKind::PermissionDenied,
+        _ => ErrorKind::Connection,
+    };
+    let mut cause = match (code, description) {
+        ("", "") => "the server refused".to_owned(),
+        ("", said) => format!("the server refused: {said}"),
+        (code, "") => format!("the server refused ({code})"),
+        (code, said) => format!("the server refused: {said} ({code})"),
+    };
+    // A server's words may be as long as it pleases.
+    if let Some((at, _)) = cause.char_indices().nth(300) {
+        cause.truncate(at);
+    }
+    let error = Error::new(kind, stage, cause);
+    match kind {
+        ErrorKind::PermissionDenied => {
+            error.hint("it wants a user and a password: rtmp://USER:PASSWORD@HOST/...")
+        }
+        ErrorKind::NotFound => error.hint("the server has no such stream"),
+        ErrorKind::AlreadyExists => {
+            error.hint("does someone else publish under this name, is the stream key right?")
+        }
+        _ => error,
+    }
+}
+
+/// An open connection, on which a stream is published or played.
+pub(crate) struct Connection {
+    socket: Socket,
+    session: ClientSession,
+    outgoing: VecDeque<Bytes>,
+    read: Box<[u8]>,
+    stop: Stop,
+    /// From then on what goes on is to be finished in spite of a stop.
+    outlives_stop: bool,
+    /// When what goes on in spite of a stop has to be over.
+    last: Option<Instant>,
+    /// The server closed its side.
+    at_end: bool,
+    /// Enhanced RTMP's codecs that the server says it knows.
+    four_ccs: Vec<String>,
+    pulse: Pulse,
+}
+
+/// Whether the server still reads what we publish. Bytes that the network takes say little: they
+/// may fill the buffers of both ends for a minute, and nobody reads them.
+#[derive(Default)]
+struct Pulse {
+    /// The server has answered a ping: from then on it owes an answer to each.
+    answers: bool,
+    asked: Option<Instant>,
+    next: Option<Instant>,
+}
+
+impl Pulse {
+    /// Whether to ask at `now`.
+    fn is_due(&self, now: Instant) -> bool {
+        self.asked.is_none() && self.next.is_none_or(|next| now >= next)
+    }
+
+    fn asked(&mut self, now: Instant) {
+        self.asked = Some(now);
+    }
+
+    fn answered(&mut self, now: Instant) {
+        self.answers = true;
+        self.asked = None;
+        self.next = Some(now + PULSE);
+    }
+
+    /// Whether an answer is overdue.
+    fn is_lost(&self, now: Instant) -> bool {
+        let waited = self.asked.map(|asked| now.saturating_duration_since(asked));
+        self.answers && waited.is_some_and(|waited| waited >= NO_PULSE)
+    }
+}
+
+impl Connection {
+    /// Connects and waits until the server lets the stream begin.
+    pub(crate) fn open(
+        target: &Target,
+        role: ClientRole,
+        limit: Duration,
+        stop: &Stop,
+    ) -> Result<Connection, Fault> {
+        let begun = Instant::now();
+        let mut answer: Option<Challenge> = None;
+        let mut rounds = 0;
+        loop {
+            let left = limit.saturating_sub(begun.elapsed());
+            let limits = Limits { limit, ..Limits::new(Some(stop), left) };
+            let config = target.config(role, answer.as_ref());
+            let mut connection = Connection::connect(target, config, limits, stop)?;
+            match connection.wait_for_start(limits)? {
+                Start::Begun => return Ok(connection),
+                Start::Refused { code, description, challenge } => {
+                    let wants_credentials = challenge.is_some();
+                    if wants_credentials && target.has_credentials() && rounds < AUTH_ROUNDS {
+                        answer = challenge;
+                        rounds += 1;
+                        continue;
+                    }
+                    return Err(Fault::Refused { code, description, wants_credentials });
+                }
+            }
+        }
+    }
+
+    fn connect(
+        target: &Target,
+        config: ClientConfig,
+        limits: Limits<'_>,
+        stop: &Stop,
+    ) -> Result<Connection, Fault> {
+        let tls = target.tls()?;
+        Ok(Connection {
+            socket: Socket::connect(target.host(), target.port(), tls.as_ref(), limits)?,
+            session: ClientSession::new(config),
+            outgoing: VecDeque::new(),
+            read: vec![0; READ_BYTES].into_boxed_slice(),
+            stop: stop.clone(),
+            outlives_stop: false,
+            last: None,
+            at_end: false,
+            four_ccs: Vec::new(),
+            pulse: Pulse::default(),
+        })
+    }
+
+    fn wait_for_start(&mut self, limits: Limits<'_>) -> Result<Start, Fault> {
+        loop {
+            match self.event(limits)? {
+                Some(ClientEvent::Started) => return Ok(Start::Begun),
+                Some(ClientEvent::Connected(server)) => self.four_ccs = server.four_ccs,
+                Some(ClientEvent::Refused { code, description, challenge }) => {
+                    let description = description.expose().to_owned();
+                    return Ok(Start::Refused { code, description, challenge });
+                }
+                Some(ClientEvent::Ended { code }) => return Err(Fault::ended(&code)),
+                Some(_) => {}
+                None => return Err(Fault::Closed(IoErrorKind::UnexpectedEof.into())),
+            }
+        }
+    }
+
+    /// Whether the server says that it knows a codec of Enhanced RTMP.
+    pub(crate) fn knows(&self, four_cc: [u8; 4]) -> bool {
+        self.four_ccs.iter().any(|known| known == "*" || known.as_bytes() == four_cc)
+    }
+
+    /// The next event of a stream that is played; `None` once the server has closed its side.
+    /// Waits for `limit` at most.
+    pub(crate) fn next(&mut self, limit: Duration) -> Result<Option<ClientEvent>, Fault> {
+        let stop = self.stop.clone();
+        self.event(Limits::new((!self.outlives_stop).then_some(&stop), limit))
+    }
+
+    /// Sends media of a stream that is published. Where the server takes nothing for `limit`, it
+    /// has failed.
+    pub(crate) fn send(
+        &mut self,
+        kind: MediaKind,
+        timestamp_ms: u64,
+        payload: Bytes,
+        limit: Duration,
+    ) -> Result<(), Fault> {
+        self.session.send_media(kind, timestamp_ms, payload).map_err(Fault::Protocol)?;
+        let now = Instant::now();
+        if self.pulse.is_lost(now) {
+            return Err(Fault::TimedOut(NO_PULSE));
+        }
+        if self.pulse.is_due(now) {
+            self.session.ping(timestamp_ms as u32).map_err(Fault::Protocol)?;
+            self.pulse.asked(now);
+        }
+        self.write_out(limit)?;
+        self.heed_server()
+    }
+
+    /// From now on a stop doesn't end what goes on.
+    pub(crate) fn outlive_stop(&mut self) {
+        self.outlives_stop = true;
+    }
+
+    /// Says goodbye, and waits a little for the other end to have read everything: closing before
+    /// it has could take from it what is still on the way.
+    pub(crate) fn finish(mut self) -> Result<(), Fault> {
+        self.session.finish().map_err(Fault::Protocol)?;
+        self.outlives_stop = true;
+        self.write_out(GOODBYE)?;
+        self.socket.end_writing();
+        let limits = Limits::new(None, GOODBYE);
+        while !self.at_end {
+            match self.turn(limits) {
+                Ok(()) => {}
+                // Everything was written: how the other end closes is its own affair.
+                Err(_) => break,
+            }
+            while self.session.poll_event().is_some() {}
+        }
+        Ok(())
+    }
+
+    /// What the server says while we publish: only an end matters.
+    fn heed_server(&mut self) -> Result<(), Fault> {
+        self.read_some()?;
+        while let Some(event) = self.session.poll_event() {
+            match event {
+                ClientEvent::Pong(_) => self.pulse.answered(Instant::now()),
+                ClientEvent::Ended { code } => return Err(Fault::ended(&code)),
+                ClientEvent::Refused { code, description, challenge } => {
+                    return Err(Fault::Refused {
+                        code,
+                        description: description.expose().to_owned(),
+                        wants_credentials: challenge.is_some(),
+                    });
+                }
+                _ => {}
+            }
+        }
+        if self.at_end {
+            return Err(Fault::Closed(IoErrorKind::ConnectionReset.into()));
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, limits: Limits<'_>) -> Result<Option<ClientEvent>, Fault> {
+        loop {
+            if let Some(event) = self.session.poll_event() {
+                return Ok(Some(event));
+            }
+            if self.at_end {
+                return Ok(None);
+            }
+            self.turn(limits)?;
+        }
+    }
+
+    /// Writes until nothing waits. The limit is on standing still.
+    fn write_out(&mut self, limit: Duration) -> Result<(), Fault> {
+        let stop = self.stop.clone();
+        loop {
+            let before = self.waiting_bytes();
+            let mut limits = Limits::new((!self.outlives_stop).then_some(&stop), limit);
+            loop {
+                limits.until = limits.until.min(self.last_moment());
+                self.write_some()?;
+                let waiting = self.waiting_bytes();
+                if waiting == 0 && !self.socket.holds_back() {
+                    return Ok(());
+                }
+                if waiting < before {
+                    break;
+                }
+                self.socket.wait(true, limits)?;
+                self.read_some()?;
+                if self.at_end {
+                    return Err(Fault::Closed(IoErrorKind::ConnectionReset.into()));
+                }
+            }
+        }
+    }
+
+    /// Once a stop was asked for, what goes on all the same may not take long.
+    fn last_moment(&mut self) -> Instant {
+        let now = Instant::now();
+        if self.outlives_stop && self.stop.is_stopped() {
+            return *self.last.get_or_insert(now + LAST_WORDS);
+        }
+        now + FAR
+    }
+
+    fn waiting_bytes(&self) -> usize {
+        self.session.output_bytes() + self.outgoing.iter().map(Bytes::len).sum::<usize>()
+    }
+
+    /// Moves what can be moved either way; where nothing can, waits a tick.
+    fn turn(&mut self, limits: Limits<'_>) -> Result<(), Fault> {
+        self.write_some()?;
+        if !self.read_some()? && !self.at_end {
+            let write = !self.outgoing.is_empty() || self.socket.holds_back();
+            self.socket.wait(write, limits)?;
+        }
+        Ok(())
+    }
+
+    fn read_some(&mut self) -> Result<bool, Fault> {
+        match self.socket.read(&mut self.read)? {
+            None => Ok(false),
+            Some(0) => {
+                self.at_end = true;
+                Ok(true)
+            }
+            Some(count) => {
+                let bytes = self.read.get(..count).unwrap_or_default();
+                self.session.receive(bytes).map_err(Fault::Protocol)?;
+                Ok(true)
+            }
+        }
+    }
+
+    fn write_some(&mut self) -> Result<(), Fault> {
+        loop {
+            while self.outgoing.len() < PIECES {
+                let Some(piece) = self.session.poll_output() else { break };
+                self.outgoing.push_back(piece);
+            }
+            if self.outgoing.is_empty() {
+                return self.socket.flush();
+            }
+            let mut slices = [IoSlice::new(&[]); PIECES];
+            for (slice, piece) in slices.iter_mut().zip(&self.outgoing) {
+                *slice = IoSlice::new(piece);
+            }
+            let count = self.outgoing.len().min(PIECES);
+            let slices = slices.get(..count).unwrap_or_default();
+            match self.socket.write(slices)? {
+                None => return Ok(()),
+                Some(0) => return Err(Fault::Closed(IoErrorKind::WriteZero.into())),
+                Some(written) => self.written(written),
+            }
+        }
+    }
+
+    fn written(&mut self, mut count: usize) {
+        while let Some(piece) = self.outgoing.front_mut() {
+            if count < piece.len() {
+                piece.advance(count);
+                return;
+            }
+            count -= piece.len();
+            self.outgoing.pop_front();
+        }
+    }
+}
+
+enum Start {
+    Begun,
+    Refused { code: String, description: String, challenge: Option<Challenge> },
+}

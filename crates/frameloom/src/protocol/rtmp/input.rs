@@ -1,0 +1,203 @@
+//! A stream played by our own RTMP. What is in it is known from metadata and sequence headers,
+//! without probing; packets go straight on.
+
+mod streams;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use frameloom_rtmp::{ClientEvent, ClientRole};
+
+use self::streams::Streams;
+use crate::av::{AvError, AvPacket, CodecParams, StreamInfo};
+use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::options::InputOptions;
+use crate::protocol::rtmp::{Connection, Fault, Target};
+use crate::protocol::{Break, Input, Opened, choose, discover};
+use crate::time::stop::Stop;
+use crate::time::{Rate, TimeBase, Timestamp};
+
+const VIDEO: usize = 0;
+const AUDIO: usize = 1;
+
+/// As [`VIDEO_WAIT_MS`], on the real clock.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Opens a stream and reads until it is clear what is in it.
+pub(crate) fn open(
+    target: &Target,
+    url: &str,
+    options: &InputOptions,
+    stall_limit: Duration,
+    stop: &Stop,
+) -> Result<Opened> {
+    let fail = |fault: Fault| fault.into_error(Stage::Source, url);
+    let begun = Instant::now();
+    let role = ClientRole::Play { buffer_ms: target.buffer_ms };
+    let mut connection =
+        Connection::open(target, role, options.open_timeout, stop).map_err(fail)?;
+    let mut streams = Streams::new(options);
+    let mut pending = VecDeque::new();
+    let mut over = false;
+    while !streams.are_known() && !over {
+        let limit = if streams.first.is_none() { options.open_timeout } else { PATIENCE };
+        match connection.next(limit.saturating_sub(begun.elapsed())) {
+            Ok(Some(ClientEvent::Media(media))) => {
+                pending.extend(streams.take(&media).map_err(|e| no_memory(&e).at(url))?);
+            }
+            Ok(Some(ClientEvent::Ended { .. }) | None) => over = true,
+            Ok(Some(_)) => {}
+            Err(Fault::TimedOut(_)) if streams.first.is_some() => break,
+            Err(Fault::TimedOut(_)) => return Err(fail(Fault::TimedOut(options.open_timeout))),
+            Err(fault) => return Err(fail(fault)),
+        }
+    }
+    if pending.is_empty() {
+        return Err(streams.nothing().at(url));
+    }
+
+    let (mut video, mut audio) = choose(streams.info(VIDEO)?, streams.info(AUDIO)?, options, url)?;
+    if let Some(video) = &mut video {
+        discover::complete(video, &pending);
+        video.frame_rate = video.frame_rate.or(streams.frame_rate);
+        streams.video_ms = video.frame_rate.map_or(0, frame_ms);
+    }
+    if let Some(audio) = &mut audio {
+        discover::complete_sound(audio, &pending);
+        streams.sound = audio.params.share().ok();
+    }
+    pending.retain(|packet| match packet.stream() {
+        VIDEO => video.is_some(),
+        _ => audio.is_some(),
+    });
+    for packet in &mut pending {
+        let duration = streams.duration(packet.stream(), packet.size());
+        packet.set_times(packet.pts(), packet.dts(), duration);
+    }
+    streams.is_open = [video.is_some(), audio.is_some()];
+    let begin = discover::start_of(|_| Some(TimeBase::MILLIS), &pending).unwrap_or(Timestamp::ZERO);
+    let known = [&video, &audio].into_iter().flatten().map(|s| (s.index, s.params.share()));
+    let known = known
+        .map(|(index, params)| Ok(stream_info(index, params?)))
+        .collect::<Result<Vec<_>, AvError>>()
+        .map_err(|e| no_memory(&e))?;
+    let idle_limit = target.idle_limit;
+    let stall_limit = idle_limit.unwrap_or(stall_limit);
+    let input = Box::new(RtmpInput {
+        connection,
+        streams,
+        known,
+        stall_limit,
+        idle_limit,
+        heeds_late: false,
+        over,
+    });
+    Ok(Opened { input, video, audio, is_live: true, pending, begin })
+}
+
+fn no_memory(error: &AvError) -> Error {
+    error.clone().in_stage(Stage::Source)
+}
+
+struct RtmpInput {
+    connection: Connection,
+    streams: Streams,
+    /// What was found in it.
+    known: Vec<StreamInfo>,
+    stall_limit: Duration,
+    /// `-rw_timeout`, which takes its place.
+    idle_limit: Option<Duration>,
+    /// A stream that comes late ends it.
+    heeds_late: bool,
+    over: bool,
+}
+
+impl Input for RtmpInput {
+    fn format_name(&self) -> &'static str {
+        "flv"
+    }
+
+    fn streams(&self) -> Result<Vec<StreamInfo>> {
+        self.known.iter().map(|s| s.share().map_err(|e| no_memory(&e))).collect()
+    }
+
+    fn read(&mut self) -> Result<Option<AvPacket>, Break> {
+        while !self.over {
+            match self.connection.next(self.stall_limit) {
+                Ok(Some(ClientEvent::Media(media))) => {
+                    let packet = self.streams.take(&media);
+                    let packet = packet.map_err(|e| Break::Failed(no_memory(&e)))?;
+                    if let Some(mut packet) = packet {
+                        if self.streams.is_open.get(packet.stream()) == Some(&true) {
+                            let duration = self.streams.duration(packet.stream(), packet.size());
+                            packet.set_times(packet.pts(), packet.dts(), duration);
+                            return Ok(Some(packet));
+                        }
+                        if self.heeds_late && self.streams.is_wanted(packet.stream()) {
+                            self.over = true;
+                            let cause = "a stream has come that was not there at first";
+                            let error = Error::new(ErrorKind::Connection, Stage::Source, cause);
+                            return Err(Break::Failed(error));
+                        }
+                        self.streams.warn_of_late(packet.stream());
+                    }
+                }
+                Ok(Some(ClientEvent::Ended { .. })) => self.over = true,
+                Ok(Some(_)) => {}
+                Ok(None) => {
+                    self.over = true;
+                    let cause = "the other end closed the connection";
+                    let error = Error::new(ErrorKind::Connection, Stage::Source, cause);
+                    return Err(Break::Closed(error));
+                }
+                Err(fault) => {
+                    self.over = true;
+                    return Err(self.broken(fault));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn seek(&mut self, _micros: i64) -> Result<()> {
+        Err(Error::new(ErrorKind::Usage, Stage::Source, "a live stream can't be sought in"))
+    }
+
+    fn duration_micros(&self) -> Option<i64> {
+        None
+    }
+
+    fn bit_rate(&self) -> i64 {
+        0
+    }
+
+    fn heed_late_streams(&mut self, yes: bool) -> bool {
+        self.heeds_late = yes;
+        true
+    }
+
+    fn set_stall_limit(&mut self, limit: Duration) {
+        self.stall_limit = self.idle_limit.unwrap_or(limit);
+    }
+}
+
+impl RtmpInput {
+    fn broken(&self, fault: Fault) -> Break {
+        match fault {
+            Fault::Stopped => Break::Stopped,
+            Fault::TimedOut(_) => Break::Silent(self.stall_limit),
+            fault @ Fault::Closed(_) => Break::Closed(fault.into_error(Stage::Source, "")),
+            fault => Break::Failed(fault.into_error(Stage::Source, "")),
+        }
+    }
+}
+
+fn stream_info(index: usize, params: CodecParams) -> StreamInfo {
+    StreamInfo::of_params(index, params, TimeBase::MILLIS)
+}
+
+/// Whole milliseconds from one frame to the next, rounded.
+fn frame_ms(rate: Rate) -> i64 {
+    let (num, den) = (i64::from(rate.num()), i64::from(rate.den()));
+    (1000 * den + num / 2) / num.max(1)
+}

@@ -1,0 +1,446 @@
+//! What is in a stream, from its metadata and sequence headers, and the packets in its messages.
+
+use bytes::Bytes;
+use frameloom_rtmp::amf0::{Value, decode_all};
+use frameloom_rtmp::flv::{
+    AudioCodec, AudioPacket, AudioPacketKind, FlvError, VideoCodec, VideoPacket, VideoPacketKind,
+};
+use frameloom_rtmp::{Limits, Media, MediaKind as Kind};
+
+use super::{AUDIO, VIDEO, no_memory, stream_info};
+use crate::av::{AvError, AvPacket, CodecId, CodecParams, MediaKind, StreamInfo};
+use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::options::InputOptions;
+use crate::protocol::rtmp::codecs;
+use crate::time::Rate;
+
+/// How long a stream with video may go without the audio that its metadata may have, until it is
+/// taken to have none.
+const AUDIO_WAIT_MS: u64 = 1_000;
+
+/// How long a stream with audio may go without video until it is taken to have none. A server
+/// that has begun inside a GOP may send no video before the next one.
+const VIDEO_WAIT_MS: u64 = 12_000;
+
+/// What metadata says of a stream of one kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Said {
+    /// Nothing, or nothing that can be relied on.
+    #[default]
+    Nothing,
+    Yes,
+    No,
+}
+
+/// What a message of audio or video holds.
+struct Coded {
+    stream: usize,
+    data: Bytes,
+    is_key: bool,
+    shown_after_ms: i32,
+}
+
+/// The streams, as far as they are known.
+pub(super) struct Streams {
+    wants: [bool; 2],
+    said: [Said; 2],
+    pub(super) frame_rate: Option<Rate>,
+    video: Option<(VideoCodec, &'static str)>,
+    audio: Option<(AudioCodec, &'static str)>,
+    extradata: [Bytes; 2],
+    /// The extradata came anew after the first packets: for the next packet.
+    changed: [bool; 2],
+    /// Samples a second and channels by FLV's own first byte.
+    legacy_sound: Option<(u32, u32)>,
+    has_keyframe: bool,
+    has_sound: bool,
+    /// Milliseconds from one picture to the next; 0 where not known.
+    pub(super) video_ms: i64,
+    pub(super) sound: Option<CodecParams>,
+    pub(super) first: Option<u64>,
+    last: u64,
+    /// Which streams are passed on.
+    pub(super) is_open: [bool; 2],
+    warned_of_late: bool,
+    /// What came and can't be read: FLV's words or the codec.
+    unknown: Option<String>,
+}
+
+impl Streams {
+    pub(super) fn new(options: &InputOptions) -> Streams {
+        Streams {
+            wants: [!options.no_video, !options.no_audio],
+            said: [Said::Nothing; 2],
+            frame_rate: None,
+            video: None,
+            audio: None,
+            extradata: [Bytes::new(), Bytes::new()],
+            changed: [false; 2],
+            legacy_sound: None,
+            has_keyframe: false,
+            has_sound: false,
+            video_ms: 0,
+            sound: None,
+            first: None,
+            last: 0,
+            is_open: [false; 2],
+            warned_of_late: false,
+            unknown: None,
+        }
+    }
+
+    /// Whether it is clear which streams there are.
+    pub(super) fn are_known(&self) -> bool {
+        let span = self.last.saturating_sub(self.first.unwrap_or(0));
+        let missing =
+            |index: usize, wait| !self.wants[index] || self.said[index] == Said::No || span > wait;
+        let video = self.has_keyframe || missing(VIDEO, VIDEO_WAIT_MS);
+        let audio = self.has_sound || missing(AUDIO, AUDIO_WAIT_MS);
+        // Video has a longer wait than sound: whoever has sound alone waits for it.
+        video && audio && (self.has_keyframe || self.has_sound)
+    }
+
+    /// The error where nothing can be read.
+    pub(super) fn nothing(&self) -> Error {
+        match &self.unknown {
+            Some(what) => {
+                let cause = format!("nothing in it can be read: {what}");
+                Error::new(ErrorKind::InvalidData, Stage::Source, cause)
+            }
+            None => {
+                let cause = "it ended before anything came";
+                Error::new(ErrorKind::InvalidData, Stage::Source, cause)
+                    .hint("is it still being published?")
+            }
+        }
+    }
+
+    pub(super) fn info(&self, index: usize) -> Result<Option<StreamInfo>> {
+        let (kind, name) = match index {
+            VIDEO => (MediaKind::Video, self.video.map(|(_, name)| name)),
+            _ => (MediaKind::Audio, self.audio.map(|(_, name)| name)),
+        };
+        let Some(codec) = name.and_then(CodecId::named) else { return Ok(None) };
+        let params = CodecParams::of_codec(kind, codec, &self.extradata[index]);
+        let mut params = params.map_err(|e| no_memory(&e))?;
+        if let (AUDIO, Some((rate, channels))) = (index, self.legacy_sound) {
+            params.describe_sound(rate, channels);
+        }
+        Ok(Some(stream_info(index, params)))
+    }
+
+    /// Milliseconds that a packet lasts; 0 where not known.
+    pub(super) fn duration(&self, stream: usize, bytes: usize) -> i64 {
+        if stream == VIDEO {
+            return self.video_ms;
+        }
+        let Some(sound) = self.sound.as_ref().filter(|s| s.sample_rate() > 0) else { return 0 };
+        let samples = u64::from(sound.packet_samples(bytes).unwrap_or(0));
+        let rate = u64::from(sound.sample_rate());
+        i64::try_from((samples * 1000 + rate / 2) / rate).unwrap_or(0)
+    }
+
+    /// The packet in a message, where there is one.
+    pub(super) fn take(&mut self, media: &Media) -> Result<Option<AvPacket>, AvError> {
+        let coded = match media.kind {
+            Kind::Metadata => {
+                self.heed_metadata(&media.payload);
+                return Ok(None);
+            }
+            Kind::Data => return Ok(None),
+            Kind::Video => self.take_video(media),
+            Kind::Audio => self.take_audio(media),
+        };
+        match coded {
+            Ok(coded) => coded.map(|coded| self.packet(&coded, media.timestamp_ms)).transpose(),
+            Err(error) => {
+                if self.unknown.is_none() {
+                    tracing::warn!("a packet that is no FLV was left out: {error}");
+                }
+                self.unknown.get_or_insert_with(|| error.to_string());
+                Ok(None)
+            }
+        }
+    }
+
+    fn take_video(&mut self, media: &Media) -> Result<Option<Coded>, FlvError> {
+        let mut packet = VideoPacket::parse(&media.payload)?;
+        let is_frame = packet.kind == VideoPacketKind::Frame;
+        // Of several tracks the first is taken; it may also come without a number.
+        if packet.track.is_some_and(|track| track > 0)
+            || !is_frame && packet.kind != VideoPacketKind::SequenceHeader
+        {
+            return Ok(None);
+        }
+        let Some(name) = codecs::video_name(packet.codec) else {
+            self.unknown.get_or_insert_with(|| format!("its video codec is {:?}", packet.codec));
+            return Ok(None);
+        };
+        if self.video.is_some_and(|(codec, _)| codec != packet.codec) && self.is_open[VIDEO] {
+            return Ok(None);
+        }
+        self.video = Some((packet.codec, name));
+        // Whatever metadata said, which may be from before it came.
+        self.said[VIDEO] = Said::Yes;
+        if !is_frame {
+            // What VP8 and VP9 have there is MP4's box: no decoder needs it, no muxer wants it.
+            if !matches!(packet.codec, VideoCodec::Vp8 | VideoCodec::Vp9) {
+                self.set_extradata(VIDEO, packet.data);
+            }
+            return Ok(None);
+        }
+        if packet.codec == VideoCodec::Legacy(4) && !packet.data.is_empty() {
+            // VP6's first byte says how much of the picture is padding.
+            let adjustment = packet.data.split_to(1);
+            self.set_extradata(VIDEO, adjustment);
+        }
+        if packet.data.is_empty() {
+            return Ok(None);
+        }
+        self.has_keyframe |= packet.keyframe;
+        let (is_key, shown_after_ms) = (packet.keyframe, packet.composition_time_ms);
+        Ok(Some(Coded { stream: VIDEO, data: packet.data, is_key, shown_after_ms }))
+    }
+
+    fn take_audio(&mut self, media: &Media) -> Result<Option<Coded>, FlvError> {
+        let packet = AudioPacket::parse(&media.payload)?;
+        let is_frame = packet.kind == AudioPacketKind::Frame;
+        if packet.track.is_some_and(|track| track > 0)
+            || !is_frame && packet.kind != AudioPacketKind::SequenceHeader
+        {
+            return Ok(None);
+        }
+        let Some(name) = codecs::audio_name(packet.codec, packet.flags) else {
+            self.unknown.get_or_insert_with(|| format!("its audio codec is {:?}", packet.codec));
+            return Ok(None);
+        };
+        if self.audio.is_some_and(|(codec, _)| codec != packet.codec) && self.is_open[AUDIO] {
+            return Ok(None);
+        }
+        self.audio = Some((packet.codec, name));
+        self.said[AUDIO] = Said::Yes;
+        if let (AudioCodec::Legacy(_) | AudioCodec::Mp3, Some(flags)) = (packet.codec, packet.flags)
+        {
+            self.legacy_sound = Some(codecs::sound_of(packet.codec, flags));
+        }
+        if !is_frame {
+            self.set_extradata(AUDIO, stream_info_of(packet.codec, packet.data));
+            return Ok(None);
+        }
+        // AAC without its configuration is noise.
+        if packet.data.is_empty()
+            || packet.codec == AudioCodec::Aac && self.extradata[AUDIO].is_empty()
+        {
+            return Ok(None);
+        }
+        self.has_sound = true;
+        Ok(Some(Coded { stream: AUDIO, data: packet.data, is_key: true, shown_after_ms: 0 }))
+    }
+
+    fn set_extradata(&mut self, stream: usize, extradata: Bytes) {
+        if self.extradata[stream] != extradata {
+            self.changed[stream] = self.is_open[stream];
+            self.extradata[stream] = extradata;
+        }
+    }
+
+    fn packet(&mut self, coded: &Coded, timestamp_ms: u64) -> Result<AvPacket, AvError> {
+        self.first.get_or_insert(timestamp_ms);
+        self.last = self.last.max(timestamp_ms);
+        let mut packet = AvPacket::of_bytes(&coded.data, coded.stream, coded.is_key)?;
+        if std::mem::take(&mut self.changed[coded.stream]) {
+            packet.set_new_extradata(&self.extradata[coded.stream])?;
+        }
+        let dts = i64::try_from(timestamp_ms).unwrap_or(i64::MAX);
+        packet.set_times(Some(dts.saturating_add(coded.shown_after_ms.into())), Some(dts), 0);
+        Ok(packet)
+    }
+
+    /// Whether packets of a stream may be used.
+    pub(super) fn is_wanted(&self, stream: usize) -> bool {
+        self.wants.get(stream) == Some(&true)
+    }
+
+    pub(super) fn warn_of_late(&mut self, stream: usize) {
+        if self.wants[stream] && !std::mem::replace(&mut self.warned_of_late, true) {
+            let what = if stream == VIDEO { "video" } else { "audio" };
+            tracing::warn!("{what} came after the stream was open; it is left out");
+        }
+    }
+
+    fn heed_metadata(&mut self, payload: &[u8]) {
+        let Ok(values) = decode_all(payload, &Limits::default()) else { return };
+        let Some(metadata) = values.get(1) else { return };
+        let number = |name: &str| metadata.get(name).and_then(Value::as_number);
+        let any = |names: &[&str]| names.iter().any(|n| number(n).is_some_and(|v| v > 0.0));
+        let said = |yes| if yes { Said::Yes } else { Said::No };
+        // Some servers write every name, with zeros for what there isn't.
+        self.said = [
+            said(any(&["videocodecid", "width", "videodatarate"])),
+            said(any(&["audiocodecid", "audiodatarate", "audiosamplerate"])),
+        ];
+        if self.said == [Said::No; 2] {
+            self.said = [Said::Nothing; 2];
+        }
+        let rate = number("framerate").or_else(|| number("fps"));
+        self.frame_rate = rate.and_then(rate_of).or(self.frame_rate);
+    }
+}
+
+/// FLAC's configuration as libav has it: STREAMINFO without the marker and header before it.
+fn stream_info_of(codec: AudioCodec, data: Bytes) -> Bytes {
+    match codec {
+        AudioCodec::Flac if data.starts_with(b"fLaC") && data.len() >= 42 => data.slice(8..42),
+        _ => data,
+    }
+}
+
+/// The rate that a floating-point number was made of: one in whole frames, or NTSC's.
+fn rate_of(number: f64) -> Option<Rate> {
+    if !(1.0..=240.0).contains(&number) {
+        return None;
+    }
+    // In range, so the casts drop nothing but the fraction.
+    let whole = number.round();
+    if (number - whole).abs() < 0.001 {
+        return Rate::new(whole as i32, 1);
+    }
+    let ntsc = (number * 1.001).round();
+    if (ntsc / 1.001 - number).abs() < 0.01 {
+        return Rate::new(ntsc as i32 * 1000, 1001);
+    }
+    Rate::new((number * 1000.0).round() as i32, 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn streams() -> Streams {
+        Streams::new(&InputOptions::new())
+    }
+
+    fn media(kind: Kind, timestamp_ms: u64, payload: &[u8]) -> Media {
+        Media { stream_id: 1, kind, timestamp_ms, payload: Bytes::copy_from_slice(payload) }
+    }
+
+    fn metadata(properties: &[(&str, f64)]) -> Media {
+        let mut payload = b"\x02\0\x0aonMetaData\x08\0\0\0\0".to_vec();
+        for (name, number) in properties {
+            payload.extend_from_slice(&[0, u8::try_from(name.len()).unwrap()]);
+            payload.extend_from_slice(name.as_bytes());
+            payload.push(0);
+            payload.extend_from_slice(&number.to_be_bytes());
+        }
+        payload.extend_from_slice(&[0, 0, 9]);
+        media(Kind::Metadata, 0, &payload)
+    }
+
+    const AVC_HEADER: &[u8] = &[0x17, 0, 0, 0, 0, 1, 2, 3];
+    const AVC_KEY: &[u8] = &[0x17, 1, 0, 0, 80, 9, 9];
+    const AAC_HEADER: &[u8] = &[0xAF, 0, 0x12, 0x10];
+    const AAC: &[u8] = &[0xAF, 1, 1, 2, 3];
+
+    #[test]
+    fn streams_are_known_without_waiting_where_metadata_says_which_there_are() {
+        let both = [("videocodecid", 7.0), ("audiocodecid", 10.0)];
+        let silent = [("videocodecid", 7.0), ("width", 320.0)];
+        let nginx_silent = [("videocodecid", 7.0), ("audiocodecid", 0.0), ("audiodatarate", 0.0)];
+        let sound = [("audiocodecid", 10.0)];
+        let nginx_sound = [("videocodecid", 0.0), ("width", 0.0), ("audiocodecid", 10.0)];
+        for (said, video, audio) in [
+            (&both[..], true, true),
+            (&silent[..], true, false),
+            (&nginx_silent[..], true, false),
+            (&sound[..], false, true),
+            (&nginx_sound[..], false, true),
+        ] {
+            let mut streams = streams();
+            streams.take(&metadata(said)).unwrap();
+            assert!(!streams.are_known(), "{said:?}");
+            let mut packets = Vec::new();
+            if video {
+                packets.extend([AVC_HEADER, AVC_KEY].map(|bytes| (Kind::Video, bytes)));
+            }
+            if audio {
+                packets.extend([AAC_HEADER, AAC].map(|bytes| (Kind::Audio, bytes)));
+            }
+            for (n, (kind, bytes)) in packets.iter().enumerate() {
+                assert!(!streams.are_known(), "{said:?} before packet {n}");
+                streams.take(&media(*kind, 0, bytes)).unwrap();
+            }
+            assert!(streams.are_known(), "{said:?}");
+        }
+    }
+
+    #[test]
+    fn without_metadata_the_other_stream_is_waited_for() {
+        let mut streams = streams();
+        for at in [0, 1000] {
+            streams.take(&media(Kind::Video, at, AVC_KEY)).unwrap();
+            assert!(!streams.are_known());
+        }
+        streams.take(&media(Kind::Video, 1001, AVC_KEY)).unwrap();
+        assert!(streams.are_known());
+        let mut streams = Streams::new(&InputOptions::new().with("vn", "").unwrap());
+        streams.take(&media(Kind::Audio, 0, AAC_HEADER)).unwrap();
+        streams.take(&media(Kind::Audio, 0, AAC)).unwrap();
+        assert!(streams.are_known());
+    }
+
+    #[test]
+    fn times_go_on_past_32_bits() {
+        let mut streams = streams();
+        for at in [0xFF_FFFF, 0x7FFF_FFFF, 0x8000_0001, 0xFFFF_FFFF, 0x1_0000_0010] {
+            let packet = streams.take(&media(Kind::Video, at, AVC_KEY)).unwrap().unwrap();
+            let at = i64::try_from(at).unwrap();
+            assert_eq!((packet.dts(), packet.pts()), (Some(at), Some(at + 80)));
+            assert_eq!(packet.data(), [9, 9]);
+        }
+    }
+
+    #[test]
+    fn a_new_configuration_goes_with_the_packet_behind_it() {
+        let mut streams = streams();
+        streams.take(&media(Kind::Video, 0, AVC_HEADER)).unwrap();
+        streams.is_open = [true; 2];
+        let take = |streams: &mut Streams| {
+            let packet = streams.take(&media(Kind::Video, 40, AVC_KEY)).unwrap().unwrap();
+            packet.new_extradata().map(<[u8]>::to_vec)
+        };
+        assert_eq!(take(&mut streams), None);
+        streams.take(&media(Kind::Video, 0, AVC_HEADER)).unwrap();
+        assert_eq!(take(&mut streams), None);
+        streams.take(&media(Kind::Video, 40, &[0x17, 0, 0, 0, 0, 7])).unwrap();
+        assert_eq!(take(&mut streams), Some(vec![7]));
+        assert_eq!(take(&mut streams), None);
+    }
+
+    #[test]
+    fn what_is_no_flv_is_left_out() {
+        let mut streams = streams();
+        for bytes in [&[0x17][..], &[0x17, 9, 0, 0, 0], &[0xFF, 0], &[0x91], &[0x11, 0]] {
+            assert!(streams.take(&media(Kind::Video, 0, bytes)).unwrap().is_none());
+        }
+        for bytes in [&[0xAF][..], &[0xAF, 9], &[0x9F, 0], &[0x91], &[0xF0, 0]] {
+            assert!(streams.take(&media(Kind::Audio, 0, bytes)).unwrap().is_none());
+        }
+        assert!(streams.take(&media(Kind::Metadata, 0, &[2, 0, 99])).unwrap().is_none());
+        assert!(streams.nothing().to_string().contains("nothing in it can be read"));
+    }
+
+    #[test]
+    fn rates_are_what_the_numbers_were_made_of() {
+        for (number, num, den) in [
+            (25.0, 25, 1),
+            (29.97, 30_000, 1001),
+            (23.976_023_97, 24_000, 1001),
+            (12.5, 12_500, 1000),
+        ] {
+            assert_eq!(rate_of(number), Rate::new(num, den), "{number}");
+        }
+        for number in [0.0, -1.0, 1000.0, f64::NAN, f64::INFINITY] {
+            assert_eq!(rate_of(number), None);
+        }
+    }
+}

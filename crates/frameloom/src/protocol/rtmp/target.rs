@@ -1,0 +1,335 @@
+//! An RTMP URL, taken apart as FFmpeg does it, and FFmpeg's options about it.
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use frameloom_rtmp::auth::Challenge;
+use frameloom_rtmp::{ClientConfig, ClientRole, Secret, percent_decode};
+
+use super::{Fault, PROTOCOLS};
+use crate::av;
+use crate::error::{Error, Result};
+use crate::options::{AvOption, InputOptions, OutputOptions};
+use crate::protocol::rtmp::tls::Tls;
+use crate::url;
+
+/// The player's buffer that a server is told of where nothing else was asked for (FFmpeg's
+/// `-rtmp_buffer`).
+const BUFFER_MS: u32 = 3000;
+
+/// Options that only libavformat's RTMP has, which is then taken instead of ours.
+const ONLY_LIBAVS: [&str; 8] = [
+    "listen",
+    "rtmp_listen",
+    "timeout",
+    "rtmp_conn",
+    "rtmp_subscribe",
+    "rtmp_swfverify",
+    "rtmp_swfhash",
+    "rtmp_swfsize",
+];
+
+/// Where to connect to, and what to ask for.
+pub(crate) struct Target {
+    secure: bool,
+    host: String,
+    port: u16,
+    app: String,
+    key: Secret,
+    tc_url: Secret,
+    credentials: Option<(String, Secret)>,
+    flash_version: Option<String>,
+    pub(crate) buffer_ms: u32,
+    /// FFmpeg's `-rw_timeout`.
+    pub(crate) idle_limit: Option<Duration>,
+    ca_file: Option<PathBuf>,
+    verify: bool,
+}
+
+impl Target {
+    /// The target of an input that is to be read by our own RTMP; `None` where libav is to read it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for options that mean nothing to RTMP.
+    pub(crate) fn of_input(url: &str, options: &InputOptions) -> Result<Option<Target>> {
+        let format = options.format.as_deref();
+        if options.rtmp_by_libav || !matches!(format, None | Some("flv" | "live_flv")) {
+            return Ok(None);
+        }
+        let Some(target) = Target::parse(url, options.format_options())? else { return Ok(None) };
+        let no_meaning = |what: &str| {
+            Err(Error::usage(format!("{what} means nothing to an input of format flv"))
+                .hint("put it before the output, or leave it out")
+                .at(url))
+        };
+        if options.size.is_some() {
+            return no_meaning("-s");
+        }
+        if options.pixel_format.is_some() {
+            return no_meaning("-pix_fmt");
+        }
+        let takes = |o: &AvOption| o.for_codec || av::demuxer_takes("flv", &PROTOCOLS, &o.name);
+        if let Some(stray) = options.format_options().find(|o| !takes(o)) {
+            return no_meaning(&stray.written());
+        }
+        Ok(Some(target))
+    }
+
+    /// The target of an output in FLV that is to be written by our own RTMP; `None` where libav is
+    /// to write it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a URL that can't be.
+    pub(crate) fn of_output(url: &str, options: &OutputOptions) -> Result<Option<Target>> {
+        if options.rtmp_by_libav {
+            return Ok(None);
+        }
+        Target::parse(url, options.format_options())
+    }
+
+    fn parse<'a>(url: &str, options: impl Iterator<Item = &'a AvOption>) -> Result<Option<Target>> {
+        let Some(mut target) = Target::of_url(url)? else { return Ok(None) };
+        let (mut app, mut key, mut tc_url) = (None, None, None);
+        for AvOption { name, value, .. } in options {
+            let whole = || {
+                value.parse::<u32>().map_err(|_| {
+                    Error::usage(format!("-{name}: '{value}' is not a whole number")).at(url)
+                })
+            };
+            match name.as_str() {
+                name if ONLY_LIBAVS.contains(&name) => return Ok(None),
+                "rtmp_app" => app = Some(value.clone()),
+                "rtmp_playpath" => key = Some(value.as_str()),
+                "rtmp_tcurl" => tc_url = Some(value.as_str()),
+                "rtmp_flashver" => target.flash_version = Some(value.clone()),
+                "rtmp_buffer" => target.buffer_ms = whole()?,
+                "rw_timeout" => {
+                    target.idle_limit = Some(Duration::from_micros(whole()?.into()))
+                        .filter(|limit| !limit.is_zero());
+                }
+                "ca_file" | "cafile" => target.ca_file = Some(value.into()),
+                "tls_verify" => target.verify = whole()? != 0,
+                _ => {}
+            }
+        }
+        if let Some(app) = app {
+            target.app = app;
+            target.tc_url = target.usual_tc_url();
+        }
+        if let Some(key) = key {
+            target.key = key.into();
+        }
+        if let Some(tc_url) = tc_url {
+            target.tc_url = tc_url.into();
+        }
+        Ok(Some(target))
+    }
+
+    /// Takes `rtmp[s]://[USER:PASSWORD@]HOST[:PORT]/APP[/INSTANCE]/KEY` apart.
+    fn of_url(url: &str) -> Result<Option<Target>> {
+        let scheme = url::scheme(url);
+        let secure = match scheme.as_deref() {
+            Some("rtmp") => false,
+            Some("rtmps") => true,
+            _ => return Ok(None),
+        };
+        let wrong = |cause: &str| Err(Error::usage(cause).at(url));
+        let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+        let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        let (user, address) = match authority.rsplit_once('@') {
+            Some((user, address)) => (Some(user), address),
+            None => (None, authority),
+        };
+        let (host, port) = match address.rsplit_once(':') {
+            // The colons of a bare IPv6 address stand within brackets.
+            Some((host, port)) if !port.contains(']') => (host, Some(port)),
+            _ => (address, None),
+        };
+        let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+        if host.is_empty() {
+            return wrong("there is no host in it");
+        }
+        let port = match port {
+            None => {
+                if secure {
+                    443
+                } else {
+                    1935
+                }
+            }
+            Some(port) => match port.parse() {
+                Ok(port) if port > 0 => port,
+                _ => return wrong("its port is not a number from 1 to 65535"),
+            },
+        };
+        let (app, key) = split_path(path);
+        let credentials = user.map(|user| {
+            let (user, password) = user.split_once(':').unwrap_or((user, ""));
+            (percent_decode(user), percent_decode(password).into())
+        });
+        let mut target = Target {
+            secure,
+            host: host.to_owned(),
+            port,
+            app: app.to_owned(),
+            key: play_path(key).into(),
+            tc_url: Secret::default(),
+            credentials,
+            flash_version: None,
+            buffer_ms: BUFFER_MS,
+            idle_limit: None,
+            ca_file: None,
+            verify: true,
+        };
+        target.tc_url = target.usual_tc_url();
+        Ok(Some(target))
+    }
+
+    fn usual_tc_url(&self) -> Secret {
+        let scheme = if self.secure { "rtmps" } else { "rtmp" };
+        let host =
+            if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        format!("{scheme}://{host}:{}/{}", self.port, self.app).into()
+    }
+
+    pub(super) fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(super) fn has_credentials(&self) -> bool {
+        self.credentials.is_some()
+    }
+
+    pub(super) fn tls(&self) -> Result<Option<Tls>, Fault> {
+        self.secure.then(|| Tls::new(self.ca_file.as_deref(), self.verify)).transpose()
+    }
+
+    /// The session's settings, with the answer to what a server asked on an earlier connection.
+    pub(super) fn config(&self, role: ClientRole, asked: Option<&Challenge>) -> ClientConfig {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        // The low bits are the ones that differ between connections.
+        let seed = now.as_nanos() as u64;
+        let answer = match (asked, &self.credentials) {
+            (Some(asked), Some((user, password))) => {
+                asked.answer(&self.app, user, password, seed as u32)
+            }
+            _ => Secret::default(),
+        };
+        let app = format!("{}{}", self.app, answer.expose());
+        let tc_url = format!("{}{}", self.tc_url.expose(), answer.expose());
+        let mut config = ClientConfig::new(&tc_url, &app, self.key.expose(), role);
+        config.seed = seed;
+        if let Some(version) = &self.flash_version {
+            config.flash_version.clone_from(version);
+        }
+        config
+    }
+}
+
+/// The application and the stream's name in a URL's path. A third segment belongs to the
+/// application, as an instance of it, unless a colon marks where the name begins (libavformat's
+/// rule).
+fn split_path(path: &str) -> (&str, &str) {
+    if let Some(key) = path.strip_prefix("/ondemand/") {
+        return ("ondemand", key);
+    }
+    let path = path.strip_prefix('/').unwrap_or(path);
+    // A slash behind the question mark is part of a token.
+    let bare = path.split('?').next().unwrap_or_default();
+    let Some(first) = bare.find('/') else { return (path, "") };
+    let after = bare.get(first + 1..).unwrap_or_default();
+    let second = after.find('/').filter(|at| after.find(':').is_none_or(|colon| colon > *at));
+    let end = second.map_or(first, |at| first + 1 + at);
+    (path.get(..end).unwrap_or_default(), path.get(end + 1..).unwrap_or_default())
+}
+
+/// The name as servers know it: Flash's prefix before the names of MP4 files, no suffix of FLV.
+fn play_path(key: &str) -> String {
+    if key.contains(':') {
+        return key.to_owned();
+    }
+    if key.ends_with(".f4v") || key.ends_with(".mp4") {
+        return format!("mp4:{key}");
+    }
+    key.strip_suffix(".flv").unwrap_or(key).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn urls_are_taken_apart_as_ffmpeg_does() {
+        for (url, host, port, app, key) in [
+            ("rtmp://h/live/camera", "h", 1935, "live", "camera"),
+            ("RTMP://h:19350/live/camera?t=a/b", "h", 19350, "live", "camera?t=a/b"),
+            ("rtmps://h/live/camera", "h", 443, "live", "camera"),
+            ("rtmp://h/app/instance/key", "h", 1935, "app/instance", "key"),
+            ("rtmp://h/app/instance/a/b", "h", 1935, "app/instance", "a/b"),
+            ("rtmp://h/app/mp4:folder/file.mp4", "h", 1935, "app", "mp4:folder/file.mp4"),
+            ("rtmp://h/vod/file.mp4", "h", 1935, "vod", "mp4:file.mp4"),
+            ("rtmp://h/vod/file.flv", "h", 1935, "vod", "file"),
+            ("rtmp://h/ondemand/a/b", "h", 1935, "ondemand", "a/b"),
+            ("rtmp://h/app", "h", 1935, "app", ""),
+            ("rtmp://h", "h", 1935, "", ""),
+            ("rtmp://u:p%40ss@h:1/live/x", "h", 1, "live", "x"),
+            ("rtmp://[::1]:1936/live/x", "::1", 1936, "live", "x"),
+            ("rtmp://[::1]/live/x", "::1", 1935, "live", "x"),
+        ] {
+            let target = Target::of_url(url).unwrap().unwrap();
+            let got = (target.host(), target.port(), target.app.as_str(), target.key.expose());
+            assert_eq!(got, (host, port, app, key), "{url}");
+        }
+        let target = Target::of_url("rtmp://u:p%40ss@h:1/live/x").unwrap().unwrap();
+        assert_eq!(target.tc_url.expose(), "rtmp://h:1/live");
+        let (user, password) = target.credentials.unwrap();
+        assert_eq!((user.as_str(), password.expose()), ("u", "p@ss"));
+        let target = Target::of_url("rtmp://[::1]/live/x").unwrap().unwrap();
+        assert_eq!(target.tc_url.expose(), "rtmp://[::1]:1935/live");
+    }
+
+    #[test]
+    fn other_schemes_are_libavs_and_wrong_urls_are_told() {
+        for url in ["rtmpt://h/live/x", "http://h/live/x.flv", "clip.flv"] {
+            assert!(Target::of_url(url).unwrap().is_none(), "{url}");
+        }
+        for url in ["rtmp:///live/x", "rtmp://h:0/live/x", "rtmp://h:x/a/b", "rtmp://h:99999/a/b"] {
+            assert!(Target::of_url(url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn options_of_libavformats_rtmp_are_heeded() {
+        let with = |name: &str, value: &str| InputOptions::new().with(name, value).unwrap();
+        let url = "rtmp://h/live/camera";
+        let of = |options: &InputOptions| Target::of_input(url, options);
+        assert!(of(&with("listen", "1")).unwrap().is_none());
+        assert!(of(&with("f", "mpegts")).unwrap().is_none());
+        assert!(of(&InputOptions::new().rtmp_by_libav(true)).unwrap().is_none());
+        let target = of(&with("rtmp_app", "other/one")).unwrap().unwrap();
+        assert_eq!(target.tc_url.expose(), "rtmp://h:1935/other/one");
+        let target = of(&with("rtmp_playpath", "front")).unwrap().unwrap();
+        assert_eq!(target.key.expose(), "front");
+        let target = of(&with("rw_timeout", "2500000")).unwrap().unwrap();
+        assert_eq!(target.idle_limit, Some(Duration::from_millis(2500)));
+        for (name, value) in
+            [("fflags", "nobuffer"), ("analyzeduration", "0"), ("tcp_nodelay", "1")]
+        {
+            assert!(of(&with(name, value)).unwrap().is_some(), "{name}");
+        }
+        assert!(of(&with("s", "10x10")).is_err());
+        assert!(of(&with("rtmp_buffer", "much")).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_taken_apart_or_refused(text in "\\PC{0,60}") {
+            let _ = Target::of_url(&format!("rtmp://{text}"));
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! TLS for rtmps, with the system's own certificates as the roots of trust.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
+
+use crate::protocol::rtmp::Fault;
+
+/// How a server proves who it is.
+pub(super) struct Tls(Arc<ClientConfig>);
+
+impl Tls {
+    /// `ca_file` names PEM certificates to trust instead of the system's; without `verify` any
+    /// certificate will do (FFmpeg's `-ca_file` and `-tls_verify`).
+    pub(super) fn new(ca_file: Option<&Path>, verify: bool) -> Result<Tls, Fault> {
+        let provider = Arc::new(ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(Fault::Tls)?;
+        let config = if verify {
+            builder.with_root_certificates(roots(ca_file)?).with_no_client_auth()
+        } else {
+            let verifier = Arc::new(AnyCertificate(provider));
+            builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
+        };
+        Ok(Tls(Arc::new(config)))
+    }
+
+    pub(super) fn begin(&self, host: &str) -> Result<Box<ClientConnection>, Fault> {
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|_| Fault::Certificates(format!("'{host}' can't be in a certificate")))?;
+        let connection = ClientConnection::new(Arc::clone(&self.0), name).map_err(Fault::Tls)?;
+        Ok(Box::new(connection))
+    }
+}
+
+fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, Fault> {
+    let mut store = RootCertStore::empty();
+    match ca_file {
+        Some(path) => {
+            let fail = |cause: String| Fault::Certificates(format!("{}: {cause}", path.display()));
+            let read = CertificateDer::pem_file_iter(path).map_err(|e| fail(e.to_string()))?;
+            for certificate in read {
+                let certificate = certificate.map_err(|e| fail(e.to_string()))?;
+                store.add(certificate).map_err(|e| fail(e.to_string()))?;
+            }
+        }
+        None => {
+            // One that can't be read is no reason to distrust the others.
+            let found = rustls_native_certs::load_native_certs();
+            store.add_parsable_certificates(found.certs);
+        }
+    }
+    if store.is_empty() {
+        let cause = "this system has no certificates to trust".to_owned();
+        return Err(Fault::Certificates(cause));
+    }
+    Ok(store)
+}
+
+/// For `-tls_verify 0`: the connection is encrypted, but the server may be anyone.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,192 @@
+//! Your code's threads, from the decoder's frames to the encoders, and the gate before them.
+
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, bounded};
+
+use super::{Threads, start_thread};
+use crate::edit::chain::{Chain, guarded};
+use crate::edit::gate::Rules;
+use crate::edit::{Command, FilterGraph, FrameProcessor};
+use crate::error::Result;
+use crate::image::Frame;
+use crate::options::{LiveOptions, OnError, OnSlow, Size};
+use crate::run::command::{Care, CommandFeed, Reins, Restarts, answers_loop};
+use crate::run::gating::{Gating, Parts};
+use crate::run::link::{Ask, Link, Pulling, Report};
+use crate::run::stages::Fanout;
+use crate::stats::Stats;
+use crate::stats::event::Events;
+use crate::time::Rate;
+use crate::time::stop::Stop;
+
+/// What the code still gets once a stop was asked for.
+const GRACE: Duration = Duration::from_secs(1);
+/// The same for a command whose failure ends the run: it may take its pipes' patience, and as long
+/// again to end.
+const LONG_GRACE: Duration = Duration::from_secs(12);
+/// A command may stand still for so long, besides its deadline.
+const HANG_LIMIT: Duration = Duration::from_secs(5);
+/// Frames of one ask that are reported together.
+const FRAMES_A_REPORT: usize = 8;
+
+/// Your code, and all that decides how it is treated.
+pub(super) struct Code {
+    pub(super) stages: Vec<Box<dyn FrameProcessor>>,
+    pub(super) command: Option<Command>,
+    /// The caller's thread stands in the place of the code's, and runs the stages itself.
+    pub(super) is_pulled: bool,
+    pub(super) live: LiveOptions,
+    pub(super) is_live: bool,
+    /// The decoder's frame rate.
+    pub(super) rate: Option<Rate>,
+    pub(super) events: Events,
+    pub(super) stats: Stats,
+    pub(super) stop: Stop,
+}
+
+/// Starts everything between the decoder's frames and the encoders. Gives the caller's end of the
+/// queues, where it pulls.
+pub(super) fn start(
+    code: Code,
+    frames: Receiver<Frame>,
+    mut fanout: Fanout,
+    threads: &mut Threads,
+) -> Result<Option<Pulling>> {
+    let Code { mut stages, command, is_pulled, live, is_live, rate, events, stats, stop } = code;
+    if stages.is_empty() && command.is_none() && !is_pulled {
+        threads.spawn("frameloom-process", move || {
+            for frame in frames {
+                if !fanout.send(frame)? {
+                    break;
+                }
+            }
+            Ok(())
+        })?;
+        return Ok(None);
+    }
+    let on_slow = live.on_slow(is_live);
+    if is_pulled && on_slow == OnSlow::Block && fanout.encoders.is_empty() {
+        return Ok(Some(Pulling::Decoder(frames)));
+    }
+    let on_error = live.on_error(is_live, command.is_some());
+    let rules =
+        Rules { on_slow, deadline: live.deadline, passes_failed: on_error != OnError::Stop };
+    let size = command.as_ref().and_then(Command::size);
+    if let Some(size) = size {
+        stages.push(Box::new(scaler(size)));
+    }
+    // The gate asks only code that is ready. What it asked just before a command failed may stand
+    // there beside what it asks when the command is back.
+    let (asks, asked) = bounded(2);
+    let (report, reports) = bounded(1);
+    let link = Link { asks: asked, reports: report };
+    let grace = if command.is_some() && on_error == OnError::Stop { LONG_GRACE } else { GRACE };
+    let reins = Reins::default();
+    let chain = Chain { stages };
+    let mut handles = Vec::new();
+    let mut pulling = None;
+    match command {
+        None if is_pulled => pulling = Some(Pulling::Gate(link)),
+        None => {
+            let passes_failed = rules.passes_failed;
+            handles.push(start_thread("frameloom-process", move || {
+                let ended = stages_loop(chain, &link, passes_failed);
+                link.report(Report::Ended(ended));
+            })?);
+        }
+        Some(command) => {
+            let limit = HANG_LIMIT + live.deadline.unwrap_or_default();
+            let care = Care {
+                keeps_pipes_empty: on_slow != OnSlow::Block,
+                on_error,
+                on_resize: live.on_resize,
+                hang_limit: rules.passes_failed.then_some(limit),
+            };
+            let (answering, sessions) = bounded(1);
+            let reports = link.reports.clone();
+            let feed = CommandFeed {
+                command,
+                rate,
+                reads_only: fanout.encoders.is_empty(),
+                stop: stop.clone(),
+                chain,
+                stats: stats.clone(),
+                care,
+                link,
+                answering,
+                reins: reins.clone(),
+                restarts: Restarts::new(),
+            };
+            handles.push(start_thread("frameloom-command-in", move || feed.run())?);
+            handles.push(start_thread("frameloom-command-out", move || {
+                answers_loop(&sessions, &reports);
+            })?);
+        }
+    }
+    let parts = Parts {
+        rules,
+        frames,
+        asks,
+        reports,
+        grace,
+        fanout,
+        scale: size.map(scaler),
+        events,
+        stats,
+        stop,
+        reins,
+        handles,
+    };
+    threads.spawn("frameloom-gate", move || Gating::new(parts).run())?;
+    Ok(pulling)
+}
+
+/// As it scales the frames that a command is shown.
+fn scaler(size: Size) -> FilterGraph {
+    FilterGraph::new(format!("scale={}:{}", size.width(), size.height()), None)
+}
+
+/// The thread of closures and filter graphs.
+fn stages_loop(mut chain: Chain, link: &Link, passes_failed: bool) -> Result<()> {
+    for ask in &link.asks {
+        let (number, is_drain) = match &ask {
+            Ask::Frame(number, _) => (*number, false),
+            Ask::Drain(number) => (*number, true),
+        };
+        let mut frames = Vec::new();
+        let result = guarded(|| {
+            let mut out = |frame| {
+                frames.push(frame);
+                if frames.len() < FRAMES_A_REPORT {
+                    return Ok(true);
+                }
+                let frames = std::mem::take(&mut frames);
+                let (is_whole, is_ready) = (false, false);
+                Ok(link.report(Report::Answer { number, frames, is_whole, is_ready }))
+            };
+            match ask {
+                Ask::Frame(_, frame) => chain.feed(0, frame, &mut out),
+                Ask::Drain(_) => chain.drain(&mut out),
+            }
+        });
+        let is_whole = result.is_ok();
+        let is_ready = is_whole && !is_drain;
+        link.report(Report::Answer { number, frames, is_whole, is_ready });
+        match result {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) if passes_failed => {
+                link.report(Report::Failed { number, error });
+                if !is_drain {
+                    link.report(Report::Ready(number));
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        if is_drain {
+            break;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,475 @@
+//! The two threads round a command: one starts it and writes frames to it, again and again where
+//! it is to be started again, and one reads its answers.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{
+    Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded, never, select,
+};
+
+use crate::edit::chain::{Chain, guarded};
+use crate::edit::{Command, CommandOutput, InFlight, Running, Spawned};
+use crate::error::{Error, Result};
+use crate::image::Frame;
+use crate::live::backoff::{Backoff, Jitter};
+use crate::options::{OnError, OnResize};
+use crate::run::link::{Ask, Link, Report};
+use crate::stats::Stats;
+use crate::time::Rate;
+use crate::time::stop::Stop;
+
+/// How often both threads look whether the command is still there.
+const TICK: Duration = Duration::from_millis(100);
+/// How often the writer looks whether the command has read its last frame.
+const READ_TICK: Duration = Duration::from_millis(1);
+/// A command that has answered for so long is sound: its next failure is a first one.
+const SOUND: Duration = Duration::from_secs(10);
+/// How long the answers' thread may take to say why the command is gone.
+const VERDICT_LIMIT: Duration = Duration::from_secs(1);
+
+/// How a command is treated.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Care {
+    /// It gets the next frame when it has read the last one, so that none waits in a pipe.
+    pub(super) keeps_pipes_empty: bool,
+    pub(super) on_error: OnError,
+    pub(super) on_resize: OnResize,
+    /// How long it may stand still with something to do.
+    pub(super) hang_limit: Option<Duration>,
+}
+
+/// The command that runs now, for whoever must end it from another thread.
+#[derive(Clone, Default)]
+pub(super) struct Reins(Arc<Mutex<Option<Arc<Running>>>>);
+
+impl Reins {
+    fn hold(&self, running: Option<Arc<Running>>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = running;
+    }
+
+    pub(super) fn kill(&self) {
+        let running = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(running) = running {
+            running.kill();
+        }
+    }
+}
+
+/// What the reader of a command's answers waits for.
+enum Owed {
+    Frame(u64, InFlight),
+    /// Nothing more comes for this ask.
+    End(u64),
+}
+
+/// What the reader of answers needs of a command that was started.
+pub(super) struct Answering {
+    output: CommandOutput,
+    owed: Receiver<Owed>,
+    verdict: Sender<Result<()>>,
+}
+
+/// A command that runs.
+struct Session {
+    spawned: Spawned,
+    owed: Option<Sender<Owed>>,
+    verdict: Receiver<Result<()>>,
+}
+
+/// Why the writer can't go on.
+enum Trouble {
+    /// The command failed.
+    Lost(Error),
+    /// The run has to end.
+    Fatal(Error),
+    /// A command that only reads has seen enough.
+    Enough,
+    /// Nobody takes its answers.
+    Over,
+}
+
+/// The thread that starts a command and writes frames to it.
+pub(super) struct CommandFeed {
+    pub(super) command: Command,
+    pub(super) rate: Option<Rate>,
+    pub(super) reads_only: bool,
+    pub(super) stop: Stop,
+    pub(super) chain: Chain,
+    pub(super) stats: Stats,
+    pub(super) care: Care,
+    pub(super) link: Link,
+    pub(super) answering: Sender<Answering>,
+    pub(super) reins: Reins,
+    pub(super) restarts: Restarts,
+}
+
+/// What is remembered from one command to the next.
+pub(super) struct Restarts {
+    session: Option<Session>,
+    has_started: bool,
+    backoff: Backoff,
+    jitter: Jitter,
+}
+
+impl Restarts {
+    pub(super) fn new() -> Restarts {
+        Restarts {
+            session: None,
+            has_started: false,
+            backoff: Backoff::new(),
+            jitter: Jitter::new(),
+        }
+    }
+}
+
+impl CommandFeed {
+    pub(super) fn run(mut self) {
+        let ended = loop {
+            let result = match self.next_ask() {
+                Ok(Ask::Frame(number, frame)) => self.take(number, frame),
+                Ok(Ask::Drain(number)) => self.drain(number),
+                Err(trouble) => Err(trouble),
+            };
+            match result {
+                Ok(true) => {}
+                Ok(false) | Err(Trouble::Enough) => break Ok(()),
+                Err(Trouble::Over) => return,
+                Err(Trouble::Fatal(error)) => break Err(error),
+                Err(Trouble::Lost(error)) => match self.lost(error) {
+                    Ok(true) => {}
+                    Ok(false) => return,
+                    Err(error) => break Err(error),
+                },
+            }
+        };
+        self.link.report(Report::Ended(ended));
+    }
+
+    fn next_ask(&mut self) -> Result<Ask, Trouble> {
+        loop {
+            let silent = never();
+            let session = self.restarts.session.as_ref();
+            let verdict = session.map_or(&silent, |session| &session.verdict);
+            select! {
+                recv(self.link.asks) -> ask => return ask.map_err(|_| Trouble::Over),
+                recv(verdict) -> told => return Err(self.judged(told.ok())),
+                default(TICK) => self.check_hang()?,
+            }
+        }
+    }
+
+    fn check_hang(&self) -> Result<(), Trouble> {
+        let session = self.restarts.session.as_ref();
+        session.and_then(|s| s.spawned.input.hung()).map_or(Ok(()), |e| Err(Trouble::Lost(e)))
+    }
+
+    /// Why the command is gone, when it is.
+    fn verdict(&self) -> Trouble {
+        let Some(session) = &self.restarts.session else { return Trouble::Over };
+        // The answers' thread has seen it or is about to. Where the run ends with the first
+        // failure it may first read all that the command still gives.
+        let told = match self.care.on_error {
+            OnError::Stop => session.verdict.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            _ => session.verdict.recv_timeout(VERDICT_LIMIT),
+        };
+        self.judged(told.ok())
+    }
+
+    /// What the answers' thread told means.
+    fn judged(&self, told: Option<Result<()>>) -> Trouble {
+        match (told, &self.restarts.session) {
+            (Some(Err(error)), _) => Trouble::Lost(error),
+            (_, Some(session)) => Trouble::Lost(session.spawned.input.gone()),
+            (_, None) => Trouble::Over,
+        }
+    }
+
+    /// Gives the command what your own code makes of a frame; `false` where nothing more is taken.
+    fn take(&mut self, number: u64, frame: Frame) -> Result<bool, Trouble> {
+        let shown = self.through(number, |chain, out| chain.feed(0, frame, out))?;
+        if let Some(error) = shown.failed {
+            if self.care.on_error == OnError::Stop {
+                return Err(Trouble::Fatal(error));
+            }
+            self.link.report(Report::Failed { number, error });
+        } else {
+            self.whole(number, shown.any);
+        }
+        if self.care.keeps_pipes_empty {
+            self.wait_for_reader()?;
+        }
+        Ok(self.link.report(Report::Ready(number)))
+    }
+
+    /// Has your own code and the command give out what they hold; `false` with the last of it.
+    fn drain(&mut self, number: u64) -> Result<bool, Trouble> {
+        let shown = self.through(number, Chain::drain)?;
+        if let Some(error) = shown.failed {
+            if self.care.on_error == OnError::Stop {
+                return Err(Trouble::Fatal(error));
+            }
+            self.link.report(Report::Failed { number, error });
+        }
+        self.whole(number, shown.any);
+        match self.farewell() {
+            Ok(()) => Ok(false),
+            Err(Trouble::Lost(error)) if self.care.on_error != OnError::Stop => {
+                self.end_session();
+                // There is nothing left to start it for.
+                self.link.report(Report::Down { error, is_final: true });
+                Err(Trouble::Over)
+            }
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// Nothing more comes for this ask.
+    fn whole(&mut self, number: u64, any_shown: bool) {
+        let owed = self.restarts.session.as_ref().and_then(|session| session.owed.as_ref());
+        match owed.filter(|_| any_shown) {
+            Some(owed) => {
+                // The answers' thread says itself why it takes no more.
+                let _ = owed.send(Owed::End(number));
+            }
+            None => {
+                let (frames, is_ready) = (Vec::new(), false);
+                self.link.report(Report::Answer { number, frames, is_whole: true, is_ready });
+            }
+        }
+    }
+
+    /// Runs your own code's stages and shows the command what comes out of them.
+    fn through(
+        &mut self,
+        number: u64,
+        run: impl FnOnce(&mut Chain, &mut dyn FnMut(Frame) -> Result<bool>) -> Result<bool>,
+    ) -> Result<Shown, Trouble> {
+        let mut chain = std::mem::take(&mut self.chain);
+        let (mut any, mut trouble) = (false, None);
+        let result = guarded(|| {
+            run(&mut chain, &mut |frame| {
+                any = true;
+                match self.show(number, frame) {
+                    Ok(()) => Ok(true),
+                    Err(found) => {
+                        trouble = Some(found);
+                        Ok(false)
+                    }
+                }
+            })
+        });
+        self.chain = chain;
+        match trouble {
+            Some(trouble) => Err(trouble),
+            None => Ok(Shown { any, failed: result.err() }),
+        }
+    }
+
+    fn show(&mut self, number: u64, frame: Frame) -> Result<(), Trouble> {
+        let size = (frame.width(), frame.height());
+        let was = self.restarts.session.as_ref().map(|s| s.spawned.input.size());
+        if self.care.on_resize == OnResize::Restart && was.is_some_and(|was| was != size) {
+            self.farewell()?;
+            self.end_session();
+        }
+        if self.restarts.session.is_none() {
+            self.start(&frame)?;
+        }
+        let pts = frame.pts();
+        let Some(session) = &mut self.restarts.session else { return Ok(()) };
+        let shown = session.spawned.input.show(frame).map_err(Trouble::Lost)?;
+        let Some((in_flight, pixels)) = shown else { return Ok(()) };
+        if self.reads_only {
+            self.stats.reached(pts);
+        }
+        if let Some(owed) = &session.owed {
+            let limit = session.spawned.in_flight_limit;
+            if session.spawned.running.owed() > limit {
+                return Err(Trouble::Lost(session.spawned.input.holds_too_many(limit)));
+            }
+            match owed.try_send(Owed::Frame(number, in_flight)) {
+                Ok(()) => {}
+                Err(TrySendError::Full(_)) => {
+                    return Err(Trouble::Lost(session.spawned.input.holds_too_many(limit)));
+                }
+                Err(TrySendError::Disconnected(_)) => return Err(self.verdict()),
+            }
+        }
+        match session.spawned.input.write(&pixels) {
+            Ok(true) => {
+                if self.reads_only {
+                    session.spawned.running.answered();
+                }
+                Ok(())
+            }
+            Ok(false) => Err(self.closed()),
+            Err(error) => Err(Trouble::Lost(error)),
+        }
+    }
+
+    /// The command has closed its stdin, or is gone.
+    fn closed(&mut self) -> Trouble {
+        match &mut self.restarts.session {
+            Some(session) if self.reads_only => match session.spawned.input.close() {
+                Ok(()) => Trouble::Enough,
+                Err(error) => Trouble::Lost(error),
+            },
+            _ => self.verdict(),
+        }
+    }
+
+    fn start(&mut self, frame: &Frame) -> Result<(), Trouble> {
+        let is_first = !std::mem::replace(&mut self.restarts.has_started, true);
+        let limit = self.care.hang_limit;
+        let spawned = self.command.spawn(frame, self.rate, self.reads_only, limit, &self.stop);
+        let mut spawned = match spawned {
+            Ok(spawned) => spawned,
+            // A name that is wrong is wrong for ever.
+            Err(error) if is_first => return Err(Trouble::Fatal(error)),
+            Err(error) => return Err(Trouble::Lost(error)),
+        };
+        self.reins.hold(Some(Arc::clone(&spawned.running)));
+        let (verdict_sender, verdict) = bounded(1);
+        let owed = spawned.output.take().map(|output| {
+            // Each frame and the end of its ask.
+            let (sender, owed) = bounded(2 * spawned.in_flight_limit + 2);
+            // The other thread waits for exactly this; if it is gone, so is the reason to send.
+            let _ = self.answering.send(Answering { output, owed, verdict: verdict_sender });
+            sender
+        });
+        let verdict = if owed.is_some() { verdict } else { never() };
+        self.restarts.session = Some(Session { spawned, owed, verdict });
+        Ok(())
+    }
+
+    /// Waits until the command has read its last frame.
+    fn wait_for_reader(&mut self) -> Result<(), Trouble> {
+        let mut last = u64::MAX;
+        loop {
+            let Some(session) = &self.restarts.session else { return Ok(()) };
+            let unread = session.spawned.input.unread();
+            if unread == 0 {
+                return Ok(());
+            }
+            if unread < last {
+                session.spawned.running.moved_on();
+                last = unread;
+            }
+            if session.spawned.input.is_closed() {
+                return Err(self.closed());
+            }
+            if !session.verdict.is_empty() || session.spawned.running.is_killed() {
+                return Err(self.verdict());
+            }
+            self.check_hang()?;
+            std::thread::sleep(READ_TICK);
+        }
+    }
+
+    /// Closes the command's stdin and waits until it has given everything back and ended.
+    fn farewell(&mut self) -> Result<(), Trouble> {
+        let Some(session) = &mut self.restarts.session else { return Ok(()) };
+        session.owed = None;
+        session.spawned.input.close().map_err(Trouble::Lost)?;
+        if self.reads_only {
+            return Ok(());
+        }
+        loop {
+            let Some(session) = &self.restarts.session else { return Ok(()) };
+            match session.verdict.recv_timeout(TICK) {
+                Ok(told) => return told.map_err(Trouble::Lost),
+                Err(RecvTimeoutError::Disconnected) => return Err(Trouble::Over),
+                Err(RecvTimeoutError::Timeout) => self.check_hang()?,
+            }
+        }
+    }
+
+    fn end_session(&mut self) {
+        self.reins.hold(None);
+        let Some(session) = self.restarts.session.take() else { return };
+        session.spawned.running.end(Duration::ZERO);
+        if session.spawned.running.answered_for() >= SOUND {
+            self.restarts.backoff.reset();
+        }
+    }
+
+    /// Ends a command that failed, and waits until it may be started again; `false` where it isn't.
+    fn lost(&mut self, error: Error) -> Result<bool> {
+        self.end_session();
+        match self.care.on_error {
+            OnError::Stop => return Err(error),
+            OnError::Bypass => {
+                self.link.report(Report::Down { error, is_final: true });
+                return Ok(false);
+            }
+            OnError::Restart => {
+                self.link.report(Report::Down { error, is_final: false });
+            }
+        }
+        let random = self.restarts.jitter.number();
+        let until = Instant::now() + self.restarts.backoff.next(random);
+        loop {
+            match self.link.asks.recv_deadline(until) {
+                // Asked before the gate knew; it has passed by.
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout) => return Ok(self.link.report(Report::Up)),
+                Err(RecvTimeoutError::Disconnected) => return Ok(false),
+            }
+        }
+    }
+}
+
+/// What became of the frames of an ask.
+struct Shown {
+    any: bool,
+    failed: Option<Error>,
+}
+
+/// The thread that reads the answers of one command after the other.
+pub(super) fn answers_loop(sessions: &Receiver<Answering>, reports: &Sender<Report>) {
+    for Answering { mut output, owed, verdict } in sessions {
+        let told = read_answers(&mut output, &owed, reports);
+        // Whoever wrote to it may be gone already.
+        let _ = verdict.send(told);
+    }
+}
+
+fn read_answers(
+    output: &mut CommandOutput,
+    owed: &Receiver<Owed>,
+    reports: &Sender<Report>,
+) -> Result<()> {
+    let mut is_warm = false;
+    loop {
+        let next = match owed.recv_timeout(TICK) {
+            Ok(next) => next,
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) if !output.is_readable() => continue,
+            // A frame is queued before its first byte is written, so what can be read now either
+            // answers one that has come since, or answers nothing.
+            Err(RecvTimeoutError::Timeout) => match owed.try_recv() {
+                Ok(next) => next,
+                Err(TryRecvError::Empty) => return Err(output.unasked()),
+                Err(TryRecvError::Disconnected) => break,
+            },
+        };
+        let (number, frames, is_whole) = match next {
+            Owed::Frame(number, in_flight) => {
+                let mut frame = output.answer(in_flight)?;
+                frame.shrink()?;
+                (number, vec![frame], false)
+            }
+            Owed::End(number) => (number, Vec::new(), true),
+        };
+        if !std::mem::replace(&mut is_warm, true) && reports.send(Report::Warm).is_err() {
+            break;
+        }
+        let answer = Report::Answer { number, frames, is_whole, is_ready: false };
+        if reports.send(answer).is_err() {
+            output.abandon();
+            return Ok(());
+        }
+    }
+    output.finish()
+}

@@ -1,0 +1,409 @@
+//! The thread at the [`Gate`]: it never runs your code. It takes frames from the decoder, asks the
+//! code, and sends on what leaves. Where the code's own threads hang for ever, it goes on without
+//! them.
+
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, never};
+
+use crate::edit::gate::{Gate, Leaving, Passing, Rules};
+use crate::edit::{FilterGraph, FrameProcessor};
+use crate::error::{Error, Result};
+use crate::image::Frame;
+use crate::options::OnSlow;
+use crate::run::command::Reins;
+use crate::run::link::{Ask, Report};
+use crate::run::stages::Fanout;
+use crate::stats::Stats;
+use crate::stats::event::{Event, Events, Sum};
+use crate::time::Timestamp;
+use crate::time::stop::Stop;
+
+/// How often the gate looks whether a stop was asked for.
+const TICK: Duration = Duration::from_millis(100);
+/// How long the code may say nothing behind the end of the input, where the policies let no frame
+/// wait for it without end.
+const END_PATIENCE: Duration = Duration::from_secs(12);
+/// How long the code's threads may take to end once nobody wants anything of them.
+const FAREWELL: Duration = Duration::from_millis(300);
+/// Reports heeded before what leaves is sent on.
+const REPORTS_AT_ONCE: usize = 4;
+
+impl Passing for Frame {
+    fn pts(&self) -> Timestamp {
+        Frame::pts(self)
+    }
+
+    fn copy(&mut self) -> Result<Frame> {
+        self.share()
+    }
+}
+
+/// Where the code's threads are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum CodeState {
+    Runs,
+    /// They have said that they end, or will not come back.
+    Ended,
+    /// The gate goes on without them.
+    LeftBehind,
+}
+
+/// What the thread at the gate is given.
+pub(super) struct Parts {
+    pub(super) rules: Rules,
+    /// From the decoder.
+    pub(super) frames: Receiver<Frame>,
+    pub(super) asks: Sender<Ask>,
+    pub(super) reports: Receiver<Report>,
+    /// What the code still gets once a stop was asked for.
+    pub(super) grace: Duration,
+    pub(super) fanout: Fanout,
+    /// Brings what passes by a command to the size of the command's frames.
+    pub(super) scale: Option<FilterGraph>,
+    pub(super) events: Events,
+    pub(super) stats: Stats,
+    pub(super) stop: Stop,
+    pub(super) reins: Reins,
+    /// The code's threads; none where the caller's stands in their place.
+    pub(super) handles: Vec<JoinHandle<()>>,
+}
+
+/// The thread at the gate.
+pub(super) struct Gating {
+    gate: Gate<Frame>,
+    rules: Rules,
+    frames: Receiver<Frame>,
+    /// When the decoder's last frame had come.
+    frames_ended: Option<Instant>,
+    asks: Option<Sender<Ask>>,
+    reports: Receiver<Report>,
+    code: CodeState,
+    /// When the code last told anything.
+    heard: Instant,
+    /// When the wish to stop was seen.
+    stopped: Option<Instant>,
+    grace: Duration,
+    fanout: Fanout,
+    scale: Option<FilterGraph>,
+    /// Why the command is down.
+    lost_for: Option<Error>,
+    told: Told,
+    stats: Stats,
+    stop: Stop,
+    reins: Reins,
+    handles: Vec<JoinHandle<()>>,
+}
+
+/// What is told in sum.
+struct Told {
+    events: Events,
+    dropped: Sum,
+    bypassed: Sum,
+    failed: Sum,
+    /// The last failure.
+    cause: Option<Error>,
+}
+
+impl Gating {
+    pub(super) fn new(parts: Parts) -> Gating {
+        let Parts { rules, frames, asks, reports, grace, fanout, .. } = parts;
+        let Parts { scale, events, stats, stop, reins, handles, .. } = parts;
+        Gating {
+            gate: Gate::new(rules),
+            rules,
+            frames,
+            frames_ended: None,
+            asks: Some(asks),
+            reports,
+            code: CodeState::Runs,
+            heard: Instant::now(),
+            stopped: None,
+            grace,
+            fanout,
+            scale,
+            lost_for: None,
+            told: Told {
+                events,
+                dropped: Sum::new(),
+                bypassed: Sum::new(),
+                failed: Sum::new(),
+                cause: None,
+            },
+            stats,
+            stop,
+            reins,
+            handles,
+        }
+    }
+
+    pub(super) fn run(mut self) -> Result<()> {
+        let result = self.pass_all();
+        self.count();
+        self.tell_rest();
+        // The outputs are finished while the code ends.
+        self.fanout.encoders.clear();
+        self.end_code();
+        result
+    }
+
+    fn pass_all(&mut self) -> Result<()> {
+        loop {
+            if !self.send_leaving()? {
+                return Ok(());
+            }
+            self.count();
+            if self.gate.is_over() && (self.code != CodeState::Runs || self.gate.is_down()) {
+                return Ok(());
+            }
+            self.ask()?;
+            self.wait();
+            let mut heeded = 0;
+            while heeded < REPORTS_AT_ONCE && self.code == CodeState::Runs {
+                match self.reports.try_recv() {
+                    Ok(report) => {
+                        if !self.heed(report)? {
+                            return Ok(());
+                        }
+                    }
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) if self.handles.is_empty() => {
+                        // Whoever pulled the frames has gone.
+                        if !self.heed(Report::Ended(Ok(())))? {
+                            return Ok(());
+                        }
+                    }
+                    Err(TryRecvError::Disconnected) => {
+                        return Err(Error::process("the thread of your code panicked"));
+                    }
+                }
+                heeded += 1;
+            }
+            let now = Instant::now();
+            self.gate.expire(now);
+            self.take_frame(now);
+            self.watch(now);
+        }
+    }
+
+    /// Whether encoders that are behind hold up what leaves. Where nothing is dropped, or no more
+    /// comes, the gate simply waits for them.
+    fn held_up(&self) -> Option<&Sender<Frame>> {
+        let waits = self.rules.on_slow == OnSlow::Block || self.frames_ended.is_some();
+        self.fanout.full().filter(|_| !waits && self.gate.has_leaving())
+    }
+
+    /// Sends on whatever leaves; `false` where nobody takes more.
+    fn send_leaving(&mut self) -> Result<bool> {
+        while self.held_up().is_none() {
+            let is_open = match self.gate.leave() {
+                None => break,
+                Some(Leaving::Answer(frame)) => self.fanout.send(frame)?,
+                Some(Leaving::Unedited(frame)) => self.send_unedited(frame)?,
+            };
+            if !is_open {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn send_unedited(&mut self, frame: Frame) -> Result<bool> {
+        let Some(scale) = &mut self.scale else { return self.fanout.send(frame) };
+        scale.send(frame)?;
+        while let Some(frame) = scale.receive()? {
+            if !self.fanout.send(frame)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn ask(&mut self) -> Result<()> {
+        if self.held_up().is_some() {
+            return Ok(());
+        }
+        let Some(asks) = &self.asks else { return Ok(()) };
+        let now = Instant::now();
+        let ask = match self.gate.ask(now)? {
+            Some((number, frame)) => Some(Ask::Frame(number, frame)),
+            None => self.gate.ask_drain(now).map(Ask::Drain),
+        };
+        if let Some(ask) = ask {
+            self.heard = now;
+            // A thread that ended has said why.
+            let _ = asks.send(ask);
+        }
+        Ok(())
+    }
+
+    fn wants_frame(&self) -> bool {
+        self.frames_ended.is_none() && self.gate.wants_frame(self.held_up().is_some())
+    }
+
+    /// Waits until there is something to do.
+    fn wait(&self) {
+        let mut select = Select::new();
+        if self.wants_frame() {
+            select.recv(&self.frames);
+        }
+        if self.code == CodeState::Runs {
+            select.recv(&self.reports);
+        }
+        if let Some(encoder) = self.held_up() {
+            select.send(encoder);
+        }
+        let now = Instant::now();
+        let deadline = self.gate.deadline().map(|at| at.saturating_duration_since(now));
+        // Nothing ready is as good an answer.
+        let _ = select.ready_timeout(deadline.map_or(TICK, |left| left.min(TICK)));
+    }
+
+    fn take_frame(&mut self, now: Instant) {
+        if !self.wants_frame() {
+            return;
+        }
+        match self.frames.try_recv() {
+            Ok(frame) => self.gate.offer(frame),
+            Err(TryRecvError::Empty) => {}
+            Err(TryRecvError::Disconnected) => {
+                self.frames_ended = Some(now);
+                self.gate.end();
+            }
+        }
+    }
+
+    /// `false` where the code takes no more frames and gives none.
+    fn heed(&mut self, report: Report) -> Result<bool> {
+        self.heard = Instant::now();
+        match report {
+            Report::Ready(number) => self.gate.ready(number),
+            Report::Answer { number, frames, is_whole, is_ready } => {
+                self.gate.answer(number, frames, is_whole);
+                if is_ready {
+                    self.gate.ready(number);
+                }
+            }
+            Report::Failed { number, error } => {
+                self.gate.fail(number);
+                self.failed(1, error);
+            }
+            Report::Down { error, is_final } => {
+                let lost = self.gate.down();
+                self.stats.errors(1);
+                if is_final {
+                    self.code = CodeState::Ended;
+                    self.asks = None;
+                    self.failed(lost, error);
+                } else {
+                    self.lost_for = Some(error);
+                }
+            }
+            Report::Up => {
+                self.gate.up();
+                self.stats.restarted();
+                if let Some(cause) = self.lost_for.take() {
+                    self.told.events.tell(&Event::CommandRestarted { cause });
+                }
+            }
+            Report::Warm => self.gate.warm(),
+            Report::Ended(ended) => {
+                self.code = CodeState::Ended;
+                let is_drained = self.gate.close();
+                self.send_leaving()?;
+                ended?;
+                return Ok(is_drained);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Goes on without code that a stop, or the end of the input, finds hanging.
+    fn watch(&mut self, now: Instant) {
+        if self.stopped.is_none() && self.stop.is_stopped() {
+            self.stopped = Some(now);
+        }
+        if self.code != CodeState::Runs {
+            return;
+        }
+        let past_grace = self.stopped.is_some_and(|at| now.duration_since(at) >= self.grace);
+        let patience = END_PATIENCE + self.rules.deadline.unwrap_or_default();
+        let is_patient = self.rules.on_slow == OnSlow::Block;
+        let past_patience = self.frames_ended.is_some_and(|ended| {
+            !is_patient && now.duration_since(ended.max(self.heard)) >= patience
+        });
+        if past_grace || past_patience {
+            self.code = CodeState::LeftBehind;
+            self.asks = None;
+            self.gate.down();
+        }
+    }
+
+    fn count(&mut self) {
+        let tally = self.gate.take_tally();
+        let now = Instant::now();
+        if tally.dropped > 0 {
+            self.stats.frames_dropped(tally.dropped);
+            if let Some((count, span)) = self.told.dropped.add(tally.dropped, now) {
+                self.told.events.tell(&Event::FramesDropped { count, span });
+            }
+        }
+        if tally.bypassed > 0 {
+            self.stats.frames_bypassed(tally.bypassed);
+            if let Some((count, span)) = self.told.bypassed.add(tally.bypassed, now) {
+                self.told.events.tell(&Event::FramesBypassed { count, span });
+            }
+        }
+        self.stats.errors(tally.failed);
+    }
+
+    fn failed(&mut self, count: u64, cause: Error) {
+        let told = &mut self.told;
+        if let Some((count, span)) = told.failed.add(count, Instant::now()) {
+            told.events.tell(&Event::CodeFailed { count, span, cause });
+        } else {
+            told.cause = Some(cause);
+        }
+    }
+
+    /// Tells what was counted and not told yet.
+    fn tell_rest(&mut self) {
+        let (now, told) = (Instant::now(), &mut self.told);
+        if let Some((count, span)) = told.dropped.rest(now) {
+            told.events.tell(&Event::FramesDropped { count, span });
+        }
+        if let Some((count, span)) = told.bypassed.rest(now) {
+            told.events.tell(&Event::FramesBypassed { count, span });
+        }
+        if let (Some((count, span)), Some(cause)) = (told.failed.rest(now), told.cause.take()) {
+            told.events.tell(&Event::CodeFailed { count, span, cause });
+        }
+    }
+
+    /// Waits for the code's threads. Those that hang are left behind: nothing can end them.
+    fn end_code(&mut self) {
+        self.asks = None;
+        if self.code == CodeState::LeftBehind {
+            self.reins.kill();
+        }
+        // Whoever has a frame or something to report learns that nobody listens.
+        (self.reports, self.frames) = (never(), never());
+        let all_ended = |handles: &[JoinHandle<()>]| {
+            let until = Instant::now() + FAREWELL;
+            while !handles.iter().all(JoinHandle::is_finished) {
+                if Instant::now() >= until {
+                    return false;
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            true
+        };
+        if !all_ended(&self.handles) {
+            self.reins.kill();
+            if !all_ended(&self.handles) {
+                tracing::warn!("your code did not come back: its thread is left behind");
+            }
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! One stream that is copied to one output, packet by packet.
+
+use crate::av::{MediaKind, StreamInfo};
+use crate::codec::audio::{AudioPlan, AudioTranscoder};
+use crate::codec::header::StreamHeader;
+use crate::codec::packet::Packet;
+use crate::codec::silence::{Silence, encoder_of};
+use crate::codec::window::{Place, Window};
+use crate::error::{Result, Stage};
+use crate::options::InputOptions;
+use crate::run::delivery::{SinkMessage, SinkStream};
+use crate::stats::Stats;
+use crate::time::{TimeBase, Timestamp};
+
+/// How often the last keyframe is sent again while the input is lost: nothing here could make a
+/// small picture of it, and a keyframe is large.
+const HOLD_EVERY: Timestamp = Timestamp::from_micros(500_000);
+
+/// Copies the packets of one stream to one output.
+pub(super) struct CopyLane {
+    pub(super) kind: MediaKind,
+    to: SinkStream,
+    header: Option<StreamHeader>,
+    window: Window,
+    frames_left: Option<u64>,
+    started: bool,
+    /// Beside video that is encoded, and so begins where it is wanted: what comes before is dropped.
+    drops_before_floor: bool,
+    pub(super) open: bool,
+    /// The stream as it was first.
+    stream: StreamInfo,
+    silence: Option<Silence>,
+    /// Where what was sent ends.
+    end: Option<Timestamp>,
+    /// The last keyframe, to be sent again.
+    key: Option<Packet>,
+    /// The decoder's configuration as it was told last.
+    extradata: Vec<u8>,
+    /// It has to be told anew with the next packet.
+    renewed: Option<Vec<u8>>,
+    /// Sound that is not any more what it was first is brought to that.
+    transcoder: Option<Box<AudioTranscoder>>,
+    /// The stream as it is now is nothing that this output could carry.
+    mute: bool,
+}
+
+impl CopyLane {
+    pub(super) fn new(
+        stream: &StreamInfo,
+        to: SinkStream,
+        window: Window,
+        frames: Option<u64>,
+    ) -> Result<CopyLane> {
+        let header = StreamHeader {
+            params: stream.params.share().map_err(|e| e.in_stage(Stage::Source))?,
+            time_base: stream.time_base,
+            frame_rate: stream.frame_rate,
+            sample_aspect_ratio: stream.sample_aspect_ratio,
+            display_matrix: stream.display_matrix,
+        };
+        let started = window.start.is_none();
+        Ok(CopyLane {
+            kind: stream.kind,
+            to,
+            header: Some(header),
+            window,
+            frames_left: frames,
+            started,
+            drops_before_floor: false,
+            open: true,
+            stream: stream.share().map_err(|e| e.in_stage(Stage::Source))?,
+            silence: None,
+            end: None,
+            key: None,
+            extradata: stream.params.extradata().to_vec(),
+            renewed: None,
+            transcoder: None,
+            mute: false,
+        })
+    }
+
+    /// Drops what ends before the part of the input that is wanted.
+    pub(super) fn dropping_before_floor(mut self, drops: bool) -> CopyLane {
+        self.drops_before_floor = drops;
+        self
+    }
+
+    /// Prepares for a loss of the input.
+    pub(super) fn prepare_to_fill(&mut self) {
+        if self.kind == MediaKind::Audio {
+            self.silence = Silence::of(&self.stream);
+        }
+    }
+
+    pub(super) fn announce(&mut self) {
+        if let Some(header) = self.header.take() {
+            self.open = self.to.send(|index| SinkMessage::Header(index, header));
+        }
+    }
+
+    /// Takes a packet of the source.
+    pub(super) fn send(&mut self, packet: &Packet) -> Result<()> {
+        if self.mute {
+            return Ok(());
+        }
+        let Some(transcoder) = &mut self.transcoder else { return self.copy(packet) };
+        transcoder.send(packet)?;
+        self.send_transcoded()
+    }
+
+    fn send_transcoded(&mut self) -> Result<()> {
+        while let Some(packet) = self.transcoder.as_mut().and_then(|t| t.receive()) {
+            self.copy(&packet)?;
+        }
+        Ok(())
+    }
+
+    fn copy(&mut self, packet: &Packet) -> Result<()> {
+        let at = packet.dts().or(packet.pts()).unwrap_or(Timestamp::ZERO);
+        if self.drops_before_floor && at.plus(packet.duration()) <= packet.floor {
+            return Ok(());
+        }
+        let shifted = match self.window.place(at) {
+            Place::Before => return Ok(()),
+            Place::After => {
+                self.close();
+                return Ok(());
+            }
+            Place::Inside(placed) => at.minus(placed),
+        };
+        let is_key = self.kind == MediaKind::Video && packet.av.is_key();
+        // A decoder can begin with a keyframe only.
+        self.started |= self.kind != MediaKind::Video || is_key;
+        if !self.started {
+            return Ok(());
+        }
+        let mut copy = packet.share()?;
+        if let Some(extradata) = self.renewed.take() {
+            copy.av.set_new_extradata(&extradata).map_err(|e| e.in_stage(Stage::Sink))?;
+            self.extradata = extradata;
+        }
+        self.end = Some(at.plus(packet.duration()));
+        if is_key {
+            self.key = Some(packet.share()?);
+        }
+        if self.window.start.is_some() {
+            let shift = shifted.rescale(copy.time_base).ticks();
+            let (pts, dts) = (copy.av.pts().map(|t| t - shift), copy.av.dts().map(|t| t - shift));
+            let duration = copy.av.duration();
+            copy.av.set_times(pts, dts, duration);
+        }
+        let end = copy.pts().or(copy.dts()).map(|t| t.plus(copy.duration()));
+        self.open = self.to.send_packet(copy);
+        if let Some(left) = &mut self.frames_left {
+            *left -= 1;
+            if *left == 0 {
+                if let Some(end) = end {
+                    self.to.send(|_| SinkMessage::Cut(end));
+                }
+                self.close();
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes on without the source up to `until`: with silence, or with the last keyframe. Tells
+    /// how many keyframes that took.
+    pub(super) fn fill(&mut self, until: Timestamp) -> Result<u64> {
+        if let Some(transcoder) = &mut self.transcoder {
+            transcoder.fill(until)?;
+            self.send_transcoded()?;
+            return Ok(0);
+        }
+        let mut held = 0;
+        while let Some(end) = self.end.filter(|_| self.open) {
+            let (packet, next) = match (&self.silence, &self.key) {
+                (Some(silence), _) => {
+                    let at = end.rescale(silence.length().base());
+                    let base = self.stream.time_base;
+                    (silence.packet(self.stream.index, at, base)?, at.plus(silence.length()))
+                }
+                (None, Some(key)) => (shown_again(key, end)?, end.plus(HOLD_EVERY)),
+                (None, None) => break,
+            };
+            if next > until {
+                break;
+            }
+            self.copy(&packet)?;
+            self.end = Some(next);
+            held += u64::from(packet.kind == MediaKind::Video);
+        }
+        Ok(held)
+    }
+
+    /// Goes on with another connection to the source, of which `stream` is this stream as it is now.
+    pub(super) fn go_on_with(
+        &mut self,
+        stream: Option<&StreamInfo>,
+        options: &InputOptions,
+        stats: &Stats,
+    ) -> Result<()> {
+        let Some(stream) = stream else { return Ok(()) };
+        let (first, now) = (&self.stream.params, &stream.params);
+        self.drops_before_floor |= self.kind == MediaKind::Audio;
+        if self.kind == MediaKind::Video {
+            // What stands inside a GOP is of no use to anyone.
+            self.started = false;
+            self.mute = first.codec() != now.codec();
+            if now.extradata() != self.extradata {
+                self.renewed = Some(now.extradata().to_vec());
+            }
+            return Ok(());
+        }
+        let is_same = first.codec() == now.codec()
+            && (first.sample_rate(), first.channels()) == (now.sample_rate(), now.channels())
+            && first.profile_name() == now.profile_name();
+        self.mute = false;
+        self.transcoder = None;
+        if !is_same {
+            let transcoder = self.transcoder_from(stream, options, stats);
+            self.mute = transcoder.is_err();
+            self.transcoder = Some(Box::new(transcoder?));
+        }
+        Ok(())
+    }
+
+    /// Brings another kind of sound to what the output has.
+    fn transcoder_from(
+        &self,
+        stream: &StreamInfo,
+        options: &InputOptions,
+        stats: &Stats,
+    ) -> Result<AudioTranscoder> {
+        let first = &self.stream.params;
+        let sound = [
+            ("ar".to_owned(), first.sample_rate().to_string()),
+            ("ch_layout".to_owned(), first.channel_layout()),
+        ];
+        let plan = AudioPlan {
+            encoder: encoder_of(first.codec().name()).to_owned(),
+            options: sound.into(),
+            window: Window::default(),
+        };
+        let mut transcoder =
+            AudioTranscoder::open(plan, stream, options, true, true, stats.clone())?;
+        transcoder.begin_at(self.end.unwrap_or(Timestamp::ZERO));
+        Ok(transcoder)
+    }
+
+    pub(super) fn close(&mut self) {
+        if std::mem::take(&mut self.open) {
+            self.to.send(SinkMessage::End);
+        }
+    }
+}
+
+/// A keyframe once more, at another time.
+fn shown_again(key: &Packet, at: Timestamp) -> Result<Packet> {
+    let mut again = key.share()?;
+    let base: TimeBase = again.time_base;
+    let ticks = at.rescale(base).ticks();
+    again.av.set_times(Some(ticks), Some(ticks), HOLD_EVERY.rescale(base).ticks());
+    again.arrived = None;
+    Ok(again)
+}

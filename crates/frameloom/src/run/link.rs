@@ -1,0 +1,54 @@
+//! What the gate and the threads of your code tell each other.
+
+use crossbeam_channel::{Receiver, Sender};
+
+use crate::error::{Error, Result};
+use crate::image::Frame;
+
+/// What the code is asked.
+pub(super) enum Ask {
+    Frame(u64, Frame),
+    /// To give out all it holds: no more frames come.
+    Drain(u64),
+}
+
+/// What the code's threads tell the gate.
+pub(super) enum Report {
+    /// It takes the next frame, after this ask.
+    Ready(u64),
+    /// What came out for an ask. With `is_whole` nothing more does, with `is_ready` it takes the
+    /// next frame.
+    Answer { number: u64, frames: Vec<Frame>, is_whole: bool, is_ready: bool },
+    /// It failed on an ask.
+    Failed { number: u64, error: Error },
+    /// The command is gone; with `is_final` it doesn't come back.
+    Down { error: Error, is_final: bool },
+    /// The command is started again with the next frame.
+    Up,
+    /// The command answers.
+    Warm,
+    /// The code has given out everything, or takes no more, or has failed for good.
+    Ended(Result<()>),
+}
+
+/// The end of a caller who pulls.
+pub(super) enum Pulling {
+    /// At the gate, as code of its own.
+    Gate(Link),
+    /// At the decoder: where every frame waits and none is written, there is nothing for a gate to
+    /// decide.
+    Decoder(Receiver<Frame>),
+}
+
+/// The code's end of the queues to and from the gate.
+pub(super) struct Link {
+    pub(super) asks: Receiver<Ask>,
+    pub(super) reports: Sender<Report>,
+}
+
+impl Link {
+    /// `false` where the gate is gone.
+    pub(super) fn report(&self, report: Report) -> bool {
+        self.reports.send(report).is_ok()
+    }
+}

@@ -1,0 +1,54 @@
+//! What takes its time, on a thread of its own: whoever waits for it can do so in slices.
+
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+
+use crate::api::Reader;
+use crate::error::{Error, Result};
+use crate::options::InputOptions;
+use crate::run::start_thread;
+use crate::time::stop::Stop;
+
+/// Something that is being opened or started. Dropped, it goes on to its end and what came of it is
+/// let go: stop it by the [`Stop`](crate::Stop) that it was given.
+pub struct Pending<T> {
+    found: Receiver<Result<T>>,
+}
+
+impl Reader {
+    /// As [`Reader::open_with`], on a thread of its own.
+    ///
+    /// # Errors
+    /// Where the system gives no thread; all else is told by [`Pending::wait`].
+    pub fn open_pending(url: &str, options: InputOptions, stop: &Stop) -> Result<Pending<Reader>> {
+        let (url, stop) = (url.to_owned(), stop.clone());
+        Pending::start(move || Reader::open_with(&url, options, &stop))
+    }
+}
+
+impl<T: Send + 'static> Pending<T> {
+    /// Starts `open` on a thread.
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub(crate) fn start(open: impl FnOnce() -> Result<T> + Send + 'static) -> Result<Pending<T>> {
+        let (sender, found) = bounded(1);
+        start_thread("frameloom-open", move || {
+            // Nobody may want it any more.
+            let _ = sender.send(open());
+        })?;
+        Ok(Pending { found })
+    }
+
+    /// What came of it; `None` where nothing did within `limit`. It comes once.
+    pub fn wait(&self, limit: Duration) -> Option<Result<T>> {
+        match self.found.recv_timeout(limit) {
+            Ok(found) => Some(found),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => {
+                Some(Err(Error::process("the thread that opens it panicked")))
+            }
+        }
+    }
+}

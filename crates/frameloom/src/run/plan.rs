@@ -1,0 +1,324 @@
+//! What becomes of each stream in each output: copied or encoded, and by what.
+
+use crate::av::{CodecId, MediaKind, StreamInfo};
+use crate::codec::audio::AudioPlan;
+use crate::codec::encode::{VideoPlan, find_encoder};
+use crate::codec::window::Window;
+use crate::error::{Error, ErrorKind, Result, Stage, did_you_mean};
+use crate::options::{AvOption, CodecChoice, OutputOptions, Specifier};
+use crate::output::container::{can_copy, counts_frames, default_encoder, has_room_for};
+use crate::protocol::Target;
+use crate::time::Timestamp;
+use crate::url;
+
+/// What becomes of one stream.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Treatment<P> {
+    Copy,
+    Encode(P),
+}
+
+/// One output, decided.
+pub(crate) struct OutputPlan {
+    pub(crate) target: Target,
+    pub(crate) options: OutputOptions,
+    pub(crate) window: Window,
+    pub(crate) frames: Option<u64>,
+    pub(crate) video: Option<Treatment<VideoPlan>>,
+    pub(crate) audio: Option<Treatment<AudioPlan>>,
+}
+
+impl OutputPlan {
+    /// The kinds of its streams, in the order they have in the container.
+    pub(crate) fn kinds(&self) -> Vec<MediaKind> {
+        let video = self.video.as_ref().map(|_| MediaKind::Video);
+        let audio = self.audio.as_ref().map(|_| MediaKind::Audio);
+        video.into_iter().chain(audio).collect()
+    }
+
+    /// How long it will be, where that is known, of an input that is `whole` long.
+    pub(crate) fn duration(&self, whole: Option<Timestamp>) -> Option<Timestamp> {
+        let rest = whole.map(|w| w.minus(self.window.start.unwrap_or(Timestamp::ZERO)));
+        rest.into_iter().chain(self.window.length).min()
+    }
+
+    /// Refuses an output whose container has one size for good, where sizes are to change.
+    pub(crate) fn check_resize(&self) -> Result<()> {
+        let takes = ["flv", "mpegts", "rtp_mpegts", "h264", "hevc", "null"];
+        let is_encoded = matches!(self.video, Some(Treatment::Encode(_)));
+        if !is_encoded || takes.contains(&self.target.muxer.name()) {
+            return Ok(());
+        }
+        let format = self.target.muxer.name();
+        Err(Error::usage(format!("--on-resize=restart: format {format} has one size for good"))
+            .at(&self.target.url)
+            .hint("use --on-resize=fit, or write flv or mpegts"))
+    }
+
+    /// The number of the audio stream among them.
+    pub(crate) fn audio_index(&self) -> usize {
+        usize::from(self.video.is_some())
+    }
+}
+
+/// Decides for one output. `is_edited` says that someone's code stands in the middle.
+pub(crate) fn plan(
+    video: Option<&StreamInfo>,
+    audio: Option<&StreamInfo>,
+    target: Target,
+    options: OutputOptions,
+    is_edited: bool,
+) -> Result<OutputPlan> {
+    let window = Window { start: options.start, length: options.length() };
+    let mut frames = options.video_frames;
+    let single = target.muxer.is_file_per_packet()
+        && !target.url.contains('%')
+        && !options.av.iter().any(|o| o.name == "update");
+    if single {
+        // One file's name for pictures: one picture.
+        frames = frames.or(Some(1));
+    }
+    let wanted = |stream: Option<&StreamInfo>, off: bool, kind| match stream {
+        Some(stream) if !off && has_room_for(&target, kind) => Some(stream.params.codec()),
+        _ => None,
+    };
+    let plan_video = |codec: CodecId| -> Result<Treatment<VideoPlan>> {
+        let name = match encoder_for(&target, &options, MediaKind::Video, codec, is_edited)? {
+            None if is_edited => return Err(copy_of_edited(&target)),
+            None => return Ok(Treatment::Copy),
+            Some(name) => name,
+        };
+        Ok(Treatment::Encode(VideoPlan {
+            options: taken(&options, MediaKind::Video, &name)?,
+            encoder: name,
+            filter: options.filter.clone(),
+            size: options.size,
+            rate: options.rate,
+            pixel_format: options.pixel_format.clone(),
+            is_live: target.is_live,
+            window,
+            frames,
+            constant_rate: counts_frames(&target.muxer),
+            is_edited,
+        }))
+    };
+    let plan_audio = |codec: CodecId| -> Result<Treatment<AudioPlan>> {
+        match encoder_for(&target, &options, MediaKind::Audio, codec, false)? {
+            None => Ok(Treatment::Copy),
+            Some(name) => Ok(Treatment::Encode(AudioPlan {
+                options: taken(&options, MediaKind::Audio, &name)?,
+                encoder: name,
+                window,
+            })),
+        }
+    };
+    let video = wanted(video, options.no_video, MediaKind::Video).map(plan_video).transpose()?;
+    let audio = wanted(audio, options.no_audio, MediaKind::Audio).map(plan_audio).transpose()?;
+    if video.is_none() && audio.is_none() {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            Stage::Options,
+            format!("nothing of the input goes into format {}", target.muxer.name()),
+        )
+        .at(&target.url));
+    }
+    refuse_untaken(
+        &options,
+        video.as_ref().and_then(|v| v.encoder()),
+        audio.as_ref().and_then(|a| a.encoder()),
+    )?;
+    Ok(OutputPlan { target, options, window, frames, video, audio })
+}
+
+impl Treatment<VideoPlan> {
+    fn encoder(&self) -> Option<&str> {
+        match self {
+            Treatment::Copy => None,
+            Treatment::Encode(plan) => Some(&plan.encoder),
+        }
+    }
+}
+
+impl Treatment<AudioPlan> {
+    fn encoder(&self) -> Option<&str> {
+        match self {
+            Treatment::Copy => None,
+            Treatment::Encode(plan) => Some(&plan.encoder),
+        }
+    }
+}
+
+/// The encoder for a stream, or none where it is copied.
+fn encoder_for(
+    target: &Target,
+    options: &OutputOptions,
+    kind: MediaKind,
+    codec: CodecId,
+    is_edited: bool,
+) -> Result<Option<String>> {
+    let choice = if kind == MediaKind::Video { &options.video } else { &options.audio };
+    match choice {
+        Some(CodecChoice::Copy) => return Ok(None),
+        Some(CodecChoice::Encoder(name)) => return Ok(Some(find_encoder(name)?.name().to_owned())),
+        None => {}
+    }
+    if !is_edited && !options.asks_to_encode(kind) && can_copy(target, codec, kind) {
+        return Ok(None);
+    }
+    match default_encoder(target, kind) {
+        Some(name) => Ok(Some(name.to_owned())),
+        None => {
+            let what = if kind == MediaKind::Video { "video" } else { "audio" };
+            Err(Error::usage(format!(
+                "no encoder is known for the {what} of format {}",
+                target.muxer.name()
+            ))
+            .at(&target.url)
+            .hint(if kind == MediaKind::Video {
+                "name one with -c:v"
+            } else {
+                "name one with -c:a, or leave it out with -an"
+            }))
+        }
+    }
+}
+
+fn copy_of_edited(target: &Target) -> Error {
+    Error::usage("-c:v copy can't go together with code that edits the frames")
+        .at(&target.url)
+        .hint("leave -c:v copy out")
+}
+
+/// The options for an encoder, as pairs; those named for its kind alone must be its own.
+fn taken(options: &OutputOptions, kind: MediaKind, encoder: &str) -> Result<Vec<(String, String)>> {
+    let setup = find_encoder(encoder)?;
+    let mut pairs = Vec::new();
+    for option in options.encoder_options(kind) {
+        if option.name == "preset" && matches!(encoder, "libx264" | "libx265") {
+            check_preset(encoder, &option.value)?;
+        }
+        if setup.takes(&option.name) {
+            pairs.push((option.name.clone(), option.value.clone()));
+        } else if option.specifier != Specifier::All {
+            return Err(Error::usage(format!(
+                "{} means nothing to encoder {encoder}",
+                option.written()
+            )));
+        }
+    }
+    Ok(pairs)
+}
+
+/// x264 and x265 know their presets by these names and by the numbers 0 to 9.
+const PRESETS: [&str; 10] = [
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+    "slower",
+    "veryslow",
+    "placebo",
+];
+
+/// Refuses a preset that the encoder would complain of in its own way.
+fn check_preset(encoder: &str, preset: &str) -> Result<()> {
+    if PRESETS.contains(&preset) || matches!(preset.as_bytes(), [b'0'..=b'9']) {
+        return Ok(());
+    }
+    let error = Error::usage(format!("-preset: {encoder} has no preset '{preset}'"));
+    let near = did_you_mean(preset, PRESETS);
+    Err(error.hint(near.unwrap_or_else(|| format!("it has {}", PRESETS.join(", ")))))
+}
+
+/// Refuses options that no encoder of the output took and no container or protocol knows.
+fn refuse_untaken(options: &OutputOptions, video: Option<&str>, audio: Option<&str>) -> Result<()> {
+    let encoders = [video, audio];
+    let takes = |o: &AvOption| -> Result<bool> {
+        for (encoder, kind) in encoders.into_iter().zip([MediaKind::Video, MediaKind::Audio]) {
+            if let Some(encoder) = encoder {
+                if o.is_for(kind) && find_encoder(encoder)?.takes(&o.name) {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    };
+    for option in options.av.iter().filter(|o| o.for_codec && !o.for_format) {
+        if !takes(option)? {
+            let used: Vec<&str> = encoders.into_iter().flatten().collect();
+            let why = match used.as_slice() {
+                [] => "every stream is copied".to_owned(),
+                used => format!(
+                    "{} {} no such option",
+                    used.join(" and "),
+                    if used.len() == 1 { "has" } else { "have" }
+                ),
+            };
+            return Err(Error::usage(format!("{}: nothing took it", option.written())).hint(why));
+        }
+    }
+    Ok(())
+}
+
+/// The plan for frames that come from the caller's own code.
+pub(crate) fn plan_writer(target: &Target, options: &OutputOptions) -> Result<VideoPlan> {
+    let encoder = match &options.video {
+        Some(CodecChoice::Encoder(name)) => find_encoder(name)?.name().to_owned(),
+        Some(CodecChoice::Copy) => return Err(copy_of_edited(target)),
+        None => default_encoder(target, MediaKind::Video)
+            .ok_or_else(|| Error::usage("no video goes into this format").at(&target.url))?
+            .to_owned(),
+    };
+    refuse_untaken(options, Some(&encoder), None)?;
+    Ok(VideoPlan {
+        options: taken(options, MediaKind::Video, &encoder)?,
+        encoder,
+        filter: options.filter.clone(),
+        size: options.size,
+        rate: options.rate,
+        pixel_format: options.pixel_format.clone(),
+        is_live: target.is_live,
+        window: Window { start: options.start, length: options.length() },
+        frames: options.video_frames,
+        constant_rate: counts_frames(&target.muxer),
+        is_edited: true,
+    })
+}
+
+/// Refuses, before anything is opened, outputs that can't be: contradictory options, a format or
+/// a folder that isn't there, a file that may not be overwritten, the input itself.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] and what the file system says.
+pub fn check_outputs(
+    input: &str,
+    outputs: &[(String, OutputOptions)],
+    has_command: bool,
+) -> Result<()> {
+    for (n, (url, options)) in outputs.iter().enumerate() {
+        if outputs.iter().take(n).any(|(other, _)| other == url && url != "/dev/null") {
+            return Err(Error::usage("it is given twice as an output").at(url));
+        }
+        options.check()?;
+        let target = Target::resolve(url, options)?;
+        if has_command && options.video == Some(CodecChoice::Copy) {
+            return Err(copy_of_edited(&target));
+        }
+        target.check_writable(options.overwrite)?;
+        let same = |a: Option<&str>, b: Option<&str>| match (a, b) {
+            (Some(a), Some(b)) => std::fs::canonicalize(a)
+                .ok()
+                .is_some_and(|a| std::fs::canonicalize(b).ok() == Some(a)),
+            _ => false,
+        };
+        let regular = |p: &str| std::fs::metadata(p).is_ok_and(|m| m.is_file());
+        let (from, to) = (url::local_path(input), url::local_path(url));
+        if same(from, to) && from.is_some_and(regular) {
+            return Err(Error::usage("it is the input too").at(url).hint("write to another file"));
+        }
+    }
+    Ok(())
+}

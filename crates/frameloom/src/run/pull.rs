@@ -1,0 +1,438 @@
+//! The pipeline pulled: the caller's thread stands where your code's own would.
+
+use std::collections::VecDeque;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError};
+
+use super::{Failure, Pipeline, Started, join};
+use crate::edit::chain::{Chain, guarded};
+use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::image::Frame;
+use crate::options::{InputOptions, OnError};
+use crate::run::link::{Ask, Pulling, Report};
+use crate::run::pending::Pending;
+use crate::run::sound::{AudioPacket, Sound};
+use crate::stats::{Snapshot, Stats};
+use crate::time::Timestamp;
+use crate::time::stop::Stop;
+
+/// How long a wait goes on before it looks whether a stop was asked for.
+const TICK: Duration = Duration::from_millis(20);
+/// What an untimed call waits for at once.
+const LONG: Duration = Duration::from_secs(1);
+
+/// What [`Frames::next_timeout`] found.
+#[derive(Debug)]
+pub enum Pulled {
+    /// The next frame.
+    Frame(Frame),
+    /// None came within the limit.
+    NotYet,
+    /// There are no more.
+    Over,
+}
+
+enum Came {
+    Ask(Ask),
+    Frame(Frame),
+}
+
+/// A running pipeline from which you take the frames yourself.
+///
+/// It is an iterator. A frame goes to the outputs by [`Frames::write`]; one that was not written
+/// before the next is asked for is left out of them, and counted
+/// ([`Snapshot::frames_unwritten`]). Frames may be held back and written later, in the order of
+/// showing. Dropped, it finishes the outputs.
+///
+/// ```no_run
+/// use frameloom::{Pipeline, PixelFormat::Rgb24};
+///
+/// # fn main() -> frameloom::Result<()> {
+/// let pipeline = Pipeline::from_url("rtmp://localhost/live/camera")?;
+/// let mut frames = pipeline.to_url("rtmp://localhost/live/edited")?.frames()?;
+/// while let Some(frame) = frames.next() {
+///     let mut frame = frame?;
+///     frame.image_mut(Rgb24)?.row_mut(0).fill(255);
+///     frames.write(frame)?;
+/// }
+/// frames.finish()?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Frames {
+    link: Option<Pulling>,
+    chain: Chain,
+    /// Made of the frame that was asked for last, and not given out yet.
+    ready: VecDeque<Frame>,
+    /// The ask that isn't answered in full.
+    asked: Option<u64>,
+    /// The last frame given out was not written yet.
+    unwritten: bool,
+    /// The input has ended.
+    is_drained: bool,
+    /// The gate takes no more.
+    is_closed: bool,
+    has_outputs: bool,
+    stops_at_error: bool,
+    threads: Vec<JoinHandle<()>>,
+    over: Receiver<()>,
+    failure: Failure,
+    is_told: bool,
+    sound: Sound,
+    stop: Stop,
+    stats: Stats,
+}
+
+impl Pipeline {
+    /// Starts it for a caller that takes the frames and writes them itself. What was added by
+    /// [`Pipeline::process`] and its like runs in the caller's thread, before a frame is given out.
+    ///
+    /// # Errors
+    /// Whatever keeps it from starting: an output that can't be opened, an input without video, a
+    /// COMMAND, which takes all frames itself.
+    pub fn frames(self) -> Result<Frames> {
+        if self.command.is_some() {
+            return Err(Error::usage("a pipeline with a COMMAND can't be pulled"));
+        }
+        let (stats, stop) = (self.stats.clone(), self.asked.clone());
+        let failure = Failure {
+            first: Default::default(),
+            unwritten: Default::default(),
+            stop: self.stop.clone(),
+        };
+        let stops_at_error = self.live.on_error(self.source.is_live, false) == OnError::Stop;
+        let has_outputs = !self.outputs.is_empty();
+        let mut pipeline = self;
+        let chain = Chain { stages: std::mem::take(&mut pipeline.stages) };
+        let Started { threads, over, link, sound } = pipeline.start(&failure, true)?;
+        Ok(Frames {
+            link,
+            chain,
+            ready: VecDeque::new(),
+            asked: None,
+            unwritten: false,
+            is_drained: false,
+            is_closed: false,
+            has_outputs,
+            stops_at_error,
+            threads,
+            over,
+            failure,
+            is_told: false,
+            sound: sound.unwrap_or_default(),
+            stop,
+            stats,
+        })
+    }
+
+    /// As [`Pipeline::open`], on a thread of its own.
+    ///
+    /// # Errors
+    /// Where the system gives no thread; all else is told by [`Pending::wait`].
+    pub fn open_pending(
+        url: &str,
+        options: InputOptions,
+        stop: &Stop,
+    ) -> Result<Pending<Pipeline>> {
+        let (url, stop) = (url.to_owned(), stop.clone());
+        Pending::start(move || Pipeline::open(&url, options, &stop))
+    }
+
+    /// As [`Pipeline::open_at`], on a thread of its own.
+    ///
+    /// # Errors
+    /// Where the system gives no thread; all else is told by [`Pending::wait`].
+    pub fn open_at_pending(
+        url: &str,
+        options: InputOptions,
+        at: Timestamp,
+        stop: &Stop,
+    ) -> Result<Pending<Pipeline>> {
+        let (url, stop) = (url.to_owned(), stop.clone());
+        Pending::start(move || Pipeline::open_at(&url, options, at, &stop))
+    }
+
+    /// As [`Pipeline::frames`], on a thread of its own.
+    ///
+    /// # Errors
+    /// Where the system gives no thread; all else is told by [`Pending::wait`].
+    pub fn frames_pending(self) -> Result<Pending<Frames>> {
+        Pending::start(move || self.frames())
+    }
+}
+
+impl Frames {
+    /// The next frame, if one comes within `limit`.
+    ///
+    /// # Errors
+    /// What ended the run, once.
+    pub fn next_timeout(&mut self, limit: Duration) -> Result<Pulled> {
+        let until = Instant::now() + limit;
+        loop {
+            if let Some(frame) = self.ready.pop_front() {
+                self.pass_over();
+                self.unwritten = true;
+                return Ok(Pulled::Frame(frame));
+            }
+            if self.is_drained || self.is_closed || self.stop.is_stopped() {
+                self.pass_over();
+                return self.end_of_frames();
+            }
+            if let Some(number) = self.asked {
+                let answer =
+                    Report::Answer { number, frames: Vec::new(), is_whole: true, is_ready: true };
+                if self.report(answer, until).is_some() {
+                    return Ok(Pulled::NotYet);
+                }
+                self.asked = None;
+                self.pass_over();
+                continue;
+            }
+            let Some(link) = &self.link else { return Ok(Pulled::Over) };
+            let left = until.saturating_duration_since(Instant::now());
+            let came = match link {
+                Pulling::Gate(link) => link.asks.recv_timeout(left.min(TICK)).map(Came::Ask),
+                Pulling::Decoder(frames) => frames.recv_timeout(left.min(TICK)).map(Came::Frame),
+            };
+            let is_at_gate = matches!(link, Pulling::Gate(_));
+            match came {
+                Ok(Came::Ask(ask)) => self.heed(ask)?,
+                Ok(Came::Frame(frame)) => {
+                    self.stats.reached(frame.pts());
+                    self.run_stages(Some(frame))?;
+                }
+                Err(RecvTimeoutError::Timeout) if left <= TICK => return Ok(Pulled::NotYet),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) if is_at_gate => self.is_closed = true,
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.is_drained = true;
+                    self.run_stages(None)?;
+                }
+            }
+        }
+    }
+
+    fn heed(&mut self, ask: Ask) -> Result<()> {
+        match ask {
+            Ask::Frame(number, frame) => {
+                self.asked = Some(number);
+                self.run_stages(Some(frame))
+            }
+            Ask::Drain(number) => {
+                self.is_drained = true;
+                self.asked = Some(number);
+                self.run_stages(None)
+            }
+        }
+    }
+
+    /// Makes ready what the stages make of a frame, or still hold behind the last.
+    fn run_stages(&mut self, frame: Option<Frame>) -> Result<()> {
+        let (chain, ready) = (&mut self.chain, &mut self.ready);
+        let mut out = |frame| {
+            ready.push_back(frame);
+            Ok(true)
+        };
+        let made = guarded(|| match frame {
+            Some(frame) => chain.feed(0, frame, &mut out),
+            None => chain.drain(&mut out),
+        });
+        match made {
+            Ok(_) => Ok(()),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Counts the last frame where it was written nowhere.
+    fn pass_over(&mut self) {
+        if std::mem::take(&mut self.unwritten) && self.has_outputs {
+            self.stats.frame_unwritten();
+        }
+    }
+
+    /// No more frames: with what went wrong, if anything did.
+    fn end_of_frames(&mut self) -> Result<Pulled> {
+        // With no output there is nothing that could still be written, and with an error nothing
+        // that could be wanted.
+        if !self.has_outputs || self.failure.is_there() {
+            self.end()?;
+        }
+        Ok(Pulled::Over)
+    }
+
+    /// Gives a report back where the gate doesn't take it in time.
+    fn report(&mut self, report: Report, until: Instant) -> Option<Report> {
+        let Some(Pulling::Gate(link)) = &self.link else { return None };
+        match link.reports.send_deadline(report, until) {
+            Ok(()) => None,
+            Err(SendTimeoutError::Timeout(report)) => Some(report),
+            Err(SendTimeoutError::Disconnected(_)) => {
+                self.is_closed = true;
+                None
+            }
+        }
+    }
+
+    /// Gives a frame to every output. It waits while they are behind, where the policies say so.
+    ///
+    /// # Errors
+    /// What ended the run; [`ErrorKind::Usage`] before the first frame was taken.
+    pub fn write(&mut self, frame: Frame) -> Result<()> {
+        self.write_long(None, frame)
+    }
+
+    /// Gives a frame to one output alone, numbered from 0 in the order in which they were added.
+    ///
+    /// # Errors
+    /// As [`Frames::write`].
+    pub fn write_to(&mut self, output: usize, frame: Frame) -> Result<()> {
+        self.write_long(Some(output), frame)
+    }
+
+    fn write_long(&mut self, output: Option<usize>, frame: Frame) -> Result<()> {
+        let mut frame = frame;
+        while let Some(back) = self.write_timeout(output, frame, LONG)? {
+            frame = back;
+        }
+        Ok(())
+    }
+
+    /// Gives a frame to an output, or to all, within `limit`; gives it back where there was no room
+    /// for it by then.
+    ///
+    /// # Errors
+    /// As [`Frames::write`].
+    pub fn write_timeout(
+        &mut self,
+        output: Option<usize>,
+        frame: Frame,
+        limit: Duration,
+    ) -> Result<Option<Frame>> {
+        let mut frame = frame.for_output(output);
+        frame.shrink()?;
+        if self.link.is_none() {
+            return Err(Error::new(ErrorKind::Usage, Stage::Sink, "the outputs are finished"));
+        }
+        if !self.has_outputs {
+            return Err(Error::usage("there is no output to write to"));
+        }
+        let Some(number) = self.asked else {
+            return Err(Error::usage("a frame can't be written before one was taken"));
+        };
+        let answer =
+            Report::Answer { number, frames: vec![frame], is_whole: false, is_ready: false };
+        let back = self.report(answer, Instant::now() + limit);
+        if self.is_closed && self.failure.is_there() {
+            self.end()?;
+        }
+        match back {
+            Some(Report::Answer { mut frames, .. }) => Ok(frames.pop()),
+            _ => {
+                self.unwritten = false;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Says that the code failed on the last frame. Where the policy is to bypass, the frame goes
+    /// out as it came, and it is counted; where it is to stop, the run ends.
+    ///
+    /// # Errors
+    /// The error itself, where the policy is to stop.
+    pub fn fail(&mut self, error: Error) -> Result<()> {
+        if self.stops_at_error {
+            self.stop.stop();
+            return Err(error);
+        }
+        let Some(number) = self.asked.filter(|_| !self.is_drained) else { return Ok(()) };
+        self.unwritten = false;
+        let mut report = Report::Failed { number, error };
+        while let Some(back) = self.report(report, Instant::now() + LONG) {
+            report = back;
+        }
+        Ok(())
+    }
+
+    /// The input's audio packets that were read since this was asked last, as they came. The last
+    /// 1024 are kept for you.
+    pub fn audio(&self) -> Vec<AudioPacket> {
+        self.sound.take()
+    }
+
+    /// The counters, which may be looked at at any time.
+    pub fn stats(&self) -> Stats {
+        self.stats.clone()
+    }
+
+    /// Asks it to finish.
+    pub fn stop_handle(&self) -> Stop {
+        self.stop.clone()
+    }
+
+    /// Finishes every output and waits for that. What of the input wasn't taken is left out.
+    ///
+    /// # Errors
+    /// The first thing that went wrong and was not told before.
+    pub fn finish(mut self) -> Result<Snapshot> {
+        self.end()
+    }
+
+    /// As [`Frames::finish`], for as long as `limit`; `None` where it isn't done by then. The first
+    /// call begins it.
+    ///
+    /// # Errors
+    /// As [`Frames::finish`].
+    pub fn finish_timeout(&mut self, limit: Duration) -> Result<Option<Snapshot>> {
+        self.leave();
+        if let Err(RecvTimeoutError::Timeout) = self.over.recv_timeout(limit) {
+            return Ok(None);
+        }
+        self.end().map(Some)
+    }
+
+    /// Lets go of the gate.
+    fn leave(&mut self) {
+        if self.link.is_some() {
+            self.pass_over();
+            if !self.is_drained && !self.is_closed {
+                self.stop.stop();
+            }
+            self.ready.clear();
+            self.link = None;
+        }
+    }
+
+    fn end(&mut self) -> Result<Snapshot> {
+        self.leave();
+        join(std::mem::take(&mut self.threads), &self.failure);
+        if !std::mem::replace(&mut self.is_told, true) {
+            self.failure.clone().into_result(self.stop.is_stopped())?;
+        }
+        Ok(self.stats.snapshot())
+    }
+}
+
+impl Iterator for Frames {
+    type Item = Result<Frame>;
+
+    fn next(&mut self) -> Option<Result<Frame>> {
+        loop {
+            match self.next_timeout(LONG) {
+                Ok(Pulled::Frame(frame)) => return Some(Ok(frame)),
+                Ok(Pulled::NotYet) => {}
+                Ok(Pulled::Over) => return None,
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
+
+impl Drop for Frames {
+    fn drop(&mut self) {
+        if let Err(error) = self.end() {
+            tracing::warn!("{error}");
+        }
+    }
+}

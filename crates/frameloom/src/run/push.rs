@@ -1,0 +1,249 @@
+//! Pictures of the caller's own, encoded and written on threads: a pipeline without its first half.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender, bounded};
+
+use super::{Failure, Threads, join};
+use crate::av::MediaKind;
+use crate::codec::encode::VideoEncoder;
+use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::image::Frame;
+use crate::options::{LiveOptions, OutputOptions};
+use crate::protocol::Target;
+use crate::protocol::ends::Outside;
+use crate::run::delivery::{Drops, SinkStream};
+use crate::run::pending::Pending;
+use crate::run::plan::plan_writer;
+use crate::run::stages::Encoding;
+use crate::run::wiring::{SinkEnd, VideoGroup};
+use crate::run::writing::{Again, Writing};
+use crate::stats::Stats;
+use crate::stats::event::{Event, Events, Sum};
+use crate::time::Rate;
+use crate::time::stop::Stop;
+
+/// Frames that wait for the encoder.
+const FRAMES: usize = 2;
+/// Messages to the writer. Few: a server that is behind is to be felt by whoever writes, before
+/// the stream is seconds late.
+const MESSAGES: usize = 16;
+
+/// A [`Writer`](crate::Writer) on threads of its own, every wait for which has a limit.
+///
+/// A connection that is lost is opened again, as a pipeline's outputs are: until then frames are
+/// taken and missed, and the stream goes on with a keyframe. It waits for whoever reads it: frames
+/// that are published are to be written at their own speed.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use frameloom::{Feed, Frame, Image, PixelFormat, Rate, options::OutputOptions};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let rate = Rate::new(24, 1).ok_or("no rate")?;
+/// let url = "rtmp://localhost/live/drawn";
+/// let mut feed = Feed::builder(url, OutputOptions::new()).rate(rate).open()?;
+/// let pixels = vec![0u8; 960 * 540 * 3];
+/// for n in 0..48 {
+///     let image = Image::packed(PixelFormat::Rgb24, 960, 540, &pixels)?;
+///     let mut waiting = Some(Frame::from_image(&image, rate.time_base().at(n))?);
+///     while let Some(frame) = waiting.take() {
+///         waiting = feed.write_timeout(frame, Duration::from_secs(1))?;
+///     }
+/// }
+/// while !feed.finish_timeout(Duration::from_secs(1))? {}
+/// # Ok(())
+/// # }
+/// ```
+pub struct Feed {
+    frames: Option<Sender<Frame>>,
+    threads: Vec<JoinHandle<()>>,
+    /// Disconnected once all threads have ended.
+    over: Receiver<()>,
+    failure: Failure,
+    stop: Stop,
+    stats: Stats,
+}
+
+/// How a [`Feed`] is opened.
+#[must_use]
+pub struct FeedBuilder {
+    url: String,
+    options: OutputOptions,
+    rate: Option<Rate>,
+    live: LiveOptions,
+    events: Events,
+    stop: Stop,
+}
+
+impl FeedBuilder {
+    /// The frame rate to state in it; the frames' own timestamps decide when each is shown.
+    pub fn rate(mut self, rate: Rate) -> FeedBuilder {
+        self.rate = Some(rate);
+        self
+    }
+
+    /// Whether and for how long a connection that was lost is opened again: by default for ever.
+    /// The other policies are about an input, and mean nothing here.
+    pub fn live(mut self, options: LiveOptions) -> FeedBuilder {
+        self.live = options;
+        self
+    }
+
+    /// Has `listener` told of losses, from whichever thread they happen in: it must not take long.
+    pub fn on_event(mut self, listener: impl Fn(&Event) + Send + Sync + 'static) -> FeedBuilder {
+        self.events.listen(listener);
+        self
+    }
+
+    /// Has `stop` end every wait for the other end.
+    pub fn stop(mut self, stop: &Stop) -> FeedBuilder {
+        self.stop = stop.clone();
+        self
+    }
+
+    /// Opens it.
+    ///
+    /// # Errors
+    /// Where the name doesn't tell the format, or the output can't be opened.
+    pub fn open(self) -> Result<Feed> {
+        self.open_in(Outside::real())
+    }
+
+    /// As [`FeedBuilder::open`], on a thread of its own.
+    ///
+    /// # Errors
+    /// Where the system gives no thread; all else is told by [`Pending::wait`].
+    pub fn open_pending(self) -> Result<Pending<Feed>> {
+        Pending::start(move || self.open())
+    }
+
+    fn open_in(self, outside: Outside) -> Result<Feed> {
+        let FeedBuilder { url, options, rate, live, events, stop: asked } = self;
+        options.check()?;
+        live.check(false, false)?;
+        let target = Target::resolve(&url, &options)?;
+        let is_live = target.is_live;
+        let plan = plan_writer(&target, &options)?;
+        let encoder = VideoEncoder::new(plan, target.muxer.wants_global_header(), rate)?;
+        let clock = Arc::clone(&outside.clock);
+        let stats = Stats::new(None, Arc::clone(&clock));
+        stats.output_exists(0, None);
+        // Stopped with the caller's, and by a stage that fails.
+        let stop = asked.child();
+        let failure =
+            Failure { first: Arc::default(), unwritten: Arc::default(), stop: stop.clone() };
+        let again = Again {
+            target,
+            options,
+            kinds: vec![MediaKind::Video],
+            stats: stats.clone(),
+            limit: live.reconnect_for,
+        };
+        let sink = again.open(&outside, &stop)?;
+        let again = (is_live && !live.no_reconnect).then_some(again);
+
+        let (messages, received) = bounded(MESSAGES);
+        let key_wish = Arc::new(AtomicBool::new(false));
+        let drops = Drops {
+            output: 0,
+            stats: stats.clone(),
+            events,
+            sum: Arc::new(Sum::new()),
+            clock: Arc::clone(&clock),
+        };
+        let end = SinkEnd { messages: received, key_wish: Some(Arc::clone(&key_wish)), drops };
+        let unwritten = Arc::clone(&failure.unwritten);
+        let writing = Writing::new(sink, end, again, unwritten, outside, stop.clone());
+        let group = VideoGroup {
+            encoder,
+            users: vec![SinkStream { sink: messages, index: 0, relief: None }],
+            cuts: false,
+            output: 0,
+            key_wish,
+        };
+        let encoding =
+            Encoding { group, hold: None, counts: true, clock, stats: stats.clone(), stop };
+        let (frames, waiting) = bounded::<Frame>(FRAMES);
+        // Nothing is ever sent: that all threads have ended is told by its last end's drop.
+        let (alive, over) = bounded(0);
+        let mut threads = Threads { handles: Vec::new(), failure: failure.clone(), alive };
+        threads.spawn("frameloom-write", move || writing.run())?;
+        threads.spawn("frameloom-encode", move || encoding.run(&waiting))?;
+        let threads = threads.handles;
+        Ok(Feed { frames: Some(frames), threads, over, failure, stop: asked, stats })
+    }
+}
+
+impl Feed {
+    /// Begins with an output's place and settings.
+    pub fn builder(url: &str, options: OutputOptions) -> FeedBuilder {
+        FeedBuilder {
+            url: url.to_owned(),
+            options,
+            rate: None,
+            live: LiveOptions::new(),
+            events: Events::default(),
+            stop: Stop::new(),
+        }
+    }
+
+    /// Hands on a frame, at its own pts, which must be later than the last one's; gives it back
+    /// where there was no room for it within `limit`. What comes behind the output's last frame,
+    /// where the options name one, is let go of.
+    ///
+    /// # Errors
+    /// What went wrong with this frame or one before it, once.
+    pub fn write_timeout(&mut self, frame: Frame, limit: Duration) -> Result<Option<Frame>> {
+        let Some(frames) = &self.frames else {
+            return Err(Error::new(ErrorKind::Usage, Stage::Sink, "the output is finished"));
+        };
+        match frames.send_timeout(frame, limit) {
+            Ok(()) => Ok(None),
+            Err(SendTimeoutError::Timeout(frame)) => Ok(Some(frame)),
+            Err(SendTimeoutError::Disconnected(_)) => {
+                // What made the encoder end is known when the writer has ended too.
+                let _ = self.over.recv();
+                self.outcome().map(|()| None).inspect_err(|_| self.frames = None)
+            }
+        }
+    }
+
+    /// The counters, which may be looked at at any time.
+    pub fn stats(&self) -> Stats {
+        self.stats.clone()
+    }
+
+    /// Has everything written and the output closed, within `limit`; `false` where that isn't done
+    /// by then. The first call begins it.
+    ///
+    /// # Errors
+    /// What went wrong and wasn't told before; also where no frame was written, and where a
+    /// connection is lost and not back.
+    pub fn finish_timeout(&mut self, limit: Duration) -> Result<bool> {
+        self.frames = None;
+        if let Err(RecvTimeoutError::Timeout) = self.over.recv_timeout(limit) {
+            return Ok(false);
+        }
+        self.outcome().map(|()| true)
+    }
+
+    /// Of threads that have ended.
+    fn outcome(&mut self) -> Result<()> {
+        join(std::mem::take(&mut self.threads), &self.failure);
+        self.failure.clone().into_result(self.stop.is_stopped())
+    }
+}
+
+impl Drop for Feed {
+    /// Finishes the output. Where a stop was asked for, no network is waited for.
+    fn drop(&mut self) {
+        self.frames = None;
+        if let Err(error) = self.outcome() {
+            tracing::warn!("{error}");
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! A day of a live pipeline, with a loss every few minutes, in simulated time: nothing grows, and
+//! nothing is unaccounted for.
+
+mod clock;
+mod ends;
+
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use self::clock::Leaping;
+use self::ends::{CAMERA, Doors, FRAME_MS, Ledger, SHAKY, STEADY, World};
+use crate::image::PixelFormat;
+use crate::options::{InputOptions, LiveOptions, OutputOptions};
+use crate::protocol::ends::Outside;
+use crate::run::Pipeline;
+use crate::stats::event::Event;
+use crate::stats::{EndState, Snapshot};
+use crate::time::stop::Stop;
+
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Real time after which something hangs.
+const LIMIT: Duration = Duration::from_secs(200);
+
+/// Real time in which nothing at all has happened where nothing will.
+const IDLE: Duration = Duration::from_millis(10);
+
+/// What the process may have more of at the end than after the first hour.
+const GROWTH_KIB: u64 = 4096;
+
+/// How far the outputs' clock may be off after a day.
+const CLOCK_MS: i64 = 10_000;
+
+/// From one picture to the next: where one is held that is a frame's length, and where frames come
+/// again less than another, or than two where the first comes too late.
+const PICTURE_GAP_MS: i64 = 3 * FRAME_MS;
+
+/// From one packet of sound to the next: so long it is waited for before there is silence.
+const SOUND_GAP_MS: i64 = 1500;
+
+/// Set where the test has a process of its own.
+const ALONE: &str = "FRAMELOOM_SOAK_ALONE";
+
+/// What the process has of what must not grow.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    memory_kib: u64,
+    descriptors: usize,
+    threads: usize,
+}
+
+impl Held {
+    fn now() -> Held {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let count = |folder| std::fs::read_dir(folder).unwrap().count();
+        Held {
+            memory_kib: resident.trim_end_matches("kB").trim().parse().unwrap(),
+            descriptors: count("/proc/self/fd"),
+            threads: count("/proc/self/task"),
+        }
+    }
+}
+
+/// What was told while it ran.
+#[derive(Debug, Default)]
+struct Told {
+    input: [AtomicU64; 2],
+    output: [AtomicU64; 2],
+}
+
+impl Told {
+    fn hear(&self, event: &Event) {
+        let count = match event {
+            Event::InputLost { .. } => &self.input[0],
+            Event::InputBack { .. } => &self.input[1],
+            Event::OutputLost { .. } => &self.output[0],
+            Event::OutputBack { .. } => &self.output[1],
+            _ => return,
+        };
+        count.fetch_add(1, SeqCst);
+    }
+}
+
+#[test]
+fn a_day_of_losses_leaves_nothing_behind() {
+    let is_alone = std::env::var_os(ALONE).is_some()
+        || std::env::var("NEXTEST_EXECUTION_MODE").is_ok_and(|mode| mode == "process-per-test");
+    if is_alone {
+        return live_through_a_day();
+    }
+    // Beside other tests, nobody could say whose memory it is.
+    let name = "pipeline::soak::a_day_of_losses_leaves_nothing_behind";
+    let mut run = Command::new(std::env::current_exe().unwrap());
+    let output = run.args(["--exact", name, "--nocapture"]).env(ALONE, "1").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    println!("{said}");
+}
+
+fn live_through_a_day() {
+    let seed = std::env::var("FRAMELOOM_TEST_SEED").ok().and_then(|s| s.parse().ok());
+    let seed = seed.unwrap_or(20_261_124);
+    println!("FRAMELOOM_TEST_SEED={seed}");
+    let begun = Instant::now();
+    let clock = Leaping::new(seed);
+    let world = World::new(&clock, seed);
+    let outside = Outside { clock: clock.clone(), ends: Arc::new(Doors(Arc::clone(&world))) };
+    let (told, seen) = (Arc::new(Told::default()), Arc::new(AtomicU64::new(0)));
+    let pipeline = pipeline(outside, &clock, &told, &seen);
+    let (stats, stop) = (pipeline.stats(), pipeline.stop_handle());
+    world.stats.set(stats.clone()).unwrap();
+    let run = std::thread::spawn(move || pipeline.run());
+
+    let are_there = || {
+        let counted = stats.snapshot();
+        let outputs = counted.outputs.iter().map(|output| output.state);
+        let known = outputs.chain([counted.input]).all(|state| state == EndState::Ok);
+        known && world.there.iter().all(|there| there.load(SeqCst))
+    };
+    let mut first = None;
+    while !run.is_finished() {
+        let leaps = clock.leaps();
+        std::thread::sleep(IDLE);
+        clock.nudge(leaps);
+        assert!(
+            begun.elapsed() < LIMIT,
+            "{:?} have passed, {:?}",
+            clock.passed(),
+            stats.snapshot()
+        );
+        // Whatever is looked at must not be lost meanwhile.
+        clock.stand(true);
+        if first.is_none() && clock.passed() >= HOUR && are_there() {
+            first = Some(Held::now());
+        }
+        if clock.passed() >= DAY && are_there() {
+            break;
+        }
+        clock.stand(false);
+    }
+    let (last, passed) = (Held::now(), clock.passed());
+    stop.stop();
+    while !run.is_finished() {
+        std::thread::sleep(IDLE);
+        assert!(begun.elapsed() < LIMIT, "it doesn't stop: {:?}", stats.snapshot());
+    }
+    let counted = run.join().unwrap().unwrap();
+    let seen = seen.load(SeqCst);
+    println!("{:?} in {:?}, {} leaps", clock.passed(), begun.elapsed(), clock.leaps());
+    println!("{counted:?}\n{told:?}\n{:?}", world.ledgers());
+    println!("{first:?}, then {last:?}");
+
+    let first = first.unwrap();
+    assert_eq!((last.descriptors, last.threads), (first.descriptors, first.threads));
+    assert!(last.memory_kib <= first.memory_kib + GROWTH_KIB, "{first:?}, then {last:?}");
+    let losses = [0, 1].map(|which| world.losses[which].load(SeqCst));
+    account_for(&counted, seen, losses, &world.ledgers());
+    let told = [&told.input, &told.output].map(|both| both.each_ref().map(|n| n.load(SeqCst)));
+    assert_eq!(told, losses.map(|count| [count; 2]));
+    let [steady, _] = world.ledgers();
+    let ahead = steady.last_ms[0].unwrap() - i64::try_from(passed.as_millis()).unwrap();
+    assert!(ahead.abs() < CLOCK_MS, "the outputs' clock is off by {ahead} ms after a day");
+}
+
+/// Every frame and every packet is somewhere.
+fn account_for(counted: &Snapshot, seen: u64, losses: [u64; 2], ledgers: &[Ledger; 2]) {
+    let [steady, shaky] = ledgers;
+    let sum = |ledger: &Ledger| ledger.packets.iter().sum::<u64>();
+    assert!(losses[0] > 250 && losses[1] > 150, "{losses:?}");
+    assert_eq!(counted.reconnects, losses[0] + losses[1]);
+    let outputs: Vec<_> = counted.outputs.iter().map(|output| output.reconnects).collect();
+    assert_eq!(outputs, [0, losses[1]]);
+
+    assert_eq!((counted.frames_edited, counted.frames_dropped, counted.errors), (seen, 0, 0));
+    assert_eq!(counted.packets_corrupt, 0);
+    assert_eq!(steady.packets[0], seen + counted.frames_held - counted.frames_late);
+    assert_eq!(counted.frames_out, steady.packets[0] + shaky.packets[0]);
+    assert_eq!(counted.packets_out, sum(steady) + sum(shaky));
+    assert_eq!(counted.outputs[0].packets_dropped, 0);
+    assert_eq!(sum(steady), sum(shaky) + counted.outputs[1].packets_dropped);
+
+    for ledger in ledgers {
+        assert_eq!((ledger.disordered, ledger.keyless, ledger.finished), (0, 0, 1), "{ledger:?}");
+    }
+    assert!(steady.gap_ms[0] <= PICTURE_GAP_MS && steady.gap_ms[1] <= SOUND_GAP_MS, "{steady:?}");
+}
+
+fn pipeline(
+    outside: Outside,
+    clock: &Arc<Leaping>,
+    told: &Arc<Told>,
+    seen: &Arc<AtomicU64>,
+) -> Pipeline {
+    let input = InputOptions::new().with("threads", "1").unwrap();
+    let mut live = LiveOptions::new();
+    // Computing takes no time here, so that no frame is too late for the code.
+    live.set("on-slow", "block").unwrap();
+    let output = || {
+        let options = [("c:a", "copy"), ("preset:v", "ultrafast"), ("threads:v", "1")];
+        options
+            .iter()
+            .fold(OutputOptions::new(), |all, (name, value)| all.with(name, value).unwrap())
+    };
+    let (clock, told, seen) = (Arc::clone(clock), Arc::clone(told), Arc::clone(seen));
+    Pipeline::open_in(outside, CAMERA, input, &Stop::new())
+        .unwrap()
+        .live(live)
+        .on_event(move |event| told.hear(event))
+        .process(move |frame| {
+            frame.image_mut(PixelFormat::Rgb24)?.row_mut(0).fill(255);
+            seen.fetch_add(1, SeqCst);
+            clock.arrived();
+            Ok(())
+        })
+        .to_url_with(STEADY, output())
+        .unwrap()
+        .to_url_with(SHAKY, output())
+        .unwrap()
+}

@@ -1,0 +1,455 @@
+//! A camera and two servers that never stay, in simulated time.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use crate::av::{AvPacket, CodecId, CodecParams, MediaKind, StreamInfo};
+use crate::codec::encode::VideoEncoder;
+use crate::codec::header::StreamHeader;
+use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::image::Frame;
+use crate::image::{PixelBuffer, PixelFormat};
+use crate::live::backoff::Jitter;
+use crate::options::{InputOptions, OutputOptions};
+use crate::protocol::ends::Ends;
+use crate::protocol::{Break, Input, Opened};
+use crate::protocol::{Output, Target};
+use crate::run::plan::plan_writer;
+use crate::run::soak::clock::Leaping;
+use crate::stats::Stats;
+use crate::time::clock::Clock;
+use crate::time::stop::Stop;
+use crate::time::{Rate, TimeBase};
+
+pub(super) const CAMERA: &str = "rtmp://camera/live/a";
+/// A server that stays, and one that doesn't.
+pub(super) const STEADY: &str = "rtmp://steady/live/a";
+pub(super) const SHAKY: &str = "rtmp://shaky/live/a";
+
+/// From one packet to the next, video and audio by turns.
+const STEP: Duration = Duration::from_millis(250);
+pub(super) const FRAME_MS: i64 = 500;
+/// Samples of a packet of audio, and so bytes of it: as long as a frame of video.
+const SAMPLES: usize = 4000;
+const VIDEO: usize = 0;
+const AUDIO: usize = 1;
+/// How many frames may be on their way to the steady server before the camera goes on, how far the
+/// shaky one may be behind it, and how long that may take.
+const BEHIND: u64 = 20;
+const BEHIND_MS: i64 = 4000;
+const WRITERS_PATIENCE: Duration = Duration::from_millis(100);
+/// A GOP of two seconds.
+const GOP: usize = 4;
+
+/// A GOP that can be sent over and over.
+struct Clip {
+    params: CodecParams,
+    packets: Vec<Vec<u8>>,
+}
+
+impl Clip {
+    fn of_size(width: u32, height: u32) -> Clip {
+        let options = OutputOptions::new().with("preset", "ultrafast").unwrap();
+        let target = Target::resolve(CAMERA, &options).unwrap();
+        let plan = plan_writer(&target, &options).unwrap();
+        let mut encoder = VideoEncoder::new(plan, true, Rate::new(2, 1)).unwrap();
+        let mut buffer = PixelBuffer::new(PixelFormat::Rgb24, width, height).unwrap();
+        let (mut params, mut packets) = (None, Vec::new());
+        for n in 0..GOP {
+            let shade = 40 * n;
+            for (at, value) in buffer.as_mut_slice().iter_mut().enumerate() {
+                *value = u8::try_from((at * 7 + shade) % 256).unwrap();
+            }
+            let pts = TimeBase::MILLIS.at(FRAME_MS * i64::try_from(n).unwrap());
+            encoder.send(Frame::from_image(&buffer.image(), pts).unwrap()).unwrap();
+            params = encoder.take_header().map(|header| header.params).or(params);
+            packets.extend(std::iter::from_fn(|| encoder.receive()));
+        }
+        encoder.drain().unwrap();
+        packets.extend(std::iter::from_fn(|| encoder.receive()));
+        assert!(packets.iter().enumerate().all(|(n, packet)| packet.av.is_key() == (n == 0)));
+        let packets: Vec<_> = packets.iter().map(|packet| packet.av.data().to_vec()).collect();
+        assert_eq!(packets.len(), GOP);
+        Clip { params: params.unwrap(), packets }
+    }
+}
+
+/// How a connection to the camera ends.
+#[derive(Clone, Copy, Debug)]
+enum Fate {
+    Ends,
+    Closes,
+    Fails,
+    FallsSilent,
+}
+
+/// What is written to a server, over all connections to it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ledger {
+    /// Packets of video and audio.
+    pub(super) packets: [u64; 2],
+    pub(super) first_ms: [Option<i64>; 2],
+    pub(super) last_ms: [Option<i64>; 2],
+    /// The longest time from one dts to the next.
+    pub(super) gap_ms: [i64; 2],
+    /// Packets whose dts was not later than that of the one before on the same connection.
+    pub(super) disordered: u64,
+    /// Connections whose video began with something else than a keyframe.
+    pub(super) keyless: u64,
+    pub(super) finished: u64,
+}
+
+/// All that is around the pipeline.
+#[derive(Debug)]
+pub(super) struct World {
+    clock: Arc<Leaping>,
+    clips: [Arc<Clip>; 2],
+    chance: Mutex<Jitter>,
+    /// Tries of opening that will still fail: the camera's, the shaky server's.
+    refusals: [AtomicU64; 2],
+    /// Times that the camera, and the shaky server, were lost.
+    pub(super) losses: [AtomicU64; 2],
+    /// Whether a thread has still to begin to open them again.
+    starting: [AtomicBool; 2],
+    /// Whether they are there.
+    pub(super) there: [AtomicBool; 2],
+    ledgers: [Arc<Mutex<Ledger>>; 2],
+    /// How far each server has got, in milliseconds.
+    reached: [AtomicI64; 2],
+    opened: AtomicU64,
+    pub(super) stats: OnceLock<Stats>,
+}
+
+impl std::fmt::Debug for Clip {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}x{}", self.params.width(), self.params.height())
+    }
+}
+
+impl World {
+    pub(super) fn new(clock: &Arc<Leaping>, seed: u64) -> Arc<World> {
+        Arc::new(World {
+            clock: Arc::clone(clock),
+            clips: [Arc::new(Clip::of_size(32, 32)), Arc::new(Clip::of_size(48, 32))],
+            chance: Mutex::new(Jitter::from_seed(seed)),
+            refusals: Default::default(),
+            losses: Default::default(),
+            starting: Default::default(),
+            there: Default::default(),
+            ledgers: Default::default(),
+            reached: Default::default(),
+            opened: AtomicU64::new(0),
+            stats: OnceLock::new(),
+        })
+    }
+
+    /// What was written to the steady server, and to the shaky one.
+    pub(super) fn ledgers(&self) -> [Ledger; 2] {
+        [0, 1].map(|n| self.ledgers[n].lock().unwrap().clone())
+    }
+
+    fn below(&self, limit: u64) -> u64 {
+        self.chance.lock().unwrap().number() % limit
+    }
+
+    fn moment(&self, from_s: u64, to_s: u64) -> Instant {
+        let span = from_s * 1000 + self.below((to_s - from_s) * 1000);
+        self.clock.now() + Duration::from_millis(span)
+    }
+
+    fn passed_ms(&self) -> i64 {
+        i64::try_from(self.clock.passed().as_millis()).unwrap()
+    }
+
+    /// Waits, in real time, until the threads that write have written what they have: on a machine
+    /// with other work they may be given no time while simulated minutes pass.
+    fn wait_for_writers(&self) {
+        let begun = Instant::now();
+        let is_behind = || {
+            let [steady, shaky] = [0, 1].map(|which| self.reached[which].load(SeqCst));
+            let counted = self.stats.get().map(Stats::snapshot);
+            let coded = counted.map_or(0, |c| c.frames_edited + c.frames_held - c.frames_late);
+            let written = self.ledgers[0].lock().unwrap().packets[VIDEO];
+            coded > written + BEHIND || self.there[1].load(SeqCst) && shaky < steady - BEHIND_MS
+        };
+        while is_behind() && begun.elapsed() < WRITERS_PATIENCE {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// One of the two is lost, and will not be back at once.
+    fn lose(&self, which: usize) {
+        self.there[which].store(false, SeqCst);
+        self.losses[which].fetch_add(1, SeqCst);
+        self.refusals[which].store(self.below(4), SeqCst);
+        // A thread starts that opens it again.
+        self.starting[which].store(true, SeqCst);
+        self.clock.sent();
+    }
+
+    /// A try to open one of the two.
+    fn knock(&self, which: usize, stage: Stage, stop: &Stop) -> Result<()> {
+        // The first connections are made by threads that never wait for the time again.
+        if self.losses[which].load(SeqCst) > 0 {
+            let span = Duration::from_millis(self.below(800));
+            if self.starting[which].swap(false, SeqCst) {
+                self.clock.arrive_and_wait(span, stop);
+            } else {
+                self.clock.wait(span, stop);
+            }
+        }
+        let refused = self.refusals[which].fetch_update(SeqCst, SeqCst, |n| n.checked_sub(1));
+        if refused.is_ok() {
+            return Err(Error::new(ErrorKind::Connection, stage, "connection refused"));
+        }
+        self.there[which].store(true, SeqCst);
+        Ok(())
+    }
+}
+
+/// `World`'s ends, which hand it on.
+#[derive(Debug)]
+pub(super) struct Doors(pub(super) Arc<World>);
+
+impl Ends for Doors {
+    fn input(&self, url: &str, _: &InputOptions, limit: Duration, stop: &Stop) -> Result<Opened> {
+        assert_eq!(url, CAMERA);
+        let world = &self.0;
+        world.knock(0, Stage::Source, stop)?;
+        let now = world.clock.now();
+        // The first is like most that follow, and has all that an output is made for.
+        let is_first = world.opened.fetch_add(1, SeqCst) == 0;
+        let clip = &world.clips[usize::from(!is_first && world.below(4) == 0)];
+        let has_audio = is_first || world.below(6) != 0;
+        let begin_ms = match world.below(4) {
+            0 => 0,
+            // Wraps round while it is there.
+            1 => (1 << 32) - 60_000,
+            2 => i64::try_from(world.below(1 << 31)).unwrap(),
+            _ => world.passed_ms(),
+        };
+        let sent_at_once = STEP * u32::try_from(world.below(16)).unwrap();
+        let fate = [Fate::Ends, Fate::Closes, Fate::Fails, Fate::FallsSilent];
+        let mut video = stream(VIDEO, clip.params.share());
+        video.frame_rate = Rate::new(2, 1);
+        let mut sound =
+            CodecParams::of_codec(MediaKind::Audio, CodecId::named("pcm_alaw").unwrap(), &[])
+                .unwrap();
+        sound.describe_sound(8000, 1);
+        let audio = has_audio.then(|| stream(AUDIO, Ok(sound)));
+        let camera = Camera {
+            world: Arc::clone(world),
+            clip: Arc::clone(clip),
+            has_audio,
+            begin_ms,
+            origin: now - sent_at_once,
+            opened: now,
+            next: 0,
+            fate: fate[usize::try_from(world.below(4)).unwrap()],
+            until: world.moment(180, 300),
+            limit,
+            is_handed_over: false,
+            stop: stop.clone(),
+        };
+        Ok(Opened {
+            input: Box::new(camera),
+            video: Some(video),
+            audio,
+            is_live: true,
+            pending: VecDeque::new(),
+            begin: TimeBase::MILLIS.at(begin_ms),
+        })
+    }
+
+    fn output(&self, target: &Target, _: &OutputOptions, stop: &Stop) -> Result<Box<dyn Output>> {
+        let (world, stop) = (Arc::clone(&self.0), stop.clone());
+        let number = usize::from(target.url == SHAKY);
+        let ledger = Arc::clone(&world.ledgers[number]);
+        let until = None;
+        Ok(Box::new(Server {
+            world,
+            ledger,
+            is_shaky: number == 1,
+            until,
+            last_ms: [None; 2],
+            stop,
+        }))
+    }
+}
+
+fn stream(index: usize, params: Result<CodecParams, crate::av::AvError>) -> StreamInfo {
+    StreamInfo::of_params(index, params.unwrap(), TimeBase::MILLIS)
+}
+
+/// One connection to the camera.
+struct Camera {
+    world: Arc<World>,
+    clip: Arc<Clip>,
+    has_audio: bool,
+    /// Its clock where it begins, in milliseconds.
+    begin_ms: i64,
+    /// When its first packet was made, which may be long before it was opened.
+    origin: Instant,
+    opened: Instant,
+    /// The number of the next packet: video has the even ones.
+    next: usize,
+    fate: Fate,
+    until: Instant,
+    limit: Duration,
+    /// Whether it is on its way from the thread that opened it to the one that reads on.
+    is_handed_over: bool,
+    stop: Stop,
+}
+
+impl Camera {
+    fn wait_until(&self, at: Instant) {
+        let span = at.saturating_duration_since(self.world.clock.now());
+        if !span.is_zero() {
+            self.world.clock.wait(span, &self.stop);
+        }
+    }
+
+    fn end(&self) -> Result<Option<AvPacket>, Break> {
+        self.wait_until(self.until);
+        if self.stop.is_stopped() {
+            return Err(Break::Stopped);
+        }
+        let error = |cause| Error::new(ErrorKind::Connection, Stage::Source, cause);
+        if matches!(self.fate, Fate::FallsSilent) {
+            self.world.there[0].store(false, SeqCst);
+            self.world.clock.wait(self.limit, &self.stop);
+        }
+        self.world.lose(0);
+        match self.fate {
+            Fate::Ends => Ok(None),
+            Fate::Closes => Err(Break::Closed(error("the other end closed the connection"))),
+            Fate::Fails => Err(Break::Failed(error("connection reset by peer"))),
+            Fate::FallsSilent => Err(Break::Silent(self.limit)),
+        }
+    }
+}
+
+impl Input for Camera {
+    fn format_name(&self) -> &'static str {
+        "flv"
+    }
+
+    fn streams(&self) -> Result<Vec<StreamInfo>> {
+        Ok(Vec::new())
+    }
+
+    fn read(&mut self) -> Result<Option<AvPacket>, Break> {
+        let reads_on = std::thread::current().name() == Some("frameloom-read");
+        if reads_on && std::mem::take(&mut self.is_handed_over) {
+            self.world.clock.arrived();
+        }
+        let number = self.next;
+        let made = self.origin + STEP * u32::try_from(number).unwrap();
+        if made >= self.until {
+            return self.end();
+        }
+        self.wait_until(made);
+        if self.stop.is_stopped() {
+            return Err(Break::Stopped);
+        }
+        self.next += if self.has_audio { 1 } else { 2 };
+        let is_video = number % 2 == 0;
+        let mut packet = if is_video {
+            let frame = number / 2 % GOP;
+            AvPacket::of_bytes(&self.clip.packets[frame], VIDEO, frame == 0).unwrap()
+        } else {
+            AvPacket::of_bytes(&[0xd5; SAMPLES], AUDIO, true).unwrap()
+        };
+        let spent = i64::try_from((STEP * u32::try_from(number).unwrap()).as_millis()).unwrap();
+        let at = (self.begin_ms + spent) % (1 << 32);
+        packet.set_times(Some(at), Some(at), FRAME_MS);
+        if !reads_on && made > self.opened && !self.is_handed_over {
+            // With this it is known where the present is.
+            self.is_handed_over = true;
+            self.world.clock.sent();
+        }
+        if is_video && made > self.opened {
+            self.world.wait_for_writers();
+            self.world.clock.sent();
+        }
+        Ok(Some(packet))
+    }
+
+    fn seek(&mut self, _: i64) -> Result<()> {
+        panic!("nobody seeks in a camera")
+    }
+
+    fn duration_micros(&self) -> Option<i64> {
+        None
+    }
+
+    fn bit_rate(&self) -> i64 {
+        0
+    }
+
+    fn set_stall_limit(&mut self, limit: Duration) {
+        self.limit = limit;
+    }
+}
+
+/// One connection to a server.
+struct Server {
+    world: Arc<World>,
+    ledger: Arc<Mutex<Ledger>>,
+    is_shaky: bool,
+    /// When it will be lost.
+    until: Option<Instant>,
+    last_ms: [Option<i64>; 2],
+    stop: Stop,
+}
+
+impl Output for Server {
+    fn open(&mut self) -> Result<()> {
+        if self.is_shaky {
+            self.world.knock(1, Stage::Sink, &self.stop)?;
+            self.until = Some(self.world.moment(240, 540));
+            let steady = self.world.reached[0].load(SeqCst);
+            self.world.reached[1].store(steady, SeqCst);
+        }
+        Ok(())
+    }
+
+    fn add_stream(&mut self, header: &StreamHeader) -> Result<usize> {
+        Ok(usize::from(header.params.kind() != MediaKind::Video))
+    }
+
+    fn write_header(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn time_base(&self, _: usize) -> TimeBase {
+        TimeBase::MILLIS
+    }
+
+    fn write(&mut self, packet: &mut AvPacket) -> Result<()> {
+        if self.until.is_some_and(|until| self.world.clock.now() >= until) {
+            self.world.lose(1);
+            return Err(Error::new(ErrorKind::Connection, Stage::Sink, "connection reset by peer"));
+        }
+        let (stream, dts) = (packet.stream(), packet.dts().unwrap());
+        let mut ledger = self.ledger.lock().unwrap();
+        ledger.packets[stream] += 1;
+        ledger.first_ms[stream].get_or_insert(dts);
+        self.world.reached[usize::from(self.is_shaky)].store(dts, SeqCst);
+        if let Some(last) = ledger.last_ms[stream].replace(dts) {
+            ledger.gap_ms[stream] = ledger.gap_ms[stream].max(dts - last);
+        }
+        match self.last_ms[stream].replace(dts) {
+            Some(last) => ledger.disordered += u64::from(dts <= last),
+            None => ledger.keyless += u64::from(!packet.is_key()),
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        self.ledger.lock().unwrap().finished += 1;
+        Ok(())
+    }
+}

@@ -1,0 +1,291 @@
+//! What each thread does, between the reader and the writers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossbeam_channel::{Receiver, Sender, select_biased};
+
+use crate::av::Decoder;
+use crate::codec::audio::AudioTranscoder;
+use crate::codec::decode::VideoDecoder;
+use crate::codec::encode::VideoEncoder;
+use crate::codec::header::StreamHeader;
+use crate::codec::packet::Packet;
+use crate::error::Result;
+use crate::image::Frame;
+use crate::live::supervise::Hold;
+use crate::run::delivery::{SinkMessage, SinkStream};
+use crate::run::wiring::VideoGroup;
+use crate::stats::Stats;
+use crate::time::clock::Clock;
+use crate::time::stop::Stop;
+use crate::time::{TimeBase, Timestamp};
+
+/// What is sent to the thread that decodes.
+pub(super) enum DecodeMessage {
+    Packet(Packet),
+    /// Nothing more comes of this connection to the source.
+    Lost,
+    /// What follows is of another connection.
+    Source(Box<VideoDecoder>),
+}
+
+/// What is sent to a thread that transcodes audio.
+pub(super) enum AudioMessage {
+    Packet(Packet),
+    /// Nothing came for the time up to this.
+    Silence(Timestamp),
+    /// What follows is of another connection to the source.
+    Source(Box<Decoder>, TimeBase),
+}
+
+pub(super) fn decode_loop(
+    mut decoder: VideoDecoder,
+    messages: &Receiver<DecodeMessage>,
+    frames: &Sender<Frame>,
+    stop: &Stop,
+) -> Result<()> {
+    let pass_on = |decoder: &mut VideoDecoder| {
+        while let Some(frame) = decoder.receive() {
+            if frames.send(frame).is_err() {
+                return false;
+            }
+        }
+        true
+    };
+    for message in messages {
+        // What was read and not decoded when a stop came would only delay the end.
+        if stop.is_stopped() {
+            break;
+        }
+        match message {
+            DecodeMessage::Packet(packet) => decoder.send(&packet)?,
+            // What can't be had any more is counted as damaged.
+            DecodeMessage::Lost => decoder.drain()?,
+            DecodeMessage::Source(mut next) => {
+                next.go_on_from(&decoder);
+                decoder = *next;
+            }
+        }
+        if !pass_on(&mut decoder) {
+            return Ok(());
+        }
+    }
+    if stop.is_stopped() {
+        // A decoder drained in the middle of reordered frames would give them out with holes.
+        return Ok(());
+    }
+    decoder.drain()?;
+    pass_on(&mut decoder);
+    decoder.finish()
+}
+
+/// The way to an encoder.
+pub(super) struct EncoderEnd {
+    pub(super) frames: Sender<Frame>,
+    /// The first output that uses it.
+    pub(super) output: usize,
+}
+
+/// Hands frames to every encoder, or to the one of the output that they are for.
+pub(super) struct Fanout {
+    pub(super) encoders: Vec<EncoderEnd>,
+    pub(super) stats: Stats,
+}
+
+impl Fanout {
+    /// An encoder that takes nothing now.
+    pub(super) fn full(&self) -> Option<&Sender<Frame>> {
+        self.encoders.iter().map(|encoder| &encoder.frames).find(|frames| frames.is_full())
+    }
+
+    /// `false` once no encoder takes more, where there were any.
+    pub(super) fn send(&mut self, mut frame: Frame) -> Result<bool> {
+        if frame.is_edited() {
+            self.stats.frame_edited();
+        }
+        if self.encoders.is_empty() {
+            self.stats.reached(frame.pts());
+            return Ok(true);
+        }
+        let is_for = frame.output();
+        let takes = |encoder: &EncoderEnd| is_for.is_none_or(|output| encoder.output == output);
+        let takers = self.encoders.iter().filter(|encoder| takes(encoder)).count();
+        let others = takers.saturating_sub(1);
+        let shared = (0..others).map(|_| frame.share()).collect::<Result<Vec<_>>>()?;
+        let mut frames = shared.into_iter().chain(std::iter::once(frame));
+        self.encoders.retain(|encoder| {
+            !takes(encoder) || frames.next().is_some_and(|f| encoder.frames.send(f).is_ok())
+        });
+        Ok(!self.encoders.is_empty())
+    }
+}
+
+/// The thread that encodes video.
+pub(super) struct Encoding {
+    pub(super) group: VideoGroup,
+    /// Of a live input: what is shown while none comes.
+    pub(super) hold: Option<Hold>,
+    /// The first of all encoders counts for all.
+    pub(super) counts: bool,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) stats: Stats,
+    pub(super) stop: Stop,
+}
+
+impl Encoding {
+    pub(super) fn run(mut self, frames: &Receiver<Frame>) -> Result<()> {
+        let result = self.encode_all(frames);
+        let VideoGroup { encoder, users, cuts, .. } = &self.group;
+        // Sound that was read ahead of the picture is not to outlast it.
+        if *cuts && encoder.is_done() || self.stop.is_stopped() && encoder.end() > Timestamp::ZERO {
+            let end = encoder.end();
+            users.iter().for_each(|user| {
+                user.send(|_| SinkMessage::Cut(end));
+            });
+        }
+        users.iter().for_each(|user| {
+            user.send(SinkMessage::End);
+        });
+        result
+    }
+
+    fn encode_all(&mut self, frames: &Receiver<Frame>) -> Result<()> {
+        loop {
+            let next = match &self.hold {
+                None => frames.recv().ok().map(Some),
+                Some(hold) => {
+                    let due = self.clock.after(hold.patience(self.clock.now()));
+                    select_biased! {
+                        recv(frames) -> frame => frame.ok().map(Some),
+                        recv(hold.changes()) -> _ => Some(None),
+                        recv(due) -> _ => Some(None),
+                    }
+                }
+            };
+            let frame = match next {
+                Some(Some(frame)) => frame,
+                Some(None) if self.hold_on(None)? => continue,
+                Some(None) => return Ok(()),
+                None => break,
+            };
+            if !self.hold_on(Some(frame.pts()))? || !self.encode(frame)? {
+                return Ok(());
+            }
+            if self.group.encoder.is_done() {
+                break;
+            }
+        }
+        // What was held while the input was lost ends for all alike.
+        self.hold_on(None)?;
+        self.group.encoder.drain()?;
+        self.deliver().map(drop)
+    }
+
+    fn encode(&mut self, frame: Frame) -> Result<bool> {
+        let encoder = &mut self.group.encoder;
+        if let Some(hold) = &mut self.hold {
+            let is_late = hold.held_until().is_some_and(|until| frame.pts() < until);
+            if !is_late && hold.saw(frame.pts(), frame.duration(), self.clock.now()) {
+                encoder.want_key();
+            }
+        }
+        heed(&self.group.key_wish, encoder);
+        encoder.send(frame)?;
+        self.stats.frames_late(encoder.take_late());
+        self.deliver()
+    }
+
+    /// Shows what is held, for as long as that is due: up to a frame at `before`, or up to now.
+    /// `false` once nobody takes it.
+    fn hold_on(&mut self, before: Option<Timestamp>) -> Result<bool> {
+        loop {
+            let Some(hold) = &mut self.hold else { return Ok(true) };
+            let due = match before {
+                Some(at) => hold.due_before(at),
+                None => hold.due(self.clock.now()),
+            };
+            let Some((at, length)) = due else { return Ok(true) };
+            let encoder = &mut self.group.encoder;
+            heed(&self.group.key_wish, encoder);
+            if encoder.repeat(at, length)? && self.counts {
+                self.stats.frame_held();
+            }
+            if !self.deliver()? || self.group.encoder.is_done() {
+                return Ok(false);
+            }
+        }
+    }
+
+    fn deliver(&mut self) -> Result<bool> {
+        let VideoGroup { encoder, users, .. } = &mut self.group;
+        let header = encoder.take_header();
+        deliver(header, std::iter::from_fn(|| encoder.receive()), users)
+    }
+}
+
+fn heed(key_wish: &Arc<AtomicBool>, encoder: &mut VideoEncoder) {
+    if key_wish.swap(false, Ordering::Relaxed) {
+        encoder.want_key();
+    }
+}
+
+pub(super) fn audio_loop(
+    mut transcoder: AudioTranscoder,
+    messages: &Receiver<AudioMessage>,
+    users: &mut [SinkStream],
+) -> Result<()> {
+    let result = transcode_all(&mut transcoder, messages, users);
+    users.iter().for_each(|user| {
+        user.send(SinkMessage::End);
+    });
+    result
+}
+
+fn transcode_all(
+    transcoder: &mut AudioTranscoder,
+    messages: &Receiver<AudioMessage>,
+    users: &mut [SinkStream],
+) -> Result<()> {
+    for message in messages {
+        match message {
+            AudioMessage::Packet(packet) => transcoder.send(&packet)?,
+            AudioMessage::Silence(until) => transcoder.fill(until)?,
+            AudioMessage::Source(decoder, time_base) => {
+                transcoder.replace_source(*decoder, time_base);
+            }
+        }
+        let header = transcoder.take_header();
+        if !deliver(header, std::iter::from_fn(|| transcoder.receive()), users)? {
+            return Ok(());
+        }
+        if transcoder.is_done() {
+            break;
+        }
+    }
+    transcoder.drain()?;
+    let header = transcoder.take_header();
+    deliver(header, std::iter::from_fn(|| transcoder.receive()), users).map(drop)
+}
+
+/// Sends what an encoder gave to every output that uses it; `false` once none takes more.
+fn deliver(
+    header: Option<StreamHeader>,
+    packets: impl Iterator<Item = Packet>,
+    users: &mut [SinkStream],
+) -> Result<bool> {
+    let mut anyone = true;
+    if let Some(header) = header {
+        for user in &*users {
+            let header = header.share()?;
+            user.send(|index| SinkMessage::Header(index, header));
+        }
+    }
+    for packet in packets {
+        anyone = false;
+        for user in &mut *users {
+            anyone |= user.send_packet(packet.share()?);
+        }
+    }
+    Ok(anyone)
+}

@@ -1,0 +1,348 @@
+//! The thread that writes an output, and what it does while a live one is lost.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, bounded, never, select_biased};
+
+use crate::av::MediaKind;
+use crate::codec::header::StreamHeader;
+use crate::codec::packet::Packet;
+use crate::error::{Error, Result};
+use crate::live::backoff::Backoff;
+use crate::live::supervise::{Reopened, reopen};
+use crate::options::{LiveOptions, OutputOptions};
+use crate::output::{Sink, nothing_written};
+use crate::protocol::Target;
+use crate::protocol::ends::Outside;
+use crate::run::delivery::{Drops, SinkMessage};
+use crate::run::plan::OutputPlan;
+use crate::run::start_thread;
+use crate::run::wiring::SinkEnd;
+use crate::stats::Stats;
+use crate::stats::event::Event;
+use crate::time::Timestamp;
+use crate::time::stop::Stop;
+
+/// How long an output must have been there for its next loss to be a new one.
+const STEADY: Duration = Duration::from_secs(10);
+
+/// The thread that writes an output.
+pub(super) struct Writing {
+    end: SinkEnd,
+    /// How to open it again. `None` where its first failure is its end.
+    again: Option<Again>,
+    /// Outputs of which nothing was written.
+    unwritten: Arc<Mutex<Vec<Error>>>,
+    outside: Outside,
+    stop: Stop,
+    state: State,
+    /// What the output adds to times, as it was told last.
+    shift: Option<Timestamp>,
+    told: Told,
+    /// From a loss on, until it has begun again.
+    absence: Option<Absence>,
+    backoff: Option<Backoff>,
+    /// Since when it is there.
+    since: Instant,
+}
+
+/// How an output is opened again.
+#[derive(Clone)]
+pub(super) struct Again {
+    pub(super) target: Target,
+    pub(super) options: OutputOptions,
+    pub(super) kinds: Vec<MediaKind>,
+    pub(super) stats: Stats,
+    pub(super) limit: Option<Duration>,
+}
+
+impl Again {
+    pub(super) fn new(plan: &OutputPlan, stats: &Stats, live: &LiveOptions) -> Again {
+        Again {
+            target: plan.target.clone(),
+            options: plan.options.clone(),
+            kinds: plan.kinds(),
+            stats: stats.clone(),
+            limit: live.reconnect_for,
+        }
+    }
+
+    pub(super) fn open(&self, outside: &Outside, stop: &Stop) -> Result<Sink> {
+        let (target, stats) = (self.target.clone(), self.stats.clone());
+        Sink::open(target, &self.options, &self.kinds, stats, outside, stop)
+    }
+
+    fn has_video(&self) -> bool {
+        self.kinds.contains(&MediaKind::Video)
+    }
+}
+
+/// What was told of the streams, for an output that is opened again.
+#[derive(Default)]
+struct Told {
+    headers: Vec<(usize, StreamHeader)>,
+    ended: Vec<usize>,
+    cut: Option<Timestamp>,
+}
+
+impl Told {
+    fn note(&mut self, message: &SinkMessage) -> Result<()> {
+        match message {
+            SinkMessage::Header(stream, header) => self.headers.push((*stream, header.share()?)),
+            SinkMessage::Packet(..) => {}
+            SinkMessage::Cut(end) => self.cut = Some(self.cut.map_or(*end, |cut| cut.min(*end))),
+            SinkMessage::End(stream) => self.ended.push(*stream),
+        }
+        Ok(())
+    }
+
+    fn tell(&self, sink: &mut Sink) -> Result<()> {
+        if let Some(cut) = self.cut {
+            sink.cut_at(cut);
+        }
+        for (stream, header) in &self.headers {
+            sink.announce(*stream, header.share()?)?;
+        }
+        self.ended.iter().try_for_each(|stream| sink.end(*stream))
+    }
+}
+
+/// An output that is being opened again.
+struct Loss {
+    cause: Error,
+    reopening: Receiver<Result<Reopened<Sink>>>,
+}
+
+/// What the thread is woken by.
+enum Next {
+    Message(SinkMessage),
+    /// Opening it again has come to an end.
+    Found(Result<Reopened<Sink>>),
+}
+
+enum State {
+    Open(Box<Sink>),
+    Lost(Box<Loss>),
+    /// A stop came while it was lost: there is nothing to be finished.
+    Left,
+}
+
+/// What is remembered from a loss to the first packet behind it.
+struct Absence {
+    since: Instant,
+    /// Packets that it missed.
+    missed: u64,
+}
+
+impl Writing {
+    pub(super) fn new(
+        sink: Sink,
+        end: SinkEnd,
+        again: Option<Again>,
+        unwritten: Arc<Mutex<Vec<Error>>>,
+        outside: Outside,
+        stop: Stop,
+    ) -> Writing {
+        Writing {
+            end,
+            again,
+            unwritten,
+            since: outside.clock.now(),
+            outside,
+            stop,
+            state: State::Open(Box::new(sink)),
+            shift: None,
+            told: Told::default(),
+            absence: None,
+            backoff: None,
+        }
+    }
+
+    pub(super) fn run(mut self) -> Result<()> {
+        loop {
+            let found = match &self.state {
+                State::Lost(loss) => &loss.reopening,
+                _ => &never(),
+            };
+            let next = select_biased! {
+                recv(found) -> found => Next::Found(found.map_err(|_| gone())?),
+                recv(self.end.messages) -> message => match message {
+                    Ok(message) => Next::Message(message),
+                    Err(_) => break,
+                },
+            };
+            if let (Next::Message(message), Some(_)) = (&next, &self.again) {
+                self.told.note(message)?;
+            }
+            let state = std::mem::replace(&mut self.state, State::Left);
+            self.state = match (state, next) {
+                (State::Open(sink), Next::Message(message)) => self.write(sink, message)?,
+                (State::Lost(loss), Next::Found(found)) => self.go_on(*loss, found)?,
+                (State::Lost(loss), Next::Message(message)) => {
+                    self.count_missed(matches!(message, SinkMessage::Packet(..)).into());
+                    State::Lost(loss)
+                }
+                (state, _) => state,
+            };
+            match &self.state {
+                State::Open(sink) if sink.is_complete() => break,
+                State::Left => break,
+                _ => {}
+            }
+        }
+        self.finish()
+    }
+
+    fn write(&mut self, mut sink: Box<Sink>, message: SinkMessage) -> Result<State> {
+        if let (Some(_), SinkMessage::Packet(_, packet)) = (&self.absence, &message) {
+            if self.begins_with(packet) {
+                self.come_back();
+            } else {
+                self.count_missed(1);
+                return Ok(State::Open(sink));
+            }
+        }
+        let written = match message {
+            SinkMessage::Header(stream, header) => sink.announce(stream, header),
+            SinkMessage::Packet(stream, packet) => sink.write(stream, packet),
+            SinkMessage::Cut(end) => {
+                sink.cut_at(end);
+                Ok(())
+            }
+            SinkMessage::End(stream) => sink.end(stream),
+        };
+        if sink.shift() != self.shift {
+            self.shift = sink.shift();
+            let Drops { output, stats, .. } = &self.end.drops;
+            stats.output_shifts(*output, self.shift);
+        }
+        match written {
+            Ok(()) => Ok(State::Open(sink)),
+            Err(cause) => self.lose(&sink, cause),
+        }
+    }
+
+    /// Whether an output that was opened again can begin with a packet: with video, at a keyframe.
+    fn begins_with(&self, packet: &Packet) -> bool {
+        let has_video = self.again.as_ref().is_some_and(Again::has_video);
+        !has_video || packet.kind == MediaKind::Video && packet.av.is_key()
+    }
+
+    fn lose(&mut self, sink: &Sink, cause: Error) -> Result<State> {
+        if self.again.is_none() {
+            return Err(cause);
+        }
+        if self.stop.is_stopped() {
+            return Ok(left(&cause));
+        }
+        if self.absence.is_none() {
+            let Drops { output, stats, events, .. } = &self.end.drops;
+            stats.output_lost(*output);
+            events.tell(&Event::OutputLost { output: *output, cause: cause.clone() });
+            self.absence = Some(Absence { since: self.outside.clock.now(), missed: 0 });
+        }
+        // What it held back is lost with it.
+        self.count_missed(sink.unwritten_packets());
+        if self.elapsed(self.since) >= STEADY {
+            self.backoff = None;
+        }
+        self.reopen(cause)
+    }
+
+    /// Starts the thread that opens it again.
+    fn reopen(&mut self, cause: Error) -> Result<State> {
+        let Some(again) = self.again.clone() else { return Err(cause) };
+        let (sender, reopening) = bounded(1);
+        let (outside, stop) = (self.outside.clone(), self.stop.clone());
+        let backoff = self.backoff.take().unwrap_or_default();
+        start_thread("frameloom-reopen", move || {
+            let open = || again.open(&outside, &stop);
+            let found = reopen(open, backoff, again.limit, &*outside.clock, &stop);
+            // Nobody waits for it any more after a stop.
+            let _ = sender.send(found);
+        })?;
+        Ok(State::Lost(Box::new(Loss { cause, reopening })))
+    }
+
+    /// Goes on with what came of opening it again.
+    fn go_on(&mut self, loss: Loss, found: Result<Reopened<Sink>>) -> Result<State> {
+        let Reopened { end: mut sink, backoff, .. } = match found {
+            Err(_) if self.stop.is_stopped() => return Ok(left(&loss.cause)),
+            found => found?,
+        };
+        (self.backoff, self.since) = (Some(backoff), self.outside.clock.now());
+        match self.told.tell(&mut sink) {
+            Ok(()) => {
+                if let Some(wish) = &self.end.key_wish {
+                    wish.store(true, Ordering::Relaxed);
+                }
+                Ok(State::Open(Box::new(sink)))
+            }
+            Err(error) => {
+                tracing::debug!("open, and lost again: {error}");
+                self.reopen(loss.cause)
+            }
+        }
+    }
+
+    /// The first packet behind a loss is about to be written.
+    fn come_back(&mut self) {
+        let Some(Absence { since, missed }) = self.absence.take() else { return };
+        let Drops { output, stats, events, .. } = &self.end.drops;
+        stats.output_back(*output);
+        events.tell(&Event::OutputBack {
+            output: *output,
+            lost_for: self.elapsed(since),
+            packets: missed,
+        });
+    }
+
+    fn elapsed(&self, since: Instant) -> Duration {
+        self.outside.clock.now().saturating_duration_since(since)
+    }
+
+    fn count_missed(&mut self, packets: u64) {
+        let Drops { output, stats, .. } = &self.end.drops;
+        (0..packets).for_each(|_| stats.packet_dropped(*output));
+        if let Some(absence) = &mut self.absence {
+            absence.missed += packets;
+        }
+    }
+
+    fn finish(self) -> Result<()> {
+        self.end.drops.tell_rest();
+        let sink = match self.state {
+            State::Open(sink) => sink,
+            State::Lost(loss) if self.stop.is_stopped() => {
+                left(&loss.cause);
+                return Ok(());
+            }
+            State::Lost(loss) => return Err(loss.cause),
+            State::Left => return Ok(()),
+        };
+        let url = sink.url().to_owned();
+        match sink.finish() {
+            Err(cause) if self.again.is_some() && self.stop.is_stopped() => {
+                left(&cause);
+            }
+            Ok(true) => {}
+            Ok(false) => {
+                let mut unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
+                unwritten.push(nothing_written(&url));
+            }
+            Err(cause) => return Err(cause),
+        }
+        Ok(())
+    }
+}
+
+fn gone() -> Error {
+    Error::process("the thread that opens an output is gone")
+}
+
+fn left(cause: &Error) -> State {
+    tracing::warn!("stopped while an output was lost: {cause}");
+    State::Left
+}

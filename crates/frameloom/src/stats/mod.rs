@@ -1,0 +1,510 @@
+//! Counters of a running pipeline, and the one snapshot that every front shows.
+
+pub(crate) mod event;
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::time::clock::Clock;
+use crate::time::{TimeBase, Timestamp};
+
+/// Latencies older than this say nothing about now.
+const WINDOW: Duration = Duration::from_secs(10);
+
+/// Most changes of the input's clock that are remembered until they are written.
+const MOVES: usize = 16;
+
+/// Upper ends of the classes that latencies are counted in, in milliseconds.
+const LATENCY_CLASSES_MS: [u64; 12] = [5, 10, 20, 40, 70, 100, 200, 400, 700, 1000, 2000, 5000];
+
+/// A handle on the counters of one pipeline; clones share them.
+#[derive(Clone, Debug)]
+pub struct Stats(Arc<Counters>);
+
+#[derive(Debug)]
+struct Counters {
+    clock: Arc<dyn Clock>,
+    started: Instant,
+    /// Negative where it isn't known.
+    duration_micros: AtomicI64,
+    frames_in: AtomicU64,
+    frames_out: AtomicU64,
+    frames_edited: AtomicU64,
+    frames_dropped: AtomicU64,
+    frames_held: AtomicU64,
+    frames_late: AtomicU64,
+    reconnects: AtomicU64,
+    input_lost: AtomicBool,
+    outputs: Mutex<Vec<OutputCounters>>,
+    moves: Mutex<VecDeque<Move>>,
+    frames_bypassed: AtomicU64,
+    frames_unwritten: AtomicU64,
+    errors: AtomicU64,
+    restarts: AtomicU64,
+    packets_in: AtomicU64,
+    bytes_in: AtomicU64,
+    packets_corrupt: AtomicU64,
+    packets_out: AtomicU64,
+    bytes_out: AtomicU64,
+    position_micros: AtomicI64,
+    recent: Mutex<Recent>,
+    /// The last class is that of all that took longer.
+    latency_counts: [AtomicU64; LATENCY_CLASSES_MS.len() + 1],
+    latency_micros: AtomicU64,
+}
+
+/// What is counted of one output.
+#[derive(Clone, Copy, Debug, Default)]
+struct OutputCounters {
+    lost: bool,
+    /// Where on the pipeline's clock it begins, if not at 0.
+    begin: Option<Timestamp>,
+    /// What is added to the times that are written to it, from `begin` on.
+    shift: Option<Timestamp>,
+    reconnects: u64,
+    packets_dropped: u64,
+}
+
+/// By how much the input's own times are moved to the pipeline's clock, from some time on.
+#[derive(Clone, Copy, Debug)]
+struct Move {
+    from: Timestamp,
+    by: Timestamp,
+}
+
+#[derive(Debug, Default)]
+struct Recent {
+    latencies: VecDeque<(Instant, Duration)>,
+    marks: VecDeque<(Instant, u64, u64)>,
+}
+
+/// The state of a pipeline at one moment.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// Since the pipeline was made.
+    pub elapsed_ms: u64,
+    /// How far the furthest output has got, on the outputs' clock.
+    pub time_ms: i64,
+    /// How far it will get, where that is known.
+    pub duration_ms: Option<i64>,
+    /// Video frames decoded, or video packets read where they are only copied.
+    pub frames_in: u64,
+    /// Video frames written to the outputs, counted for each output.
+    pub frames_out: u64,
+    /// Frames that your code changed.
+    pub frames_edited: u64,
+    /// Decoded frames dropped: your code was too slow for them.
+    pub frames_dropped: u64,
+    /// Pictures shown again, or a slate, while the input was lost.
+    pub frames_held: u64,
+    /// Frames that came when their place was taken already by held pictures: at the seam behind a
+    /// loss, counted for each encoding.
+    pub frames_late: u64,
+    /// Frames that went out unedited: your code was too slow for them, or a COMMAND wasn't there.
+    pub frames_bypassed: u64,
+    /// Frames that whoever pulled them read and gave to no output.
+    pub frames_unwritten: u64,
+    /// Failures of your code that did not end the run.
+    pub errors: u64,
+    /// Times a COMMAND was started again after a failure.
+    pub restarts: u64,
+    /// Packets read from the input.
+    pub packets_in: u64,
+    /// Bytes of packets read from the input.
+    pub bytes_in: u64,
+    /// Packets that were damaged or could not be decoded.
+    pub packets_corrupt: u64,
+    /// Packets written to the outputs.
+    pub packets_out: u64,
+    /// Bytes of packets written to the outputs.
+    pub bytes_out: u64,
+    /// Video frames written a second, over the last seconds.
+    pub fps: f64,
+    /// Stream time written for each second of real time, since the start.
+    pub speed: f64,
+    /// Bits a second written, over the last seconds.
+    pub bit_rate: u64,
+    /// From a packet's arrival to its frame's departure: median of the last 10 s.
+    pub latency_ms: Option<f64>,
+    /// The same, 99th percentile.
+    pub latency_p99_ms: Option<f64>,
+    /// The latencies of all frames since the start.
+    pub latency: LatencySnapshot,
+    /// Times an end was opened again.
+    pub reconnects: u64,
+    /// Packets that outputs missed: while they were lost, or because they took them too slowly.
+    pub packets_dropped: u64,
+    /// What is added to a timestamp of the input, as the source had it, to get the timestamp that
+    /// the same picture or sound has in the outputs, in milliseconds: for what is written now. It
+    /// changes where the source's clock jumps or the source is another one. `None` where nothing
+    /// is written yet, or by a muxer that may move times itself: it is known of outputs that are
+    /// published by Frameloom's own RTMP, and that of the first of them is told. What a filter
+    /// does to times is not in it.
+    pub input_offset_ms: Option<i64>,
+    /// Whether the input is there.
+    pub input: EndState,
+    /// The outputs, in their order.
+    pub outputs: Vec<OutputSnapshot>,
+}
+
+/// How many frames took how long, from their packet's arrival to their departure.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct LatencySnapshot {
+    /// The upper ends of the classes, in milliseconds.
+    pub le_ms: Vec<u64>,
+    /// The frames of each class alone; the last class, one more than ends, is what took longer.
+    pub counts: Vec<u64>,
+    /// All latencies together, in milliseconds.
+    pub sum_ms: f64,
+}
+
+/// Whether an end of the pipeline is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EndState {
+    /// It is.
+    Ok,
+    /// It is being opened again.
+    Lost,
+}
+
+/// The state of one output at one moment.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct OutputSnapshot {
+    /// Whether it is there.
+    pub state: EndState,
+    /// Times it was opened again.
+    pub reconnects: u64,
+    /// Packets that it missed.
+    pub packets_dropped: u64,
+}
+
+impl Stats {
+    pub(crate) fn new(duration: Option<Timestamp>, clock: Arc<dyn Clock>) -> Stats {
+        Stats(Arc::new(Counters {
+            started: clock.now(),
+            clock,
+            duration_micros: AtomicI64::new(duration.map_or(-1, Timestamp::as_micros)),
+            frames_in: AtomicU64::new(0),
+            frames_out: AtomicU64::new(0),
+            frames_edited: AtomicU64::new(0),
+            frames_dropped: AtomicU64::new(0),
+            frames_held: AtomicU64::new(0),
+            frames_late: AtomicU64::new(0),
+            reconnects: AtomicU64::new(0),
+            input_lost: AtomicBool::new(false),
+            outputs: Mutex::default(),
+            moves: Mutex::default(),
+            frames_bypassed: AtomicU64::new(0),
+            frames_unwritten: AtomicU64::new(0),
+            errors: AtomicU64::new(0),
+            restarts: AtomicU64::new(0),
+            packets_in: AtomicU64::new(0),
+            bytes_in: AtomicU64::new(0),
+            packets_corrupt: AtomicU64::new(0),
+            packets_out: AtomicU64::new(0),
+            bytes_out: AtomicU64::new(0),
+            position_micros: AtomicI64::new(0),
+            recent: Mutex::new(Recent::default()),
+            latency_counts: Default::default(),
+            latency_micros: AtomicU64::new(0),
+        }))
+    }
+
+    /// The outputs will be so long.
+    pub(crate) fn expect(&self, duration: Timestamp) {
+        self.0.duration_micros.store(duration.as_micros(), Relaxed);
+    }
+
+    /// The furthest output has got so far.
+    pub(crate) fn reached(&self, at: Timestamp) {
+        self.0.position_micros.fetch_max(at.as_micros(), Relaxed);
+    }
+
+    pub(crate) fn packet_in(&self, bytes: usize) {
+        self.0.packets_in.fetch_add(1, Relaxed);
+        self.0.bytes_in.fetch_add(bytes as u64, Relaxed);
+    }
+
+    pub(crate) fn packet_corrupt(&self) {
+        self.0.packets_corrupt.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn frame_in(&self) {
+        self.0.frames_in.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn frame_held(&self) {
+        self.0.frames_held.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn frames_late(&self, count: u64) {
+        self.0.frames_late.fetch_add(count, Relaxed);
+    }
+
+    pub(crate) fn input_lost(&self) {
+        self.0.input_lost.store(true, Relaxed);
+    }
+
+    pub(crate) fn input_back(&self) {
+        self.0.input_lost.store(false, Relaxed);
+        self.0.reconnects.fetch_add(1, Relaxed);
+    }
+
+    fn output(&self, number: usize, change: impl FnOnce(&mut OutputCounters)) {
+        let mut outputs = self.0.outputs.lock().unwrap_or_else(PoisonError::into_inner);
+        if outputs.len() <= number {
+            outputs.resize(number + 1, OutputCounters::default());
+        }
+        if let Some(output) = outputs.get_mut(number) {
+            change(output);
+        }
+    }
+
+    /// There is an output of this number, which begins at `begin` on the pipeline's clock, or at 0.
+    pub(crate) fn output_exists(&self, number: usize, begin: Option<Timestamp>) {
+        self.output(number, |output| output.begin = begin);
+    }
+
+    /// What this output adds to the times that are written to it, where that is known.
+    pub(crate) fn output_shifts(&self, number: usize, shift: Option<Timestamp>) {
+        self.output(number, |output| output.shift = shift);
+    }
+
+    /// From `from` on, on the pipeline's clock, the input's own times are moved there by `by`.
+    pub(crate) fn input_moved(&self, from: Timestamp, by: Timestamp) {
+        let mut moves = self.0.moves.lock().unwrap_or_else(PoisonError::into_inner);
+        if moves.len() >= MOVES {
+            moves.pop_front();
+        }
+        moves.push_back(Move { from, by });
+    }
+
+    /// What is added to the input's own times where the first output that tells its shift has got
+    /// to `position` on its clock.
+    fn input_offset(&self, outputs: &[OutputCounters], position: Timestamp) -> Option<i64> {
+        let output = outputs.iter().find(|output| output.shift.is_some())?;
+        let begin = output.begin.unwrap_or(Timestamp::ZERO);
+        let at = position.plus(begin);
+        let moves = self.0.moves.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = moves.iter().rev().find(|m| m.from <= at).or(moves.front())?;
+        let by = current.by.plus(output.shift?).minus(begin);
+        Some(by.rescale(TimeBase::MILLIS).ticks())
+    }
+
+    pub(crate) fn output_lost(&self, number: usize) {
+        self.output(number, |output| output.lost = true);
+    }
+
+    pub(crate) fn output_back(&self, number: usize) {
+        self.0.reconnects.fetch_add(1, Relaxed);
+        self.output(number, |output| {
+            output.lost = false;
+            output.reconnects += 1;
+        });
+    }
+
+    pub(crate) fn packet_dropped(&self, number: usize) {
+        self.output(number, |output| output.packets_dropped += 1);
+    }
+
+    pub(crate) fn frame_edited(&self) {
+        self.0.frames_edited.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn frames_dropped(&self, count: u64) {
+        self.0.frames_dropped.fetch_add(count, Relaxed);
+    }
+
+    pub(crate) fn frames_bypassed(&self, count: u64) {
+        self.0.frames_bypassed.fetch_add(count, Relaxed);
+    }
+
+    pub(crate) fn frame_unwritten(&self) {
+        self.0.frames_unwritten.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn errors(&self, count: u64) {
+        self.0.errors.fetch_add(count, Relaxed);
+    }
+
+    pub(crate) fn restarted(&self) {
+        self.0.restarts.fetch_add(1, Relaxed);
+    }
+
+    /// A packet was written; `arrived` is when the input's packet behind it was read.
+    pub(crate) fn packet_out(
+        &self,
+        bytes: usize,
+        video: bool,
+        at: Option<Timestamp>,
+        arrived: Option<Instant>,
+    ) {
+        let c = &self.0;
+        c.packets_out.fetch_add(1, Relaxed);
+        c.bytes_out.fetch_add(bytes as u64, Relaxed);
+        if video {
+            c.frames_out.fetch_add(1, Relaxed);
+        }
+        if let Some(at) = at {
+            self.reached(at);
+        }
+        if let (true, Some(arrived)) = (video, arrived) {
+            let now = c.clock.now();
+            let latency = now.duration_since(arrived);
+            c.count_latency(latency);
+            let mut recent = c.recent.lock().unwrap_or_else(PoisonError::into_inner);
+            recent.latencies.push_back((now, latency));
+            while recent.latencies.front().is_some_and(|(t, _)| now.duration_since(*t) > WINDOW) {
+                recent.latencies.pop_front();
+            }
+        }
+    }
+
+    /// Everything as it is now.
+    pub fn snapshot(&self) -> Snapshot {
+        let c = &self.0;
+        let now = c.clock.now();
+        let elapsed = now.duration_since(c.started);
+        let (frames_out, bytes_out) = (c.frames_out.load(Relaxed), c.bytes_out.load(Relaxed));
+        let position = c.position_micros.load(Relaxed);
+        let mut recent = c.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.marks.push_back((now, frames_out, bytes_out));
+        while recent.marks.len() > 2
+            && recent
+                .marks
+                .front()
+                .is_some_and(|(t, ..)| now.duration_since(*t) > Duration::from_secs(3))
+        {
+            recent.marks.pop_front();
+        }
+        let (since, frames, bytes) = match recent.marks.front() {
+            Some(&(t, f, b)) if now.duration_since(t) >= Duration::from_millis(200) => {
+                (now.duration_since(t), frames_out - f, bytes_out - b)
+            }
+            _ => (elapsed, frames_out, bytes_out),
+        };
+        let seconds = since.as_secs_f64().max(1e-3);
+        let mut latencies: Vec<Duration> = recent.latencies.iter().map(|(_, l)| *l).collect();
+        drop(recent);
+        latencies.sort_unstable();
+        let percentile = |p: usize| {
+            let at = (latencies.len().checked_sub(1)? * p).div_ceil(100);
+            latencies.get(at).map(|l| (l.as_secs_f64() * 10_000.0).round() / 10.0)
+        };
+        let state = |lost| if lost { EndState::Lost } else { EndState::Ok };
+        let outputs = c.outputs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let input_offset_ms = self.input_offset(&outputs, Timestamp::from_micros(position));
+        let outputs: Vec<_> = outputs
+            .iter()
+            .map(|output| OutputSnapshot {
+                state: state(output.lost),
+                reconnects: output.reconnects,
+                packets_dropped: output.packets_dropped,
+            })
+            .collect();
+        Snapshot {
+            elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+            time_ms: position / 1000,
+            duration_ms: Some(c.duration_micros.load(Relaxed))
+                .filter(|&d| d >= 0)
+                .map(|d| d / 1000),
+            frames_in: c.frames_in.load(Relaxed),
+            frames_out,
+            frames_edited: c.frames_edited.load(Relaxed),
+            frames_dropped: c.frames_dropped.load(Relaxed),
+            frames_held: c.frames_held.load(Relaxed),
+            frames_late: c.frames_late.load(Relaxed),
+            frames_bypassed: c.frames_bypassed.load(Relaxed),
+            frames_unwritten: c.frames_unwritten.load(Relaxed),
+            errors: c.errors.load(Relaxed),
+            restarts: c.restarts.load(Relaxed),
+            packets_in: c.packets_in.load(Relaxed),
+            bytes_in: c.bytes_in.load(Relaxed),
+            packets_corrupt: c.packets_corrupt.load(Relaxed),
+            packets_out: c.packets_out.load(Relaxed),
+            bytes_out,
+            fps: (frames as f64 / seconds * 10.0).round() / 10.0,
+            speed: (position as f64 / 1e6 / elapsed.as_secs_f64().max(1e-3) * 100.0).round()
+                / 100.0,
+            bit_rate: (bytes as f64 * 8.0 / seconds) as u64,
+            latency_ms: percentile(50),
+            latency_p99_ms: percentile(99),
+            latency: c.latency(),
+            reconnects: c.reconnects.load(Relaxed),
+            packets_dropped: outputs.iter().map(|output| output.packets_dropped).sum(),
+            input_offset_ms,
+            input: state(c.input_lost.load(Relaxed)),
+            outputs,
+        }
+    }
+}
+
+impl Counters {
+    fn count_latency(&self, latency: Duration) {
+        let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+        let class = LATENCY_CLASSES_MS.partition_point(|end| end * 1000 < micros);
+        if let Some(count) = self.latency_counts.get(class) {
+            count.fetch_add(1, Relaxed);
+        }
+        self.latency_micros.fetch_add(micros, Relaxed);
+    }
+
+    fn latency(&self) -> LatencySnapshot {
+        LatencySnapshot {
+            le_ms: LATENCY_CLASSES_MS.to_vec(),
+            counts: self.latency_counts.iter().map(|count| count.load(Relaxed)).collect(),
+            sum_ms: self.latency_micros.load(Relaxed) as f64 / 1000.0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_offset_holds_for_what_is_written() {
+        let ms = |ms: i64| Timestamp::from_micros(ms * 1000);
+        let stats = Stats::new(None, Arc::new(crate::time::clock::RealClock));
+        stats.output_exists(0, None);
+        stats.output_exists(1, Some(ms(500)));
+        let offset = || stats.snapshot().input_offset_ms;
+        stats.input_moved(Timestamp::ZERO, ms(-7_200_000));
+        assert_eq!(offset(), None);
+        stats.output_shifts(1, Some(ms(80)));
+        assert_eq!(offset(), Some(-7_200_420));
+        // What was read is on its way still.
+        stats.input_moved(ms(2000), ms(1234));
+        stats.reached(ms(1480));
+        assert_eq!(offset(), Some(-7_200_420));
+        stats.reached(ms(1500));
+        assert_eq!(offset(), Some(814));
+        stats.output_shifts(0, Some(Timestamp::ZERO));
+        assert_eq!(offset(), Some(-7_200_000));
+        stats.reached(ms(2000));
+        assert_eq!(offset(), Some(1234));
+        (0..100).for_each(|n| stats.input_moved(ms(3000 + n), ms(n)));
+        assert_eq!(stats.0.moves.lock().unwrap().len(), MOVES);
+    }
+
+    #[test]
+    fn latencies_fall_into_their_classes() {
+        let stats = Stats::new(None, Arc::new(crate::time::clock::RealClock));
+        for ms in [0, 5, 6, 5000, 5001, 90_000] {
+            stats.0.count_latency(Duration::from_millis(ms));
+        }
+        let seen = stats.snapshot().latency;
+        assert_eq!((seen.counts.len(), seen.le_ms.len()), (13, 12));
+        assert_eq!((seen.counts[0], seen.counts[1]), (2, 1));
+        assert_eq!((seen.counts[11], seen.counts[12]), (1, 2));
+        assert_eq!((seen.counts.iter().sum::<u64>(), seen.sum_ms), (6, 100_012.0));
+    }
+}

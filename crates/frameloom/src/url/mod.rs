@@ -1,0 +1,103 @@
+//! What a URL's scheme tells of the thing behind it.
+
+pub mod redact;
+
+/// The scheme in small letters; `None` for a file's path.
+pub(crate) fn scheme(url: &str) -> Option<String> {
+    let (scheme, _) = url.split_once("://")?;
+    let valid = scheme.chars().next().is_some_and(|c| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
+    valid.then(|| scheme.to_ascii_lowercase())
+}
+
+/// The path of a local file, where the URL is one.
+pub(crate) fn local_path(url: &str) -> Option<&str> {
+    if let Some(path) = url.strip_prefix("file:") {
+        return Some(path.strip_prefix("//").unwrap_or(path));
+    }
+    let named_protocol = url.split_once(':').is_some_and(|(p, _)| {
+        p.len() > 1
+            && p.chars().all(|c| c.is_ascii_alphanumeric())
+            && matches!(
+                p,
+                "pipe"
+                    | "fd"
+                    | "concat"
+                    | "data"
+                    | "cache"
+                    | "crypto"
+                    | "async"
+                    | "subfile"
+                    | "tee"
+            )
+    });
+    (scheme(url).is_none() && url != "-" && !named_protocol).then_some(url)
+}
+
+/// Whether what is behind it runs at its own speed and can't be read again.
+pub(crate) fn is_live(url: &str) -> bool {
+    scheme(url).is_some_and(|s| {
+        matches!(
+            s.as_str(),
+            "rtmp"
+                | "rtmps"
+                | "rtmpt"
+                | "rtmpe"
+                | "rtmpte"
+                | "rtmpts"
+                | "rtsp"
+                | "rtsps"
+                | "srt"
+                | "udp"
+                | "udplite"
+                | "rtp"
+                | "srtp"
+                | "tcp"
+                | "tls"
+                | "rist"
+                | "unix"
+        )
+    })
+}
+
+/// Whether a program at the other end of a pipe reads or writes it.
+pub(crate) fn is_pipe(url: &str) -> bool {
+    url == "-" || url.starts_with("pipe:")
+}
+
+/// Whether it is reached over a network.
+pub(crate) fn is_network(url: &str) -> bool {
+    scheme(url).is_some_and(|s| s != "file")
+}
+
+/// `-` as libav names it.
+pub(crate) fn for_libav(url: &str, reading: bool) -> &str {
+    match (url, reading) {
+        ("-", true) => "pipe:0",
+        ("-", false) => "pipe:1",
+        _ => url,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schemes_and_paths() {
+        for (url, live, path) in [
+            ("clip.mp4", false, Some("clip.mp4")),
+            ("C:clip.mp4", false, Some("C:clip.mp4")),
+            ("a:b/c.mp4", false, Some("a:b/c.mp4")),
+            ("file:clip.mp4", false, Some("clip.mp4")),
+            ("file:///a/clip.mp4", false, Some("/a/clip.mp4")),
+            ("pipe:0", false, None),
+            ("-", false, None),
+            ("RTMP://h/live/x", true, None),
+            ("https://h/x.m3u8", false, None),
+            ("udp://127.0.0.1:5000", true, None),
+        ] {
+            assert_eq!((is_live(url), local_path(url)), (live, path), "{url}");
+        }
+    }
+}
