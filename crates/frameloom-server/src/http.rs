@@ -1,16 +1,15 @@
 //! HTTP: streams as FLV, the status, the metrics.
 
+mod answer;
 mod flv;
 mod guard;
 mod stream;
 mod websocket;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -22,7 +21,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 
-pub use self::guard::problem_details;
+pub use self::answer::problem_details;
+use self::answer::{Peer, wrong_method};
 use crate::caps::Permit;
 use crate::io::Guarded;
 use crate::metrics;
@@ -31,13 +31,6 @@ use crate::status::{self, Status};
 
 /// Bytes that may wait in a connection, to be written or to become a request's header.
 const BUFFER_BYTES: usize = 64 << 10;
-
-/// Who asks, for the handlers.
-#[derive(Clone, Copy)]
-struct Peer {
-    id: u64,
-    address: SocketAddr,
-}
 
 /// What is served.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
@@ -85,15 +78,6 @@ pub(crate) async fn serve(shared: Arc<Shared>, router: Router, stream: TcpStream
         let address = peer.address;
         tracing::debug!(target: crate::LOG, "the HTTP connection from {address} broke: {error}");
     }
-}
-
-/// A short text that says what is wrong.
-fn problem(status: StatusCode, text: &str) -> Response {
-    (status, [(CONTENT_TYPE, "text/plain; charset=utf-8")], format!("{text}\n")).into_response()
-}
-
-async fn wrong_method() -> Response {
-    problem(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are served here")
 }
 
 async fn show_status(State(shared): State<Arc<Shared>>) -> Json<Status> {

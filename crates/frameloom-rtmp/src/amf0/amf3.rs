@@ -4,7 +4,8 @@
 //! Objects that are meant a second time are not copied: a few bytes could stand for any number of
 //! copies. Text that is meant again is, within a budget.
 
-use super::{AmfError, Decoder, Properties, Value};
+use super::cursor::{Cursor, text};
+use super::value::{AmfError, Properties, Value};
 
 /// What objects of one class have in common. Section 3.12.
 #[derive(Clone, Copy)]
@@ -19,22 +20,22 @@ struct Traits<'a> {
 }
 
 struct Amf3<'d, 'a> {
-    decoder: &'d mut Decoder<'a>,
+    cursor: &'d mut Cursor<'a>,
     strings: Vec<&'a [u8]>,
     names: Vec<&'a [u8]>,
     traits: Vec<Traits<'a>>,
 }
 
 /// The value after AMF0's marker 0x11. Tables of references begin anew with each.
-pub(crate) fn value(decoder: &mut Decoder<'_>) -> Result<Value, AmfError> {
+pub(crate) fn value(cursor: &mut Cursor<'_>) -> Result<Value, AmfError> {
     let (strings, names, traits) = (Vec::new(), Vec::new(), Vec::new());
-    Amf3 { decoder, strings, names, traits }.value()
+    Amf3 { cursor, strings, names, traits }.value()
 }
 
 impl<'a> Amf3<'_, 'a> {
     fn value(&mut self) -> Result<Value, AmfError> {
-        self.decoder.count()?;
-        Ok(match self.decoder.byte()? {
+        self.cursor.count()?;
+        Ok(match self.cursor.byte()? {
             0x00 => Value::Undefined,
             0x01 => Value::Null,
             0x02 => Value::Boolean(false),
@@ -44,22 +45,22 @@ impl<'a> Amf3<'_, 'a> {
                 let integer = (self.u29()? << 3) as i32 >> 3;
                 Value::Number(integer.into())
             }
-            0x05 => Value::Number(self.decoder.number()?),
+            0x05 => Value::Number(self.cursor.number()?),
             0x06 => Value::String(self.string().map(text)?),
             0x07 | 0x0B => match self.reference()? {
                 Head::Reference(index) => index,
-                Head::Here(length) => Value::Xml(self.decoder.take(length).map(text)?),
+                Head::Here(length) => Value::Xml(self.cursor.take(length).map(text)?),
             },
             0x08 => match self.reference()? {
                 Head::Reference(index) => index,
-                Head::Here(_) => Value::Date { unix_ms: self.decoder.number()?, zone: 0 },
+                Head::Here(_) => Value::Date { unix_ms: self.cursor.number()?, zone: 0 },
             },
             0x09 => self.array()?,
             0x0A => self.object()?,
             0x0C => match self.reference()? {
                 Head::Reference(index) => index,
                 Head::Here(length) => {
-                    self.decoder.take(length)?;
+                    self.cursor.take(length)?;
                     Value::Unsupported
                 }
             },
@@ -71,13 +72,13 @@ impl<'a> Amf3<'_, 'a> {
     fn u29(&mut self) -> Result<u32, AmfError> {
         let mut number = 0;
         for _ in 0..3 {
-            let byte = u32::from(self.decoder.byte()?);
+            let byte = u32::from(self.cursor.byte()?);
             number = number << 7 | byte & 0x7F;
             if byte & 0x80 == 0 {
                 return Ok(number);
             }
         }
-        Ok(number << 8 | u32::from(self.decoder.byte()?))
+        Ok(number << 8 | u32::from(self.cursor.byte()?))
     }
 
     /// A number whose lowest bit says whether the thing is here or was before.
@@ -95,10 +96,10 @@ impl<'a> Amf3<'_, 'a> {
         let length = (number >> 1) as usize;
         if number & 1 == 0 {
             let bytes = *self.strings.get(length).ok_or(AmfError::Reference)?;
-            self.decoder.repeat(bytes.len())?;
+            self.cursor.repeat(bytes.len())?;
             return Ok(bytes);
         }
-        let bytes = self.decoder.take(length)?;
+        let bytes = self.cursor.take(length)?;
         if !bytes.is_empty() {
             self.strings.push(bytes);
         }
@@ -110,13 +111,13 @@ impl<'a> Amf3<'_, 'a> {
             Head::Reference(index) => return Ok(index),
             Head::Here(count) => count,
         };
-        self.decoder.enter()?;
+        self.cursor.enter()?;
         let mut properties = self.dynamic(Vec::new())?;
         let mut items = Vec::new();
         for _ in 0..count {
             items.push(self.value()?);
         }
-        self.decoder.leave();
+        self.cursor.leave();
         if properties.is_empty() {
             return Ok(Value::StrictArray(items));
         }
@@ -142,7 +143,7 @@ impl<'a> Amf3<'_, 'a> {
             return Ok(Value::Reference(u16::try_from(number >> 1).unwrap_or(u16::MAX)));
         }
         let traits = self.traits(number)?;
-        self.decoder.enter()?;
+        self.cursor.enter()?;
         let value = if traits.externalizable {
             // Its length is known to its class alone. A collection's is one value, an array.
             if !traits.class.starts_with(b"flex.messaging.io.") {
@@ -153,7 +154,7 @@ impl<'a> Amf3<'_, 'a> {
             let mut properties = Vec::new();
             for index in traits.first..traits.first + traits.count {
                 let name = self.names.get(index).copied().unwrap_or_default();
-                self.decoder.repeat(name.len())?;
+                self.cursor.repeat(name.len())?;
                 properties.push((text(name), self.value()?));
             }
             if traits.dynamic {
@@ -162,12 +163,12 @@ impl<'a> Amf3<'_, 'a> {
             match traits.class {
                 [] => Value::Object(properties),
                 class => {
-                    self.decoder.repeat(class.len())?;
+                    self.cursor.repeat(class.len())?;
                     Value::TypedObject { class: text(class), properties }
                 }
             }
         };
-        self.decoder.leave();
+        self.cursor.leave();
         Ok(value)
     }
 
@@ -181,7 +182,7 @@ impl<'a> Amf3<'_, 'a> {
         let first = self.names.len();
         let count = if externalizable { 0 } else { (number >> 4) as usize };
         for _ in 0..count {
-            self.decoder.count()?;
+            self.cursor.count()?;
             let name = self.string()?;
             self.names.push(name);
         }
@@ -197,8 +198,4 @@ enum Head {
     Reference(Value),
     /// It is here, and this long.
     Here(usize),
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }

@@ -14,8 +14,9 @@ use bytes::{BufMut, Bytes, BytesMut};
 use frameloom_rtmp::{Secret, percent_decode};
 use http_body::Frame;
 
+use super::answer::{Peer, problem, wrong_method};
 use super::stream::{FlvStream, Next};
-use super::{Peer, guard, problem, websocket, wrong_method};
+use super::{guard, websocket};
 use crate::access::Decision;
 use crate::counters::{Protocol, Reason};
 use crate::relay::StreamName;

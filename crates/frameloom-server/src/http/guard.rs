@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::problem;
+use super::answer::{problem, problem_details};
 use crate::access::equal;
 use crate::shared::Shared;
 
@@ -44,24 +44,6 @@ pub(super) async fn check(
         return response;
     }
     next.run(request).await
-}
-
-/// An answer that says what is wrong, as `application/problem+json` (RFC 9457). `detail` is shown
-/// to whoever asked, and has no secrets.
-#[must_use]
-pub fn problem_details(status: StatusCode, detail: &str) -> Response {
-    let title = status.canonical_reason().unwrap_or("error");
-    let body = serde_json::json!({
-        "type": "about:blank",
-        "title": title,
-        "status": status.as_u16(),
-        "detail": detail,
-    });
-    let mut response = Response::new(body.to_string().into());
-    *response.status_mut() = status;
-    let kind = HeaderValue::from_static("application/problem+json");
-    response.headers_mut().insert(axum::http::header::CONTENT_TYPE, kind);
-    response
 }
 
 /// Whether the API's token is among these headers. Where the API has none, nothing is.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use frameloom_rtmp::MediaKind;
 use frameloom_rtmp::flv::{TagKind, file_header as file_header_of, tag_header, tag_trailer};
 
-use super::Peer;
+use super::answer::Peer;
 use crate::relay::Subscription;
 use crate::relay::cursor::Step;
 use crate::relay::packet::Packet;

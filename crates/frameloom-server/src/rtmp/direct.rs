@@ -8,8 +8,8 @@ use std::io::IoSlice;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, Weak};
 
-use super::play::Pulled;
-use super::{Connection, Role};
+use super::connection::Connection;
+use super::role::{Pulled, Role};
 use crate::io::Io;
 use crate::lock::lock;
 use crate::outgoing::try_write;

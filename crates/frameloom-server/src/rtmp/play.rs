@@ -1,45 +1,14 @@
 //! The playing side of an RTMP connection.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::time::Instant;
-
-use super::{Connection, End, PULL_BYTES, Role};
+use super::connection::{Connection, PULL_BYTES};
+use super::end::End;
+use super::role::{Play, Pulled, Role, Waits};
 use crate::counters::{Protocol, Reason};
+use crate::relay::StreamName;
 use crate::relay::cursor::Step;
-use crate::relay::{StreamName, Subscription, Waiting};
 use crate::visitor::Action;
-
-/// A message stream that plays.
-pub(super) struct Play {
-    subscription: Subscription,
-    paused: bool,
-}
-
-impl Play {
-    pub(super) fn log_end(&self, peer: SocketAddr) {
-        let name = self.subscription.name();
-        tracing::debug!(target: crate::LOG, "{peer} has played {name}");
-    }
-}
-
-/// A message stream that waits for a publisher.
-pub(super) struct Waits {
-    waiting: Waiting,
-    /// When it is told that there is none.
-    pub(super) deadline: Instant,
-}
-
-/// Why a player pulls no more for now.
-pub(super) enum Pulled {
-    /// There is nothing.
-    All,
-    /// There is enough to write.
-    Enough,
-    /// The stream is over.
-    Ended,
-}
 
 impl Connection {
     pub(super) fn begin_play(&self, stream_id: u32, name: &StreamName) -> Result<Role, Reason> {
@@ -150,14 +119,5 @@ impl Connection {
             }
         }
         Ok(Pulled::Enough)
-    }
-}
-
-impl Play {
-    fn set_paused(&mut self, paused: bool) {
-        if self.paused && !paused {
-            self.subscription.resume();
-        }
-        self.paused = paused;
     }
 }

@@ -1,65 +1,15 @@
 //! The publishing side of an RTMP connection.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use frameloom_rtmp::{Media, MediaKind, Refusal};
-use tokio::time::Instant;
 
-use super::{Connection, End, Role};
+use super::connection::Connection;
+use super::end::End;
+use super::role::{Publish, Role};
 use crate::counters::Reason;
-use crate::relay::{Appended, Publication, Publisher, StreamName};
+use crate::relay::{Appended, Publisher, StreamName};
 use crate::warnings::Warning;
-
-/// A round through the players that takes as long as this is followed by a pause just as long, so that
-/// under load what comes close together leaves together: each write costs much more than its bytes.
-/// Shorter ones follow each other as packets come.
-const SHORT_ROUND: Duration = Duration::from_millis(5);
-const LONGEST_PAUSE: Duration = Duration::from_millis(10);
-
-/// A message stream that publishes.
-pub(super) struct Publish {
-    publication: Publication,
-    since: Instant,
-    /// When audio or video came last.
-    pub(super) last_media: Instant,
-    /// Before this nothing is handed on to the players.
-    next_round: Instant,
-    warned: bool,
-}
-
-impl Publish {
-    pub(super) fn log_end(&self, peer: SocketAddr, now: Instant) {
-        let relay = self.publication.relay();
-        let seconds = now.saturating_duration_since(self.since).as_secs();
-        let bytes = relay.received_bytes();
-        let name = &relay.name;
-        tracing::info!(target: crate::LOG, "{peer} published {name} for {seconds} s, {bytes} bytes");
-    }
-}
-
-impl Publish {
-    fn wake_players(&mut self) {
-        if !self.publication.has_news() {
-            return;
-        }
-        let start = Instant::now();
-        if start < self.next_round {
-            return;
-        }
-        self.publication.wake_players();
-        let took = start.elapsed();
-        if took >= SHORT_ROUND {
-            self.next_round = start + took + took.min(LONGEST_PAUSE);
-        }
-    }
-
-    /// When there is something to hand on that had to wait.
-    pub(super) fn round_due(&self) -> Option<Instant> {
-        self.publication.has_news().then_some(self.next_round)
-    }
-}
 
 impl Connection {
     pub(super) fn begin_publish(&self, stream_id: u32, name: &StreamName) -> Result<Role, Reason> {

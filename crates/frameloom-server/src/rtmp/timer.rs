@@ -6,7 +6,9 @@ use std::task::{Context, Poll, ready};
 use frameloom_rtmp::Refusal;
 use tokio::time::Instant;
 
-use super::{Connection, End, Role};
+use super::connection::Connection;
+use super::end::End;
+use super::role::Role;
 
 /// What has taken too long.
 #[derive(Clone, Copy)]

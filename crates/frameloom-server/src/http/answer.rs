@@ -1,0 +1,42 @@
+//! What every handler needs: the address of the client, and the answers that say what is wrong.
+
+use std::net::SocketAddr;
+
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+/// Who asks, for the handlers.
+#[derive(Clone, Copy)]
+pub(super) struct Peer {
+    pub(super) id: u64,
+    pub(super) address: SocketAddr,
+}
+
+/// A short text that says what is wrong.
+pub(super) fn problem(status: StatusCode, text: &str) -> Response {
+    (status, [(CONTENT_TYPE, "text/plain; charset=utf-8")], format!("{text}\n")).into_response()
+}
+
+/// The answer to a method that nothing here has.
+pub(super) async fn wrong_method() -> Response {
+    problem(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are served here")
+}
+
+/// An answer that says what is wrong, as `application/problem+json` (RFC 9457). `detail` is shown
+/// to whoever asked, and has no secrets.
+#[must_use]
+pub fn problem_details(status: StatusCode, detail: &str) -> Response {
+    let title = status.canonical_reason().unwrap_or("error");
+    let body = serde_json::json!({
+        "type": "about:blank",
+        "title": title,
+        "status": status.as_u16(),
+        "detail": detail,
+    });
+    let mut response = Response::new(body.to_string().into());
+    *response.status_mut() = status;
+    let kind = HeaderValue::from_static("application/problem+json");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
+}

@@ -1,0 +1,493 @@
+//! The state of one connection, and its turns: read, ask, pull, write, close.
+
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use frameloom_rtmp::{
+    ConnectRequest, Error, Secret, ServerConfig as SessionConfig, ServerEvent, ServerSession,
+    StreamKey,
+};
+use smallvec::SmallVec;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::end::End;
+use super::role::Role;
+use crate::access::{Decision, Verdict};
+use crate::caps::Permit;
+use crate::counters::Reason;
+use crate::io::Io;
+use crate::outgoing::poll_write;
+use crate::relay::wake::Direct;
+use crate::shared::{Enrolled, Phase, Shared, shown};
+use crate::visitor::{Action, Visitor};
+
+/// Bytes of one read. They are on the stack, so a connection that is idle holds none.
+const READ_BYTES: usize = 32 << 10;
+/// Reads before other connections get their turn.
+const READS: usize = 8;
+/// With so many bytes waiting to be written, a client is not read from.
+const FULL_BYTES: usize = 1 << 20;
+/// With so many bytes waiting to be written, players pull no more.
+pub(super) const PULL_BYTES: usize = 64 << 10;
+/// Writes before other connections get their turn.
+const WRITES: usize = 16;
+/// How long a closed connection waits for the client to close too, so that what was written last
+/// is not lost.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// A connection, and what its message streams do.
+pub(super) struct Connection {
+    pub(super) shared: Arc<Shared>,
+    pub(super) permit: Permit,
+    pub(super) enrolled: Enrolled,
+    pub(super) io: Io,
+    pub(super) session: ServerSession,
+    client: Option<Box<Client>>,
+    /// What each message stream does. Few connections have more than one.
+    pub(super) roles: SmallVec<[(u32, Role); 1]>,
+    /// Used for reading alone.
+    pub(super) input_waker: Waker,
+    /// There may be input: the last read did not say that there is none, or the waker said so.
+    pub(super) may_read: bool,
+    pub(super) timer: Pin<Box<Sleep>>,
+    /// When the task began to run this time.
+    pub(super) now: Instant,
+    pub(super) handshake_deadline: Instant,
+    /// Since when no message stream does anything.
+    pub(super) idle_since: Instant,
+    /// Since when the client takes nothing of what waits for it.
+    pub(super) blocked_since: Option<Instant>,
+    pub(super) flushing: bool,
+    pub(super) draining: bool,
+    /// What went wrong while the task did not run.
+    pub(super) failed: Option<End>,
+    pub(super) closing: Option<Closing>,
+    /// Whether it ever published or played.
+    pub(super) was_of_use: bool,
+}
+
+/// What the client said in `connect`.
+struct Client {
+    query: Secret,
+    tc_url: Secret,
+    name: Arc<str>,
+}
+
+/// What is left to do for a connection that ends.
+pub(super) struct Closing {
+    end: End,
+    pub(super) deadline: Instant,
+    /// Our side is closed; what the client still sends is dropped.
+    shut: bool,
+}
+
+/// Why no more is written for now.
+enum Written {
+    /// There is nothing.
+    All,
+    /// The client takes no more.
+    Blocked,
+}
+
+impl Connection {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        permit: Permit,
+        io: Io,
+        deadline: Instant,
+        direct: Weak<dyn Direct>,
+    ) -> Self {
+        let now = Instant::now();
+        let config = SessionConfig {
+            limits: shared.config.rtmp.clone(),
+            seed: shared.next_seed(),
+            ..SessionConfig::default()
+        };
+        let enrolled = shared.enroll(permit.id, direct);
+        Connection {
+            input_waker: Waker::from(Arc::clone(&enrolled.wake)),
+            may_read: true,
+            enrolled,
+            shared,
+            permit,
+            io,
+            session: ServerSession::new(config),
+            client: None,
+            roles: SmallVec::new(),
+            timer: Box::pin(sleep_until(deadline)),
+            now,
+            handshake_deadline: deadline,
+            idle_since: now,
+            blocked_since: None,
+            flushing: false,
+            draining: false,
+            failed: None,
+            closing: None,
+            was_of_use: false,
+        }
+    }
+
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        // First, so that whatever changes from here on wakes the task again.
+        self.enrolled.wake.register(cx.waker());
+        self.now = Instant::now();
+        match self.shared.phase() {
+            Phase::Over => return Poll::Ready(End::Stopped),
+            Phase::Draining if !self.draining => self.drain(),
+            _ => {}
+        }
+        if self.closing.is_none() {
+            if let Err(end) = self.run(cx) {
+                if end.is_final() {
+                    self.leave();
+                    return Poll::Ready(end);
+                }
+                if let Some(hint) = end.hint(&self.shared) {
+                    self.session.output().put(hint.as_bytes());
+                }
+                self.close(end);
+            }
+        }
+        if self.closing.is_some() {
+            if let Poll::Ready(end) = self.poll_close(cx) {
+                return Poll::Ready(end);
+            }
+        }
+        self.poll_timer(cx)
+    }
+
+    fn run(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        if let Some(end) = self.failed.take() {
+            return Err(end);
+        }
+        let mut reads = 0;
+        // TLS may have to write before it can read.
+        self.may_read |= self.enrolled.wake.take_input() || self.io.is_tls();
+        while self.may_read && self.closing.is_none() && self.session.output_bytes() < FULL_BYTES {
+            if reads == READS {
+                cx.waker().wake_by_ref();
+                break;
+            }
+            match self.read() {
+                Poll::Ready(result) => result?,
+                Poll::Pending => self.may_read = false,
+            }
+            reads += 1;
+        }
+        self.poll_asked(cx)?;
+        self.look_for_publishers()?;
+        self.leave_replaced()?;
+        let was_full = self.session.output_bytes() >= FULL_BYTES;
+        let mut writes = 0;
+        loop {
+            let more = self.pull()?;
+            match self.write(cx)? {
+                Written::Blocked => {
+                    self.enrolled.wake.no_media();
+                    break;
+                }
+                Written::All if !more => break,
+                Written::All => {}
+            }
+            writes += 1;
+            if writes == WRITES {
+                cx.waker().wake_by_ref();
+                break;
+            }
+        }
+        // Nothing was read while there was too much to write, so nothing tells of input.
+        if was_full && self.session.output_bytes() < FULL_BYTES {
+            cx.waker().wake_by_ref();
+        }
+        Ok(())
+    }
+
+    /// Reads once. Not inlined, so that its bytes are on the stack only while it runs.
+    #[inline(never)]
+    fn read(&mut self) -> Poll<Result<(), End>> {
+        let mut space = [MaybeUninit::uninit(); READ_BYTES];
+        let mut buffer = ReadBuf::uninit(&mut space);
+        let mut cx = Context::from_waker(&self.input_waker);
+        ready!(Pin::new(&mut self.io).poll_read(&mut cx, &mut buffer)).map_err(End::Io)?;
+        let bytes = buffer.filled();
+        if bytes.is_empty() {
+            return Poll::Ready(Err(End::Closed));
+        }
+        self.shared.counters.received_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        let received = self.session.receive(bytes);
+        // What was understood before an error counts.
+        self.events()?;
+        Poll::Ready(received.map_err(End::Protocol))
+    }
+
+    fn events(&mut self) -> Result<(), End> {
+        while let Some(event) = self.session.poll_event() {
+            match event {
+                ServerEvent::Connected(request) => self.connected(request),
+                ServerEvent::PublishRequested(request) => {
+                    self.ask(Action::Publish, request.stream_id, request.app, &request.key)?;
+                }
+                ServerEvent::PlayRequested(request) => {
+                    self.ask(Action::Play, request.stream_id, request.app, &request.key)?;
+                }
+                ServerEvent::Media(media) => self.media(media),
+                ServerEvent::PublishEnded { stream_id } | ServerEvent::PlayEnded { stream_id } => {
+                    self.remove(stream_id);
+                }
+                ServerEvent::Paused { stream_id, paused } => self.pause(stream_id, paused),
+                _ => {}
+            }
+        }
+        self.wake_players();
+        Ok(())
+    }
+
+    fn connected(&mut self, request: ConnectRequest) {
+        self.client = Some(Box::new(Client {
+            query: request.query,
+            tc_url: request.tc_url,
+            name: shown(&request.flash_version).into(),
+        }));
+    }
+
+    pub(super) fn client_name(&self) -> Arc<str> {
+        self.client.as_ref().map_or_else(|| "".into(), |client| Arc::clone(&client.name))
+    }
+
+    fn ask(
+        &mut self,
+        action: Action,
+        stream_id: u32,
+        app: String,
+        key: &StreamKey,
+    ) -> Result<(), End> {
+        if self.draining {
+            return self.refuse(action, stream_id, &app, Reason::Stopping);
+        }
+        let client = self.client.as_ref();
+        let visitor = Visitor {
+            action,
+            app: app.clone(),
+            name: key.name().to_owned(),
+            queries: [
+                key.query().into(),
+                client.map(|client| client.query.clone()).unwrap_or_default(),
+            ],
+            address: self.permit.peer,
+            client_id: self.permit.id,
+            client: self.client_name(),
+            tc_url: client.map(|client| client.tc_url.clone()).unwrap_or_default(),
+            has_token: false,
+        };
+        match self.shared.access.decide(visitor) {
+            Decision::Now(verdict) => self.settle(action, stream_id, &app, verdict),
+            Decision::Later(pending) => {
+                self.roles.push((stream_id, Role::Asked(action, app, pending)));
+                Ok(())
+            }
+        }
+    }
+
+    fn poll_asked(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        let mut index = 0;
+        while let Some((stream_id, role)) = self.roles.get_mut(index) {
+            let stream_id = *stream_id;
+            let verdict = match role {
+                Role::Asked(_, _, pending) => pending.as_mut().poll(cx),
+                _ => Poll::Pending,
+            };
+            let Poll::Ready(verdict) = verdict else {
+                index += 1;
+                continue;
+            };
+            if let (_, Role::Asked(action, app, _)) = self.roles.swap_remove(index) {
+                self.settle(action, stream_id, &app, verdict)?;
+                // Media that was held until now.
+                self.events()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn settle(
+        &mut self,
+        action: Action,
+        stream_id: u32,
+        app: &str,
+        verdict: Verdict,
+    ) -> Result<(), End> {
+        let begun = match (verdict, action) {
+            (Ok(name), Action::Publish) => self.begin_publish(stream_id, &name),
+            (Ok(name), Action::Play) => match self.begin_play(stream_id, &name) {
+                Err(Reason::NotFound) => match self.wait_for(&name) {
+                    Some(role) => {
+                        self.roles.push((stream_id, role));
+                        return Ok(());
+                    }
+                    None => Err(Reason::NotFound),
+                },
+                begun => begun,
+            },
+            (Err(reason), _) => Err(reason),
+        };
+        self.answer(action, stream_id, app, begun)
+    }
+
+    /// Tells the client what became of its request.
+    pub(super) fn answer(
+        &mut self,
+        action: Action,
+        stream_id: u32,
+        app: &str,
+        begun: Result<Role, Reason>,
+    ) -> Result<(), End> {
+        match begun {
+            Ok(role) => match self.session.accept(stream_id) {
+                Ok(()) => {
+                    self.roles.push((stream_id, role));
+                    self.was_of_use = true;
+                    Ok(())
+                }
+                // The client has changed its mind already; the event that says so is next.
+                Err(Error::Stream(_)) => Ok(()),
+                Err(error) => Err(End::Protocol(error)),
+            },
+            Err(reason) => self.refuse(action, stream_id, app, reason),
+        }
+    }
+
+    pub(super) fn refuse(
+        &mut self,
+        action: Action,
+        stream_id: u32,
+        app: &str,
+        reason: Reason,
+    ) -> Result<(), End> {
+        self.shared.refused(action, app, self.permit.peer, reason);
+        match self.session.refuse(stream_id, reason.refusal()) {
+            Ok(()) | Err(Error::Stream(_)) => {}
+            Err(error) => return Err(End::Protocol(error)),
+        }
+        // With nothing else to do here, a client that was refused goes on forever.
+        if self.roles.is_empty() {
+            return Err(End::Refused);
+        }
+        Ok(())
+    }
+
+    /// A message stream does nothing any more.
+    pub(super) fn remove(&mut self, stream_id: u32) {
+        if let Some(place) = self.roles.iter().position(|(id, _)| *id == stream_id) {
+            let (_, role) = self.roles.swap_remove(place);
+            self.log_end(&role);
+            self.idle_since = self.now;
+        }
+    }
+
+    fn log_end(&self, role: &Role) {
+        let peer = self.permit.peer;
+        match role {
+            Role::Asked(..) | Role::Waits(_) => {}
+            Role::Publish(publish) => publish.log_end(peer, self.now),
+            Role::Play(play) => play.log_end(peer),
+        }
+    }
+
+    fn write(&mut self, cx: &mut Context<'_>) -> Result<Written, End> {
+        while self.session.output_bytes() > 0 {
+            match poll_write(&mut self.io, cx, self.session.output()) {
+                Poll::Ready(Ok(count)) => {
+                    self.shared.counters.sent_bytes.fetch_add(count as u64, Ordering::Relaxed);
+                    self.blocked_since = None;
+                    self.flushing = self.io.is_tls();
+                }
+                Poll::Ready(Err(error)) => return Err(End::Io(error)),
+                Poll::Pending => return Ok(self.blocked()),
+            }
+        }
+        if self.flushing {
+            match Pin::new(&mut self.io).poll_flush(cx) {
+                Poll::Ready(result) => result.map_err(End::Io)?,
+                Poll::Pending => return Ok(self.blocked()),
+            }
+            self.flushing = false;
+        }
+        self.blocked_since = None;
+        Ok(Written::All)
+    }
+
+    fn blocked(&mut self) -> Written {
+        self.blocked_since.get_or_insert(self.now);
+        Written::Blocked
+    }
+
+    /// The server stops: publishers are done, and players take what there is.
+    fn drain(&mut self) {
+        self.draining = true;
+        let publishes = self.roles.iter().any(|(_, role)| !matches!(role, Role::Play(_)));
+        self.end_pauses();
+        if publishes || self.roles.is_empty() {
+            self.close(End::Stopped);
+        }
+    }
+
+    /// Ends all that the message streams do, and tells which ones did something.
+    pub(super) fn leave(&mut self) -> Vec<u32> {
+        let roles = std::mem::take(&mut self.roles);
+        roles.iter().for_each(|(_, role)| self.log_end(role));
+        roles.into_iter().map(|(stream_id, _)| stream_id).collect()
+    }
+
+    /// Ends everything, writes what is left, and closes.
+    pub(super) fn close(&mut self, end: End) {
+        if self.closing.is_some() {
+            return;
+        }
+        for stream_id in self.leave() {
+            if matches!(end, End::Stopped) {
+                // It is no matter whether the client hears of it.
+                let _ = self.session.refuse(stream_id, Reason::Stopping.refusal());
+            }
+        }
+        let wait = match self.session.output_bytes() {
+            0 => LINGER,
+            _ => self.shared.config.timeouts.player_stall,
+        };
+        self.closing = Some(Closing { end, deadline: self.now + wait, shut: false });
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        if !matches!(&self.closing, Some(Closing { shut: true, .. })) {
+            let written = self.write(cx);
+            if !matches!(written, Ok(Written::All)) {
+                return if written.is_ok() { Poll::Pending } else { self.closed() };
+            }
+            if ready!(Pin::new(&mut self.io).poll_shutdown(cx)).is_err() {
+                return self.closed();
+            }
+            if let Some(closing) = &mut self.closing {
+                closing.shut = true;
+                closing.deadline = self.now + LINGER;
+            }
+        }
+        for _ in 0..READS {
+            let mut space = [MaybeUninit::uninit(); 4096];
+            let mut buffer = ReadBuf::uninit(&mut space);
+            match ready!(Pin::new(&mut self.io).poll_read(cx, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => {}
+                _ => return self.closed(),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    pub(super) fn closed(&mut self) -> Poll<End> {
+        Poll::Ready(self.closing.take().map_or(End::Closed, |closing| closing.end))
+    }
+}
