@@ -3,7 +3,8 @@ use std::ptr;
 use ffmpeg_sys_next as ff;
 
 use super::{
-    AvError, AvFrame, AvPacket, CodecId, CodecParams, ColorTags, Dict, PixFmt, c_string, text,
+    AudioShape, AvError, AvFrame, AvPacket, CodecId, CodecParams, ColorTags, Dict, PixFmt,
+    VideoShape, c_string, text,
 };
 use crate::time::{Rate, TimeBase};
 
@@ -148,28 +149,6 @@ impl Decoder {
         // SAFETY: an open decoder.
         unsafe { ff::avcodec_flush_buffers(self.ctx.0) };
     }
-}
-
-/// The pictures that a video encoder will be sent.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct VideoShape {
-    pub(crate) width: u32,
-    pub(crate) height: u32,
-    pub(crate) format: PixFmt,
-    pub(crate) sample_aspect_ratio: Option<(i32, i32)>,
-    pub(crate) colors: ColorTags,
-    pub(crate) frame_rate: Option<Rate>,
-    /// Frames between keyframes, where the caller has an opinion.
-    pub(crate) gop: Option<i32>,
-    pub(crate) b_frames: bool,
-}
-
-/// The sound that an audio encoder will be sent.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct AudioShape {
-    pub(crate) sample_rate: u32,
-    pub(crate) sample_format: String,
-    pub(crate) channel_layout: String,
 }
 
 /// An encoder, not opened yet.

@@ -4,6 +4,7 @@
 //! [`AvError`]. Nothing here decides anything: policy lives in the modules above.
 
 mod codec;
+mod color;
 mod demux;
 mod dict;
 mod error;
@@ -16,14 +17,14 @@ mod packet;
 mod params;
 mod parse;
 mod scale;
+mod shape;
 
-pub(crate) use codec::{
-    AudioShape, Decoder, DecoderSetup, Encoder, EncoderSetup, Output, VideoShape,
-};
+pub(crate) use codec::{Decoder, DecoderSetup, Encoder, EncoderSetup, Output};
+pub(crate) use color::ColorTags;
 pub(crate) use demux::{Demuxer, Interrupt, StreamInfo};
 pub(crate) use dict::Dict;
 pub(crate) use error::AvError;
-pub(crate) use frame::{AvFrame, ColorTags};
+pub(crate) use frame::AvFrame;
 pub(crate) use graph::{Graph, GraphInput};
 pub(crate) use log::init;
 pub use log::{Level as LogLevel, set_level as set_log_level};
@@ -37,6 +38,7 @@ pub(crate) use packet::AvPacket;
 pub(crate) use params::CodecParams;
 pub(crate) use parse::{duration_micros, rate, video_size};
 pub(crate) use scale::Scaler;
+pub(crate) use shape::{AudioShape, VideoShape};
 
 use crate::time::{Rate, TimeBase};
 use ffmpeg_sys_next as ff;

@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use crate::av::{AvFrame, PixFmt};
-use crate::edit::{FilterGraph, FrameProcessor};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::picture;
 use crate::image::{BufferPool, Image, ImageMut, PixelBuffer, PixelFormat};
@@ -291,22 +290,15 @@ impl Frame {
         &self.pool
     }
 
-    /// The frame in another size, in pixels; its shape is not kept.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidData`] for a picture that can't be converted.
-    pub fn scaled(self, width: u32, height: u32) -> Result<Frame> {
-        let (index, mut graph) =
-            (self.index, FilterGraph::new(format!("scale={width}:{height}"), None));
-        graph.send(self)?;
-        graph.drain()?;
-        graph.receive()?.map(|frame| Frame { index, ..frame }).ok_or_else(no_view)
-    }
-
     /// Only the output of this number gets it.
     pub(crate) fn for_output(mut self, output: Option<usize>) -> Frame {
         self.output = output;
         self
+    }
+
+    /// Its place in the stream.
+    pub(crate) fn with_index(self, index: u64) -> Frame {
+        Frame { index, ..self }
     }
 
     pub(crate) fn output(&self) -> Option<usize> {
@@ -339,7 +331,7 @@ impl std::fmt::Debug for Frame {
     }
 }
 
-fn no_view() -> Error {
+pub(crate) fn no_view() -> Error {
     Error::new(
         ErrorKind::InvalidData,
         Stage::Convert,

@@ -17,6 +17,7 @@ use std::fmt;
 pub use buffer::{BufferPool, PixelBuffer};
 pub use format::PixelFormat;
 pub use frame::Frame;
+pub(crate) use frame::no_view;
 pub use view_mut::{ImageMut, PlaneMut};
 
 /// The most planes that a picture has.

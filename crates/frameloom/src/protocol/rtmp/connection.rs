@@ -1,15 +1,15 @@
 //! One connection to an RTMP server: the session's run loop on a socket.
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind as IoErrorKind, IoSlice};
+use std::io::{ErrorKind as IoErrorKind, IoSlice};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 use frameloom_rtmp::auth::Challenge;
 use frameloom_rtmp::{ClientConfig, ClientEvent, ClientRole, ClientSession, MediaKind};
 
-use crate::error::{Error, ErrorKind, Stage};
 use crate::protocol::rtmp::Target;
+use crate::protocol::rtmp::fault::Fault;
 use crate::protocol::rtmp::socket::{Limits, Socket};
 use crate::time::stop::Stop;
 
@@ -35,123 +35,6 @@ const FAR: Duration = Duration::from_secs(3600);
 
 /// Without a user's name, then with a challenge.
 const AUTH_ROUNDS: usize = 2;
-
-/// Why a connection can't go on.
-#[derive(Debug)]
-pub(crate) enum Fault {
-    /// A stop was asked for.
-    Stopped,
-    /// Nothing moved for so long.
-    TimedOut(Duration),
-    /// The host's name has no address.
-    Resolve(io::Error),
-    /// The other end refused, closed or broke the connection.
-    Closed(io::Error),
-    /// The server said no: its code, its words, and whether it wants credentials.
-    Refused { code: String, description: String, wants_credentials: bool },
-    /// What came is not RTMP, or passes a limit.
-    Protocol(frameloom_rtmp::Error),
-    /// TLS failed, mostly because of the server's certificate.
-    Tls(rustls::Error),
-    /// No certificates to judge the server's by.
-    Certificates(String),
-}
-
-impl Fault {
-    pub(super) fn from_io(error: io::Error) -> Fault {
-        match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            Some(inner) => Fault::Tls(inner.clone()),
-            None => Fault::Closed(error),
-        }
-    }
-
-    fn ended(code: &str) -> Fault {
-        Fault::Closed(io::Error::new(
-            IoErrorKind::ConnectionAborted,
-            format!("the server ended it ({code})"),
-        ))
-    }
-
-    /// As the library's error about `url`.
-    pub(crate) fn into_error(self, stage: Stage, url: &str) -> Error {
-        let publishes = stage == Stage::Sink;
-        let error = match self {
-            Fault::Stopped => Error::new(ErrorKind::Interrupted, stage, "stopped"),
-            Fault::TimedOut(limit) => {
-                let cause = format!("no answer within {} s", limit.as_secs_f64());
-                Error::new(ErrorKind::TimedOut, stage, cause).hint(if publishes {
-                    "is the address right, and does the server still read?"
-                } else {
-                    "is the address right, is the stream being published? --open-timeout sets the \
-                     limit"
-                })
-            }
-            Fault::Resolve(error) => {
-                Error::new(ErrorKind::Connection, stage, words(&error)).hint("is the host right?")
-            }
-            Fault::Closed(error) => {
-                Error::new(ErrorKind::Connection, stage, words(&error)).hint(if publishes {
-                    "is a server running there, and does it allow publishing?"
-                } else {
-                    "is a server running there, and is the stream being published?"
-                })
-            }
-            Fault::Refused { code, description, wants_credentials } => {
-                refused(stage, &code, &description, wants_credentials)
-            }
-            Fault::Protocol(error) => Error::new(ErrorKind::InvalidData, stage, error.to_string())
-                .hint("is it an RTMP server?"),
-            Fault::Tls(error) => Error::new(ErrorKind::Connection, stage, error.to_string())
-                .hint("-ca_file names certificates to trust; -tls_verify 0 trusts any server"),
-            Fault::Certificates(cause) => Error::new(ErrorKind::Connection, stage, cause)
-                .hint("-ca_file names certificates to trust; -tls_verify 0 trusts any server"),
-        };
-        error.at(url)
-    }
-}
-
-/// The system's words, without its number and its capital.
-fn words(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut chars = text.chars();
-    match (chars.next(), chars.as_str()) {
-        (Some(first), rest) if !rest.starts_with(char::is_uppercase) => {
-            first.to_lowercase().chain(rest.chars()).collect()
-        }
-        _ => text.to_owned(),
-    }
-}
-
-fn refused(stage: Stage, code: &str, description: &str, wants_credentials: bool) -> Error {
-    let kind = match code {
-        "NetStream.Play.StreamNotFound" => ErrorKind::NotFound,
-        "NetStream.Publish.BadName" => ErrorKind::AlreadyExists,
-        _ if wants_credentials => ErrorKind::PermissionDenied,
-        _ => ErrorKind::Connection,
-    };
-    let mut cause = match (code, description) {
-        ("", "") => "the server refused".to_owned(),
-        ("", said) => format!("the server refused: {said}"),
-        (code, "") => format!("the server refused ({code})"),
-        (code, said) => format!("the server refused: {said} ({code})"),
-    };
-    // A server's words may be as long as it pleases.
-    if let Some((at, _)) = cause.char_indices().nth(300) {
-        cause.truncate(at);
-    }
-    let error = Error::new(kind, stage, cause);
-    match kind {
-        ErrorKind::PermissionDenied => {
-            error.hint("it wants a user and a password: rtmp://USER:PASSWORD@HOST/...")
-        }
-        ErrorKind::NotFound => error.hint("the server has no such stream"),
-        ErrorKind::AlreadyExists => {
-            error.hint("does someone else publish under this name, is the stream key right?")
-        }
-        _ => error,
-    }
-}
 
 /// An open connection, on which a stream is published or played.
 pub(crate) struct Connection {

@@ -8,17 +8,14 @@ use std::time::{Duration, Instant};
 
 use frameloom_rtmp::{ClientEvent, ClientRole};
 
-use self::streams::Streams;
-use crate::av::{AvError, AvPacket, CodecParams, StreamInfo};
+use self::streams::{AUDIO, Streams, VIDEO, no_memory, stream_info};
+use crate::av::{AvError, AvPacket, StreamInfo};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::options::InputOptions;
 use crate::protocol::rtmp::{Connection, Fault, Target};
 use crate::protocol::{Break, Input, Opened, choose, discover};
 use crate::time::stop::Stop;
 use crate::time::{Rate, TimeBase, Timestamp};
-
-const VIDEO: usize = 0;
-const AUDIO: usize = 1;
 
 /// As [`VIDEO_WAIT_MS`], on the real clock.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -93,10 +90,6 @@ pub(crate) fn open(
         over,
     });
     Ok(Opened { input, video, audio, is_live: true, pending, begin })
-}
-
-fn no_memory(error: &AvError) -> Error {
-    error.clone().in_stage(Stage::Source)
 }
 
 struct RtmpInput {
@@ -190,10 +183,6 @@ impl RtmpInput {
             fault => Break::Failed(fault.into_error(Stage::Source, "")),
         }
     }
-}
-
-fn stream_info(index: usize, params: CodecParams) -> StreamInfo {
-    StreamInfo::of_params(index, params, TimeBase::MILLIS)
 }
 
 /// Whole milliseconds from one frame to the next, rounded.

@@ -6,13 +6,15 @@
 mod bitstream;
 pub(crate) mod codecs;
 mod connection;
+mod fault;
 pub(crate) mod input;
 pub(crate) mod output;
 mod socket;
 mod target;
 mod tls;
 
-pub(crate) use connection::{Connection, Fault};
+pub(crate) use connection::Connection;
+pub(crate) use fault::Fault;
 pub(crate) use target::Target;
 
 /// The protocols whose options mean something to RTMP, by libav's names.

@@ -8,7 +8,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::Timespec;
 use socket2::{Domain, Protocol, SockRef, Type};
 
-use crate::protocol::rtmp::Fault;
+use crate::protocol::rtmp::fault::Fault;
 use crate::protocol::rtmp::tls::Tls;
 use crate::time::stop::Stop;
 

@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use frameloom_rtmp::auth::Challenge;
 use frameloom_rtmp::{ClientConfig, ClientRole, Secret, percent_decode};
 
-use super::{Fault, PROTOCOLS};
+use super::PROTOCOLS;
+use super::fault::Fault;
 use crate::av;
 use crate::error::{Error, Result};
 use crate::options::{AvOption, InputOptions, OutputOptions};

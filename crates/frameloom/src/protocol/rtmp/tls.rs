@@ -11,7 +11,7 @@ use rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
 
-use crate::protocol::rtmp::Fault;
+use crate::protocol::rtmp::fault::Fault;
 
 /// How a server proves who it is.
 pub(super) struct Tls(Arc<ClientConfig>);

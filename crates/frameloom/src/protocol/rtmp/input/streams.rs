@@ -7,12 +7,15 @@ use frameloom_rtmp::flv::{
 };
 use frameloom_rtmp::{Limits, Media, MediaKind as Kind};
 
-use super::{AUDIO, VIDEO, no_memory, stream_info};
 use crate::av::{AvError, AvPacket, CodecId, CodecParams, MediaKind, StreamInfo};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::options::InputOptions;
 use crate::protocol::rtmp::codecs;
-use crate::time::Rate;
+use crate::time::{Rate, TimeBase};
+
+/// The streams' numbers.
+pub(super) const VIDEO: usize = 0;
+pub(super) const AUDIO: usize = 1;
 
 /// How long a stream with video may go without the audio that its metadata may have, until it is
 /// taken to have none.
@@ -285,6 +288,14 @@ impl Streams {
         let rate = number("framerate").or_else(|| number("fps"));
         self.frame_rate = rate.and_then(rate_of).or(self.frame_rate);
     }
+}
+
+pub(super) fn no_memory(error: &AvError) -> Error {
+    error.clone().in_stage(Stage::Source)
+}
+
+pub(super) fn stream_info(index: usize, params: CodecParams) -> StreamInfo {
+    StreamInfo::of_params(index, params, TimeBase::MILLIS)
 }
 
 /// FLAC's configuration as libav has it: STREAMINFO without the marker and header before it.
