@@ -509,6 +509,7 @@ def open(
     no_reconnect: bool = False,
     stall_timeout: _Seconds | None = None,
     open_timeout: _Seconds | None = None,
+    live: Literal["auto"] | bool = "auto",
 ) -> Video:
     """Open a file or a stream and read its frames.
 
@@ -523,7 +524,8 @@ def open(
 
     The policies have the names of the command line: what happens while the input is lost
     (`on_loss`), to frames that your code is too slow for (`on_slow`), when it fails (`on_error`).
-    Times are in seconds.
+    Times are in seconds. `live` says whether the input counts as live; by default what was opened
+    decides.
 
     Raises a `frameloom.Error` where it can't be opened, `ValueError` for a value that can't be,
     `TypeError` for an argument that doesn't exist, with the nearest that does.

@@ -42,6 +42,7 @@ pub(crate) struct ProbeWords {
     pub(crate) input: EndWords,
     pub(crate) level: Level,
     pub(crate) open_timeout: Option<String>,
+    pub(crate) live: Option<String>,
     pub(crate) rtmp_by_libav: bool,
 }
 
@@ -54,8 +55,9 @@ pub(crate) struct RunWords {
     pub(crate) level: Level,
     pub(crate) open_timeout: Option<String>,
     pub(crate) rtmp_by_libav: bool,
+    pub(crate) live: Option<String>,
     /// Frameloom's options about losses and slow code, names without their dashes.
-    pub(crate) live: Vec<(String, String)>,
+    pub(crate) policies: Vec<(String, String)>,
     pub(crate) overwrite: bool,
     /// `-stats` or `-nostats`, where one was given.
     pub(crate) status: Option<bool>,
@@ -129,7 +131,8 @@ struct Parser {
     frame_size: Option<String>,
     open_timeout: Option<String>,
     rtmp_by_libav: bool,
-    live: Vec<(String, String)>,
+    live: Option<String>,
+    policies: Vec<(String, String)>,
 }
 
 impl Parser {
@@ -226,9 +229,12 @@ impl Parser {
             (Some(_), None) => self.value(&format!("--{name}"))?,
         };
         match name {
-            _ if LiveOptions::NAMES.contains(&name) => self.live.push((name.to_owned(), value)),
+            _ if LiveOptions::NAMES.contains(&name) => {
+                self.policies.push((name.to_owned(), value));
+            }
             "frame-format" => self.frame_format = Some(value),
             "frame-size" => self.frame_size = Some(value),
+            "live" => self.live = Some(value),
             "open-timeout" => self.open_timeout = Some(value),
             "rtmp" if value == "libav" => self.rtmp_by_libav = true,
             "stats" if value == "json" => self.stats_json = true,
@@ -255,14 +261,19 @@ impl Parser {
                 return Err(usage(format!("--{name} means nothing to probe")));
             }
         }
-        if let Some((name, _)) = self.live.first() {
+        if let Some((name, _)) = self.policies.first() {
             return Err(usage(format!("--{name} means nothing to probe")));
         }
         let Some(input) = self.input else {
             return Err(usage("probe needs the name of an INPUT"));
         };
-        let (open_timeout, rtmp_by_libav) = (self.open_timeout, self.rtmp_by_libav);
-        Ok(ProbeWords { input, level: self.level, open_timeout, rtmp_by_libav })
+        Ok(ProbeWords {
+            input,
+            level: self.level,
+            open_timeout: self.open_timeout,
+            live: self.live,
+            rtmp_by_libav: self.rtmp_by_libav,
+        })
     }
 
     fn finish_run(self) -> Result<RunWords> {
@@ -310,6 +321,7 @@ impl Parser {
             open_timeout: self.open_timeout,
             rtmp_by_libav: self.rtmp_by_libav,
             live: self.live,
+            policies: self.policies,
             overwrite: self.yes,
             status: self.status,
             stats_json: self.stats_json,

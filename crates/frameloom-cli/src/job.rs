@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use frameloom::options::{InputOptions, LiveOptions, OutputOptions, Size, parse_duration};
+use frameloom::options::{InputOptions, Live, LiveOptions, OutputOptions, Size, parse_duration};
 use frameloom::{Command, Error, PixelFormat, Result, nearest};
 
 use crate::args::{CommandWords, EndWords, ProbeWords, RunWords};
@@ -26,7 +26,7 @@ impl Job {
             open_timeout: words.open_timeout.as_deref().map(limit_of).transpose()?,
             rtmp_by_libav: words.rtmp_by_libav,
         };
-        let input = input_options(&words.input, &common)?;
+        let input = input_options(&words.input, words.live.as_deref(), &common)?;
         let mut outputs = Vec::with_capacity(words.outputs.len());
         for output in words.outputs {
             let options = output_options(&output, words.overwrite, &common)?;
@@ -34,7 +34,7 @@ impl Job {
         }
         let command = words.command.map(command).transpose()?;
         let mut live = LiveOptions::new();
-        for (name, value) in &words.live {
+        for (name, value) in &words.policies {
             live.set(name, value).map_err(about(&format!("--{name}")))?;
         }
         live.check(command.is_some(), command.is_some())?;
@@ -49,7 +49,7 @@ impl Job {
 pub(crate) fn probe_options(words: &ProbeWords) -> Result<InputOptions> {
     let open_timeout = words.open_timeout.as_deref().map(limit_of).transpose()?;
     let common = Common { open_timeout, rtmp_by_libav: words.rtmp_by_libav };
-    input_options(&words.input, &common)
+    input_options(&words.input, words.live.as_deref(), &common)
 }
 
 /// What holds for the input and every output.
@@ -58,13 +58,16 @@ struct Common {
     rtmp_by_libav: bool,
 }
 
-fn input_options(words: &EndWords, common: &Common) -> Result<InputOptions> {
+fn input_options(words: &EndWords, live: Option<&str>, common: &Common) -> Result<InputOptions> {
     let mut options = InputOptions::new();
     for (name, value) in &words.options {
         options.set(name, value).map_err(about(&format!("-{name}")))?;
     }
     if let Some(limit) = common.open_timeout {
         options = options.open_timeout(limit);
+    }
+    if let Some(live) = live {
+        options = options.live(Live::parse(live)?);
     }
     options = options.rtmp_by_libav(common.rtmp_by_libav);
     options.check()?;
@@ -163,6 +166,7 @@ mod tests {
             ("--frame-format rgb25 -i in -- cat", "did you mean rgb24"),
             ("--frame-format cmyk -i in -- cat", "yuv420p"),
             ("--frame-size 0x9 -i in -- cat", "options: --frame-size: '0x9'"),
+            ("-i in --live=maybe out.mp4", "auto, yes, no"),
             ("-i in --on-loss=hodl out.mp4", "hold, slate, end"),
             ("-i in --on-slow pause out.mp4", "latest, block, bypass"),
             ("-i in --no-reconnect --on-loss=hold out.mp4", "can't go together"),
@@ -172,6 +176,21 @@ mod tests {
         ] {
             let said = told(line);
             assert!(said.contains(mentions), "{line}: {said}");
+        }
+    }
+
+    #[test]
+    fn whether_it_is_live_can_be_said() {
+        for (line, live) in [
+            ("-i in out.mp4", Live::Auto),
+            ("--live=auto -i in out.mp4", Live::Auto),
+            ("-i in --live yes out.mp4", Live::Yes),
+            ("-i in --live=no out.mp4", Live::No),
+        ] {
+            let words = line.split(' ').map(Into::into).collect();
+            let Invocation::Run(run) = parse(words).unwrap() else { panic!("{line}") };
+            let input = format!("{:?}", Job::new(run).unwrap().input);
+            assert!(input.contains(&format!("live: {live:?}")), "{line}: {input}");
         }
     }
 

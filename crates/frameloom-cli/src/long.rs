@@ -28,6 +28,12 @@ pub(crate) const LONG: &[Long] = &[
         help: "give up on a network input that isn't open by then (10s)",
     },
     Long {
+        name: "live",
+        value: Some("WHEN"),
+        help: "whether the input counts as live: auto decides by what was opened (the default), \
+               yes, no",
+    },
+    Long {
         name: "rtmp",
         value: Some("libav"),
         help: "have libavformat read and write RTMP, not Frameloom's own client",

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use frameloom::options::{
-    InputOptions, LiveOptions, OutputOptions, Size, parse_duration, parse_rate,
+    InputOptions, Live, LiveOptions, OutputOptions, Size, parse_duration, parse_rate,
 };
 use frameloom::{Rate, nearest};
 use pyo3::exceptions::PyTypeError;
@@ -133,17 +133,18 @@ fn each(
     Ok(())
 }
 
-/// What `open` takes besides what its signature names: the live policies, and how long opening may
-/// take.
+/// What `open` takes besides what its signature names: the live policies, how long opening may
+/// take, and whether the input is live.
 pub(crate) fn policies(
     given: Option<&Bound<'_, PyDict>>,
     known: &[&str],
-) -> PyResult<(LiveOptions, Option<Duration>)> {
-    let (mut live, mut open_timeout) = (LiveOptions::new(), None);
+) -> PyResult<(LiveOptions, Option<Duration>, Live)> {
+    let (mut live, mut open_timeout, mut is_live) = (LiveOptions::new(), None, Live::Auto);
     for (key, value) in given.into_iter().flatten() {
         let key: String = key.extract()?;
         let name = key.replace('_', "-");
-        let is_known = LiveOptions::NAMES.contains(&name.as_str()) || name == "open-timeout";
+        let is_known = LiveOptions::NAMES.contains(&name.as_str())
+            || matches!(name.as_str(), "open-timeout" | "live");
         if !is_known || key.contains('-') {
             return Err(unknown("open", &key, known));
         }
@@ -154,6 +155,14 @@ pub(crate) fn policies(
             if value.is_truthy()? {
                 live.set(&name, "").map_err(|e| raised(&e))?;
             }
+            continue;
+        }
+        if name == "live" {
+            let text = match value.cast::<PyBool>() {
+                Ok(yes) => if yes.is_true() { "yes" } else { "no" }.to_owned(),
+                Err(_) => words(&value)?.unwrap_or_default(),
+            };
+            is_live = Live::parse(&text).map_err(|e| raised(&e.at(&key)))?;
             continue;
         }
         let timed = ["deadline", "reconnect-for", "stall-timeout", "open-timeout"];
@@ -167,7 +176,7 @@ pub(crate) fn policies(
             live.set(&name, &text).map_err(fail)?;
         }
     }
-    Ok((live, open_timeout))
+    Ok((live, open_timeout, is_live))
 }
 
 /// What `Video.output` takes by name.

@@ -36,6 +36,7 @@ const OPEN_NAMES: &[&str] = &[
     "options",
     "progress",
     "open_timeout",
+    "live",
 ];
 /// A file or stream that is open: an iterator of its frames.
 #[pyclass(frozen, name = "Video", module = "frameloom")]
@@ -68,7 +69,8 @@ pub(crate) struct PyVideo {
 /// The policies have the names of the command line. `on_loss`: what happens while the input is lost
 /// ("hold", "slate", "end"); `on_slow`: to frames that your code is too slow for ("latest",
 /// "block", "bypass"); `on_error`: when it fails ("bypass", "stop"); `on_resize`: when the
-/// pictures' size changes ("fit", "restart"). Times are in seconds.
+/// pictures' size changes ("fit", "restart"). Times are in seconds. `live` says whether the input
+/// counts as live; by default what was opened decides.
 ///
 /// Raises a `frameloom.Error` where it can't be opened, `ValueError` for a value that can't be,
 /// `TypeError` for an argument that doesn't exist, with the nearest that does.
@@ -81,7 +83,8 @@ pub(crate) struct PyVideo {
     text_signature = "(source, *, pix_fmt='rgb24', size=None, rate=None, start=None, \
         duration=None, loop=None, realtime=False, format=None, options=None, progress=False, \
         on_loss=None, slate=None, on_slow=None, deadline=None, on_error=None, on_resize=None, \
-        reconnect_for=None, no_reconnect=False, stall_timeout=None, open_timeout=None)"
+        reconnect_for=None, no_reconnect=False, stall_timeout=None, open_timeout=None, \
+        live='auto')"
 )]
 #[expect(clippy::too_many_arguments, reason = "Python's are named")]
 pub(crate) fn open(
@@ -101,7 +104,7 @@ pub(crate) fn open(
 ) -> PyResult<PyVideo> {
     let url = place(source)?;
     let pixels = format_of(pix_fmt)?;
-    let (live, open_timeout) = self::policies(policies, OPEN_NAMES)?;
+    let (live, open_timeout, is_live) = self::policies(policies, OPEN_NAMES)?;
     live.check(false, true).map_err(|e| raised(&e))?;
     let (size, rate) = (size_of(size)?, rate_of(rate)?);
     let repeat = r#loop;
@@ -109,6 +112,7 @@ pub(crate) fn open(
     if let Some(limit) = open_timeout {
         input = input.open_timeout(limit);
     }
+    input = input.live(is_live);
     input.check().map_err(|e| raised(&e))?;
     let parts = [
         rate.map(|rate| format!("fps={}/{}", rate.num(), rate.den())),

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::{
-    AvOption, Size, Specifier, check_format, misplaced, parse_rate, parse_span, pixel_format,
+    AvOption, Live, Size, Specifier, check_format, misplaced, parse_rate, parse_span, pixel_format,
 };
 use crate::av::{self, Direction};
 use crate::error::{Error, Result, did_you_mean};
@@ -27,6 +27,7 @@ pub struct InputOptions {
     pub(crate) av: Vec<AvOption>,
     pub(crate) open_timeout: Duration,
     pub(crate) rtmp_by_libav: bool,
+    pub(crate) live: Live,
     /// Where the pipeline's zero lies in the input; where reading starts, if it isn't given.
     pub(crate) origin: Option<Timestamp>,
 }
@@ -50,6 +51,7 @@ impl Default for InputOptions {
             av: Vec::new(),
             open_timeout: Duration::from_secs(10),
             rtmp_by_libav: false,
+            live: Live::Auto,
             origin: None,
         }
     }
@@ -111,6 +113,15 @@ impl InputOptions {
     #[must_use]
     pub fn rtmp_by_libav(mut self, yes: bool) -> InputOptions {
         self.rtmp_by_libav = yes;
+        self
+    }
+
+    /// Whether the input counts as live; [`Live::Auto`] by default, which decides by what was
+    /// opened. A live input is opened again when it is lost, and frames that your code is too slow
+    /// for are dropped; a file is read to its end, and waits for your code.
+    #[must_use]
+    pub fn live(mut self, live: Live) -> InputOptions {
+        self.live = live;
         self
     }
 

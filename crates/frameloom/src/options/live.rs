@@ -4,6 +4,32 @@ use std::time::Duration;
 use super::parse_duration;
 use crate::error::{Error, Result, did_you_mean};
 
+/// Whether an input counts as live.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Live {
+    /// Decided by what was opened: a live protocol, a capture device, a live playlist or a network
+    /// stream without a length is live; a file or a pipe is not.
+    #[default]
+    Auto,
+    /// It is live: opened again when it is lost, and never held back by slow code.
+    Yes,
+    /// It is not: read once to its end, at the speed of your code.
+    No,
+}
+
+impl Live {
+    /// The names that [`Live::parse`] takes.
+    pub const NAMES: [&'static str; 3] = ["auto", "yes", "no"];
+
+    /// Parses `auto`, `yes` or `no`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for anything else.
+    pub fn parse(text: &str) -> Result<Live> {
+        policy("live", text)
+    }
+}
+
 /// What is shown while a live input is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnLoss {
@@ -50,6 +76,11 @@ pub enum OnResize {
 /// A policy's values and their names.
 trait Policy: Sized + Copy + 'static {
     const VALUES: &'static [(&'static str, Self)];
+}
+
+impl Policy for Live {
+    const VALUES: &'static [(&'static str, Live)] =
+        &[("auto", Live::Auto), ("yes", Live::Yes), ("no", Live::No)];
 }
 
 impl Policy for OnLoss {

@@ -9,7 +9,7 @@ mod live;
 mod output;
 
 pub use input::InputOptions;
-pub use live::{LiveOptions, OnError, OnLoss, OnResize, OnSlow};
+pub use live::{Live, LiveOptions, OnError, OnLoss, OnResize, OnSlow};
 pub use output::OutputOptions;
 pub(crate) use output::{CodecChoice, PixelFormatChoice};
 

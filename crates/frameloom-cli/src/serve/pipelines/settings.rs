@@ -269,6 +269,9 @@ impl Draft<'_> {
                     }
                 } else {
                     let value = match &node.value {
+                        Value::Flag(yes) if long.name == "live" => {
+                            if *yes { "yes" } else { "no" }.to_owned()
+                        }
                         // What is a number on the command line may be one here.
                         Value::Number(_) if TIMES.contains(&long.name) => self.scalar(entry)?,
                         _ => self.text(entry)?,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::seek;
 use crate::av::{self, AvError, AvPacket, Demuxer, Dict, Interrupt, MediaKind, StreamInfo};
 use crate::error::{Error, ErrorKind, Result, Stage};
-use crate::options::InputOptions;
+use crate::options::{InputOptions, Live};
 use crate::protocol::pipe;
 use crate::protocol::{Break, Input, Opened, choose, discover};
 use crate::time::Timestamp;
@@ -100,7 +100,11 @@ pub(crate) fn open(
     let fail = |e: AvError, i: &Interrupt| open_error(e, i, url, options.open_timeout);
     let is_device = options.format.as_deref().is_some_and(av::demuxer_is_device);
     // lavfi is a device to libav, but it computes its pictures as fast as they are read.
-    let is_live = url::is_live(url) || is_device && options.format.as_deref() != Some("lavfi");
+    let is_live = match options.live {
+        Live::Yes => true,
+        Live::No => false,
+        Live::Auto => url::is_live(url) || is_device && options.format.as_deref() != Some("lavfi"),
+    };
 
     let mut dict = format_dict(options, is_live);
     if url == "-" || url.starts_with("pipe:") {

@@ -11,7 +11,7 @@ use frameloom_rtmp::{ClientEvent, ClientRole};
 use self::streams::{AUDIO, Streams, VIDEO, no_memory, stream_info};
 use crate::av::{AvError, AvPacket, StreamInfo};
 use crate::error::{Error, ErrorKind, Result, Stage};
-use crate::options::InputOptions;
+use crate::options::{InputOptions, Live};
 use crate::protocol::rtmp::{Connection, Fault, Target};
 use crate::protocol::{Break, Input, Opened, choose, discover};
 use crate::time::stop::Stop;
@@ -89,7 +89,8 @@ pub(crate) fn open(
         heeds_late: false,
         over,
     });
-    Ok(Opened { input, video, audio, is_live: true, pending, begin })
+    let is_live = options.live != Live::No;
+    Ok(Opened { input, video, audio, is_live, pending, begin })
 }
 
 struct RtmpInput {
