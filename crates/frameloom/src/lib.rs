@@ -40,7 +40,8 @@ mod protocol;
 mod run;
 mod stats;
 mod time;
-mod url;
+#[doc(hidden)]
+pub mod url;
 
 pub use api::{Reader, Writer};
 pub use av::{LogLevel, set_log_level};

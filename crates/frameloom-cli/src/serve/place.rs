@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use frameloom::url::Address;
 use frameloom_server::{Server, ServerConfig};
 
 /// A stream on a server: its application, and its name there.
@@ -71,31 +72,14 @@ struct Parts {
 }
 
 fn parts(url: &str) -> Option<Parts> {
-    let (scheme, rest) = url.split_once("://")?;
-    let scheme = scheme.to_ascii_lowercase();
-    let usual = match scheme.as_str() {
-        "rtmp" => 1935,
-        "http" => 80,
-        "rtsp" => 554,
-        "file" => return None,
-        _ => 443,
-    };
-    let rest = rest.split(['?', '#']).next().unwrap_or_default();
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    let (host, port) = match host.strip_prefix('[') {
-        Some(bracketed) => {
-            let (host, port) = bracketed.split_once(']')?;
-            (host, port.strip_prefix(':'))
-        }
-        None => match host.rsplit_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (host, None),
-        },
-    };
-    let port = port.map_or(Some(usual), |port| port.parse().ok())?;
-    let host = host.trim_end_matches('.').to_ascii_lowercase();
-    Some(Parts { scheme, host, port, path: path.trim_matches('/').to_owned() })
+    let address = Address::parse(url)?;
+    let (host, _) = address.host_and_port()?;
+    Some(Parts {
+        scheme: address.scheme.to_ascii_lowercase(),
+        host: host.trim_end_matches('.').to_ascii_lowercase(),
+        port: address.port()?,
+        path: address.bare_path().trim_matches('/').to_owned(),
+    })
 }
 
 /// Whether a socket that listens at `listens` is reached by the name `host`.

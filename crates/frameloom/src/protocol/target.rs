@@ -24,13 +24,7 @@ impl Target {
     /// [`ErrorKind::Usage`] where nothing tells it.
     pub(crate) fn resolve(url: &str, options: &OutputOptions) -> Result<Target> {
         crate::url::redact::remember_url(url);
-        let implied = match url::scheme(url).as_deref() {
-            Some("rtmp" | "rtmps" | "rtmpt" | "rtmpe" | "rtmpte" | "rtmpts") => Some("flv"),
-            Some("srt" | "udp" | "rist" | "tcp") => Some("mpegts"),
-            Some("rtp") => Some("rtp_mpegts"),
-            Some("rtsp" | "rtsps") => Some("rtsp"),
-            _ => None,
-        };
+        let implied = url::scheme::of(url).container;
         let muxer = muxer_for(options.format.as_deref().or(implied), url).ok_or_else(|| {
             Error::usage("its name doesn't tell the format")
                 .at(url)

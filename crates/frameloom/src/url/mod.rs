@@ -1,6 +1,12 @@
-//! What a URL's scheme tells of the thing behind it.
+//! What a URL tells of the thing behind it, before that is opened.
 
+mod address;
 pub mod redact;
+pub(crate) mod scheme;
+
+pub use address::Address;
+
+use self::scheme::{Flow, Reach};
 
 /// The scheme in small letters; `None` for a file's path.
 pub(crate) fn scheme(url: &str) -> Option<String> {
@@ -12,62 +18,26 @@ pub(crate) fn scheme(url: &str) -> Option<String> {
 
 /// The path of a local file, where the URL is one.
 pub(crate) fn local_path(url: &str) -> Option<&str> {
-    if let Some(path) = url.strip_prefix("file:") {
-        return Some(path.strip_prefix("//").unwrap_or(path));
+    if scheme::of(url).reach != Reach::File {
+        return None;
     }
-    let named_protocol = url.split_once(':').is_some_and(|(p, _)| {
-        p.len() > 1
-            && p.chars().all(|c| c.is_ascii_alphanumeric())
-            && matches!(
-                p,
-                "pipe"
-                    | "fd"
-                    | "concat"
-                    | "data"
-                    | "cache"
-                    | "crypto"
-                    | "async"
-                    | "subfile"
-                    | "tee"
-            )
-    });
-    (scheme(url).is_none() && url != "-" && !named_protocol).then_some(url)
+    let path = url.strip_prefix("file:").map(|path| path.strip_prefix("//").unwrap_or(path));
+    Some(path.unwrap_or(url))
 }
 
-/// Whether what is behind it runs at its own speed and can't be read again.
+/// Whether its scheme alone tells that it runs at its own speed and can't be read again.
 pub(crate) fn is_live(url: &str) -> bool {
-    scheme(url).is_some_and(|s| {
-        matches!(
-            s.as_str(),
-            "rtmp"
-                | "rtmps"
-                | "rtmpt"
-                | "rtmpe"
-                | "rtmpte"
-                | "rtmpts"
-                | "rtsp"
-                | "rtsps"
-                | "srt"
-                | "udp"
-                | "udplite"
-                | "rtp"
-                | "srtp"
-                | "tcp"
-                | "tls"
-                | "rist"
-                | "unix"
-        )
-    })
+    scheme::of(url).flow == Flow::Live
 }
 
 /// Whether a program at the other end of a pipe reads or writes it.
 pub(crate) fn is_pipe(url: &str) -> bool {
-    url == "-" || url.starts_with("pipe:")
+    scheme::of(url).reach == Reach::Pipe
 }
 
 /// Whether it is reached over a network.
-pub(crate) fn is_network(url: &str) -> bool {
-    scheme(url).is_some_and(|s| s != "file")
+pub fn is_network(url: &str) -> bool {
+    scheme::of(url).reach == Reach::Network
 }
 
 /// `-` as libav names it.

@@ -5,52 +5,31 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use super::Address;
+use super::scheme::{self, Common};
+
 const HIDDEN: &str = "***";
 
 /// Strings that must never be shown, longest first, from the URLs and options opened so far.
 static SECRETS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-struct Parts<'a> {
-    scheme: &'a str,
-    user: Option<&'a str>,
-    host: &'a str,
-    path: &'a str,
-}
-
-/// The parts of a URL with a network scheme; `None` for a file's path.
-fn split(url: &str) -> Option<Parts<'_>> {
-    let (scheme, rest) = url.split_once("://")?;
-    let is_scheme = !scheme.is_empty()
-        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.' | ','));
-    if !is_scheme || scheme == "file" {
-        return None;
-    }
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
-    let (user, host) = match authority.rsplit_once('@') {
-        Some((user, host)) => (Some(user), host),
-        None => (None, authority),
-    };
-    Some(Parts { scheme, user, host, path })
-}
-
 /// The URL as it may be shown: host and, for RTMP, the application's name; never the user, the
 /// password, the stream key, the rest of the path or the query. A URL inside other text, as in
 /// `cache:http://...` or `concat:...|...`, is shown the same way.
 pub fn url(url: &str) -> String {
-    match split(url) {
+    match Address::parse(url) {
         Some(parts) => shown(&parts),
         None => each_url(url, shown),
     }
 }
 
-fn shown(parts: &Parts<'_>) -> String {
-    let Parts { scheme, host, path, .. } = parts;
-    let mut shown = format!("{scheme}://{host}");
-    let bare = path.split(['?', '#']).next().unwrap_or_default();
+fn shown(parts: &Address<'_>) -> String {
+    let Address { scheme, authority, path, .. } = parts;
+    let mut shown = format!("{scheme}://{authority}");
+    let bare = parts.bare_path();
     let mut segments = bare.split('/').filter(|s| !s.is_empty());
     if let Some(first) = segments.next() {
-        if scheme.starts_with("rtmp") && segments.next().is_some() {
+        if has_application(scheme) && segments.next().is_some() {
             shown.push('/');
             shown.push_str(first);
         }
@@ -63,8 +42,12 @@ fn shown(parts: &Parts<'_>) -> String {
     shown
 }
 
+fn has_application(name: &str) -> bool {
+    scheme::of_network(name).common == Common::Application
+}
+
 /// Replaces each network URL in a text.
-fn each_url(text: &str, replace: impl Fn(&Parts<'_>) -> String) -> String {
+fn each_url(text: &str, replace: impl Fn(&Address<'_>) -> String) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("://") {
@@ -79,7 +62,7 @@ fn each_url(text: &str, replace: impl Fn(&Parts<'_>) -> String) -> String {
         let trimmed = body.trim_end_matches([')', ',', ':', '.', ';']);
         let candidate = format!("{}{trimmed}", &before[scheme_at..]);
         out.push_str(&before[..scheme_at]);
-        match split(&candidate) {
+        match Address::parse(&candidate) {
             Some(parts) => out.push_str(&replace(&parts)),
             None => out.push_str(&candidate),
         }
@@ -92,7 +75,7 @@ fn each_url(text: &str, replace: impl Fn(&Parts<'_>) -> String) -> String {
 
 /// Remembers the secrets of a URL, and of every URL inside it, for [`text`].
 pub fn remember_url(url: &str) {
-    match split(url) {
+    match Address::parse(url) {
         Some(parts) => remember_parts(&parts),
         None => {
             each_url(url, |parts| {
@@ -103,14 +86,14 @@ pub fn remember_url(url: &str) {
     }
 }
 
-fn remember_parts(parts: &Parts<'_>) {
-    let Parts { scheme, user, path, .. } = parts;
+fn remember_parts(parts: &Address<'_>) {
+    let Address { scheme, user, path, .. } = parts;
     if let Some(user) = user {
         remember(user);
         user.split(':').for_each(remember);
     }
     let (bare, query) = path.split_once('?').unwrap_or((path, ""));
-    let skip = usize::from(scheme.starts_with("rtmp"));
+    let skip = usize::from(has_application(scheme));
     let bare = bare.trim_start_matches('/');
     // Shorter ones are words, such as a stream's plain name, that messages are made of.
     let segments = bare.split('/').skip(if bare.contains('/') { skip } else { 0 });

@@ -12,7 +12,7 @@ use crate::av;
 use crate::error::{Error, Result};
 use crate::options::{AvOption, InputOptions, OutputOptions};
 use crate::protocol::rtmp::tls::Tls;
-use crate::url;
+use crate::url::{self, Address};
 
 /// The player's buffer that a server is told of where nothing else was asked for (FFmpeg's
 /// `-rtmp_buffer`).
@@ -135,36 +135,19 @@ impl Target {
             _ => return Ok(None),
         };
         let wrong = |cause: &str| Err(Error::usage(cause).at(url));
-        let rest = url.split_once("://").map_or("", |(_, rest)| rest);
-        let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-        let (user, address) = match authority.rsplit_once('@') {
-            Some((user, address)) => (Some(user), address),
-            None => (None, authority),
+        let Some(address) = Address::parse(url) else { return Ok(None) };
+        let Some((host, port)) = address.host_and_port() else {
+            return wrong("the bracket of its host is not closed");
         };
-        let (host, port) = match address.rsplit_once(':') {
-            // The colons of a bare IPv6 address stand within brackets.
-            Some((host, port)) if !port.contains(']') => (host, Some(port)),
-            _ => (address, None),
-        };
-        let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
         if host.is_empty() {
             return wrong("there is no host in it");
         }
-        let port = match port {
-            None => {
-                if secure {
-                    443
-                } else {
-                    1935
-                }
-            }
-            Some(port) => match port.parse() {
-                Ok(port) if port > 0 => port,
-                _ => return wrong("its port is not a number from 1 to 65535"),
-            },
+        let port = match (port, address.port()) {
+            (_, Some(port)) if port > 0 => port,
+            _ => return wrong("its port is not a number from 1 to 65535"),
         };
-        let (app, key) = split_path(path);
-        let credentials = user.map(|user| {
+        let (app, key) = split_path(address.path);
+        let credentials = address.user.map(|user| {
             let (user, password) = user.split_once(':').unwrap_or((user, ""));
             (percent_decode(user), percent_decode(password).into())
         });
