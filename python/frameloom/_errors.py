@@ -10,7 +10,9 @@ class Error(Exception):
     stage: str
     """Where: "options", "input", "decode", "process", "convert", "encode" or "output"."""
     url: str | None
-    """The URL, path or option it happened to, without secrets."""
+    """The URL, path or command it happened to, without secrets."""
+    option: str | None
+    """The argument or option it is about: "on_loss", 'options["ca_file"]'."""
     cause: str
     """Why."""
     hint: str | None
@@ -23,16 +25,25 @@ class Error(Exception):
         url: str | None = None,
         cause: str | None = None,
         hint: str | None = None,
+        option: str | None = None,
+        errno: int | None = None,
     ) -> None:
         super().__init__(message)
         self.stage = stage
         self.url = url
         self.cause = message if cause is None else cause
         self.hint = hint
+        self.option = option
+        if isinstance(self, OSError):
+            self.errno = errno
+            self.strerror = self.cause
+            self.filename = url
+        self._errno = errno
 
-    def __reduce__(self) -> tuple[type["Error"], tuple[str, str, str | None, str, str | None]]:
+    def __reduce__(self) -> tuple[type["Error"], tuple[object, ...]]:
         """Errors cross to other processes whole."""
-        return type(self), (str(self), self.stage, self.url, self.cause, self.hint)
+        fields = (self.stage, self.url, self.cause, self.hint, self.option, self._errno)
+        return type(self), (str(self), *fields)
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else ""

@@ -21,7 +21,7 @@ mod supervised;
 use std::ffi::OsString;
 use std::io::{self, Write};
 
-use frameloom::{Error, ErrorKind, Pipeline, Result, Snapshot, Stage, Stop};
+use frameloom::{Error, ErrorKind, Pipeline, Result, Sentence, Snapshot, Stage, Stop};
 
 use crate::args::{Invocation, ProbeWords, RunWords};
 use crate::job::Job;
@@ -126,6 +126,6 @@ fn not_printed(cause: &str) -> Error {
 }
 
 /// The error for words that make no sense. Its cause is shown without URLs' secrets.
-fn usage(cause: impl AsRef<str>) -> Error {
+fn usage(cause: impl Into<Sentence>) -> Error {
     Error::new(ErrorKind::Usage, Stage::Options, cause)
 }

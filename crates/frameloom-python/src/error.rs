@@ -1,8 +1,10 @@
 //! The library's errors as Python's.
 
-use frameloom::{Error, ErrorKind};
+use frameloom::{Error, ErrorKind, Sentence, Wording};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
+
+use crate::wording::Keywords;
 
 /// The class in `frameloom._errors` for a kind.
 fn class(kind: ErrorKind) -> &'static str {
@@ -20,53 +22,51 @@ fn class(kind: ErrorKind) -> &'static str {
     }
 }
 
-/// What the command line's hints say, in Python's names.
-const HINTS: &[(&str, &str)] = &[
-    ("name it with -f, such as -f flv, mp4,", "name it with format=\"flv\", \"mp4\","),
-    (" matroska or mpegts", " \"matroska\" or \"mpegts\""),
-    ("name the format with -f", "name the format with format=\"...\""),
-    (
-        "raw input needs -f, -s and -pix_fmt",
-        "raw input needs format, and in options video_size \
-      and pixel_format",
-    ),
-    ("-y overwrites it", "overwrite=True overwrites it"),
-    ("--reconnect-for sets", "reconnect_for sets"),
-    ("--on-resize=fit", "on_resize=\"fit\""),
-    ("--slate takes", "slate takes"),
-    ("leave -c out", "leave codec out"),
-    ("leave -c:v copy out", "leave codec=\"copy\" out"),
-    ("-stream_loop needs", "loop needs"),
-    ("-ca_file names", "options={\"ca_file\": ...} names"),
-    ("-tls_verify 0 trusts", "{\"tls_verify\": 0} trusts"),
-];
+/// The error number of the builtin class that the exception is one of, where it stands for one.
+fn usual_errno(kind: ErrorKind) -> Option<&'static str> {
+    match kind {
+        ErrorKind::NotFound => Some("ENOENT"),
+        ErrorKind::AlreadyExists => Some("EEXIST"),
+        ErrorKind::PermissionDenied => Some("EACCES"),
+        ErrorKind::TimedOut => Some("ETIMEDOUT"),
+        ErrorKind::StorageFull => Some("ENOSPC"),
+        ErrorKind::Interrupted => Some("EINTR"),
+        _ => None,
+    }
+}
 
-fn hint_of(error: &Error) -> Option<String> {
-    let said = |hint: String, (theirs, ours): &(&str, &str)| hint.replace(theirs, ours);
-    error.hint_text().map(|hint| HINTS.iter().fold(hint.to_owned(), said))
+fn errno(py: Python<'_>, error: &Error) -> PyResult<Option<i32>> {
+    if error.errno().is_some() {
+        return Ok(error.errno());
+    }
+    let usual = |name| py.import("errno")?.getattr(name)?.extract();
+    usual_errno(error.kind()).map(usual).transpose()
 }
 
 fn exception(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     let class = py.import("frameloom._errors")?.getattr(class(error.kind()))?;
-    let hint = hint_of(error);
-    let line = match (error.hint_text(), &hint) {
-        (Some(theirs), Some(ours)) => error.to_string().replace(theirs, ours),
-        _ => error.to_string(),
-    };
-    let made =
-        class.call1((line, error.stage().to_string(), error.target(), error.cause(), hint))?;
+    let made = class.call1((
+        error.display(&Keywords).to_string(),
+        error.stage().to_string(),
+        error.target(),
+        error.cause().display(&Keywords).to_string(),
+        error.advice_in(&Keywords),
+        error.option().map(|option| Keywords.name(option)),
+        errno(py, error)?,
+    ))?;
     Ok(PyErr::from_value(made))
 }
 
 /// The Python exception for an error of the library.
 pub(crate) fn raised(error: &Error) -> PyErr {
     Python::attach(|py| {
-        exception(py, error).unwrap_or_else(|_| PyRuntimeError::new_err(error.to_string()))
+        exception(py, error)
+            .unwrap_or_else(|_| PyRuntimeError::new_err(error.display(&Keywords).to_string()))
     })
 }
 
 /// A wrong value.
-pub(crate) fn invalid(text: impl AsRef<str>) -> PyErr {
+pub(crate) fn invalid(text: impl Into<Sentence>) -> PyErr {
     raised(&Error::new(ErrorKind::Usage, frameloom::Stage::Options, text))
 }
 

@@ -16,6 +16,7 @@ mod shared;
 mod state;
 mod video;
 mod wait;
+mod wording;
 mod writer;
 
 use std::ffi::OsString;

@@ -44,9 +44,12 @@ mod time;
 pub mod url;
 
 pub use api::{Reader, Writer};
-pub use av::{LogLevel, set_log_level};
+pub use av::{AvError, LogLevel, set_log_level};
 pub use edit::{Command, FrameProcessor, kill_commands};
-pub use error::{Error, ErrorKind, Result, Stage, nearest};
+pub use error::{
+    CommandLine, End, Error, ErrorKind, Hint, Result, Sentence, Setting, Shown, Stage, Wording,
+    nearest, os_words,
+};
 pub use image::convert;
 pub use image::{
     BufferPool, Frame, Image, ImageError, ImageMut, PixelBuffer, PixelFormat, Plane, PlaneMut,

@@ -1,15 +1,30 @@
 use ffmpeg_sys_next as ff;
 
-use crate::error::{Error, ErrorKind, Stage};
+use crate::error::{Error, ErrorKind, Stage, os_words};
 
-/// A status code of libav, with the last thing libav itself logged about it.
+/// A status code of FFmpeg's libraries: the [`source`](std::error::Error::source) of an
+/// [`Error`] that they made.
 #[derive(Clone, Debug)]
-pub(crate) struct AvError {
+pub struct AvError {
     code: i32,
+    /// The last thing libav itself logged about it.
     said: Option<String>,
 }
 
+impl std::fmt::Display for AvError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} (libav error {})", self.words(), self.code)
+    }
+}
+
+impl std::error::Error for AvError {}
+
 impl AvError {
+    /// The code, which is negative: an `AVERROR` tag, or an error number of the system negated.
+    pub fn code(&self) -> i32 {
+        self.code
+    }
+
     pub(crate) fn new(code: i32) -> AvError {
         AvError { code, said: super::log::take_last_error() }
     }
@@ -57,6 +72,17 @@ impl AvError {
         if (-4096..0).contains(&self.code) { -self.code } else { 0 }
     }
 
+    /// What the code alone means.
+    fn words(&self) -> String {
+        match (self.code, self.errno_value()) {
+            (ff::AVERROR_EOF, _) => "it ends before anything could be read".to_owned(),
+            (ff::AVERROR_INVALIDDATA, _) => "invalid data found".to_owned(),
+            (ff::AVERROR_EXIT, _) => "stopped".to_owned(),
+            (_, 0) => libav_text(self.code),
+            (_, errno) => os_words(&std::io::Error::from_raw_os_error(errno)),
+        }
+    }
+
     fn kind(&self) -> ErrorKind {
         match self.code {
             ff::AVERROR_INVALIDDATA | ff::AVERROR_EOF => ErrorKind::InvalidData,
@@ -89,19 +115,9 @@ impl AvError {
         }
     }
 
-    /// What the code means, in words for the user.
+    /// What went wrong, in words for the user.
     pub(crate) fn cause(&self) -> String {
-        let words = match (self.code, self.errno_value()) {
-            (ff::AVERROR_EOF, _) => "it ends before anything could be read".to_owned(),
-            (ff::AVERROR_INVALIDDATA, _) => "invalid data found".to_owned(),
-            (ff::AVERROR_EXIT, _) => "stopped".to_owned(),
-            (_, 0) => libav_text(self.code),
-            (_, errno) => {
-                let text = std::io::Error::from_raw_os_error(errno).to_string();
-                let text = text.split(" (os error").next().unwrap_or_default();
-                lower_first(text)
-            }
-        };
+        let words = self.words();
         match &self.said {
             // libav's own words for these name addresses and repeat the code.
             Some(_) if self.kind() == ErrorKind::Connection && self.errno_value() != libc::EIO => {
@@ -116,7 +132,10 @@ impl AvError {
 
     /// As the library's error, of `stage`.
     pub(crate) fn in_stage(self, stage: Stage) -> Error {
-        Error::new(self.kind(), stage, self.cause())
+        let error = Error::new(self.kind(), stage, self.cause());
+        let errno = self.errno_value();
+        let error = if errno == 0 { error } else { error.with_errno(errno) };
+        error.because(self)
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) use codec::{Decoder, DecoderSetup, Encoder, EncoderSetup, Output};
 pub(crate) use color::ColorTags;
 pub(crate) use demux::{Demuxer, Interrupt, StreamInfo};
 pub(crate) use dict::Dict;
-pub(crate) use error::AvError;
+pub use error::AvError;
 pub(crate) use frame::AvFrame;
 pub(crate) use graph::{Graph, GraphInput};
 pub(crate) use log::init;

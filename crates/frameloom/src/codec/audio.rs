@@ -291,15 +291,9 @@ impl AudioTranscoder {
         let mut dict = Dict::from_pairs(kept.map(|(n, v)| (n.as_str(), v.as_str())));
         let encoder = setup.open_audio(&shape, self.global_header, &mut dict).map_err(|e| {
             let AudioShape { sample_rate, channel_layout, .. } = &shape;
-            Error::new(
-                ErrorKind::Usage,
-                Stage::Encode,
-                format!(
-                    "{} can't be opened for {sample_rate} Hz {channel_layout}: {}",
-                    plan.encoder,
-                    e.cause()
-                ),
-            )
+            let what = format!("can't be opened for {sample_rate} Hz {channel_layout}");
+            let cause = format!("{} {what}: {}", plan.encoder, e.cause());
+            e.in_stage(Stage::Encode).of_kind(ErrorKind::Usage).reworded(cause)
         })?;
         let graph =
             Graph::audio(&input, &spec, encoder.frame_samples()).map_err(|e| failed(plan, e))?;
@@ -367,6 +361,6 @@ impl Open {
 }
 
 fn failed(plan: &AudioPlan, e: AvError) -> Error {
-    let error = e.in_stage(Stage::Encode);
-    Error::new(error.kind(), Stage::Encode, format!("{}: {}", plan.encoder, error.cause()))
+    let cause = format!("{}: {}", plan.encoder, e.cause());
+    e.in_stage(Stage::Encode).reworded(cause)
 }

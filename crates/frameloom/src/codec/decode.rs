@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::av::{AvFrame, Decoder, DecoderSetup, Dict, MediaKind, Output, StreamInfo};
 use crate::codec::packet::Packet;
 use crate::edit::{FilterGraph, FrameProcessor};
-use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::error::{End, Error, Result, Stage, sentence};
 use crate::image::BufferPool;
 use crate::image::Frame;
 use crate::options::InputOptions;
@@ -245,22 +245,17 @@ pub(crate) fn open_decoder(
     };
     let codec = stream.params.codec().name();
     let decoder = Decoder::open(&setup, &mut dict).map_err(|e| {
-        let error = e.in_stage(Stage::Decode);
-        Error::new(
-            error.kind(),
-            Stage::Decode,
-            format!("the decoder for {codec} can't be opened: {}", error.cause()),
-        )
+        let cause = format!("the decoder for {codec} can't be opened: {}", e.cause());
+        e.in_stage(Stage::Decode).reworded(cause)
     })?;
     let left = dict.names();
     let stray =
         options.decoder_options(stream.kind).find(|o| !o.for_format && left.contains(&o.name));
     match stray {
-        Some(option) => Err(Error::new(
-            ErrorKind::Usage,
-            Stage::Options,
-            format!("{} means nothing to the decoder for {codec}", option.written()),
-        )),
+        Some(option) => {
+            let setting = option.setting().of(End::Input);
+            Err(Error::usage(sentence!("{} means nothing to the decoder for {}", setting, codec)))
+        }
         None => Ok(decoder),
     }
 }

@@ -361,7 +361,7 @@ impl VideoEncoder {
                     format.name(),
                     e.cause()
                 );
-                Error::new(ErrorKind::Usage, Stage::Encode, cause)
+                e.in_stage(Stage::Encode).of_kind(ErrorKind::Usage).reworded(cause)
             })?;
         if self.setup.name() == "rawvideo" {
             // Whoever reads it must know, and the bytes don't say.
@@ -480,6 +480,6 @@ pub(crate) fn find_encoder(name: &str) -> Result<EncoderSetup> {
 }
 
 fn failed(setup: &EncoderSetup, e: AvError) -> Error {
-    let error = e.in_stage(Stage::Encode);
-    Error::new(error.kind(), Stage::Encode, format!("{}: {}", setup.name(), error.cause()))
+    let cause = format!("{}: {}", setup.name(), e.cause());
+    e.in_stage(Stage::Encode).reworded(cause)
 }

@@ -40,12 +40,8 @@ impl FilterGraph {
     }
 
     fn fail(&self, e: crate::av::AvError) -> Error {
-        let error = e.in_stage(Stage::Process);
-        Error::new(
-            ErrorKind::Usage,
-            Stage::Process,
-            format!("filter graph '{}': {}", self.spec, error.cause()),
-        )
+        let cause = format!("filter graph '{}': {}", self.spec, e.cause());
+        e.in_stage(Stage::Process).of_kind(ErrorKind::Usage).reworded(cause)
     }
 
     fn open_for(&mut self, frame: &Frame) -> Result<()> {

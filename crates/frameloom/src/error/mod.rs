@@ -1,11 +1,27 @@
 //! The one public error: where it happened, to what, why, and what to do about it.
 
+mod hint;
+mod sentence;
+mod setting;
+mod wording;
+
 use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use hint::did_you_mean;
+pub use hint::{Hint, nearest};
+pub use sentence::Sentence;
+pub(crate) use sentence::sentence;
+pub use setting::{End, Setting};
+pub use wording::{CommandLine, Wording};
 
 use crate::url::redact;
 
 /// The part of the pipeline an error comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Stage {
     /// Options that don't fit together or don't exist.
@@ -39,7 +55,8 @@ impl fmt::Display for Stage {
 }
 
 /// What kind of failure it is, for a program to act on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The caller asked for something that can't be: exit status 2 on the command line.
@@ -69,33 +86,69 @@ pub enum ErrorKind {
 /// What every fallible call of the library returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// An error of the library, shown as one line: stage, redacted URL, cause, hint.
-#[derive(Clone)]
+/// An error of the library.
+///
+/// It is data: [`kind`](Error::kind) for a program to act on, [`stage`](Error::stage) and
+/// [`target`](Error::target) for where it happened, [`settings`](Error::settings) for the options
+/// that it is about, [`advice`](Error::advice) for what to do about it, and
+/// [`errno`](Error::errno) and [`source`](std::error::Error::source) for what the system or a
+/// library said.
+///
+/// Shown, it is one line: stage, target, cause, and advice in parentheses. `Display` spells options
+/// as the command line does; [`display`](Error::display) spells them in another front's words. The
+/// line repeats what the source says, so there is no need to print the chain. URLs in it are
+/// without credentials and stream keys; those of the source may be with them.
+///
+/// With serde it crosses from one process to another; the source stays behind.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Error(Box<Inner>);
 
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Inner {
     kind: ErrorKind,
     stage: Stage,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     target: Option<String>,
-    cause: String,
-    hint: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    option: Option<Setting>,
+    cause: Sentence,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hint: Option<Hint>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    errno: Option<i32>,
+    #[serde(skip)]
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
     /// An error of `stage`; `cause` is redacted.
-    pub fn new(kind: ErrorKind, stage: Stage, cause: impl AsRef<str>) -> Error {
-        let cause = redact::text(cause.as_ref());
-        Error(Box::new(Inner { kind, stage, target: None, cause, hint: None }))
+    pub fn new(kind: ErrorKind, stage: Stage, cause: impl Into<Sentence>) -> Error {
+        let cause = cause.into().redacted(&redact::text);
+        Error(Box::new(Inner {
+            kind,
+            stage,
+            target: None,
+            option: None,
+            cause,
+            hint: None,
+            errno: None,
+            source: None,
+        }))
     }
 
-    pub(crate) fn usage(cause: impl AsRef<str>) -> Error {
+    pub(crate) fn usage(cause: impl Into<Sentence>) -> Error {
         Error::new(ErrorKind::Usage, Stage::Options, cause)
     }
 
     /// An error of the user's own code, from its message.
-    pub fn process(cause: impl AsRef<str>) -> Error {
+    pub fn process(cause: impl Into<Sentence>) -> Error {
         Error::new(ErrorKind::Process, Stage::Process, cause)
+    }
+
+    /// What the operating system said to something that `stage` did.
+    pub fn io(stage: Stage, error: std::io::Error) -> Error {
+        Error::new(kind_of(error.kind()), stage, os_words(&error)).because(error)
     }
 
     /// Names the URL, path or command it happened to; URLs are redacted.
@@ -105,12 +158,49 @@ impl Error {
         self
     }
 
+    /// Names the option it is about, where none is named yet.
+    #[must_use]
+    pub fn about(mut self, option: Setting) -> Error {
+        self.0.option.get_or_insert_with(|| option.redacted(redact::text));
+        self
+    }
+
     /// Adds what the user can do about it, where nothing was said yet.
     #[must_use]
-    pub fn hint(mut self, hint: impl AsRef<str>) -> Error {
-        if self.0.hint.is_none() {
-            self.0.hint = Some(redact::text(hint.as_ref()));
+    pub fn hint(mut self, hint: impl Into<Hint>) -> Error {
+        self.0.hint.get_or_insert_with(|| hint.into().redacted(&redact::text));
+        self
+    }
+
+    /// Adds what the system or a library said: its [`source`](std::error::Error::source).
+    #[must_use]
+    pub fn because(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Error {
+        let found: &dyn std::error::Error = &source;
+        if let Some(io) = found.downcast_ref::<std::io::Error>() {
+            self.0.errno = self.0.errno.or(io.raw_os_error());
         }
+        self.0.source = Some(Arc::new(source));
+        self
+    }
+
+    /// Adds the operating system's error number.
+    #[must_use]
+    pub(crate) fn with_errno(mut self, errno: i32) -> Error {
+        self.0.errno = Some(errno);
+        self
+    }
+
+    /// The same error with another cause, which may quote the first.
+    #[must_use]
+    pub(crate) fn reworded(mut self, cause: impl Into<Sentence>) -> Error {
+        self.0.cause = cause.into().redacted(&redact::text);
+        self
+    }
+
+    /// The same error of another kind.
+    #[must_use]
+    pub(crate) fn of_kind(mut self, kind: ErrorKind) -> Error {
+        self.0.kind = kind;
         self
     }
 
@@ -129,30 +219,87 @@ impl Error {
         self.0.target.as_deref()
     }
 
+    /// The option it is about, where it is about one: the one that was named first.
+    pub fn option(&self) -> Option<&Setting> {
+        self.0.option.as_ref().or_else(|| self.0.cause.settings().into_iter().next())
+    }
+
+    /// Every option that it is about.
+    pub fn settings(&self) -> Vec<&Setting> {
+        self.0.option.iter().chain(self.0.cause.settings()).collect()
+    }
+
     /// What to do about it, where that is known.
-    pub fn hint_text(&self) -> Option<&str> {
-        self.0.hint.as_deref()
+    pub fn advice(&self) -> Option<&Hint> {
+        self.0.hint.as_ref()
+    }
+
+    /// What to do about it as a sentence in the words of `wording`, where that is known.
+    pub fn advice_in(&self, wording: &dyn Wording) -> Option<String> {
+        let sentence = |hint: &Hint| hint.sentence(wording).display(wording).to_string();
+        self.0.hint.as_ref().map(sentence)
     }
 
     /// Why.
-    pub fn cause(&self) -> &str {
+    pub fn cause(&self) -> &Sentence {
         &self.0.cause
+    }
+
+    /// The operating system's error number, where that is what went wrong.
+    pub fn errno(&self) -> Option<i32> {
+        self.0.errno
+    }
+
+    /// The error as one line in the words of `wording`.
+    pub fn display<'a>(&'a self, wording: &'a dyn Wording) -> Shown<'a> {
+        Shown { error: self, wording, has_stage: true }
+    }
+}
+
+/// An [`Error`] as it is shown in a front's words.
+pub struct Shown<'a> {
+    error: &'a Error,
+    wording: &'a dyn Wording,
+    has_stage: bool,
+}
+
+impl Shown<'_> {
+    /// Leaves out the stage where it is [`Stage::Options`], for a reader who sees which option it
+    /// is by other means.
+    #[must_use]
+    pub fn in_place(mut self) -> Self {
+        self.has_stage = self.error.stage() != Stage::Options;
+        self
+    }
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { stage, target, option, cause, hint, .. } = &*self.error.0;
+        if self.has_stage {
+            write!(f, "{stage}: ")?;
+        }
+        if let Some(target) = target {
+            sentence::one_line(target, f)?;
+            f.write_str(": ")?;
+        }
+        let is_said = |option: &Setting| cause.settings().iter().any(|said| said.is_same(option));
+        if let Some(option) = option.as_ref().filter(|option| !is_said(option)) {
+            write!(f, "{}: ", self.wording.name(option))?;
+        }
+        cause.display(self.wording).fmt(f)?;
+        match hint {
+            Some(hint) => {
+                write!(f, " ({})", hint.sentence(self.wording).display(self.wording))
+            }
+            None => Ok(()),
+        }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { stage, target, cause, hint, .. } = &*self.0;
-        let one_line = |s: &str| s.split('\n').map(str::trim).collect::<Vec<_>>().join(" ");
-        write!(f, "{stage}: ")?;
-        if let Some(target) = target {
-            write!(f, "{}: ", one_line(target))?;
-        }
-        f.write_str(&one_line(cause))?;
-        if let Some(hint) = hint {
-            write!(f, " ({})", one_line(hint))?;
-        }
-        Ok(())
+        self.display(&CommandLine).fmt(f)
     }
 }
 
@@ -162,58 +309,83 @@ impl fmt::Debug for Error {
     }
 }
 
-impl std::error::Error for Error {}
-
-/// The names in `known` that are nearest to `name`, best first, at most three; none that is far off.
-pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
-    let mut scored: Vec<(usize, &str)> = known
-        .into_iter()
-        .filter_map(|k| {
-            let distance = strsim::damerau_levenshtein(name, k);
-            let close = distance <= (name.chars().count() / 3).max(1);
-            let contains = name.len() >= 3 && k.contains(name);
-            (close || contains).then_some((if contains { distance.min(2) } else { distance }, k))
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_ref().map(|source| {
+            let source: &(dyn std::error::Error + 'static) = &**source;
+            source
         })
-        .collect();
-    scored.sort();
-    scored.dedup();
-    scored.into_iter().take(3).map(|(_, k)| k).collect()
+    }
 }
 
-/// "did you mean a, b or c?", where anything is near.
-pub(crate) fn did_you_mean<'a>(
-    name: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<String> {
-    let near = nearest(name, known);
-    let (last, rest) = near.split_last()?;
-    let list =
-        if rest.is_empty() { (*last).to_owned() } else { format!("{} or {last}", rest.join(", ")) };
-    Some(format!("did you mean {list}?"))
+/// What the operating system's error means, without its number, which is [`Error::errno`].
+pub fn os_words(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let number = error.raw_os_error().map(|errno| format!(" (os error {errno})"));
+    let text = number.as_deref().and_then(|number| text.strip_suffix(number)).unwrap_or(&text);
+    let mut chars = text.chars();
+    chars.next().map(char::to_lowercase).into_iter().flatten().chain(chars).collect()
+}
+
+/// The kind of what the operating system said.
+pub(crate) fn kind_of(kind: std::io::ErrorKind) -> ErrorKind {
+    use std::io::ErrorKind as Io;
+    match kind {
+        Io::NotFound => ErrorKind::NotFound,
+        Io::AlreadyExists => ErrorKind::AlreadyExists,
+        Io::PermissionDenied | Io::ReadOnlyFilesystem => ErrorKind::PermissionDenied,
+        Io::ConnectionRefused
+        | Io::ConnectionReset
+        | Io::ConnectionAborted
+        | Io::NotConnected
+        | Io::BrokenPipe
+        | Io::HostUnreachable
+        | Io::NetworkUnreachable
+        | Io::UnexpectedEof => ErrorKind::Connection,
+        Io::TimedOut => ErrorKind::TimedOut,
+        Io::InvalidData => ErrorKind::InvalidData,
+        Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge => ErrorKind::StorageFull,
+        _ => ErrorKind::Other,
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::error::Error as _;
+    use std::io;
+
     use super::*;
 
     #[test]
     fn an_error_is_one_line_without_secrets() {
-        let e = Error::new(ErrorKind::Connection, Stage::Sink, "refused\nby rtmp://h/live/k3y")
+        let said = "refused\nby rtmp://h/live/k3y";
+        let e = Error::new(ErrorKind::Connection, Stage::Sink, said.to_owned())
             .at("rtmp://u:p@h/live/k3y")
-            .hint("is a server listening there?");
+            .hint(Hint::CheckPublishing);
         assert_eq!(
             e.to_string(),
-            "output: rtmp://h/live/***: refused by rtmp://h/live/*** (is a server listening there?)"
+            "output: rtmp://h/live/***: refused by rtmp://h/live/*** \
+             (is a server running there, and does it allow publishing?)"
         );
     }
 
     #[test]
-    fn nearest_names_are_near() {
-        assert_eq!(nearest("libx265", ["libx264", "libvpx", "aac"]), ["libx264"]);
-        assert!(nearest("zzzzzz", ["libx264", "aac"]).is_empty());
-        assert_eq!(
-            did_you_mean("yuv42p", ["yuv420p", "yuv422p", "gray"]).as_deref(),
-            Some("did you mean yuv420p or yuv422p?")
-        );
+    fn the_option_is_named_once() {
+        let option = Setting::ffmpeg("t");
+        let e = Error::usage("'soon' is not a time").about(option.clone());
+        assert_eq!(e.to_string(), "options: -t: 'soon' is not a time");
+        assert_eq!(e.display(&CommandLine).in_place().to_string(), "-t: 'soon' is not a time");
+        let e = Error::usage(sentence!("{} must be more than 0", &option)).about(option.clone());
+        assert_eq!(e.to_string(), "options: -t must be more than 0");
+        assert_eq!(e.option(), Some(&option));
+    }
+
+    #[test]
+    fn what_the_system_said_is_the_source() {
+        let e = Error::io(Stage::Source, io::Error::from_raw_os_error(libc::ECONNREFUSED));
+        assert_eq!((e.kind(), e.errno()), (ErrorKind::Connection, Some(libc::ECONNREFUSED)));
+        assert_eq!(e.to_string(), "input: connection refused");
+        let source = e.source().and_then(|source| source.downcast_ref::<io::Error>());
+        assert_eq!(source.map(io::Error::kind), Some(io::ErrorKind::ConnectionRefused));
     }
 }

@@ -59,12 +59,12 @@ impl Slate {
                 .at(&shown)
                 .hint("--slate takes a picture, such as a PNG or a JPEG"));
         }
-        let mut frames = Reader::open(&shown).map_err(|e| fail(e.cause()))?;
+        let mut frames = Reader::open(&shown).map_err(|e| fail(&e.cause().to_string()))?;
         let mut frame = match frames.next() {
-            Some(frame) => frame.map_err(|e| fail(e.cause()))?,
+            Some(frame) => frame.map_err(|e| fail(&e.cause().to_string()))?,
             None => return Err(fail("there is no picture in it")),
         };
-        let image = frame.image(PixelFormat::Rgb24).map_err(|e| fail(e.cause()))?;
+        let image = frame.image(PixelFormat::Rgb24).map_err(|e| fail(&e.cause().to_string()))?;
         let rows = (0..image.height()).map(|y| image.row(y));
         Ok(Slate {
             width: image.width(),

@@ -16,7 +16,7 @@ pub(crate) use output::{CodecChoice, PixelFormatChoice};
 use std::time::Duration;
 
 use crate::av::{self, Direction, MediaKind};
-use crate::error::{Error, Result, did_you_mean};
+use crate::error::{Error, Result, Setting, did_you_mean};
 use crate::time::{Rate, Timestamp};
 
 /// libav takes no picture of more than about so many pixels (`av_image_check_size`).
@@ -163,6 +163,16 @@ impl AvOption {
     /// Whether it may be meant for the codec of streams of this kind.
     pub(crate) fn is_for(&self, kind: MediaKind) -> bool {
         self.for_codec && self.specifier.covers(kind) && self.only.is_none_or(|only| only == kind)
+    }
+
+    /// The option as errors name it.
+    pub(crate) fn setting(&self) -> Setting {
+        let tail = match self.specifier {
+            Specifier::All => "",
+            Specifier::Video => ":v",
+            Specifier::Audio => ":a",
+        };
+        Setting::ffmpeg(format!("{}{tail}", self.name))
     }
 
     /// As the user wrote the name.

@@ -4,7 +4,7 @@ use crate::av::{CodecId, MediaKind, StreamInfo};
 use crate::codec::audio::AudioPlan;
 use crate::codec::encode::{VideoPlan, find_encoder};
 use crate::codec::window::Window;
-use crate::error::{Error, ErrorKind, Result, Stage, did_you_mean};
+use crate::error::{End, Error, ErrorKind, Hint, Result, Setting, Stage, sentence};
 use crate::options::{AvOption, CodecChoice, OutputOptions, Specifier};
 use crate::output::container::{can_copy, counts_frames, default_encoder, has_room_for};
 use crate::protocol::Target;
@@ -50,9 +50,9 @@ impl OutputPlan {
             return Ok(());
         }
         let format = self.target.muxer.name();
-        Err(Error::usage(format!("--on-resize=restart: format {format} has one size for good"))
-            .at(&self.target.url)
-            .hint("use --on-resize=fit, or write flv or mpegts"))
+        let restart = Setting::own("on-resize").to("restart");
+        let cause = sentence!("{} can't be, as format {} has one size for good", restart, format);
+        Err(Error::usage(cause).at(&self.target.url).hint(Hint::FitOrOtherFormat))
     }
 
     /// The number of the audio stream among them.
@@ -169,24 +169,21 @@ fn encoder_for(
         Some(name) => Ok(Some(name.to_owned())),
         None => {
             let what = if kind == MediaKind::Video { "video" } else { "audio" };
-            Err(Error::usage(format!(
-                "no encoder is known for the {what} of format {}",
-                target.muxer.name()
-            ))
-            .at(&target.url)
-            .hint(if kind == MediaKind::Video {
-                "name one with -c:v"
+            let format = target.muxer.name();
+            let cause = format!("no encoder is known for the {what} of format {format}");
+            Err(Error::usage(cause).at(&target.url).hint(if kind == MediaKind::Video {
+                Hint::NameVideoEncoder
             } else {
-                "name one with -c:a, or leave it out with -an"
+                Hint::NameAudioEncoder
             }))
         }
     }
 }
 
 fn copy_of_edited(target: &Target) -> Error {
-    Error::usage("-c:v copy can't go together with code that edits the frames")
-        .at(&target.url)
-        .hint("leave -c:v copy out")
+    let copy = Setting::ffmpeg("c:v").of(End::Output).to("copy");
+    let cause = sentence!("{} can't go together with code that edits the frames", &copy);
+    Error::usage(cause).at(&target.url).hint(Hint::LeaveOut(copy))
 }
 
 /// The options for an encoder, as pairs; those named for its kind alone must be its own.
@@ -200,9 +197,11 @@ fn taken(options: &OutputOptions, kind: MediaKind, encoder: &str) -> Result<Vec<
         if setup.takes(&option.name) {
             pairs.push((option.name.clone(), option.value.clone()));
         } else if option.specifier != Specifier::All {
-            return Err(Error::usage(format!(
-                "{} means nothing to encoder {encoder}",
-                option.written()
+            let setting = option.setting().of(End::Output);
+            return Err(Error::usage(sentence!(
+                "{} means nothing to encoder {}",
+                setting,
+                encoder
             )));
         }
     }
@@ -228,9 +227,9 @@ fn check_preset(encoder: &str, preset: &str) -> Result<()> {
     if PRESETS.contains(&preset) || matches!(preset.as_bytes(), [b'0'..=b'9']) {
         return Ok(());
     }
-    let error = Error::usage(format!("-preset: {encoder} has no preset '{preset}'"));
-    let near = did_you_mean(preset, PRESETS);
-    Err(error.hint(near.unwrap_or_else(|| format!("it has {}", PRESETS.join(", ")))))
+    Err(Error::usage(format!("{encoder} has no preset '{preset}'"))
+        .about(Setting::ffmpeg("preset").of(End::Output))
+        .hint(Hint::near_or_all(preset, PRESETS)))
 }
 
 /// Refuses options that no encoder of the output took and no container or protocol knows.
@@ -249,15 +248,10 @@ fn refuse_untaken(options: &OutputOptions, video: Option<&str>, audio: Option<&s
     for option in options.av.iter().filter(|o| o.for_codec && !o.for_format) {
         if !takes(option)? {
             let used: Vec<&str> = encoders.into_iter().flatten().collect();
-            let why = match used.as_slice() {
-                [] => "every stream is copied".to_owned(),
-                used => format!(
-                    "{} {} no such option",
-                    used.join(" and "),
-                    if used.len() == 1 { "has" } else { "have" }
-                ),
-            };
-            return Err(Error::usage(format!("{}: nothing took it", option.written())).hint(why));
+            let used = used.into_iter().map(str::to_owned).collect();
+            return Err(Error::usage("nothing took it")
+                .about(option.setting().of(End::Output))
+                .hint(Hint::NoneTakesIt(used)));
         }
     }
     Ok(())
@@ -317,7 +311,7 @@ pub fn check_outputs(
         let regular = |p: &str| std::fs::metadata(p).is_ok_and(|m| m.is_file());
         let (from, to) = (url::local_path(input), url::local_path(url));
         if same(from, to) && from.is_some_and(regular) {
-            return Err(Error::usage("it is the input too").at(url).hint("write to another file"));
+            return Err(Error::usage("it is the input too").at(url).hint(Hint::WriteElsewhere));
         }
     }
     Ok(())

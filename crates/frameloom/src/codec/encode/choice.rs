@@ -2,7 +2,7 @@
 
 use crate::av::{Dict, EncoderSetup, PixFmt};
 use crate::codec::encode::VideoPlan;
-use crate::error::{Error, ErrorKind, Result, Stage, did_you_mean};
+use crate::error::{Error, ErrorKind, Hint, Result, Stage};
 use crate::options::PixelFormatChoice;
 
 /// The pixel format to encode in: the frames' own wherever the encoder takes it and players do.
@@ -27,9 +27,8 @@ pub(super) fn pixel_format(
         let names: Vec<&str> = list.iter().map(|f| f.name()).collect();
         if choice.strict {
             let cause = format!("{} does not take pixel format {}", setup.name(), wanted.name());
-            let near = did_you_mean(wanted.name(), names.iter().copied());
             return Err(Error::new(ErrorKind::Usage, Stage::Encode, cause)
-                .hint(near.unwrap_or_else(|| format!("it takes {}", names.join(", ")))));
+                .hint(Hint::near_or_all(wanted.name(), names)));
         }
         let best = best(wanted);
         tracing::warn!(

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-use crate::error::Error;
+use crate::error::{Error, Sentence};
 use crate::protocol::pipe::Guard;
 use crate::time::stop::Stop;
 
@@ -90,7 +90,7 @@ impl Running {
         }
     }
 
-    pub(super) fn error(&self, cause: impl AsRef<str>) -> Error {
+    pub(super) fn error(&self, cause: impl Into<Sentence>) -> Error {
         Error::process(cause).at(&self.name)
     }
 

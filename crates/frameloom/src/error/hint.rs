@@ -1,0 +1,310 @@
+//! What the user can do about an error, as data.
+
+use serde::{Deserialize, Serialize};
+
+use super::sentence::{Sentence, sentence};
+use super::setting::{End, Setting};
+use super::wording::Wording;
+
+/// What the user can do about an error.
+///
+/// It becomes a sentence when the error is shown, in the words of whoever reads it: see
+/// [`Wording`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Hint {
+    /// These values exist and resemble the one that was given.
+    DidYouMean(Vec<String>),
+    /// These settings exist and resemble the one that was given.
+    DidYouMeanSetting(Vec<Setting>),
+    /// The values there are.
+    OneOf {
+        /// Those that resemble the one that was given.
+        near: Vec<String>,
+        /// All of them.
+        all: Vec<String>,
+    },
+    /// Look where the options are listed.
+    ListOfOptions,
+    /// The option belongs to this end.
+    BelongsTo(End),
+    /// Leave the setting out.
+    LeaveOut(Setting),
+    /// Use this setting, or one of these.
+    Use(Vec<Setting>),
+
+    /// Name the format of an output whose name doesn't tell it.
+    NameOutputFormat,
+    /// Name the format of an input that looks like text.
+    NameInputFormat,
+    /// Raw input needs its format, size and pixel format.
+    DescribeRawInput,
+    /// Name a video encoder.
+    NameVideoEncoder,
+    /// Name an audio encoder, or leave the audio out.
+    NameAudioEncoder,
+    /// Leave the choice of codecs to Frameloom, which takes H.264 and AAC.
+    TakeUsualCodecs,
+    /// Ask whether the format carries these codecs.
+    CheckCodecs,
+    /// Sizes that change need an encoder that scales them, or another format.
+    FitOrOtherFormat,
+    /// None of these encoders has the option; without any, every stream is copied.
+    NoneTakesIt(Vec<String>),
+    /// Packets that are copied are not decoded.
+    NameEncoderOrLeaveOneOut,
+    /// The slate must be a picture.
+    SlateIsPicture,
+
+    /// Look at the path.
+    CheckPath,
+    /// Allow overwriting.
+    Overwrite,
+    /// Make this folder.
+    MakeFolder(String),
+    /// Write to another file.
+    WriteElsewhere,
+    /// What was written before the failure is there, and incomplete.
+    WrittenIsIncomplete,
+    /// The program that read the output is gone.
+    ReaderIsGone,
+    /// Only files can be sought in, and not every format.
+    OnlyFilesSeek,
+    /// The file has no index of times to seek by.
+    NoSeekByTime,
+    /// Reading it again needs an input that can be sought in.
+    LoopNeedsSeek,
+
+    /// Look at the host's name.
+    CheckHost,
+    /// Look at the address, and at whether the stream is published; or wait longer.
+    CheckAddressOrWait,
+    /// Look at the address, and at whether the server still reads.
+    CheckReading,
+    /// Look at whether a server runs there, and the stream is published.
+    CheckPublished,
+    /// Look at whether a server runs there, and allows publishing.
+    CheckPublishing,
+    /// Look at whether the stream is still published.
+    CheckStillPublished,
+    /// Look at whether it is an RTMP server.
+    CheckRtmp,
+    /// The server has no stream of this name.
+    NoSuchStream,
+    /// Somebody else may publish under this name, or the stream key may be wrong.
+    NameIsTaken,
+    /// The stream broke off.
+    BrokeOff,
+    /// Give a user and a password in the URL.
+    GiveUser,
+    /// Name certificates to trust, or trust any server.
+    TrustCertificates,
+    /// A setting says how long a lost end is tried again.
+    TryLonger,
+
+    /// A program must write a frame for each that it reads; with no output it may just read.
+    AnswerOrOnlyRead,
+    /// A program must write a frame for each that it reads, until its stdin ends.
+    AnswerToTheEnd,
+    /// A program must write whole frames to stdout and nothing else.
+    OnlyFramesOnStdout,
+
+    /// The words of whoever made the error outside this library: a front about its own settings, or
+    /// your own code.
+    Words(Sentence),
+}
+
+impl Hint {
+    /// The names in `known` that resemble `name`, where there are any.
+    pub fn near<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<Hint> {
+        let near = nearest(name, known);
+        (!near.is_empty()).then(|| Hint::DidYouMean(owned(near)))
+    }
+
+    /// Those in `known` that resemble `name`, or all of them where none does.
+    pub fn near_or_all<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Hint {
+        let known: Vec<&str> = known.into_iter().collect();
+        let all = || Hint::OneOf { near: Vec::new(), all: owned(known.iter().copied()) };
+        Hint::near(name, known.iter().copied()).unwrap_or_else(all)
+    }
+
+    /// All of the few values in `known`, and which of them resembles `value`.
+    pub fn one_of<'a>(value: &str, known: impl IntoIterator<Item = &'a str>) -> Hint {
+        let known: Vec<&str> = known.into_iter().collect();
+        Hint::OneOf { near: owned(nearest(value, known.iter().copied())), all: owned(known) }
+    }
+
+    /// The sentence for it.
+    pub(super) fn sentence(&self, wording: &dyn Wording) -> Sentence {
+        let (own, ffmpeg) = (|name| Setting::own(name), |name| Setting::ffmpeg(name));
+        match self {
+            Hint::DidYouMean(names) => sentence!("did you mean {}?", Sentence::list(names, "or")),
+            Hint::DidYouMeanSetting(settings) => {
+                sentence!("did you mean {}?", Sentence::list(settings, "or"))
+            }
+            Hint::OneOf { near, all } if near.is_empty() => {
+                sentence!("it takes {}", Sentence::list(all, "or"))
+            }
+            Hint::OneOf { near, all } => sentence!(
+                "did you mean {}? it takes {}",
+                Sentence::list(near, "or"),
+                Sentence::list(all, "or")
+            ),
+            Hint::ListOfOptions => wording.list_of_options().into(),
+            Hint::BelongsTo(end) => sentence!("{}, or leave it out", wording.place(*end)),
+            Hint::LeaveOut(setting) => sentence!("leave {} out", setting),
+            Hint::Use(settings) => sentence!("use {}", Sentence::list(settings, "or")),
+            Hint::NoneTakesIt(encoders) => match encoders.as_slice() {
+                [] => "every stream is copied".into(),
+                [encoder] => sentence!("{} has no such option", encoder),
+                _ => sentence!("{} have no such option", Sentence::list(encoders, "and")),
+            },
+            Hint::NameOutputFormat => sentence!(
+                "name it with {}, such as flv, mp4, matroska or mpegts",
+                ffmpeg("f").of(End::Output)
+            ),
+            Hint::NameInputFormat => {
+                sentence!("name the format with {} where it is one", ffmpeg("f").of(End::Input))
+            }
+            Hint::DescribeRawInput => sentence!(
+                "is it a media file? raw input needs {}, {} and {}",
+                ffmpeg("f").of(End::Input),
+                ffmpeg("s").of(End::Input),
+                ffmpeg("pix_fmt").of(End::Input)
+            ),
+            Hint::NameVideoEncoder => sentence!("name one with {}", ffmpeg("c:v").of(End::Output)),
+            Hint::NameAudioEncoder => sentence!(
+                "name one with {}, or leave it out with {}",
+                ffmpeg("c:a").of(End::Output),
+                ffmpeg("an").of(End::Output)
+            ),
+            Hint::TakeUsualCodecs => {
+                sentence!("leave {} out for H.264 and AAC", ffmpeg("c").of(End::Output))
+            }
+            Hint::CheckCodecs => "does the format carry these codecs?".into(),
+            Hint::FitOrOtherFormat => {
+                sentence!("use {}, or write flv or mpegts", own("on-resize").to("fit"))
+            }
+            Hint::NameEncoderOrLeaveOneOut => {
+                "packets that are copied are not decoded: name an encoder or leave one of the two out"
+                    .into()
+            }
+            Hint::SlateIsPicture => {
+                sentence!("{} takes a picture, such as a PNG or a JPEG", own("slate"))
+            }
+            Hint::TryLonger => sentence!("{} sets how long it is tried", own("reconnect-for")),
+            Hint::CheckAddressOrWait => sentence!(
+                "is the address right, is the stream being published? {} sets the limit",
+                own("open-timeout")
+            ),
+            Hint::TrustCertificates => sentence!(
+                "{} names certificates to trust; {} trusts any server",
+                ffmpeg("ca_file"),
+                ffmpeg("tls_verify").to("0")
+            ),
+            Hint::Overwrite => sentence!("{} overwrites it", ffmpeg("y").of(End::Output)),
+            Hint::MakeFolder(folder) => sentence!("create it, as with mkdir -p {}", folder),
+            Hint::LoopNeedsSeek => sentence!(
+                "{} needs an input that can be sought in",
+                ffmpeg("stream_loop").of(End::Input)
+            ),
+            Hint::Words(words) => words.clone(),
+            plain => plain.plain().into(),
+        }
+    }
+
+    /// The sentence of a hint that names no setting, and is the same in all words.
+    fn plain(&self) -> &'static str {
+        match self {
+            Hint::CheckPath => "is the path right?",
+            Hint::WriteElsewhere => "write to another file",
+            Hint::WrittenIsIncomplete => "what was written so far is incomplete",
+            Hint::ReaderIsGone => "the program that read the output is gone",
+            Hint::OnlyFilesSeek => "only files can, and not each of their formats",
+            Hint::NoSeekByTime => "it can't be sought in by time",
+            Hint::CheckHost => "is the host right?",
+            Hint::CheckReading => "is the address right, and does the server still read?",
+            Hint::CheckPublished => "is a server running there, and is the stream being published?",
+            Hint::CheckPublishing => "is a server running there, and does it allow publishing?",
+            Hint::CheckStillPublished => "is it still being published?",
+            Hint::CheckRtmp => "is it an RTMP server?",
+            Hint::NoSuchStream => "the server has no such stream",
+            Hint::NameIsTaken => {
+                "does someone else publish under this name, is the stream key right?"
+            }
+            Hint::BrokeOff => "the stream broke off",
+            Hint::GiveUser => "it wants a user and a password: rtmp://USER:PASSWORD@HOST/...",
+            Hint::AnswerOrOnlyRead => {
+                "it must write one frame for each it reads; with no output it may just read"
+            }
+            Hint::AnswerToTheEnd => {
+                "it must write one frame for each it reads, until its stdin ends"
+            }
+            Hint::OnlyFramesOnStdout => {
+                "do its frames have the size of FRAMELOOM_FRAME_BYTES, and does it print nothing \
+                 else on stdout?"
+            }
+            _ => "",
+        }
+    }
+
+    pub(super) fn redacted(self, redact: &dyn Fn(&str) -> String) -> Hint {
+        match self {
+            Hint::MakeFolder(folder) => Hint::MakeFolder(redact(&folder)),
+            Hint::Words(words) => Hint::Words(words.redacted(redact)),
+            hint => hint,
+        }
+    }
+}
+
+fn owned<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    names.into_iter().map(str::to_owned).collect()
+}
+
+impl<T: Into<Sentence>> From<T> for Hint {
+    fn from(words: T) -> Hint {
+        Hint::Words(words.into())
+    }
+}
+
+/// The names in `known` that are nearest to `name`, best first, at most three; none that is far off.
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut scored: Vec<(usize, &str)> = known
+        .into_iter()
+        .filter_map(|k| {
+            let distance = strsim::damerau_levenshtein(name, k);
+            let close = distance <= (name.chars().count() / 3).max(1);
+            let contains = name.len() >= 3 && k.contains(name);
+            (close || contains).then_some((if contains { distance.min(2) } else { distance }, k))
+        })
+        .collect();
+    scored.sort();
+    scored.dedup();
+    scored.into_iter().take(3).map(|(_, k)| k).collect()
+}
+
+/// "did you mean a, b or c?", where anything is near.
+pub(crate) fn did_you_mean<'a>(
+    name: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<String> {
+    let near = nearest(name, known);
+    let list = Sentence::list(near.iter().copied(), "or");
+    (!near.is_empty()).then(|| format!("did you mean {list}?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nearest_names_are_near() {
+        assert_eq!(nearest("libx265", ["libx264", "libvpx", "aac"]), ["libx264"]);
+        assert!(nearest("zzzzzz", ["libx264", "aac"]).is_empty());
+        assert_eq!(
+            did_you_mean("yuv42p", ["yuv420p", "yuv422p", "gray"]).as_deref(),
+            Some("did you mean yuv420p or yuv422p?")
+        );
+    }
+}

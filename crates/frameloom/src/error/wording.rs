@@ -1,0 +1,59 @@
+//! How errors spell settings, for whoever reads them.
+
+use super::setting::{End, Setting};
+
+/// The words of one front: the command line, Python, a file.
+///
+/// An [`Error`](crate::Error) holds its settings as data. [`Error::display`](crate::Error::display)
+/// makes the sentence, and asks a `Wording` for what differs between the fronts.
+pub trait Wording {
+    /// The setting's name alone: `--on-loss`, `-c:v`.
+    fn name(&self, setting: &Setting) -> String;
+
+    /// The setting as it is written, with its value where it has one: `--on-loss=hold`,
+    /// `-c:v copy`.
+    fn written(&self, setting: &Setting) -> String;
+
+    /// What to do with an option that belongs to `end`, as an imperative.
+    fn place(&self, end: End) -> &'static str;
+
+    /// Where the options are listed, as a whole clause.
+    fn list_of_options(&self) -> &'static str;
+}
+
+/// FFmpeg's command line with Frameloom's long options: `-c:v copy`, `--on-loss=hold`.
+///
+/// It is what the `Display` of the library's types speaks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CommandLine;
+
+impl Wording for CommandLine {
+    fn name(&self, setting: &Setting) -> String {
+        let name = setting.name();
+        if setting.is_ffmpegs() {
+            format!("-{name}")
+        } else {
+            format!("--{}", name.replace('_', "-"))
+        }
+    }
+
+    fn written(&self, setting: &Setting) -> String {
+        let name = self.name(setting);
+        match setting.value() {
+            Some(value) if setting.is_ffmpegs() => format!("{name} {value}"),
+            Some(value) => format!("{name}={value}"),
+            None => name,
+        }
+    }
+
+    fn place(&self, end: End) -> &'static str {
+        match end {
+            End::Input => "put it before the -i it belongs to",
+            End::Output => "put it before the output it belongs to",
+        }
+    }
+
+    fn list_of_options(&self) -> &'static str {
+        "frameloom -h lists the options"
+    }
+}
