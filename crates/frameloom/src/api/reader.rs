@@ -1,6 +1,7 @@
 //! Frames one by one, without a thread.
 
 use crate::av::MediaKind;
+use crate::codec::configuration::StreamMessage;
 use crate::codec::decode::VideoDecoder;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::Frame;
@@ -151,7 +152,7 @@ impl Reader {
             match self.state {
                 State::Failed | State::Drained => return Ok(None),
                 State::Reading => match self.source.read()? {
-                    Some(packet) if packet.kind == MediaKind::Video => {
+                    Some(StreamMessage::Packet(packet)) if packet.kind == MediaKind::Video => {
                         self.decoder.send(&packet)?;
                     }
                     Some(_) => {}

@@ -1,6 +1,7 @@
 //! Frames of your own into a file or a publish, without a thread.
 
 use crate::av::MediaKind;
+use crate::codec::configuration::StreamMessage;
 use crate::codec::encode::VideoEncoder;
 use crate::error::Result;
 use crate::image::Frame;
@@ -87,11 +88,13 @@ impl Writer {
     }
 
     fn pass_on(&mut self) -> Result<()> {
-        if let Some(header) = self.encoder.take_header() {
-            self.sink.announce(0, header)?;
-        }
-        while let Some(packet) = self.encoder.receive() {
-            self.sink.write(0, packet)?;
+        while let Some(message) = self.encoder.receive() {
+            match message {
+                StreamMessage::Configuration(configuration) => {
+                    self.sink.configure(0, configuration)?;
+                }
+                StreamMessage::Packet(packet) => self.sink.write(0, packet)?,
+            }
         }
         Ok(())
     }

@@ -1,15 +1,16 @@
 //! Audio that can't be copied: decoded, brought to what the encoder takes, encoded again.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::av::{
     AudioShape, AvError, AvFrame, Decoder, Dict, Encoder, Graph, GraphInput, MediaKind, Output,
     StreamInfo,
 };
+use crate::codec::configuration::{StreamConfiguration, StreamMessage};
 use crate::codec::decode::open_decoder;
 use crate::codec::encode::find_encoder;
-use crate::codec::header::StreamHeader;
 use crate::codec::packet::Packet;
 use crate::codec::window::{Place, Window};
 use crate::error::{Error, ErrorKind, Result, Stage};
@@ -34,8 +35,7 @@ pub(crate) struct AudioTranscoder {
     floor: Timestamp,
     global_header: bool,
     open: Option<Open>,
-    header: Option<StreamHeader>,
-    ready: VecDeque<Packet>,
+    ready: VecDeque<StreamMessage>,
     arrived: Option<Instant>,
     next_pts: i64,
     limit_reached: bool,
@@ -81,7 +81,6 @@ impl AudioTranscoder {
             floor: Timestamp::ZERO,
             global_header,
             open: None,
-            header: None,
             ready: VecDeque::new(),
             arrived: None,
             next_pts: 0,
@@ -179,13 +178,9 @@ impl AudioTranscoder {
         Ok(())
     }
 
-    pub(crate) fn receive(&mut self) -> Option<Packet> {
+    /// The next packet, and before the first one the encoder's configuration.
+    pub(crate) fn receive(&mut self) -> Option<StreamMessage> {
         self.ready.pop_front()
-    }
-
-    /// What a muxer must know, once, as soon as the first samples were sent.
-    pub(crate) fn take_header(&mut self) -> Option<StreamHeader> {
-        self.header.take()
     }
 
     /// Whether the plan's last sample was taken.
@@ -297,13 +292,14 @@ impl AudioTranscoder {
         })?;
         let graph =
             Graph::audio(&input, &spec, encoder.frame_samples()).map_err(|e| failed(plan, e))?;
-        self.header = Some(StreamHeader {
+        let configuration = StreamConfiguration {
             params: encoder.params().map_err(|e| failed(plan, e))?,
             time_base: encoder.time_base(),
             frame_rate: None,
             sample_aspect_ratio: None,
             display_matrix: None,
-        });
+        };
+        self.ready.push_back(StreamMessage::Configuration(Arc::new(configuration)));
         Ok(Open { graph, takes: sound_of(frame), shape, encoder })
     }
 }
@@ -326,7 +322,7 @@ impl Open {
     fn encode(
         &mut self,
         plan: &AudioPlan,
-        ready: &mut VecDeque<Packet>,
+        ready: &mut VecDeque<StreamMessage>,
         arrived: Option<Instant>,
     ) -> Result<()> {
         let base = self.graph.time_base();
@@ -343,18 +339,18 @@ impl Open {
     fn collect(
         &mut self,
         plan: &AudioPlan,
-        ready: &mut VecDeque<Packet>,
+        ready: &mut VecDeque<StreamMessage>,
         arrived: Option<Instant>,
     ) -> Result<()> {
         while let Output::Item(av) = self.encoder.receive().map_err(|e| failed(plan, e))? {
-            ready.push_back(Packet {
+            ready.push_back(StreamMessage::Packet(Packet {
                 av,
                 kind: MediaKind::Audio,
                 time_base: self.encoder.time_base(),
                 arrived,
                 floor: Timestamp::ZERO,
                 discontinuity: false,
-            });
+            }));
         }
         Ok(())
     }

@@ -3,12 +3,11 @@
 mod choice;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
-use crate::av::{
-    AvError, AvFrame, CodecParams, Encoder, EncoderSetup, MediaKind, Output, VideoShape,
-};
-use crate::codec::header::StreamHeader;
+use crate::av::{AvError, AvFrame, Encoder, EncoderSetup, MediaKind, Output, VideoShape};
+use crate::codec::configuration::{StreamConfiguration, StreamMessage};
 use crate::codec::packet::Packet;
 use crate::codec::window::{Place, Window};
 use crate::edit::{FilterGraph, Fit, FrameProcessor};
@@ -69,8 +68,7 @@ pub(crate) struct VideoEncoder {
     source_rate: Option<Rate>,
     graph: Option<FilterGraph>,
     open: Option<Open>,
-    header: Option<StreamHeader>,
-    ready: VecDeque<Packet>,
+    ready: VecDeque<StreamMessage>,
     taken: u64,
     limit_reached: bool,
     on_resize: OnResize,
@@ -101,8 +99,6 @@ struct Open {
     held: Option<AvFrame>,
     /// Whether `held` is the slate.
     shows_slate: bool,
-    /// The encoder's configuration has to go with its first packet, as it isn't the first encoder.
-    renewed: Option<CodecParams>,
 }
 
 impl VideoEncoder {
@@ -120,7 +116,6 @@ impl VideoEncoder {
             source_rate,
             graph,
             open: None,
-            header: None,
             ready: VecDeque::new(),
             taken: 0,
             limit_reached: false,
@@ -209,14 +204,9 @@ impl VideoEncoder {
         }
     }
 
-    /// The next packet.
-    pub(crate) fn receive(&mut self) -> Option<Packet> {
+    /// The next packet, and before the first one of each encoder its configuration.
+    pub(crate) fn receive(&mut self) -> Option<StreamMessage> {
         self.ready.pop_front()
-    }
-
-    /// What a muxer must know, once, as soon as the first frame was sent.
-    pub(crate) fn take_header(&mut self) -> Option<StreamHeader> {
-        self.header.take()
     }
 
     /// Whether the plan's last frame was taken.
@@ -307,9 +297,6 @@ impl VideoEncoder {
         }
         old.collect(&self.setup, &mut self.ready)?;
         let mut open = self.open_for(frame)?;
-        // The outputs know the stream already; what is new goes with the packets.
-        self.header = None;
-        open.renewed = Some(open.encoder.params().map_err(|e| failed(&self.setup, e))?);
         open.last_pts = old.last_pts.map(|pts| {
             let after = old.time_base.at(pts).rescale_rounded(open.time_base, Round::Up);
             after.ticks()
@@ -376,13 +363,14 @@ impl VideoEncoder {
             );
         }
         let time_base = encoder.time_base();
-        self.header = Some(StreamHeader {
+        let configuration = StreamConfiguration {
             params: encoder.params().map_err(|e| failed(&self.setup, e))?,
             time_base,
             frame_rate: rate,
             sample_aspect_ratio: shape.sample_aspect_ratio,
             display_matrix: None,
-        });
+        };
+        self.ready.push_back(StreamMessage::Configuration(Arc::new(configuration)));
         let source = (picture.width(), picture.height());
         if (width, height) != source {
             tracing::warn!(
@@ -403,7 +391,6 @@ impl VideoEncoder {
             end: Timestamp::ZERO,
             held: None,
             shows_slate: false,
-            renewed: None,
         })
     }
 }
@@ -447,24 +434,21 @@ impl Open {
         picture.request_key(force);
     }
 
-    fn collect(&mut self, setup: &EncoderSetup, ready: &mut VecDeque<Packet>) -> Result<()> {
-        while let Output::Item(mut av) = self.encoder.receive().map_err(|e| failed(setup, e))? {
-            if let Some(params) = self.renewed.take() {
-                av.set_new_extradata(params.extradata()).map_err(|e| failed(setup, e))?;
-            }
+    fn collect(&mut self, setup: &EncoderSetup, ready: &mut VecDeque<StreamMessage>) -> Result<()> {
+        while let Output::Item(av) = self.encoder.receive().map_err(|e| failed(setup, e))? {
             let found = av
                 .pts()
                 .and_then(|pts| self.arrivals.iter().position(|(p, _)| *p == pts))
                 .unwrap_or(0);
             let arrived = self.arrivals.remove(found).and_then(|(_, at)| at);
-            ready.push_back(Packet {
+            ready.push_back(StreamMessage::Packet(Packet {
                 av,
                 kind: MediaKind::Video,
                 time_base: self.time_base,
                 arrived,
                 floor: Timestamp::ZERO,
                 discontinuity: false,
-            });
+            }));
         }
         Ok(())
     }

@@ -1,9 +1,9 @@
 //! Packets ⇄ frames: decoders, encoders, sound, and what is made where a stream gives nothing.
 
 pub(crate) mod audio;
+pub(crate) mod configuration;
 pub(crate) mod decode;
 pub(crate) mod encode;
-pub(crate) mod header;
 pub(crate) mod packet;
 pub(crate) mod silence;
 pub(crate) mod window;

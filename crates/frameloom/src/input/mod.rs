@@ -7,12 +7,15 @@ pub(crate) mod timeline;
 pub(crate) use pace::Pace;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::av::{AvPacket, MediaKind, StreamInfo};
+use crate::codec::configuration::{StreamConfiguration, StreamMessage};
 use crate::codec::packet::Packet;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::options::InputOptions;
+use crate::protocol::discover;
 use crate::protocol::ends::Outside;
 use crate::protocol::{Break, Input, Opened};
 use crate::time::Timestamp;
@@ -47,6 +50,8 @@ pub(crate) struct Source {
 /// A source's packet, or why there is none.
 pub(crate) enum Next {
     Packet(Packet),
+    /// What holds for the packets of a stream from here on: it is not what held before.
+    Configuration(Arc<StreamConfiguration>),
     /// It is over: at its end, where reading was to stop, or at a stop.
     Over,
     /// A live input ended, broke or fell silent.
@@ -209,7 +214,8 @@ impl Source {
     /// As [`Source::read`], of an input that is not live.
     pub(crate) fn next(&mut self) -> Result<Next> {
         match self.read() {
-            Ok(Some(packet)) => Ok(Next::Packet(packet)),
+            Ok(Some(StreamMessage::Packet(packet))) => Ok(Next::Packet(packet)),
+            Ok(Some(StreamMessage::Configuration(to))) => Ok(Next::Configuration(to)),
             Ok(None) => Ok(self.loss.take().map_or(Next::Over, Next::Lost)),
             Err(error) if self.is_live && error.kind() != ErrorKind::Interrupted => {
                 Ok(Next::Lost(error))
@@ -277,7 +283,7 @@ impl Source {
     ///
     /// # Errors
     /// What the protocol or the demuxer said, also where the input turns out to be cut short.
-    pub(crate) fn read(&mut self) -> Result<Option<Packet>> {
+    pub(crate) fn read(&mut self) -> Result<Option<StreamMessage>> {
         while !self.ended {
             let next = match self.pending.pop_front() {
                 Some(packet) => Ok(Some(packet)),
@@ -306,6 +312,10 @@ impl Source {
             };
             let Some(stream) = self.stream(packet.stream()) else { continue };
             let (kind, time_base) = (stream.kind, stream.time_base);
+            if let Some(configuration) = self.reconfigure(&packet)? {
+                self.pending.push_front(packet);
+                return Ok(Some(StreamMessage::Configuration(configuration)));
+            }
             if packet.is_corrupt() && self.ends_at_corruption() {
                 self.cut_short = Some(packet.size());
                 continue;
@@ -331,7 +341,7 @@ impl Source {
             if packet.discontinuity {
                 self.discontinuity = false;
             }
-            return Ok(Some(packet));
+            return Ok(Some(StreamMessage::Packet(packet)));
         }
         self.ended = true;
         match self.cut_short.take() {
@@ -343,6 +353,20 @@ impl Source {
             .at(&self.url)),
             None => Ok(None),
         }
+    }
+
+    /// Takes over what a packet says of its stream, where that is something new, and gives it out.
+    fn reconfigure(&mut self, packet: &AvPacket) -> Result<Option<Arc<StreamConfiguration>>> {
+        let streams = [&mut self.video, &mut self.audio].into_iter().flatten();
+        let mut streams = streams.filter(|stream| stream.index == packet.stream());
+        let (Some(stream), Some(extradata)) = (streams.next(), packet.new_extradata()) else {
+            return Ok(None);
+        };
+        if stream.params.extradata() == extradata {
+            return Ok(None);
+        }
+        discover::renew(stream, extradata, packet).map_err(|e| e.in_stage(Stage::Source))?;
+        StreamConfiguration::of(stream).map(Some)
     }
 
     fn fault(&self, broken: Break) -> Error {

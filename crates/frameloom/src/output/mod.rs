@@ -4,11 +4,13 @@ pub(crate) mod container;
 mod interleave;
 mod order;
 
+use std::sync::Arc;
+
 use interleave::{Interleaver, Limits};
 use order::Order;
 
 use crate::av::MediaKind;
-use crate::codec::header::StreamHeader;
+use crate::codec::configuration::StreamConfiguration;
 use crate::codec::packet::Packet;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::options::OutputOptions;
@@ -30,7 +32,7 @@ pub(crate) struct Sink {
     target: Target,
     output: Box<dyn Output>,
     streams: Vec<Stream>,
-    waiting: Interleaver<Packet>,
+    waiting: Interleaver<Waiting>,
     header_written: bool,
     opened: bool,
     /// Packets.
@@ -40,9 +42,19 @@ pub(crate) struct Sink {
     stats: Stats,
 }
 
+/// A packet that waits for the other streams.
+struct Waiting {
+    packet: Packet,
+    /// What holds from it on, where that is not what held before.
+    configuration: Option<Arc<StreamConfiguration>>,
+}
+
 struct Stream {
     kind: MediaKind,
-    known: Option<StreamHeader>,
+    /// What the header is written with.
+    known: Option<Arc<StreamConfiguration>>,
+    /// What holds from the next packet on that is taken.
+    next: Option<Arc<StreamConfiguration>>,
     /// Its number in the container, once the header is written.
     number: Option<usize>,
     order: Order,
@@ -67,6 +79,7 @@ impl Sink {
         let stream = |&kind: &MediaKind| Stream {
             kind,
             known: None,
+            next: None,
             number: None,
             order: Order::new(allows_equal),
         };
@@ -108,22 +121,35 @@ impl Sink {
         self.output.shift()
     }
 
-    /// Says what a stream is. The header is written once all are known or ended.
-    pub(crate) fn announce(&mut self, stream: usize, header: StreamHeader) -> Result<()> {
+    /// Says what holds for a stream's packets from the next one on. The header is written once
+    /// that is known of all streams that have not ended.
+    pub(crate) fn configure(
+        &mut self,
+        stream: usize,
+        configuration: Arc<StreamConfiguration>,
+    ) -> Result<()> {
         if stream == self.streams.len() {
-            self.add_late(&header)?;
+            self.add_late(&configuration)?;
         }
         if let Some(s) = self.streams.get_mut(stream) {
-            s.known = Some(header);
+            match s.known {
+                None => s.known = Some(configuration),
+                // Packets for which the first one holds may still wait.
+                Some(_) => s.next = Some(configuration),
+            }
         }
         self.advance()
     }
 
     /// Adds a stream that nobody knew of at first.
-    fn add_late(&mut self, header: &StreamHeader) -> Result<()> {
-        let number = if self.header_written { Some(self.output.add_stream(header)?) } else { None };
+    fn add_late(&mut self, configuration: &StreamConfiguration) -> Result<()> {
+        let number = match self.header_written {
+            true => Some(self.output.add_stream(configuration)?),
+            false => None,
+        };
         let order = Order::new(self.target.allows_equal_dts());
-        self.streams.push(Stream { kind: header.params.kind(), known: None, number, order });
+        let kind = configuration.params.kind();
+        self.streams.push(Stream { kind, known: None, next: None, number, order });
         self.waiting.add_lane();
         Ok(())
     }
@@ -140,7 +166,9 @@ impl Sink {
             }
         }
         let dts = packet.dts().or(at).unwrap_or(Timestamp::ZERO);
-        self.waiting.push(stream, dts, packet.av.size(), packet);
+        let configuration = self.streams.get_mut(stream).and_then(|s| s.next.take());
+        let size = packet.av.size();
+        self.waiting.push(stream, dts, size, Waiting { packet, configuration });
         self.advance()
     }
 
@@ -189,13 +217,23 @@ impl Sink {
             }
             self.write_header()?;
         }
-        while let Some((stream, packet)) = self.waiting.pop() {
+        while let Some((stream, Waiting { packet, configuration })) = self.waiting.pop() {
             let at = packet.pts().or(packet.dts());
             if self.cut.zip(at).is_none_or(|(cut, at)| at < cut) {
+                self.renew(stream, configuration)?;
                 self.write_packet(stream, packet)?;
             }
         }
         Ok(())
+    }
+
+    /// Says on the output what holds from here on.
+    fn renew(&mut self, stream: usize, to: Option<Arc<StreamConfiguration>>) -> Result<()> {
+        let number = self.streams.get(stream).and_then(|s| s.number);
+        match (number, to) {
+            (Some(number), Some(configuration)) => self.output.configure(number, &configuration),
+            _ => Ok(()),
+        }
     }
 
     fn knows(&self, stream: usize) -> bool {

@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::av::{
-    AvError, AvPacket, Decoder, DecoderSetup, Demuxer, Dict, Interrupt, MediaKind, Output,
-    StreamInfo,
+    AvError, AvPacket, CodecParams, Decoder, DecoderSetup, Demuxer, Dict, Interrupt, MediaKind,
+    Output, StreamInfo,
 };
 use crate::time::{TimeBase, Timestamp};
 
@@ -93,6 +93,33 @@ pub(crate) fn complete(video: &mut StreamInfo, packets: &VecDeque<AvPacket>) {
             return;
         }
     }
+}
+
+/// Describes a stream anew whose extradata are others from `packet` on. What neither they nor the
+/// packet tell stays as it was.
+pub(crate) fn renew(
+    stream: &mut StreamInfo,
+    extradata: &[u8],
+    packet: &AvPacket,
+) -> Result<(), AvError> {
+    let mut renewed = stream.share()?;
+    renewed.params = CodecParams::of_codec(stream.kind, stream.params.codec(), extradata)?;
+    let first = VecDeque::from([packet.share()?]);
+    let is_described = match stream.kind {
+        MediaKind::Video => {
+            complete(&mut renewed, &first);
+            renewed.params.width() > 0
+        }
+        _ => {
+            complete_sound(&mut renewed, &first);
+            renewed.params.sample_rate() > 0
+        }
+    };
+    if is_described {
+        stream.params = renewed.params;
+        return Ok(());
+    }
+    stream.params.set_extradata(extradata)
 }
 
 /// Fills in what only decoded sound, or a decoder's configuration, tells: sample rate, channels,

@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::av::{AvPacket, StreamInfo};
-use crate::codec::header::StreamHeader;
+use crate::codec::configuration::StreamConfiguration;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::options::{InputOptions, OutputOptions};
 use crate::time::stop::Stop;
@@ -139,12 +139,16 @@ pub(crate) trait Output: Send {
     fn open(&mut self) -> Result<()>;
 
     /// Adds a stream before the header is written; returns its number.
-    fn add_stream(&mut self, header: &StreamHeader) -> Result<usize>;
+    fn add_stream(&mut self, configuration: &StreamConfiguration) -> Result<usize>;
 
     fn write_header(&mut self) -> Result<()>;
 
     /// The time base that packets of a stream must come in, valid after the header.
     fn time_base(&self, number: usize) -> TimeBase;
+
+    /// Says what holds from a stream's next packet on, in place of what it was added with. A
+    /// container that can't say so goes on with the packets.
+    fn configure(&mut self, number: usize, configuration: &StreamConfiguration) -> Result<()>;
 
     /// Writes one packet, with its stream's number and its times in that stream's time base.
     fn write(&mut self, packet: &mut AvPacket) -> Result<()>;

@@ -38,7 +38,7 @@ pub(super) fn await_video(
                 _ if stop.is_stopped() => {
                     return Err(Error::new(ErrorKind::Interrupted, Stage::Source, "stopped"));
                 }
-                Next::Packet(_) => {}
+                Next::Packet(_) | Next::Configuration(_) => {}
                 Next::Over => return Err(none),
                 Next::Lost(_) => break,
             }

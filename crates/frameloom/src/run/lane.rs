@@ -1,8 +1,10 @@
 //! One stream that is copied to one output, packet by packet.
 
+use std::sync::Arc;
+
 use crate::av::{MediaKind, StreamInfo};
 use crate::codec::audio::{AudioPlan, AudioTranscoder};
-use crate::codec::header::StreamHeader;
+use crate::codec::configuration::{StreamConfiguration, StreamMessage};
 use crate::codec::packet::Packet;
 use crate::codec::silence::{Silence, encoder_of};
 use crate::codec::window::{Place, Window};
@@ -20,7 +22,6 @@ const HOLD_EVERY: Timestamp = Timestamp::from_micros(500_000);
 pub(super) struct CopyLane {
     pub(super) kind: MediaKind,
     to: SinkStream,
-    header: Option<StreamHeader>,
     window: Window,
     frames_left: Option<u64>,
     started: bool,
@@ -34,10 +35,8 @@ pub(super) struct CopyLane {
     end: Option<Timestamp>,
     /// The last keyframe, to be sent again.
     key: Option<Packet>,
-    /// The decoder's configuration as it was told last.
-    extradata: Vec<u8>,
-    /// It has to be told anew with the next packet.
-    renewed: Option<Vec<u8>>,
+    /// What holds for the packets that come.
+    configuration: Arc<StreamConfiguration>,
     /// Sound that is not any more what it was first is brought to that.
     transcoder: Option<Box<AudioTranscoder>>,
     /// The stream as it is now is nothing that this output could carry.
@@ -51,18 +50,11 @@ impl CopyLane {
         window: Window,
         frames: Option<u64>,
     ) -> Result<CopyLane> {
-        let header = StreamHeader {
-            params: stream.params.share().map_err(|e| e.in_stage(Stage::Source))?,
-            time_base: stream.time_base,
-            frame_rate: stream.frame_rate,
-            sample_aspect_ratio: stream.sample_aspect_ratio,
-            display_matrix: stream.display_matrix,
-        };
+        let configuration = StreamConfiguration::of(stream)?;
         let started = window.start.is_none();
         Ok(CopyLane {
             kind: stream.kind,
             to,
-            header: Some(header),
             window,
             frames_left: frames,
             started,
@@ -72,8 +64,7 @@ impl CopyLane {
             silence: None,
             end: None,
             key: None,
-            extradata: stream.params.extradata().to_vec(),
-            renewed: None,
+            configuration,
             transcoder: None,
             mute: false,
         })
@@ -93,8 +84,17 @@ impl CopyLane {
     }
 
     pub(super) fn announce(&mut self) {
-        if let Some(header) = self.header.take() {
-            self.open = self.to.send(|index| SinkMessage::Header(index, header));
+        self.open = self.to.send_configuration(Arc::clone(&self.configuration));
+    }
+
+    /// Goes on with packets for which something else holds. What is transcoded comes out as before.
+    pub(super) fn configure(&mut self, configuration: &Arc<StreamConfiguration>) {
+        if self.mute || self.transcoder.is_some() {
+            return;
+        }
+        self.configuration = Arc::clone(configuration);
+        if self.open {
+            self.announce();
         }
     }
 
@@ -109,8 +109,14 @@ impl CopyLane {
     }
 
     fn send_transcoded(&mut self) -> Result<()> {
-        while let Some(packet) = self.transcoder.as_mut().and_then(|t| t.receive()) {
-            self.copy(&packet)?;
+        while let Some(message) = self.transcoder.as_mut().and_then(|t| t.receive()) {
+            match message {
+                StreamMessage::Configuration(configuration) => {
+                    self.configuration = configuration;
+                    self.announce();
+                }
+                StreamMessage::Packet(packet) => self.copy(&packet)?,
+            }
         }
         Ok(())
     }
@@ -135,10 +141,6 @@ impl CopyLane {
             return Ok(());
         }
         let mut copy = packet.share()?;
-        if let Some(extradata) = self.renewed.take() {
-            copy.av.set_new_extradata(&extradata).map_err(|e| e.in_stage(Stage::Sink))?;
-            self.extradata = extradata;
-        }
         self.end = Some(at.plus(packet.duration()));
         if is_key {
             self.key = Some(packet.share()?);
@@ -206,8 +208,8 @@ impl CopyLane {
             // What stands inside a GOP is of no use to anyone.
             self.started = false;
             self.mute = first.codec() != now.codec();
-            if now.extradata() != self.extradata {
-                self.renewed = Some(now.extradata().to_vec());
+            if now.extradata() != self.configuration.params.extradata() {
+                self.configure(&StreamConfiguration::of(stream)?);
             }
             return Ok(());
         }
@@ -220,6 +222,8 @@ impl CopyLane {
             let transcoder = self.transcoder_from(stream, options, stats);
             self.mute = transcoder.is_err();
             self.transcoder = Some(Box::new(transcoder?));
+        } else if now.extradata() != self.configuration.params.extradata() {
+            self.configure(&StreamConfiguration::of(stream)?);
         }
         Ok(())
     }

@@ -208,6 +208,12 @@ impl Reading {
         while !self.stop.is_stopped() && self.has_takers() {
             let mut packet = match self.source.next()? {
                 Next::Packet(packet) => packet,
+                Next::Configuration(configuration) => {
+                    let kind = configuration.params.kind();
+                    let lanes = self.lanes.iter_mut().filter(|lane| lane.kind == kind);
+                    lanes.for_each(|lane| lane.configure(&configuration));
+                    continue;
+                }
                 Next::Over => return Ok(Ended::Over),
                 Next::Lost(_) if self.stop.is_stopped() => return Ok(Ended::Over),
                 Next::Lost(cause) => return Ok(Ended::Lost(cause)),

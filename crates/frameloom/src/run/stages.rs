@@ -7,9 +7,9 @@ use crossbeam_channel::{Receiver, Sender, select_biased};
 
 use crate::av::Decoder;
 use crate::codec::audio::AudioTranscoder;
+use crate::codec::configuration::StreamMessage;
 use crate::codec::decode::VideoDecoder;
 use crate::codec::encode::VideoEncoder;
-use crate::codec::header::StreamHeader;
 use crate::codec::packet::Packet;
 use crate::error::Result;
 use crate::image::Frame;
@@ -219,8 +219,7 @@ impl Encoding {
 
     fn deliver(&mut self) -> Result<bool> {
         let VideoGroup { encoder, users, .. } = &mut self.group;
-        let header = encoder.take_header();
-        deliver(header, std::iter::from_fn(|| encoder.receive()), users)
+        deliver(std::iter::from_fn(|| encoder.receive()), users)
     }
 }
 
@@ -255,8 +254,7 @@ fn transcode_all(
                 transcoder.replace_source(*decoder, time_base);
             }
         }
-        let header = transcoder.take_header();
-        if !deliver(header, std::iter::from_fn(|| transcoder.receive()), users)? {
+        if !deliver(std::iter::from_fn(|| transcoder.receive()), users)? {
             return Ok(());
         }
         if transcoder.is_done() {
@@ -264,27 +262,22 @@ fn transcode_all(
         }
     }
     transcoder.drain()?;
-    let header = transcoder.take_header();
-    deliver(header, std::iter::from_fn(|| transcoder.receive()), users).map(drop)
+    deliver(std::iter::from_fn(|| transcoder.receive()), users).map(drop)
 }
 
 /// Sends what an encoder gave to every output that uses it; `false` once none takes more.
 fn deliver(
-    header: Option<StreamHeader>,
-    packets: impl Iterator<Item = Packet>,
+    messages: impl Iterator<Item = StreamMessage>,
     users: &mut [SinkStream],
 ) -> Result<bool> {
     let mut anyone = true;
-    if let Some(header) = header {
-        for user in &*users {
-            let header = header.share()?;
-            user.send(|index| SinkMessage::Header(index, header));
-        }
-    }
-    for packet in packets {
+    for message in messages {
         anyone = false;
         for user in &mut *users {
-            anyone |= user.send_packet(packet.share()?);
+            anyone |= match &message {
+                StreamMessage::Configuration(to) => user.send_configuration(Arc::clone(to)),
+                StreamMessage::Packet(packet) => user.send_packet(packet.share()?),
+            };
         }
     }
     Ok(anyone)

@@ -127,7 +127,7 @@ impl Wiring {
             let (stats, events, clock) = (stats.clone(), events.clone(), Arc::clone(clock));
             let drops = Drops { output: number, stats, events, sum: Arc::new(Sum::new()), clock };
             let global = output.target.muxer.wants_global_header();
-            let relief = relieved.then(|| Relief { drops: drops.clone(), skips: false });
+            let relief = relieved.then(|| Relief::new(drops.clone()));
             let stream = |index| SinkStream { sink: sink.clone(), index, relief: relief.clone() };
             sinks.push((messages, drops));
             spares.extend(spare_of(output, source, stream).filter(|_| relieved));

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, bounded, never, select_biased};
 
 use crate::av::MediaKind;
-use crate::codec::header::StreamHeader;
+use crate::codec::configuration::StreamConfiguration;
 use crate::codec::packet::Packet;
 use crate::error::{Error, Result};
 use crate::live::backoff::Backoff;
@@ -82,28 +82,37 @@ impl Again {
 /// What was told of the streams, for an output that is opened again.
 #[derive(Default)]
 struct Told {
-    headers: Vec<(usize, StreamHeader)>,
+    /// What is in force, by the streams' numbers.
+    configurations: Vec<Option<Arc<StreamConfiguration>>>,
     ended: Vec<usize>,
     cut: Option<Timestamp>,
 }
 
 impl Told {
-    fn note(&mut self, message: &SinkMessage) -> Result<()> {
+    fn note(&mut self, message: &SinkMessage) {
         match message {
-            SinkMessage::Header(stream, header) => self.headers.push((*stream, header.share()?)),
+            SinkMessage::Configuration(stream, configuration) => {
+                if self.configurations.len() <= *stream {
+                    self.configurations.resize(stream + 1, None);
+                }
+                if let Some(in_force) = self.configurations.get_mut(*stream) {
+                    *in_force = Some(Arc::clone(configuration));
+                }
+            }
             SinkMessage::Packet(..) => {}
             SinkMessage::Cut(end) => self.cut = Some(self.cut.map_or(*end, |cut| cut.min(*end))),
             SinkMessage::End(stream) => self.ended.push(*stream),
         }
-        Ok(())
     }
 
     fn tell(&self, sink: &mut Sink) -> Result<()> {
         if let Some(cut) = self.cut {
             sink.cut_at(cut);
         }
-        for (stream, header) in &self.headers {
-            sink.announce(*stream, header.share()?)?;
+        for (stream, configuration) in self.configurations.iter().enumerate() {
+            if let Some(configuration) = configuration {
+                sink.configure(stream, Arc::clone(configuration))?;
+            }
         }
         self.ended.iter().try_for_each(|stream| sink.end(*stream))
     }
@@ -174,7 +183,7 @@ impl Writing {
                 },
             };
             if let (Next::Message(message), Some(_)) = (&next, &self.again) {
-                self.told.note(message)?;
+                self.told.note(message);
             }
             let state = std::mem::replace(&mut self.state, State::Left);
             self.state = match (state, next) {
@@ -205,7 +214,7 @@ impl Writing {
             }
         }
         let written = match message {
-            SinkMessage::Header(stream, header) => sink.announce(stream, header),
+            SinkMessage::Configuration(stream, to) => sink.configure(stream, to),
             SinkMessage::Packet(stream, packet) => sink.write(stream, packet),
             SinkMessage::Cut(end) => {
                 sink.cut_at(end);

@@ -1,9 +1,14 @@
 //! Another source in the place of the first: its picture, its sound, its clock.
 
+use std::path::Path;
+
+use serde_json::Value;
+
 use super::assert_loss_is_bridged;
 use crate::harness::camera::Film;
-use crate::harness::scene::{Ending, Script};
+use crate::harness::scene::{Ending, Scene, Script};
 use crate::harness::stats::Count;
+use crate::harness::story::Story;
 use crate::harness::*;
 
 /// A plain camera goes and this one comes, or the other way round by `first`.
@@ -48,15 +53,59 @@ fn a_source_that_comes_back_larger_starts_the_encoder_anew_if_asked() {
     scene.lose_and_replace_camera(&Film { size: "640x480", ..Film::second() });
     let ending = scene.finish();
     assert_eq!(ending.parts.len(), 1, "the connection on the output was closed");
-    let shown = ["-select_streams", "v:0", "-show_entries", "frame=width,height"];
-    let shown = judge::ffprobe(&ending.parts[0].file, &shown);
-    let frames = shown["frames"].as_array().expect("no pictures");
-    let mut sizes: Vec<_> =
-        frames.iter().map(|f| (f["width"].as_u64(), f["height"].as_u64())).collect();
-    sizes.dedup();
-    assert_eq!(sizes, [(Some(320), Some(240)), (Some(640), Some(480))]);
+    assert_eq!(sizes_of(&ending.parts[0].file), [(320, 240), (640, 480)]);
     let times = packets(&ending.parts[0].file, Kind::Video);
     assert!(times.windows(2).all(|two| two[0].dts < two[1].dts), "times don't rise");
+}
+
+/// The sizes of the pictures in a file, each where it is another than before.
+fn sizes_of(file: &Path) -> Vec<(u64, u64)> {
+    let shown = ["-select_streams", "v:0", "-show_entries", "frame=width,height"];
+    let shown = judge::ffprobe(file, &shown);
+    let frames = shown["frames"].as_array().expect("no pictures");
+    let size = |frame: &Value| Some((frame["width"].as_u64()?, frame["height"].as_u64()?));
+    let mut sizes: Vec<_> = frames.iter().map(|frame| size(frame).expect("no size")).collect();
+    sizes.dedup();
+    sizes
+}
+
+/// The camera has become a larger one; then the connection on the output breaks and comes back.
+fn opened_again_after(mut scene: Scene, grow: impl FnOnce(&mut Scene, &Film)) {
+    scene.run_a_while();
+    grow(&mut scene, &Film { size: "640x480", profile: "high", ..Film::second() });
+    scene.output.refuse();
+    scene.output.cut();
+    scene.wait_for_loss_of_output();
+    scene.output.heal();
+    scene.wait_for_return_of_output(0, 75);
+    let ending = scene.finish();
+    let last = ending.parts.last().expect("the output did not come back");
+    assert_eq!(sizes_of(&last.file), [(640, 480)]);
+    let story = Story { said: last.said.clone(), ..Story::of_file(&last.file, 0) };
+    story.assert_moving(Film::SECOND_FIRST);
+}
+
+#[test]
+fn an_output_that_is_opened_again_announces_the_picture_that_came_midway() {
+    let scene = Script::new("renewed-midway").copying().start();
+    // The connection to the camera's server stays: it says what is new in its own stream.
+    opened_again_after(scene, |scene, film| {
+        scene.replace_camera(film);
+        scene.wait_for_frames(75);
+    });
+}
+
+#[test]
+fn an_output_that_is_opened_again_announces_the_picture_that_came_behind_a_loss() {
+    let scene = Script::new("renewed-behind-a-loss").copying().start();
+    opened_again_after(scene, Scene::lose_and_replace_camera);
+}
+
+#[test]
+fn an_output_that_is_opened_again_announces_the_encoder_that_runs_now() {
+    let options = args!["--on-resize=restart"];
+    let scene = Script::new("renewed-encoder").options(options).start();
+    opened_again_after(scene, Scene::lose_and_replace_camera);
 }
 
 #[test]

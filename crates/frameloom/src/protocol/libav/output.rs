@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::av::{AvError, AvPacket, Dict, Interrupt, Muxer};
-use crate::codec::header::StreamHeader;
+use crate::codec::configuration::StreamConfiguration;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::options::OutputOptions;
 use crate::protocol::pipe;
@@ -31,6 +31,8 @@ pub(crate) struct LibavOutput {
     fifo: Option<OwnedFd>,
     created: bool,
     is_written: bool,
+    /// Extradata of streams by their numbers, for the next packet of each.
+    renewed: Vec<(usize, Vec<u8>)>,
 }
 
 impl LibavOutput {
@@ -63,6 +65,7 @@ impl LibavOutput {
             fifo: None,
             created: false,
             is_written: false,
+            renewed: Vec::new(),
         })
     }
 
@@ -121,7 +124,7 @@ impl Output for LibavOutput {
         opened
     }
 
-    fn add_stream(&mut self, h: &StreamHeader) -> Result<usize> {
+    fn add_stream(&mut self, h: &StreamConfiguration) -> Result<usize> {
         let added = self.muxer.add_stream(
             &h.params,
             h.time_base,
@@ -143,7 +146,18 @@ impl Output for LibavOutput {
         self.muxer.time_base(number)
     }
 
+    fn configure(&mut self, number: usize, configuration: &StreamConfiguration) -> Result<()> {
+        self.renewed.retain(|(stream, _)| *stream != number);
+        self.renewed.push((number, configuration.params.extradata().to_vec()));
+        Ok(())
+    }
+
     fn write(&mut self, packet: &mut AvPacket) -> Result<()> {
+        if let Some(place) = self.renewed.iter().position(|(stream, _)| *stream == packet.stream())
+        {
+            let (_, extradata) = self.renewed.swap_remove(place);
+            packet.set_new_extradata(&extradata).map_err(|e| self.fault(e))?;
+        }
         self.limit_write();
         self.muxer.write(packet).map_err(|e| self.fault(e).hint(self.what_is_left()))?;
         self.is_written = true;

@@ -12,7 +12,7 @@ use frameloom_rtmp::{ClientRole, MediaKind as Kind, PublishKind};
 
 use super::bitstream;
 use crate::av::{AvError, AvPacket, CodecParams, MediaKind, configuration_box};
-use crate::codec::header::StreamHeader;
+use crate::codec::configuration::StreamConfiguration;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::options::OutputOptions;
 use crate::protocol::rtmp::{self, Connection, Fault, codecs};
@@ -38,6 +38,8 @@ struct Stream {
     frame_rate: Option<f64>,
     /// What was sent as the decoder's configuration.
     configuration: Option<Bytes>,
+    /// `params` are newer than that.
+    is_renewed: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -84,11 +86,17 @@ impl RtmpOutput {
     }
 
     /// Sends a stream's sequence header, where there is one and it is not the one that was sent.
-    fn configure(&mut self, number: usize, at_ms: i64, packet: Option<&AvPacket>) -> Result<()> {
+    fn send_configuration(
+        &mut self,
+        number: usize,
+        at_ms: i64,
+        packet: Option<&AvPacket>,
+    ) -> Result<()> {
         let Some(stream) = self.streams.get_mut(number) else { return Ok(()) };
         let found = stream.configuration_of(packet);
         let Some(found) = found.map_err(|e| self.error(e))? else { return Ok(()) };
         let Some(stream) = self.streams.get_mut(number) else { return Ok(()) };
+        stream.is_renewed = false;
         if stream.configuration.as_ref() == Some(&found) {
             return Ok(());
         }
@@ -116,7 +124,7 @@ impl Output for RtmpOutput {
         Ok(())
     }
 
-    fn add_stream(&mut self, header: &StreamHeader) -> Result<usize> {
+    fn add_stream(&mut self, header: &StreamConfiguration) -> Result<usize> {
         let id = header.params.codec();
         let codec = match header.params.kind() {
             MediaKind::Video => codecs::video_codec(id).map(Codec::Video),
@@ -136,18 +144,33 @@ impl Output for RtmpOutput {
         }
         let params = header.params.share().map_err(|e| self.error(e))?;
         let frame_rate = header.frame_rate.map(Rate::as_f64);
-        self.streams.push(Stream { codec, params, frame_rate, configuration: None });
+        self.streams.push(Stream {
+            codec,
+            params,
+            frame_rate,
+            configuration: None,
+            is_renewed: false,
+        });
         Ok(self.streams.len() - 1)
     }
 
     fn write_header(&mut self) -> Result<()> {
         let metadata = metadata(&self.streams);
         self.send(Kind::Metadata, 0, metadata)?;
-        (0..self.streams.len()).try_for_each(|number| self.configure(number, 0, None))
+        (0..self.streams.len()).try_for_each(|number| self.send_configuration(number, 0, None))
     }
 
     fn time_base(&self, _number: usize) -> TimeBase {
         TimeBase::MILLIS
+    }
+
+    fn configure(&mut self, number: usize, configuration: &StreamConfiguration) -> Result<()> {
+        let params = configuration.params.share().map_err(|e| self.error(e))?;
+        if let Some(stream) = self.streams.get_mut(number) {
+            stream.params = params;
+            stream.is_renewed = true;
+        }
+        Ok(())
     }
 
     fn write(&mut self, packet: &mut AvPacket) -> Result<()> {
@@ -155,7 +178,7 @@ impl Output for RtmpOutput {
         let shift = *self.shift_ms.get_or_insert((-dts).max(0));
         let at_ms = dts.saturating_add(shift).max(0);
         let number = packet.stream();
-        self.configure(number, at_ms, Some(packet))?;
+        self.send_configuration(number, at_ms, Some(packet))?;
         let Some(stream) = self.streams.get(number) else { return Ok(()) };
         let data = stream.payload(packet);
         if data.is_empty() {
@@ -216,11 +239,10 @@ impl Stream {
     /// The decoder's configuration as a sequence header has it, where the codec has one and it is
     /// known; `packet` may tell what the encoder didn't.
     fn configuration_of(&self, packet: Option<&AvPacket>) -> Result<Option<Bytes>, AvError> {
-        let anew = packet.and_then(AvPacket::new_extradata);
-        if anew.is_none() && self.configuration.is_some() {
+        if !self.is_renewed && self.configuration.is_some() {
             return Ok(self.configuration.clone());
         }
-        let extradata = anew.unwrap_or(self.params.extradata());
+        let extradata = self.params.extradata();
         let own = |bytes: &[u8]| Ok((!bytes.is_empty()).then(|| Bytes::copy_from_slice(bytes)));
         let name = match self.codec {
             Codec::Video(VideoCodec::Avc) => *b"avcC",

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::av::{AvPacket, CodecId, CodecParams, MediaKind, StreamInfo};
+use crate::codec::configuration::{StreamConfiguration, StreamMessage};
 use crate::codec::encode::VideoEncoder;
-use crate::codec::header::StreamHeader;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::Frame;
 use crate::image::{PixelBuffer, PixelFormat};
@@ -56,7 +56,7 @@ impl Clip {
         let plan = plan_writer(&target, &options).unwrap();
         let mut encoder = VideoEncoder::new(plan, true, Rate::new(2, 1)).unwrap();
         let mut buffer = PixelBuffer::new(PixelFormat::Rgb24, width, height).unwrap();
-        let (mut params, mut packets) = (None, Vec::new());
+        let mut messages = Vec::new();
         for n in 0..GOP {
             let shade = 40 * n;
             for (at, value) in buffer.as_mut_slice().iter_mut().enumerate() {
@@ -64,11 +64,17 @@ impl Clip {
             }
             let pts = TimeBase::MILLIS.at(FRAME_MS * i64::try_from(n).unwrap());
             encoder.send(Frame::from_image(&buffer.image(), pts).unwrap()).unwrap();
-            params = encoder.take_header().map(|header| header.params).or(params);
-            packets.extend(std::iter::from_fn(|| encoder.receive()));
+            messages.extend(std::iter::from_fn(|| encoder.receive()));
         }
         encoder.drain().unwrap();
-        packets.extend(std::iter::from_fn(|| encoder.receive()));
+        messages.extend(std::iter::from_fn(|| encoder.receive()));
+        let (mut params, mut packets) = (None, Vec::new());
+        for message in messages {
+            match message {
+                StreamMessage::Configuration(to) => params = Some(to.params.share().unwrap()),
+                StreamMessage::Packet(packet) => packets.push(packet),
+            }
+        }
         assert!(packets.iter().enumerate().all(|(n, packet)| packet.av.is_key() == (n == 0)));
         let packets: Vec<_> = packets.iter().map(|packet| packet.av.data().to_vec()).collect();
         assert_eq!(packets.len(), GOP);
@@ -416,7 +422,11 @@ impl Output for Server {
         Ok(())
     }
 
-    fn add_stream(&mut self, header: &StreamHeader) -> Result<usize> {
+    fn configure(&mut self, _: usize, _: &StreamConfiguration) -> Result<()> {
+        Ok(())
+    }
+
+    fn add_stream(&mut self, header: &StreamConfiguration) -> Result<usize> {
         Ok(usize::from(header.params.kind() != MediaKind::Video))
     }
 
