@@ -29,7 +29,7 @@ class Fleet {
   private renewed = new AbortController();
 
   all(): Pipeline[] {
-    return [...this.pipelines.values()].sort((a, b) => a.name.localeCompare(b.name));
+    return [...this.pipelines.values()].toSorted((a, b) => a.name.localeCompare(b.name));
   }
 
   /** Follows the server for ever. */

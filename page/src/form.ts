@@ -63,7 +63,7 @@ export function form(name: string | null): HTMLElement {
   const told = h("p", { class: "problem", role: "alert" });
   const submit = h("button", { class: "primary" }, name == null ? "Add" : "Change");
   const hasMore = FIELDS.some((field) => field.more && settings[field.key] != null);
-  const form = h(
+  const element = h(
     "form",
     { class: "card form" },
     row("name", "Name", called, "Letters, digits, and any of _ - ."),
@@ -72,7 +72,7 @@ export function form(name: string | null): HTMLElement {
     told,
     h("div", { class: "orders" }, submit, h("a", { class: "button", href: name == null ? "#/" : pageOf(name) }, "Cancel")),
   );
-  form.addEventListener("submit", async (event) => {
+  element.addEventListener("submit", async (event) => {
     event.preventDefault();
     const done = await attempt(submit, told, async () => {
       const wanted = read(controls, settings);
@@ -87,7 +87,7 @@ export function form(name: string | null): HTMLElement {
     {},
     h("div", { class: "heading" }, h("h1", {}, name == null ? "Add a pipeline" : `Change ${name}`)),
     hidden && h("p", { class: "hint" }, `Secrets are shown as ${HIDDEN}. What you leave as it is keeps them.`),
-    form,
+    element,
   );
 }
 

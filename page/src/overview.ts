@@ -69,7 +69,7 @@ export function overview(signal: AbortSignal): HTMLElement {
     if (!card) {
       card = new Card(name);
       cards.set(name, card);
-      const after = [...cards.keys()].sort((a, b) => a.localeCompare(b));
+      const after = [...cards.keys()].toSorted((a, b) => a.localeCompare(b));
       const next = after[after.indexOf(name) + 1];
       list.insertBefore(card.element, (next && cards.get(next)?.element) || null);
     }

@@ -65,7 +65,7 @@ export async function keepFresh(all: () => Thumbnail[], signal: AbortSignal): Pr
     if (document.hidden || fleet.link !== "connected" || signal.aborted) continue;
     const now = Date.now();
     const due = all().filter((thumbnail) => thumbnail.isWorthwhile(now));
-    const oldest = due.sort((a, b) => a.takenAt - b.takenAt)[0];
+    const oldest = due.toSorted((a, b) => a.takenAt - b.takenAt)[0];
     if (!oldest) continue;
     oldest.takenAt = now;
     try {

@@ -8,7 +8,6 @@ use super::assert_loss_is_bridged;
 use crate::harness::camera::Film;
 use crate::harness::scene::{Ending, Scene, Script};
 use crate::harness::stats::Count;
-use crate::harness::story::Story;
 use crate::harness::*;
 
 /// A plain camera goes and this one comes, or the other way round by `first`.
@@ -81,8 +80,10 @@ fn opened_again_after(mut scene: Scene, grow: impl FnOnce(&mut Scene, &Film)) {
     let ending = scene.finish();
     let last = ending.parts.last().expect("the output did not come back");
     assert_eq!(sizes_of(&last.file), [(640, 480)]);
-    let story = Story { said: last.said.clone(), ..Story::of_file(&last.file, 0) };
-    story.assert_moving(Film::SECOND_FIRST);
+    judge::assert_playable(&last.file);
+    let shown = decode(&last.file, "gray").frames;
+    assert!(shown.len() >= 20, "{} pictures came back", shown.len());
+    assert!(shown.windows(2).all(|two| two[0] != two[1]), "the picture stands still");
 }
 
 #[test]
