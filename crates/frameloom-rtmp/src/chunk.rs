@@ -6,7 +6,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use crate::message::{Control, Message, kind};
-use crate::output::Output;
+use crate::output::OutputBuffer;
 use crate::{Error, Limits, Result};
 
 /// The chunk size both sides start with, in bytes. Section 5.4.1.
@@ -447,13 +447,17 @@ impl ChunkWriter {
     /// [`Error::MessageLength`] above the 16,777,215 bytes that a header can say;
     /// [`Error::ChunkStreams`] for a chunk stream id outside 2 to 65,599; that of
     /// [`Control::parse`] for a Set Chunk Size that is none. Nothing is written then.
-    pub fn write(&mut self, message: &Message, output: &mut Output) -> Result<()> {
+    pub fn write(&mut self, message: &Message, output: &mut OutputBuffer) -> Result<()> {
         self.write_owned(message.clone(), output)
     }
 
     /// The same without another reference to the payload. References to one payload that goes to
     /// many players are counted in one place, for which their threads compete.
-    pub(crate) fn write_owned(&mut self, message: Message, output: &mut Output) -> Result<()> {
+    pub(crate) fn write_owned(
+        &mut self,
+        message: Message,
+        output: &mut OutputBuffer,
+    ) -> Result<()> {
         let length = message.payload.len();
         if length > 0xFF_FFFF {
             return Err(Error::MessageLength { length, limit: 0xFF_FFFF });
@@ -533,7 +537,7 @@ impl ChunkWriter {
     }
 }
 
-fn put_payload(piece: Bytes, output: &mut Output) {
+fn put_payload(piece: Bytes, output: &mut OutputBuffer) {
     if piece.len() <= COPIED_BYTES {
         output.put(&piece);
     } else {

@@ -5,7 +5,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use crate::output::Output;
+use crate::output::OutputBuffer;
 use crate::{Error, Result};
 
 /// C1, S1, C2 and S2, in bytes.
@@ -19,7 +19,7 @@ const KEY_TAIL: [u8; 32] = [
     0x6e, 0xec, 0x5d, 0x2d, 0x29, 0x80, 0x6f, 0xab, 0x93, 0xb8, 0xe6, 0x36, 0xcf, 0xeb, 0x31, 0xae,
 ];
 
-type Packet = [u8; PACKET_BYTES];
+type HandshakePacket = [u8; PACKET_BYTES];
 
 /// Which of the two layouts a digest was found in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub enum DigestScheme {
 }
 
 impl DigestScheme {
-    fn offset(self, packet: &Packet) -> usize {
+    fn offset(self, packet: &HandshakePacket) -> usize {
         let base = match self {
             DigestScheme::KeyFirst => 772,
             DigestScheme::DigestFirst => 8,
@@ -52,11 +52,11 @@ fn hmac(key: &[&[u8]], data: &[&[u8]]) -> [u8; DIGEST_BYTES] {
     mac.finalize().into_bytes().into()
 }
 
-fn packet_digest(packet: &Packet, offset: usize, key: &[u8]) -> [u8; DIGEST_BYTES] {
+fn packet_digest(packet: &HandshakePacket, offset: usize, key: &[u8]) -> [u8; DIGEST_BYTES] {
     hmac(&[key], &[&packet[..offset], &packet[offset + DIGEST_BYTES..]])
 }
 
-fn find_digest(packet: &Packet, key: &[u8]) -> Option<(DigestScheme, [u8; DIGEST_BYTES])> {
+fn find_digest(packet: &HandshakePacket, key: &[u8]) -> Option<(DigestScheme, [u8; DIGEST_BYTES])> {
     [DigestScheme::DigestFirst, DigestScheme::KeyFirst].into_iter().find_map(|scheme| {
         let offset = scheme.offset(packet);
         let digest = packet_digest(packet, offset, key);
@@ -64,14 +64,14 @@ fn find_digest(packet: &Packet, key: &[u8]) -> Option<(DigestScheme, [u8; DIGEST
     })
 }
 
-fn sign(packet: &mut Packet, scheme: DigestScheme, key: &[u8]) {
+fn sign(packet: &mut HandshakePacket, scheme: DigestScheme, key: &[u8]) {
     let offset = scheme.offset(packet);
     let digest = packet_digest(packet, offset, key);
     packet[offset..offset + DIGEST_BYTES].copy_from_slice(&digest);
 }
 
 /// An answer (S2 or C2) whose last 32 bytes prove that the other's digest was read.
-fn answer(mut packet: Packet, key: &[u8], digest: &[u8; DIGEST_BYTES]) -> Packet {
+fn answer(mut packet: HandshakePacket, key: &[u8], digest: &[u8; DIGEST_BYTES]) -> HandshakePacket {
     let (body, tail) = packet.split_at_mut(PACKET_BYTES - DIGEST_BYTES);
     let signing = hmac(&[key, &KEY_TAIL], &[digest]);
     tail.copy_from_slice(&hmac(&[&signing], &[body]));
@@ -79,7 +79,7 @@ fn answer(mut packet: Packet, key: &[u8], digest: &[u8; DIGEST_BYTES]) -> Packet
 }
 
 /// Filler: it has to vary, not to be secret (xorshift64*).
-fn filler(seed: &mut u64) -> Packet {
+fn filler(seed: &mut u64) -> HandshakePacket {
     let mut packet = [0; PACKET_BYTES];
     for word in packet.chunks_exact_mut(8) {
         *seed ^= *seed >> 12;
@@ -90,7 +90,7 @@ fn filler(seed: &mut u64) -> Packet {
     packet
 }
 
-fn send(version: Option<u8>, packets: &[&Packet], output: &mut Output) {
+fn send(version: Option<u8>, packets: &[&HandshakePacket], output: &mut OutputBuffer) {
     let mut bytes = BytesMut::with_capacity(1 + packets.len() * PACKET_BYTES);
     if let Some(version) = version {
         bytes.put_u8(version);
@@ -104,14 +104,14 @@ fn send(version: Option<u8>, packets: &[&Packet], output: &mut Output) {
 /// One side of a handshake. It uses no byte beyond its own.
 #[derive(Debug)]
 pub struct Handshake {
-    state: State,
+    state: HandshakeState,
     received: Vec<u8>,
     seed: u64,
     scheme: Option<DigestScheme>,
 }
 
 #[derive(Debug)]
-enum State {
+enum HandshakeState {
     /// The server waits for C0 and C1.
     ServerHello,
     /// The server waits for C2.
@@ -127,11 +127,16 @@ impl Handshake {
     /// The server's side. `seed` makes the filler.
     #[must_use]
     pub fn server(seed: u64) -> Self {
-        Handshake { state: State::ServerHello, received: Vec::new(), seed: seed | 1, scheme: None }
+        Handshake {
+            state: HandshakeState::ServerHello,
+            received: Vec::new(),
+            seed: seed | 1,
+            scheme: None,
+        }
     }
 
     /// The client's side, which speaks first. With a `scheme` C1 carries a digest.
-    pub fn client(seed: u64, scheme: Option<DigestScheme>, output: &mut Output) -> Self {
+    pub fn client(seed: u64, scheme: Option<DigestScheme>, output: &mut OutputBuffer) -> Self {
         let mut seed = seed | 1;
         let mut c1 = filler(&mut seed);
         // Time zero; then zero for a plain handshake, a version of the player for a signed one.
@@ -141,14 +146,14 @@ impl Handshake {
             sign(&mut c1, scheme, PLAYER_KEY);
         }
         send(Some(3), &[&c1], output);
-        let state = State::ClientHello(scheme.is_some());
+        let state = HandshakeState::ClientHello(scheme.is_some());
         Handshake { state, received: Vec::new(), seed, scheme: None }
     }
 
     /// Whether it is complete.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        matches!(self.state, State::Done)
+        matches!(self.state, HandshakeState::Done)
     }
 
     /// The layout of the peer's digest, where it had one.
@@ -164,9 +169,10 @@ impl Handshake {
     /// # Errors
     ///
     /// [`Error::Version`] for another protocol, at its first byte.
-    pub fn read(&mut self, input: &mut &[u8], output: &mut Output) -> Result<bool> {
+    pub fn read(&mut self, input: &mut &[u8], output: &mut OutputBuffer) -> Result<bool> {
         loop {
-            let with_version = matches!(self.state, State::ServerHello | State::ClientHello(_));
+            let with_version =
+                matches!(self.state, HandshakeState::ServerHello | HandshakeState::ClientHello(_));
             if self.is_done() {
                 return Ok(true);
             }
@@ -191,9 +197,9 @@ impl Handshake {
         }
     }
 
-    fn advance(&mut self, packet: &Packet, output: &mut Output) {
+    fn advance(&mut self, packet: &HandshakePacket, output: &mut OutputBuffer) {
         self.state = match self.state {
-            State::ServerHello => {
+            HandshakeState::ServerHello => {
                 let mut s1 = filler(&mut self.seed);
                 s1[..8].fill(0);
                 let s2 = match find_digest(packet, PLAYER_KEY) {
@@ -206,9 +212,9 @@ impl Handshake {
                     None => *packet,
                 };
                 send(Some(3), &[&s1, &s2], output);
-                State::ServerEnd
+                HandshakeState::ServerEnd
             }
-            State::ClientHello(signed) => {
+            HandshakeState::ClientHello(signed) => {
                 // A server that knows no digests answers a signed C1 plainly, and gets an echo.
                 let c2 = match find_digest(packet, SERVER_KEY).filter(|_| signed) {
                     Some((scheme, digest)) => {
@@ -218,9 +224,11 @@ impl Handshake {
                     None => *packet,
                 };
                 send(None, &[&c2], output);
-                State::ClientEnd
+                HandshakeState::ClientEnd
             }
-            State::ServerEnd | State::ClientEnd | State::Done => State::Done,
+            HandshakeState::ServerEnd | HandshakeState::ClientEnd | HandshakeState::Done => {
+                HandshakeState::Done
+            }
         };
         if self.is_done() {
             self.received = Vec::new();

@@ -8,7 +8,7 @@
 //!
 //! 1. **Events:** `poll_event` until it gives `None`, acting on each. Events that are left queue
 //!    up in memory, and count: past [`Limits::connection_bytes`] the session fails.
-//! 2. **Output:** `poll_output` until it gives `None`, writing each piece in full and in order.
+//! 2. **OutputBuffer:** `poll_output` until it gives `None`, writing each piece in full and in order.
 //!    Where the socket takes no more, keep what is left of the piece and call again later;
 //!    `output_bytes` says how much waits. Or write `output`, which is a [`bytes::Buf`], from where
 //!    it is: with many connections that is a good deal faster.
@@ -73,7 +73,7 @@ mod session;
 
 pub use error::{Error, Result};
 pub use limits::Limits;
-pub use output::Output;
+pub use output::OutputBuffer;
 pub use session::auth;
 pub use session::{
     ClientConfig, ClientEvent, ClientRole, ClientSession, ConnectRequest, FOUR_CCS, FourCcInfo,

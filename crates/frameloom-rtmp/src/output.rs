@@ -13,12 +13,12 @@ const KEPT_BYTES: usize = 1024;
 const KEPT_PARTS: usize = 4;
 
 /// What waits to be written to the peer, in order: write it from where it is as a [`Buf`], by
-/// vectored writes best, or take it in pieces by [`Output::poll`].
+/// vectored writes best, or take it in pieces by [`OutputBuffer::poll`].
 ///
 /// Headers and short payloads are copied one behind the other, long payloads are shared. So what
 /// one message mostly needs is two slices, and no piece of it is allocated or counted.
 #[derive(Default)]
-pub struct Output {
+pub struct OutputBuffer {
     /// All copied bytes that wait, and before them `done` that do so no more.
     copied: Vec<u8>,
     done: usize,
@@ -37,18 +37,18 @@ struct Part {
     shared: Bytes,
 }
 
-impl fmt::Debug for Output {
+impl fmt::Debug for OutputBuffer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The bytes hold stream keys and credentials.
-        f.debug_struct("Output").field("bytes", &self.bytes).finish_non_exhaustive()
+        f.debug_struct("OutputBuffer").field("bytes", &self.bytes).finish_non_exhaustive()
     }
 }
 
-impl Output {
+impl OutputBuffer {
     /// An empty one.
     #[must_use]
     pub fn new() -> Self {
-        Output::default()
+        OutputBuffer::default()
     }
 
     /// Appends bytes that are shared.
@@ -127,7 +127,7 @@ impl Output {
     }
 }
 
-impl Buf for Output {
+impl Buf for OutputBuffer {
     fn remaining(&self) -> usize {
         self.bytes
     }
@@ -193,7 +193,7 @@ mod tests {
     use super::*;
 
     /// Pieces of every kind in turn, and what they are together.
-    fn filled(output: &mut Output) -> Vec<u8> {
+    fn filled(output: &mut OutputBuffer) -> Vec<u8> {
         let mut all = Vec::new();
         for length in 0..60_u8 {
             let piece = vec![length; length.into()];
@@ -208,7 +208,7 @@ mod tests {
     }
 
     /// What a vectored write of so many slices would be given.
-    fn slices(output: &Output, most: usize) -> Vec<u8> {
+    fn slices(output: &OutputBuffer, most: usize) -> Vec<u8> {
         let mut slices = vec![IoSlice::new(&[]); most];
         let count = output.chunks_vectored(&mut slices);
         assert!(slices[count..].iter().all(|slice| slice.is_empty()));
@@ -219,7 +219,7 @@ mod tests {
     fn bytes_leave_in_order_however_they_are_taken() {
         for step in [1, 2, 7, 64, 100_000] {
             for most in [1, 2, 3, 64] {
-                let mut output = Output::new();
+                let mut output = OutputBuffer::new();
                 let all = filled(&mut output);
                 let mut rest = &all[..];
                 while output.has_remaining() {
@@ -235,7 +235,7 @@ mod tests {
                 assert_eq!((output.chunk(), slices(&output, 4)), (&[][..], Vec::new()));
             }
         }
-        let mut output = Output::new();
+        let mut output = OutputBuffer::new();
         let all = filled(&mut output);
         output.advance(40);
         let mut taken = all[..40].to_vec();
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn what_is_added_while_something_waits_comes_after_it() {
-        let (mut output, mut all, mut taken) = (Output::new(), Vec::new(), Vec::new());
+        let (mut output, mut all, mut taken) = (OutputBuffer::new(), Vec::new(), Vec::new());
         for round in 0..40_usize {
             all.extend_from_slice(&filled(&mut output));
             let count = (round * 97 + 1) % output.bytes();
@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn room_follows_what_waits() {
-        let mut output = Output::new();
+        let mut output = OutputBuffer::new();
         // Never empty: the room must not grow with all that ever passed.
         output.put(&[0; 100]);
         for _ in 0..10_000 {

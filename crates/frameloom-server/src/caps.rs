@@ -12,13 +12,13 @@ use crate::lock::lock;
 pub(crate) struct Caps {
     total: usize,
     per_address: usize,
-    open: Mutex<Open>,
+    open: Mutex<OpenConnections>,
     /// Told when the last connection closes.
     empty: Notify,
 }
 
 #[derive(Default)]
-struct Open {
+struct OpenConnections {
     count: usize,
     by_address: HashMap<IpAddr, usize>,
     next_id: u64,

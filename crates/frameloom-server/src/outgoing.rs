@@ -70,7 +70,7 @@ fn poll_write_many(
 mod tests {
     use std::task::Waker;
 
-    use frameloom_rtmp::Output;
+    use frameloom_rtmp::OutputBuffer;
 
     use super::*;
 
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn pieces_of_any_size_arrive_in_order() {
         for width in [1, 2, 3, 7, 1000] {
-            let mut output = Output::new();
+            let mut output = OutputBuffer::new();
             let mut all = Vec::new();
             for length in 0..200_u8 {
                 let piece = vec![length; length.into()];
@@ -118,7 +118,7 @@ mod tests {
             }
             assert_eq!((writer.1, output.bytes()), (all, 0));
         }
-        let mut output = Output::new();
+        let mut output = OutputBuffer::new();
         output.put(b"x");
         let mut cx = Context::from_waker(Waker::noop());
         let result = poll_write(&mut Narrow(0, Vec::new()), &mut cx, &mut output);

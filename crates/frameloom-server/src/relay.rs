@@ -85,7 +85,7 @@ pub(crate) struct Relay {
     pub(crate) since: Instant,
     rules: Rules,
     direct_players: usize,
-    state: Mutex<State>,
+    state: Mutex<RelayState>,
     /// How far the log goes, or [`LOOK`]. A player that has all of it needs no lock to know so.
     end: AtomicU64,
     /// With each player's wake-up beside it: walking them at every packet is felt.
@@ -97,7 +97,7 @@ pub(crate) struct Relay {
     counters: Arc<Counters>,
 }
 
-struct State {
+struct RelayState {
     log: Log,
     publisher: Publisher,
     /// Which publisher may append: it rises when another one takes over.
@@ -205,7 +205,7 @@ impl Relays {
                     since: publisher.since,
                     rules: Rules { lag_ms, skips: self.limits.player_skips },
                     direct_players: self.direct_players,
-                    state: Mutex::new(State {
+                    state: Mutex::new(RelayState {
                         log: Log::new(self.limits.cache_bytes, lag_ms),
                         publisher,
                         epoch: 0,

@@ -13,7 +13,7 @@ use crate::amf0::{Properties, Value};
 use crate::command::Command;
 use crate::handshake::{DigestScheme, Handshake};
 use crate::message::{Control, Message, UserControl};
-use crate::output::Output;
+use crate::output::OutputBuffer;
 use crate::{Error, Limits, Result};
 
 /// What to do once connected.
@@ -135,7 +135,7 @@ pub enum ClientEvent {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum ClientState {
     Handshake,
     Connecting,
     Creating,
@@ -155,7 +155,7 @@ const ASK: f64 = 5.0;
 pub struct ClientSession {
     link: Link,
     config: ClientConfig,
-    state: State,
+    state: ClientState,
     stream_id: u32,
     timeline: Timeline,
     events: VecDeque<ClientEvent>,
@@ -166,12 +166,12 @@ impl ClientSession {
     /// A session for a new connection. The client speaks first: there is output at once.
     #[must_use]
     pub fn new(config: ClientConfig) -> Self {
-        let mut output = Output::new();
+        let mut output = OutputBuffer::new();
         let handshake = Handshake::client(config.seed, config.digest, &mut output);
         ClientSession {
             link: Link::new(config.limits.clone(), config.window_bytes, handshake, output),
             config,
-            state: State::Handshake,
+            state: ClientState::Handshake,
             stream_id: 0,
             timeline: Timeline::default(),
             events: VecDeque::new(),
@@ -202,7 +202,7 @@ impl ClientSession {
 
     /// What is to be written to the server, to be written from where it is and taken away by
     /// [`Buf::advance`](bytes::Buf::advance).
-    pub fn output(&mut self) -> &mut Output {
+    pub fn output(&mut self) -> &mut OutputBuffer {
         &mut self.link.output
     }
 
@@ -226,7 +226,7 @@ impl ClientSession {
     /// server reads too slowly (nothing is sent then, and the session goes on);
     /// [`Error::MessageLength`] above 16,777,215 bytes.
     pub fn send_media(&mut self, kind: MediaKind, timestamp_ms: u64, payload: Bytes) -> Result<()> {
-        if self.state != State::Running || !self.publishes() {
+        if self.state != ClientState::Running || !self.publishes() {
             return Err(Error::Stream(self.stream_id));
         }
         let message = media_message(self.stream_id, kind, timestamp_ms, payload, true);
@@ -249,11 +249,11 @@ impl ClientSession {
     ///
     /// [`Error::ConnectionBytes`] where the output is full.
     pub fn finish(&mut self) -> Result<()> {
-        if !matches!(self.state, State::Asking | State::Running) {
-            self.state = State::Over;
+        if !matches!(self.state, ClientState::Asking | ClientState::Running) {
+            self.state = ClientState::Over;
             return Ok(());
         }
-        self.state = State::Over;
+        self.state = ClientState::Over;
         if self.publishes() {
             self.call("FCUnpublish", 0.0, vec![self.config.key.expose().into()], 0)?;
         }
@@ -288,7 +288,7 @@ impl ClientSession {
     }
 
     fn media(&mut self, message: Message) -> Result<()> {
-        if self.publishes() || !matches!(self.state, State::Asking | State::Running) {
+        if self.publishes() || !matches!(self.state, ClientState::Asking | ClientState::Running) {
             return Ok(());
         }
         // Some servers send media with no word before it.
@@ -302,15 +302,15 @@ impl ClientSession {
     }
 
     fn started(&mut self) {
-        if self.state == State::Asking {
-            self.state = State::Running;
+        if self.state == ClientState::Asking {
+            self.state = ClientState::Running;
             self.events.push_back(ClientEvent::Started);
         }
     }
 
     fn ended(&mut self, code: &str) {
-        if self.state != State::Over {
-            self.state = State::Over;
+        if self.state != ClientState::Over {
+            self.state = ClientState::Over;
             self.events.push_back(ClientEvent::Ended { code: code.to_owned() });
         }
     }
@@ -354,16 +354,18 @@ impl ClientSession {
             object: Value::Object(properties),
             ..Command::new("connect", CONNECT, Vec::new())
         };
-        self.state = State::Connecting;
+        self.state = ClientState::Connecting;
         self.link.send(command.message(0))
     }
 
     fn command(&mut self, command: &Command) -> Result<()> {
         match command.name.as_str() {
-            "_result" if command.transaction == CONNECT && self.state == State::Connecting => {
+            "_result"
+                if command.transaction == CONNECT && self.state == ClientState::Connecting =>
+            {
                 self.connected(command)
             }
-            "_result" if command.transaction == CREATE && self.state == State::Creating => {
+            "_result" if command.transaction == CREATE && self.state == ClientState::Creating => {
                 // Whole and small in every server there is; anything else saturates harmlessly.
                 self.stream_id = command.number(0).unwrap_or(1.0) as u32;
                 self.ask()
@@ -401,7 +403,7 @@ impl ClientSession {
             audio_codecs: said.audio,
         };
         self.events.push_back(ClientEvent::Connected(info));
-        self.state = State::Creating;
+        self.state = ClientState::Creating;
         if self.publishes() {
             let name = Value::from(self.config.key.expose());
             self.call("releaseStream", RELEASE, vec![name.clone()], 0)?;
@@ -413,7 +415,7 @@ impl ClientSession {
     }
 
     fn ask(&mut self) -> Result<()> {
-        self.state = State::Asking;
+        self.state = ClientState::Asking;
         let stream_id = self.stream_id;
         let key = Value::from(self.config.key.expose());
         match self.config.role {
@@ -450,10 +452,10 @@ impl ClientSession {
     }
 
     fn refused(&mut self, command: &Command) {
-        if self.state == State::Over {
+        if self.state == ClientState::Over {
             return;
         }
-        self.state = State::Over;
+        self.state = ClientState::Over;
         let information = command.arguments.first();
         let text = |name| information.and_then(|info| info.get(name)).and_then(Value::as_str);
         let description = text("description").unwrap_or_default();

@@ -3,7 +3,7 @@
 use crate::chunk::{ChunkReader, ChunkWriter};
 use crate::handshake::Handshake;
 use crate::message::{BandwidthLimit, Control, Message, UserControl};
-use crate::output::Output;
+use crate::output::OutputBuffer;
 use crate::{Error, Limits, Result};
 
 /// Room for short messages above the limit, both ways, so that media that fills it is no failure.
@@ -12,7 +12,7 @@ const ANSWER_BYTES: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) limits: Limits,
-    pub(super) output: Output,
+    pub(super) output: OutputBuffer,
     handshake: Option<Handshake>,
     reader: ChunkReader,
     writer: ChunkWriter,
@@ -33,7 +33,12 @@ pub(super) enum Incoming {
 }
 
 impl Link {
-    pub(super) fn new(limits: Limits, window: u32, handshake: Handshake, output: Output) -> Self {
+    pub(super) fn new(
+        limits: Limits,
+        window: u32,
+        handshake: Handshake,
+        output: OutputBuffer,
+    ) -> Self {
         Link {
             reader: ChunkReader::new(limits.clone()),
             limits,

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use frameloom_rtmp::chunk::{ChunkReader, ChunkWriter};
 use frameloom_rtmp::message::{Control, Message, kind};
-use frameloom_rtmp::{Error, Limits, Output, Timeline};
+use frameloom_rtmp::{Error, Limits, OutputBuffer, Timeline};
 use proptest::prelude::*;
 
 fn message(chunk_stream: u32, timestamp: u32, payload: impl Into<Bytes>) -> Message {
@@ -24,7 +24,7 @@ fn read(bytes: &[u8]) -> Result<Vec<Message>, Error> {
 
 fn write(messages: &[Message]) -> Vec<u8> {
     let mut writer = ChunkWriter::new();
-    let mut output = Output::new();
+    let mut output = OutputBuffer::new();
     messages.iter().for_each(|message| writer.write(message, &mut output).unwrap());
     std::iter::from_fn(|| output.poll()).flatten().collect()
 }
@@ -274,7 +274,7 @@ fn headers_are_as_short_as_every_reader_understands() {
     let expected = [12, 8, 1, 4, 1, 12, 16];
     let mut writer = ChunkWriter::new();
     for (message, header) in messages.iter().zip(expected) {
-        let mut output = Output::new();
+        let mut output = OutputBuffer::new();
         writer.write(message, &mut output).unwrap();
         assert_eq!(output.bytes() - message.payload.len(), header, "{message:?}");
     }

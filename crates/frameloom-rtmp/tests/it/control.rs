@@ -104,7 +104,7 @@ fn an_output_that_is_full_does_not_fail_the_peers_short_messages() {
     }
     let full = peer.session.output_bytes();
     // Straight to the session: nothing is read from it.
-    let mut output = frameloom_rtmp::Output::new();
+    let mut output = frameloom_rtmp::OutputBuffer::new();
     let mut writer = frameloom_rtmp::chunk::ChunkWriter::new();
     writer.write(&Control::Acknowledgement(1).message(), &mut output).unwrap();
     writer.write(&Control::User(UserControl::PingRequest(7)).message(), &mut output).unwrap();

@@ -4,7 +4,7 @@ use frameloom_rtmp::amf0::Value;
 use frameloom_rtmp::chunk::{ChunkReader, ChunkWriter};
 use frameloom_rtmp::command::Command;
 use frameloom_rtmp::message::Message;
-use frameloom_rtmp::{ClientSession, Error, Limits, Output, ServerConfig, ServerSession};
+use frameloom_rtmp::{ClientSession, Error, Limits, OutputBuffer, ServerConfig, ServerSession};
 
 pub(crate) trait Session {
     fn receive(&mut self, bytes: &[u8]) -> Result<(), Error>;
@@ -65,7 +65,7 @@ impl<S: Session> FarEnd<S> {
 
     /// The messages that answer `message`.
     pub(crate) fn send(&mut self, message: &Message) -> Result<Vec<Message>, Error> {
-        let mut output = Output::new();
+        let mut output = OutputBuffer::new();
         self.writer.write(message, &mut output).unwrap();
         while let Some(piece) = output.poll() {
             self.session.receive(&piece)?;

@@ -15,8 +15,8 @@ use frameloom_rtmp::flv::{AudioPacket, VideoPacket, VideoPacketKind};
 use frameloom_rtmp::handshake::{DigestScheme, Handshake};
 use frameloom_rtmp::message::{Message, kind};
 use frameloom_rtmp::{
-    ClientConfig, ClientEvent, ClientRole, ClientSession, Limits, MediaKind, Output, PublishKind,
-    ServerConfig, ServerEvent, ServerSession,
+    ClientConfig, ClientEvent, ClientRole, ClientSession, Limits, MediaKind, OutputBuffer,
+    PublishKind, ServerConfig, ServerEvent, ServerSession,
 };
 use oxideav_rtmp::chunk as theirs;
 use oxideav_rtmp::handshake::{
@@ -27,7 +27,7 @@ use proptest::prelude::*;
 
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(60));
 
-fn drain(output: &mut Output) -> Vec<u8> {
+fn drain(output: &mut OutputBuffer) -> Vec<u8> {
     std::iter::from_fn(|| output.poll()).flatten().collect()
 }
 
@@ -64,7 +64,7 @@ fn plain(message: &Message) -> Plain {
 fn we_read(mut bytes: &[u8], chunk_size: usize) -> Vec<Plain> {
     let mut reader = ChunkReader::new(Limits::default());
     let size = frameloom_rtmp::message::Control::SetChunkSize(u32::try_from(chunk_size).unwrap());
-    let mut output = Output::new();
+    let mut output = OutputBuffer::new();
     ChunkWriter::new().write(&size.message(), &mut output).unwrap();
     assert!(reader.read(&mut &drain(&mut output)[..]).unwrap().is_some());
     let messages = std::iter::from_fn(|| reader.read(&mut bytes).unwrap());
@@ -222,7 +222,7 @@ fn amf3_pairs() -> impl Strategy<Value = (Value, Amf3Value)> {
 proptest! {
     #[test]
     fn they_read_what_we_write(messages in messages(), size in 1_u32..9000) {
-        let (mut writer, mut output) = (ChunkWriter::new(), Output::new());
+        let (mut writer, mut output) = (ChunkWriter::new(), OutputBuffer::new());
         let control = frameloom_rtmp::message::Control::SetChunkSize(size);
         writer.write(&control.message(), &mut output).unwrap();
         drain(&mut output);
@@ -292,7 +292,7 @@ proptest! {
 }
 
 /// Our side of a handshake on a socket.
-fn shake(mut handshake: Handshake, mut output: Output, socket: &mut UnixStream) -> Handshake {
+fn shake(mut handshake: Handshake, mut output: OutputBuffer, socket: &mut UnixStream) -> Handshake {
     let mut buffer = [0; 500];
     loop {
         socket.write_all(&drain(&mut output)).unwrap();
@@ -319,7 +319,7 @@ fn our_client_shakes_hands_with_their_server() {
         for scheme in [None, Some(DigestScheme::KeyFirst), Some(DigestScheme::DigestFirst)] {
             let (mut ours, mut theirs) = sockets();
             let server = thread::spawn(move || server_handshake_negotiated(&mut theirs).unwrap());
-            let mut output = Output::new();
+            let mut output = OutputBuffer::new();
             let client = Handshake::client(seed, scheme, &mut output);
             let client = shake(client, output, &mut ours);
             assert_eq!(client.scheme(), scheme);
@@ -349,7 +349,7 @@ fn their_client_shakes_hands_with_our_server() {
                 HandshakeKind::Simple
             }
         });
-        let server = shake(Handshake::server(7), Output::new(), &mut ours);
+        let server = shake(Handshake::server(7), OutputBuffer::new(), &mut ours);
         assert_eq!(server.scheme(), scheme);
         let verified = matches!(
             client.join().unwrap(),

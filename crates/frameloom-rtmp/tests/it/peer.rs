@@ -5,14 +5,14 @@ use bytes::Bytes;
 use frameloom_rtmp::chunk::{ChunkReader, ChunkWriter};
 use frameloom_rtmp::handshake::{DigestScheme, Handshake};
 use frameloom_rtmp::message::{Message, kind};
-use frameloom_rtmp::{Limits, Output};
+use frameloom_rtmp::{Limits, OutputBuffer};
 use proptest::prelude::*;
 use rml_rtmp::chunk_io::{ChunkDeserializer, ChunkSerializer};
 use rml_rtmp::handshake::{Handshake as PeerHandshake, HandshakeProcessResult, PeerType};
 use rml_rtmp::messages::MessagePayload;
 use rml_rtmp::time::RtmpTimestamp;
 
-fn drain(output: &mut Output) -> Vec<u8> {
+fn drain(output: &mut OutputBuffer) -> Vec<u8> {
     std::iter::from_fn(|| output.poll()).flatten().collect()
 }
 
@@ -37,7 +37,7 @@ proptest! {
     #[test]
     fn the_peer_reads_what_we_write(messages in messages()) {
         let mut writer = ChunkWriter::new();
-        let mut output = Output::new();
+        let mut output = OutputBuffer::new();
         for (kind, stream_id, timestamp, payload) in messages.clone() {
             let chunk_stream = u32::from(kind);
             let message = Message { chunk_stream, timestamp, kind, stream_id, payload };
@@ -77,7 +77,7 @@ proptest! {
 fn our_client_shakes_hands_with_the_peer() {
     for seed in 1..20 {
         for scheme in [None, Some(DigestScheme::KeyFirst), Some(DigestScheme::DigestFirst)] {
-            let mut output = Output::new();
+            let mut output = OutputBuffer::new();
             let mut client = Handshake::client(seed, scheme, &mut output);
             let mut peer = PeerHandshake::new(PeerType::Server);
             let answer = match peer.process_bytes(&drain(&mut output)).unwrap() {
@@ -104,7 +104,7 @@ fn the_peer_shakes_hands_with_our_server() {
         let mut peer = PeerHandshake::new(PeerType::Client);
         let hello = peer.generate_outbound_p0_and_p1().unwrap();
         let mut server = Handshake::server(seed);
-        let mut output = Output::new();
+        let mut output = OutputBuffer::new();
         for byte in &hello {
             assert!(!server.read(&mut &[*byte][..], &mut output).unwrap());
         }

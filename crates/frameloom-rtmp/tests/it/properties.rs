@@ -12,7 +12,7 @@ use frameloom_rtmp::flv::{
 };
 use frameloom_rtmp::handshake::{DigestScheme, Handshake, PACKET_BYTES};
 use frameloom_rtmp::{
-    ClientConfig, ClientEvent, ClientRole, ClientSession, Error, Limits, MediaKind, Output,
+    ClientConfig, ClientEvent, ClientRole, ClientSession, Error, Limits, MediaKind, OutputBuffer,
     PublishKind, Refusal, ServerConfig, ServerEvent, ServerSession,
 };
 
@@ -28,7 +28,7 @@ fn pieces(seed: u8, bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-fn drain(output: &mut Output) -> Vec<u8> {
+fn drain(output: &mut OutputBuffer) -> Vec<u8> {
     std::iter::from_fn(|| output.poll()).flatten().collect()
 }
 
@@ -37,12 +37,12 @@ pub(crate) fn handshake(data: &[u8]) {
     let Some((&seed, bytes)) = data.split_first() else { return };
     let schemes = [None, Some(DigestScheme::KeyFirst), Some(DigestScheme::DigestFirst)];
     let scheme = schemes[usize::from(seed / 2 % 3)];
-    let start = |output: &mut Output| match seed % 2 {
+    let start = |output: &mut OutputBuffer| match seed % 2 {
         0 => Handshake::server(seed.into()),
         _ => Handshake::client(seed.into(), scheme, output),
     };
     let run = |pieces: &mut dyn Iterator<Item = &[u8]>| {
-        let mut output = Output::new();
+        let mut output = OutputBuffer::new();
         let mut handshake = start(&mut output);
         let mut rest = Vec::new();
         let mut result = Ok(false);
@@ -68,7 +68,7 @@ pub(crate) fn handshake(data: &[u8]) {
     let mut number = [0; 8];
     number.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
     let number = u64::from_be_bytes(number);
-    let (mut to_server, mut to_client) = (Output::new(), Output::new());
+    let (mut to_server, mut to_client) = (OutputBuffer::new(), OutputBuffer::new());
     let mut client = Handshake::client(number, scheme, &mut to_server);
     let mut server = Handshake::server(!number);
     for _ in 0..2 {
@@ -111,7 +111,7 @@ pub(crate) fn chunk(data: &[u8]) {
     assert!(whole.0.iter().all(|message| message.payload.len() <= limits.message_bytes));
     assert!(run(&mut pieces(seed, bytes)) == whole);
 
-    let (mut writer, mut output) = (ChunkWriter::new(), Output::new());
+    let (mut writer, mut output) = (ChunkWriter::new(), OutputBuffer::new());
     for message in &whole.0 {
         writer.write(message, &mut output).expect("what was read can be written");
     }

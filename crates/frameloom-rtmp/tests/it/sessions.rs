@@ -306,7 +306,7 @@ fn debug_output_has_no_stream_key() {
 fn streams_and_nesting_on_a_connection_are_limited() {
     use frameloom_rtmp::chunk::ChunkWriter;
     use frameloom_rtmp::command::Command;
-    use frameloom_rtmp::{Output, amf0};
+    use frameloom_rtmp::{OutputBuffer, amf0};
     let mut client = ClientSession::new(config(PLAY));
     let mut server = ServerSession::new(ServerConfig {
         limits: Limits { message_streams: 2, ..Limits::default() },
@@ -316,7 +316,7 @@ fn streams_and_nesting_on_a_connection_are_limited() {
         server.receive(&piece).unwrap();
     }
     server.receive(&[0; 1536]).unwrap();
-    let mut output = Output::new();
+    let mut output = OutputBuffer::new();
     let mut writer = ChunkWriter::new();
     let connect = Command { object: amf0::object([]), ..Command::new("connect", 1.0, vec![]) };
     writer.write(&connect.message(0), &mut output).unwrap();

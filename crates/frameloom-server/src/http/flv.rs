@@ -15,7 +15,7 @@ use frameloom_rtmp::{Secret, percent_decode};
 use http_body::Frame;
 
 use super::answer::{Peer, problem, wrong_method};
-use super::stream::{FlvStream, Next};
+use super::stream::{FlvStream, NextTag};
 use super::{guard, websocket};
 use crate::access::Decision;
 use crate::counters::{Protocol, Reason};
@@ -162,7 +162,7 @@ impl http_body::Body for FlvBody {
         }
         this.wake.register(cx.waker());
         match this.flv.next() {
-            Next::Tag(tag) => {
+            NextTag::Tag(tag) => {
                 let mut small = BytesMut::with_capacity(13 + 11 + 4);
                 small.put_slice(tag.file_header.as_ref().map_or(&[], |header| &header[..]));
                 small.put_slice(&tag.header);
@@ -172,9 +172,9 @@ impl http_body::Body for FlvBody {
                 this.rest = [tag.payload, trailer];
                 Poll::Ready(Some(Ok(Frame::data(small))))
             }
-            Next::Wait => Poll::Pending,
-            Next::Ended => Poll::Ready(None),
-            Next::Cut => Poll::Ready(Some(Err(std::io::ErrorKind::TimedOut.into()))),
+            NextTag::Wait => Poll::Pending,
+            NextTag::Ended => Poll::Ready(None),
+            NextTag::Cut => Poll::Ready(Some(Err(std::io::ErrorKind::TimedOut.into()))),
         }
     }
 }

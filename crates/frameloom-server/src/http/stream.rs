@@ -22,7 +22,7 @@ pub(super) struct Tag {
 }
 
 /// What comes next.
-pub(super) enum Next {
+pub(super) enum NextTag {
     Tag(Tag),
     /// Nothing yet.
     Wait,
@@ -47,17 +47,17 @@ impl FlvStream {
         FlvStream { shared: Arc::clone(shared), peer, subscription, begun: false }
     }
 
-    pub(super) fn next(&mut self) -> Next {
+    pub(super) fn next(&mut self) -> NextTag {
         let packet = match self.subscription.step() {
             Step::Packet(packet) => packet,
-            Step::Wait => return Next::Wait,
-            Step::Ended => return Next::Ended,
+            Step::Wait => return NextTag::Wait,
+            Step::Ended => return NextTag::Ended,
             Step::Cut => {
                 let peer = self.peer.address;
                 self.shared.warnings.warn(Warning::SlowPlayer, || {
                     format!("closed {peer}: too slow for what it plays")
                 });
-                return Next::Cut;
+                return NextTag::Cut;
             }
         };
         let mut file_header = None;
@@ -69,7 +69,7 @@ impl FlvStream {
         }
         let length = packet.payload.len();
         self.subscription.sent(11 + length + 4);
-        Next::Tag(Tag {
+        NextTag::Tag(Tag {
             file_header,
             header: tag(&packet),
             payload: packet.payload,

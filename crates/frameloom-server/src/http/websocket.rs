@@ -17,12 +17,12 @@ use axum::extract::ws::WebSocketUpgrade;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use frameloom_rtmp::Output;
+use frameloom_rtmp::OutputBuffer;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::stream::{FlvStream, Next, Tag};
+use super::stream::{FlvStream, NextTag, Tag};
 use crate::io::Guarded;
 use crate::outgoing::poll_write;
 use crate::relay::wake::Wake;
@@ -105,7 +105,7 @@ struct Viewer {
     io: Guarded,
     flv: FlvStream,
     wake: Arc<Wake>,
-    output: Output,
+    output: OutputBuffer,
     incoming: Incoming,
     /// The last frame is among the outgoing ones.
     closing: bool,
@@ -113,7 +113,7 @@ struct Viewer {
 
 impl Viewer {
     fn new(io: Guarded, flv: FlvStream, wake: Arc<Wake>) -> Self {
-        let (output, incoming) = (Output::new(), Incoming::default());
+        let (output, incoming) = (OutputBuffer::new(), Incoming::default());
         Viewer { io, flv, wake, output, incoming, closing: false }
     }
 
@@ -135,10 +135,10 @@ impl Viewer {
         loop {
             while !self.closing && self.output.bytes() < PULL_BYTES {
                 match self.flv.next() {
-                    Next::Tag(tag) => self.send(tag),
-                    Next::Wait => break,
-                    Next::Ended => self.close(NORMAL),
-                    Next::Cut => self.close(POLICY),
+                    NextTag::Tag(tag) => self.send(tag),
+                    NextTag::Wait => break,
+                    NextTag::Ended => self.close(NORMAL),
+                    NextTag::Cut => self.close(POLICY),
                 }
             }
             if self.output.bytes() == 0 {
@@ -210,7 +210,7 @@ impl Viewer {
 }
 
 /// A server's frames are not masked.
-fn frame_header(first: u8, length: usize, output: &mut Output) {
+fn frame_header(first: u8, length: usize, output: &mut OutputBuffer) {
     match length {
         // The casts are exact: each range fits.
         0..126 => output.put(&[first, length as u8]),
@@ -329,7 +329,7 @@ mod tests {
     use super::*;
 
     fn client_frame(first: u8, payload: &[u8]) -> Vec<u8> {
-        let mut header = Output::new();
+        let mut header = OutputBuffer::new();
         frame_header(first, payload.len(), &mut header);
         let mut out = header.chunk().to_vec();
         out[1] |= 0x80;
@@ -375,7 +375,7 @@ mod tests {
             (65_535, &[BINARY, 126, 255, 255]),
             (65_536, &[BINARY, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
         ] {
-            let mut output = Output::new();
+            let mut output = OutputBuffer::new();
             frame_header(BINARY, length, &mut output);
             assert_eq!(output.chunk(), header);
         }

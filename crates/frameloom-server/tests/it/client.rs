@@ -10,7 +10,8 @@ use frameloom_rtmp::amf0::{encode, object};
 use frameloom_rtmp::chunk::ChunkWriter;
 use frameloom_rtmp::message::{Message, kind};
 use frameloom_rtmp::{
-    ClientConfig, ClientEvent, ClientRole, ClientSession, Media, MediaKind, Output, PublishKind,
+    ClientConfig, ClientEvent, ClientRole, ClientSession, Media, MediaKind, OutputBuffer,
+    PublishKind,
 };
 use frameloom_server::{Server, ServerConfig};
 
@@ -190,7 +191,7 @@ impl Client {
     /// Sends without waiting to be allowed to.
     pub(crate) fn send_unasked(&mut self, packets: &[Packet]) {
         let mut writer = ChunkWriter::new();
-        let mut output = Output::new();
+        let mut output = OutputBuffer::new();
         for Packet { kind, timestamp_ms, payload } in packets.iter().cloned() {
             assert_eq!(kind, MediaKind::Audio);
             let timestamp = u32::try_from(timestamp_ms).unwrap();

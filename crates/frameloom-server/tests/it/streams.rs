@@ -11,7 +11,7 @@ use frameloom_rtmp::chunk::{ChunkReader, ChunkWriter};
 use frameloom_rtmp::command::Command;
 use frameloom_rtmp::handshake::Handshake;
 use frameloom_rtmp::message::{Message, kind};
-use frameloom_rtmp::{Limits, MediaKind, Output};
+use frameloom_rtmp::{Limits, MediaKind, OutputBuffer};
 use frameloom_server::Server;
 
 use crate::client::{
@@ -36,7 +36,7 @@ impl Wire {
             input: VecDeque::new(),
             messages: VecDeque::new(),
         };
-        let mut output = Output::new();
+        let mut output = OutputBuffer::new();
         let mut handshake = Handshake::client(1, None, &mut output);
         let start = Instant::now();
         loop {
@@ -59,14 +59,14 @@ impl Wire {
         wire
     }
 
-    fn write(&mut self, output: &mut Output) {
+    fn write(&mut self, output: &mut OutputBuffer) {
         while let Some(piece) = output.poll() {
             self.socket.write_all(&piece).unwrap();
         }
     }
 
     fn send(&mut self, message: &Message) {
-        let mut output = Output::new();
+        let mut output = OutputBuffer::new();
         self.writer.write(message, &mut output).unwrap();
         self.write(&mut output);
     }

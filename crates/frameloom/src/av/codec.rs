@@ -9,7 +9,7 @@ use super::{
 use crate::time::{Rate, TimeBase};
 
 /// What a codec gives when asked for output.
-pub(crate) enum Output<T> {
+pub(crate) enum Received<T> {
     /// One packet or frame.
     Item(T),
     /// Nothing until it is sent more.
@@ -18,12 +18,12 @@ pub(crate) enum Output<T> {
     End,
 }
 
-impl<T> Output<T> {
-    fn of(status: i32, item: T) -> Result<Output<T>, AvError> {
+impl<T> Received<T> {
+    fn of(status: i32, item: T) -> Result<Received<T>, AvError> {
         match AvError::check(status) {
-            Ok(_) => Ok(Output::Item(item)),
-            Err(e) if e.is_again() => Ok(Output::Again),
-            Err(e) if e.is_eof() => Ok(Output::End),
+            Ok(_) => Ok(Received::Item(item)),
+            Err(e) if e.is_again() => Ok(Received::Again),
+            Err(e) if e.is_eof() => Ok(Received::End),
             Err(e) => Err(e),
         }
     }
@@ -127,11 +127,11 @@ impl Decoder {
         }
     }
 
-    pub(crate) fn receive(&mut self) -> Result<Output<AvFrame>, AvError> {
+    pub(crate) fn receive(&mut self) -> Result<Received<AvFrame>, AvError> {
         let mut frame = AvFrame::empty()?;
         // SAFETY: an open decoder and a blank frame.
         let status = unsafe { ff::avcodec_receive_frame(self.ctx.0, frame.as_mut_ptr()) };
-        Output::of(status, frame)
+        Received::of(status, frame)
     }
 
     /// What is known of the stream by now.
@@ -375,11 +375,11 @@ impl Encoder {
         }
     }
 
-    pub(crate) fn receive(&mut self) -> Result<Output<AvPacket>, AvError> {
+    pub(crate) fn receive(&mut self) -> Result<Received<AvPacket>, AvError> {
         let mut packet = AvPacket::new()?;
         // SAFETY: an open encoder and a blank packet.
         let status = unsafe { ff::avcodec_receive_packet(self.ctx.0, packet.as_mut_ptr()) };
-        Output::of(status, packet)
+        Received::of(status, packet)
     }
 
     pub(crate) fn time_base(&self) -> TimeBase {

@@ -2,7 +2,7 @@ use std::ptr;
 
 use ffmpeg_sys_next as ff;
 
-use super::{AvError, AvFrame, Output, c_string, text};
+use super::{AvError, AvFrame, Received, c_string, text};
 use crate::time::{Rate, TimeBase};
 
 /// What goes into a filter graph. A frame of the kind itself tells the rest.
@@ -186,14 +186,14 @@ impl Graph {
         AvError::check(sent).map(drop)
     }
 
-    pub(crate) fn receive(&mut self) -> Result<Output<AvFrame>, AvError> {
+    pub(crate) fn receive(&mut self) -> Result<Received<AvFrame>, AvError> {
         let mut frame = AvFrame::empty()?;
         // SAFETY: a configured sink and a blank frame.
         match AvError::check(unsafe { ff::av_buffersink_get_frame(self.sink, frame.as_mut_ptr()) })
         {
-            Ok(_) => Ok(Output::Item(frame)),
-            Err(e) if e.is_again() => Ok(Output::Again),
-            Err(e) if e.is_eof() => Ok(Output::End),
+            Ok(_) => Ok(Received::Item(frame)),
+            Err(e) if e.is_again() => Ok(Received::Again),
+            Err(e) if e.is_eof() => Ok(Received::End),
             Err(e) => Err(e),
         }
     }

@@ -19,7 +19,7 @@ mod parse;
 mod scale;
 mod shape;
 
-pub(crate) use codec::{Decoder, DecoderSetup, Encoder, EncoderSetup, Output};
+pub(crate) use codec::{Decoder, DecoderSetup, Encoder, EncoderSetup, Received};
 pub(crate) use color::ColorTags;
 pub(crate) use demux::{Demuxer, Interrupt, StreamInfo};
 pub(crate) use dict::Dict;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::av::{
-    AudioShape, AvError, AvFrame, Decoder, Dict, Encoder, Graph, GraphInput, MediaKind, Output,
+    AudioShape, AvError, AvFrame, Decoder, Dict, Encoder, Graph, GraphInput, MediaKind, Received,
     StreamInfo,
 };
 use crate::codec::configuration::{StreamConfiguration, StreamMessage};
@@ -34,7 +34,7 @@ pub(crate) struct AudioTranscoder {
     sought: bool,
     floor: Timestamp,
     global_header: bool,
-    open: Option<Open>,
+    open: Option<OpenTranscoder>,
     ready: VecDeque<StreamMessage>,
     arrived: Option<Instant>,
     next_pts: i64,
@@ -45,7 +45,7 @@ pub(crate) struct AudioTranscoder {
     stats: Stats,
 }
 
-struct Open {
+struct OpenTranscoder {
     graph: Graph,
     /// What the graph takes: sample format, samples a second, channels.
     takes: Sound,
@@ -191,8 +191,8 @@ impl AudioTranscoder {
     fn take_frames(&mut self) -> Result<()> {
         loop {
             match self.decoder.receive() {
-                Ok(Output::Item(frame)) => self.accept(frame)?,
-                Ok(Output::Again | Output::End) => return Ok(()),
+                Ok(Received::Item(frame)) => self.accept(frame)?,
+                Ok(Received::Again | Received::End) => return Ok(()),
                 Err(_) => {
                     self.failures += 1;
                     self.stats.packet_corrupt();
@@ -240,7 +240,7 @@ impl AudioTranscoder {
         open.encode(&self.plan, &mut self.ready, self.arrived)
     }
 
-    fn open_for(&mut self, frame: &AvFrame) -> Result<Open> {
+    fn open_for(&mut self, frame: &AvFrame) -> Result<OpenTranscoder> {
         let setup = find_encoder(&self.plan.encoder)?;
         let option = |name: &str| {
             self.plan.options.iter().rev().find(|(n, _)| n == name).map(|(_, v)| v.clone())
@@ -300,11 +300,11 @@ impl AudioTranscoder {
             display_matrix: None,
         };
         self.ready.push_back(StreamMessage::Configuration(Arc::new(configuration)));
-        Ok(Open { graph, takes: sound_of(frame), shape, encoder })
+        Ok(OpenTranscoder { graph, takes: sound_of(frame), shape, encoder })
     }
 }
 
-impl Open {
+impl OpenTranscoder {
     /// Has the graph take samples of another kind. What the old one still holds, less than one
     /// frame of the encoder's, is lost: an encoder takes no short frame but for its last one.
     fn adapt_to(&mut self, frame: &AvFrame, time_base: TimeBase) -> Result<(), AvError> {
@@ -326,7 +326,7 @@ impl Open {
         arrived: Option<Instant>,
     ) -> Result<()> {
         let base = self.graph.time_base();
-        while let Output::Item(mut samples) = self.graph.receive().map_err(|e| failed(plan, e))? {
+        while let Received::Item(mut samples) = self.graph.receive().map_err(|e| failed(plan, e))? {
             samples.rescale_pts(base, self.encoder.time_base());
             while !self.encoder.send(Some(&samples)).map_err(|e| failed(plan, e))? {
                 self.collect(plan, ready, arrived)?;
@@ -342,7 +342,7 @@ impl Open {
         ready: &mut VecDeque<StreamMessage>,
         arrived: Option<Instant>,
     ) -> Result<()> {
-        while let Output::Item(av) = self.encoder.receive().map_err(|e| failed(plan, e))? {
+        while let Received::Item(av) = self.encoder.receive().map_err(|e| failed(plan, e))? {
             ready.push_back(StreamMessage::Packet(Packet {
                 av,
                 kind: MediaKind::Audio,

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use crate::av::{AvFrame, Decoder, DecoderSetup, Dict, MediaKind, Output, StreamInfo};
+use crate::av::{AvFrame, Decoder, DecoderSetup, Dict, MediaKind, Received, StreamInfo};
 use crate::codec::packet::Packet;
 use crate::edit::{FilterGraph, FrameProcessor};
 use crate::error::{End, Error, Result, Stage, sentence};
@@ -162,8 +162,8 @@ impl VideoDecoder {
     fn collect(&mut self) -> Result<()> {
         loop {
             match self.decoder.receive() {
-                Ok(Output::Item(picture)) => self.accept(picture)?,
-                Ok(Output::Again | Output::End) => return Ok(()),
+                Ok(Received::Item(picture)) => self.accept(picture)?,
+                Ok(Received::Again | Received::End) => return Ok(()),
                 Err(e) => return self.failed(e.in_stage(Stage::Decode)),
             }
         }

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::av::{AvError, AvFrame, Encoder, EncoderSetup, MediaKind, Output, VideoShape};
+use crate::av::{AvError, AvFrame, Encoder, EncoderSetup, MediaKind, Received, VideoShape};
 use crate::codec::configuration::{StreamConfiguration, StreamMessage};
 use crate::codec::packet::Packet;
 use crate::codec::window::{Place, Window};
@@ -67,7 +67,7 @@ pub(crate) struct VideoEncoder {
     global_header: bool,
     source_rate: Option<Rate>,
     graph: Option<FilterGraph>,
-    open: Option<Open>,
+    open: Option<OpenEncoder>,
     ready: VecDeque<StreamMessage>,
     taken: u64,
     limit_reached: bool,
@@ -84,7 +84,7 @@ pub(crate) struct VideoEncoder {
     wants_key: bool,
 }
 
-struct Open {
+struct OpenEncoder {
     encoder: Encoder,
     shape: VideoShape,
     time_base: TimeBase,
@@ -305,7 +305,7 @@ impl VideoEncoder {
         Ok(())
     }
 
-    fn open_for(&mut self, frame: &Frame) -> Result<Open> {
+    fn open_for(&mut self, frame: &Frame) -> Result<OpenEncoder> {
         let picture = frame.picture();
         let own = picture.format().ok_or_else(|| {
             Error::new(ErrorKind::InvalidData, Stage::Encode, "frames without a pixel format")
@@ -380,7 +380,7 @@ impl VideoEncoder {
                 source.1
             );
         }
-        Ok(Open {
+        Ok(OpenEncoder {
             encoder,
             shape,
             time_base,
@@ -395,7 +395,7 @@ impl VideoEncoder {
     }
 }
 
-impl Open {
+impl OpenEncoder {
     /// The frame's picture as the encoder takes it.
     fn coded(&self, frame: Frame) -> Result<AvFrame> {
         let picture = frame.into_picture_as(self.shape.format)?;
@@ -435,7 +435,7 @@ impl Open {
     }
 
     fn collect(&mut self, setup: &EncoderSetup, ready: &mut VecDeque<StreamMessage>) -> Result<()> {
-        while let Output::Item(av) = self.encoder.receive().map_err(|e| failed(setup, e))? {
+        while let Received::Item(av) = self.encoder.receive().map_err(|e| failed(setup, e))? {
             let found = av
                 .pts()
                 .and_then(|pts| self.arrivals.iter().position(|(p, _)| *p == pts))

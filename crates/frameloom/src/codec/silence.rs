@@ -1,6 +1,8 @@
 //! Packets of silence, for a stream whose own packets are copied and have stopped coming.
 
-use crate::av::{AudioShape, AvFrame, AvPacket, Dict, EncoderSetup, MediaKind, Output, StreamInfo};
+use crate::av::{
+    AudioShape, AvFrame, AvPacket, Dict, EncoderSetup, MediaKind, Received, StreamInfo,
+};
 use crate::codec::packet::Packet;
 use crate::error::{Result, Stage};
 use crate::time::{TimeBase, Timestamp};
@@ -87,7 +89,7 @@ fn coded(setup: &EncoderSetup, shape: &AudioShape) -> Option<(Vec<u8>, u32)> {
         let mut frame = AvFrame::silence(shape, samples).ok()?;
         frame.set_pts(i64::try_from(n).ok().map(|n| n * i64::from(samples)));
         encoder.send(Some(&frame)).ok()?;
-        while let Ok(Output::Item(packet)) = encoder.receive() {
+        while let Ok(Received::Item(packet)) = encoder.receive() {
             last = Some(packet.data().to_vec());
         }
     }
@@ -154,7 +156,7 @@ mod tests {
                 let packet = silence.packet(1, at, TimeBase::MILLIS).unwrap();
                 assert_eq!(packet.pts(), Some(at.rescale(TimeBase::MILLIS)));
                 decoder.send(Some(&packet.av)).unwrap();
-                while let Ok(Output::Item(frame)) = decoder.receive() {
+                while let Ok(Received::Item(frame)) = decoder.receive() {
                     assert_eq!(frame.sound(), (rate, channels), "{codec}");
                     assert!(frame.is_silent(), "{codec}");
                     heard += 1;

@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use crate::av::{Graph, GraphInput, Output, PixFmt};
+use crate::av::{Graph, GraphInput, PixFmt, Received};
 use crate::edit::FrameProcessor;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::BufferPool;
@@ -80,8 +80,8 @@ impl FilterGraph {
         let out_base = open.graph.time_base();
         loop {
             let picture = match open.graph.receive() {
-                Ok(Output::Item(picture)) => picture,
-                Ok(Output::Again | Output::End) => return Ok(()),
+                Ok(Received::Item(picture)) => picture,
+                Ok(Received::Again | Received::End) => return Ok(()),
                 Err(e) => return Err(self.fail(e)),
             };
             // What a filter gives out belongs to the last frame sent that is not later than it.

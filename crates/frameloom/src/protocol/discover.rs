@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::av::{
     AvError, AvPacket, CodecParams, Decoder, DecoderSetup, Demuxer, Dict, Interrupt, MediaKind,
-    Output, StreamInfo,
+    Received, StreamInfo,
 };
 use crate::time::{TimeBase, Timestamp};
 
@@ -86,7 +86,7 @@ pub(crate) fn complete(video: &mut StreamInfo, packets: &VecDeque<AvPacket>) {
     let of_video = packets.iter().filter(|p| p.stream() == video.index).map(Some);
     for packet in of_video.chain(std::iter::once(None)) {
         let _ = decoder.send(packet);
-        if let Ok(Output::Item(picture)) = decoder.receive() {
+        if let Ok(Received::Item(picture)) = decoder.receive() {
             let stated = decoder.frame_rate().filter(|r| PLAUSIBLE_FPS.contains(&r.as_f64()));
             video.params.describe_picture(&picture);
             video.frame_rate = video.frame_rate.or(stated);
@@ -136,7 +136,7 @@ pub(crate) fn complete_sound(audio: &mut StreamInfo, packets: &VecDeque<AvPacket
     let Ok(mut decoder) = Decoder::open(&setup, &mut Dict::new()) else { return };
     for packet in packets.iter().filter(|p| p.stream() == audio.index) {
         let _ = decoder.send(Some(packet));
-        if let Ok(Output::Item(_)) = decoder.receive() {
+        if let Ok(Received::Item(_)) = decoder.receive() {
             break;
         }
     }

@@ -15,7 +15,7 @@ use super::{MediaKind, StreamKey, Timeline};
 use crate::command::Command;
 use crate::handshake::Handshake;
 use crate::message::{Control, Message, UserControl};
-use crate::output::Output;
+use crate::output::OutputBuffer;
 use crate::{Error, Limits, Result};
 
 pub use request::{ConnectRequest, PlayRequest, PublishRequest, Refusal, ServerEvent};
@@ -105,7 +105,12 @@ impl ServerSession {
     pub fn new(config: ServerConfig) -> Self {
         let handshake = Handshake::server(config.seed);
         ServerSession {
-            link: Link::new(config.limits.clone(), config.window_bytes, handshake, Output::new()),
+            link: Link::new(
+                config.limits.clone(),
+                config.window_bytes,
+                handshake,
+                OutputBuffer::new(),
+            ),
             config,
             connect: Connect::Awaited,
             streams: SmallVec::new(),
@@ -138,7 +143,7 @@ impl ServerSession {
 
     /// What is to be written to the client, to be written from where it is and taken away by
     /// [`Buf::advance`](bytes::Buf::advance).
-    pub fn output(&mut self) -> &mut Output {
+    pub fn output(&mut self) -> &mut OutputBuffer {
         &mut self.link.output
     }
 
