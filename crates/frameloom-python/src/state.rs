@@ -4,6 +4,8 @@ use frameloom::{AudioPacket, EndState, Event, OutputSnapshot, Snapshot, Timestam
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::wording::Keywords;
+
 /// The counters of a video at one moment. Times are in milliseconds.
 #[pyclass(frozen, get_all, name = "Stats", module = "frameloom")]
 pub(crate) struct PyStats {
@@ -216,7 +218,7 @@ impl PyEvent {
             Event::InputChanged { .. } => "input_changed",
             _ => "other",
         };
-        PyEvent { name, time, message: event.to_string() }
+        PyEvent { name, time, message: event.display(&Keywords).to_string() }
     }
 }
 

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 pub(crate) use self::running::Running;
 pub use self::running::kill_commands;
 use crate::edit::Fit;
-use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::error::{Error, ErrorKind, Hint, Result, Stage, counted, os_words};
 use crate::image::Frame;
 use crate::image::{PixelBuffer, PixelFormat};
 use crate::options::Size;
@@ -49,7 +49,7 @@ impl Command {
     /// [`ErrorKind::Usage`] where `argv` is empty.
     pub fn new(argv: Vec<OsString>) -> Result<Command> {
         if argv.first().is_none_or(|program| program.is_empty()) {
-            return Err(Error::usage("there is no command behind --"));
+            return Err(Error::usage("the command has no program"));
         }
         Ok(Command { argv, format: PixelFormat::Rgb24, size: None })
     }
@@ -87,7 +87,7 @@ impl Command {
         stop: &Stop,
     ) -> Result<Spawned> {
         let (program, arguments) =
-            self.argv.split_first().ok_or_else(|| Error::usage("there is no command"))?;
+            self.argv.split_first().ok_or_else(|| Error::usage("the command has no program"))?;
         let (width, height) = (frame.width(), frame.height());
         let frame_bytes = self.format.frame_bytes(width, height);
         let mut command = std::process::Command::new(program);
@@ -108,20 +108,19 @@ impl Command {
             } else {
                 ErrorKind::Process
             };
-            let text = e.to_string();
-            let text = text.split(" (os error").next().unwrap_or_default().to_lowercase();
-            Error::new(kind, Stage::Process, format!("{what}: {text}")).at(&self.name())
+            let cause = format!("{what}: {}", os_words(&e));
+            Error::new(kind, Stage::Process, cause).because(e).at(&self.name())
         };
         let mut child = command.spawn().map_err(|e| fail(e, "the command can't be started"))?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
         let answers = stdout.as_ref().map(|out| out.as_fd().try_clone_to_owned()).transpose();
-        let answers = answers.map_err(|e| fail(e, "its stdout"))?;
+        let answers = answers.map_err(|e| fail(e, "its stdout can't be read"))?;
         let farewell = if hang_limit.is_some() { SHORT_FAREWELL } else { FAREWELL };
         let running = Arc::new(Running::new(child, self.name(), hang_limit, farewell));
         let stdin = stdin.ok_or_else(|| Error::process("the command has no stdin"))?;
-        pipe::prepare(stdin.as_fd()).map_err(|e| fail(e, "its stdin"))?;
+        pipe::prepare(stdin.as_fd()).map_err(|e| fail(e, "its stdin can't be written"))?;
         if let Some(stdout) = &stdout {
-            pipe::prepare(stdout.as_fd()).map_err(|e| fail(e, "its stdout"))?;
+            pipe::prepare(stdout.as_fd()).map_err(|e| fail(e, "its stdout can't be read"))?;
         }
         let input = CommandInput {
             stdin: Some(stdin),
@@ -251,9 +250,9 @@ impl CommandInput {
         match self.running.wait(FAREWELL) {
             Some(status) if status.success() => Ok(()),
             Some(status) => Err(self.running.error(format!(
-                "it ended with {} after {} frames",
+                "it ended with {} after {}",
                 told(status),
-                self.sent
+                counted(self.sent, "frame")
             ))),
             None => Err(self.running.error("it did not end when its frames did, and was killed")),
         }
@@ -261,15 +260,15 @@ impl CommandInput {
 
     /// The error for a program that ended, where nothing better is known.
     pub(crate) fn gone(&self) -> Error {
-        self.running.error(format!("it ended after it took {} frames", self.sent))
+        self.running.error(format!("it ended after it took {}", counted(self.sent, "frame")))
     }
 
     /// The error for a program that takes frames and gives none back.
     pub(crate) fn holds_too_many(&self, limit: usize) -> Error {
         self.running.kill();
         self.running
-            .error(format!("it took {limit} frames and gave none back"))
-            .hint("it must write one frame for each it reads; with no output it may just read")
+            .error(format!("it took {} and gave none back", counted(limit as u64, "frame")))
+            .hint(Hint::AnswerOrOnlyRead)
     }
 }
 
@@ -329,23 +328,26 @@ impl CommandOutput {
                 self.running.kill();
                 Err(self.running.error("it did not give its last frames back and was killed"))
             }
-            Err(e) => Err(self.running.error(format!("reading from its stdout failed: {e}"))),
+            Err(e) => Err(self
+                .running
+                .error(format!("its stdout can't be read: {}", os_words(&e)))
+                .because(e)),
         }
     }
 
     fn ended_early(&self, bytes: usize, whole: usize) -> Error {
         let status = self.running.end(self.running.farewell);
         let status = status.map_or_else(|| "no exit status".to_owned(), told);
-        let n = self.received;
+        let n = counted(self.received, "frame");
         if bytes > 0 {
             let cause = format!(
-                "it ended ({status}) in the middle of a frame: {bytes} of {whole} bytes, after {n} whole frames"
+                "it ended ({status}) in the middle of a frame: {bytes} of {whole} bytes, after {n}"
             );
             return self.running.error(cause);
         }
         self.running
-            .error(format!("it ended ({status}) before it gave every frame back, after {n} frames"))
-            .hint("it must write one frame for each it reads, until its stdin ends")
+            .error(format!("it ended ({status}) before it gave every frame back, after {n}"))
+            .hint(Hint::AnswerToTheEnd)
     }
 
     /// Waits for the program's end after every frame was answered.
@@ -370,15 +372,18 @@ impl CommandOutput {
                 return Err(self.running.wrote_too_much(self.received));
             }
             Err(e) => {
-                return Err(self.running.error(format!("reading from its stdout failed: {e}")));
+                return Err(self
+                    .running
+                    .error(format!("its stdout can't be read: {}", os_words(&e)))
+                    .because(e));
             }
         }
         match self.running.wait(deadline.saturating_duration_since(Instant::now())) {
             Some(status) if status.success() => Ok(()),
             Some(status) => Err(self.running.error(format!(
-                "it ended with {} after {} frames",
+                "it ended with {} after {}",
                 told(status),
-                self.received
+                counted(self.received, "frame")
             ))),
             None => Err(self.running.error("it did not end when its frames did, and was killed")),
         }

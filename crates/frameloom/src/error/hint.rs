@@ -161,8 +161,8 @@ impl Hint {
                 _ => sentence!("{} have no such option", Sentence::list(encoders, "and")),
             },
             Hint::NameOutputFormat => sentence!(
-                "name it with {}, such as flv, mp4, matroska or mpegts",
-                ffmpeg("f").of(End::Output)
+                "name it, as with {}; mp4, matroska and mpegts are usual too",
+                ffmpeg("f").of(End::Output).to("flv")
             ),
             Hint::NameInputFormat => {
                 sentence!("name the format with {} where it is one", ffmpeg("f").of(End::Input))

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use hint::did_you_mean;
 pub use hint::{Hint, nearest};
 pub use sentence::Sentence;
-pub(crate) use sentence::sentence;
+pub(crate) use sentence::{counted, sentence};
 pub use setting::{End, Setting};
 pub use wording::{CommandLine, Wording};
 
@@ -197,6 +197,13 @@ impl Error {
         self
     }
 
+    /// The same error with other advice.
+    #[must_use]
+    pub(crate) fn advised(mut self, hint: Hint) -> Error {
+        self.0.hint = Some(hint);
+        self
+    }
+
     /// The same error of another kind.
     #[must_use]
     pub(crate) fn of_kind(mut self, kind: ErrorKind) -> Error {
@@ -324,7 +331,13 @@ pub fn os_words(error: &std::io::Error) -> String {
     let number = error.raw_os_error().map(|errno| format!(" (os error {errno})"));
     let text = number.as_deref().and_then(|number| text.strip_suffix(number)).unwrap_or(&text);
     let mut chars = text.chars();
-    chars.next().map(char::to_lowercase).into_iter().flatten().chain(chars).collect()
+    match (chars.next(), chars.as_str()) {
+        // A word in capitals stays one.
+        (Some(first), rest) if !rest.starts_with(char::is_uppercase) => {
+            first.to_lowercase().chain(rest.chars()).collect()
+        }
+        _ => text.to_owned(),
+    }
 }
 
 /// The kind of what the operating system said.

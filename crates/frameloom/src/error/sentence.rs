@@ -193,6 +193,11 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
+/// "1 frame", "2 frames".
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 /// Writes a text of several lines as one.
 pub(super) fn one_line(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let mut lines = text.split('\n');

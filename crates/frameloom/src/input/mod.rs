@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::av::{AvPacket, MediaKind, StreamInfo};
 use crate::codec::configuration::{StreamConfiguration, StreamMessage};
 use crate::codec::packet::Packet;
-use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::error::{Error, ErrorKind, Hint, Result, Stage, counted};
 use crate::options::InputOptions;
 use crate::protocol::discover;
 use crate::protocol::ends::Outside;
@@ -345,12 +345,14 @@ impl Source {
         }
         self.ended = true;
         match self.cut_short.take() {
-            Some(bytes) => Err(Error::new(
-                ErrorKind::InvalidData,
-                Stage::Source,
-                format!("it ends in the middle of a frame; the whole frames were kept, the last {bytes} bytes left out"),
-            )
-            .at(&self.url)),
+            Some(bytes) => {
+                let left_out = counted(bytes as u64, "byte");
+                let cause = format!(
+                    "it ends in the middle of a frame; the whole frames were kept, and what came \
+                     of the last one ({left_out}) was left out"
+                );
+                Err(Error::new(ErrorKind::InvalidData, Stage::Source, cause).at(&self.url))
+            }
             None => Ok(None),
         }
     }
@@ -374,7 +376,7 @@ impl Source {
             Break::Silent(limit) => {
                 let cause = format!("nothing came for {} s", limit.as_secs_f64());
                 Error::new(ErrorKind::TimedOut, Stage::Source, cause)
-                    .hint("is it still being published?")
+                    .hint(Hint::CheckStillPublished)
             }
             Break::Damaged => Error::new(
                 ErrorKind::InvalidData,
@@ -401,9 +403,8 @@ impl Source {
             Some(n) => *n -= 1,
             None => {}
         }
-        self.input.seek(self.clock.zero.as_micros()).map_err(|e| {
-            e.at(&self.url).hint("-stream_loop needs an input that can be sought in")
-        })?;
+        let begin = self.clock.zero.as_micros();
+        self.input.seek(begin).map_err(|e| e.at(&self.url).hint(Hint::LoopNeedsSeek))?;
         self.clock.looped = self.clock.looped.plus(self.clock.end);
         self.clock.end = Timestamp::ZERO;
         self.discontinuity = true;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::api::Reader;
-use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::error::{Error, ErrorKind, Hint, Result, Sentence, Setting, Stage};
 use crate::image::Frame;
 use crate::image::{Image, PixelFormat};
 use crate::options::LiveOptions;
@@ -49,22 +49,24 @@ impl Slate {
     pub(crate) fn load(image: Option<&Path>) -> Result<Slate> {
         let Some(path) = image else { return Ok(Slate::card()) };
         let shown = path.to_string_lossy();
-        let fail = |cause: &str| {
-            Error::new(ErrorKind::InvalidData, Stage::Options, cause)
+        let error = |kind, cause: Sentence| {
+            Error::new(kind, Stage::Options, cause)
                 .at(&shown)
-                .hint("--slate takes a picture, such as a PNG or a JPEG")
+                .about(Setting::own("slate"))
+                .hint(Hint::SlateIsPicture)
         };
+        let fail = |e: Error| error(ErrorKind::InvalidData, e.cause().clone()).because(e);
         if !path.is_file() {
-            return Err(Error::new(ErrorKind::NotFound, Stage::Options, "there is no such image")
-                .at(&shown)
-                .hint("--slate takes a picture, such as a PNG or a JPEG"));
+            return Err(error(ErrorKind::NotFound, "there is no such image".into()));
         }
-        let mut frames = Reader::open(&shown).map_err(|e| fail(&e.cause().to_string()))?;
+        let mut frames = Reader::open(&shown).map_err(fail)?;
         let mut frame = match frames.next() {
-            Some(frame) => frame.map_err(|e| fail(&e.cause().to_string()))?,
-            None => return Err(fail("there is no picture in it")),
+            Some(frame) => frame.map_err(fail)?,
+            None => {
+                return Err(error(ErrorKind::InvalidData, "there is no picture in it".into()));
+            }
         };
-        let image = frame.image(PixelFormat::Rgb24).map_err(|e| fail(&e.cause().to_string()))?;
+        let image = frame.image(PixelFormat::Rgb24).map_err(fail)?;
         let rows = (0..image.height()).map(|y| image.row(y));
         Ok(Slate {
             width: image.width(),

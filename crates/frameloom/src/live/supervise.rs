@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::TrySendError::Disconnected;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Hint, Result, sentence};
 use crate::live::backoff::Backoff;
 use crate::time::clock::Clock;
 use crate::time::stop::Stop;
@@ -63,13 +63,8 @@ pub(crate) fn reopen<T>(
 
 fn gave_up(last: &Error, limit: Duration) -> Error {
     let seconds = limit.as_secs_f64();
-    let error = Error::new(
-        last.kind(),
-        last.stage(),
-        format!("it was lost, and not back within {seconds} s: {}", last.cause()),
-    );
-    let error = last.target().map(|target| error.clone().at(target)).unwrap_or(error);
-    error.hint("--reconnect-for sets how long it is tried")
+    let cause = sentence!("it was lost, and not back within {} s: {}", seconds, last.cause());
+    last.clone().reworded(cause).advised(Hint::TryLonger)
 }
 
 /// Whether the input's pictures come.

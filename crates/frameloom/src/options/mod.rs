@@ -174,16 +174,6 @@ impl AvOption {
         };
         Setting::ffmpeg(format!("{}{tail}", self.name))
     }
-
-    /// As the user wrote the name.
-    pub(crate) fn written(&self) -> String {
-        let tail = match self.specifier {
-            Specifier::All => "",
-            Specifier::Video => ":v",
-            Specifier::Audio => ":a",
-        };
-        format!("-{}{tail}", self.name)
-    }
 }
 
 /// The error for an option's name that nothing knows, with the nearest that are known.

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::av::{AvPacket, StreamInfo};
 use crate::codec::configuration::StreamConfiguration;
-use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::error::{Error, ErrorKind, Hint, Result, Stage};
 use crate::options::{InputOptions, OutputOptions};
 use crate::time::stop::Stop;
 use crate::time::{TimeBase, Timestamp};
@@ -107,8 +107,7 @@ pub(crate) fn open_input(
 }
 
 fn not_seekable() -> Error {
-    Error::new(ErrorKind::Usage, Stage::Source, "it can't be sought in")
-        .hint("only files can, and not each of their formats")
+    Error::new(ErrorKind::Usage, Stage::Source, "it can't be sought in").hint(Hint::OnlyFilesSeek)
 }
 
 /// The streams that are wanted of the best of each kind.

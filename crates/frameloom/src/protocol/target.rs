@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::av::{MuxerInfo, muxer_for};
-use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::error::{End, Error, ErrorKind, Hint, Result, Stage, sentence};
 use crate::options::OutputOptions;
 use crate::url;
 
@@ -26,9 +26,7 @@ impl Target {
         crate::url::redact::remember_url(url);
         let implied = url::scheme::of(url).container;
         let muxer = muxer_for(options.format.as_deref().or(implied), url).ok_or_else(|| {
-            Error::usage("its name doesn't tell the format")
-                .at(url)
-                .hint("name it with -f, such as -f flv, mp4, matroska or mpegts")
+            Error::usage("its name doesn't tell the format").at(url).hint(Hint::NameOutputFormat)
         })?;
         let is_own_rtmp = muxer.name() == "flv"
             && crate::protocol::rtmp::Target::of_output(url, options)?.is_some();
@@ -49,9 +47,10 @@ impl Target {
         let stray =
             options.format_options().find(|o| !o.for_codec && !self.muxer.takes(&o.name, schemes));
         stray.map_or(Ok(()), |option| {
-            let (name, format) = (option.written(), self.muxer.name());
-            Err(Error::usage(format!("{name} means nothing to an output of format {format}"))
-                .at(&self.url))
+            let option = option.setting().of(End::Output);
+            let format = self.muxer.name();
+            let cause = sentence!("{} means nothing to an output of format {}", option, format);
+            Err(Error::usage(cause).at(&self.url))
         })
     }
 
@@ -69,7 +68,7 @@ impl Target {
             }
             if found.is_file() && !overwrite && !numbered {
                 return Err(
-                    fail(ErrorKind::AlreadyExists, "it exists already").hint("-y overwrites it")
+                    fail(ErrorKind::AlreadyExists, "it exists already").hint(Hint::Overwrite)
                 );
             }
         }
@@ -77,7 +76,7 @@ impl Target {
         match folder {
             Some(folder) if !folder.is_dir() => {
                 Err(fail(ErrorKind::NotFound, "its folder does not exist")
-                    .hint(format!("mkdir -p {}", folder.display())))
+                    .hint(Hint::MakeFolder(folder.display().to_string())))
             }
             _ => Ok(()),
         }

@@ -47,7 +47,7 @@ use self::wiring::{Ground, Wiring};
 use self::writing::{Again, Writing};
 use crate::codec::decode::VideoDecoder;
 use crate::edit::{Closure, Command, FilterGraph, FrameProcessor};
-use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::error::{Error, ErrorKind, Result, Stage, os_words};
 use crate::image::Frame;
 use crate::input::Source;
 use crate::input::probe::{self, Probe};
@@ -528,6 +528,7 @@ impl Threads {
 
 fn start_thread(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
     std::thread::Builder::new().name(name.to_owned()).spawn(body).map_err(|e| {
-        Error::new(ErrorKind::Other, Stage::Process, format!("no thread could be started: {e}"))
+        let cause = format!("no thread could be started: {}", os_words(&e));
+        Error::new(ErrorKind::Other, Stage::Process, cause).because(e)
     })
 }

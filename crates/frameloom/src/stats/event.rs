@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::error::Error;
+use crate::error::{CommandLine, Error, Wording, counted};
 
 /// What happened to a running pipeline. Its `Display` is the line that the log has of it.
 #[derive(Clone, Debug)]
@@ -95,53 +95,111 @@ impl Event {
     }
 }
 
-/// As people say it: a tenth of a second where that is much.
+/// How long something took, to a tenth of a second.
 struct Span(Duration);
+
+impl Span {
+    fn is_moment(&self) -> bool {
+        self.0 < Duration::from_millis(50)
+    }
+
+    /// " within 2.5 s", or nothing where it was a moment.
+    fn within(&self) -> String {
+        if self.is_moment() { String::new() } else { format!(" within {self}") }
+    }
+}
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_moment() {
+            return f.write_str("less than 0.1 s");
+        }
         write!(f, "{:.1} s", self.0.as_secs_f64())
     }
 }
 
+/// "1 frame was", "2 frames were".
+fn were(count: u64, noun: &str) -> String {
+    format!("{} {}", counted(count, noun), if count == 1 { "was" } else { "were" })
+}
+
+/// "once", "twice", "3 times".
+fn times(count: u64) -> String {
+    match count {
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        _ => format!("{count} times"),
+    }
+}
+
+impl Event {
+    /// The line about it in the words of `wording`; `Display` has the command line's.
+    pub fn display<'a>(&'a self, wording: &'a dyn Wording) -> impl fmt::Display + 'a {
+        Shown { event: self, wording }
+    }
+}
+
+struct Shown<'a> {
+    event: &'a Event,
+    wording: &'a dyn Wording,
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Event::InputLost { cause } => write!(f, "the input is lost: {cause}"),
+        self.display(&CommandLine).fmt(f)
+    }
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = |cause: &Error| cause.display(self.wording).to_string();
+        match self.event {
+            Event::InputLost { cause } => write!(f, "the input is lost: {}", why(cause)),
             Event::InputBack { lost_for, tries } => {
-                write!(f, "the input is back after {} ({tries} tries)", Span(*lost_for))
+                let tries = format!("{tries} {}", if *tries == 1 { "try" } else { "tries" });
+                write!(f, "the input is back after {} ({tries})", Span(*lost_for))
             }
-            Event::OutputLost { cause, .. } => write!(f, "an output is lost: {cause}"),
+            Event::OutputLost { output, cause } => {
+                write!(f, "output {} is lost: {}", output + 1, why(cause))
+            }
             Event::OutputBack { output, lost_for, packets } => write!(
                 f,
-                "output {} is back after {}; it missed {packets} packets",
+                "output {} is back after {}; it missed {}",
                 output + 1,
-                Span(*lost_for)
+                Span(*lost_for),
+                counted(*packets, "packet")
             ),
             Event::PacketsDropped { output, count, span } => write!(
                 f,
-                "output {} takes its packets too slowly: {count} were dropped within {}",
+                "output {} takes its packets too slowly: {} dropped{}",
                 output + 1,
-                Span(*span)
+                were(*count, "packet"),
+                Span(*span).within()
             ),
-            Event::FramesDropped { count, span } => {
-                write!(f, "too slow: {count} frames were dropped within {}", Span(*span))
-            }
-            Event::FramesBypassed { count, span } => {
-                write!(
-                    f,
-                    "too slow or not there: {count} frames went out as they came within {}",
-                    Span(*span)
-                )
-            }
+            Event::FramesDropped { count, span } => write!(
+                f,
+                "your code is too slow: {} dropped{}",
+                were(*count, "frame"),
+                Span(*span).within()
+            ),
+            Event::FramesBypassed { count, span } => write!(
+                f,
+                "your code is too slow or not there: {} went out unedited{}",
+                counted(*count, "frame"),
+                Span(*span).within()
+            ),
             Event::CodeFailed { count, span, cause } => write!(
                 f,
-                "{count} frames went out as they came within {}, the code failed on them: {cause}",
-                Span(*span)
+                "your code failed: {} went out unedited{}: {}",
+                counted(*count, "frame"),
+                Span(*span).within(),
+                why(cause)
             ),
-            Event::CommandRestarted { cause } => write!(f, "the command is started again: {cause}"),
+            Event::CommandRestarted { cause } => {
+                write!(f, "the command is started again: {}", why(cause))
+            }
             Event::ClockJumped { count, span } => {
-                write!(f, "the input's clock jumped {count} times within {}", Span(*span))
+                write!(f, "the input's clock jumped {}{}", times(*count), Span(*span).within())
             }
             Event::InputChanged { what } => write!(f, "the input has changed: {what}"),
         }
@@ -231,6 +289,48 @@ impl SumState {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_have_singular_and_plural_and_no_span_of_nothing() {
+        let ms = Duration::from_millis;
+        for (event, line) in [
+            (
+                Event::InputBack { lost_for: ms(2040), tries: 1 },
+                "the input is back after 2.0 s (1 try)",
+            ),
+            (
+                Event::InputBack { lost_for: ms(3), tries: 2 },
+                "the input is back after less than 0.1 s (2 tries)",
+            ),
+            (
+                Event::OutputBack { output: 0, lost_for: ms(900), packets: 1 },
+                "output 1 is back after 0.9 s; it missed 1 packet",
+            ),
+            (
+                Event::PacketsDropped { output: 1, count: 2, span: ms(60) },
+                "output 2 takes its packets too slowly: 2 packets were dropped within 0.1 s",
+            ),
+            (
+                Event::FramesDropped { count: 1, span: Duration::ZERO },
+                "your code is too slow: 1 frame was dropped",
+            ),
+            (
+                Event::FramesBypassed { count: 3, span: ms(1500) },
+                "your code is too slow or not there: 3 frames went out unedited within 1.5 s",
+            ),
+            (
+                Event::CodeFailed { count: 1, span: ms(0), cause: Error::process("no face") },
+                "your code failed: 1 frame went out unedited: process: no face",
+            ),
+            (Event::ClockJumped { count: 1, span: ms(0) }, "the input's clock jumped once"),
+            (
+                Event::ClockJumped { count: 4, span: ms(9000) },
+                "the input's clock jumped 4 times within 9.0 s",
+            ),
+        ] {
+            assert_eq!(event.to_string(), line);
+        }
+    }
 
     #[test]
     fn the_first_is_told_at_once_and_the_rest_in_sum() {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-use crate::error::{Error, Sentence};
+use crate::error::{Error, Hint, Sentence, counted};
 use crate::protocol::pipe::Guard;
 use crate::time::stop::Stop;
 
@@ -97,8 +97,9 @@ impl Running {
     /// The error for a program that writes more than it was given; it is killed.
     pub(super) fn wrote_too_much(&self, frames: u64) -> Error {
         self.kill();
-        self.error(format!("it wrote more than one frame for each it read, after {frames} frames"))
-            .hint("do its frames have the size of FRAMELOOM_FRAME_BYTES, and does it print nothing else on stdout?")
+        let after = counted(frames, "frame");
+        self.error(format!("it wrote more than one frame for each it read, after {after}"))
+            .hint(Hint::OnlyFramesOnStdout)
     }
 
     fn pulse<T>(&self, with: impl FnOnce(&mut Pulse) -> T) -> T {

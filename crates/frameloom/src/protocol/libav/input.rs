@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::seek;
 use crate::av::{self, AvError, AvPacket, Demuxer, Dict, Interrupt, MediaKind, StreamInfo};
-use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::error::{End, Error, ErrorKind, Hint, Result, Setting, Stage, sentence};
 use crate::options::{InputOptions, Live};
 use crate::protocol::pipe;
 use crate::protocol::{Break, Input, Opened, choose, discover};
@@ -126,7 +126,7 @@ pub(crate) fn open(
     if demuxer.format_name() == "tty" && options.format.is_none() {
         return Err(Error::new(ErrorKind::InvalidData, Stage::Source, "it is text, not a video")
             .at(url)
-            .hint("name the format with -f where it is one"));
+            .hint(Hint::NameInputFormat));
     }
     let mut pending = VecDeque::new();
     if is_live && demuxer.format_name().ends_with("flv") {
@@ -157,7 +157,7 @@ pub(crate) fn open(
     let begin = discover::start_of(streams, &pending).or_else(probed).unwrap_or(Timestamp::ZERO);
     if let (Some(start), true) = (options.start, demuxer.is_seekable()) {
         pending = seek::to_keyframe(&mut demuxer, video.as_ref(), begin.plus(start), begin)
-            .map_err(|e| fault(e).hint("it can't be sought in by time"))?;
+            .map_err(|e| fault(e).hint(Hint::NoSeekByTime))?;
     }
     let stall_limit = is_live.then_some(stall_limit);
     let input = Box::new(LibavInput { demuxer, interrupt, stall_limit, _fifo: fifo });
@@ -170,7 +170,7 @@ fn open_fifo(url: &str, stop: &Stop) -> Result<Option<OwnedFd>> {
     match pipe::open_fifo(path, true, stop) {
         Ok(Some(fd)) => Ok(Some(fd)),
         Ok(None) => Err(Error::new(ErrorKind::Interrupted, Stage::Source, "stopped").at(url)),
-        Err(e) => Err(Error::new(ErrorKind::Other, Stage::Source, e.to_string()).at(url)),
+        Err(e) => Err(Error::io(Stage::Source, e).at(url)),
     }
 }
 
@@ -210,16 +210,21 @@ fn format_dict(options: &InputOptions, is_live: bool) -> Dict {
 fn check_taken(left: &Dict, options: &InputOptions, format: &str) -> Result<()> {
     for name in left.names() {
         let what = match name.as_str() {
-            "video_size" => "-s".to_owned(),
-            "pixel_format" => "-pix_fmt".to_owned(),
+            "video_size" => Setting::ffmpeg("s"),
+            "pixel_format" => Setting::ffmpeg("pix_fmt"),
             // On other inputs -r numbers the decoded frames anew.
             "framerate" => continue,
             "analyzeduration" | "fpsprobesize" => continue,
             other if options.av.iter().any(|o| o.name == other && o.for_codec) => continue,
-            other => format!("-{other}"),
+            other => Setting::ffmpeg(other.to_owned()),
         };
-        return Err(Error::usage(format!("{what} means nothing to an input of format {format}"))
-            .hint("put it before the output, or leave it out"));
+        let what = what.of(End::Input);
+        return Err(Error::usage(sentence!(
+            "{} means nothing to an input of format {}",
+            what,
+            format
+        ))
+        .hint(Hint::BelongsTo(End::Output)));
     }
     Ok(())
 }
@@ -227,20 +232,16 @@ fn check_taken(left: &Dict, options: &InputOptions, format: &str) -> Result<()> 
 fn open_error(e: AvError, interrupt: &Interrupt, url: &str, limit: Duration) -> Error {
     if e.is_interrupted() && interrupt.expired() {
         let cause = format!("no answer within {} s", limit.as_secs_f64());
-        return Error::new(ErrorKind::TimedOut, Stage::Source, cause).at(url).hint(
-            "is the address right, is the stream being published? --open-timeout sets the limit",
-        );
+        return Error::new(ErrorKind::TimedOut, Stage::Source, cause)
+            .at(url)
+            .hint(Hint::CheckAddressOrWait);
     }
     let error = e.in_stage(Stage::Source).at(url);
     match error.kind() {
-        ErrorKind::NotFound if url::is_network(url) => error.hint("the server has no such stream"),
-        ErrorKind::NotFound => error.hint("is the path right?"),
-        ErrorKind::Connection => {
-            error.hint("is a server running there, and is the stream being published?")
-        }
-        ErrorKind::InvalidData => {
-            error.hint("is it a media file? raw input needs -f, -s and -pix_fmt")
-        }
+        ErrorKind::NotFound if url::is_network(url) => error.hint(Hint::NoSuchStream),
+        ErrorKind::NotFound => error.hint(Hint::CheckPath),
+        ErrorKind::Connection => error.hint(Hint::CheckPublished),
+        ErrorKind::InvalidData => error.hint(Hint::DescribeRawInput),
         _ => error,
     }
 }

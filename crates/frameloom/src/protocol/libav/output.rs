@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::av::{AvError, AvPacket, Dict, Interrupt, Muxer};
 use crate::codec::configuration::StreamConfiguration;
-use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::error::{Error, ErrorKind, Hint, Result, Stage};
 use crate::options::OutputOptions;
 use crate::protocol::pipe;
 use crate::protocol::{OPEN_LIMIT, Output, Target, WRITE_LIMIT};
@@ -80,11 +80,11 @@ impl LibavOutput {
         write_error(e, self.interrupt.expired().then_some(self.limit), &self.target)
     }
 
-    fn what_is_left(&self) -> &'static str {
+    fn what_is_left(&self) -> Hint {
         if url::local_path(&self.target.url).is_some() {
-            "what was written so far is incomplete"
+            Hint::WrittenIsIncomplete
         } else {
-            "the stream broke off"
+            Hint::BrokeOff
         }
     }
 
@@ -110,7 +110,7 @@ impl Output for LibavOutput {
             let fail =
                 |kind, cause: &str| Error::new(kind, Stage::Sink, cause).at(&self.target.url);
             let fd = pipe::open_fifo(path, false, &self.stop);
-            let fd = fd.map_err(|e| fail(ErrorKind::Other, &e.to_string()))?;
+            let fd = fd.map_err(|e| Error::io(Stage::Sink, e).at(&self.target.url))?;
             let fd =
                 fd.ok_or_else(|| fail(ErrorKind::Interrupted, "stopped before anyone read it"))?;
             self.muxer.set_url(&format!("pipe:{}", fd.as_raw_fd()));
@@ -139,7 +139,7 @@ impl Output for LibavOutput {
         self.limit_write();
         self.muxer
             .write_header(&mut self.options)
-            .map_err(|e| self.fault(e).hint("does the format carry these codecs?"))
+            .map_err(|e| self.fault(e).hint(Hint::CheckCodecs))
     }
 
     fn time_base(&self, number: usize) -> TimeBase {
@@ -182,14 +182,12 @@ fn write_error(e: AvError, expired: Option<Duration>, target: &Target) -> Error 
         let cause = format!("no answer within {} s", limit.as_secs_f64());
         return Error::new(ErrorKind::TimedOut, Stage::Sink, cause)
             .at(&target.url)
-            .hint("is the address right, and does the server still read?");
+            .hint(Hint::CheckReading);
     }
     let error = e.in_stage(Stage::Sink).at(&target.url);
     match error.kind() {
-        ErrorKind::Connection if url::is_network(&target.url) => {
-            error.hint("is a server running there, and does it allow publishing?")
-        }
-        ErrorKind::Connection if target.url == "-" => error.hint("whoever read the output is gone"),
+        ErrorKind::Connection if url::is_network(&target.url) => error.hint(Hint::CheckPublishing),
+        ErrorKind::Connection if target.url == "-" => error.hint(Hint::ReaderIsGone),
         _ => error,
     }
 }

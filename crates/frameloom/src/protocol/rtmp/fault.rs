@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind as IoErrorKind};
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind, Stage};
+use crate::error::{Error, ErrorKind, Hint, Stage, os_words};
 
 /// Why a connection can't go on.
 #[derive(Debug)]
@@ -49,46 +49,31 @@ impl Fault {
             Fault::TimedOut(limit) => {
                 let cause = format!("no answer within {} s", limit.as_secs_f64());
                 Error::new(ErrorKind::TimedOut, stage, cause).hint(if publishes {
-                    "is the address right, and does the server still read?"
+                    Hint::CheckReading
                 } else {
-                    "is the address right, is the stream being published? --open-timeout sets the \
-                     limit"
+                    Hint::CheckAddressOrWait
                 })
             }
-            Fault::Resolve(error) => {
-                Error::new(ErrorKind::Connection, stage, words(&error)).hint("is the host right?")
-            }
-            Fault::Closed(error) => {
-                Error::new(ErrorKind::Connection, stage, words(&error)).hint(if publishes {
-                    "is a server running there, and does it allow publishing?"
-                } else {
-                    "is a server running there, and is the stream being published?"
-                })
-            }
+            Fault::Resolve(error) => Error::new(ErrorKind::Connection, stage, os_words(&error))
+                .because(error)
+                .hint(Hint::CheckHost),
+            Fault::Closed(error) => Error::new(ErrorKind::Connection, stage, os_words(&error))
+                .because(error)
+                .hint(if publishes { Hint::CheckPublishing } else { Hint::CheckPublished }),
             Fault::Refused { code, description, wants_credentials } => {
                 refused(stage, &code, &description, wants_credentials)
             }
             Fault::Protocol(error) => Error::new(ErrorKind::InvalidData, stage, error.to_string())
-                .hint("is it an RTMP server?"),
+                .because(error)
+                .hint(Hint::CheckRtmp),
             Fault::Tls(error) => Error::new(ErrorKind::Connection, stage, error.to_string())
-                .hint("-ca_file names certificates to trust; -tls_verify 0 trusts any server"),
-            Fault::Certificates(cause) => Error::new(ErrorKind::Connection, stage, cause)
-                .hint("-ca_file names certificates to trust; -tls_verify 0 trusts any server"),
+                .because(error)
+                .hint(Hint::TrustCertificates),
+            Fault::Certificates(cause) => {
+                Error::new(ErrorKind::Connection, stage, cause).hint(Hint::TrustCertificates)
+            }
         };
         error.at(url)
-    }
-}
-
-/// The system's words, without its number and its capital.
-fn words(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut chars = text.chars();
-    match (chars.next(), chars.as_str()) {
-        (Some(first), rest) if !rest.starts_with(char::is_uppercase) => {
-            first.to_lowercase().chain(rest.chars()).collect()
-        }
-        _ => text.to_owned(),
     }
 }
 
@@ -111,13 +96,9 @@ fn refused(stage: Stage, code: &str, description: &str, wants_credentials: bool)
     }
     let error = Error::new(kind, stage, cause);
     match kind {
-        ErrorKind::PermissionDenied => {
-            error.hint("it wants a user and a password: rtmp://USER:PASSWORD@HOST/...")
-        }
-        ErrorKind::NotFound => error.hint("the server has no such stream"),
-        ErrorKind::AlreadyExists => {
-            error.hint("does someone else publish under this name, is the stream key right?")
-        }
+        ErrorKind::PermissionDenied => error.hint(Hint::GiveUser),
+        ErrorKind::NotFound => error.hint(Hint::NoSuchStream),
+        ErrorKind::AlreadyExists => error.hint(Hint::NameIsTaken),
         _ => error,
     }
 }

@@ -13,7 +13,7 @@ use frameloom_rtmp::{ClientRole, MediaKind as Kind, PublishKind};
 use super::bitstream;
 use crate::av::{AvError, AvPacket, CodecParams, MediaKind, configuration_box};
 use crate::codec::configuration::StreamConfiguration;
-use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::error::{Error, ErrorKind, Hint, Result, Stage};
 use crate::options::OutputOptions;
 use crate::protocol::rtmp::{self, Connection, Fault, codecs};
 use crate::protocol::{OPEN_LIMIT, Output, Target, WRITE_LIMIT};
@@ -82,7 +82,7 @@ impl RtmpOutput {
         };
         let timestamp_ms = u64::try_from(timestamp_ms).unwrap_or(0);
         let sent = connection.send(kind, timestamp_ms, payload, self.write_limit);
-        sent.map_err(|fault| self.fault(fault).hint("the stream broke off"))
+        sent.map_err(|fault| self.fault(fault).hint(Hint::BrokeOff))
     }
 
     /// Sends a stream's sequence header, where there is one and it is not the one that was sent.
@@ -134,7 +134,7 @@ impl Output for RtmpOutput {
             let cause = format!("RTMP doesn't carry {}", id.name());
             return Err(Error::new(ErrorKind::InvalidData, Stage::Sink, cause)
                 .at(&self.url)
-                .hint("leave -c out for H.264 and AAC"));
+                .hint(Hint::TakeUsualCodecs));
         };
         if let Some(four_cc) = codec.only_enhanced() {
             if self.connection.as_ref().is_some_and(|c| !c.knows(four_cc)) {

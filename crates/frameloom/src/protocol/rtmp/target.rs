@@ -9,7 +9,7 @@ use frameloom_rtmp::{ClientConfig, ClientRole, Secret, percent_decode};
 use super::PROTOCOLS;
 use super::fault::Fault;
 use crate::av;
-use crate::error::{Error, Result};
+use crate::error::{End, Error, Hint, Result, Setting, sentence};
 use crate::options::{AvOption, InputOptions, OutputOptions};
 use crate::protocol::rtmp::tls::Tls;
 use crate::url::{self, Address};
@@ -58,20 +58,21 @@ impl Target {
             return Ok(None);
         }
         let Some(target) = Target::parse(url, options.format_options())? else { return Ok(None) };
-        let no_meaning = |what: &str| {
-            Err(Error::usage(format!("{what} means nothing to an input of format flv"))
-                .hint("put it before the output, or leave it out")
+        let no_meaning = |what: Setting| {
+            let what = what.of(End::Input);
+            Err(Error::usage(sentence!("{} means nothing to an input of format flv", what))
+                .hint(Hint::BelongsTo(End::Output))
                 .at(url))
         };
         if options.size.is_some() {
-            return no_meaning("-s");
+            return no_meaning(Setting::ffmpeg("s"));
         }
         if options.pixel_format.is_some() {
-            return no_meaning("-pix_fmt");
+            return no_meaning(Setting::ffmpeg("pix_fmt"));
         }
         let takes = |o: &AvOption| o.for_codec || av::demuxer_takes("flv", &PROTOCOLS, &o.name);
         if let Some(stray) = options.format_options().find(|o| !takes(o)) {
-            return no_meaning(&stray.written());
+            return no_meaning(stray.setting());
         }
         Ok(Some(target))
     }
@@ -94,7 +95,9 @@ impl Target {
         for AvOption { name, value, .. } in options {
             let whole = || {
                 value.parse::<u32>().map_err(|_| {
-                    Error::usage(format!("-{name}: '{value}' is not a whole number")).at(url)
+                    Error::usage(format!("'{value}' is not a whole number"))
+                        .about(Setting::ffmpeg(name.clone()))
+                        .at(url)
                 })
             };
             match name.as_str() {

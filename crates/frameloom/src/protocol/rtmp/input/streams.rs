@@ -8,7 +8,7 @@ use frameloom_rtmp::flv::{
 use frameloom_rtmp::{Limits, Media, MediaKind as Kind};
 
 use crate::av::{AvError, AvPacket, CodecId, CodecParams, MediaKind, StreamInfo};
-use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::error::{Error, ErrorKind, Hint, Result, Stage};
 use crate::options::InputOptions;
 use crate::protocol::rtmp::codecs;
 use crate::time::{Rate, TimeBase};
@@ -113,7 +113,7 @@ impl Streams {
             None => {
                 let cause = "it ended before anything came";
                 Error::new(ErrorKind::InvalidData, Stage::Source, cause)
-                    .hint("is it still being published?")
+                    .hint(Hint::CheckStillPublished)
             }
         }
     }
