@@ -43,7 +43,7 @@ mod time;
 #[doc(hidden)]
 pub mod url;
 
-pub use api::{Reader, Writer};
+pub use api::{Feed, FeedBuilder, Frames, Outgoing, Pending, Pipeline, Pulled, Reader, Writer};
 pub use av::{AvError, LogLevel, set_log_level};
 pub use edit::{Command, FrameProcessor, kill_commands};
 pub use error::{
@@ -59,7 +59,7 @@ pub use live::backoff::{Backoff, Jitter};
 pub use live::slate::check_slate;
 pub use options::Size;
 pub use run::plan::check_outputs;
-pub use run::{AudioPacket, Feed, FeedBuilder, Frames, Outgoing, Pending, Pipeline, Pulled};
+pub use run::sound::AudioPacket;
 pub use stats::event::Event;
 pub use stats::{EndState, LatencySnapshot, OutputSnapshot, Snapshot, Stats};
 pub use time::stop::Stop;

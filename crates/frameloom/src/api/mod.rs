@@ -1,7 +1,19 @@
-//! What is public: a pipeline's parts without threads.
+//! What is public: a whole pipeline, and its parts by themselves.
 
+mod feed;
+mod frames;
+mod outgoing;
+mod pending;
+mod pipeline;
 mod reader;
+#[cfg(test)]
+mod soak;
 mod writer;
 
+pub use feed::{Feed, FeedBuilder};
+pub use frames::{Frames, Pulled};
+pub use outgoing::Outgoing;
+pub use pending::Pending;
+pub use pipeline::Pipeline;
 pub use reader::Reader;
 pub use writer::Writer;

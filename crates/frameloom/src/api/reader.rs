@@ -1,5 +1,6 @@
 //! Frames one by one, without a thread.
 
+use crate::api::pending::Pending;
 use crate::av::MediaKind;
 use crate::codec::configuration::StreamMessage;
 use crate::codec::decode::VideoDecoder;
@@ -73,6 +74,15 @@ impl Reader {
             }
         };
         Ok(Reader { source, decoder, state: State::Reading, ahead: None, last: None })
+    }
+
+    /// As [`Reader::open_with`], on a thread of its own.
+    ///
+    /// # Errors
+    /// Where the system gives no thread; all else is told by [`Pending::wait`].
+    pub fn open_pending(url: &str, options: InputOptions, stop: &Stop) -> Result<Pending<Reader>> {
+        let (url, stop) = (url.to_owned(), stop.clone());
+        Pending::start(move || Reader::open_with(&url, options, &stop))
     }
 
     /// Frames a second, where the stream says.

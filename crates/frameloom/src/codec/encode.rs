@@ -1,6 +1,9 @@
 //! Frames → packets, keyframes forced where a live output needs them.
 
 mod choice;
+mod plan;
+
+pub(crate) use plan::VideoPlan;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,56 +12,15 @@ use std::time::Instant;
 use crate::av::{AvError, AvFrame, Encoder, EncoderSetup, MediaKind, Received, VideoShape};
 use crate::codec::configuration::{StreamConfiguration, StreamMessage};
 use crate::codec::packet::Packet;
-use crate::codec::window::{Place, Window};
+use crate::codec::window::Place;
 use crate::edit::{FilterGraph, Fit, FrameProcessor};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::Frame;
-use crate::options::{OnResize, PixelFormatChoice, Size};
+use crate::options::OnResize;
 use crate::time::{Rate, Round, TimeBase, Timestamp};
 
 /// Seconds between keyframes of a live output: what the big platforms ask for.
 const LIVE_KEYFRAME_SECONDS: u32 = 2;
-
-/// Everything that decides how video is encoded. Outputs with equal plans share one encoding.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct VideoPlan {
-    pub(crate) encoder: String,
-    pub(crate) filter: Option<String>,
-    pub(crate) size: Option<Size>,
-    pub(crate) rate: Option<Rate>,
-    pub(crate) pixel_format: Option<PixelFormatChoice>,
-    pub(crate) options: Vec<(String, String)>,
-    pub(crate) is_live: bool,
-    pub(crate) window: Window,
-    pub(crate) frames: Option<u64>,
-    /// The container has no timestamps of its own.
-    pub(crate) constant_rate: bool,
-    /// Someone may have painted into the frames.
-    pub(crate) is_edited: bool,
-}
-
-impl VideoPlan {
-    fn option(&self, name: &str) -> Option<&str> {
-        self.options.iter().rev().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
-    }
-
-    /// The filter graph from the user's frames to the encoder's, where one is needed.
-    fn graph(&self, setup: &EncoderSetup, source_rate: Option<Rate>) -> Option<String> {
-        let mut filters = Vec::new();
-        filters.extend(self.filter.clone());
-        filters
-            .extend(self.size.map(|s| format!("scale={}:{}:flags=bicubic", s.width(), s.height())));
-        let constant = (self.constant_rate || choice::needs_constant_rate(setup.codec().name()))
-            .then(|| source_rate.or(Rate::new(25, 1)))
-            .flatten();
-        filters.extend(self.rate.or(constant).map(|r| format!("fps={}/{}", r.num(), r.den())));
-        if setup.name() == "gif" && self.pixel_format.is_none() {
-            // A palette for each frame: one for all would have to wait for the last of them.
-            filters.push("split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1:dither=bayer:bayer_scale=5".to_owned());
-        }
-        (!filters.is_empty()).then(|| filters.join(","))
-    }
-}
 
 /// Encodes frames by a plan; the encoder is opened by the first one.
 pub(crate) struct VideoEncoder {
@@ -108,7 +70,8 @@ impl VideoEncoder {
         source_rate: Option<Rate>,
     ) -> Result<VideoEncoder> {
         let setup = find_encoder(&plan.encoder)?;
-        let graph = plan.graph(&setup, source_rate).map(|spec| FilterGraph::new(spec, source_rate));
+        let graph =
+            filters(&plan, &setup, source_rate).map(|spec| FilterGraph::new(spec, source_rate));
         Ok(VideoEncoder {
             plan,
             setup,
@@ -452,6 +415,22 @@ impl OpenEncoder {
         }
         Ok(())
     }
+}
+
+/// The filter graph from the user's frames to the encoder's, where one is needed.
+fn filters(plan: &VideoPlan, setup: &EncoderSetup, source_rate: Option<Rate>) -> Option<String> {
+    let mut filters = Vec::new();
+    filters.extend(plan.filter.clone());
+    filters.extend(plan.size.map(|s| format!("scale={}:{}:flags=bicubic", s.width(), s.height())));
+    let constant = (plan.constant_rate || choice::needs_constant_rate(setup.codec().name()))
+        .then(|| source_rate.or(Rate::new(25, 1)))
+        .flatten();
+    filters.extend(plan.rate.or(constant).map(|r| format!("fps={}/{}", r.num(), r.den())));
+    if setup.name() == "gif" && plan.pixel_format.is_none() {
+        // A palette for each frame: one for all would have to wait for the last of them.
+        filters.push("split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1:dither=bayer:bayer_scale=5".to_owned());
+    }
+    (!filters.is_empty()).then(|| filters.join(","))
 }
 
 /// The encoder by its name or its codec's.

@@ -2,12 +2,18 @@
 
 use std::path::Path;
 
-use crate::api::Reader;
+use crate::av::MediaKind;
+use crate::codec::configuration::StreamMessage;
+use crate::codec::decode::VideoDecoder;
 use crate::error::{Error, ErrorKind, Hint, Result, Sentence, Setting, Stage};
 use crate::image::Frame;
 use crate::image::{Image, PixelFormat};
-use crate::options::LiveOptions;
+use crate::input::Source;
+use crate::options::{InputOptions, LiveOptions};
+use crate::protocol::ends::Outside;
+use crate::stats::Stats;
 use crate::time::Timestamp;
+use crate::time::stop::Stop;
 
 /// Pixels from left to right of the built-in card, and from top to bottom.
 const CARD: (usize, usize) = (640, 360);
@@ -59,12 +65,8 @@ impl Slate {
         if !path.is_file() {
             return Err(error(ErrorKind::NotFound, "there is no such image".into()));
         }
-        let mut frames = Reader::open(&shown).map_err(fail)?;
-        let mut frame = match frames.next() {
-            Some(frame) => frame.map_err(fail)?,
-            None => {
-                return Err(error(ErrorKind::InvalidData, "there is no picture in it".into()));
-            }
+        let Some(mut frame) = first_picture(&shown).map_err(fail)? else {
+            return Err(error(ErrorKind::InvalidData, "there is no picture in it".into()));
         };
         let image = frame.image(PixelFormat::Rgb24).map_err(fail)?;
         let rows = (0..image.height()).map(|y| image.row(y));
@@ -104,4 +106,27 @@ impl Slate {
             image.map_err(|e| Error::new(ErrorKind::InvalidData, Stage::Convert, e.to_string()))?;
         Frame::from_image(&image, Timestamp::ZERO)
     }
+}
+
+/// The first picture of a file.
+fn first_picture(path: &str) -> Result<Option<Frame>> {
+    let outside = Outside::real();
+    let mut source = Source::open(path, InputOptions::new(), &outside, &Stop::new())?;
+    let Some(video) = &source.video else { return Ok(None) };
+    let stats = Stats::new(None, outside.clock);
+    let mut decoder = VideoDecoder::open(video, &source.options, source.is_live, stats)?;
+    while let Some(message) = source.read()? {
+        match message {
+            StreamMessage::Packet(packet) if packet.kind == MediaKind::Video => {
+                decoder.send(&packet)?;
+            }
+            _ => continue,
+        }
+        if let Some(frame) = decoder.receive() {
+            return Ok(Some(frame));
+        }
+    }
+    decoder.drain()?;
+    decoder.finish()?;
+    Ok(decoder.receive())
 }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, bounded};
 
-use super::{Threads, start_thread};
 use crate::edit::chain::{Chain, guarded};
 use crate::edit::gate::Rules;
 use crate::edit::{Command, FilterGraph, FrameProcessor};
@@ -15,6 +14,7 @@ use crate::run::command::{Care, CommandFeed, Reins, Restarts, answers_loop};
 use crate::run::gating::{Gating, Parts};
 use crate::run::link::{Ask, Link, Pulling, Report};
 use crate::run::stages::Fanout;
+use crate::run::threads::{Threads, start_thread};
 use crate::stats::Stats;
 use crate::stats::event::Events;
 use crate::time::Rate;

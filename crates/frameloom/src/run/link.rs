@@ -6,14 +6,14 @@ use crate::error::{Error, Result};
 use crate::image::Frame;
 
 /// What the code is asked.
-pub(super) enum Ask {
+pub(crate) enum Ask {
     Frame(u64, Frame),
     /// To give out all it holds: no more frames come.
     Drain(u64),
 }
 
 /// What the code's threads tell the gate.
-pub(super) enum Report {
+pub(crate) enum Report {
     /// It takes the next frame, after this ask.
     Ready(u64),
     /// What came out for an ask. With `is_whole` nothing more does, with `is_ready` it takes the
@@ -32,7 +32,7 @@ pub(super) enum Report {
 }
 
 /// The end of a caller who pulls.
-pub(super) enum Pulling {
+pub(crate) enum Pulling {
     /// At the gate, as code of its own.
     Gate(Link),
     /// At the decoder: where every frame waits and none is written, there is nothing for a gate to
@@ -41,14 +41,14 @@ pub(super) enum Pulling {
 }
 
 /// The code's end of the queues to and from the gate.
-pub(super) struct Link {
-    pub(super) asks: Receiver<Ask>,
-    pub(super) reports: Sender<Report>,
+pub(crate) struct Link {
+    pub(crate) asks: Receiver<Ask>,
+    pub(crate) reports: Sender<Report>,
 }
 
 impl Link {
     /// `false` where the gate is gone.
-    pub(super) fn report(&self, report: Report) -> bool {
+    pub(crate) fn report(&self, report: Report) -> bool {
         self.reports.send(report).is_ok()
     }
 }

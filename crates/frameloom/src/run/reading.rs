@@ -16,10 +16,10 @@ use crate::live::supervise::{Line, LineState, Reopened, micros, reopen};
 use crate::options::OnLoss;
 use crate::protocol::ends::Outside;
 use crate::run::lane::CopyLane;
+use crate::run::late::LateStream;
 use crate::run::sound::Sound;
 use crate::run::stages::{AudioMessage, DecodeMessage};
-use crate::run::start_thread;
-use crate::run::wiring::Spare;
+use crate::run::threads::start_thread;
 use crate::stats::Stats;
 use crate::stats::event::{Event, Events, Sum};
 use crate::time::Timestamp;
@@ -41,7 +41,7 @@ pub(super) struct Reading {
     pub(super) source: Source,
     pub(super) lanes: Vec<CopyLane>,
     /// Places for a stream that the source hasn't got yet.
-    pub(super) spares: Vec<Spare>,
+    pub(super) late_streams: Vec<LateStream>,
     pub(super) decode: Option<Sender<DecodeMessage>>,
     pub(super) audio: Vec<Sender<AudioMessage>>,
     /// For a caller who pulls.
@@ -80,8 +80,8 @@ pub(super) struct Live {
     ends: [Option<Timestamp>; 2],
 }
 
-/// How a live input is to be kept.
-pub(super) struct Keep {
+/// What a live input goes by.
+pub(super) struct LiveRules {
     pub(super) line: Line,
     pub(super) events: Events,
     pub(super) on_loss: OnLoss,
@@ -91,8 +91,8 @@ pub(super) struct Keep {
 }
 
 impl Live {
-    pub(super) fn new(source: &Source, keep: Keep) -> Live {
-        let Keep { line, events, on_loss, reconnect_for, stall_limit, clock } = keep;
+    pub(super) fn new(source: &Source, rules: LiveRules) -> Live {
+        let LiveRules { line, events, on_loss, reconnect_for, stall_limit, clock } = rules;
         let now = clock.now();
         Live {
             line,
@@ -170,7 +170,7 @@ impl Reading {
         if self.live.as_ref().is_some_and(|live| live.on_loss != OnLoss::End) {
             self.lanes.iter_mut().for_each(CopyLane::prepare_to_fill);
         }
-        self.source.heed_late_streams(!self.spares.is_empty());
+        self.source.heed_late_streams(!self.late_streams.is_empty());
         let result = self.read_on();
         self.lanes.iter_mut().for_each(CopyLane::close);
         if let Some(live) = &self.live {
@@ -445,7 +445,7 @@ impl Reading {
                 tracing::warn!("{error}");
             }
         }
-        self.use_spares(&source)?;
+        self.use_late_streams(&source)?;
         let has_video = source.video.is_some() || self.source.video.is_none();
         if let Some(live) = &mut self.live {
             let edge = source.edge().unwrap_or(Timestamp::ZERO);
@@ -480,23 +480,23 @@ impl Reading {
         // What the next connection is opened with is what the user said of the first.
         let first = std::mem::replace(&mut self.source, source);
         self.source.options = first.options;
-        self.source.heed_late_streams(!self.spares.is_empty());
+        self.source.heed_late_streams(!self.late_streams.is_empty());
         Ok(())
     }
 }
 
 impl Reading {
     /// Gives a stream that has come late its place in the outputs.
-    fn use_spares(&mut self, source: &Source) -> Result<()> {
+    fn use_late_streams(&mut self, source: &Source) -> Result<()> {
         let mut left = Vec::new();
-        for spare in self.spares.drain(..) {
-            let stream = match spare.kind {
+        for late in self.late_streams.drain(..) {
+            let stream = match late.kind {
                 MediaKind::Video => &source.video,
                 _ => &source.audio,
             };
             match stream {
-                None => left.push(spare),
-                Some(stream) => match spare.lane(stream)? {
+                None => left.push(late),
+                Some(stream) => match late.lane(stream)? {
                     Some(lane) => self.lanes.push(lane),
                     None => {
                         tracing::warn!("a stream that came late can't be copied; it is left out");
@@ -504,7 +504,7 @@ impl Reading {
                 },
             }
         }
-        self.spares = left;
+        self.late_streams = left;
         Ok(())
     }
 }

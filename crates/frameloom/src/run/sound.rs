@@ -38,13 +38,13 @@ impl std::fmt::Debug for AudioPacket {
 
 /// What was read of the audio and not taken yet; a clone is the same.
 #[derive(Clone, Default)]
-pub(super) struct Sound {
+pub(crate) struct Sound {
     packets: Arc<Mutex<VecDeque<Packet>>>,
 }
 
 impl Sound {
     /// Keeps another reference to a packet; the oldest goes where there are too many.
-    pub(super) fn keep(&self, packet: &Packet) -> Result<()> {
+    pub(crate) fn keep(&self, packet: &Packet) -> Result<()> {
         let packet = packet.share()?;
         let mut packets = self.packets.lock().unwrap_or_else(PoisonError::into_inner);
         if packets.len() >= KEPT {
@@ -54,7 +54,7 @@ impl Sound {
         Ok(())
     }
 
-    pub(super) fn take(&self) -> Vec<AudioPacket> {
+    pub(crate) fn take(&self) -> Vec<AudioPacket> {
         let mut packets = self.packets.lock().unwrap_or_else(PoisonError::into_inner);
         packets.drain(..).map(AudioPacket).collect()
     }

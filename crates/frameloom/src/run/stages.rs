@@ -15,11 +15,20 @@ use crate::error::Result;
 use crate::image::Frame;
 use crate::live::supervise::Hold;
 use crate::run::delivery::{SinkMessage, SinkStream};
-use crate::run::wiring::VideoGroup;
 use crate::stats::Stats;
 use crate::time::clock::Clock;
 use crate::time::stop::Stop;
 use crate::time::{TimeBase, Timestamp};
+
+/// An encoder of video, and who uses it.
+pub(super) struct VideoGroup {
+    pub(super) encoder: VideoEncoder,
+    pub(super) users: Vec<SinkStream>,
+    /// It may end before the input does.
+    pub(super) cuts: bool,
+    /// Set by an output that needs a keyframe.
+    pub(super) key_wish: Arc<AtomicBool>,
+}
 
 /// What is sent to the thread that decodes.
 pub(super) enum DecodeMessage {

@@ -1,6 +1,6 @@
 //! The thread that writes an output, and what it does while a live one is lost.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,12 +18,19 @@ use crate::protocol::Target;
 use crate::protocol::ends::Outside;
 use crate::run::delivery::{Drops, SinkMessage};
 use crate::run::plan::OutputPlan;
-use crate::run::start_thread;
-use crate::run::wiring::SinkEnd;
+use crate::run::threads::start_thread;
 use crate::stats::Stats;
 use crate::stats::event::Event;
 use crate::time::Timestamp;
 use crate::time::stop::Stop;
+
+/// What the thread that writes an output gets.
+pub(super) struct SinkEnd {
+    pub(super) messages: Receiver<SinkMessage>,
+    /// Has the output's video begin anew with a keyframe, where it is encoded.
+    pub(super) key_wish: Option<Arc<AtomicBool>>,
+    pub(super) drops: Drops,
+}
 
 /// How long an output must have been there for its next loss to be a new one.
 const STEADY: Duration = Duration::from_secs(10);
@@ -50,16 +57,16 @@ pub(super) struct Writing {
 
 /// How an output is opened again.
 #[derive(Clone)]
-pub(super) struct Again {
-    pub(super) target: Target,
-    pub(super) options: OutputOptions,
-    pub(super) kinds: Vec<MediaKind>,
-    pub(super) stats: Stats,
-    pub(super) limit: Option<Duration>,
+pub(crate) struct Again {
+    pub(crate) target: Target,
+    pub(crate) options: OutputOptions,
+    pub(crate) kinds: Vec<MediaKind>,
+    pub(crate) stats: Stats,
+    pub(crate) limit: Option<Duration>,
 }
 
 impl Again {
-    pub(super) fn new(plan: &OutputPlan, stats: &Stats, live: &LiveOptions) -> Again {
+    pub(crate) fn new(plan: &OutputPlan, stats: &Stats, live: &LiveOptions) -> Again {
         Again {
             target: plan.target.clone(),
             options: plan.options.clone(),
@@ -69,7 +76,7 @@ impl Again {
         }
     }
 
-    pub(super) fn open(&self, outside: &Outside, stop: &Stop) -> Result<Sink> {
+    pub(crate) fn open(&self, outside: &Outside, stop: &Stop) -> Result<Sink> {
         let (target, stats) = (self.target.clone(), self.stats.clone());
         Sink::open(target, &self.options, &self.kinds, stats, outside, stop)
     }

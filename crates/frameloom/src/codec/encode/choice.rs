@@ -1,7 +1,7 @@
 //! What an encoder is opened with where nobody said it: pixel format, size, options.
 
 use crate::av::{Dict, EncoderSetup, PixFmt};
-use crate::codec::encode::VideoPlan;
+use crate::codec::encode::plan::VideoPlan;
 use crate::error::{Error, ErrorKind, Hint, Result, Stage};
 use crate::options::PixelFormatChoice;
 
@@ -122,12 +122,11 @@ pub(super) fn options(setup: &EncoderSetup, plan: &VideoPlan) -> Dict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::encode::find_encoder;
 
     #[test]
     fn formats_are_kept_where_players_take_them() {
         let format = |encoder: &str, own: &str, edited| {
-            let setup = find_encoder(encoder).unwrap();
+            let setup = EncoderSetup::find(encoder).unwrap();
             pixel_format(&setup, None, PixFmt::named(own).unwrap(), edited).unwrap().name()
         };
         for (encoder, own, edited, chosen) in [

@@ -4,27 +4,13 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
-use crate::api::Reader;
 use crate::error::{Error, Result};
-use crate::options::InputOptions;
-use crate::run::start_thread;
-use crate::time::stop::Stop;
+use crate::run::threads::start_thread;
 
 /// Something that is being opened or started. Dropped, it goes on to its end and what came of it is
 /// let go: stop it by the [`Stop`](crate::Stop) that it was given.
 pub struct Pending<T> {
     found: Receiver<Result<T>>,
-}
-
-impl Reader {
-    /// As [`Reader::open_with`], on a thread of its own.
-    ///
-    /// # Errors
-    /// Where the system gives no thread; all else is told by [`Pending::wait`].
-    pub fn open_pending(url: &str, options: InputOptions, stop: &Stop) -> Result<Pending<Reader>> {
-        let (url, stop) = (url.to_owned(), stop.clone());
-        Pending::start(move || Reader::open_with(&url, options, &stop))
-    }
 }
 
 impl<T: Send + 'static> Pending<T> {

@@ -1,21 +1,19 @@
 //! The pipeline pulled: the caller's thread stands where your code's own would.
 
 use std::collections::VecDeque;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError};
+use crossbeam_channel::{RecvTimeoutError, SendTimeoutError};
 
-use super::{Failure, Pipeline, Started, join};
 use crate::edit::chain::{Chain, guarded};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::Frame;
-use crate::options::{InputOptions, OnError};
+use crate::options::OnError;
 use crate::run::link::{Ask, Pulling, Report};
-use crate::run::pending::Pending;
 use crate::run::sound::{AudioPacket, Sound};
+use crate::run::threads::{Failure, Threads};
+use crate::run::{Setup, Started};
 use crate::stats::{Snapshot, Stats};
-use crate::time::Timestamp;
 use crate::time::stop::Stop;
 
 /// How long a wait goes on before it looks whether a stop was asked for.
@@ -76,8 +74,7 @@ pub struct Frames {
     is_closed: bool,
     has_outputs: bool,
     stops_at_error: bool,
-    threads: Vec<JoinHandle<()>>,
-    over: Receiver<()>,
+    threads: Threads,
     failure: Failure,
     is_told: bool,
     sound: Sound,
@@ -85,30 +82,20 @@ pub struct Frames {
     stats: Stats,
 }
 
-impl Pipeline {
-    /// Starts it for a caller that takes the frames and writes them itself. What was added by
-    /// [`Pipeline::process`] and its like runs in the caller's thread, before a frame is given out.
-    ///
-    /// # Errors
-    /// Whatever keeps it from starting: an output that can't be opened, an input without video, a
-    /// COMMAND, which takes all frames itself.
-    pub fn frames(self) -> Result<Frames> {
-        if self.command.is_some() {
+impl Frames {
+    /// Starts a pipeline for a caller that takes the frames. `asked` is its wish to stop.
+    pub(super) fn start(mut setup: Setup, asked: Stop) -> Result<Frames> {
+        if setup.command.is_some() {
             return Err(Error::usage("a pipeline with a COMMAND can't be pulled"));
         }
-        let (stats, stop) = (self.stats.clone(), self.asked.clone());
-        let failure = Failure {
-            first: Default::default(),
-            unwritten: Default::default(),
-            stop: self.stop.clone(),
-        };
-        let stops_at_error = self.live.on_error(self.source.is_live, false) == OnError::Stop;
-        let has_outputs = !self.outputs.is_empty();
-        let mut pipeline = self;
-        let chain = Chain { stages: std::mem::take(&mut pipeline.stages) };
-        let Started { threads, over, link, sound } = pipeline.start(&failure, true)?;
+        let stats = setup.stats.clone();
+        let failure = Failure::new(setup.stop.clone());
+        let stops_at_error = setup.live.on_error(setup.source.is_live, false) == OnError::Stop;
+        let has_outputs = !setup.outputs.is_empty();
+        let chain = Chain { stages: std::mem::take(&mut setup.stages) };
+        let Started { threads, pulling, sound } = setup.start(&failure)?;
         Ok(Frames {
-            link,
+            link: pulling,
             chain,
             ready: VecDeque::new(),
             asked: None,
@@ -118,52 +105,14 @@ impl Pipeline {
             has_outputs,
             stops_at_error,
             threads,
-            over,
             failure,
             is_told: false,
             sound: sound.unwrap_or_default(),
-            stop,
+            stop: asked,
             stats,
         })
     }
 
-    /// As [`Pipeline::open`], on a thread of its own.
-    ///
-    /// # Errors
-    /// Where the system gives no thread; all else is told by [`Pending::wait`].
-    pub fn open_pending(
-        url: &str,
-        options: InputOptions,
-        stop: &Stop,
-    ) -> Result<Pending<Pipeline>> {
-        let (url, stop) = (url.to_owned(), stop.clone());
-        Pending::start(move || Pipeline::open(&url, options, &stop))
-    }
-
-    /// As [`Pipeline::open_at`], on a thread of its own.
-    ///
-    /// # Errors
-    /// Where the system gives no thread; all else is told by [`Pending::wait`].
-    pub fn open_at_pending(
-        url: &str,
-        options: InputOptions,
-        at: Timestamp,
-        stop: &Stop,
-    ) -> Result<Pending<Pipeline>> {
-        let (url, stop) = (url.to_owned(), stop.clone());
-        Pending::start(move || Pipeline::open_at(&url, options, at, &stop))
-    }
-
-    /// As [`Pipeline::frames`], on a thread of its own.
-    ///
-    /// # Errors
-    /// Where the system gives no thread; all else is told by [`Pending::wait`].
-    pub fn frames_pending(self) -> Result<Pending<Frames>> {
-        Pending::start(move || self.frames())
-    }
-}
-
-impl Frames {
     /// The next frame, if one comes within `limit`.
     ///
     /// # Errors
@@ -386,7 +335,7 @@ impl Frames {
     /// As [`Frames::finish`].
     pub fn finish_timeout(&mut self, limit: Duration) -> Result<Option<Snapshot>> {
         self.leave();
-        if let Err(RecvTimeoutError::Timeout) = self.over.recv_timeout(limit) {
+        if let Err(RecvTimeoutError::Timeout) = self.threads.over().recv_timeout(limit) {
             return Ok(None);
         }
         self.end().map(Some)
@@ -406,9 +355,9 @@ impl Frames {
 
     fn end(&mut self) -> Result<Snapshot> {
         self.leave();
-        join(std::mem::take(&mut self.threads), &self.failure);
+        self.threads.join();
         if !std::mem::replace(&mut self.is_told, true) {
-            self.failure.clone().into_result(self.stop.is_stopped())?;
+            self.failure.take(self.stop.is_stopped())?;
         }
         Ok(self.stats.snapshot())
     }

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use self::clock::Leaping;
 use self::ends::{CAMERA, Doors, FRAME_MS, Ledger, SHAKY, STEADY, World};
+use crate::api::Pipeline;
 use crate::image::PixelFormat;
 use crate::options::{InputOptions, LiveOptions, OutputOptions};
 use crate::protocol::ends::Outside;
-use crate::run::Pipeline;
 use crate::stats::event::Event;
 use crate::stats::{EndState, Snapshot};
 use crate::time::stop::Stop;
@@ -93,7 +93,7 @@ fn a_day_of_losses_leaves_nothing_behind() {
         return live_through_a_day();
     }
     // Beside other tests, nobody could say whose memory it is.
-    let name = "pipeline::soak::a_day_of_losses_leaves_nothing_behind";
+    let name = "api::soak::a_day_of_losses_leaves_nothing_behind";
     let mut run = Command::new(std::env::current_exe().unwrap());
     let output = run.args(["--exact", name, "--nocapture"]).env(ALONE, "1").output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use crate::api::soak::clock::Leaping;
 use crate::av::{AvPacket, CodecId, CodecParams, MediaKind, StreamInfo};
 use crate::codec::configuration::{StreamConfiguration, StreamMessage};
 use crate::codec::encode::VideoEncoder;
@@ -17,7 +18,6 @@ use crate::protocol::ends::Ends;
 use crate::protocol::{Break, Input, Opened};
 use crate::protocol::{Output, Target};
 use crate::run::plan::plan_writer;
-use crate::run::soak::clock::Leaping;
 use crate::stats::Stats;
 use crate::time::clock::Clock;
 use crate::time::stop::Stop;

@@ -1,36 +1,22 @@
 //! Pictures of the caller's own, encoded and written on threads: a pipeline without its first half.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender, bounded};
+use crossbeam_channel::{RecvTimeoutError, SendTimeoutError, Sender};
 
-use super::{Failure, Threads, join};
-use crate::av::MediaKind;
-use crate::codec::encode::VideoEncoder;
+use crate::api::pending::Pending;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::Frame;
 use crate::options::{LiveOptions, OutputOptions};
 use crate::protocol::Target;
 use crate::protocol::ends::Outside;
-use crate::run::delivery::{Drops, SinkStream};
-use crate::run::pending::Pending;
-use crate::run::plan::plan_writer;
-use crate::run::stages::Encoding;
-use crate::run::wiring::{SinkEnd, VideoGroup};
-use crate::run::writing::{Again, Writing};
+use crate::run::FeedSetup;
+use crate::run::threads::{Failure, Threads};
 use crate::stats::Stats;
-use crate::stats::event::{Event, Events, Sum};
+use crate::stats::event::{Event, Events};
 use crate::time::Rate;
 use crate::time::stop::Stop;
-
-/// Frames that wait for the encoder.
-const FRAMES: usize = 2;
-/// Messages to the writer. Few: a server that is behind is to be felt by whoever writes, before
-/// the stream is seconds late.
-const MESSAGES: usize = 16;
 
 /// A [`Writer`](crate::Writer) on threads of its own, every wait for which has a limit.
 ///
@@ -60,9 +46,7 @@ const MESSAGES: usize = 16;
 /// ```
 pub struct Feed {
     frames: Option<Sender<Frame>>,
-    threads: Vec<JoinHandle<()>>,
-    /// Disconnected once all threads have ended.
-    over: Receiver<()>,
+    threads: Threads,
     failure: Failure,
     stop: Stop,
     stats: Stats,
@@ -126,55 +110,14 @@ impl FeedBuilder {
         options.check()?;
         live.check(false, false)?;
         let target = Target::resolve(&url, &options)?;
-        let is_live = target.is_live;
-        let plan = plan_writer(&target, &options)?;
-        let encoder = VideoEncoder::new(plan, target.muxer.wants_global_header(), rate)?;
-        let clock = Arc::clone(&outside.clock);
-        let stats = Stats::new(None, Arc::clone(&clock));
-        stats.output_exists(0, None);
+        let stats = Stats::new(None, Arc::clone(&outside.clock));
         // Stopped with the caller's, and by a stage that fails.
         let stop = asked.child();
-        let failure =
-            Failure { first: Arc::default(), unwritten: Arc::default(), stop: stop.clone() };
-        let again = Again {
-            target,
-            options,
-            kinds: vec![MediaKind::Video],
-            stats: stats.clone(),
-            limit: live.reconnect_for,
-        };
-        let sink = again.open(&outside, &stop)?;
-        let again = (is_live && !live.no_reconnect).then_some(again);
-
-        let (messages, received) = bounded(MESSAGES);
-        let key_wish = Arc::new(AtomicBool::new(false));
-        let drops = Drops {
-            output: 0,
-            stats: stats.clone(),
-            events,
-            sum: Arc::new(Sum::new()),
-            clock: Arc::clone(&clock),
-        };
-        let end = SinkEnd { messages: received, key_wish: Some(Arc::clone(&key_wish)), drops };
-        let unwritten = Arc::clone(&failure.unwritten);
-        let writing = Writing::new(sink, end, again, unwritten, outside, stop.clone());
-        let group = VideoGroup {
-            encoder,
-            users: vec![SinkStream { sink: messages, index: 0, relief: None }],
-            cuts: false,
-            output: 0,
-            key_wish,
-        };
-        let encoding =
-            Encoding { group, hold: None, counts: true, clock, stats: stats.clone(), stop };
-        let (frames, waiting) = bounded::<Frame>(FRAMES);
-        // Nothing is ever sent: that all threads have ended is told by its last end's drop.
-        let (alive, over) = bounded(0);
-        let mut threads = Threads { handles: Vec::new(), failure: failure.clone(), alive };
-        threads.spawn("frameloom-write", move || writing.run())?;
-        threads.spawn("frameloom-encode", move || encoding.run(&waiting))?;
-        let threads = threads.handles;
-        Ok(Feed { frames: Some(frames), threads, over, failure, stop: asked, stats })
+        let failure = Failure::new(stop.clone());
+        let setup =
+            FeedSetup { target, options, rate, live, events, stats: stats.clone(), outside, stop };
+        let (frames, threads) = setup.start(&failure)?;
+        Ok(Feed { frames: Some(frames), threads, failure, stop: asked, stats })
     }
 }
 
@@ -206,7 +149,7 @@ impl Feed {
             Err(SendTimeoutError::Timeout(frame)) => Ok(Some(frame)),
             Err(SendTimeoutError::Disconnected(_)) => {
                 // What made the encoder end is known when the writer has ended too.
-                let _ = self.over.recv();
+                let _ = self.threads.over().recv();
                 self.outcome().map(|()| None).inspect_err(|_| self.frames = None)
             }
         }
@@ -225,7 +168,7 @@ impl Feed {
     /// connection is lost and not back.
     pub fn finish_timeout(&mut self, limit: Duration) -> Result<bool> {
         self.frames = None;
-        if let Err(RecvTimeoutError::Timeout) = self.over.recv_timeout(limit) {
+        if let Err(RecvTimeoutError::Timeout) = self.threads.over().recv_timeout(limit) {
             return Ok(false);
         }
         self.outcome().map(|()| true)
@@ -233,8 +176,8 @@ impl Feed {
 
     /// Of threads that have ended.
     fn outcome(&mut self) -> Result<()> {
-        join(std::mem::take(&mut self.threads), &self.failure);
-        self.failure.clone().into_result(self.stop.is_stopped())
+        self.threads.join();
+        self.failure.take(self.stop.is_stopped())
     }
 }
 

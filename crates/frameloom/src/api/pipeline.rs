@@ -1,0 +1,323 @@
+//! A whole pipeline, described and run.
+
+use std::sync::Arc;
+
+use crate::api::frames::Frames;
+use crate::api::outgoing::Outgoing;
+use crate::api::pending::Pending;
+use crate::edit::{Closure, Command, FilterGraph, FrameProcessor};
+use crate::error::{ErrorKind, Result};
+use crate::image::Frame;
+use crate::input::Source;
+use crate::input::probe::{self, Probe};
+use crate::options::{InputOptions, LiveOptions, OutputOptions};
+use crate::protocol::ends::Outside;
+use crate::run::outputs::{NewOutput, OpenSink};
+use crate::run::plan::plan;
+use crate::run::threads::Failure;
+use crate::run::writing::Again;
+use crate::run::{Setup, Started};
+use crate::stats::event::{Event, Events};
+use crate::stats::{Snapshot, Stats};
+use crate::time::Timestamp;
+use crate::time::stop::Stop;
+
+/// A live stream in, every frame through your code, a live stream out.
+///
+/// ```no_run
+/// use frameloom::{Frame, Pipeline, PixelFormat::Rgb24};
+///
+/// # fn main() -> frameloom::Result<()> {
+/// Pipeline::from_url("rtmp://localhost/live/camera")?
+///     .process(|frame: &mut Frame| {
+///         frame.image_mut(Rgb24)?.row_mut(0).fill(255);
+///         Ok(())
+///     })
+///     .to_url("rtmp://localhost/live/edited")?
+///     .run()?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Pipeline {
+    source: Source,
+    outside: Outside,
+    stages: Vec<Box<dyn FrameProcessor>>,
+    command: Option<Command>,
+    outputs: Vec<NewOutput>,
+    live: LiveOptions,
+    events: Events,
+    stats: Stats,
+    /// The caller's wish to stop.
+    asked: Stop,
+    /// Stopped with it, and by a stage that fails.
+    stop: Stop,
+}
+
+impl Pipeline {
+    /// Opens an input with FFmpeg's defaults.
+    ///
+    /// # Errors
+    /// Where it can't be opened or holds neither video nor audio.
+    pub fn from_url(url: &str) -> Result<Pipeline> {
+        Pipeline::open(url, InputOptions::new(), &Stop::new())
+    }
+
+    /// Opens an input. `stop` ends the wait for it, and later the run.
+    ///
+    /// # Errors
+    /// Where it can't be opened or holds neither video nor audio.
+    pub fn open(url: &str, options: InputOptions, stop: &Stop) -> Result<Pipeline> {
+        Pipeline::open_in(Outside::real(), url, options, stop)
+    }
+
+    pub(super) fn open_in(
+        outside: Outside,
+        url: &str,
+        options: InputOptions,
+        stop: &Stop,
+    ) -> Result<Pipeline> {
+        let asked = stop.child();
+        let stop = asked.child();
+        let source = Source::open(url, options, &outside, &stop)?;
+        let stats = Stats::new(source.duration(), Arc::clone(&outside.clock));
+        Ok(Pipeline {
+            source,
+            outside,
+            stages: Vec::new(),
+            command: None,
+            outputs: Vec::new(),
+            live: LiveOptions::new(),
+            events: Events::default(),
+            stats,
+            asked,
+            stop,
+        })
+    }
+
+    /// As [`Pipeline::open`], beginning at `at` on the clock that the frames would have had then.
+    ///
+    /// # Errors
+    /// As [`Pipeline::open`], and where the input can't be sought in.
+    pub fn open_at(
+        url: &str,
+        options: InputOptions,
+        at: Timestamp,
+        stop: &Stop,
+    ) -> Result<Pipeline> {
+        Pipeline::open(url, options.beginning_at(at), stop)
+    }
+
+    /// Sets how it lives with losses, slow code and failing code.
+    #[must_use]
+    pub fn live(mut self, options: LiveOptions) -> Pipeline {
+        self.live = options;
+        self
+    }
+
+    /// Has `listener` told of everything that happens while it runs, from whichever thread it
+    /// happens in: it must not take long.
+    #[must_use]
+    pub fn on_event(mut self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Pipeline {
+        self.events.listen(listener);
+        self
+    }
+
+    /// Has every frame pass through a closure, after what was added before.
+    #[must_use]
+    pub fn process<F>(self, edit: F) -> Pipeline
+    where
+        F: FnMut(&mut Frame) -> Result<()> + Send + 'static,
+    {
+        self.processor(Closure::new(edit))
+    }
+
+    /// Has every frame pass through a stage, after what was added before.
+    #[must_use]
+    pub fn processor(mut self, stage: impl FrameProcessor + 'static) -> Pipeline {
+        self.stages.push(Box::new(stage));
+        self
+    }
+
+    /// Has every frame pass through a filter graph in FFmpeg's syntax, after what was added
+    /// before.
+    #[must_use]
+    pub fn filter(self, spec: &str) -> Pipeline {
+        let rate = self.source.video.as_ref().and_then(|v| v.frame_rate);
+        self.processor(FilterGraph::new(spec, rate))
+    }
+
+    /// Has every frame pass through a program, after everything else.
+    #[must_use]
+    pub fn command(mut self, command: Command) -> Pipeline {
+        self.command = Some(command);
+        self
+    }
+
+    /// Adds an output with the defaults.
+    ///
+    /// # Errors
+    /// Where the name doesn't tell the format, or the file may not be written.
+    pub fn to_url(self, url: &str) -> Result<Pipeline> {
+        self.to_url_with(url, OutputOptions::new())
+    }
+
+    /// Adds an output.
+    ///
+    /// # Errors
+    /// Where options contradict each other, or the file may not be written.
+    pub fn to_url_with(mut self, url: &str, options: OutputOptions) -> Result<Pipeline> {
+        self.outputs.push(NewOutput::new(url, options)?);
+        Ok(self)
+    }
+
+    /// The counters, which may be looked at while it runs.
+    pub fn stats(&self) -> Stats {
+        self.stats.clone()
+    }
+
+    /// What is in the input, as [`probe`](crate::probe()) tells it.
+    ///
+    /// # Errors
+    /// Where a stream of it can't be described.
+    pub fn info(&self) -> Result<Probe> {
+        probe::of(&self.source)
+    }
+
+    /// Whether the input runs at its own speed and has no end that is known.
+    pub fn is_live(&self) -> bool {
+        self.source.is_live
+    }
+
+    /// What a decoder of the input's audio needs besides the packets; `None` where there is no
+    /// audio, empty where it needs nothing.
+    pub fn audio_extradata(&self) -> Option<&[u8]> {
+        self.source.audio.as_ref().map(|audio| audio.params.extradata())
+    }
+
+    /// How long the input is, where that is known.
+    pub fn duration(&self) -> Option<Timestamp> {
+        self.source.duration()
+    }
+
+    /// Asks this pipeline alone to finish.
+    pub fn stop_handle(&self) -> Stop {
+        self.asked.clone()
+    }
+
+    /// Runs to the end of the input, or to a stop, and finishes every output.
+    ///
+    /// # Errors
+    /// The first thing that went wrong. The outputs are finished all the same, as far as they
+    /// can be.
+    pub fn run(self) -> Result<Snapshot> {
+        let stats = self.stats.clone();
+        let asked = self.asked.clone();
+        let failure = Failure::new(self.stop.clone());
+        let Started { mut threads, .. } = match self.setup(false).start(&failure) {
+            // Stopped before anything was begun.
+            Err(e) if e.kind() == ErrorKind::Interrupted && asked.is_stopped() => {
+                return Ok(stats.snapshot());
+            }
+            started => started?,
+        };
+        threads.join();
+        failure.take(asked.is_stopped()).map(|()| stats.snapshot())
+    }
+
+    /// Starts it for a caller that takes the frames and writes them itself. What was added by
+    /// [`Pipeline::process`] and its like runs in the caller's thread, before a frame is given out.
+    ///
+    /// # Errors
+    /// Whatever keeps it from starting: an output that can't be opened, an input without video, a
+    /// COMMAND, which takes all frames itself.
+    pub fn frames(self) -> Result<Frames> {
+        let asked = self.asked.clone();
+        Frames::start(self.setup(true), asked)
+    }
+
+    /// As [`Pipeline::frames`], on a thread of its own.
+    ///
+    /// # Errors
+    /// Where the system gives no thread; all else is told by [`Pending::wait`].
+    pub fn frames_pending(self) -> Result<Pending<Frames>> {
+        Pending::start(move || self.frames())
+    }
+
+    /// As [`Pipeline::open`], on a thread of its own.
+    ///
+    /// # Errors
+    /// Where the system gives no thread; all else is told by [`Pending::wait`].
+    pub fn open_pending(
+        url: &str,
+        options: InputOptions,
+        stop: &Stop,
+    ) -> Result<Pending<Pipeline>> {
+        let (url, stop) = (url.to_owned(), stop.clone());
+        Pending::start(move || Pipeline::open(&url, options, &stop))
+    }
+
+    /// As [`Pipeline::open_at`], on a thread of its own.
+    ///
+    /// # Errors
+    /// Where the system gives no thread; all else is told by [`Pending::wait`].
+    pub fn open_at_pending(
+        url: &str,
+        options: InputOptions,
+        at: Timestamp,
+        stop: &Stop,
+    ) -> Result<Pending<Pipeline>> {
+        let (url, stop) = (url.to_owned(), stop.clone());
+        Pending::start(move || Pipeline::open_at(&url, options, at, &stop))
+    }
+
+    /// Opens an output for edited frames on a thread of its own: a server is connected to. It is
+    /// added by [`Pipeline::to`]. One whose streams aren't known yet, because no video has come, is
+    /// opened when the pipeline starts.
+    ///
+    /// # Errors
+    /// Where options contradict each other, the file may not be written, or the system gives no
+    /// thread; what the server says is told by [`Pending::wait`].
+    pub fn outgoing_pending(&self, url: &str, options: OutputOptions) -> Result<Pending<Outgoing>> {
+        let mut output = NewOutput::new(url, options)?;
+        let (video, audio) = (self.source.video.as_ref(), self.source.audio.as_ref());
+        let again = match video {
+            None => None,
+            Some(video) => {
+                let (target, options) = (output.target.clone(), output.options.clone());
+                let plan = plan(Some(video), audio, target, options, true)?;
+                Some(Again::new(&plan, &self.stats, &self.live))
+            }
+        };
+        let (outside, stop) = (self.outside.clone(), self.stop.clone());
+        Pending::start(move || {
+            if let Some(again) = again {
+                let sink = again.open(&outside, &stop)?;
+                output.open = Some(OpenSink { kinds: again.kinds, sink });
+            }
+            Ok(Outgoing(output))
+        })
+    }
+
+    /// Adds an output that was opened for this pipeline.
+    #[must_use]
+    pub fn to(mut self, output: Outgoing) -> Pipeline {
+        self.outputs.push(output.0);
+        self
+    }
+
+    /// What runs, described.
+    pub(super) fn setup(self, is_pulled: bool) -> Setup {
+        Setup {
+            source: self.source,
+            stages: self.stages,
+            command: self.command,
+            is_pulled,
+            outputs: self.outputs,
+            live: self.live,
+            events: self.events,
+            stats: self.stats,
+            outside: self.outside,
+            stop: self.stop,
+        }
+    }
+}

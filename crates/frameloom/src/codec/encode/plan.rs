@@ -1,0 +1,29 @@
+//! Everything that decides how video is encoded.
+
+use crate::codec::window::Window;
+use crate::options::{PixelFormatChoice, Size};
+use crate::time::Rate;
+
+/// Everything that decides how video is encoded. Outputs with equal plans share one encoding.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct VideoPlan {
+    pub(crate) encoder: String,
+    pub(crate) filter: Option<String>,
+    pub(crate) size: Option<Size>,
+    pub(crate) rate: Option<Rate>,
+    pub(crate) pixel_format: Option<PixelFormatChoice>,
+    pub(crate) options: Vec<(String, String)>,
+    pub(crate) is_live: bool,
+    pub(crate) window: Window,
+    pub(crate) frames: Option<u64>,
+    /// The container has no timestamps of its own.
+    pub(crate) constant_rate: bool,
+    /// Someone may have painted into the frames.
+    pub(crate) is_edited: bool,
+}
+
+impl VideoPlan {
+    pub(super) fn option(&self, name: &str) -> Option<&str> {
+        self.options.iter().rev().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+    }
+}

@@ -1,0 +1,355 @@
+//! What runs, as plain data: the nodes and the queues between them, laid out from the outputs'
+//! plans and from what is known of the inputs. [`spawn`](super::spawn) gives each node its thread.
+//!
+//! Everything is keyed by (input, stream), so a graph holds several inputs. One is opened today.
+
+use crate::av::MediaKind;
+use crate::codec::audio::AudioPlan;
+use crate::codec::encode::VideoPlan;
+use crate::codec::window::Window;
+use crate::run::plan::{OutputPlan, Treatment};
+
+/// Packets between reader and decoder: enough to ride over a slow frame.
+const PACKET_QUEUE: usize = 16;
+/// Frames between two stages: pictures are large, and each that waits is late.
+const FRAME_QUEUE: usize = 1;
+/// Frames decoded ahead for a caller who only reads: a thread that wakes late costs nothing then.
+const READ_AHEAD: usize = 4;
+/// Messages to a writer.
+const WRITER_QUEUE: usize = 256;
+/// Messages to the writer of a live output, which makes nobody wait: what a server may take ten
+/// seconds to read is kept.
+const LIVE_WRITER_QUEUE: usize = 1024;
+/// Packets to a thread that transcodes audio.
+const AUDIO_QUEUE: usize = 256;
+/// Frames of a caller's own that wait for the encoder.
+const CALLER_FRAMES: usize = 2;
+/// Messages to the writer of a caller's own frames. Few: a server that is behind is to be felt by
+/// whoever writes, before the stream is seconds late.
+const CALLER_WRITER_QUEUE: usize = 16;
+
+/// One stream of one input. An input gives at most one of each kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StreamKey {
+    /// Inputs are numbered from 0, in their order.
+    pub(crate) input: usize,
+    pub(crate) kind: MediaKind,
+}
+
+/// One stream of one writer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Port {
+    /// Its place among the graph's writers.
+    pub(crate) writer: usize,
+    /// The stream's number in the container.
+    pub(crate) stream: usize,
+}
+
+/// What runs. A node names another by its place in that one's list.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Graph {
+    pub(crate) code: CodeKind,
+    pub(crate) inputs: Vec<InputNode>,
+    pub(crate) decoders: Vec<DecoderNode>,
+    pub(crate) edits: Vec<EditNode>,
+    pub(crate) video_encoders: Vec<VideoEncoderNode>,
+    pub(crate) audio_encoders: Vec<AudioEncoderNode>,
+    pub(crate) copies: Vec<CopyNode>,
+    pub(crate) late_streams: Vec<LateStreamNode>,
+    pub(crate) writers: Vec<WriterNode>,
+}
+
+/// Who edits the frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CodeKind {
+    /// Nobody: they are only encoded.
+    None,
+    /// Closures, filter graphs, a COMMAND.
+    Stages,
+    /// The caller's own thread, which pulls them.
+    Pulled,
+}
+
+/// An input: a thread that reads packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InputNode {
+    pub(crate) has_video: bool,
+    pub(crate) has_audio: bool,
+    /// It was begun somewhere in its middle, so what is decoded begins later than what is read.
+    pub(crate) was_sought: bool,
+    /// Outputs go on without it while it is lost.
+    pub(crate) is_held: bool,
+    /// A live output neither waits for it nor makes the others wait.
+    pub(crate) reopens_outputs: bool,
+}
+
+/// A thread that turns packets into frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DecoderNode {
+    pub(crate) of: StreamKey,
+    /// Packets that may wait for it.
+    pub(crate) queue: usize,
+}
+
+/// Your code, or nobody's, between a decoder and the encoders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EditNode {
+    pub(crate) decoder: usize,
+    /// Frames that may wait for it.
+    pub(crate) queue: usize,
+}
+
+/// Where an encoder's frames come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FramesFrom {
+    Edit(usize),
+    /// The caller makes them.
+    Caller,
+}
+
+/// A thread that encodes video.
+#[derive(Debug, PartialEq)]
+pub(crate) struct VideoEncoderNode {
+    pub(crate) from: FramesFrom,
+    pub(crate) plan: VideoPlan,
+    /// Its headers stand outside the packets. That suits every container: those that want them
+    /// inside put them there themselves.
+    pub(crate) global_header: bool,
+    pub(crate) users: Vec<Port>,
+    /// The number of the first output that uses it.
+    pub(crate) output: usize,
+    /// Frames that may wait for it.
+    pub(crate) queue: usize,
+    /// It shows its last picture, or a slate, while the input is lost.
+    pub(crate) holds: bool,
+}
+
+/// A thread that decodes audio and encodes it again.
+#[derive(Debug, PartialEq)]
+pub(crate) struct AudioEncoderNode {
+    pub(crate) of: StreamKey,
+    pub(crate) plan: AudioPlan,
+    pub(crate) global_header: bool,
+    pub(crate) users: Vec<Port>,
+    /// Packets that may wait for it.
+    pub(crate) queue: usize,
+}
+
+/// A stream that is copied to an output, by the thread that reads it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct CopyNode {
+    pub(crate) of: StreamKey,
+    pub(crate) to: Port,
+    pub(crate) window: Window,
+    /// It ends after so many packets.
+    pub(crate) frames: Option<u64>,
+    /// Beside video that is encoded, and so begins where it is wanted: what comes before is
+    /// dropped.
+    pub(crate) drops_before_floor: bool,
+}
+
+/// A place for a stream that the input hasn't got yet.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct LateStreamNode {
+    pub(crate) of: StreamKey,
+    pub(crate) to: Port,
+    pub(crate) window: Window,
+}
+
+/// A thread that writes an output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WriterNode {
+    /// The output's number, as its user counts.
+    pub(crate) output: usize,
+    /// Messages that may wait for it.
+    pub(crate) queue: usize,
+    /// Packets that it has no room for are dropped, to its next keyframe: it makes nobody wait.
+    pub(crate) relieves: bool,
+    /// It is opened again where it is lost.
+    pub(crate) reopens: bool,
+    /// The encoder of its video.
+    pub(crate) video_encoder: Option<usize>,
+}
+
+impl Graph {
+    /// Nothing yet.
+    pub(crate) fn new(code: CodeKind) -> Graph {
+        Graph {
+            code,
+            inputs: Vec::new(),
+            decoders: Vec::new(),
+            edits: Vec::new(),
+            video_encoders: Vec::new(),
+            audio_encoders: Vec::new(),
+            copies: Vec::new(),
+            late_streams: Vec::new(),
+            writers: Vec::new(),
+        }
+    }
+
+    /// A caller's own frames into one output. With `reopens` it is opened again where it is lost.
+    pub(crate) fn of_caller(plan: VideoPlan, global_header: bool, reopens: bool) -> Graph {
+        let mut graph = Graph::new(CodeKind::None);
+        graph.writers.push(WriterNode {
+            output: 0,
+            queue: CALLER_WRITER_QUEUE,
+            relieves: false,
+            reopens,
+            video_encoder: Some(0),
+        });
+        graph.video_encoders.push(VideoEncoderNode {
+            from: FramesFrom::Caller,
+            plan,
+            global_header,
+            users: vec![Port { writer: 0, stream: 0 }],
+            output: 0,
+            queue: CALLER_FRAMES,
+            holds: false,
+        });
+        graph
+    }
+
+    /// Adds an input, decoded where code wants its frames. Gives its number.
+    pub(crate) fn add_input(&mut self, node: InputNode) -> usize {
+        let input = self.inputs.len();
+        self.inputs.push(node);
+        if self.code != CodeKind::None && node.has_video {
+            self.edit_of(input);
+        }
+        input
+    }
+
+    /// Adds an output of this number, made of the streams of one input.
+    pub(crate) fn add_output(&mut self, output: usize, input: usize, plan: &OutputPlan) {
+        let Some(node) = self.inputs.get(input).copied() else { return };
+        let relieves = node.reopens_outputs && plan.target.is_live;
+        let writer = self.writers.len();
+        self.writers.push(WriterNode {
+            output,
+            queue: if relieves { LIVE_WRITER_QUEUE } else { WRITER_QUEUE },
+            relieves,
+            reopens: relieves,
+            video_encoder: None,
+        });
+        // Nobody only reads any more.
+        self.edits.iter_mut().for_each(|edit| edit.queue = FRAME_QUEUE);
+        self.add_video(output, input, plan, writer);
+        self.add_audio(input, plan, writer);
+        if relieves && node.is_held {
+            self.add_late_stream(input, plan, writer);
+        }
+    }
+
+    /// The edit of an input's frames, with its decoder.
+    fn edit_of(&mut self, input: usize) -> usize {
+        let of = StreamKey { input, kind: MediaKind::Video };
+        let of_decoder = |edit: &EditNode| self.decoders.get(edit.decoder).map(|d| d.of);
+        if let Some(place) = self.edits.iter().position(|edit| of_decoder(edit) == Some(of)) {
+            return place;
+        }
+        let only_read = self.code == CodeKind::Pulled && self.writers.is_empty();
+        let queue = if only_read { READ_AHEAD } else { FRAME_QUEUE };
+        self.edits.push(EditNode { decoder: self.decoders.len(), queue });
+        self.decoders.push(DecoderNode { of, queue: PACKET_QUEUE });
+        self.edits.len() - 1
+    }
+
+    fn add_video(&mut self, output: usize, input: usize, plan: &OutputPlan, writer: usize) {
+        let to = Port { writer, stream: 0 };
+        let video = match (&plan.video, self.inputs.get(input)) {
+            (Some(Treatment::Encode(video)), _) => video,
+            (Some(Treatment::Copy), Some(node)) if node.has_video => {
+                let of = StreamKey { input, kind: MediaKind::Video };
+                let (window, frames) = (plan.window, plan.frames);
+                let drops_before_floor = false;
+                self.copies.push(CopyNode { of, to, window, frames, drops_before_floor });
+                return;
+            }
+            _ => return,
+        };
+        let from = FramesFrom::Edit(self.edit_of(input));
+        let global_header = plan.target.muxer.wants_global_header();
+        let encoder = self.shared_encoder(from, video).unwrap_or_else(|| {
+            let holds = self.inputs.get(input).is_some_and(|node| node.is_held);
+            self.video_encoders.push(VideoEncoderNode {
+                from,
+                plan: video.clone(),
+                global_header: false,
+                users: Vec::new(),
+                output,
+                queue: FRAME_QUEUE,
+                holds,
+            });
+            self.video_encoders.len() - 1
+        });
+        if let Some(node) = self.video_encoders.get_mut(encoder) {
+            node.users.push(to);
+            node.global_header |= global_header;
+        }
+        if let Some(node) = self.writers.get_mut(writer) {
+            node.video_encoder = Some(encoder);
+        }
+    }
+
+    /// An encoder that does the same already. Frames that are pulled may be for one output alone,
+    /// so each has an encoder of its own.
+    fn shared_encoder(&self, from: FramesFrom, plan: &VideoPlan) -> Option<usize> {
+        if self.code == CodeKind::Pulled {
+            return None;
+        }
+        self.video_encoders.iter().position(|node| node.from == from && node.plan == *plan)
+    }
+
+    fn add_audio(&mut self, input: usize, plan: &OutputPlan, writer: usize) {
+        let Some(node) = self.inputs.get(input).filter(|node| node.has_audio) else { return };
+        let of = StreamKey { input, kind: MediaKind::Audio };
+        let to = Port { writer, stream: plan.audio_index() };
+        let audio = match &plan.audio {
+            Some(Treatment::Encode(audio)) => audio,
+            Some(Treatment::Copy) => {
+                let beside_encoded = matches!(plan.video, Some(Treatment::Encode(_)));
+                let drops_before_floor = node.was_sought && beside_encoded;
+                let window = plan.window;
+                self.copies.push(CopyNode { of, to, window, frames: None, drops_before_floor });
+                return;
+            }
+            None => return,
+        };
+        let global = plan.target.muxer.wants_global_header();
+        let same = self.audio_encoders.iter_mut().find(|n| n.of == of && n.plan == *audio);
+        match same {
+            Some(node) => {
+                node.users.push(to);
+                node.global_header |= global;
+            }
+            None => self.audio_encoders.push(AudioEncoderNode {
+                of,
+                plan: audio.clone(),
+                global_header: global,
+                users: vec![to],
+                queue: AUDIO_QUEUE,
+            }),
+        }
+    }
+
+    /// The place that an output has for a stream that may come late, where it can take it.
+    fn add_late_stream(&mut self, input: usize, plan: &OutputPlan, writer: usize) {
+        let Some(node) = self.inputs.get(input) else { return };
+        let options = &plan.options;
+        let kind = match (node.has_video, node.has_audio) {
+            (true, false) if !options.no_audio => MediaKind::Audio,
+            (false, true) if !options.no_video => MediaKind::Video,
+            _ => return,
+        };
+        if plan.target.is_own_rtmp && !options.asks_to_encode(kind) {
+            self.late_streams.push(LateStreamNode {
+                of: StreamKey { input, kind },
+                to: Port { writer, stream: 1 },
+                window: plan.window,
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,225 @@
+use super::*;
+use crate::options::OutputOptions;
+use crate::protocol::Target;
+use crate::run::plan::{Treatment, plan_writer};
+
+const FILE: InputNode = InputNode {
+    has_video: true,
+    has_audio: true,
+    was_sought: false,
+    is_held: false,
+    reopens_outputs: false,
+};
+
+const LIVE: InputNode = InputNode { is_held: true, reopens_outputs: true, ..FILE };
+
+const MP4: &str = "out.mp4";
+const RTMP: &str = "rtmp://localhost/live/out";
+
+fn options(pairs: &[(&str, &str)]) -> OutputOptions {
+    pairs.iter().fold(OutputOptions::new(), |all, (name, value)| all.with(name, value).unwrap())
+}
+
+/// A plan by hand: `v` and `a` for a stream that is encoded, `V` and `A` for one that is copied.
+fn planned(url: &str, streams: &str, pairs: &[(&str, &str)]) -> OutputPlan {
+    let options = options(pairs);
+    let target = Target::resolve(url, &options).unwrap();
+    let window = Window { start: options.start, length: options.length() };
+    let video = || plan_writer(&target, &options).unwrap();
+    let audio = || AudioPlan { encoder: "aac".to_owned(), options: Vec::new(), window };
+    let (mut v, mut a) = (None, None);
+    for stream in streams.chars() {
+        match stream {
+            'V' => v = Some(Treatment::Copy),
+            'v' => v = Some(Treatment::Encode(video())),
+            'A' => a = Some(Treatment::Copy),
+            _ => a = Some(Treatment::Encode(audio())),
+        }
+    }
+    OutputPlan { target, options, window, frames: None, video: v, audio: a }
+}
+
+fn graph(code: CodeKind, input: InputNode, plans: &[OutputPlan]) -> Graph {
+    let mut graph = Graph::new(code);
+    let number = graph.add_input(input);
+    plans.iter().enumerate().for_each(|(n, plan)| graph.add_output(n, number, plan));
+    graph
+}
+
+/// A graph in a line: the queues of decoder and edit, then each encoder with its users, each copy,
+/// each place for a late stream, and the writers' queues.
+fn drawn(graph: &Graph) -> String {
+    let key = |of: StreamKey| {
+        format!("{}:{}", of.input, if of.kind == MediaKind::Video { "v" } else { "a" })
+    };
+    let port = |port: &Port| format!("{}.{}", port.writer, port.stream);
+    let ports = |ports: &[Port]| ports.iter().map(port).collect::<Vec<_>>().join("+");
+    let mut parts = Vec::new();
+    for node in &graph.decoders {
+        parts.push(format!("decode {} q{}", key(node.of), node.queue));
+    }
+    for node in &graph.edits {
+        parts.push(format!("edit {} q{}", node.decoder, node.queue));
+    }
+    for node in &graph.video_encoders {
+        let hold = if node.holds { " holds" } else { "" };
+        parts.push(format!("encode >{} q{}{hold}", ports(&node.users), node.queue));
+    }
+    for node in &graph.audio_encoders {
+        parts.push(format!("transcode {} >{} q{}", key(node.of), ports(&node.users), node.queue));
+    }
+    for node in &graph.copies {
+        let drops = if node.drops_before_floor { " floor" } else { "" };
+        parts.push(format!("copy {} >{}{drops}", key(node.of), port(&node.to)));
+    }
+    for node in &graph.late_streams {
+        parts.push(format!("late {} >{}", key(node.of), port(&node.to)));
+    }
+    for node in &graph.writers {
+        let relieves = if node.relieves { " relieves" } else { "" };
+        let encoder = node.video_encoder.map_or_else(String::new, |n| format!(" keys{n}"));
+        parts.push(format!("write {} q{}{relieves}{encoder}", node.output, node.queue));
+    }
+    parts.join(", ")
+}
+
+#[test]
+fn a_graph_has_what_its_plans_take() {
+    use CodeKind::{None as Nobody, Pulled, Stages};
+    let sought = InputNode { was_sought: true, ..FILE };
+    let no_audio = InputNode { has_audio: false, ..LIVE };
+    let no_video = InputNode { has_video: false, ..LIVE };
+    let cut = InputNode { is_held: false, ..no_audio };
+    let one = |url, streams| vec![planned(url, streams, &[])];
+    let table = [
+        ("copied", Nobody, FILE, one(MP4, "VA"), "copy 0:v >0.0, copy 0:a >0.1, write 0 q256"),
+        (
+            "encoded",
+            Nobody,
+            FILE,
+            one(MP4, "va"),
+            "decode 0:v q16, edit 0 q1, encode >0.0 q1, transcode 0:a >0.1 q256, write 0 q256 keys0",
+        ),
+        (
+            "two outputs share the encoders of equal plans",
+            Nobody,
+            FILE,
+            vec![planned(MP4, "va", &[]), planned("b.mp4", "va", &[])],
+            "decode 0:v q16, edit 0 q1, encode >0.0+1.0 q1, transcode 0:a >0.1+1.1 q256, \
+             write 0 q256 keys0, write 1 q256 keys0",
+        ),
+        (
+            "another plan has an encoder of its own, a copy none",
+            Nobody,
+            FILE,
+            vec![
+                planned(MP4, "vA", &[]),
+                planned("b.mp4", "vA", &[("s", "64x36")]),
+                planned("c.mp4", "VA", &[]),
+            ],
+            "decode 0:v q16, edit 0 q1, encode >0.0 q1, encode >1.0 q1, copy 0:a >0.1, \
+             copy 0:a >1.1, copy 0:v >2.0, copy 0:a >2.1, write 0 q256 keys0, \
+             write 1 q256 keys1, write 2 q256",
+        ),
+        (
+            "edited",
+            Stages,
+            FILE,
+            one(MP4, "vA"),
+            "decode 0:v q16, edit 0 q1, encode >0.0 q1, copy 0:a >0.1, write 0 q256 keys0",
+        ),
+        ("edited into nothing", Stages, FILE, vec![], "decode 0:v q16, edit 0 q1"),
+        ("pulled and only read", Pulled, FILE, vec![], "decode 0:v q16, edit 0 q4"),
+        (
+            "pulled: each output's frames may be its own",
+            Pulled,
+            FILE,
+            vec![planned(MP4, "v", &[]), planned("b.mp4", "v", &[])],
+            "decode 0:v q16, edit 0 q1, encode >0.0 q1, encode >1.0 q1, write 0 q256 keys0, \
+             write 1 q256 keys1",
+        ),
+        (
+            "sound that is copied beside video encoded from the middle on",
+            Nobody,
+            sought,
+            vec![planned(MP4, "vA", &[]), planned("b.mp4", "VA", &[])],
+            "decode 0:v q16, edit 0 q1, encode >0.0 q1, copy 0:a >0.1 floor, copy 0:v >1.0, \
+             copy 0:a >1.1, write 0 q256 keys0, write 1 q256",
+        ),
+        (
+            "live: held, a live output relieved, a file not",
+            Stages,
+            LIVE,
+            vec![planned(RTMP, "vA", &[]), planned(MP4, "vA", &[])],
+            "decode 0:v q16, edit 0 q1, encode >0.0 q1 holds, encode >1.0 q1 holds, \
+             copy 0:a >0.1, copy 0:a >1.1, write 0 q1024 relieves keys0, write 1 q256 keys1",
+        ),
+        (
+            "a file into a live output waits for it",
+            Nobody,
+            FILE,
+            one(RTMP, "VA"),
+            "copy 0:v >0.0, copy 0:a >0.1, write 0 q256",
+        ),
+        (
+            "a place for sound that may come late",
+            Nobody,
+            no_audio,
+            vec![planned(RTMP, "V", &[]), planned(MP4, "V", &[])],
+            "copy 0:v >0.0, copy 0:v >1.0, late 0:a >0.1, write 0 q1024 relieves, write 1 q256",
+        ),
+        (
+            "a place for video that may come late",
+            Nobody,
+            no_video,
+            one(RTMP, "A"),
+            "copy 0:a >0.0, late 0:v >0.1, write 0 q1024 relieves",
+        ),
+        (
+            "none where it isn't wanted",
+            Nobody,
+            no_audio,
+            vec![planned(RTMP, "V", &[("an", "")])],
+            "copy 0:v >0.0, write 0 q1024 relieves",
+        ),
+        (
+            "none where a loss is the end",
+            Nobody,
+            cut,
+            one(RTMP, "V"),
+            "copy 0:v >0.0, write 0 q1024 relieves",
+        ),
+    ];
+    for (name, code, input, plans, expected) in table {
+        assert_eq!(drawn(&graph(code, input, &plans)), expected, "{name}");
+    }
+}
+
+#[test]
+fn each_input_has_nodes_of_its_own() {
+    let mut graph = Graph::new(CodeKind::None);
+    let (first, second) = (graph.add_input(FILE), graph.add_input(FILE));
+    let plan = planned(MP4, "vA", &[]);
+    graph.add_output(0, first, &plan);
+    graph.add_output(1, second, &plan);
+    graph.add_output(2, second, &plan);
+    assert_eq!(
+        drawn(&graph),
+        "decode 0:v q16, decode 1:v q16, edit 0 q1, edit 1 q1, encode >0.0 q1, \
+         encode >1.0+2.0 q1, copy 0:a >0.1, copy 1:a >1.1, copy 1:a >2.1, write 0 q256 keys0, \
+         write 1 q256 keys1, write 2 q256 keys1"
+    );
+}
+
+#[test]
+fn a_callers_frames_need_an_encoder_and_a_writer() {
+    let plan = |url: &str| {
+        let options = options(&[]);
+        plan_writer(&Target::resolve(url, &options).unwrap(), &options).unwrap()
+    };
+    let graph = Graph::of_caller(plan(RTMP), false, true);
+    assert_eq!(drawn(&graph), "encode >0.0 q2, write 0 q16 keys0");
+    let ends = |graph: &Graph| (graph.video_encoders[0].from, graph.writers[0].reopens);
+    assert_eq!(ends(&graph), (FramesFrom::Caller, true));
+    assert!(!Graph::of_caller(plan(MP4), true, false).writers[0].reopens);
+}

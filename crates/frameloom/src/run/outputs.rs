@@ -1,0 +1,30 @@
+//! An output before its pipeline runs: checked, and maybe opened already.
+
+use crate::av::MediaKind;
+use crate::error::Result;
+use crate::options::OutputOptions;
+use crate::output::Sink;
+use crate::protocol::Target;
+
+/// An output of a pipeline that doesn't run yet. Dropped, it is given up.
+pub(crate) struct NewOutput {
+    pub(crate) target: Target,
+    pub(crate) options: OutputOptions,
+    pub(crate) open: Option<OpenSink>,
+}
+
+/// A sink, and the kinds of the streams that it was opened for.
+pub(crate) struct OpenSink {
+    pub(crate) kinds: Vec<MediaKind>,
+    pub(crate) sink: Sink,
+}
+
+impl NewOutput {
+    /// Checked, but not opened.
+    pub(crate) fn new(url: &str, options: OutputOptions) -> Result<NewOutput> {
+        options.check()?;
+        let target = Target::resolve(url, &options)?;
+        target.check_writable(options.overwrite)?;
+        Ok(NewOutput { target, options, open: None })
+    }
+}

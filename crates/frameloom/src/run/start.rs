@@ -1,0 +1,236 @@
+//! A pipeline's start: from its description to plans, a graph, and threads.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::Sender;
+
+use crate::av::MediaKind;
+use crate::edit::{Command, FrameProcessor};
+use crate::error::{Error, Result};
+use crate::image::Frame;
+use crate::input::Source;
+use crate::live::slate::Slate;
+use crate::options::{LiveOptions, OnLoss, OnResize, OutputOptions};
+use crate::output::Sink;
+use crate::protocol::Target;
+use crate::protocol::ends::Outside;
+use crate::run::arrival::await_video;
+use crate::run::graph::{CodeKind, Graph, InputNode};
+use crate::run::link::Pulling;
+use crate::run::outputs::{NewOutput, OpenSink};
+use crate::run::plan::{OutputPlan, plan, plan_writer};
+use crate::run::sound::Sound;
+use crate::run::spawn::{Context, Nodes, Stages};
+use crate::run::threads::{Failure, Threads};
+use crate::run::writing::Again;
+use crate::stats::Stats;
+use crate::stats::event::Events;
+use crate::time::Rate;
+use crate::time::stop::Stop;
+use crate::url;
+
+/// How long a live input may be silent: servers that lose a publisher often say nothing at all.
+const STALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A pipeline as its user described it.
+pub(crate) struct Setup {
+    pub(crate) source: Source,
+    pub(crate) stages: Vec<Box<dyn FrameProcessor>>,
+    pub(crate) command: Option<Command>,
+    /// The caller takes the frames itself.
+    pub(crate) is_pulled: bool,
+    pub(crate) outputs: Vec<NewOutput>,
+    pub(crate) live: LiveOptions,
+    pub(crate) events: Events,
+    pub(crate) stats: Stats,
+    pub(crate) outside: Outside,
+    /// Ends the run; also what a stage that fails stops.
+    pub(crate) stop: Stop,
+}
+
+/// A caller's own frames into one output, as the caller described it.
+pub(crate) struct FeedSetup {
+    pub(crate) target: Target,
+    pub(crate) options: OutputOptions,
+    /// That of the frames, where it is known.
+    pub(crate) rate: Option<Rate>,
+    pub(crate) live: LiveOptions,
+    pub(crate) events: Events,
+    pub(crate) stats: Stats,
+    pub(crate) outside: Outside,
+    /// Ends every wait; also what a stage that fails stops.
+    pub(crate) stop: Stop,
+}
+
+/// A pipeline's threads at work.
+pub(crate) struct Started {
+    pub(crate) threads: Threads,
+    /// The caller's end, where it pulls.
+    pub(crate) pulling: Option<Pulling>,
+    /// The input's audio, where it pulls.
+    pub(crate) sound: Option<Sound>,
+}
+
+impl Setup {
+    fn code(&self) -> CodeKind {
+        match self.is_pulled {
+            true => CodeKind::Pulled,
+            false if self.stages.is_empty() && self.command.is_none() => CodeKind::None,
+            false => CodeKind::Stages,
+        }
+    }
+
+    /// Plans it, lays out its graph, opens everything and starts the threads.
+    ///
+    /// # Errors
+    /// Whatever keeps it from starting. What happens later goes to `failure`.
+    pub(crate) fn start(mut self, failure: &Failure) -> Result<Started> {
+        let code = self.code();
+        let is_edited = code != CodeKind::None;
+        self.live.check(self.command.is_some(), is_edited)?;
+        if self.outputs.is_empty() && !is_edited {
+            return Err(Error::usage("there is neither an output nor code to run"));
+        }
+        let stall_limit = self.live.stall_timeout.unwrap_or(STALL_TIMEOUT);
+        self.source.set_stall_limit(stall_limit);
+        if is_edited && self.source.video.is_none() {
+            let (limit, outside, stop) = (self.live.reconnect_for, &self.outside, &self.stop);
+            self.source = await_video(self.source, stall_limit, limit, outside, stop)?;
+        }
+        let outputs = std::mem::take(&mut self.outputs);
+        let (plans, opened) = self.plan_outputs(outputs, is_edited)?;
+        let context = self.context(&plans, stall_limit, failure)?;
+        let graph = self.graph(code, &plans, context.on_loss);
+        let Setup { source, stages, command, .. } = self;
+        let sources = vec![source];
+        let nodes = Nodes::open(&graph, &plans, &sources, &context)?;
+        let sinks = open_sinks(&plans, opened, &context)?;
+        let mut threads = Threads::new(failure.clone());
+        let user = Stages { stages, command };
+        let (pulling, sound) = nodes.spawn(&graph, sources, sinks, user, &context, &mut threads)?;
+        threads.close();
+        Ok(Started { threads, pulling, sound })
+    }
+
+    /// Decides what becomes of the streams in each output.
+    fn plan_outputs(
+        &self,
+        outputs: Vec<NewOutput>,
+        is_edited: bool,
+    ) -> Result<(Vec<OutputPlan>, Vec<Option<OpenSink>>)> {
+        let (mut plans, mut opened) = (Vec::new(), Vec::new());
+        for (number, NewOutput { target, options, open }) in outputs.into_iter().enumerate() {
+            let (video, audio) = (self.source.video.as_ref(), self.source.audio.as_ref());
+            let plan = plan(video, audio, target, options, is_edited)?;
+            self.stats.output_exists(number, plan.window.start);
+            plans.push(plan);
+            opened.push(open);
+        }
+        if self.live.on_resize == OnResize::Restart {
+            plans.iter().try_for_each(OutputPlan::check_resize)?;
+        }
+        let whole = self.source.duration();
+        if let Some(longest) = plans.iter().map(|p| p.duration(whole)).max().flatten() {
+            self.stats.expect(longest);
+        }
+        Ok((plans, opened))
+    }
+
+    fn context(
+        &self,
+        plans: &[OutputPlan],
+        stall_limit: Duration,
+        failure: &Failure,
+    ) -> Result<Context> {
+        let to_pipe = plans.iter().any(|plan| url::is_pipe(&plan.target.url));
+        let on_loss = self.live.on_loss(to_pipe);
+        let slate = match on_loss {
+            OnLoss::Slate if self.source.is_live => Some(Arc::new(Slate::load(self.live.slate())?)),
+            _ => None,
+        };
+        Ok(Context {
+            live: self.live.clone(),
+            on_loss,
+            stall_limit,
+            slate,
+            events: self.events.clone(),
+            stats: self.stats.clone(),
+            outside: self.outside.clone(),
+            stop: self.stop.clone(),
+            failure: failure.clone(),
+        })
+    }
+
+    fn graph(&self, code: CodeKind, plans: &[OutputPlan], on_loss: OnLoss) -> Graph {
+        let source = &self.source;
+        let mut graph = Graph::new(code);
+        let input = graph.add_input(InputNode {
+            has_video: source.video.is_some(),
+            has_audio: source.audio.is_some(),
+            was_sought: source.options.start.is_some(),
+            is_held: source.is_live && on_loss != OnLoss::End,
+            reopens_outputs: !self.live.no_reconnect && (source.is_live || source.options.realtime),
+        });
+        for (number, plan) in plans.iter().enumerate() {
+            graph.add_output(number, input, plan);
+        }
+        graph
+    }
+}
+
+/// Opens what the writers write to, where that isn't open already.
+fn open_sinks(
+    plans: &[OutputPlan],
+    opened: Vec<Option<OpenSink>>,
+    context: &Context,
+) -> Result<Vec<(Sink, Again)>> {
+    let mut sinks = Vec::new();
+    for (plan, opened) in plans.iter().zip(opened) {
+        let again = Again::new(plan, &context.stats, &context.live);
+        let sink = match opened.filter(|opened| opened.kinds == again.kinds) {
+            Some(opened) => opened.sink,
+            None => again.open(&context.outside, &context.stop)?,
+        };
+        sinks.push((sink, again));
+    }
+    Ok(sinks)
+}
+
+impl FeedSetup {
+    /// Opens everything and starts the threads. Gives the way to the encoder.
+    ///
+    /// # Errors
+    /// Whatever keeps it from starting. What happens later goes to `failure`.
+    pub(crate) fn start(self, failure: &Failure) -> Result<(Sender<Frame>, Threads)> {
+        let plan = plan_writer(&self.target, &self.options)?;
+        let reopens = self.target.is_live && !self.live.no_reconnect;
+        let global_header = self.target.muxer.wants_global_header();
+        let graph = Graph::of_caller(plan, global_header, reopens);
+        self.stats.output_exists(0, None);
+        let again = Again {
+            target: self.target,
+            options: self.options,
+            kinds: vec![MediaKind::Video],
+            stats: self.stats.clone(),
+            limit: self.live.reconnect_for,
+        };
+        let context = Context {
+            live: self.live,
+            on_loss: OnLoss::End,
+            stall_limit: STALL_TIMEOUT,
+            slate: None,
+            events: self.events,
+            stats: self.stats,
+            outside: self.outside,
+            stop: self.stop,
+            failure: failure.clone(),
+        };
+        let nodes = Nodes::open_for_caller(&graph, self.rate, &context)?;
+        let sink = again.open(&context.outside, &context.stop)?;
+        let mut threads = Threads::new(failure.clone());
+        let frames = nodes.spawn_for_caller(&graph, vec![(sink, again)], &context, &mut threads)?;
+        threads.close();
+        Ok((frames, threads))
+    }
+}

@@ -1,0 +1,146 @@
+//! Threads with names, and what became of them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::error::{Error, ErrorKind, Result, Stage, os_words};
+use crate::time::stop::Stop;
+
+/// The first error of any stage.
+#[derive(Clone)]
+pub(crate) struct Failure {
+    first: Arc<Mutex<Option<Error>>>,
+    /// Outputs of which nothing was written: an error where there is no other that explains it.
+    unwritten: Arc<Mutex<Vec<Error>>>,
+    stop: Stop,
+}
+
+impl Failure {
+    /// Nothing has failed yet. A failure stops `stop`.
+    pub(crate) fn new(stop: Stop) -> Failure {
+        Failure { first: Arc::default(), unwritten: Arc::default(), stop }
+    }
+
+    fn record(&self, error: Error) {
+        self.first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+
+    /// Records the error and has the input stop.
+    fn report(&self, error: Error) {
+        self.record(error);
+        self.stop.stop();
+    }
+
+    /// Where outputs of which nothing was written are noted.
+    pub(super) fn unwritten(&self) -> Arc<Mutex<Vec<Error>>> {
+        Arc::clone(&self.unwritten)
+    }
+
+    /// Whether anything went wrong so far.
+    pub(crate) fn is_there(&self) -> bool {
+        self.first.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// What went wrong and wasn't taken yet. `was_asked` says that a stop was asked for.
+    pub(crate) fn take(&self, was_asked: bool) -> Result<()> {
+        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(error) = first.filter(|e| !(was_asked && e.kind() == ErrorKind::Interrupted)) {
+            return Err(error);
+        }
+        let unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        match unwritten {
+            Some(error) if !was_asked => Err(error),
+            Some(error) => {
+                tracing::warn!("{error}");
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// A pipeline's threads.
+pub(crate) struct Threads {
+    handles: Vec<JoinHandle<()>>,
+    failure: Failure,
+    /// Nothing is ever sent: that all threads have ended is known by its last end's drop.
+    alive: Option<Sender<()>>,
+    over: Receiver<()>,
+}
+
+impl Threads {
+    /// No thread yet; the errors of those to come go to `failure`.
+    pub(super) fn new(failure: Failure) -> Threads {
+        let (alive, over) = bounded(0);
+        Threads { handles: Vec::new(), failure, alive: Some(alive), over }
+    }
+
+    pub(super) fn spawn(
+        &mut self,
+        name: &str,
+        run: impl FnOnce() -> Result<()> + Send + 'static,
+    ) -> Result<()> {
+        let failure = self.failure.clone();
+        self.start(name, move || run().unwrap_or_else(|error| failure.report(error)))
+    }
+
+    /// As `spawn`, for the thread that reads: where the input breaks off, what was read of it goes
+    /// all the way through.
+    pub(super) fn spawn_source(
+        &mut self,
+        name: &str,
+        run: impl FnOnce() -> Result<()> + Send + 'static,
+    ) -> Result<()> {
+        let failure = self.failure.clone();
+        self.start(name, move || run().unwrap_or_else(|error| failure.record(error)))
+    }
+
+    fn start(&mut self, name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
+        let alive = self.alive.clone();
+        self.handles.push(start_thread(name, move || {
+            body();
+            drop(alive);
+        })?);
+        Ok(())
+    }
+
+    /// Starts no more. What [`Threads::over`] gives is disconnected once all have ended.
+    pub(super) fn close(&mut self) {
+        self.alive = None;
+    }
+
+    /// Disconnected once all have ended; nothing is ever sent.
+    pub(crate) fn over(&self) -> &Receiver<()> {
+        &self.over
+    }
+
+    /// Waits for all of them; a panic is a failure.
+    pub(crate) fn join(&mut self) {
+        for thread in self.handles.drain(..) {
+            let name = thread.thread().name().unwrap_or("a stage").to_owned();
+            if thread.join().is_err() {
+                self.failure.report(Error::new(
+                    ErrorKind::Process,
+                    Stage::Process,
+                    format!("{name} panicked"),
+                ));
+            }
+        }
+    }
+}
+
+/// Starts a thread of this name.
+///
+/// # Errors
+/// Where the system gives none.
+pub(crate) fn start_thread(
+    name: &str,
+    body: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(body).map_err(|e| {
+        let cause = format!("no thread could be started: {}", os_words(&e));
+        Error::new(ErrorKind::Other, Stage::Process, cause).because(e)
+    })
+}
