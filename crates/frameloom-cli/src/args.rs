@@ -4,18 +4,19 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 
-use frameloom::options::{Arity, LiveOptions, OutputOptions, Place, arity, find_known};
+use frameloom::options::{Entry, OutputOptions, Row, Scope, find_ffmpeg, find_long};
 use frameloom::{Error, Result, nearest};
 
-use crate::level::{Level, listed};
-use crate::long::{self, LONG};
-use crate::usage;
+use crate::level::listed;
+use crate::options::Verb;
+use crate::options::program::{self, ProgramOptions};
+use crate::usage::{no_value, usage};
 
 /// What the program was asked to do.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Invocation {
     /// Show the help text.
-    Help,
+    Help(Verb),
     /// Show the version.
     Version,
     /// Tell what is in an input.
@@ -36,40 +37,26 @@ pub(crate) struct EndWords {
     pub(crate) options: Vec<(String, String)>,
 }
 
+/// Options that hold for the run as a whole, each with its value.
+pub(crate) type GlobalWords = Vec<(&'static Entry, String)>;
+
 /// `frameloom probe ...`.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct ProbeWords {
     pub(crate) input: EndWords,
-    pub(crate) level: Level,
-    pub(crate) open_timeout: Option<String>,
-    pub(crate) live: Option<String>,
-    pub(crate) rtmp_by_libav: bool,
+    pub(crate) global: GlobalWords,
+    pub(crate) program: ProgramOptions,
 }
 
 /// `frameloom -i ...`.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct RunWords {
     pub(crate) input: EndWords,
     pub(crate) outputs: Vec<EndWords>,
-    pub(crate) command: Option<CommandWords>,
-    pub(crate) level: Level,
-    pub(crate) open_timeout: Option<String>,
-    pub(crate) rtmp_by_libav: bool,
-    pub(crate) live: Option<String>,
-    /// Frameloom's options about losses and slow code, names without their dashes.
-    pub(crate) policies: Vec<(String, String)>,
-    pub(crate) overwrite: bool,
-    /// `-stats` or `-nostats`, where one was given.
-    pub(crate) status: Option<bool>,
-    pub(crate) stats_json: bool,
-}
-
-/// What stood behind `--`, and the options that are about it.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct CommandWords {
-    pub(crate) argv: Vec<OsString>,
-    pub(crate) frame_format: Option<String>,
-    pub(crate) frame_size: Option<String>,
+    /// What stood behind `--`.
+    pub(crate) command: Option<Vec<OsString>>,
+    pub(crate) global: GlobalWords,
+    pub(crate) program: ProgramOptions,
 }
 
 /// Parses the words that follow the program's name.
@@ -77,32 +64,59 @@ pub(crate) struct CommandWords {
 /// # Errors
 /// Wrong usage, without a word of what could be a secret.
 pub(crate) fn parse(mut words: Vec<OsString>) -> Result<Invocation> {
-    if words.first().is_some_and(|word| word == "serve" || word == "demo") {
-        return other_verb(words);
+    let first = words.first().and_then(|word| word.to_str());
+    let verb = first.and_then(Verb::named).unwrap_or(Verb::Run);
+    if first == Some("help") {
+        return help(&words);
     }
-    let probe = words.first().is_some_and(|word| word == "probe");
-    let skipped = usize::from(probe);
+    if matches!(verb, Verb::Serve | Verb::Demo) {
+        return other_verb(verb, words);
+    }
+    let skipped = usize::from(verb == Verb::Probe);
     words.drain(..skipped);
-    let mut parser = Parser { probe, position: skipped, words: words.into(), ..Parser::default() };
+    let mut parser = Parser {
+        verb,
+        position: skipped,
+        words: words.into(),
+        pending: Vec::new(),
+        input: None,
+        outputs: Vec::new(),
+        command: None,
+        global: Vec::new(),
+        program: ProgramOptions::default(),
+    };
     if let Some(shown) = parser.read()? {
         return Ok(shown);
     }
-    if probe {
+    if verb == Verb::Probe {
         parser.finish_probe().map(Invocation::Probe)
     } else {
         parser.finish_run().map(Invocation::Run)
     }
 }
 
+/// `frameloom help [VERB]`.
+fn help(words: &[OsString]) -> Result<Invocation> {
+    match words {
+        [_] => Ok(Invocation::Help(Verb::Run)),
+        [_, word] => word.to_str().and_then(Verb::named).map(Invocation::Help).ok_or_else(|| {
+            let names = Verb::ALL.map(Verb::name);
+            usage(format!("there is no verb '{}'", word.to_string_lossy()))
+                .hint(format!("the verbs are {}", names[1..].join(", ")))
+        }),
+        _ => Err(usage("help takes one verb at most")),
+    }
+}
+
 /// The verbs that read their words themselves: none of FFmpeg's rules hold for them.
-fn other_verb(mut words: Vec<OsString>) -> Result<Invocation> {
+fn other_verb(verb: Verb, mut words: Vec<OsString>) -> Result<Invocation> {
     let own = words.iter().take_while(|word| *word != "--");
     let help = ["-h", "-help", "--help"];
     if own.skip(1).any(|word| help.iter().any(|name| word == name)) {
-        return Ok(Invocation::Help);
+        return Ok(Invocation::Help(verb));
     }
-    let verb = words.remove(0);
-    if verb == "demo" {
+    words.remove(0);
+    if verb == Verb::Demo {
         return Ok(Invocation::Demo(words));
     }
     let words = words.into_iter().enumerate().map(|(n, word)| {
@@ -111,9 +125,9 @@ fn other_verb(mut words: Vec<OsString>) -> Result<Invocation> {
     words.collect::<Result<_>>().map(Invocation::Serve)
 }
 
-#[derive(Default)]
 struct Parser {
-    probe: bool,
+    /// A pipeline, or probe.
+    verb: Verb,
     words: VecDeque<OsString>,
     /// Of the last word taken, as the user counts.
     position: usize,
@@ -122,17 +136,8 @@ struct Parser {
     input: Option<EndWords>,
     outputs: Vec<EndWords>,
     command: Option<Vec<OsString>>,
-    level: Level,
-    yes: bool,
-    no: bool,
-    status: Option<bool>,
-    stats_json: bool,
-    frame_format: Option<String>,
-    frame_size: Option<String>,
-    open_timeout: Option<String>,
-    rtmp_by_libav: bool,
-    live: Option<String>,
-    policies: Vec<(String, String)>,
+    global: GlobalWords,
+    program: ProgramOptions,
 }
 
 impl Parser {
@@ -141,7 +146,7 @@ impl Parser {
         while let Some(word) = self.word()? {
             match word.as_str() {
                 "--" => self.command = Some(self.words.drain(..).collect()),
-                "-h" | "-help" | "--help" => return Ok(Some(Invocation::Help)),
+                "-h" | "-help" | "--help" => return Ok(Some(Invocation::Help(self.verb))),
                 "-version" | "--version" => return Ok(Some(Invocation::Version)),
                 "-i" => {
                     let url = self.value("-i")?;
@@ -170,11 +175,10 @@ impl Parser {
 
     /// The value of the option `name`, written with its dashes.
     fn value(&mut self, name: &str) -> Result<String> {
-        let missing = || usage(format!("{name} takes a value, and none follows it"));
         if self.words.front().is_some_and(|word| word == "--") {
-            return Err(missing());
+            return Err(no_value(name));
         }
-        self.word()?.ok_or_else(missing)
+        self.word()?.ok_or_else(|| no_value(name))
     }
 
     fn input(&mut self, url: String) -> Result<()> {
@@ -183,7 +187,8 @@ impl Parser {
         }
         if self.input.is_some() {
             let error = usage("there is a second input, and frameloom reads one");
-            return Err(if self.probe { error } else { error.hint("leave out one -i") });
+            let is_probe = self.verb == Verb::Probe;
+            return Err(if is_probe { error } else { error.hint("leave out one -i") });
         }
         let options = std::mem::take(&mut self.pending);
         self.input = Some(EndWords { url, options });
@@ -191,7 +196,7 @@ impl Parser {
     }
 
     fn end(&mut self, url: String) -> Result<()> {
-        if self.probe {
+        if self.verb == Verb::Probe {
             return self.input(url);
         }
         let options = std::mem::take(&mut self.pending);
@@ -199,50 +204,44 @@ impl Parser {
         Ok(())
     }
 
+    /// One of FFmpeg's options, or of the program's that are written like them.
     fn option(&mut self, name: &str) -> Result<()> {
-        let value = match arity(name) {
-            Arity::Flag => String::new(),
-            Arity::Value => self.value(&format!("-{name}"))?,
+        let (own, known) = (program::find(self.verb, name, false), find_ffmpeg(name));
+        let row = own.map(|setting| &setting.row).or(known.map(|entry| &entry.row));
+        let value = match row {
+            Some(row) if !row.takes_value() => String::new(),
+            _ => self.value(&format!("-{name}"))?,
         };
-        match name {
-            "y" => self.yes = true,
-            "n" => self.no = true,
-            "v" | "loglevel" => self.level = Level::parse(&value)?,
-            "stats" => self.status = Some(true),
-            "nostats" => self.status = Some(false),
-            _ if find_known(name).is_some_and(|known| known.place == Place::Global) => {}
+        match (own, known) {
+            (Some(setting), _) => return self.program.take(setting, &value),
+            (None, Some(entry)) if entry.row.scope == Scope::Global => {
+                self.global.push((entry, value));
+            }
             _ => self.pending.push((name.to_owned(), value)),
         }
         Ok(())
     }
 
+    /// One of Frameloom's own options.
     fn long(&mut self, word: &str) -> Result<()> {
         let (name, attached) = match word.split_once('=') {
             Some((name, value)) => (name, Some(value.to_owned())),
             None => (word, None),
         };
-        let Some(known) = long::find(name) else { return Err(unknown_long(name)) };
-        let value = match (known.value, attached) {
-            (None, Some(_)) => return Err(usage(format!("--{name} takes no value"))),
-            (None, None) => String::new(),
-            (Some(_), Some(value)) => value,
-            (Some(_), None) => self.value(&format!("--{name}"))?,
+        let (own, known) = (program::find(Verb::Run, name, true), find_long(name));
+        let row = own.map(|setting| &setting.row).or(known.map(|entry| &entry.row));
+        let Some(row) = row else { return Err(unknown_long(name)) };
+        let value = match (row.takes_value(), attached) {
+            (false, Some(_)) => return Err(usage(format!("--{name} takes no value"))),
+            (false, None) => String::new(),
+            (true, Some(value)) => value,
+            (true, None) => self.value(&format!("--{name}"))?,
         };
-        match name {
-            _ if LiveOptions::NAMES.contains(&name) => {
-                self.policies.push((name.to_owned(), value));
-            }
-            "frame-format" => self.frame_format = Some(value),
-            "frame-size" => self.frame_size = Some(value),
-            "live" => self.live = Some(value),
-            "open-timeout" => self.open_timeout = Some(value),
-            "rtmp" if value == "libav" => self.rtmp_by_libav = true,
-            "stats" if value == "json" => self.stats_json = true,
-            _ => {
-                let error = usage(format!("--{name} knows no '{value}'"));
-                let only = known.value.unwrap_or_default();
-                return Err(error.hint(format!("write --{name}={only}")));
-            }
+        if let Some(setting) = own {
+            self.program.take(setting, &value)?;
+        }
+        if let Some(entry) = known {
+            self.global.push((entry, value));
         }
         Ok(())
     }
@@ -252,80 +251,48 @@ impl Parser {
         if self.command.is_some() {
             return Err(usage("probe runs no COMMAND"));
         }
-        for (given, name) in [
-            (self.frame_format.is_some(), "frame-format"),
-            (self.frame_size.is_some(), "frame-size"),
-            (self.stats_json, "stats"),
-        ] {
-            if given {
-                return Err(usage(format!("--{name} means nothing to probe")));
-            }
-        }
-        if let Some((name, _)) = self.policies.first() {
+        let for_another = |entry: &Entry| entry.row.is_long && !entry.is_for_input();
+        let foreign = self.global.iter().find(|(entry, _)| for_another(entry));
+        let stats = self.program.stats_json.then_some("stats");
+        if let Some(name) = stats.or(foreign.map(|(entry, _)| entry.row.name)) {
             return Err(usage(format!("--{name} means nothing to probe")));
         }
         let Some(input) = self.input else {
             return Err(usage("probe needs the name of an INPUT"));
         };
-        Ok(ProbeWords {
-            input,
-            level: self.level,
-            open_timeout: self.open_timeout,
-            live: self.live,
-            rtmp_by_libav: self.rtmp_by_libav,
-        })
+        Ok(ProbeWords { input, global: self.global, program: self.program })
     }
 
     fn finish_run(self) -> Result<RunWords> {
         self.check_dangling()?;
-        if self.input.is_none() {
+        let Some(input) = self.input else {
             // An unknown name may have taken "-i" for its value.
             self.outputs.iter().try_for_each(|output| check_names(&output.options))?;
             let error = usage("no input is named");
             return Err(error.hint("write -i and its name; frameloom -h tells more"));
-        }
-        if self.yes && self.no {
+        };
+        let is_given = |name: &str| self.global.iter().any(|(entry, _)| entry.row.name == name);
+        if is_given("y") && is_given("n") {
             return Err(usage("-y and -n together say nothing"));
         }
-        let command = match self.command {
+        match &self.command {
             Some(argv) if argv.is_empty() => return Err(usage("no COMMAND follows --")),
-            Some(argv) => {
-                let (frame_format, frame_size) = (self.frame_format, self.frame_size);
-                Some(CommandWords { argv, frame_format, frame_size })
-            }
+            Some(_) => {}
             None => {
-                for (given, name) in [
-                    (self.frame_format.is_some(), "frame-format"),
-                    (self.frame_size.is_some(), "frame-size"),
-                ] {
-                    if given {
-                        let error =
-                            usage(format!("--{name} is about a COMMAND, and there is none"));
-                        return Err(
-                            error.hint("give your code behind --, as in -- python3 edit.py")
-                        );
-                    }
+                let about = self.global.iter().find(|(entry, _)| entry.is_for_command());
+                if let Some((entry, _)) = about {
+                    let name = entry.row.name;
+                    let error = usage(format!("--{name} is about a COMMAND, and there is none"));
+                    return Err(error.hint("give your code behind --, as in -- python3 edit.py"));
                 }
-                None
             }
-        };
-        if self.outputs.is_empty() && command.is_none() {
+        }
+        if self.outputs.is_empty() && self.command.is_none() {
             let error = usage("neither an OUTPUT nor a COMMAND is named");
             return Err(error.hint("write where to, or your code behind --"));
         }
-        Ok(RunWords {
-            input: self.input.unwrap_or_default(),
-            outputs: self.outputs,
-            command,
-            level: self.level,
-            open_timeout: self.open_timeout,
-            rtmp_by_libav: self.rtmp_by_libav,
-            live: self.live,
-            policies: self.policies,
-            overwrite: self.yes,
-            status: self.status,
-            stats_json: self.stats_json,
-        })
+        let Parser { outputs, command, global, program, .. } = self;
+        Ok(RunWords { input, outputs, command, global, program })
     }
 
     /// Refuses options that nothing follows which they could belong to.
@@ -337,7 +304,7 @@ impl Parser {
         check_names(&self.pending)?;
         let names: Vec<String> = self.pending.iter().map(|(name, _)| format!("-{name}")).collect();
         let names = names.join(" ");
-        if self.probe {
+        if self.verb == Verb::Probe {
             return Err(
                 usage(format!("nothing follows {names}")).hint("options stand before the INPUT")
             );
@@ -365,13 +332,11 @@ fn check_names(options: &[(String, String)]) -> Result<()> {
 
 fn unknown_long(name: &str) -> Error {
     let error = usage(format!("there is no option --{name}"));
-    if find_known(name).is_some() {
+    if find_ffmpeg(name).is_some() || program::find(Verb::Run, name, false).is_some() {
         return error.hint(format!("did you mean -{name}?"));
     }
-    let near: Vec<String> = nearest(name, LONG.iter().map(|long| long.name))
-        .iter()
-        .map(|near| format!("--{near}"))
-        .collect();
+    let long = Verb::Run.rows().into_iter().filter(|row| row.is_long).flat_map(Row::names);
+    let near: Vec<String> = nearest(name, long).iter().map(|near| format!("--{near}")).collect();
     if near.is_empty() {
         return error.hint("see frameloom -h");
     }

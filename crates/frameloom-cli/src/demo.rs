@@ -6,12 +6,10 @@ mod picture;
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::process::{Command as Program, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use frameloom::options::parse_duration;
 use frameloom::{Error, ErrorKind, Result, Stage, Stop};
 use frameloom_server::ServerConfig;
 use serde_json::{Value as Json, json};
@@ -19,13 +17,17 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::TryRecvError;
 
 use crate::level::Level;
+use crate::options::Verb;
+use crate::options::demo::{DemoOptions, find};
+use crate::options::program::{self, ProgramOptions};
 use crate::screen::Screen;
 use crate::serve::fleet::Fleet;
 use crate::serve::node::Node;
 use crate::serve::pipelines::settings::Settings;
 use crate::serve::pipelines::{Event, Refused};
 use crate::status::{self, Mode};
-use crate::{log, signals, usage};
+use crate::usage::{no_value, usage};
+use crate::{log, signals};
 
 /// What edits the stream where no COMMAND is given.
 const EXAMPLE: &str = include_str!("../../../python/examples/edit.py");
@@ -45,16 +47,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LEVELS: [&str; 4] = ["warning: ", "info: ", "debug: ", "trace: "];
 
 /// What the words of `frameloom demo` say.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct Words {
-    input: Option<String>,
-    length: Option<Duration>,
-    picture: Option<PathBuf>,
+    options: DemoOptions,
     command: Option<Vec<String>>,
-    level: Level,
-    /// The level as it was written.
-    level_text: Option<String>,
-    no_browser: bool,
+    program: ProgramOptions,
 }
 
 impl Words {
@@ -74,35 +71,42 @@ impl Words {
                 parsed.command = Some(command);
                 break;
             }
-            let word = text(word)?;
-            let mut value = || {
-                let value = words.next().and_then(|value| value.into_string().ok());
-                value.ok_or_else(|| usage(format!("{word} takes a value, and none follows it")))
-            };
-            match word.as_str() {
-                "-i" => parsed.input = Some(value()?),
-                "-t" => parsed.length = Some(parse_duration(&value()?).map_err(|e| e.at("-t"))?),
-                "-v" | "-loglevel" => {
-                    let text = value()?;
-                    parsed.level = Level::parse(&text)?;
-                    parsed.level_text = Some(text);
-                }
-                "-hide_banner" | "-nostdin" | "-nostats" => {}
-                "--no-browser" => parsed.no_browser = true,
-                "--picture" => parsed.picture = Some(value()?.into()),
-                other => match other.strip_prefix("--picture=") {
-                    Some(file) if !file.is_empty() => parsed.picture = Some(file.into()),
-                    _ => {
-                        let error = usage(format!("demo has no use for '{other}'"));
-                        return Err(error.hint(
-                            "it takes -i INPUT, -t SECONDS, --picture=FILE, --no-browser, and your \
-                             code behind --",
-                        ));
-                    }
-                },
-            }
+            parsed
+                .option(&text(word)?, || words.next().and_then(|value| value.into_string().ok()))?;
         }
         Ok(parsed)
+    }
+
+    /// Takes one word, and its value from `next` where the value is a word of its own.
+    fn option(&mut self, word: &str, next: impl FnOnce() -> Option<String>) -> Result<()> {
+        let unknown = || {
+            let error = usage(format!("demo has no use for '{word}'"));
+            error.hint(
+                "it takes -i INPUT, -t TIME, --picture=FILE, --no-browser, and your code behind --",
+            )
+        };
+        let (name, is_long) = match (word.strip_prefix("--"), word.strip_prefix('-')) {
+            (Some(name), _) => (name, true),
+            (None, Some(name)) => (name, false),
+            (None, None) => return Err(unknown()),
+        };
+        let (name, attached) = match name.split_once('=').filter(|_| is_long) {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (name, None),
+        };
+        let (own, program) = (find(name, is_long), program::find(Verb::Demo, name, is_long));
+        let row = own.map(|s| &s.row).or(program.map(|s| &s.row)).ok_or_else(unknown)?;
+        let dashed = row.dashed(name);
+        let value = match (row.takes_value(), attached) {
+            (false, Some(_)) => return Err(usage(format!("{dashed} takes no value"))),
+            (false, None) => String::new(),
+            (true, Some(value)) => value,
+            (true, None) => next().ok_or_else(|| no_value(&dashed))?,
+        };
+        if let Some(setting) = own {
+            (setting.set)(&mut self.options, &value).map_err(|e| e.at(&dashed))?;
+        }
+        program.map_or(Ok(()), |setting| self.program.take(setting, &value))
     }
 }
 
@@ -111,8 +115,8 @@ pub(crate) fn run(words: Vec<OsString>, screen: &Screen) -> Result<()> {
     let started = [&["demo".into()], words.as_slice()].concat();
     let words = Words::parse(words)?;
     // What the server and its pipelines do stands on the page.
-    let is_usual = matches!(words.level, Level::Info | Level::Warning);
-    log::start(if is_usual { Level::Error } else { words.level }, screen);
+    let is_usual = matches!(words.program.level, Level::Info | Level::Warning);
+    log::start(if is_usual { Level::Error } else { words.program.level }, screen);
     let command = match &words.command {
         Some(command) => command.clone(),
         None => example()?,
@@ -171,7 +175,7 @@ impl Demo {
             self.say(&format!("{name}: {}   {}/{APP}/{name}.flv", self.url(name), self.http));
         }
         self.say("open the page in a browser, or a stream in VLC, mpv or ffplay; Ctrl-C ends it");
-        if !self.words.no_browser && std::io::stderr().is_terminal() {
+        if !self.words.options.no_browser && std::io::stderr().is_terminal() {
             browser::open(&page);
         }
         self.add(edit)?;
@@ -179,7 +183,8 @@ impl Demo {
             return Ok(());
         }
         self.told = Some(String::new());
-        let file = self.words.picture.clone().unwrap_or_else(|| "frameloom-demo.png".into());
+        let file =
+            self.words.options.picture.clone().unwrap_or_else(|| "frameloom-demo.png".into());
         let picture = Side::start("demo-picture", {
             let (camera, edited) = (self.url(CAMERA), self.url(EDITED));
             let (file, stop) = (file.clone(), self.stop.clone());
@@ -192,14 +197,14 @@ impl Demo {
             self.say(&format!("left the camera, right the result: {}", file.display()));
         }
         let is_over = |length: &Duration| begun.elapsed() >= *length;
-        while !self.stop.is_stopped() && !self.words.length.as_ref().is_some_and(is_over) {
+        while !self.stop.is_stopped() && !self.words.options.length.as_ref().is_some_and(is_over) {
             self.go_on()?;
         }
         Ok(())
     }
 
     fn say(&self, text: &str) {
-        if self.words.level >= Level::Info {
+        if self.words.program.level >= Level::Info {
             self.screen.line(text);
         }
     }
@@ -211,7 +216,7 @@ impl Demo {
     /// The settings of what publishes the moving picture, or an input of the user's own, over and
     /// over.
     fn camera(&self) -> Json {
-        let input = self.words.input.as_deref();
+        let input = self.words.options.input.as_deref();
         let options = match input {
             None => json!({ "f": "lavfi", "re": true }),
             Some(input) if input.contains("://") => json!({}),
@@ -225,7 +230,7 @@ impl Demo {
     }
 
     fn settings(&self, name: &str, mut settings: Json) -> Result<Settings> {
-        if let Some(level) = &self.words.level_text {
+        if let Some(level) = &self.words.program.level_text {
             settings["loglevel"] = level.as_str().into();
         }
         let here = self.fleet.api.here();
@@ -279,7 +284,7 @@ impl Demo {
     /// The camera has ended: there is nothing more to be shown.
     fn go_on(&mut self) -> Result<()> {
         let second = self.fleet.go_on();
-        if second && Mode::of_level(self.words.level) == Mode::Terminal {
+        if second && Mode::of_level(self.words.program.level) == Mode::Terminal {
             let edit = self.fleet.pipelines().find(EDITED);
             if let Some(stats) = edit.and_then(|edit| edit.stats()) {
                 status::draw_told(&self.screen, &stats);
@@ -308,7 +313,7 @@ impl Demo {
         let Some(told) = &mut self.told else { return };
         let cause = self.fleet.pipelines().find(name).and_then(|pipeline| pipeline.failure());
         if let Some(cause) = cause.filter(|cause| cause != told) {
-            if self.words.level >= Level::Warning {
+            if self.words.program.level >= Level::Warning {
                 self.screen.line(&format!("{name}: warning: {cause}; it is started again"));
             }
             *told = cause;
@@ -395,11 +400,11 @@ mod tests {
         let parse = |line: &str| Words::parse(line.split_whitespace().map(OsString::from));
         let words =
             parse("-i clip.mp4 -t 5 --picture=a.png --no-browser -- python3 edit.py -t 3").unwrap();
-        assert_eq!(words.input.as_deref(), Some("clip.mp4"));
-        assert_eq!(words.length, Some(Duration::from_secs(5)));
-        assert_eq!(words.picture, Some("a.png".into()));
+        assert_eq!(words.options.input.as_deref(), Some("clip.mp4"));
+        assert_eq!(words.options.length, Some(Duration::from_secs(5)));
+        assert_eq!(words.options.picture, Some("a.png".into()));
         assert_eq!(words.command.unwrap().len(), 4);
-        assert!(words.no_browser);
+        assert!(words.options.no_browser);
         for (line, mentions) in [
             ("-t", "-t takes a value"),
             ("-t soon", "'soon' is not a time"),

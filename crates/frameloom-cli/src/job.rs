@@ -1,13 +1,11 @@
 //! Parsed words to the library's settings; every value is judged here.
 
-use std::time::Duration;
+use std::ffi::OsString;
 
-use frameloom::options::{InputOptions, Live, LiveOptions, OutputOptions, Size, parse_duration};
-use frameloom::{Command, Error, PixelFormat, Result, nearest};
+use frameloom::options::{CommandOptions, Entry, InputOptions, LiveOptions, OutputOptions};
+use frameloom::{Command, Error, Result};
 
-use crate::args::{CommandWords, EndWords, ProbeWords, RunWords};
-use crate::level::listed;
-use crate::usage;
+use crate::args::{EndWords, GlobalWords, ProbeWords, RunWords};
 
 /// A pipeline, ready to be opened.
 pub(crate) struct Job {
@@ -22,21 +20,16 @@ impl Job {
     /// # Errors
     /// Wrong usage, or a COMMAND that can't be run.
     pub(crate) fn new(words: RunWords) -> Result<Job> {
-        let common = Common {
-            open_timeout: words.open_timeout.as_deref().map(limit_of).transpose()?,
-            rtmp_by_libav: words.rtmp_by_libav,
-        };
-        let input = input_options(&words.input, words.live.as_deref(), &common)?;
+        let global = &words.global;
+        let input = input_options(&words.input, global)?;
         let mut outputs = Vec::with_capacity(words.outputs.len());
         for output in words.outputs {
-            let options = output_options(&output, words.overwrite, &common)?;
+            let options = output_options(&output, global)?;
             outputs.push((output.url, options));
         }
-        let command = words.command.map(command).transpose()?;
+        let command = words.command.map(|argv| command(argv, global)).transpose()?;
         let mut live = LiveOptions::new();
-        for (name, value) in &words.policies {
-            live.set(name, value).map_err(about(&format!("--{name}")))?;
-        }
+        each(global, |entry, value| entry.set_live(&mut live, value))?;
         live.check(command.is_some(), command.is_some())?;
         Ok(Job { url: words.input.url, input, outputs, command, live })
     }
@@ -47,51 +40,34 @@ impl Job {
 /// # Errors
 /// Wrong usage.
 pub(crate) fn probe_options(words: &ProbeWords) -> Result<InputOptions> {
-    let open_timeout = words.open_timeout.as_deref().map(limit_of).transpose()?;
-    let common = Common { open_timeout, rtmp_by_libav: words.rtmp_by_libav };
-    input_options(&words.input, words.live.as_deref(), &common)
+    input_options(&words.input, &words.global)
 }
 
-/// What holds for the input and every output.
-struct Common {
-    open_timeout: Option<Duration>,
-    rtmp_by_libav: bool,
-}
-
-fn input_options(words: &EndWords, live: Option<&str>, common: &Common) -> Result<InputOptions> {
+fn input_options(words: &EndWords, global: &GlobalWords) -> Result<InputOptions> {
     let mut options = InputOptions::new();
     for (name, value) in &words.options {
         options.set(name, value).map_err(about(&format!("-{name}")))?;
     }
-    if let Some(limit) = common.open_timeout {
-        options = options.open_timeout(limit);
-    }
-    if let Some(live) = live {
-        options = options.live(Live::parse(live)?);
-    }
-    options = options.rtmp_by_libav(common.rtmp_by_libav);
+    each(global, |entry, value| entry.set_input(&mut options, value))?;
     options.check()?;
     Ok(options)
 }
 
-fn limit_of(open_timeout: &str) -> Result<Duration> {
-    parse_duration(open_timeout).map_err(about("--open-timeout"))
-}
-
-fn output_options(words: &EndWords, overwrite: bool, common: &Common) -> Result<OutputOptions> {
+fn output_options(words: &EndWords, global: &GlobalWords) -> Result<OutputOptions> {
     let mut options = OutputOptions::new();
-    if overwrite {
-        options.set("y", "")?;
-    }
     for (name, value) in &words.options {
         options.set(name, value).map_err(about(&format!("-{name}")))?;
     }
-    if let Some(limit) = common.open_timeout {
-        options = options.open_timeout(limit);
-    }
-    options = options.rtmp_by_libav(common.rtmp_by_libav);
+    each(global, |entry, value| entry.set_output(&mut options, value))?;
     options.check()?;
     Ok(options)
+}
+
+/// Sets the options that hold for the run as a whole.
+fn each(global: &GlobalWords, mut set: impl FnMut(&Entry, &str) -> Result<()>) -> Result<()> {
+    global.iter().try_for_each(|(entry, value)| {
+        set(entry, value).map_err(about(&entry.row.dashed(entry.row.name)))
+    })
 }
 
 /// Names the option that an error is about, where the library didn't.
@@ -104,41 +80,17 @@ fn about(option: &str) -> impl Fn(Error) -> Error + '_ {
     }
 }
 
-fn command(words: CommandWords) -> Result<Command> {
+fn command(argv: Vec<OsString>, global: &GlobalWords) -> Result<Command> {
     // Values before the program: a wrong word is wrong whether or not the program is there.
-    let format = words
-        .frame_format
-        .as_deref()
-        .map(frame_format)
-        .transpose()
-        .map_err(about("--frame-format"))?;
-    let size =
-        words.frame_size.as_deref().map(Size::parse).transpose().map_err(about("--frame-size"))?;
-    let mut command = Command::new(words.argv)?;
-    if let Some(format) = format {
-        command = command.frame_format(format);
-    }
-    if let Some(size) = size {
-        command = command.frame_size(size);
-    }
-    Ok(command)
-}
-
-fn frame_format(name: &str) -> Result<PixelFormat> {
-    PixelFormat::from_name(name).ok_or_else(|| {
-        let names = || PixelFormat::ALL.iter().map(|format| format.name());
-        let near = nearest(name, names());
-        let error = usage(format!("'{name}' is not a frame format"));
-        if near.is_empty() {
-            error.hint(format!("write {}", listed(names())))
-        } else {
-            error.hint(format!("did you mean {}?", listed(near)))
-        }
-    })
+    let mut options = CommandOptions::new();
+    each(global, |entry, value| entry.set_command(&mut options, value))?;
+    Ok(Command::new(argv)?.options(options))
 }
 
 #[cfg(test)]
 mod tests {
+    use frameloom::options::Live;
+
     use crate::args::{Invocation, parse};
 
     use super::*;

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use frameloom::{Error, LogLevel};
 
-use crate::usage;
+use crate::usage::usage;
 
 /// How much is said on stderr.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +38,10 @@ const NAMES: &[(&str, Level)] = &[
     ("debug", Level::Debug),
     ("trace", Level::Trace),
 ];
+
+/// The names that help shows.
+pub(crate) const LEVELS: [&str; 7] =
+    ["quiet", "error", "warning", "info", "verbose", "debug", "trace"];
 
 /// How FFmpeg would write its lines; accepted and without effect, since there is one way here.
 const FLAGS: &[&str] = &["repeat", "level", "time", "datetime"];

@@ -50,8 +50,8 @@ impl Mode {
 
     /// What the words ask for and stderr can show.
     pub(crate) fn of(words: &RunWords) -> Mode {
-        let wanted = words.status.unwrap_or(words.level >= Level::Info);
-        if words.stats_json {
+        let wanted = words.program.status.unwrap_or(words.program.level >= Level::Info);
+        if words.program.stats_json {
             Mode::Json
         } else if wanted && std::io::stderr().is_terminal() {
             Mode::Terminal

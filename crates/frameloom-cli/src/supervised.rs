@@ -12,7 +12,7 @@ use std::time::Duration;
 use frameloom::{Error, ErrorKind, Result, Stage, Stop};
 use signal_hook::low_level;
 
-use crate::usage;
+use crate::usage::usage;
 
 /// Before the pipeline's name, as the program's only argument.
 pub(crate) const OPTION: &str = "--supervised=";

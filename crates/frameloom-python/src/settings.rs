@@ -1,9 +1,7 @@
 //! Keyword arguments to the library's settings.
 
-use std::time::Duration;
-
 use frameloom::options::{
-    InputOptions, Live, LiveOptions, OutputOptions, Size, parse_duration, parse_rate,
+    Entry, InputOptions, LiveOptions, OutputOptions, Size, ValueType, library, parse_rate,
 };
 use frameloom::{Rate, nearest};
 use pyo3::exceptions::PyTypeError;
@@ -83,8 +81,8 @@ pub(crate) struct Input<'a, 'py> {
 }
 
 impl Input<'_, '_> {
-    pub(crate) fn settings(&self) -> PyResult<InputOptions> {
-        let mut settings = InputOptions::new();
+    /// `settings` with what is given here.
+    pub(crate) fn settings(&self, mut settings: InputOptions) -> PyResult<InputOptions> {
         let mut set = |name: &str, option: &str, value: &str| {
             settings.set(option, value).map_err(|e| raised(&e.at(name)))
         };
@@ -133,50 +131,40 @@ fn each(
     Ok(())
 }
 
-/// What `open` takes besides what its signature names: the live policies, how long opening may
-/// take, and whether the input is live.
+/// What `open` takes besides what its signature names, which is Frameloom's own: the live policies,
+/// and settings of the input to go on with.
 pub(crate) fn policies(
     given: Option<&Bound<'_, PyDict>>,
     known: &[&str],
-) -> PyResult<(LiveOptions, Option<Duration>, Live)> {
-    let (mut live, mut open_timeout, mut is_live) = (LiveOptions::new(), None, Live::Auto);
+) -> PyResult<(LiveOptions, InputOptions)> {
+    let (mut live, mut input) = (LiveOptions::new(), InputOptions::new());
     for (key, value) in given.into_iter().flatten() {
         let key: String = key.extract()?;
-        let name = key.replace('_', "-");
-        let is_known = LiveOptions::NAMES.contains(&name.as_str())
-            || matches!(name.as_str(), "open-timeout" | "live");
-        if !is_known || key.contains('-') {
-            return Err(unknown("open", &key, known));
-        }
+        let entry = policy_keywords("open").find(|entry| entry.row.keyword_name() == key);
+        let Some(entry) = entry else { return Err(unknown("open", &key, known)) };
         if value.is_none() {
             continue;
         }
-        if name == "no-reconnect" {
-            if value.is_truthy()? {
-                live.set(&name, "").map_err(|e| raised(&e))?;
+        let row = &entry.row;
+        let text = match (row.value, value.cast::<PyBool>()) {
+            (ValueType::Flag, _) if !value.is_truthy()? => continue,
+            (ValueType::Flag, _) => String::new(),
+            (ValueType::Duration, _) => seconds_of(&key, &value)?.unwrap_or_default(),
+            (ValueType::Choice(names), Ok(yes)) if names.contains(&"yes") => {
+                if yes.is_true() { "yes" } else { "no" }.to_owned()
             }
-            continue;
-        }
-        if name == "live" {
-            let text = match value.cast::<PyBool>() {
-                Ok(yes) => if yes.is_true() { "yes" } else { "no" }.to_owned(),
-                Err(_) => words(&value)?.unwrap_or_default(),
-            };
-            is_live = Live::parse(&text).map_err(|e| raised(&e.at(&key)))?;
-            continue;
-        }
-        let timed = ["deadline", "reconnect-for", "stall-timeout", "open-timeout"];
-        let text =
-            if timed.contains(&name.as_str()) { seconds_of(&key, &value)? } else { words(&value)? };
-        let text = text.unwrap_or_default();
+            _ => words(&value)?.unwrap_or_default(),
+        };
         let fail = |e: frameloom::Error| raised(&e.at(&key));
-        if name == "open-timeout" {
-            open_timeout = Some(parse_duration(&text).map_err(fail)?);
-        } else {
-            live.set(&name, &text).map_err(fail)?;
-        }
+        entry.set_live(&mut live, &text).map_err(fail)?;
+        entry.set_input(&mut input, &text).map_err(fail)?;
     }
-    Ok((live, open_timeout, is_live))
+    Ok((live, input))
+}
+
+/// Frameloom's own options that a function takes as keywords.
+fn policy_keywords(function: &str) -> impl Iterator<Item = &'static Entry> {
+    library().iter().filter(move |e| e.row.is_long && e.row.python.contains(&function))
 }
 
 /// What `Video.output` takes by name.
@@ -208,14 +196,14 @@ pub(crate) fn reconnecting(limit: Option<&Bound<'_, PyAny>>, never: bool) -> PyR
 
 /// The error for a keyword that doesn't exist, with the nearest that does.
 pub(crate) fn unknown(function: &str, name: &str, known: &[&str]) -> PyErr {
-    let is_policy = LiveOptions::NAMES.contains(&name.replace('_', "-").as_str());
+    let is_policy = policy_keywords("open").any(|entry| entry.row.keyword_name() == name);
     if is_policy && function != "open" {
         return PyTypeError::new_err(format!(
             "{function}() has no argument '{name}': it is about an input, and one of open()"
         ));
     }
     let live: Vec<String> = if function == "open" {
-        LiveOptions::NAMES.iter().map(|name| name.replace('-', "_")).collect()
+        policy_keywords("open").map(|entry| entry.row.keyword_name()).collect()
     } else {
         Vec::new()
     };

@@ -25,18 +25,8 @@ use crate::wait::{SLICE, opened, until};
 
 /// What `open` takes by name, besides the policies.
 const OPEN_NAMES: &[&str] = &[
-    "pix_fmt",
-    "size",
-    "rate",
-    "start",
-    "duration",
-    "loop",
-    "realtime",
-    "format",
-    "options",
+    "pix_fmt", "size", "rate", "start", "duration", "loop", "realtime", "format", "options",
     "progress",
-    "open_timeout",
-    "live",
 ];
 /// A file or stream that is open: an iterator of its frames.
 #[pyclass(frozen, name = "Video", module = "frameloom")]
@@ -104,15 +94,11 @@ pub(crate) fn open(
 ) -> PyResult<PyVideo> {
     let url = place(source)?;
     let pixels = format_of(pix_fmt)?;
-    let (live, open_timeout, is_live) = self::policies(policies, OPEN_NAMES)?;
+    let (live, input) = self::policies(policies, OPEN_NAMES)?;
     live.check(false, true).map_err(|e| raised(&e))?;
     let (size, rate) = (size_of(size)?, rate_of(rate)?);
     let repeat = r#loop;
-    let mut input = Input { format, start, duration, repeat, realtime, options }.settings()?;
-    if let Some(limit) = open_timeout {
-        input = input.open_timeout(limit);
-    }
-    input = input.live(is_live);
+    let input = Input { format, start, duration, repeat, realtime, options }.settings(input)?;
     input.check().map_err(|e| raised(&e))?;
     let parts = [
         rate.map(|rate| format!("fps={}/{}", rate.num(), rate.den())),
@@ -186,7 +172,7 @@ pub(crate) fn probe<'py>(
     options: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let url = place(source)?;
-    let input = Input { format, options, ..Input::default() }.settings()?;
+    let input = Input { format, options, ..Input::default() }.settings(InputOptions::new())?;
     let stop = Stop::new();
     let pipeline = opened(py, Pipeline::open_pending(&url, input, &stop), &stop)?;
     let info = pipeline.info().map_err(|e| raised(&e))?;

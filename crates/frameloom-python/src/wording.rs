@@ -1,42 +1,34 @@
 //! How Python spells the library's settings.
 
-use frameloom::options::{Arity, arity};
+use frameloom::options::{find_ffmpeg, find_long};
 use frameloom::{End, Setting, Wording};
 
 /// Keyword arguments, and FFmpeg's options in the dictionary `options`.
 pub(crate) struct Keywords;
 
-/// FFmpeg's options that have a keyword: on which end, and the value that a flag has as one.
-const KEYWORDS: &[(&str, End, &str, &str)] = &[
-    ("f", End::Input, "format", ""),
-    ("ss", End::Input, "start", ""),
-    ("t", End::Input, "duration", ""),
-    ("stream_loop", End::Input, "loop", ""),
-    ("re", End::Input, "realtime", "True"),
-    ("f", End::Output, "format", ""),
-    ("y", End::Output, "overwrite", "True"),
-    ("an", End::Output, "audio", "False"),
-    ("c", End::Output, "codec", ""),
-    ("c:v", End::Output, "codec", ""),
-    ("c:a", End::Output, "audio_codec", ""),
-    ("b:v", End::Output, "bit_rate", ""),
-    ("s", End::Output, "size", ""),
-    ("r", End::Output, "rate", ""),
-];
-
-/// Frameloom's own settings that are true or false.
-const FLAGS: &[&str] = &["no_reconnect", "rtmp_by_libav"];
-
+/// The keyword of one of FFmpeg's options, where Python's functions for that end take it by one.
 fn keyword(setting: &Setting) -> Option<(&'static str, &'static str)> {
     let name = match setting.name() {
-        "codec" => "c",
-        "vcodec" | "codec:v" => "c:v",
-        "acodec" | "codec:a" => "c:a",
+        // One codec for all streams is the video's here.
+        "c" | "codec" => "c:v",
         name => name,
     };
-    let is_meant = |end| setting.end().is_none_or(|given| given == end);
-    let found = KEYWORDS.iter().find(|(theirs, end, ..)| *theirs == name && is_meant(*end));
-    found.map(|(.., ours, value)| (*ours, *value))
+    let row = &find_ffmpeg(name)?.row;
+    let takes = |end: End| {
+        let functions: &[&str] = match end {
+            End::Input => &["open", "probe"],
+            End::Output => &["output", "create"],
+        };
+        row.python.iter().any(|function| functions.contains(function))
+    };
+    let is_taken = setting.end().map_or(!row.python.is_empty(), takes);
+    // Leaving the audio out is audio=False.
+    let flag = match (row.takes_value(), row.name) {
+        (true, _) => "",
+        (false, "an") => "False",
+        (false, _) => "True",
+    };
+    row.keyword.filter(|_| is_taken).map(|keyword| (keyword, flag))
 }
 
 /// A value as it would stand in a program.
@@ -59,17 +51,16 @@ impl Wording for Keywords {
         let name = self.name(setting);
         let value = setting.value().map(literal);
         if !setting.is_ffmpegs() {
-            let is_flag = FLAGS.contains(&name.as_str());
+            let row = find_long(&setting.name().replace('_', "-")).map(|entry| &entry.row);
+            let is_flag = row.is_some_and(|row| !row.takes_value());
             let value = value.or_else(|| is_flag.then(|| "True".to_owned()));
             return format!("{name}={}", value.unwrap_or_default());
         }
         if let Some((ours, flag)) = keyword(setting) {
             return format!("{ours}={}", value.unwrap_or_else(|| flag.to_owned()));
         }
-        let value = value.unwrap_or_else(|| match arity(setting.name()) {
-            Arity::Flag => "True".to_owned(),
-            Arity::Value => "...".to_owned(),
-        });
+        let takes_value = find_ffmpeg(setting.name()).is_none_or(|e| e.row.takes_value());
+        let value = value.unwrap_or_else(|| if takes_value { "..." } else { "True" }.to_owned());
         format!("options={{\"{}\": {value}}}", setting.name())
     }
 

@@ -3,6 +3,8 @@ use std::os::unix::ffi::OsStringExt;
 use super::*;
 use frameloom::ErrorKind;
 
+use crate::level::Level;
+
 fn words(line: &str) -> Vec<OsString> {
     line.split_whitespace().map(Into::into).collect()
 }
@@ -30,27 +32,31 @@ fn shape(line: &str) -> String {
         text += " > ";
         text += &end(output);
     }
-    if let Some(command) = &run.command {
-        let argv: Vec<_> = command.argv.iter().map(|word| word.to_str().unwrap()).collect();
+    let given = |name: &str| {
+        let found = run.global.iter().find(|(entry, _)| entry.row.name == name);
+        found.map(|(_, value)| value.as_str())
+    };
+    if let Some(argv) = &run.command {
+        let argv: Vec<_> = argv.iter().map(|word| word.to_str().unwrap()).collect();
         text += &format!(" -- {}", argv.join(" "));
-        for option in [&command.frame_format, &command.frame_size].into_iter().flatten() {
+        for option in ["frame-format", "frame-size"].into_iter().filter_map(given) {
             text += &format!(" ({option})");
         }
     }
-    if run.overwrite {
+    if given("y").is_some() {
         text += " +y";
     }
-    if run.stats_json {
+    if run.program.stats_json {
         text += " +json";
     }
-    if let Some(status) = run.status {
+    if let Some(status) = run.program.status {
         text += &format!(" +status={status}");
     }
-    if let Some(limit) = &run.open_timeout {
+    if let Some(limit) = given("open-timeout") {
         text += &format!(" +open={limit}");
     }
-    if run.level != Level::Info {
-        text += &format!(" +{:?}", run.level);
+    if run.program.level != Level::Info {
+        text += &format!(" +{:?}", run.program.level);
     }
     text
 }
@@ -125,11 +131,18 @@ fn long_options_stand_anywhere_before_the_command() {
 #[test]
 fn help_and_version_win_over_what_follows() {
     for (line, expected) in [
-        ("-h", "Help"),
-        ("-help", "Help"),
-        ("--help", "Help"),
-        ("-i in -h --bad", "Help"),
-        ("probe -h", "Help"),
+        ("-h", "Help(Run)"),
+        ("-help", "Help(Run)"),
+        ("--help", "Help(Run)"),
+        ("-i in -h --bad", "Help(Run)"),
+        ("probe -h", "Help(Probe)"),
+        ("serve cameras.toml -h", "Help(Serve)"),
+        ("serve --help", "Help(Serve)"),
+        ("demo -i in --help -- cat", "Help(Demo)"),
+        ("help", "Help(Run)"),
+        ("help probe", "Help(Probe)"),
+        ("help serve", "Help(Serve)"),
+        ("help demo", "Help(Demo)"),
         ("-version", "Version"),
         ("--version", "Version"),
     ] {
@@ -178,6 +191,8 @@ fn wrong_usage_is_told() {
         ("-i in --frame-size 2x2 out.mp4", "--frame-size is about a COMMAND"),
         ("-y -n -i in out.mp4", "-y and -n"),
         ("-v loud -i in out.mp4", "'loud'"),
+        ("help me", "there is no verb 'me' (the verbs are probe, serve, demo)"),
+        ("help probe demo", "one verb"),
         ("probe", "probe needs"),
         ("probe a b", "second input"),
         ("probe in.mp4 -f flv", "nothing follows -f"),
@@ -207,7 +222,7 @@ fn what_is_no_text_is_refused_except_behind_the_dashes() {
 
     let all = words("-i in -- cat").into_iter().chain([odd()]).collect();
     let Invocation::Run(run) = parse(all).unwrap() else { panic!("no run") };
-    assert_eq!(run.command.unwrap().argv, [OsString::from("cat"), odd()]);
+    assert_eq!(run.command.unwrap(), [OsString::from("cat"), odd()]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::node::{Entry, Fault, Node, Value, unknown};
 use super::pipelines::circle;
 use super::pipelines::settings::Settings;
 use super::place::Here;
-use crate::usage;
+use crate::usage::usage;
 
 /// Longest file, in bytes.
 const MOST_BYTES: u64 = 1 << 20;

@@ -90,7 +90,7 @@ impl Frames {
         }
         let stats = setup.stats.clone();
         let failure = Failure::new(setup.stop.clone());
-        let stops_at_error = setup.live.on_error(setup.source.is_live, false) == OnError::Stop;
+        let stops_at_error = setup.live.error_policy(setup.source.is_live, false) == OnError::Stop;
         let has_outputs = !setup.outputs.is_empty();
         let chain = Chain { stages: std::mem::take(&mut setup.stages) };
         let Started { threads, pulling, sound } = setup.start(&failure)?;

@@ -19,7 +19,7 @@ use crate::edit::Fit;
 use crate::error::{Error, ErrorKind, Hint, Result, Stage, counted, os_words};
 use crate::image::Frame;
 use crate::image::{PixelBuffer, PixelFormat};
-use crate::options::Size;
+use crate::options::{CommandOptions, Size};
 use crate::protocol::pipe::{self, Guard, Transfer};
 use crate::time::Rate;
 use crate::time::stop::Stop;
@@ -65,6 +65,14 @@ impl Command {
     #[must_use]
     pub fn frame_size(mut self, size: Size) -> Command {
         self.size = Some(size);
+        self
+    }
+
+    /// Takes what `options` sets of the frames' format and size.
+    #[must_use]
+    pub fn options(mut self, options: CommandOptions) -> Command {
+        self.format = options.frame_format.unwrap_or(self.format);
+        self.size = options.frame_size.or(self.size);
         self
     }
 

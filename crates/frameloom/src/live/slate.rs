@@ -37,7 +37,7 @@ const WORDS: [&str; 7] = [
 /// # Errors
 /// Where [`LiveOptions`] name an image that can't be read.
 pub fn check_slate(options: &LiveOptions) -> Result<()> {
-    options.slate().map_or(Ok(()), |image| Slate::load(Some(image)).map(drop))
+    options.slate_path().map_or(Ok(()), |image| Slate::load(Some(image)).map(drop))
 }
 
 /// A picture to be shown in place of the stream's own.

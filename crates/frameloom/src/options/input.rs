@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use super::{
-    AvOption, Live, Size, Specifier, check_format, misplaced, parse_rate, parse_span, pixel_format,
-};
+use super::av_option::{AvOption, Specifier};
+use super::live::Live;
+use super::value::{Size, bounded, check_format, decoder, pixel_format, timestamp};
 use crate::av::{self, Direction};
-use crate::error::{Error, Result, did_you_mean};
+use crate::error::{Error, Result};
 use crate::time::{Rate, Timestamp};
 
 /// How an input is to be read: FFmpeg's options that stand before `-i`.
@@ -63,49 +63,121 @@ impl InputOptions {
         InputOptions::default()
     }
 
-    /// Sets an option by FFmpeg's name, without the dash; `value` is ignored where the option
-    /// takes none. A name Frameloom doesn't know is an AVOption of the protocol, the demuxer or
-    /// the decoder.
+    /// The container, device or protocol format (`-f`), such as `rawvideo` or `v4l2`; by default the
+    /// content tells it.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a name that nothing knows and for a value
-    /// that can't be, with the nearest that can.
-    pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
-        match name {
-            "f" => {
-                check_format(value, Direction::Input)?;
-                self.format = Some(value.to_owned());
-            }
-            "s" => self.size = Some(Size::parse(value)?),
-            "pix_fmt" => self.pixel_format = Some(pixel_format(value)?.name().to_owned()),
-            "r" => self.rate = Some(parse_rate(value)?),
-            "re" => self.realtime = true,
-            "ss" => self.start = Some(parse_span(value)?),
-            "t" => self.duration = Some(parse_span(value)?),
-            "to" => self.end = Some(parse_span(value)?),
-            "stream_loop" => self.loops = parse_loops(value)?,
-            "an" => self.no_audio = true,
-            "vn" => self.no_video = true,
-            "c:v" | "vcodec" | "codec:v" => self.video_decoder = Some(decoder(value)?),
-            "c:a" | "acodec" | "codec:a" => self.audio_decoder = Some(decoder(value)?),
-            "vf" | "filter:v" | "frames:v" | "vframes" | "b:v" | "b:a" | "g" | "c" | "codec" => {
-                return Err(misplaced(name, Direction::Input));
-            }
-            _ => self.av.push(AvOption::new(name, value, Direction::Input)?),
-        }
-        Ok(())
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a format that FFmpeg can't read.
+    pub fn format(mut self, name: &str) -> Result<InputOptions> {
+        check_format(name, Direction::Input)?;
+        self.format = Some(name.to_owned());
+        Ok(self)
     }
 
-    /// As [`InputOptions::set`], for chains.
-    pub fn with(mut self, name: &str, value: &str) -> Result<InputOptions> {
-        self.set(name, value)?;
+    /// The picture size of raw video or a capture device (`-s`).
+    #[must_use]
+    pub fn size(mut self, size: Size) -> InputOptions {
+        self.size = Some(size);
+        self
+    }
+
+    /// The pixel format of raw video or a capture device (`-pix_fmt`), by FFmpeg's name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a name that FFmpeg doesn't have.
+    pub fn pixel_format(mut self, name: &str) -> Result<InputOptions> {
+        self.pixel_format = Some(pixel_format(name)?.name().to_owned());
+        Ok(self)
+    }
+
+    /// The frame rate of raw video or a capture device (`-r`).
+    #[must_use]
+    pub fn rate(mut self, rate: Rate) -> InputOptions {
+        self.rate = Some(rate);
+        self
+    }
+
+    /// Whether a file is read at its own speed (`-re`); by default it is read as fast as what
+    /// comes behind it allows.
+    #[must_use]
+    pub fn realtime(mut self, yes: bool) -> InputOptions {
+        self.realtime = yes;
+        self
+    }
+
+    /// Where reading starts (`-ss`), counted from the input's first timestamp; 0 by default.
+    #[must_use]
+    pub fn start(mut self, start: Duration) -> InputOptions {
+        self.start = Some(timestamp(start));
+        self
+    }
+
+    /// How much is read (`-t`); by default all of it. It wins over [`InputOptions::end`].
+    #[must_use]
+    pub fn duration(mut self, duration: Duration) -> InputOptions {
+        self.duration = Some(timestamp(duration));
+        self
+    }
+
+    /// Where reading ends (`-to`), counted as [`InputOptions::start`]; by default at the input's
+    /// own end.
+    #[must_use]
+    pub fn end(mut self, end: Duration) -> InputOptions {
+        self.end = Some(timestamp(end));
+        self
+    }
+
+    /// How many times more the input is read (`-stream_loop`); 0 by default. It needs an input
+    /// that can be sought in.
+    #[must_use]
+    pub fn loops(mut self, times: u64) -> InputOptions {
+        self.loops = Some(times);
+        self
+    }
+
+    /// Has the input read again for ever (`-stream_loop -1`).
+    #[must_use]
+    pub fn loop_forever(mut self) -> InputOptions {
+        self.loops = None;
+        self
+    }
+
+    /// Whether the audio is left out (`-an`).
+    #[must_use]
+    pub fn no_audio(mut self, yes: bool) -> InputOptions {
+        self.no_audio = yes;
+        self
+    }
+
+    /// Whether the video is left out (`-vn`).
+    #[must_use]
+    pub fn no_video(mut self, yes: bool) -> InputOptions {
+        self.no_video = yes;
+        self
+    }
+
+    /// The video decoder (`-c:v`), by FFmpeg's name; by default the codec's usual one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a decoder that FFmpeg doesn't have.
+    pub fn video_codec(mut self, name: &str) -> Result<InputOptions> {
+        self.video_decoder = Some(decoder(name)?);
+        Ok(self)
+    }
+
+    /// The audio decoder (`-c:a`), by FFmpeg's name; by default the codec's usual one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a decoder that FFmpeg doesn't have.
+    pub fn audio_codec(mut self, name: &str) -> Result<InputOptions> {
+        self.audio_decoder = Some(decoder(name)?);
         Ok(self)
     }
 
     /// The longest that opening a network input may take; 10 s by default.
     #[must_use]
     pub fn open_timeout(mut self, limit: Duration) -> InputOptions {
-        self.open_timeout = limit;
+        self.open_timeout = bounded(limit);
         self
     }
 
@@ -141,6 +213,12 @@ impl InputOptions {
         if self.duration.is_some_and(|d| d <= Timestamp::ZERO) {
             return Err(Error::usage("-t must be more than 0"));
         }
+        Ok(())
+    }
+
+    /// Adds an option of libav's, where it has one of this name.
+    pub(super) fn push(&mut self, name: &str, value: &str) -> Result<()> {
+        self.av.extend(AvOption::new(name, value, Direction::Input)?);
         Ok(())
     }
 
@@ -181,25 +259,4 @@ impl InputOptions {
     pub(crate) fn format_options(&self) -> impl Iterator<Item = &AvOption> {
         self.av.iter().filter(|o| o.for_format && o.specifier == Specifier::All)
     }
-}
-
-fn parse_loops(value: &str) -> Result<Option<u64>> {
-    match value.parse::<i64>() {
-        Ok(-1) => Ok(None),
-        Ok(n) if n >= 0 => Ok(Some(n.unsigned_abs())),
-        _ => Err(Error::usage(format!("'{value}' is not a number of loops"))
-            .hint("write how often to read it again, or -1 for ever")),
-    }
-}
-
-fn decoder(name: &str) -> Result<String> {
-    if av::decoder_exists(name) {
-        return Ok(name.to_owned());
-    }
-    let names = [av::MediaKind::Video, av::MediaKind::Audio].map(av::encoder_names).concat();
-    let error = Error::usage(format!("there is no decoder '{name}'"));
-    Err(match did_you_mean(name, names) {
-        Some(near) => error.hint(near),
-        None => error,
-    })
 }

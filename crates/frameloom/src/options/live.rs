@@ -1,8 +1,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::parse_duration;
-use crate::error::{Error, Result, did_you_mean};
+use super::value::{Choice, bounded};
+use crate::error::{Error, Result};
 
 /// Whether an input counts as live.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,21 +17,9 @@ pub enum Live {
     No,
 }
 
-impl Live {
-    /// The names that [`Live::parse`] takes.
-    pub const NAMES: [&'static str; 3] = ["auto", "yes", "no"];
-
-    /// Parses `auto`, `yes` or `no`.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for anything else.
-    pub fn parse(text: &str) -> Result<Live> {
-        policy("live", text)
-    }
-}
-
 /// What is shown while a live input is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OnLoss {
     /// The last frame again, at the stream's rate.
     Hold,
@@ -43,6 +31,7 @@ pub enum OnLoss {
 
 /// What happens to a frame that comes while your code still works on one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OnSlow {
     /// Only the newest waits; those before it are dropped before your code sees them.
     Latest,
@@ -54,6 +43,7 @@ pub enum OnSlow {
 
 /// What happens when your code fails on a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OnError {
     /// The frame goes out unedited, and the next one is tried.
     Bypass,
@@ -65,6 +55,7 @@ pub enum OnError {
 
 /// What happens to frames whose size is not the first one's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OnResize {
     /// They are scaled to the first one's size, with black bars where the shape differs.
     #[default]
@@ -73,48 +64,54 @@ pub enum OnResize {
     Restart,
 }
 
-/// A policy's values and their names.
-trait Policy: Sized + Copy + 'static {
-    const VALUES: &'static [(&'static str, Self)];
-}
-
-impl Policy for Live {
-    const VALUES: &'static [(&'static str, Live)] =
+impl Live {
+    /// Its values and their names.
+    pub(super) const VALUES: &'static [(&'static str, Live); 3] =
         &[("auto", Live::Auto), ("yes", Live::Yes), ("no", Live::No)];
 }
 
-impl Policy for OnLoss {
-    const VALUES: &'static [(&'static str, OnLoss)] =
+impl Choice for Live {
+    const VALUES: &'static [(&'static str, Live)] = Live::VALUES;
+}
+
+impl OnLoss {
+    /// Its values and their names.
+    pub(super) const VALUES: &'static [(&'static str, OnLoss); 3] =
         &[("hold", OnLoss::Hold), ("slate", OnLoss::Slate), ("end", OnLoss::End)];
 }
 
-impl Policy for OnSlow {
-    const VALUES: &'static [(&'static str, OnSlow)] =
+impl Choice for OnLoss {
+    const VALUES: &'static [(&'static str, OnLoss)] = OnLoss::VALUES;
+}
+
+impl OnSlow {
+    /// Its values and their names.
+    pub(super) const VALUES: &'static [(&'static str, OnSlow); 3] =
         &[("latest", OnSlow::Latest), ("block", OnSlow::Block), ("bypass", OnSlow::Bypass)];
 }
 
-impl Policy for OnError {
-    const VALUES: &'static [(&'static str, OnError)] =
+impl Choice for OnSlow {
+    const VALUES: &'static [(&'static str, OnSlow)] = OnSlow::VALUES;
+}
+
+impl OnError {
+    /// Its values and their names.
+    pub(super) const VALUES: &'static [(&'static str, OnError); 3] =
         &[("bypass", OnError::Bypass), ("stop", OnError::Stop), ("restart", OnError::Restart)];
 }
 
-impl Policy for OnResize {
-    const VALUES: &'static [(&'static str, OnResize)] =
+impl Choice for OnError {
+    const VALUES: &'static [(&'static str, OnError)] = OnError::VALUES;
+}
+
+impl OnResize {
+    /// Its values and their names.
+    pub(super) const VALUES: &'static [(&'static str, OnResize); 2] =
         &[("fit", OnResize::Fit), ("restart", OnResize::Restart)];
 }
 
-/// The policy's value of this name.
-fn policy<P: Policy>(name: &str, value: &str) -> Result<P> {
-    let names = || P::VALUES.iter().map(|(name, _)| *name);
-    let found = P::VALUES.iter().find(|(name, _)| *name == value);
-    found.map(|(_, policy)| *policy).ok_or_else(|| {
-        let known: Vec<_> = names().collect();
-        let error = Error::usage(format!("'{value}' is no value of --{name}"));
-        let list = format!("it has {}", known.join(", "));
-        error.hint(
-            did_you_mean(value, names()).map_or(list.clone(), |near| format!("{near} {list}")),
-        )
-    })
+impl Choice for OnResize {
+    const VALUES: &'static [(&'static str, OnResize)] = OnResize::VALUES;
 }
 
 /// How a pipeline lives with what breaks all day long: an input that is lost, outputs that are,
@@ -134,59 +131,77 @@ pub struct LiveOptions {
 }
 
 impl LiveOptions {
-    /// The names that [`LiveOptions::set`] takes.
-    pub const NAMES: [&'static str; 9] = [
-        "on-loss",
-        "slate",
-        "on-slow",
-        "deadline",
-        "on-error",
-        "on-resize",
-        "reconnect-for",
-        "no-reconnect",
-        "stall-timeout",
-    ];
-
     /// The defaults.
     pub fn new() -> LiveOptions {
         LiveOptions::default()
     }
 
-    /// Sets an option by the command line's name, without the dashes; `value` is ignored where
-    /// the option takes none.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a name or a value that doesn't exist, with
-    /// those that do.
-    pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
-        match name {
-            "on-loss" => self.on_loss = Some(policy(name, value)?),
-            "slate" => self.slate = Some(value.into()),
-            "on-slow" => self.on_slow = Some(policy(name, value)?),
-            "deadline" => self.deadline = Some(above_zero(name, value)?),
-            "on-error" => self.on_error = Some(policy(name, value)?),
-            "on-resize" => self.on_resize = policy(name, value)?,
-            "reconnect-for" => self.reconnect_for = Some(parse_duration(value)?),
-            "no-reconnect" => self.no_reconnect = true,
-            "stall-timeout" => self.stall_timeout = Some(above_zero(name, value)?),
-            _ => {
-                let error = Error::usage(format!("there is no option --{name}"));
-                return Err(match did_you_mean(name, LiveOptions::NAMES) {
-                    Some(near) => error.hint(near),
-                    None => error,
-                });
-            }
-        }
-        Ok(())
+    /// What the outputs show while a live input is lost; [`OnLoss::Hold`] by default, and
+    /// [`OnLoss::End`] where an output is a pipe.
+    #[must_use]
+    pub fn on_loss(mut self, policy: OnLoss) -> LiveOptions {
+        self.on_loss = Some(policy);
+        self
     }
 
-    /// As [`LiveOptions::set`], for chains.
-    ///
-    /// # Errors
-    /// As [`LiveOptions::set`].
-    pub fn with(mut self, name: &str, value: &str) -> Result<LiveOptions> {
-        self.set(name, value)?;
-        Ok(self)
+    /// The picture to show while the input is lost; means [`OnLoss::Slate`]. By default that shows
+    /// a card that says "no signal".
+    #[must_use]
+    pub fn slate(mut self, image: impl Into<PathBuf>) -> LiveOptions {
+        self.slate = Some(image.into());
+        self
+    }
+
+    /// What happens to a frame that your code is too slow for; by default [`OnSlow::Latest`] for a
+    /// live input and [`OnSlow::Block`] for a file.
+    #[must_use]
+    pub fn on_slow(mut self, policy: OnSlow) -> LiveOptions {
+        self.on_slow = Some(policy);
+        self
+    }
+
+    /// How long your code may have a frame before it goes out unedited, above 0; means
+    /// [`OnSlow::Bypass`]. None by default.
+    #[must_use]
+    pub fn deadline(mut self, limit: Duration) -> LiveOptions {
+        self.deadline = Some(bounded(limit));
+        self
+    }
+
+    /// What happens when your code fails; by default [`OnError::Restart`] for a COMMAND on live
+    /// input, [`OnError::Bypass`] for other code on it, and [`OnError::Stop`] for a file.
+    #[must_use]
+    pub fn on_error(mut self, policy: OnError) -> LiveOptions {
+        self.on_error = Some(policy);
+        self
+    }
+
+    /// What happens to frames of another size than the first; [`OnResize::Fit`] by default.
+    #[must_use]
+    pub fn on_resize(mut self, policy: OnResize) -> LiveOptions {
+        self.on_resize = policy;
+        self
+    }
+
+    /// How long a lost end is tried again; for ever by default.
+    #[must_use]
+    pub fn reconnect_for(mut self, limit: Duration) -> LiveOptions {
+        self.reconnect_for = Some(bounded(limit));
+        self
+    }
+
+    /// Whether the run ends when a live input ends or is lost, or a live output is lost.
+    #[must_use]
+    pub fn no_reconnect(mut self, yes: bool) -> LiveOptions {
+        self.no_reconnect = yes;
+        self
+    }
+
+    /// How long a live input may be silent before it counts as lost, above 0; 5 s by default.
+    #[must_use]
+    pub fn stall_timeout(mut self, limit: Duration) -> LiveOptions {
+        self.stall_timeout = Some(bounded(limit));
+        self
     }
 
     /// Refuses what excludes each other, and a slate that isn't there.
@@ -227,6 +242,11 @@ impl LiveOptions {
         if let Some((_, what, why)) = excluded.into_iter().find(|(is, ..)| *is) {
             return Err(Error::usage(format!("{what} can't go together")).hint(why));
         }
+        for (name, limit) in [("deadline", self.deadline), ("stall-timeout", self.stall_timeout)] {
+            if limit.is_some_and(|limit| limit.is_zero()) {
+                return Err(Error::usage(format!("--{name} must be more than 0")));
+            }
+        }
         if self.on_error == Some(OnError::Restart) && !has_command {
             return Err(Error::usage("--on-error=restart is for a COMMAND")
                 .hint("your own code can't be started again: use bypass or stop"));
@@ -236,7 +256,7 @@ impl LiveOptions {
 
     /// What is shown during a loss, where the input is opened again at all. A program that reads
     /// an output by a pipe waits for its end, and would take held pictures for new ones.
-    pub(crate) fn on_loss(&self, to_pipe: bool) -> OnLoss {
+    pub(crate) fn loss_policy(&self, to_pipe: bool) -> OnLoss {
         match (self.no_reconnect, &self.slate, self.on_loss) {
             (true, ..) => OnLoss::End,
             (_, Some(_), _) => OnLoss::Slate,
@@ -247,7 +267,7 @@ impl LiveOptions {
     }
 
     /// What happens to frames that would wait. A deadline means bypass.
-    pub(crate) fn on_slow(&self, is_live: bool) -> OnSlow {
+    pub(crate) fn slow_policy(&self, is_live: bool) -> OnSlow {
         match (self.on_slow, self.deadline) {
             (Some(given), _) => given,
             (None, Some(_)) => OnSlow::Bypass,
@@ -257,7 +277,7 @@ impl LiveOptions {
     }
 
     /// What happens when the code fails.
-    pub(crate) fn on_error(&self, is_live: bool, has_command: bool) -> OnError {
+    pub(crate) fn error_policy(&self, is_live: bool, has_command: bool) -> OnError {
         match self.on_error {
             Some(given) => given,
             None if is_live && has_command => OnError::Restart,
@@ -267,17 +287,9 @@ impl LiveOptions {
     }
 
     /// The picture to show during a loss, where it is one of the user's own.
-    pub(crate) fn slate(&self) -> Option<&Path> {
+    pub(crate) fn slate_path(&self) -> Option<&Path> {
         self.slate.as_deref()
     }
-}
-
-fn above_zero(name: &str, value: &str) -> Result<Duration> {
-    let span = parse_duration(value)?;
-    if span.is_zero() {
-        return Err(Error::usage(format!("--{name} must be more than 0")));
-    }
-    Ok(span)
 }
 
 #[cfg(test)]
@@ -332,14 +344,21 @@ mod tests {
     #[test]
     fn defaults_follow_the_input() {
         let none = LiveOptions::new();
-        assert_eq!([none.on_loss(false), none.on_loss(true)], [OnLoss::Hold, OnLoss::End]);
-        assert_eq!([none.on_slow(true), none.on_slow(false)], [OnSlow::Latest, OnSlow::Block]);
+        assert_eq!([none.loss_policy(false), none.loss_policy(true)], [OnLoss::Hold, OnLoss::End]);
         assert_eq!(
-            [none.on_error(true, true), none.on_error(true, false), none.on_error(false, true)],
+            [none.slow_policy(true), none.slow_policy(false)],
+            [OnSlow::Latest, OnSlow::Block]
+        );
+        assert_eq!(
+            [
+                none.error_policy(true, true),
+                none.error_policy(true, false),
+                none.error_policy(false, true)
+            ],
             [OnError::Restart, OnError::Bypass, OnError::Stop]
         );
-        assert_eq!(built("deadline=40ms", true).unwrap().on_slow(true), OnSlow::Bypass);
-        assert_eq!(built("slate=card.png", false).unwrap().on_loss(false), OnLoss::Slate);
-        assert_eq!(built("no-reconnect", false).unwrap().on_loss(false), OnLoss::End);
+        assert_eq!(built("deadline=40ms", true).unwrap().slow_policy(true), OnSlow::Bypass);
+        assert_eq!(built("slate=card.png", false).unwrap().loss_policy(false), OnLoss::Slate);
+        assert_eq!(built("no-reconnect", false).unwrap().loss_policy(false), OnLoss::End);
     }
 }

@@ -1,28 +1,13 @@
 use std::time::Duration;
 
-use super::{
-    AvOption, Size, Specifier, check_format, misplaced, parse_rate, parse_span, pixel_format,
+use super::av_option::{AvOption, Specifier};
+use super::value::{
+    CodecChoice, PixelFormatChoice, Size, bounded, check_format, codec_choice, pixel_format_choice,
+    timestamp,
 };
-use crate::av::{self, Direction, EncoderSetup, MediaKind};
-use crate::error::{Error, Result, did_you_mean};
+use crate::av::{Direction, MediaKind};
+use crate::error::{Error, Result};
 use crate::time::{Rate, Timestamp};
-
-/// What is to become of a stream.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum CodecChoice {
-    Copy,
-    /// An encoder's name, or a codec's.
-    Encoder(String),
-}
-
-/// FFmpeg's `-pix_fmt` on an output.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PixelFormatChoice {
-    /// `None` for the input's own.
-    pub(crate) format: Option<String>,
-    /// An unsupported format is an error, not the nearest one.
-    pub(crate) strict: bool,
-}
 
 /// How an output is to be encoded and written: FFmpeg's options that stand before an output.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -53,70 +38,123 @@ impl OutputOptions {
         OutputOptions::default()
     }
 
-    /// Sets an option by FFmpeg's name, without the dash; `value` is ignored where the option
-    /// takes none. A name Frameloom doesn't know is an AVOption of the encoder, the muxer or the
-    /// protocol.
+    /// The container or protocol format (`-f`), such as `flv`; by default the output's name tells
+    /// it.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a name that nothing knows and for a value
-    /// that can't be, with the nearest that can.
-    pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
-        match name {
-            "y" => self.overwrite = true,
-            "n" => self.overwrite = false,
-            "f" => {
-                check_format(value, Direction::Output)?;
-                self.format = Some(value.to_owned());
-            }
-            "s" => self.size = Some(Size::parse(value)?),
-            "pix_fmt" => self.pixel_format = Some(pixel_format_choice(value)?),
-            "r" => self.rate = Some(parse_rate(value)?),
-            "ss" => self.start = Some(parse_span(value)?),
-            "t" => self.duration = Some(parse_span(value)?),
-            "to" => self.end = Some(parse_span(value)?),
-            "an" => self.no_audio = true,
-            "vn" => self.no_video = true,
-            "c" | "codec" if value == "copy" => {
-                self.video = Some(CodecChoice::Copy);
-                self.audio = Some(CodecChoice::Copy);
-            }
-            "c" | "codec" => {
-                return Err(Error::usage(format!(
-                    "-{name} {value} names one codec for video and audio alike"
-                ))
-                .hint("use -c:v and -c:a, or -c copy"));
-            }
-            "c:v" | "vcodec" | "codec:v" => {
-                self.video = Some(codec_choice(value, MediaKind::Video)?);
-            }
-            "c:a" | "acodec" | "codec:a" => {
-                self.audio = Some(codec_choice(value, MediaKind::Audio)?);
-            }
-            "vf" | "filter:v" => self.filter = Some(value.to_owned()),
-            "frames:v" | "vframes" => self.video_frames = Some(parse_frames(name, value)?),
-            "b:v" | "b:a" => self.av.push(AvOption::new(name, value, Direction::Output)?),
-            "b" => self.av.push(AvOption::new("b:v", value, Direction::Output)?),
-            "g" => self.av.push(AvOption::new("g:v", value, Direction::Output)?),
-            "ac" => {
-                let layout = usual_layout(value)?;
-                self.av.push(AvOption::new("ch_layout:a", layout, Direction::Output)?);
-            }
-            "re" | "stream_loop" => return Err(misplaced(name, Direction::Output)),
-            _ => self.av.push(AvOption::new(name, value, Direction::Output)?),
-        }
-        Ok(())
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a format that FFmpeg can't write.
+    pub fn format(mut self, name: &str) -> Result<OutputOptions> {
+        check_format(name, Direction::Output)?;
+        self.format = Some(name.to_owned());
+        Ok(self)
     }
 
-    /// As [`OutputOptions::set`], for chains.
-    pub fn with(mut self, name: &str, value: &str) -> Result<OutputOptions> {
-        self.set(name, value)?;
+    /// Whether a file that is there already is overwritten (`-y`); by default that is an error.
+    #[must_use]
+    pub fn overwrite(mut self, yes: bool) -> OutputOptions {
+        self.overwrite = yes;
+        self
+    }
+
+    /// The size that the pictures are scaled to (`-s`); by default the frames' own.
+    #[must_use]
+    pub fn size(mut self, size: Size) -> OutputOptions {
+        self.size = Some(size);
+        self
+    }
+
+    /// The pixel format that is encoded (`-pix_fmt`), by FFmpeg's name; by default the nearest to
+    /// the input's that the encoder has. A `+` before the name makes one that the encoder lacks an
+    /// error, and `+` alone asks for the input's own.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a name that FFmpeg doesn't have.
+    pub fn pixel_format(mut self, name: &str) -> Result<OutputOptions> {
+        self.pixel_format = Some(pixel_format_choice(name)?);
         Ok(self)
+    }
+
+    /// A constant frame rate (`-r`): frames are repeated and left out. By default each keeps its
+    /// own time.
+    #[must_use]
+    pub fn rate(mut self, rate: Rate) -> OutputOptions {
+        self.rate = Some(rate);
+        self
+    }
+
+    /// Where the output starts (`-ss`): what comes before is left out. 0 by default.
+    #[must_use]
+    pub fn start(mut self, start: Duration) -> OutputOptions {
+        self.start = Some(timestamp(start));
+        self
+    }
+
+    /// How much is written (`-t`); by default all of it. It wins over [`OutputOptions::end`].
+    #[must_use]
+    pub fn duration(mut self, duration: Duration) -> OutputOptions {
+        self.duration = Some(timestamp(duration));
+        self
+    }
+
+    /// Where the output ends (`-to`), counted as [`OutputOptions::start`].
+    #[must_use]
+    pub fn end(mut self, end: Duration) -> OutputOptions {
+        self.end = Some(timestamp(end));
+        self
+    }
+
+    /// Whether the audio is left out (`-an`).
+    #[must_use]
+    pub fn no_audio(mut self, yes: bool) -> OutputOptions {
+        self.no_audio = yes;
+        self
+    }
+
+    /// Whether the video is left out (`-vn`).
+    #[must_use]
+    pub fn no_video(mut self, yes: bool) -> OutputOptions {
+        self.no_video = yes;
+        self
+    }
+
+    /// The video encoder or codec (`-c:v`), or `copy`; by default packets are copied where nobody
+    /// edits the frames, and encoded with the format's usual codec otherwise.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for an encoder that FFmpeg doesn't have.
+    pub fn video_codec(mut self, name: &str) -> Result<OutputOptions> {
+        self.video = Some(codec_choice(name, MediaKind::Video)?);
+        Ok(self)
+    }
+
+    /// The audio encoder or codec (`-c:a`), or `copy`; by default packets are copied where the
+    /// format can carry them, and encoded with its usual codec otherwise.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for an encoder that FFmpeg doesn't have.
+    pub fn audio_codec(mut self, name: &str) -> Result<OutputOptions> {
+        self.audio = Some(codec_choice(name, MediaKind::Audio)?);
+        Ok(self)
+    }
+
+    /// A filter graph for the video (`-vf`), in FFmpeg's language, such as `hflip,scale=640:-2`.
+    #[must_use]
+    pub fn filter(mut self, graph: &str) -> OutputOptions {
+        self.filter = Some(graph.to_owned());
+        self
+    }
+
+    /// How many video frames are written (`-frames:v`), 1 or more; by default all.
+    #[must_use]
+    pub fn frames(mut self, most: u64) -> OutputOptions {
+        self.video_frames = Some(most);
+        self
     }
 
     /// The longest that opening a network output may take; 10 s by default.
     #[must_use]
     pub fn open_timeout(mut self, limit: Duration) -> OutputOptions {
-        self.open_timeout = Some(limit);
+        self.open_timeout = Some(bounded(limit));
         self
     }
 
@@ -149,6 +187,15 @@ impl OutputOptions {
         if self.duration.is_some_and(|d| d <= Timestamp::ZERO) {
             return Err(Error::usage("-t must be more than 0"));
         }
+        if self.video_frames == Some(0) {
+            return Err(Error::usage("-frames:v takes a number of frames above 0, not '0'"));
+        }
+        Ok(())
+    }
+
+    /// Adds an option of libav's, where it has one of this name.
+    pub(super) fn push(&mut self, name: &str, value: &str) -> Result<()> {
+        self.av.extend(AvOption::new(name, value, Direction::Output)?);
         Ok(())
     }
 
@@ -198,44 +245,4 @@ impl OutputOptions {
         self.duration
             .or_else(|| self.end.map(|end| end.minus(self.start.unwrap_or(Timestamp::ZERO))))
     }
-}
-
-fn codec_choice(name: &str, kind: MediaKind) -> Result<CodecChoice> {
-    if name == "copy" {
-        return Ok(CodecChoice::Copy);
-    }
-    let what = if kind == MediaKind::Video { "video" } else { "audio" };
-    if EncoderSetup::find(name).is_some_and(|e| e.kind() == kind) {
-        return Ok(CodecChoice::Encoder(name.to_owned()));
-    }
-    let error = Error::usage(format!("there is no {what} encoder '{name}'"));
-    Err(match did_you_mean(name, av::encoder_names(kind)) {
-        Some(near) => error.hint(near),
-        None => error.hint("libx264, libx265, libvpx-vp9 and libsvtav1 are the usual ones for video, aac and libopus for audio"),
-    })
-}
-
-fn pixel_format_choice(value: &str) -> Result<PixelFormatChoice> {
-    let bare = value.strip_prefix('+');
-    let strict = bare.is_some();
-    let name = bare.unwrap_or(value);
-    let format =
-        if strict && name.is_empty() { None } else { Some(pixel_format(name)?.name().to_owned()) };
-    Ok(PixelFormatChoice { format, strict })
-}
-
-/// The usual channel layout for a number of channels. Since FFmpeg 7 its libraries have no option
-/// for the bare number.
-fn usual_layout(channels: &str) -> Result<&'static str> {
-    let layouts = ["mono", "stereo", "2.1", "4.0", "5.0", "5.1", "6.1", "7.1"];
-    let number = channels.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
-    number.and_then(|n| layouts.get(n)).copied().ok_or_else(|| {
-        Error::usage(format!("-ac takes a number of channels from 1 to 8, not '{channels}'"))
-    })
-}
-
-fn parse_frames(name: &str, value: &str) -> Result<u64> {
-    value.parse().ok().filter(|&n| n > 0).ok_or_else(|| {
-        Error::usage(format!("-{name} takes a number of frames above 0, not '{value}'"))
-    })
 }

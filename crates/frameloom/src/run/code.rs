@@ -65,11 +65,11 @@ pub(super) fn start(
         })?;
         return Ok(None);
     }
-    let on_slow = live.on_slow(is_live);
+    let on_slow = live.slow_policy(is_live);
     if is_pulled && on_slow == OnSlow::Block && fanout.encoders.is_empty() {
         return Ok(Some(Pulling::Decoder(frames)));
     }
-    let on_error = live.on_error(is_live, command.is_some());
+    let on_error = live.error_policy(is_live, command.is_some());
     let rules =
         Rules { on_slow, deadline: live.deadline, passes_failed: on_error != OnError::Stop };
     let size = command.as_ref().and_then(Command::size);

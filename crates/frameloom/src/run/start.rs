@@ -144,9 +144,11 @@ impl Setup {
         failure: &Failure,
     ) -> Result<Context> {
         let to_pipe = plans.iter().any(|plan| url::is_pipe(&plan.target.url));
-        let on_loss = self.live.on_loss(to_pipe);
+        let on_loss = self.live.loss_policy(to_pipe);
         let slate = match on_loss {
-            OnLoss::Slate if self.source.is_live => Some(Arc::new(Slate::load(self.live.slate())?)),
+            OnLoss::Slate if self.source.is_live => {
+                Some(Arc::new(Slate::load(self.live.slate_path())?))
+            }
             _ => None,
         };
         Ok(Context {

@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use frameloom::options::{Arity, arity, parse_duration};
+use frameloom::options::{Row, ValueType, find_ffmpeg, library, parse_duration};
 use frameloom::redact;
 use serde_json::Value as Json;
 
 use crate::args::{Invocation, parse};
 use crate::job::Job;
-use crate::long::LONG;
+use crate::options::{Verb, program};
 use crate::serve::node::{Entry, Fault, Node, Place, Value, unknown};
 use crate::serve::place::{Here, StreamOf};
 
@@ -30,8 +30,11 @@ const KEYS: [&str; 10] = [
     "loglevel",
 ];
 
-/// Long options that are the server's own affair.
-const NOT_HERE: [&str; 3] = ["stats", "help", "version"];
+/// The options that are keys: Frameloom's own. FFmpeg's stand in `input_options` and
+/// `output_options`.
+fn option_keys() -> impl Iterator<Item = &'static Row> {
+    library().iter().map(|entry| &entry.row).filter(|row| row.is_long)
+}
 
 /// Longest name of a pipeline, in characters.
 const MOST_NAME: usize = 64;
@@ -258,37 +261,32 @@ impl Draft<'_> {
                 self.idle_timeout = Some(parse_duration(&self.scalar(entry)?).map_err(wrong)?);
             }
             key => {
-                let dashed = key.replace('_', "-");
-                let long = LONG.iter().find(|long| long.name == dashed && !key.contains('-'));
-                let Some(long) = long.filter(|long| !NOT_HERE.contains(&long.name)) else {
-                    return Err(self.unknown(entry));
-                };
-                if long.value.is_none() {
-                    if self.flag(entry)? {
-                        self.long.push(format!("--{dashed}"));
-                    }
-                } else {
-                    let value = match &node.value {
-                        Value::Flag(yes) if long.name == "live" => {
-                            if *yes { "yes" } else { "no" }.to_owned()
-                        }
-                        // What is a number on the command line may be one here.
-                        Value::Number(_) if TIMES.contains(&long.name) => self.scalar(entry)?,
-                        _ => self.text(entry)?,
-                    };
-                    self.long.push(format!("--{dashed}={value}"));
-                }
+                let row = option_keys().find(|row| row.key() == key);
+                let word = self.long(entry, row.ok_or_else(|| self.unknown(entry))?)?;
+                self.long.extend(word);
             }
         }
         Ok(())
     }
 
+    /// The command line's word for an option of Frameloom's own; none where it is false.
+    fn long(&self, entry: &Entry, row: &Row) -> Result<Option<String>, Fault> {
+        if !row.takes_value() {
+            return Ok(self.flag(entry)?.then(|| format!("--{}", row.name)));
+        }
+        let value = match (&entry.node.value, row.value) {
+            (Value::Flag(yes), ValueType::Choice(names)) if names.contains(&"yes") => {
+                if *yes { "yes" } else { "no" }.to_owned()
+            }
+            // What is a number on the command line may be one here.
+            (Value::Number(_), ValueType::Duration) => self.scalar(entry)?,
+            _ => self.text(entry)?,
+        };
+        Ok(Some(format!("--{}={value}", row.name)))
+    }
+
     fn unknown(&self, entry: &Entry) -> Fault {
-        let long: Vec<String> = LONG
-            .iter()
-            .filter(|long| !NOT_HERE.contains(&long.name))
-            .map(|long| long.name.replace('-', "_"))
-            .collect();
+        let long: Vec<String> = option_keys().map(Row::key).collect();
         let known = KEYS.iter().copied().chain(long.iter().map(String::as_str));
         unknown(&format!("pipelines.{}", self.name), &entry.key, entry.place, known)
     }
@@ -362,15 +360,16 @@ impl Draft<'_> {
             if key.starts_with('-') || key.is_empty() {
                 return Err(fault("options are written without their dash"));
             }
-            if matches!(key.as_str(), "i" | "h" | "help" | "version" | "v" | "loglevel") {
+            if program::find(Verb::Run, key, false).is_some() {
                 return Err(fault("this is no option of an input or output"));
             }
-            let value = match (&node.value, arity(key)) {
-                (Value::Flag(false), Arity::Flag) => continue,
-                (Value::Flag(true), Arity::Flag) => None,
-                (_, Arity::Flag) => return Err(fault("it takes no value: write true")),
-                (Value::Flag(flag), Arity::Value) => Some(u8::from(*flag).to_string()),
-                (Value::Text(text) | Value::Number(text), Arity::Value) => Some(text.clone()),
+            let takes_value = find_ffmpeg(key).is_none_or(|entry| entry.row.takes_value());
+            let value = match (&node.value, takes_value) {
+                (Value::Flag(false), false) => continue,
+                (Value::Flag(true), false) => None,
+                (_, false) => return Err(fault("it takes no value: write true")),
+                (Value::Flag(flag), true) => Some(u8::from(*flag).to_string()),
+                (Value::Text(text) | Value::Number(text), true) => Some(text.clone()),
                 _ => return Err(fault("its value is a string or a number")),
             };
             words.push(format!("-{key}"));
@@ -425,9 +424,6 @@ impl Draft<'_> {
     }
 }
 
-/// Long options whose value is a time.
-const TIMES: [&str; 4] = ["open-timeout", "stall-timeout", "reconnect-for", "deadline"];
-
 /// Checks words as the command line does before it opens anything.
 fn check(words: &[String]) -> Result<(), String> {
     let told = |error: frameloom::Error| {
@@ -457,4 +453,49 @@ fn is_program(name: &str) -> bool {
 
 fn is_stdin(url: &str) -> bool {
     matches!(url, "-" | "pipe:" | "pipe:0") || Path::new(url) == Path::new("/dev/stdin")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The API's description of a pipeline's settings has the keys and values of the table.
+    #[test]
+    fn the_description_of_the_api_has_every_key() {
+        let text = include_str!("../api/openapi.json");
+        let description: Json = serde_json::from_str(text).unwrap();
+        for (schema, more) in [("Settings", &[][..]), ("NewPipeline", &["name"])] {
+            let described = &description["components"]["schemas"][schema]["properties"];
+            let described = described.as_object().unwrap();
+            let known: Vec<String> = KEYS.iter().chain(more).map(|&key| key.to_owned()).collect();
+            let known: Vec<String> = known.into_iter().chain(option_keys().map(Row::key)).collect();
+            for key in described.keys() {
+                assert!(known.contains(key), "{schema} has '{key}', which no pipeline has");
+            }
+            for key in &known {
+                assert!(described.contains_key(key), "{schema} lacks '{key}'");
+            }
+            for row in option_keys() {
+                let (key, found) = (row.key(), &described[&row.key()]);
+                let expected = match row.value {
+                    ValueType::Flag => json!("boolean"),
+                    ValueType::Duration => json!(["string", "number"]),
+                    ValueType::Choice(names) if names.contains(&"yes") => {
+                        json!(["string", "boolean"])
+                    }
+                    _ => json!("string"),
+                };
+                assert_eq!(found["type"], expected, "{schema}.{key}");
+                let values = found["enum"].as_array().map(Vec::as_slice).unwrap_or_default();
+                for choice in row.choices() {
+                    assert!(values.contains(&json!(choice)), "{schema}.{key} lacks {choice}");
+                }
+                for value in values.iter().filter_map(Json::as_str) {
+                    assert!(row.choices().contains(&value), "{schema}.{key} has {value}");
+                }
+            }
+        }
+    }
 }

@@ -1,0 +1,78 @@
+//! The program's options: one table for each verb, and what of the library's table a verb takes.
+
+pub(crate) mod demo;
+pub(crate) mod program;
+pub(crate) mod serve;
+
+use frameloom::options::{Entry, Row, Scope, library};
+
+/// What the program is asked to do: its first word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    /// No verb: a pipeline.
+    Run,
+    Probe,
+    Serve,
+    Demo,
+}
+
+impl Verb {
+    /// Every verb, in the order that they are shown in.
+    pub(crate) const ALL: [Verb; 4] = [Verb::Run, Verb::Probe, Verb::Serve, Verb::Demo];
+
+    /// The verb that this word is.
+    pub(crate) fn named(word: &str) -> Option<Verb> {
+        Verb::ALL.into_iter().filter(|verb| *verb != Verb::Run).find(|verb| verb.name() == word)
+    }
+
+    /// Its word; empty for a pipeline, which has none.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Verb::Run => "",
+            Verb::Probe => "probe",
+            Verb::Serve => "serve",
+            Verb::Demo => "demo",
+        }
+    }
+
+    /// Every option that it takes, in the order that they are shown in.
+    pub(crate) fn rows(self) -> Vec<&'static Row> {
+        let own = program::TABLE.iter().filter(|entry| entry.verbs.contains(&self));
+        let own = own.map(|entry| &entry.row);
+        match self {
+            Verb::Run => library().iter().map(|entry| &entry.row).chain(own).collect(),
+            Verb::Probe => {
+                library().iter().filter(|e| is_for_probe(e)).map(|e| &e.row).chain(own).collect()
+            }
+            Verb::Serve => serve::TABLE.iter().map(|setting| &setting.row).chain(own).collect(),
+            Verb::Demo => demo::TABLE.iter().map(|setting| &setting.row).chain(own).collect(),
+        }
+    }
+}
+
+fn is_for_probe(entry: &Entry) -> bool {
+    entry.is_for_input() && entry.row.scope != Scope::Output
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_option_of_a_verb() {
+        for verb in Verb::ALL {
+            let rows = verb.rows();
+            let names = rows.iter().flat_map(|row| row.names().map(|name| row.dashed(name)));
+            let mut names: Vec<String> = names.collect();
+            names.sort();
+            let all = names.len();
+            names.dedup();
+            assert_eq!(names.len(), all, "{verb:?}");
+            for row in rows {
+                let is_shown = !row.placeholder.is_empty() || !row.choices().is_empty();
+                assert_eq!(row.takes_value(), is_shown, "{}", row.name);
+                assert!(!row.help.ends_with('.'), "{}: {}", row.name, row.help);
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The options about the program itself: what it says and shows.
+
+use frameloom::Result;
+use frameloom::options::{Group, Row, Scope, ValueType};
+
+use super::Verb;
+use crate::level::{LEVELS, Level};
+
+/// What the options about the program itself say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ProgramOptions {
+    pub(crate) level: Level,
+    /// The level as it was written, where one was.
+    pub(crate) level_text: Option<String>,
+    /// `-stats` or `-nostats`, where one was given.
+    pub(crate) status: Option<bool>,
+    pub(crate) stats_json: bool,
+}
+
+/// An option about the program itself.
+pub(crate) struct Setting {
+    pub(crate) row: Row,
+    /// The verbs that take it.
+    pub(crate) verbs: &'static [Verb],
+    /// `None` for what the parser of the words handles itself.
+    set: Option<fn(&mut ProgramOptions, &str) -> Result<()>>,
+}
+
+impl ProgramOptions {
+    /// Takes an option, by its name with its dashes.
+    ///
+    /// # Errors
+    /// A value that can't be.
+    pub(crate) fn take(&mut self, setting: &Setting, value: &str) -> Result<()> {
+        setting.set.map_or(Ok(()), |set| set(self, value))
+    }
+}
+
+/// The option of this name, with or without dashes in front as `is_long` says.
+pub(crate) fn find(verb: Verb, name: &str, is_long: bool) -> Option<&'static Setting> {
+    let named = |s: &&Setting| s.row.is_long == is_long && s.row.is_named(name);
+    TABLE.iter().filter(|setting| setting.verbs.contains(&verb)).find(named)
+}
+
+const ALL: &[Verb] = &Verb::ALL;
+
+const fn short(name: &'static str, value: ValueType, help: &'static str) -> Row {
+    Row::ffmpeg(name, Scope::Global, value, help).group(Group::Program)
+}
+
+/// Every option about the program itself.
+pub(crate) const TABLE: &[Setting] = &[
+    Setting {
+        row: short("i", ValueType::Input, "the input: a URL or a file; - is stdin")
+            .group(Group::Ffmpeg),
+        verbs: &[Verb::Run, Verb::Probe],
+        set: None,
+    },
+    Setting {
+        row: short("v", ValueType::Choice(&LEVELS), "how much is said on stderr")
+            .aliases(&["loglevel"])
+            .placeholder("LEVEL")
+            .default("info"),
+        verbs: ALL,
+        set: Some(|o, v| {
+            o.level = Level::parse(v)?;
+            o.level_text = Some(v.to_owned());
+            Ok(())
+        }),
+    },
+    Setting {
+        row: Row::long(
+            "stats",
+            Group::Program,
+            ValueType::Choice(&["json"]),
+            "write a JSON object a second to stderr in place of the status line; the last one has \
+             \"done\"",
+        ),
+        verbs: &[Verb::Run],
+        set: Some(|o, v| {
+            if v != "json" {
+                let error = crate::usage::usage(format!("--stats knows no '{v}'"));
+                return Err(error.hint("write --stats=json"));
+            }
+            o.stats_json = true;
+            Ok(())
+        }),
+    },
+    Setting {
+        row: short("stats", ValueType::Flag, "show the progress bar or status line")
+            .default("on a terminal, unless -v is below info"),
+        verbs: &[Verb::Run, Verb::Probe],
+        set: Some(|o, _| {
+            o.status = Some(true);
+            Ok(())
+        }),
+    },
+    Setting {
+        row: short("nostats", ValueType::Flag, "show no progress bar and no status line"),
+        verbs: ALL,
+        set: Some(|o, _| {
+            o.status = Some(false);
+            Ok(())
+        }),
+    },
+    Setting {
+        row: short("hide_banner", ValueType::Flag, "accepted; there is no banner"),
+        verbs: ALL,
+        set: None,
+    },
+    Setting {
+        row: short("nostdin", ValueType::Flag, "accepted; the keyboard is never read"),
+        verbs: ALL,
+        set: None,
+    },
+    Setting {
+        row: short("h", ValueType::Flag, "show this text").aliases(&["help"]),
+        verbs: ALL,
+        set: None,
+    },
+    Setting {
+        row: Row::long("help", Group::Program, ValueType::Flag, "show this text"),
+        verbs: ALL,
+        set: None,
+    },
+    Setting {
+        row: short("version", ValueType::Flag, "show the version"),
+        verbs: &[Verb::Run, Verb::Probe],
+        set: None,
+    },
+    Setting {
+        row: Row::long("version", Group::Program, ValueType::Flag, "show the version"),
+        verbs: &[Verb::Run, Verb::Probe],
+        set: None,
+    },
+];

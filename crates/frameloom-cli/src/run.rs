@@ -1,0 +1,61 @@
+//! A pipeline, and `frameloom probe`: what the library does, with the status on stderr.
+
+use frameloom::{Error, ErrorKind, Pipeline, Result, Snapshot, Stage, Stop};
+
+use crate::args::{ProbeWords, RunWords};
+use crate::job::{self, Job};
+use crate::screen::Screen;
+use crate::status::{Mode, Status};
+use crate::stdout::print;
+use crate::supervised::Lifeline;
+use crate::{log, signals};
+
+/// Tells what is in an input, as JSON.
+pub(crate) fn probe(words: &ProbeWords, screen: &Screen) -> Result<()> {
+    log::start(words.program.level, screen);
+    let options = job::probe_options(words)?;
+    let stop = Stop::new();
+    signals::start(&stop, screen)?;
+    let found = frameloom::probe(&words.input.url, options, &stop)?;
+    let json = serde_json::to_string_pretty(&found);
+    let json = json.map_err(|error| Error::new(ErrorKind::Other, Stage::Sink, error.to_string()));
+    print(&(json? + "\n"))
+}
+
+/// Runs a pipeline to its end, or until a signal.
+pub(crate) fn run(words: RunWords, lifeline: Option<Lifeline>, screen: &Screen) -> Result<()> {
+    log::start(words.program.level, screen);
+    let mode = Mode::of(&words);
+    let job = Job::new(words)?;
+    frameloom::check_outputs(&job.url, &job.outputs, job.command.is_some())?;
+    frameloom::check_slate(&job.live)?;
+    let stop = Stop::new();
+    signals::start(&stop, screen)?;
+    if let Some(lifeline) = lifeline {
+        lifeline.watch(&stop)?;
+    }
+    let status = Status::start(mode, job.outputs.len(), screen, &stop);
+    let done = carry(job, &stop, &status);
+    status.finish(done.as_ref().ok().and_then(Option::as_ref));
+    done.map(drop)
+}
+
+/// Runs the pipeline to its end. `None` where a signal came before the input was there: nothing
+/// was begun, so there is nothing that could be incomplete.
+fn carry(job: Job, stop: &Stop, status: &Status) -> Result<Option<Snapshot>> {
+    let mut pipeline = match Pipeline::open(&job.url, job.input, stop) {
+        Err(error) if error.kind() == ErrorKind::Interrupted && stop.is_stopped() => {
+            return Ok(None);
+        }
+        opened => opened?,
+    };
+    pipeline = pipeline.live(job.live);
+    if let Some(command) = job.command {
+        pipeline = pipeline.command(command);
+    }
+    for (url, options) in job.outputs {
+        pipeline = pipeline.to_url_with(&url, options)?;
+    }
+    status.follow(pipeline.stats(), pipeline.is_live());
+    pipeline.run().map(Some)
+}

@@ -1,0 +1,16 @@
+//! What the program writes to stdout.
+
+use std::io::{self, Write};
+
+use frameloom::{Error, Result, Stage};
+
+/// Writes to stdout. That its reader has seen enough is no failure.
+pub(crate) fn print(text: &str) -> Result<()> {
+    let mut stdout = io::stdout();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::io(Stage::Sink, error).at("stdout"))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,533 @@
+//! The library's options: FFmpeg's names that Frameloom understands itself, and Frameloom's own.
+//!
+//! A new option is a row here and a field of the settings that it sets. The command line, help, the
+//! man page, completions, a file's keys, the API's schema and docs/options.md follow from the row.
+
+use super::command::CommandOptions;
+use super::input::InputOptions;
+use super::live::{Live, LiveOptions, OnError, OnLoss, OnResize, OnSlow};
+use super::output::OutputOptions;
+use super::row::{Group, Row, Scope, ValueType};
+use super::value::{
+    CodecChoice, Size, above_zero, check_format, choice, codec_choice, decoder, frame_format,
+    names, parse_duration, parse_frames, parse_loops, parse_rate, parse_span, pixel_format,
+    pixel_format_choice, usual_layout,
+};
+use crate::av::{Direction, MediaKind};
+use crate::error::{Error, Result};
+use crate::image::PixelFormat;
+
+type Set<T> = fn(&mut T, &str) -> Result<()>;
+
+/// A row of the library's table: an option, and what it sets.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// The option.
+    pub row: Row,
+    input: Option<Set<InputOptions>>,
+    output: Option<Set<OutputOptions>>,
+    live: Option<Set<LiveOptions>>,
+    command: Option<Set<CommandOptions>>,
+}
+
+impl Entry {
+    const fn new(row: Row) -> Entry {
+        Entry { row, input: None, output: None, live: None, command: None }
+    }
+
+    const fn input(self, set: Set<InputOptions>) -> Entry {
+        Entry { input: Some(set), ..self }
+    }
+
+    const fn output(self, set: Set<OutputOptions>) -> Entry {
+        Entry { output: Some(set), ..self }
+    }
+
+    const fn live(self, set: Set<LiveOptions>) -> Entry {
+        Entry { live: Some(set), ..self }
+    }
+
+    const fn command(self, set: Set<CommandOptions>) -> Entry {
+        Entry { command: Some(set), ..self }
+    }
+
+    /// Whether it is an option of an input.
+    pub fn is_for_input(&self) -> bool {
+        self.input.is_some()
+    }
+
+    /// Whether it is an option of an output.
+    pub fn is_for_output(&self) -> bool {
+        self.output.is_some()
+    }
+
+    /// Whether it is a policy about losses, slow code or failing code.
+    pub fn is_for_live(&self) -> bool {
+        self.live.is_some()
+    }
+
+    /// Whether it is about a COMMAND.
+    pub fn is_for_command(&self) -> bool {
+        self.command.is_some()
+    }
+
+    /// Sets it where it is an option of an input, and does nothing otherwise.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a value that can't be.
+    pub fn set_input(&self, options: &mut InputOptions, value: &str) -> Result<()> {
+        self.input.map_or(Ok(()), |set| set(options, value))
+    }
+
+    /// Sets it where it is an option of an output, and does nothing otherwise.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a value that can't be.
+    pub fn set_output(&self, options: &mut OutputOptions, value: &str) -> Result<()> {
+        self.output.map_or(Ok(()), |set| set(options, value))
+    }
+
+    /// Sets it where it is a policy, and does nothing otherwise.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a value that can't be.
+    pub fn set_live(&self, options: &mut LiveOptions, value: &str) -> Result<()> {
+        self.live.map_or(Ok(()), |set| set(options, value))
+    }
+
+    /// Sets it where it is about a COMMAND, and does nothing otherwise.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a value that can't be.
+    pub fn set_command(&self, options: &mut CommandOptions, value: &str) -> Result<()> {
+        self.command.map_or(Ok(()), |set| set(options, value))
+    }
+}
+
+const LIVE: ValueType = ValueType::Choice(&names::<_, 3>(Live::VALUES));
+const ON_LOSS: ValueType = ValueType::Choice(&names::<_, 3>(OnLoss::VALUES));
+const ON_SLOW: ValueType = ValueType::Choice(&names::<_, 3>(OnSlow::VALUES));
+const ON_ERROR: ValueType = ValueType::Choice(&names::<_, 3>(OnError::VALUES));
+const ON_RESIZE: ValueType = ValueType::Choice(&names::<_, 2>(OnResize::VALUES));
+const FRAME_FORMAT: ValueType = ValueType::Choice(&FRAME_FORMATS);
+const FRAME_FORMATS: [&str; PixelFormat::ALL.len()] = {
+    let mut names = [""; PixelFormat::ALL.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = PixelFormat::ALL[at].name();
+        at += 1;
+    }
+    names
+};
+
+const TABLE: &[Entry] = &[
+    Entry::new(
+        Row::ffmpeg("y", Scope::Global, ValueType::Flag, "overwrite output files")
+            .python(&["output", "create"])
+            .keyword("overwrite"),
+    )
+    .output(|o, _| {
+        o.overwrite = true;
+        Ok(())
+    }),
+    Entry::new(
+        Row::ffmpeg("n", Scope::Global, ValueType::Flag, "never overwrite output files")
+            .default("what holds"),
+    )
+    .output(|o, _| {
+        o.overwrite = false;
+        Ok(())
+    }),
+    Entry::new(
+        Row::ffmpeg(
+            "f",
+            Scope::Both,
+            ValueType::Format,
+            "the format, in place of the one that the name or the content tells",
+        )
+        .python(&["open", "probe", "output", "create"])
+        .keyword("format"),
+    )
+    .input(|o, v| {
+        check_format(v, Direction::Input)?;
+        o.format = Some(v.to_owned());
+        Ok(())
+    })
+    .output(|o, v| {
+        check_format(v, Direction::Output)?;
+        o.format = Some(v.to_owned());
+        Ok(())
+    }),
+    Entry::new(
+        Row::ffmpeg(
+            "s",
+            Scope::Both,
+            ValueType::Size,
+            "the picture size of raw input; the size that an output is scaled to",
+        )
+        .python(&["output"])
+        .keyword("size"),
+    )
+    .input(|o, v| Size::parse(v).map(|size| o.size = Some(size)))
+    .output(|o, v| Size::parse(v).map(|size| o.size = Some(size))),
+    Entry::new(Row::ffmpeg(
+        "pix_fmt",
+        Scope::Both,
+        ValueType::PixelFormat,
+        "the pixel format of raw input; the one that an output is encoded in",
+    ))
+    .input(|o, v| pixel_format(v).map(|format| o.pixel_format = Some(format.name().to_owned())))
+    .output(|o, v| pixel_format_choice(v).map(|choice| o.pixel_format = Some(choice))),
+    Entry::new(
+        Row::ffmpeg(
+            "r",
+            Scope::Both,
+            ValueType::Rate,
+            "the frame rate of raw input; the constant rate of an output",
+        )
+        .python(&["output"])
+        .keyword("rate"),
+    )
+    .input(|o, v| parse_rate(v).map(|rate| o.rate = Some(rate)))
+    .output(|o, v| parse_rate(v).map(|rate| o.rate = Some(rate))),
+    Entry::new(
+        Row::ffmpeg("re", Scope::Input, ValueType::Flag, "read the input at its own speed")
+            .python(&["open"])
+            .keyword("realtime"),
+    )
+    .input(|o, _| {
+        o.realtime = true;
+        Ok(())
+    }),
+    Entry::new(
+        Row::ffmpeg("ss", Scope::Both, ValueType::Time, "start at this time")
+            .python(&["open"])
+            .keyword("start"),
+    )
+    .input(|o, v| parse_span(v).map(|time| o.start = Some(time)))
+    .output(|o, v| parse_span(v).map(|time| o.start = Some(time))),
+    Entry::new(
+        Row::ffmpeg("t", Scope::Both, ValueType::Time, "stop after this long")
+            .python(&["open"])
+            .keyword("duration"),
+    )
+    .input(|o, v| parse_span(v).map(|time| o.duration = Some(time)))
+    .output(|o, v| parse_span(v).map(|time| o.duration = Some(time))),
+    Entry::new(Row::ffmpeg(
+        "to",
+        Scope::Both,
+        ValueType::Time,
+        "stop at this time; -t wins over it",
+    ))
+    .input(|o, v| parse_span(v).map(|time| o.end = Some(time)))
+    .output(|o, v| parse_span(v).map(|time| o.end = Some(time))),
+    Entry::new(
+        Row::ffmpeg(
+            "stream_loop",
+            Scope::Input,
+            ValueType::Integer,
+            "read the input this many times more; -1 for ever",
+        )
+        .default("0")
+        .python(&["open"])
+        .keyword("loop"),
+    )
+    .input(|o, v| parse_loops(v).map(|loops| o.loops = loops)),
+    Entry::new(
+        Row::ffmpeg("an", Scope::Both, ValueType::Flag, "leave the audio out")
+            .python(&["output"])
+            .keyword("audio"),
+    )
+    .input(|o, _| {
+        o.no_audio = true;
+        Ok(())
+    })
+    .output(|o, _| {
+        o.no_audio = true;
+        Ok(())
+    }),
+    Entry::new(Row::ffmpeg("vn", Scope::Both, ValueType::Flag, "leave the video out"))
+        .input(|o, _| {
+            o.no_video = true;
+            Ok(())
+        })
+        .output(|o, _| {
+            o.no_video = true;
+            Ok(())
+        }),
+    Entry::new(
+        Row::ffmpeg(
+            "c",
+            Scope::Output,
+            ValueType::Codec,
+            "copy, which takes the packets of every stream as they are",
+        )
+        .aliases(&["codec"]),
+    )
+    .output(|o, v| {
+        if v != "copy" {
+            let cause = format!("-c {v} names one codec for video and audio alike");
+            return Err(Error::usage(cause).hint("use -c:v and -c:a, or -c copy"));
+        }
+        o.video = Some(CodecChoice::Copy);
+        o.audio = Some(CodecChoice::Copy);
+        Ok(())
+    }),
+    Entry::new(
+        Row::ffmpeg(
+            "c:v",
+            Scope::Both,
+            ValueType::Codec,
+            "the video decoder of an input; the video encoder of an output, or copy",
+        )
+        .aliases(&["vcodec", "codec:v"])
+        .default("copy where nothing edits the frames, else the format's usual one")
+        .python(&["output", "create"])
+        .keyword("codec"),
+    )
+    .input(|o, v| decoder(v).map(|name| o.video_decoder = Some(name)))
+    .output(|o, v| codec_choice(v, MediaKind::Video).map(|choice| o.video = Some(choice))),
+    Entry::new(
+        Row::ffmpeg(
+            "c:a",
+            Scope::Both,
+            ValueType::Codec,
+            "the audio decoder of an input; the audio encoder of an output, or copy",
+        )
+        .aliases(&["acodec", "codec:a"])
+        .default("copy where the format can carry it")
+        .python(&["output"])
+        .keyword("audio_codec"),
+    )
+    .input(|o, v| decoder(v).map(|name| o.audio_decoder = Some(name)))
+    .output(|o, v| codec_choice(v, MediaKind::Audio).map(|choice| o.audio = Some(choice))),
+    Entry::new(
+        Row::ffmpeg("b:v", Scope::Output, ValueType::BitRate, "the video bit rate, such as 2M")
+            .aliases(&["b"])
+            .python(&["output", "create"])
+            .keyword("bit_rate"),
+    )
+    .output(|o, v| o.push("b:v", v)),
+    Entry::new(Row::ffmpeg(
+        "b:a",
+        Scope::Output,
+        ValueType::BitRate,
+        "the audio bit rate, such as 128k",
+    ))
+    .output(|o, v| o.push("b:a", v)),
+    Entry::new(Row::ffmpeg("ac", Scope::Output, ValueType::Integer, "audio channels, 1 to 8"))
+        // An input's decoder may know it.
+        .input(|o, v| o.push("ac", v))
+        .output(|o, v| o.push("ch_layout:a", usual_layout(v)?)),
+    Entry::new(
+        Row::ffmpeg("g", Scope::Output, ValueType::Integer, "the most frames between keyframes")
+            .default("two seconds of them on a live output"),
+    )
+    .output(|o, v| o.push("g:v", v)),
+    Entry::new(
+        Row::ffmpeg("vf", Scope::Output, ValueType::FilterGraph, "a filter graph for the video")
+            .aliases(&["filter:v"]),
+    )
+    .output(|o, v| {
+        o.filter = Some(v.to_owned());
+        Ok(())
+    }),
+    Entry::new(
+        Row::ffmpeg(
+            "frames:v",
+            Scope::Output,
+            ValueType::Integer,
+            "stop after this many video frames",
+        )
+        .aliases(&["vframes"]),
+    )
+    .output(|o, v| parse_frames("frames:v", v).map(|frames| o.video_frames = Some(frames))),
+    Entry::new(
+        Row::long(
+            "open-timeout",
+            Group::Ends,
+            ValueType::Duration,
+            "give up on a network input or output that isn't open by then",
+        )
+        .default("10s")
+        .python(&["open"]),
+    )
+    .input(|o, v| parse_duration(v).map(|limit| o.open_timeout = limit))
+    .output(|o, v| parse_duration(v).map(|limit| o.open_timeout = Some(limit))),
+    Entry::new(
+        Row::long(
+            "live",
+            Group::Ends,
+            LIVE,
+            "whether the input counts as live: opened again when it is lost, and never held back \
+             by slow code",
+        )
+        .default("auto, which decides by what was opened")
+        .python(&["open"]),
+    )
+    .input(|o, v| choice("live", v).map(|live| o.live = live)),
+    Entry::new(
+        Row::long(
+            "rtmp",
+            Group::Ends,
+            ValueType::Choice(&["libav"]),
+            "have libavformat read and write RTMP",
+        )
+        .default("Frameloom's own client"),
+    )
+    .input(|o, v| is_libav(v).map(|()| o.rtmp_by_libav = true))
+    .output(|o, v| is_libav(v).map(|()| o.rtmp_by_libav = true)),
+    Entry::new(
+        Row::long(
+            "on-loss",
+            Group::Ends,
+            ON_LOSS,
+            "while a live input is lost: hold shows its last frame, slate shows a card, end \
+             finishes the outputs",
+        )
+        .default("hold; end where an output is a pipe")
+        .python(&["open"]),
+    )
+    .live(|o, v| choice("on-loss", v).map(|policy| o.on_loss = Some(policy))),
+    Entry::new(
+        Row::long(
+            "slate",
+            Group::Ends,
+            ValueType::Path,
+            "the picture to show while the input is lost; means --on-loss=slate",
+        )
+        .default("a card that says \"no signal\"")
+        .python(&["open"]),
+    )
+    .live(|o, v| {
+        o.slate = Some(v.into());
+        Ok(())
+    }),
+    Entry::new(
+        Row::long(
+            "stall-timeout",
+            Group::Ends,
+            ValueType::Duration,
+            "how long a live input may be silent before it counts as lost",
+        )
+        .default("5s")
+        .python(&["open"]),
+    )
+    .live(|o, v| above_zero("stall-timeout", v).map(|limit| o.stall_timeout = Some(limit))),
+    Entry::new(
+        Row::long(
+            "reconnect-for",
+            Group::Ends,
+            ValueType::Duration,
+            "how long a lost end is tried again",
+        )
+        .default("for ever")
+        .python(&["open", "create"]),
+    )
+    .live(|o, v| parse_duration(v).map(|limit| o.reconnect_for = Some(limit))),
+    Entry::new(
+        Row::long(
+            "no-reconnect",
+            Group::Ends,
+            ValueType::Flag,
+            "end when a live input ends or is lost, or a live output is lost",
+        )
+        .python(&["open", "create"]),
+    )
+    .live(|o, _| {
+        o.no_reconnect = true;
+        Ok(())
+    }),
+    Entry::new(
+        Row::long(
+            "on-resize",
+            Group::Ends,
+            ON_RESIZE,
+            "frames of another size than the first: fit scales them, restart starts the encoder \
+             anew",
+        )
+        .default("fit")
+        .python(&["open"]),
+    )
+    .live(|o, v| choice("on-resize", v).map(|policy| o.on_resize = policy)),
+    Entry::new(
+        Row::long(
+            "frame-format",
+            Group::Code,
+            FRAME_FORMAT,
+            "the pixel format that COMMAND reads and writes",
+        )
+        .placeholder("FORMAT")
+        .default("rgb24"),
+    )
+    .command(|o, v| frame_format(v).map(|format| o.frame_format = Some(format))),
+    Entry::new(
+        Row::long(
+            "frame-size",
+            Group::Code,
+            ValueType::Size,
+            "the size that frames are scaled to for COMMAND",
+        )
+        .default("the input's"),
+    )
+    .command(|o, v| Size::parse(v).map(|size| o.frame_size = Some(size))),
+    Entry::new(
+        Row::long(
+            "on-slow",
+            Group::Code,
+            ON_SLOW,
+            "a frame that your code is too slow for: latest drops the older ones, block waits, \
+             bypass sends it unedited",
+        )
+        .default("latest for a live input, block for a file")
+        .python(&["open"]),
+    )
+    .live(|o, v| choice("on-slow", v).map(|policy| o.on_slow = Some(policy))),
+    Entry::new(
+        Row::long(
+            "deadline",
+            Group::Code,
+            ValueType::Duration,
+            "send a frame unedited that your code has had for so long; means --on-slow=bypass",
+        )
+        .default("none")
+        .python(&["open"]),
+    )
+    .live(|o, v| above_zero("deadline", v).map(|limit| o.deadline = Some(limit))),
+    Entry::new(
+        Row::long(
+            "on-error",
+            Group::Code,
+            ON_ERROR,
+            "when your code fails: bypass sends the frame unedited, stop ends the run, restart \
+             starts COMMAND again",
+        )
+        .default(
+            "restart for a COMMAND on live input, bypass for other code on it, stop for a file",
+        )
+        .python(&["open"]),
+    )
+    .live(|o, v| choice("on-error", v).map(|policy| o.on_error = Some(policy))),
+];
+
+fn is_libav(value: &str) -> Result<()> {
+    if value == "libav" {
+        return Ok(());
+    }
+    Err(Error::usage(format!("--rtmp knows no '{value}'")).hint("write --rtmp=libav"))
+}
+
+/// Every option of the library.
+pub fn library() -> &'static [Entry] {
+    TABLE
+}
+
+/// The option of this name among FFmpeg's, without its dash.
+pub fn find_ffmpeg(name: &str) -> Option<&'static Entry> {
+    TABLE.iter().find(|entry| !entry.row.is_long && entry.row.is_named(name))
+}
+
+/// The option of this name among Frameloom's own, without its dashes.
+pub fn find_long(name: &str) -> Option<&'static Entry> {
+    TABLE.iter().find(|entry| entry.row.is_long && entry.row.is_named(name))
+}

@@ -1,0 +1,254 @@
+//! Values as text: what the command line, a file and Python give, judged before anything is opened.
+
+use std::time::Duration;
+
+use crate::av::{self, Direction, EncoderSetup, MediaKind};
+use crate::error::{Error, Result, did_you_mean};
+use crate::image::PixelFormat;
+use crate::time::{Rate, Timestamp};
+
+/// What is to become of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CodecChoice {
+    Copy,
+    /// An encoder's name, or a codec's.
+    Encoder(String),
+}
+
+/// FFmpeg's `-pix_fmt` on an output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PixelFormatChoice {
+    /// `None` for the input's own.
+    pub(crate) format: Option<String>,
+    /// An unsupported format is an error, not the nearest one.
+    pub(crate) strict: bool,
+}
+
+/// libav takes no picture of more than about so many pixels (`av_image_check_size`).
+const MOST_PIXELS: u64 = 1 << 28;
+
+/// A picture size in pixels, never zero either way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Size {
+    width: u32,
+    height: u32,
+}
+
+impl Size {
+    /// A size; `None` where one side is zero.
+    pub const fn new(width: u32, height: u32) -> Option<Size> {
+        if width > 0 && height > 0 { Some(Size { width, height }) } else { None }
+    }
+
+    /// By libav's parser: `960x540`, `hd720`, `vga`.
+    pub fn parse(text: &str) -> Result<Size> {
+        let sane = |&(w, h): &(u32, u32)| u64::from(w) * u64::from(h) <= MOST_PIXELS;
+        let parsed = av::video_size(text).filter(sane);
+        parsed.and_then(|(w, h)| Size::new(w, h)).ok_or_else(|| {
+            Error::usage(format!("'{text}' is not a picture size"))
+                .hint("write WIDTHxHEIGHT, such as 960x540, or a name such as hd720")
+        })
+    }
+
+    /// Pixels from left to right.
+    pub const fn width(self) -> u32 {
+        self.width
+    }
+
+    /// Pixels from top to bottom.
+    pub const fn height(self) -> u32 {
+        self.height
+    }
+}
+
+/// Parses a frame rate by libav's parser: `24`, `30000/1001`, `ntsc`.
+pub fn parse_rate(text: &str) -> Result<Rate> {
+    av::rate(text).ok_or_else(|| {
+        Error::usage(format!("'{text}' is not a frame rate"))
+            .hint("write a number or a fraction above 0, such as 25 or 30000/1001")
+    })
+}
+
+/// Parses a span of time by libav's parser: `90`, `1:30.5`, `200ms`.
+pub fn parse_span(text: &str) -> Result<Timestamp> {
+    av::duration_micros(text).map(Timestamp::from_micros).ok_or_else(|| {
+        Error::usage(format!("'{text}' is not a time"))
+            .hint("write seconds (1.5), [HH:]MM:SS[.m], or a number with ms or us behind it")
+    })
+}
+
+/// Parses a waiting time, which can't be negative: `2s`, `500ms`, `1.5`.
+pub fn parse_duration(text: &str) -> Result<Duration> {
+    let micros = parse_span(
+        text.strip_suffix('s')
+            .filter(|t| t.ends_with(|c: char| c.is_ascii_digit()))
+            .unwrap_or(text),
+    )?
+    .as_micros();
+    u64::try_from(micros)
+        .map(Duration::from_micros)
+        .map_err(|_| Error::usage(format!("'{text}' is less than nothing")))
+}
+
+/// The longest span of time that a setting keeps, 100 years: what is longer is for ever, and can be
+/// added to a clock.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// A span of time that can be added to a clock.
+pub(super) fn bounded(span: Duration) -> Duration {
+    span.min(FOR_EVER)
+}
+
+/// A span of time as one of a stream.
+pub(super) fn timestamp(span: Duration) -> Timestamp {
+    Timestamp::from_micros(i64::try_from(bounded(span).as_micros()).unwrap_or(i64::MAX))
+}
+
+/// An enumeration whose values have names.
+pub(super) trait Choice: Sized + Copy + 'static {
+    const VALUES: &'static [(&'static str, Self)];
+}
+
+/// The names of an enumeration's values.
+pub(super) const fn names<C: Copy, const N: usize>(
+    values: &[(&'static str, C)],
+) -> [&'static str; N] {
+    let mut names = [""; N];
+    let mut at = 0;
+    while at < N {
+        names[at] = values[at].0;
+        at += 1;
+    }
+    names
+}
+
+/// The value that option `name` gives this name.
+pub(super) fn choice<C: Choice>(name: &str, value: &str) -> Result<C> {
+    let names = || C::VALUES.iter().map(|(name, _)| *name);
+    let found = C::VALUES.iter().find(|(name, _)| *name == value);
+    found.map(|(_, choice)| *choice).ok_or_else(|| {
+        let known: Vec<_> = names().collect();
+        let error = Error::usage(format!("'{value}' is no value of --{name}"));
+        let list = format!("it has {}", known.join(", "));
+        error.hint(
+            did_you_mean(value, names()).map_or(list.clone(), |near| format!("{near} {list}")),
+        )
+    })
+}
+
+/// A waiting time above 0, for option `name`.
+pub(super) fn above_zero(name: &str, value: &str) -> Result<Duration> {
+    let span = parse_duration(value)?;
+    if span.is_zero() {
+        return Err(Error::usage(format!("--{name} must be more than 0")));
+    }
+    Ok(span)
+}
+
+pub(super) fn check_format(name: &str, direction: Direction) -> Result<()> {
+    let exists = match direction {
+        Direction::Input => av::demuxer_exists(name),
+        Direction::Output => av::muxer_for(Some(name), "").is_some(),
+    };
+    if exists {
+        return Ok(());
+    }
+    let what = if direction == Direction::Input { "read" } else { "write" };
+    let error = Error::usage(format!("there is no format '{name}' to {what}"));
+    Err(match did_you_mean(name, av::format_names(direction)) {
+        Some(near) => error.hint(near),
+        None => error,
+    })
+}
+
+pub(super) fn pixel_format(name: &str) -> Result<av::PixFmt> {
+    av::PixFmt::named(name).filter(|f| !f.is_hardware()).ok_or_else(|| {
+        let error = Error::usage(format!("there is no pixel format '{name}'"));
+        match did_you_mean(name, av::PixFmt::all_names()) {
+            Some(near) => error.hint(near),
+            None => error.hint("rgb24, bgr24, gray, yuv420p and nv12 are the usual ones"),
+        }
+    })
+}
+
+pub(super) fn parse_loops(value: &str) -> Result<Option<u64>> {
+    match value.parse::<i64>() {
+        Ok(-1) => Ok(None),
+        Ok(n) if n >= 0 => Ok(Some(n.unsigned_abs())),
+        _ => Err(Error::usage(format!("'{value}' is not a number of loops"))
+            .hint("write how often to read it again, or -1 for ever")),
+    }
+}
+
+pub(super) fn decoder(name: &str) -> Result<String> {
+    if av::decoder_exists(name) {
+        return Ok(name.to_owned());
+    }
+    let names = [av::MediaKind::Video, av::MediaKind::Audio].map(av::encoder_names).concat();
+    let error = Error::usage(format!("there is no decoder '{name}'"));
+    Err(match did_you_mean(name, names) {
+        Some(near) => error.hint(near),
+        None => error,
+    })
+}
+
+pub(super) fn codec_choice(name: &str, kind: MediaKind) -> Result<CodecChoice> {
+    if name == "copy" {
+        return Ok(CodecChoice::Copy);
+    }
+    let what = if kind == MediaKind::Video { "video" } else { "audio" };
+    if EncoderSetup::find(name).is_some_and(|e| e.kind() == kind) {
+        return Ok(CodecChoice::Encoder(name.to_owned()));
+    }
+    let error = Error::usage(format!("there is no {what} encoder '{name}'"));
+    Err(match did_you_mean(name, av::encoder_names(kind)) {
+        Some(near) => error.hint(near),
+        None => error.hint("libx264, libx265, libvpx-vp9 and libsvtav1 are the usual ones for video, aac and libopus for audio"),
+    })
+}
+
+pub(super) fn pixel_format_choice(value: &str) -> Result<PixelFormatChoice> {
+    let bare = value.strip_prefix('+');
+    let strict = bare.is_some();
+    let name = bare.unwrap_or(value);
+    let format =
+        if strict && name.is_empty() { None } else { Some(pixel_format(name)?.name().to_owned()) };
+    Ok(PixelFormatChoice { format, strict })
+}
+
+/// The usual channel layout for a number of channels. Since FFmpeg 7 its libraries have no option
+/// for the bare number.
+pub(super) fn usual_layout(channels: &str) -> Result<&'static str> {
+    let layouts = ["mono", "stereo", "2.1", "4.0", "5.0", "5.1", "6.1", "7.1"];
+    let number = channels.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
+    number.and_then(|n| layouts.get(n)).copied().ok_or_else(|| {
+        Error::usage(format!("-ac takes a number of channels from 1 to 8, not '{channels}'"))
+    })
+}
+
+pub(super) fn parse_frames(name: &str, value: &str) -> Result<u64> {
+    value.parse().ok().filter(|&n| n > 0).ok_or_else(|| {
+        Error::usage(format!("-{name} takes a number of frames above 0, not '{value}'"))
+    })
+}
+
+/// The pixel format of this name, of those that a frame can be viewed as.
+pub(super) fn frame_format(name: &str) -> Result<PixelFormat> {
+    PixelFormat::from_name(name).ok_or_else(|| {
+        let names = || PixelFormat::ALL.iter().map(|format| format.name());
+        let error = Error::usage(format!("'{name}' is not a frame format"));
+        match did_you_mean(name, names()) {
+            Some(near) => error.hint(near),
+            None => error.hint(format!("write {}", listed(&names().collect::<Vec<_>>()))),
+        }
+    })
+}
+
+/// "a, b or c".
+fn listed(names: &[&str]) -> String {
+    match names.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+        None => String::new(),
+    }
+}
