@@ -3,8 +3,9 @@
 use frameloom::Result;
 use frameloom::options::{Group, Row, Scope, ValueType};
 
-use super::Verb;
+use super::verb::Verb;
 use crate::level::{LEVELS, Level};
+use crate::usage::usage;
 
 /// What the options about the program itself say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,7 +80,7 @@ pub(crate) const TABLE: &[Setting] = &[
         verbs: &[Verb::Run],
         set: Some(|o, v| {
             if v != "json" {
-                let error = crate::usage::usage(format!("--stats knows no '{v}'"));
+                let error = usage(format!("--stats knows no '{v}'"));
                 return Err(error.hint("write --stats=json"));
             }
             o.stats_json = true;
