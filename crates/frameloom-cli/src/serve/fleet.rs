@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use frameloom::{Error, ErrorKind, Result, Stage};
+use frameloom::{CommandLine, Error, ErrorKind, Result, Setting, Stage, Wording};
 use frameloom_server::{Extensions, Server, ServerConfig};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -117,12 +117,12 @@ fn extensions(api: &Arc<Api>) -> Extensions {
 /// Its own, such as a port in use, with the option that helps.
 fn serve(config: ServerConfig) -> Result<Server> {
     Server::spawn(config).map_err(|error| {
-        let told = error.to_string();
-        // The library names its settings; here they are options.
-        let told = ["rtmp_listen", "rtmps_listen", "http_listen"]
-            .iter()
-            .fold(told, |told, name| told.replace(name, &format!("--{}", name.replace('_', "-"))));
-        Error::new(ErrorKind::Other, Stage::Options, told)
+        let spell = |name: &str| {
+            let name = if name == "tls" { "tls-cert" } else { name };
+            CommandLine.name(&Setting::own(name.to_owned()))
+        };
+        let told = error.spelled(&spell).to_string();
+        Error::new(ErrorKind::Other, Stage::Options, told).because(error)
     })
 }
 

@@ -204,7 +204,7 @@ impl Hint {
                 ffmpeg("tls_verify").to("0")
             ),
             Hint::Overwrite => sentence!("{} overwrites it", ffmpeg("y").of(End::Output)),
-            Hint::MakeFolder(folder) => sentence!("create it, as with mkdir -p {}", folder),
+            Hint::MakeFolder(folder) => sentence!("create the folder {} first", folder),
             Hint::LoopNeedsSeek => sentence!(
                 "{} needs an input that can be sought in",
                 ffmpeg("stream_loop").of(End::Input)
