@@ -37,18 +37,24 @@ impl Warning {
     ];
 
     /// What a number of them is called.
-    fn noun(self) -> &'static str {
-        match self {
-            Warning::Cap => "connections over the cap",
-            Warning::Accept => "connections that could not be accepted",
-            Warning::Refused => "refusals",
-            Warning::Protocol => "connections that were not RTMP",
-            Warning::Tls => "failed TLS handshakes",
-            Warning::TimeOut => "connections that took too long",
-            Warning::SlowPlayer => "players that were too slow",
-            Warning::Unreadable => "publishers with unreadable media",
-            Warning::Callback => "callbacks without an answer",
-        }
+    /// What is counted, for one and for several.
+    fn noun(self, count: u64) -> &'static str {
+        let (one, several) = match self {
+            Warning::Cap => ("connection over the cap", "connections over the cap"),
+            Warning::Accept => {
+                ("connection that could not be accepted", "connections that could not be accepted")
+            }
+            Warning::Refused => ("refusal", "refusals"),
+            Warning::Protocol => ("connection that was not RTMP", "connections that were not RTMP"),
+            Warning::Tls => ("failed TLS handshake", "failed TLS handshakes"),
+            Warning::TimeOut => ("connection that took too long", "connections that took too long"),
+            Warning::SlowPlayer => ("player that was too slow", "players that were too slow"),
+            Warning::Unreadable => {
+                ("publisher with unreadable media", "publishers with unreadable media")
+            }
+            Warning::Callback => ("callback without an answer", "callbacks without an answer"),
+        };
+        if count == 1 { one } else { several }
     }
 }
 
@@ -121,7 +127,7 @@ impl Warnings {
             let elapsed = now.saturating_duration_since(line);
             if entry.more > 0 && elapsed >= span {
                 sums.push(Sum {
-                    noun: warning.noun(),
+                    noun: warning.noun(entry.more),
                     more: std::mem::take(&mut entry.more),
                     span: elapsed,
                     last: std::mem::take(&mut entry.last),

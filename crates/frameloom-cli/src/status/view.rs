@@ -80,7 +80,7 @@ impl View {
     /// The parts of the status line, for [`fit`].
     pub(super) fn line(&self) -> Vec<String> {
         let mut parts = vec![
-            format!("{} frames", self.frames),
+            counted(self.frames, "frame"),
             format!("{:.1} fps", self.fps),
             format!("{:.2}x", self.speed),
         ];
@@ -89,7 +89,7 @@ impl View {
         }
         parts.push(format!("{} dropped", self.dropped));
         if self.reconnects > 0 {
-            parts.push(format!("{} reconnects", self.reconnects));
+            parts.push(counted(self.reconnects, "reconnect"));
         }
         parts.push(si(self.bit_rate, "b/s"));
         parts
@@ -116,21 +116,27 @@ impl View {
     pub(super) fn summary(&self) -> String {
         let seconds = self.elapsed_ms as f64 / 1000.0;
         let fps = self.frames as f64 / seconds.max(1e-3);
-        let mut text = format!("{} frames in {seconds:.1} s ({fps:.1} fps)", self.frames);
+        let frames = counted(self.frames, "frame");
+        let mut text = format!("{frames} in {seconds:.1} s ({fps:.1} fps)");
         if self.bytes > 0 {
             text += &format!(", {} written", si(self.bytes, "B"));
         }
-        for (count, what) in [
-            (self.dropped, "dropped"),
-            (self.damaged, "damaged packets"),
-            (self.reconnects, "reconnects"),
+        for (count, part) in [
+            (self.dropped, format!("{} dropped", self.dropped)),
+            (self.damaged, counted(self.damaged, "damaged packet")),
+            (self.reconnects, counted(self.reconnects, "reconnect")),
         ] {
             if count > 0 {
-                text += &format!(", {count} {what}");
+                text += &format!(", {part}");
             }
         }
         text
     }
+}
+
+/// "1 frame", "2 frames".
+fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// As many of the parts as fit so many columns, the first ones first; half a number would be a
@@ -259,7 +265,7 @@ mod tests {
             (View { bytes: 0, ..film() }, "1000 frames in 10.0 s (100.0 fps)"),
             (
                 View { bytes: 999, dropped: 2, damaged: 1, ..film() },
-                "1000 frames in 10.0 s (100.0 fps), 999 B written, 2 dropped, 1 damaged packets",
+                "1000 frames in 10.0 s (100.0 fps), 999 B written, 2 dropped, 1 damaged packet",
             ),
         ] {
             assert_eq!(view.summary(), line);

@@ -13,7 +13,7 @@ use crate::codec::decode::open_decoder;
 use crate::codec::encode::find_encoder;
 use crate::codec::packet::Packet;
 use crate::codec::window::{Place, Window};
-use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::error::{Error, ErrorKind, Result, Stage, were};
 use crate::options::InputOptions;
 use crate::stats::Stats;
 use crate::time::{TimeBase, Timestamp};
@@ -162,10 +162,8 @@ impl AudioTranscoder {
         }
         self.take_frames()?;
         if self.failures > 0 {
-            tracing::warn!(
-                "{} damaged or undecodable packets of the audio were left out",
-                self.failures
-            );
+            let left_out = were(self.failures, "damaged or undecodable packet");
+            tracing::warn!("{left_out} left out of the audio");
         }
         if let Some(open) = &mut self.open {
             open.graph.send(None).map_err(|e| failed(&self.plan, e))?;

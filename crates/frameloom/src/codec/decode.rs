@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::av::{AvFrame, Decoder, DecoderSetup, Dict, MediaKind, Received, StreamInfo};
 use crate::codec::packet::Packet;
 use crate::edit::{FilterGraph, FrameProcessor};
-use crate::error::{End, Error, Result, Stage, sentence};
+use crate::error::{End, Error, Result, Stage, sentence, were};
 use crate::image::BufferPool;
 use crate::image::Frame;
 use crate::options::InputOptions;
@@ -148,10 +148,8 @@ impl VideoDecoder {
     /// Where there were packets and not one frame.
     pub(crate) fn finish(&mut self) -> Result<()> {
         if self.failures.count > 0 {
-            tracing::warn!(
-                "{} damaged or undecodable packets of the video were left out",
-                self.failures.count
-            );
+            let left_out = were(self.failures.count, "damaged or undecodable packet");
+            tracing::warn!("{left_out} left out of the video");
         }
         match self.failures.last.take() {
             Some(error) if self.decoded == 0 => Err(error),

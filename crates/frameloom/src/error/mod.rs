@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use hint::did_you_mean;
 pub use hint::{Hint, nearest};
 pub use sentence::Sentence;
-pub(crate) use sentence::{counted, sentence};
+pub(crate) use sentence::{counted, sentence, were};
 pub use setting::{End, Setting};
 pub use wording::{CommandLine, Wording};
 

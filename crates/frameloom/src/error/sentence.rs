@@ -198,6 +198,11 @@ pub(crate) fn counted(count: u64, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
+/// "1 frame was", "2 frames were".
+pub(crate) fn were(count: u64, noun: &str) -> String {
+    format!("{} {}", counted(count, noun), if count == 1 { "was" } else { "were" })
+}
+
 /// Writes a text of several lines as one.
 pub(super) fn one_line(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let mut lines = text.split('\n');

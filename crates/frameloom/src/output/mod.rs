@@ -12,7 +12,7 @@ use order::Order;
 use crate::av::MediaKind;
 use crate::codec::configuration::StreamConfiguration;
 use crate::codec::packet::Packet;
-use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::error::{Error, ErrorKind, Result, Stage, were};
 use crate::options::OutputOptions;
 use crate::protocol::ends::Outside;
 use crate::protocol::{Output, Target};
@@ -292,10 +292,8 @@ impl Sink {
         let finished = self.output.finish();
         for s in self.streams.iter().filter(|s| s.order.moved > 0) {
             let what = if s.kind == MediaKind::Video { "video" } else { "audio" };
-            tracing::warn!(
-                "{} {what} packets had to be moved: their dts did not increase",
-                s.order.moved
-            );
+            let moved = were(s.order.moved, &format!("{what} packet"));
+            tracing::warn!("{moved} moved, for dts that did not increase");
         }
         finished.map(|()| true)
     }

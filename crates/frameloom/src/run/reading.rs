@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use crate::av::{MediaKind, StreamInfo};
 use crate::codec::decode::{VideoDecoder, open_decoder};
 use crate::codec::packet::Packet;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, counted};
 use crate::input::timeline::Timeline;
 use crate::input::{Next, Pace, Source};
 use crate::live::backoff::Backoff;
@@ -518,7 +518,8 @@ fn changes(before: &Source, after: &Source) -> Option<String> {
     };
     let audio = |s: &StreamInfo| {
         let (name, p) = (s.params.codec().name(), &s.params);
-        format!("{name} {} Hz {} channels", p.sample_rate(), p.channels())
+        let channels = counted(p.channels().into(), "channel");
+        format!("{name} {} Hz {channels}", p.sample_rate())
     };
     let told = |s: Option<String>, none: &str| s.unwrap_or_else(|| none.to_owned());
     let pairs = [

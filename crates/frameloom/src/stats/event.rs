@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::error::{CommandLine, Error, Wording, counted};
+use crate::error::{CommandLine, Error, Wording, counted, were};
 
 /// What happened to a running pipeline. Its `Display` is the line that the log has of it.
 #[derive(Clone, Debug)]
@@ -116,11 +116,6 @@ impl fmt::Display for Span {
         }
         write!(f, "{:.1} s", self.0.as_secs_f64())
     }
-}
-
-/// "1 frame was", "2 frames were".
-fn were(count: u64, noun: &str) -> String {
-    format!("{} {}", counted(count, noun), if count == 1 { "was" } else { "were" })
 }
 
 /// "once", "twice", "3 times".
