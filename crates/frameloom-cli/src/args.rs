@@ -5,9 +5,8 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 
 use frameloom::options::{Entry, OutputOptions, Row, Scope, find_ffmpeg, find_long};
-use frameloom::{Error, Result, nearest};
+use frameloom::{Error, Hint, Result, Sentence, Setting, nearest, sentence};
 
-use crate::level::listed;
 use crate::options::Verb;
 use crate::options::program::{self, ProgramOptions};
 use crate::usage::{no_value, usage};
@@ -232,7 +231,9 @@ impl Parser {
         let row = own.map(|setting| &setting.row).or(known.map(|entry| &entry.row));
         let Some(row) = row else { return Err(unknown_long(name)) };
         let value = match (row.takes_value(), attached) {
-            (false, Some(_)) => return Err(usage(format!("--{name} takes no value"))),
+            (false, Some(_)) => {
+                return Err(usage(sentence!("{} takes no value", Setting::own(name.to_owned()))));
+            }
             (false, None) => String::new(),
             (true, Some(value)) => value,
             (true, None) => self.value(&format!("--{name}"))?,
@@ -255,7 +256,7 @@ impl Parser {
         let foreign = self.global.iter().find(|(entry, _)| for_another(entry));
         let stats = self.program.stats_json.then_some("stats");
         if let Some(name) = stats.or(foreign.map(|(entry, _)| entry.row.name)) {
-            return Err(usage(format!("--{name} means nothing to probe")));
+            return Err(usage(sentence!("{} means nothing to probe", Setting::own(name))));
         }
         let Some(input) = self.input else {
             return Err(usage("probe needs the name of an INPUT"));
@@ -273,7 +274,11 @@ impl Parser {
         };
         let is_given = |name: &str| self.global.iter().any(|(entry, _)| entry.row.name == name);
         if is_given("y") && is_given("n") {
-            return Err(usage("-y and -n together say nothing"));
+            return Err(usage(sentence!(
+                "{} and {} together say nothing",
+                Setting::ffmpeg("y"),
+                Setting::ffmpeg("n")
+            )));
         }
         match &self.command {
             Some(argv) if argv.is_empty() => return Err(usage("no COMMAND follows --")),
@@ -282,7 +287,10 @@ impl Parser {
                 let about = self.global.iter().find(|(entry, _)| entry.is_for_command());
                 if let Some((entry, _)) = about {
                     let name = entry.row.name;
-                    let error = usage(format!("--{name} is about a COMMAND, and there is none"));
+                    let error = usage(sentence!(
+                        "{} is about a COMMAND, and there is none",
+                        Setting::own(name)
+                    ));
                     return Err(error.hint("give your code behind --, as in -- python3 edit.py"));
                 }
             }
@@ -302,22 +310,21 @@ impl Parser {
         }
         // An unknown name may have taken the OUTPUT for its value.
         check_names(&self.pending)?;
-        let names: Vec<String> = self.pending.iter().map(|(name, _)| format!("-{name}")).collect();
-        let names = names.join(" ");
+        let names = self.pending.iter().map(|(name, _)| Setting::ffmpeg(name.clone()));
+        let names = Sentence::list(names, "and");
         if self.verb == Verb::Probe {
-            return Err(
-                usage(format!("nothing follows {names}")).hint("options stand before the INPUT")
-            );
+            let error = usage(sentence!("nothing follows {}", names));
+            return Err(error.hint("options stand before the INPUT"));
         }
-        let error = usage(format!("no OUTPUT follows {names}"));
+        let error = usage(sentence!("no OUTPUT follows {}", names));
         let for_command = self.pending.iter().find_map(|(name, _)| match name.as_str() {
-            "s" => Some("--frame-size"),
-            "pix_fmt" => Some("--frame-format"),
+            "s" => Some("frame-size"),
+            "pix_fmt" => Some("frame-format"),
             _ => None,
         });
         Err(match for_command {
             Some(long) if self.outputs.is_empty() && self.command.is_some() => {
-                error.hint(format!("for COMMAND there is {long}"))
+                error.hint(sentence!("for COMMAND there is {}", Setting::own(long)))
             }
             _ => error.hint("options stand before the INPUT or OUTPUT they belong to"),
         })
@@ -331,16 +338,13 @@ fn check_names(options: &[(String, String)]) -> Result<()> {
 }
 
 fn unknown_long(name: &str) -> Error {
-    let error = usage(format!("there is no option --{name}"));
+    let error = usage(sentence!("there is no option {}", Setting::own(name.to_owned())));
     if find_ffmpeg(name).is_some() || program::find(Verb::Run, name, false).is_some() {
-        return error.hint(format!("did you mean -{name}?"));
+        return error.hint(Hint::DidYouMeanSetting(vec![Setting::ffmpeg(name.to_owned())]));
     }
     let long = Verb::Run.rows().into_iter().filter(|row| row.is_long).flat_map(Row::names);
-    let near: Vec<String> = nearest(name, long).iter().map(|near| format!("--{near}")).collect();
-    if near.is_empty() {
-        return error.hint("see frameloom -h");
-    }
-    error.hint(format!("did you mean {}?", listed(near.iter().map(String::as_str))))
+    let near: Vec<Setting> = nearest(name, long).into_iter().map(Setting::own).collect();
+    error.hint(if near.is_empty() { Hint::ListOfOptions } else { Hint::DidYouMeanSetting(near) })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use frameloom::options::{CommandOptions, Entry, InputOptions, LiveOptions, OutputOptions};
-use frameloom::{Command, Error, Result};
+use frameloom::{Command, Result};
 
 use crate::args::{EndWords, GlobalWords, ProbeWords, RunWords};
 
@@ -46,7 +46,7 @@ pub(crate) fn probe_options(words: &ProbeWords) -> Result<InputOptions> {
 fn input_options(words: &EndWords, global: &GlobalWords) -> Result<InputOptions> {
     let mut options = InputOptions::new();
     for (name, value) in &words.options {
-        options.set(name, value).map_err(about(&format!("-{name}")))?;
+        options.set(name, value)?;
     }
     each(global, |entry, value| entry.set_input(&mut options, value))?;
     options.check()?;
@@ -56,7 +56,7 @@ fn input_options(words: &EndWords, global: &GlobalWords) -> Result<InputOptions>
 fn output_options(words: &EndWords, global: &GlobalWords) -> Result<OutputOptions> {
     let mut options = OutputOptions::new();
     for (name, value) in &words.options {
-        options.set(name, value).map_err(about(&format!("-{name}")))?;
+        options.set(name, value)?;
     }
     each(global, |entry, value| entry.set_output(&mut options, value))?;
     options.check()?;
@@ -66,18 +66,8 @@ fn output_options(words: &EndWords, global: &GlobalWords) -> Result<OutputOption
 /// Sets the options that hold for the run as a whole.
 fn each(global: &GlobalWords, mut set: impl FnMut(&Entry, &str) -> Result<()>) -> Result<()> {
     global.iter().try_for_each(|(entry, value)| {
-        set(entry, value).map_err(about(&entry.row.dashed(entry.row.name)))
+        set(entry, value).map_err(|error| error.about(entry.row.setting()))
     })
-}
-
-/// Names the option that an error is about, where the library didn't.
-fn about(option: &str) -> impl Fn(Error) -> Error + '_ {
-    move |error| {
-        let told = error.to_string();
-        let mut words = told.split([' ', '(', ')', ',', '\'']);
-        let is_named = error.target().is_some() || words.any(|word| word == option);
-        if is_named { error } else { error.at(option) }
-    }
 }
 
 fn command(argv: Vec<OsString>, global: &GlobalWords) -> Result<Command> {
@@ -118,9 +108,9 @@ mod tests {
             ("--frame-format rgb25 -i in -- cat", "did you mean rgb24"),
             ("--frame-format cmyk -i in -- cat", "yuv420p"),
             ("--frame-size 0x9 -i in -- cat", "options: --frame-size: '0x9'"),
-            ("-i in --live=maybe out.mp4", "auto, yes, no"),
-            ("-i in --on-loss=hodl out.mp4", "hold, slate, end"),
-            ("-i in --on-slow pause out.mp4", "latest, block, bypass"),
+            ("-i in --live=maybe out.mp4", "auto, yes or no"),
+            ("-i in --on-loss=hodl out.mp4", "hold, slate or end"),
+            ("-i in --on-slow pause out.mp4", "latest, block or bypass"),
             ("-i in --no-reconnect --on-loss=hold out.mp4", "can't go together"),
             ("-i in --on-error=restart out.mp4", "COMMAND"),
             ("-i in --deadline=40ms out.mp4", "--deadline"),

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use frameloom::{Error, LogLevel};
+use frameloom::{Error, Hint, LogLevel, Setting};
 
 use crate::usage::usage;
 
@@ -60,7 +60,8 @@ impl Level {
                 None => {
                     let names = NAMES.iter().map(|(name, _)| *name);
                     return Err(usage(format!("'{text}' is not a log level"))
-                        .hint(format!("write {}", listed(names))));
+                        .about(Setting::ffmpeg("v"))
+                        .hint(Hint::one_of(part, names)));
                 }
             }
         }

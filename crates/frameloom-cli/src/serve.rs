@@ -13,6 +13,7 @@ mod reload;
 mod save;
 pub(crate) mod settings;
 mod snapshot;
+mod wording;
 
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -3,7 +3,7 @@
 use frameloom::options::{
     Entry, InputOptions, LiveOptions, OutputOptions, Size, ValueType, library, parse_rate,
 };
-use frameloom::{Rate, nearest};
+use frameloom::{End, Rate, Setting, nearest};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyList, PyString, PyTuple};
@@ -49,13 +49,13 @@ fn words(value: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
 /// Width and height: a pair of numbers, or a name that FFmpeg knows.
 pub(crate) fn size_of(given: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Size>> {
     let Some(text) = given.map(words).transpose()?.flatten() else { return Ok(None) };
-    Size::parse(&text).map(Some).map_err(|e| raised(&e.at("size")))
+    Size::parse(&text).map(Some).map_err(|e| raised(&e.about(Setting::ffmpeg("s").of(End::Output))))
 }
 
 /// Frames a second: a number, a fraction, or as FFmpeg writes it.
 pub(crate) fn rate_of(given: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Rate>> {
     let Some(text) = given.map(words).transpose()?.flatten() else { return Ok(None) };
-    parse_rate(&text).map(Some).map_err(|e| raised(&e.at("rate")))
+    parse_rate(&text).map(Some).map_err(|e| raised(&e.about(Setting::ffmpeg("r").of(End::Output))))
 }
 
 /// Seconds, or as FFmpeg writes a time.
@@ -83,17 +83,18 @@ pub(crate) struct Input<'a, 'py> {
 impl Input<'_, '_> {
     /// `settings` with what is given here.
     pub(crate) fn settings(&self, mut settings: InputOptions) -> PyResult<InputOptions> {
-        let mut set = |name: &str, option: &str, value: &str| {
-            settings.set(option, value).map_err(|e| raised(&e.at(name)))
+        let mut set = |option: &'static str, value: &str| {
+            let about = Setting::ffmpeg(option).of(End::Input);
+            settings.set(option, value).map_err(|e| raised(&e.about(about)))
         };
         if let Some(format) = self.format {
-            set("format", "f", format)?;
+            set("f", format)?;
         }
         for (name, option, given) in [("start", "ss", self.start), ("duration", "t", self.duration)]
         {
             let value = given.map(|given| seconds_of(name, given)).transpose()?.flatten();
             if let Some(value) = value {
-                set(name, option, &value)?;
+                set(option, &value)?;
             }
         }
         if let Some(repeat) = self.repeat {
@@ -106,12 +107,12 @@ impl Input<'_, '_> {
             if times < -1 {
                 return Err(invalid("loop: it is played once at least"));
             }
-            set("loop", "stream_loop", &times.to_string())?;
+            set("stream_loop", &times.to_string())?;
         }
         if self.realtime {
-            set("realtime", "re", "")?;
+            set("re", "")?;
         }
-        each(self.options, |name, value| settings.set(name, value))?;
+        each(self.options, End::Input, |name, value| settings.set(name, value))?;
         Ok(settings)
     }
 }
@@ -119,13 +120,15 @@ impl Input<'_, '_> {
 /// Sets FFmpeg's options from a dictionary.
 fn each(
     options: Option<&Bound<'_, PyDict>>,
+    end: End,
     mut set: impl FnMut(&str, &str) -> frameloom::Result<()>,
 ) -> PyResult<()> {
     for (name, value) in options.into_iter().flatten() {
         let name: String = name.extract()?;
         let name = name.trim_start_matches('-');
         if let Some(value) = words(&value)? {
-            set(name, &value).map_err(|e| raised(&e.at(&format!("options['{name}']"))))?;
+            let about = Setting::ffmpeg(name.to_owned()).of(end);
+            set(name, &value).map_err(|e| raised(&e.about(about)))?;
         }
     }
     Ok(())
@@ -155,7 +158,7 @@ pub(crate) fn policies(
             }
             _ => words(&value)?.unwrap_or_default(),
         };
-        let fail = |e: frameloom::Error| raised(&e.at(&key));
+        let fail = |e: frameloom::Error| raised(&e.about(row.setting()));
         entry.set_live(&mut live, &text).map_err(fail)?;
         entry.set_input(&mut input, &text).map_err(fail)?;
     }
@@ -183,9 +186,10 @@ pub(crate) const OUTPUT_NAMES: &[&str] = &[
 /// Whether and for how long an output that was lost is opened again.
 pub(crate) fn reconnecting(limit: Option<&Bound<'_, PyAny>>, never: bool) -> PyResult<LiveOptions> {
     let mut live = LiveOptions::new();
-    let name = "reconnect_for";
-    if let Some(limit) = limit.map(|given| seconds_of(name, given)).transpose()?.flatten() {
-        live.set("reconnect-for", &limit).map_err(|e| raised(&e.at(name)))?;
+    let given = limit.map(|given| seconds_of("reconnect_for", given)).transpose()?.flatten();
+    if let Some(limit) = given {
+        let about = Setting::own("reconnect-for");
+        live.set("reconnect-for", &limit).map_err(|e| raised(&e.about(about)))?;
     }
     if never {
         live.set("no-reconnect", "").map_err(|e| raised(&e))?;
@@ -240,34 +244,32 @@ pub(crate) struct Output<'a, 'py> {
 impl Output<'_, '_> {
     pub(crate) fn settings(&self) -> PyResult<OutputOptions> {
         let mut settings = OutputOptions::new();
-        let mut set = |name: &str, option: &str, value: &str| {
-            settings.set(option, value).map_err(|e| raised(&e.at(name)))
+        let mut set = |option: &'static str, value: &str| {
+            let about = Setting::ffmpeg(option).of(End::Output);
+            settings.set(option, value).map_err(|e| raised(&e.about(about)))
         };
         if self.overwrite {
-            set("overwrite", "y", "")?;
+            set("y", "")?;
         }
         if !self.audio {
-            set("audio", "an", "")?;
+            set("an", "")?;
         }
-        for (name, option, value) in [
-            ("format", "f", self.format),
-            ("codec", "c:v", self.codec),
-            ("audio_codec", "c:a", self.audio_codec),
-        ] {
+        for (option, value) in [("f", self.format), ("c:v", self.codec), ("c:a", self.audio_codec)]
+        {
             if let Some(value) = value {
-                set(name, option, value)?;
+                set(option, value)?;
             }
         }
         if let Some(bits) = self.bit_rate.map(words).transpose()?.flatten() {
-            set("bit_rate", "b:v", &bits)?;
+            set("b:v", &bits)?;
         }
         if let Some(size) = self.size {
-            set("size", "s", &format!("{}x{}", size.width(), size.height()))?;
+            set("s", &format!("{}x{}", size.width(), size.height()))?;
         }
         if let Some(rate) = self.rate {
-            set("rate", "r", &format!("{}/{}", rate.num(), rate.den()))?;
+            set("r", &format!("{}/{}", rate.num(), rate.den()))?;
         }
-        each(self.options, |name, value| settings.set(name, value))?;
+        each(self.options, End::Output, |name, value| settings.set(name, value))?;
         settings.check().map_err(|e| raised(&e))?;
         Ok(settings)
     }

@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(warnings.note(Warning::Tls, "c".into(), start).as_deref(), Some("c"));
         assert_eq!(warnings.due(start + SPAN / 2, SPAN), []);
         let sums = warnings.due(start + SPAN, SPAN);
-        let noun = Warning::Cap.noun();
+        let noun = Warning::Cap.noun(300);
         assert_eq!(sums, [Sum { noun, more: 300, span: SPAN, last: "b299".into() }]);
         assert_eq!(warnings.due(start + 3 * SPAN, SPAN), []);
         let later = start + 4 * SPAN;

@@ -2,6 +2,7 @@
 
 use frameloom::Result;
 use frameloom::options::{Group, Row, Scope, ValueType};
+use frameloom::{Hint, sentence};
 
 use super::verb::Verb;
 use crate::level::{LEVELS, Level};
@@ -80,8 +81,9 @@ pub(crate) const TABLE: &[Setting] = &[
         verbs: &[Verb::Run],
         set: Some(|o, v| {
             if v != "json" {
-                let error = usage(format!("--stats knows no '{v}'"));
-                return Err(error.hint("write --stats=json"));
+                let cause =
+                    sentence!("'{}' is no value of {}", v, frameloom::Setting::own("stats"));
+                return Err(usage(cause).hint(Hint::one_of(v, ["json"])));
             }
             o.stats_json = true;
             Ok(())

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use frameloom::Error;
+use frameloom::{Error, os_words};
 
 use super::node::{Entry, Fault, Node, Value, unknown};
 use super::pipelines::circle;
@@ -31,11 +31,12 @@ impl File {
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<File, Error> {
         let failed = |cause: &str| usage(format!("'{}' can't be read: {cause}", path.display()));
-        let size = std::fs::metadata(path).map_err(|error| failed(&cause_of(&error)))?.len();
+        let unread = |error: std::io::Error| failed(&os_words(&error)).because(error);
+        let size = std::fs::metadata(path).map_err(unread)?.len();
         if size > MOST_BYTES {
             return Err(failed("it is longer than 1 MiB"));
         }
-        let text = std::fs::read_to_string(path).map_err(|error| failed(&cause_of(&error)))?;
+        let text = std::fs::read_to_string(path).map_err(unread)?;
         File::parse(path, &text, environment).map_err(|fault| told(path, &fault))
     }
 
@@ -88,12 +89,6 @@ impl File {
 pub(crate) fn told(path: &Path, fault: &Fault) -> Error {
     let place = fault.place.map(|place| format!(":{place}")).unwrap_or_default();
     usage(format!("{}{place}: {}", path.display(), fault.text))
-}
-
-/// The number of an error says nothing that the words don't.
-fn cause_of(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -157,11 +152,11 @@ mod tests {
             ("server = 3\n".to_owned(), "1:1", "server is a table, not a number"),
             (format!("{both}on_slwo = 'latest'\n"), "4:1", "did you mean on_slow?"),
             (format!("{both}on_slow = 7\n"), "4:11", "a.on_slow is a string, not a number"),
-            (format!("{both}on_slow = 'never'\n"), "4:1", "latest, block, bypass"),
+            (format!("{both}on_slow = 'never'\n"), "4:1", "latest, block or bypass"),
             (format!("{both}on_demand = 'yes'\n"), "4:13", "true or false, not a string"),
             (format!("{both}on_demand = true\n"), "4:1", "played from this server"),
             (format!("{both}idle_timeout = 'soon'\n"), "4:16", "'soon' is not a time"),
-            (format!("{both}output_options = {{ nosuch = 1 }}\n"), "4:20", "-nosuch"),
+            (format!("{both}output_options = {{ nosuch = 1 }}\n"), "4:20", "no option nosuch"),
             (format!("{both}filter = ['hflip']\n"), "4:10", "a.filter is a string, not a list"),
             (format!("{both}[pipelines.a]\n"), "4:1", "duplicate key"),
             (format!("{both}input = 'x'\n"), "4:1", "duplicate key"),
@@ -198,6 +193,43 @@ mod tests {
             assert!(said.contains(&format!("f.toml:{place}")), "{text}: {said}");
             assert!(said.contains(mentions), "{text}: {said}");
             assert_eq!(said.lines().count(), 1, "{said}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_in_keys() {
+        let both =
+            "[pipelines.a]\ninput = 'rtmp://h/live/a'\noutputs = ['rtmp://h/live/b']\n".to_owned();
+        for (keys, place, mentions) in [
+            ("no_reconnect = true\non_loss = 'hold'", "4:1", "no_reconnect and on_loss = \"hold\""),
+            ("on_loss = 'end'\nreconnect_for = '3s'", "4:1", "reconnect_for and no_reconnect"),
+            ("slate = 'card.png'\non_loss = 'hold'", "4:1", "on_loss = \"slate\" alone"),
+            ("slate = 'nowhere.png'", "4:1", "slate takes a picture"),
+            ("deadline = '40ms'\non_slow = 'latest'", "4:1", "deadline can't go together"),
+            ("on_error = 'restart'", "4:1", "on_error = \"restart\" is for a COMMAND"),
+            ("stall_timeout = 0", "4:1", "stall_timeout must be more than 0"),
+            ("frame_size = '64x36'", "4:1", "frame_size is about a COMMAND"),
+            ("loglevel = 'loud'", "4:1", "'loud' is not a log level"),
+            (
+                "filter = 'hflip'\noutput_options = { 'c:v' = 'copy' }",
+                "4:1",
+                "c:v = \"copy\" and filter",
+            ),
+            ("output_options = { stream_loop = 2 }", "4:20", "put it into input_options"),
+            ("input_options = { vf = 'hflip' }", "4:19", "put it into output_options"),
+            ("input_options = { t = 0 }", "4:19", "t must be more than 0"),
+            ("output_options = { map = '0:a' }", "4:20", "an and vn leave one out"),
+            ("output_options = { pixfmt = 'gray' }", "4:20", "did you mean pix_fmt"),
+            ("output_options = { c = 'libx264' }", "4:20", "use c:v and c:a, or c = \"copy\""),
+        ] {
+            let said = check(&format!("{both}{keys}\n"));
+            assert!(said.contains(&format!("f.toml:{place}: ")), "{keys}: {said}");
+            assert!(said.contains(mentions), "{keys}: {said}");
+            let is_dashed = |word: &str| {
+                word.strip_prefix('-').is_some_and(|rest| rest.starts_with(char::is_alphabetic))
+                    || word.starts_with("--")
+            };
+            assert!(!said.split([' ', '(', '\'']).any(is_dashed), "{keys}: {said}");
         }
     }
 

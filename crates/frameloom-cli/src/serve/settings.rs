@@ -1,11 +1,14 @@
 //! What the words of `frameloom serve` and the file's `[server]` say together.
 
-use frameloom::{Error, Result, nearest};
+use std::borrow::Cow;
+
+use frameloom::{Error, Hint, Result, Setting, nearest, sentence};
 use frameloom_server::{ServerConfig, TlsFiles};
 
 use super::file::{File, told};
 use super::node::{Entry, Fault, Value, unknown as unknown_key};
-use crate::level::{Level, listed};
+use super::wording::Keys;
+use crate::level::Level;
 use crate::options::Verb;
 use crate::options::program::{self, ProgramOptions};
 use crate::options::serve::{LEAST_TOKEN, ServeOptions, TABLE, find, secret, token};
@@ -63,10 +66,10 @@ impl Words {
             let setting = find(name).ok_or_else(|| unknown(name))?;
             let value = attached.or_else(|| words.next());
             let value = value.ok_or_else(|| no_value(&format!("--{name}")))?;
-            (setting.set)(&mut options, &value).map_err(|e| e.at(&format!("--{name}")))?;
+            (setting.set)(&mut options, &value).map_err(|e| e.about(setting.row.setting()))?;
         }
         if options.save && file.is_none() {
-            return Err(usage("--save writes to a FILE, and none is given"));
+            return Err(usage(sentence!("{} writes to a FILE, and none is given", own("save"))));
         }
         let (config, save) = (finished(&mut options, environment)?, options.save);
         Ok(Words { config, level: program.level, save })
@@ -96,8 +99,7 @@ fn take(options: &mut ServeOptions, entry: &Entry) -> std::result::Result<(), Fa
         return Err(Fault::new(entry.node.place, text));
     };
     (setting.set)(options, value).map_err(|error| {
-        let told = error.to_string();
-        let told = told.strip_prefix("options: ").unwrap_or(&told);
+        let told = error.display(&Keys).in_place().to_string();
         Fault::new(entry.node.place, format!("server.{}: {told}", entry.key))
     })
 }
@@ -124,32 +126,50 @@ fn finished(
         let cause = format!(
             "HTTP on {address} is reached from other machines, and its API would obey anyone"
         );
-        return Err(usage(cause).hint(format!(
-            "give a token of {LEAST_TOKEN} characters or more as ${API_TOKEN} or api_token, or \
-             listen on 127.0.0.1"
+        return Err(usage(cause).hint(sentence!(
+            "give a token of {} characters or more as ${} or {}, or listen on 127.0.0.1",
+            LEAST_TOKEN,
+            API_TOKEN,
+            own("api-token")
         )));
     }
     config.tls = match (options.certificate.take(), options.private_key.take()) {
         (Some(certificate), Some(private_key)) => Some(TlsFiles { certificate, private_key }),
         (None, None) => None,
-        (Some(_), None) => return Err(usage("--tls-cert needs --tls-key too")),
-        (None, Some(_)) => return Err(usage("--tls-key needs --tls-cert too")),
+        (Some(_), None) => {
+            return Err(usage(sentence!("{} needs {} too", own("tls-cert"), own("tls-key"))));
+        }
+        (None, Some(_)) => {
+            return Err(usage(sentence!("{} needs {} too", own("tls-key"), own("tls-cert"))));
+        }
     };
     match (&config.tls, config.rtmps_listen) {
-        (None, Some(_)) => Err(usage("--rtmps-listen needs --tls-cert and --tls-key")),
-        (Some(_), None) => Err(usage("--tls-cert is for --rtmps-listen, which is not given")),
+        (None, Some(_)) => Err(usage(sentence!(
+            "{} needs {} and {}",
+            own("rtmps-listen"),
+            own("tls-cert"),
+            own("tls-key")
+        ))),
+        (Some(_), None) => Err(usage(sentence!(
+            "{} is for {}, which is not given",
+            own("tls-cert"),
+            own("rtmps-listen")
+        ))),
         _ => Ok(config),
     }
 }
 
 fn unknown(name: &str) -> Error {
-    let error = usage(format!("serve has no option --{name}"));
-    let near: Vec<String> =
-        nearest(name, TABLE.iter().map(|s| s.row.name)).iter().map(|n| format!("--{n}")).collect();
+    let error = usage(sentence!("serve has no option {}", own(name.to_owned())));
+    let near = nearest(name, TABLE.iter().map(|s| s.row.name));
     if near.is_empty() {
         return error.hint("see frameloom serve -h");
     }
-    error.hint(format!("did you mean {}?", listed(near.iter().map(String::as_str))))
+    error.hint(Hint::DidYouMeanSetting(near.into_iter().map(own).collect()))
+}
+
+fn own(name: impl Into<Cow<'static, str>>) -> Setting {
+    Setting::own(name)
 }
 
 #[cfg(test)]

@@ -218,10 +218,10 @@ fn policies_that_cannot_be() {
     let nowhere = format!("rtmp://127.0.0.1:{}/live/camera", free_port());
     let slate = |path: &std::path::Path| format!("--slate={}", path.display());
     for (options, code, words) in [
-        (args!["--on-loss=hodl"], 2, "did you mean hold? it has hold, slate, end"),
-        (args!["--on-slow=never"], 2, "it has latest, block, bypass"),
-        (args!["--on-error=shrug"], 2, "it has bypass, stop, restart"),
-        (args!["--on-resize=grow"], 2, "it has fit, restart"),
+        (args!["--on-loss=hodl"], 2, "did you mean hold? it takes hold, slate or end"),
+        (args!["--on-slow=never"], 2, "it takes latest, block or bypass"),
+        (args!["--on-error=shrug"], 2, "it takes bypass, stop or restart"),
+        (args!["--on-resize=grow"], 2, "it takes fit or restart"),
         (args!["--on-error=restart"], 2, "is for a COMMAND"),
         (args!["--no-reconnect", "--on-loss=hold"], 2, "can't go together"),
         (args!["--on-loss=end", "--reconnect-for=5s"], 2, "can't go together"),

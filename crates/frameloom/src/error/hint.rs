@@ -29,6 +29,48 @@ pub enum Hint {
     ListOfOptions,
     /// The option belongs to this end.
     BelongsTo(End),
+    /// Write WIDTHxHEIGHT or a name.
+    WriteSize,
+    /// Write a number or a fraction.
+    WriteRate,
+    /// Write a time in one of these forms.
+    WriteTime,
+    /// Write how often an input is read again.
+    WriteLoops,
+    /// One video and one audio stream are carried, which `:v` and `:a` tell apart.
+    UseSpecifiers,
+    /// These pixel formats are the usual ones.
+    UsualPixelFormats,
+    /// These encoders are the usual ones.
+    UsualEncoders,
+    /// Name a codec for each kind, or copy both.
+    CodecForEach,
+    /// The best streams are taken, and each can be left out.
+    StreamsAreChosen,
+    /// One filter graph for the video can be given.
+    OneFilterGraph,
+    /// Audio is not filtered, and video is by this option.
+    OnlyVideoIsFiltered,
+    /// These options end an output early.
+    EndEarly,
+    /// The bit stream filters that a container needs are applied by themselves.
+    FiltersApplyThemselves,
+    /// The encoder has options of its own for the quality.
+    EncodersQuality,
+
+    /// With no reconnecting there is nothing to wait for.
+    NothingToWaitFor,
+    /// These settings end the run at the first loss.
+    EndsAtFirstLoss,
+    /// The slate is shown by one policy alone.
+    SlateIsForItsPolicy,
+    /// With no reconnecting the slate is never shown.
+    SlateIsNeverShown,
+    /// A frame past its deadline goes out unedited.
+    DeadlineBypasses,
+    /// Your own code can't be started again.
+    BypassOrStop,
+
     /// Leave the setting out.
     LeaveOut(Setting),
     /// Use this setting, or one of these.
@@ -153,6 +195,37 @@ impl Hint {
             ),
             Hint::ListOfOptions => wording.list_of_options().into(),
             Hint::BelongsTo(end) => sentence!("{}, or leave it out", wording.place(*end)),
+            Hint::CodecForEach => sentence!(
+                "use {} and {}, or {}",
+                ffmpeg("c:v").of(End::Output),
+                ffmpeg("c:a").of(End::Output),
+                ffmpeg("c").of(End::Output).to("copy")
+            ),
+            Hint::StreamsAreChosen => sentence!(
+                "the best video and audio stream are taken; {} and {} leave one out",
+                ffmpeg("an"),
+                ffmpeg("vn")
+            ),
+            Hint::OneFilterGraph => {
+                sentence!("one graph for the video goes with {}", ffmpeg("vf").of(End::Output))
+            }
+            Hint::OnlyVideoIsFiltered => sentence!(
+                "audio is copied or encoded, not filtered; {} filters the video",
+                ffmpeg("vf").of(End::Output)
+            ),
+            Hint::EndEarly => sentence!(
+                "{} or {} ends an output early",
+                ffmpeg("t").of(End::Output),
+                ffmpeg("frames:v").of(End::Output)
+            ),
+            Hint::EncodersQuality => sentence!(
+                "use the encoder's own option, such as {} or {}",
+                ffmpeg("crf").of(End::Output),
+                ffmpeg("global_quality").of(End::Output)
+            ),
+            Hint::SlateIsForItsPolicy => {
+                sentence!("the slate is shown by {} alone", own("on-loss").to("slate"))
+            }
             Hint::LeaveOut(setting) => sentence!("leave {} out", setting),
             Hint::Use(settings) => sentence!("use {}", Sentence::list(settings, "or")),
             Hint::NoneTakesIt(encoders) => match encoders.as_slice() {
@@ -217,6 +290,26 @@ impl Hint {
     /// The sentence of a hint that names no setting, and is the same in all words.
     fn plain(&self) -> &'static str {
         match self {
+            Hint::WriteSize => "write WIDTHxHEIGHT, such as 960x540, or a name such as hd720",
+            Hint::WriteRate => "write a number or a fraction above 0, such as 25 or 30000/1001",
+            Hint::WriteTime => {
+                "write seconds (1.5), [HH:]MM:SS[.m], or a number with ms or us behind it"
+            }
+            Hint::WriteLoops => "write how often to read it again, or -1 for ever",
+            Hint::UseSpecifiers => "frameloom carries one video and one audio stream: use :v or :a",
+            Hint::UsualPixelFormats => "rgb24, bgr24, gray, yuv420p and nv12 are the usual ones",
+            Hint::UsualEncoders => {
+                "libx264, libx265, libvpx-vp9 and libsvtav1 are the usual ones for video, aac and \
+                 libopus for audio"
+            }
+            Hint::FiltersApplyThemselves => {
+                "the bit stream filters that a container needs are applied by themselves"
+            }
+            Hint::NothingToWaitFor => "with no reconnecting there is nothing to wait for",
+            Hint::EndsAtFirstLoss => "these end the run at the first loss",
+            Hint::SlateIsNeverShown => "with no reconnecting the slate is never shown",
+            Hint::DeadlineBypasses => "a frame past its deadline goes out unedited",
+            Hint::BypassOrStop => "your own code can't be started again: use bypass or stop",
             Hint::CheckPath => "is the path right?",
             Hint::WriteElsewhere => "write to another file",
             Hint::WrittenIsIncomplete => "what was written so far is incomplete",
@@ -284,16 +377,6 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<
     scored.into_iter().take(3).map(|(_, k)| k).collect()
 }
 
-/// "did you mean a, b or c?", where anything is near.
-pub(crate) fn did_you_mean<'a>(
-    name: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<String> {
-    let near = nearest(name, known);
-    let list = Sentence::list(near.iter().copied(), "or");
-    (!near.is_empty()).then(|| format!("did you mean {list}?"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,8 +386,8 @@ mod tests {
         assert_eq!(nearest("libx265", ["libx264", "libvpx", "aac"]), ["libx264"]);
         assert!(nearest("zzzzzz", ["libx264", "aac"]).is_empty());
         assert_eq!(
-            did_you_mean("yuv42p", ["yuv420p", "yuv422p", "gray"]).as_deref(),
-            Some("did you mean yuv420p or yuv422p?")
+            Hint::near("yuv42p", ["yuv420p", "yuv422p", "gray"]),
+            Some(Hint::DidYouMean(vec!["yuv420p".into(), "yuv422p".into()]))
         );
     }
 }

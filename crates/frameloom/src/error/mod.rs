@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use hint::did_you_mean;
 pub use hint::{Hint, nearest};
 pub use sentence::Sentence;
 pub(crate) use sentence::{counted, sentence, were};
@@ -170,6 +169,19 @@ impl Error {
     pub fn hint(mut self, hint: impl Into<Hint>) -> Error {
         self.0.hint.get_or_insert_with(|| hint.into().redacted(&redact::text));
         self
+    }
+
+    /// Adds the names in `known` that resemble `name`, where there are any.
+    #[must_use]
+    pub(crate) fn hint_near<'a>(
+        self,
+        name: &str,
+        known: impl IntoIterator<Item = &'a str>,
+    ) -> Error {
+        match Hint::near(name, known) {
+            Some(hint) => self.hint(hint),
+            None => self,
+        }
     }
 
     /// Adds what the system or a library said: its [`source`](std::error::Error::source).

@@ -1,7 +1,7 @@
 //! FFmpeg's own options, which go to libav by name.
 
 use crate::av::{self, Direction, MediaKind};
-use crate::error::{Error, Result, Setting};
+use crate::error::{Error, Hint, Result, Setting};
 
 /// Which media a `:v` or `:a` behind an option's name restricts it to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +27,10 @@ impl Specifier {
             Some((bare, "v" | "v:0" | "V")) => Ok((bare, Specifier::Video)),
             Some((bare, "a" | "a:0")) => Ok((bare, Specifier::Audio)),
             Some((_, other)) => {
-                Err(Error::usage(format!("stream specifier ':{other}' in -{name}"))
-                    .hint("frameloom carries one video and one audio stream: use :v or :a"))
+                let cause = format!("there is no stream for the specifier ':{other}'");
+                Err(Error::usage(cause)
+                    .about(Setting::ffmpeg(name.to_owned()))
+                    .hint(Hint::UseSpecifiers))
             }
         }
     }

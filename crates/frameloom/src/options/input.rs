@@ -2,9 +2,9 @@ use std::time::Duration;
 
 use super::av_option::{AvOption, Specifier};
 use super::live::Live;
-use super::value::{Size, bounded, check_format, decoder, pixel_format, timestamp};
+use super::value::{Size, bounded, check_format, decoder, must_be_more, pixel_format, timestamp};
 use crate::av::{self, Direction};
-use crate::error::{Error, Result};
+use crate::error::{End, Error, Result, Setting, sentence};
 use crate::time::{Rate, Timestamp};
 
 /// How an input is to be read: FFmpeg's options that stand before `-i`.
@@ -202,16 +202,25 @@ impl InputOptions {
     /// # Errors
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage).
     pub fn check(&self) -> Result<()> {
+        let setting = |name| Setting::ffmpeg(name).of(End::Input);
         if self.no_audio && self.no_video {
-            return Err(Error::usage("-an and -vn together leave nothing of the input"));
+            return Err(Error::usage(sentence!(
+                "{} and {} together leave nothing of the input",
+                setting("an"),
+                setting("vn")
+            )));
         }
         if let (Some(start), Some(end)) = (self.start, self.end) {
             if end <= start && self.duration.is_none() {
-                return Err(Error::usage("-to is not after -ss"));
+                return Err(Error::usage(sentence!(
+                    "{} is not after {}",
+                    setting("to"),
+                    setting("ss")
+                )));
             }
         }
         if self.duration.is_some_and(|d| d <= Timestamp::ZERO) {
-            return Err(Error::usage("-t must be more than 0"));
+            return Err(must_be_more(&setting("t")));
         }
         Ok(())
     }

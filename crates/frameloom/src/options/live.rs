@@ -1,8 +1,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::value::{Choice, bounded};
-use crate::error::{Error, Result};
+use super::value::{Choice, bounded, must_be_more};
+use crate::error::{Error, Hint, Result, Setting, sentence};
 
 /// Whether an input counts as live.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -210,46 +210,66 @@ impl LiveOptions {
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage), and what the file system says of the slate.
     pub fn check(&self, has_command: bool, has_code: bool) -> Result<()> {
         let ends = self.no_reconnect || self.on_loss == Some(OnLoss::End);
+        let own = |name| Setting::own(name);
         let excluded = [
             (
                 self.no_reconnect && matches!(self.on_loss, Some(OnLoss::Hold | OnLoss::Slate)),
-                "--no-reconnect and --on-loss=hold or slate",
-                "with no reconnecting there is nothing to wait for",
+                sentence!(
+                    "{} and {} or slate can't go together",
+                    own("no-reconnect"),
+                    own("on-loss").to("hold")
+                ),
+                Hint::NothingToWaitFor,
             ),
             (
                 ends && self.reconnect_for.is_some(),
-                "--reconnect-for and --no-reconnect or --on-loss=end",
-                "these end the run at the first loss",
+                sentence!(
+                    "{} and {} or {} can't go together",
+                    own("reconnect-for"),
+                    own("no-reconnect"),
+                    own("on-loss").to("end")
+                ),
+                Hint::EndsAtFirstLoss,
             ),
             (
                 self.slate.is_some() && !matches!(self.on_loss, None | Some(OnLoss::Slate)),
-                "--slate and another --on-loss than slate",
-                "the slate is shown by --on-loss=slate alone",
+                sentence!(
+                    "{} can't go together with a value of {} other than slate",
+                    own("slate"),
+                    own("on-loss")
+                ),
+                Hint::SlateIsForItsPolicy,
             ),
             (
                 self.slate.is_some() && self.no_reconnect,
-                "--slate and --no-reconnect",
-                "with no reconnecting the slate is never shown",
+                sentence!("{} and {} can't go together", own("slate"), own("no-reconnect")),
+                Hint::SlateIsNeverShown,
             ),
             (
                 self.deadline.is_some()
                     && !matches!(self.on_slow, Some(OnSlow::Bypass))
                     && !(self.on_slow.is_none() && has_code),
-                "--deadline and another --on-slow than bypass",
-                "a frame past its deadline goes out unedited",
+                sentence!(
+                    "{} can't go together with a value of {} other than bypass",
+                    own("deadline"),
+                    own("on-slow")
+                ),
+                Hint::DeadlineBypasses,
             ),
         ];
-        if let Some((_, what, why)) = excluded.into_iter().find(|(is, ..)| *is) {
-            return Err(Error::usage(format!("{what} can't go together")).hint(why));
+        if let Some((_, cause, why)) = excluded.into_iter().find(|(is, ..)| *is) {
+            return Err(Error::usage(cause).hint(why));
         }
         for (name, limit) in [("deadline", self.deadline), ("stall-timeout", self.stall_timeout)] {
             if limit.is_some_and(|limit| limit.is_zero()) {
-                return Err(Error::usage(format!("--{name} must be more than 0")));
+                return Err(must_be_more(&own(name)));
             }
         }
         if self.on_error == Some(OnError::Restart) && !has_command {
-            return Err(Error::usage("--on-error=restart is for a COMMAND")
-                .hint("your own code can't be started again: use bypass or stop"));
+            let restart = own("on-error").to("restart");
+            return Err(
+                Error::usage(sentence!("{} is for a COMMAND", restart)).hint(Hint::BypassOrStop)
+            );
         }
         Ok(())
     }

@@ -22,7 +22,6 @@ pub use input::InputOptions;
 pub use live::{Live, LiveOptions, OnError, OnLoss, OnResize, OnSlow};
 pub use output::OutputOptions;
 pub use row::{Group, Row, Scope, ValueType};
-pub use set::unknown_option;
 pub use table::{Entry, find_ffmpeg, find_long, library};
 pub(crate) use value::{CodecChoice, PixelFormatChoice};
 pub use value::{Size, parse_duration, parse_rate, parse_span};

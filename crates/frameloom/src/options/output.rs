@@ -2,11 +2,11 @@ use std::time::Duration;
 
 use super::av_option::{AvOption, Specifier};
 use super::value::{
-    CodecChoice, PixelFormatChoice, Size, bounded, check_format, codec_choice, pixel_format_choice,
-    timestamp,
+    CodecChoice, PixelFormatChoice, Size, bounded, check_format, codec_choice, must_be_more,
+    pixel_format_choice, timestamp,
 };
 use crate::av::{Direction, MediaKind};
-use crate::error::{Error, Result};
+use crate::error::{End, Error, Hint, Result, Setting, sentence};
 use crate::time::{Rate, Timestamp};
 
 /// How an output is to be encoded and written: FFmpeg's options that stand before an output.
@@ -170,25 +170,35 @@ impl OutputOptions {
     /// # Errors
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage).
     pub fn check(&self) -> Result<()> {
+        let setting = |name| Setting::ffmpeg(name).of(End::Output);
         if self.no_audio && self.no_video {
-            return Err(Error::usage("-an and -vn together leave nothing to write"));
+            return Err(Error::usage(sentence!(
+                "{} and {} together leave nothing to write",
+                setting("an"),
+                setting("vn")
+            )));
         }
         if self.video == Some(CodecChoice::Copy) {
             if let Some(name) = self.picture_option() {
-                return Err(Error::usage(format!("-c:v copy and {name} can't go together"))
-                    .hint("packets that are copied are not decoded: name an encoder or leave one of the two out"));
+                let (copy, other) = (setting("c:v").to("copy"), setting(name));
+                return Err(Error::usage(sentence!("{} and {} can't go together", copy, other))
+                    .hint(Hint::NameEncoderOrLeaveOneOut));
             }
         }
         if let (Some(start), Some(end), None) = (self.start, self.end, self.duration) {
             if end <= start {
-                return Err(Error::usage("-to is not after -ss"));
+                return Err(Error::usage(sentence!(
+                    "{} is not after {}",
+                    setting("to"),
+                    setting("ss")
+                )));
             }
         }
         if self.duration.is_some_and(|d| d <= Timestamp::ZERO) {
-            return Err(Error::usage("-t must be more than 0"));
+            return Err(must_be_more(&setting("t")));
         }
         if self.video_frames == Some(0) {
-            return Err(Error::usage("-frames:v takes a number of frames above 0, not '0'"));
+            return Err(must_be_more(&setting("frames:v")));
         }
         Ok(())
     }
@@ -202,10 +212,10 @@ impl OutputOptions {
     /// An option given that only means something where pictures are encoded.
     fn picture_option(&self) -> Option<&'static str> {
         [
-            (self.filter.is_some(), "-vf"),
-            (self.size.is_some(), "-s"),
-            (self.rate.is_some(), "-r"),
-            (self.pixel_format.is_some(), "-pix_fmt"),
+            (self.filter.is_some(), "vf"),
+            (self.size.is_some(), "s"),
+            (self.rate.is_some(), "r"),
+            (self.pixel_format.is_some(), "pix_fmt"),
         ]
         .into_iter()
         .find_map(|(given, name)| given.then_some(name))

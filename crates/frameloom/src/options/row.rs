@@ -1,6 +1,8 @@
 //! What one option is: everything that help, the man page, completions, the reference, a file's
 //! keys and Python's keywords say of it.
 
+use crate::error::{End, Setting};
+
 /// Where an option may stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -250,6 +252,17 @@ impl Row {
     /// One of its names with its dashes.
     pub fn dashed(&self, name: &str) -> String {
         format!("{}{name}", if self.is_long { "--" } else { "-" })
+    }
+
+    /// The option as errors name it.
+    pub fn setting(&self) -> Setting {
+        let setting =
+            if self.is_long { Setting::own(self.name) } else { Setting::ffmpeg(self.name) };
+        match self.scope {
+            Scope::Input => setting.of(End::Input),
+            Scope::Output => setting.of(End::Output),
+            Scope::Both | Scope::Global => setting,
+        }
     }
 
     /// Its name as a key of a file and of the API.

@@ -7,7 +7,7 @@ use super::output::OutputOptions;
 use super::row::Row;
 use super::table::{find_ffmpeg, find_long, library};
 use crate::av::{self, Direction};
-use crate::error::{Error, Result, did_you_mean};
+use crate::error::{End, Error, Hint, Result, Setting, nearest, sentence};
 
 impl InputOptions {
     /// Sets an option by FFmpeg's name, without the dash; `value` is ignored where the option
@@ -18,12 +18,13 @@ impl InputOptions {
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a name that nothing knows and for a value
     /// that can't be, with the nearest that can.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        let about = |error: Error| error.about(Setting::ffmpeg(name.to_owned()).of(End::Input));
         match find_ffmpeg(name) {
-            Some(entry) if entry.is_for_input() => entry.set_input(self, value),
-            Some(_) => Err(misplaced(name, Direction::Input)),
+            Some(entry) if entry.is_for_input() => entry.set_input(self, value).map_err(about),
+            Some(_) => Err(misplaced(name, End::Input)),
             None => {
-                let option = AvOption::new(name, value, Direction::Input)?;
-                self.av.push(option.ok_or_else(|| unknown_option(name))?);
+                let option = AvOption::new(name, value, Direction::Input).map_err(about)?;
+                self.av.push(option.ok_or_else(|| unknown_option(name, End::Input))?);
                 Ok(())
             }
         }
@@ -48,12 +49,13 @@ impl OutputOptions {
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a name that nothing knows and for a value
     /// that can't be, with the nearest that can.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        let about = |error: Error| error.about(Setting::ffmpeg(name.to_owned()).of(End::Output));
         match find_ffmpeg(name) {
-            Some(entry) if entry.is_for_output() => entry.set_output(self, value),
-            Some(_) => Err(misplaced(name, Direction::Output)),
+            Some(entry) if entry.is_for_output() => entry.set_output(self, value).map_err(about),
+            Some(_) => Err(misplaced(name, End::Output)),
             None => {
-                let option = AvOption::new(name, value, Direction::Output)?;
-                self.av.push(option.ok_or_else(|| unknown_option(name))?);
+                let option = AvOption::new(name, value, Direction::Output).map_err(about)?;
+                self.av.push(option.ok_or_else(|| unknown_option(name, End::Output))?);
                 Ok(())
             }
         }
@@ -78,14 +80,14 @@ impl LiveOptions {
     /// those that do.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
         match find_long(name).filter(|entry| entry.is_for_live()) {
-            Some(entry) => entry.set_live(self, value),
+            Some(entry) => {
+                entry.set_live(self, value).map_err(|error| error.about(entry.row.setting()))
+            }
             None => {
                 let known = library().iter().filter(|entry| entry.is_for_live());
-                let error = Error::usage(format!("there is no option --{name}"));
-                Err(match did_you_mean(name, known.map(|entry| entry.row.name)) {
-                    Some(near) => error.hint(near),
-                    None => error,
-                })
+                let known: Vec<&str> = known.map(|entry| entry.row.name).collect();
+                let near = nearest(name, known).into_iter().map(Setting::own);
+                Err(no_such_option(Setting::own(name.to_owned()), near.collect()))
             }
         }
     }
@@ -101,40 +103,37 @@ impl LiveOptions {
 }
 
 /// The error for an option's name that nothing knows, with the nearest that are known.
-pub fn unknown_option(name: &str) -> Error {
+fn unknown_option(name: &str, end: End) -> Error {
+    let option = Setting::ffmpeg(name.to_owned()).of(end);
     let instead = match name.split(':').next().unwrap_or_default() {
-        "map" | "sn" | "dn" => {
-            Some("the best video and audio stream are taken; -an and -vn leave one out")
-        }
-        "filter_complex" | "lavfi" => Some("one graph for the video goes with -vf"),
-        "af" | "filter" => Some("audio is copied or encoded, not filtered; -vf filters the video"),
-        "shortest" => Some("-t or -frames:v ends an output early"),
-        "bsf" => Some("the bit stream filters that a container needs are applied by themselves"),
-        "q" | "qscale" | "aq" => {
-            Some("use the encoder's own option, such as -crf or -global_quality")
-        }
+        "map" | "sn" | "dn" => Some(Hint::StreamsAreChosen),
+        "filter_complex" | "lavfi" => Some(Hint::OneFilterGraph),
+        "af" | "filter" => Some(Hint::OnlyVideoIsFiltered),
+        "shortest" => Some(Hint::EndEarly),
+        "bsf" => Some(Hint::FiltersApplyThemselves),
+        "q" | "qscale" | "aq" => Some(Hint::EncodersQuality),
         _ => None,
     };
     if let Some(instead) = instead {
-        return Error::usage(format!("-{name} is not an option here")).hint(instead);
+        return Error::usage(sentence!("{} is not an option here", option)).hint(instead);
     }
     let known = library().iter().map(|entry| &entry.row).filter(|row| !row.is_long);
-    let known = known.flat_map(Row::names);
-    let names: Vec<&str> = known.chain(av::option_names()).collect();
-    let error = Error::usage(format!("there is no option -{name}"));
-    let dashed: Vec<String> = names.iter().map(|n| format!("-{n}")).collect();
-    match did_you_mean(&format!("-{name}"), dashed.iter().map(String::as_str)) {
-        Some(near) => error.hint(near),
-        None => error.hint("see frameloom -h"),
-    }
+    let names: Vec<&str> = known.flat_map(Row::names).chain(av::option_names()).collect();
+    let near = nearest(name, names).into_iter();
+    no_such_option(option, near.map(|near| Setting::ffmpeg(near.to_owned()).of(end)).collect())
 }
 
-/// The error for an option that stands where it means nothing.
-fn misplaced(name: &str, direction: Direction) -> Error {
-    let (here, there) = match direction {
-        Direction::Input => ("an input", "the output it belongs to"),
-        Direction::Output => ("an output", "-i"),
+fn no_such_option(option: Setting, near: Vec<Setting>) -> Error {
+    let error = Error::usage(sentence!("there is no option {}", option));
+    error.hint(if near.is_empty() { Hint::ListOfOptions } else { Hint::DidYouMeanSetting(near) })
+}
+
+/// The error for an option that stands at `end`, where it means nothing.
+fn misplaced(name: &str, end: End) -> Error {
+    let option = Setting::ffmpeg(name.to_owned()).of(end);
+    let (here, other) = match end {
+        End::Input => ("an input", End::Output),
+        End::Output => ("an output", End::Input),
     };
-    Error::usage(format!("-{name} is not an option of {here}"))
-        .hint(format!("put it before {there}"))
+    Error::usage(sentence!("{} is not an option of {}", option, here)).hint(Hint::BelongsTo(other))
 }

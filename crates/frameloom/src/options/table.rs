@@ -14,7 +14,7 @@ use super::value::{
     pixel_format_choice, usual_layout,
 };
 use crate::av::{Direction, MediaKind};
-use crate::error::{Error, Result};
+use crate::error::{End, Error, Hint, Result, Setting, sentence};
 use crate::image::PixelFormat;
 
 type Set<T> = fn(&mut T, &str) -> Result<()>;
@@ -266,8 +266,9 @@ const TABLE: &[Entry] = &[
     )
     .output(|o, v| {
         if v != "copy" {
-            let cause = format!("-c {v} names one codec for video and audio alike");
-            return Err(Error::usage(cause).hint("use -c:v and -c:a, or -c copy"));
+            let given = Setting::ffmpeg("c").of(End::Output).to(v.to_owned());
+            let cause = sentence!("{} names one codec for video and audio alike", given);
+            return Err(Error::usage(cause).hint(Hint::CodecForEach));
         }
         o.video = Some(CodecChoice::Copy);
         o.audio = Some(CodecChoice::Copy);
@@ -514,7 +515,8 @@ fn is_libav(value: &str) -> Result<()> {
     if value == "libav" {
         return Ok(());
     }
-    Err(Error::usage(format!("--rtmp knows no '{value}'")).hint("write --rtmp=libav"))
+    let cause = sentence!("'{}' is no value of {}", value, Setting::own("rtmp"));
+    Err(Error::usage(cause).hint(Hint::one_of(value, ["libav"])))
 }
 
 /// Every option of the library.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::av::{self, Direction, EncoderSetup, MediaKind};
-use crate::error::{Error, Result, did_you_mean};
+use crate::error::{End, Error, Hint, Result, Setting, sentence};
 use crate::image::PixelFormat;
 use crate::time::{Rate, Timestamp};
 
@@ -45,8 +45,7 @@ impl Size {
         let sane = |&(w, h): &(u32, u32)| u64::from(w) * u64::from(h) <= MOST_PIXELS;
         let parsed = av::video_size(text).filter(sane);
         parsed.and_then(|(w, h)| Size::new(w, h)).ok_or_else(|| {
-            Error::usage(format!("'{text}' is not a picture size"))
-                .hint("write WIDTHxHEIGHT, such as 960x540, or a name such as hd720")
+            Error::usage(format!("'{text}' is not a picture size")).hint(Hint::WriteSize)
         })
     }
 
@@ -63,18 +62,15 @@ impl Size {
 
 /// Parses a frame rate by libav's parser: `24`, `30000/1001`, `ntsc`.
 pub fn parse_rate(text: &str) -> Result<Rate> {
-    av::rate(text).ok_or_else(|| {
-        Error::usage(format!("'{text}' is not a frame rate"))
-            .hint("write a number or a fraction above 0, such as 25 or 30000/1001")
-    })
+    av::rate(text)
+        .ok_or_else(|| Error::usage(format!("'{text}' is not a frame rate")).hint(Hint::WriteRate))
 }
 
 /// Parses a span of time by libav's parser: `90`, `1:30.5`, `200ms`.
 pub fn parse_span(text: &str) -> Result<Timestamp> {
-    av::duration_micros(text).map(Timestamp::from_micros).ok_or_else(|| {
-        Error::usage(format!("'{text}' is not a time"))
-            .hint("write seconds (1.5), [HH:]MM:SS[.m], or a number with ms or us behind it")
-    })
+    av::duration_micros(text)
+        .map(Timestamp::from_micros)
+        .ok_or_else(|| Error::usage(format!("'{text}' is not a time")).hint(Hint::WriteTime))
 }
 
 /// Parses a waiting time, which can't be negative: `2s`, `500ms`, `1.5`.
@@ -123,24 +119,25 @@ pub(super) const fn names<C: Copy, const N: usize>(
 }
 
 /// The value that option `name` gives this name.
-pub(super) fn choice<C: Choice>(name: &str, value: &str) -> Result<C> {
+pub(super) fn choice<C: Choice>(name: &'static str, value: &str) -> Result<C> {
     let names = || C::VALUES.iter().map(|(name, _)| *name);
     let found = C::VALUES.iter().find(|(name, _)| *name == value);
     found.map(|(_, choice)| *choice).ok_or_else(|| {
-        let known: Vec<_> = names().collect();
-        let error = Error::usage(format!("'{value}' is no value of --{name}"));
-        let list = format!("it has {}", known.join(", "));
-        error.hint(
-            did_you_mean(value, names()).map_or(list.clone(), |near| format!("{near} {list}")),
-        )
+        let cause = sentence!("'{}' is no value of {}", value, Setting::own(name));
+        Error::usage(cause).hint(Hint::one_of(value, names()))
     })
 }
 
+/// The error for a setting that is 0 or less.
+pub(super) fn must_be_more(setting: &Setting) -> Error {
+    Error::usage(sentence!("{} must be more than 0", setting))
+}
+
 /// A waiting time above 0, for option `name`.
-pub(super) fn above_zero(name: &str, value: &str) -> Result<Duration> {
+pub(super) fn above_zero(name: &'static str, value: &str) -> Result<Duration> {
     let span = parse_duration(value)?;
     if span.is_zero() {
-        return Err(Error::usage(format!("--{name} must be more than 0")));
+        return Err(must_be_more(&Setting::own(name)));
     }
     Ok(span)
 }
@@ -154,20 +151,15 @@ pub(super) fn check_format(name: &str, direction: Direction) -> Result<()> {
         return Ok(());
     }
     let what = if direction == Direction::Input { "read" } else { "write" };
-    let error = Error::usage(format!("there is no format '{name}' to {what}"));
-    Err(match did_you_mean(name, av::format_names(direction)) {
-        Some(near) => error.hint(near),
-        None => error,
-    })
+    Err(Error::usage(format!("there is no format '{name}' to {what}"))
+        .hint_near(name, av::format_names(direction)))
 }
 
 pub(super) fn pixel_format(name: &str) -> Result<av::PixFmt> {
     av::PixFmt::named(name).filter(|f| !f.is_hardware()).ok_or_else(|| {
-        let error = Error::usage(format!("there is no pixel format '{name}'"));
-        match did_you_mean(name, av::PixFmt::all_names()) {
-            Some(near) => error.hint(near),
-            None => error.hint("rgb24, bgr24, gray, yuv420p and nv12 are the usual ones"),
-        }
+        Error::usage(format!("there is no pixel format '{name}'"))
+            .hint_near(name, av::PixFmt::all_names())
+            .hint(Hint::UsualPixelFormats)
     })
 }
 
@@ -175,8 +167,9 @@ pub(super) fn parse_loops(value: &str) -> Result<Option<u64>> {
     match value.parse::<i64>() {
         Ok(-1) => Ok(None),
         Ok(n) if n >= 0 => Ok(Some(n.unsigned_abs())),
-        _ => Err(Error::usage(format!("'{value}' is not a number of loops"))
-            .hint("write how often to read it again, or -1 for ever")),
+        _ => {
+            Err(Error::usage(format!("'{value}' is not a number of loops")).hint(Hint::WriteLoops))
+        }
     }
 }
 
@@ -185,11 +178,7 @@ pub(super) fn decoder(name: &str) -> Result<String> {
         return Ok(name.to_owned());
     }
     let names = [av::MediaKind::Video, av::MediaKind::Audio].map(av::encoder_names).concat();
-    let error = Error::usage(format!("there is no decoder '{name}'"));
-    Err(match did_you_mean(name, names) {
-        Some(near) => error.hint(near),
-        None => error,
-    })
+    Err(Error::usage(format!("there is no decoder '{name}'")).hint_near(name, names))
 }
 
 pub(super) fn codec_choice(name: &str, kind: MediaKind) -> Result<CodecChoice> {
@@ -200,11 +189,9 @@ pub(super) fn codec_choice(name: &str, kind: MediaKind) -> Result<CodecChoice> {
     if EncoderSetup::find(name).is_some_and(|e| e.kind() == kind) {
         return Ok(CodecChoice::Encoder(name.to_owned()));
     }
-    let error = Error::usage(format!("there is no {what} encoder '{name}'"));
-    Err(match did_you_mean(name, av::encoder_names(kind)) {
-        Some(near) => error.hint(near),
-        None => error.hint("libx264, libx265, libvpx-vp9 and libsvtav1 are the usual ones for video, aac and libopus for audio"),
-    })
+    Err(Error::usage(format!("there is no {what} encoder '{name}'"))
+        .hint_near(name, av::encoder_names(kind))
+        .hint(Hint::UsualEncoders))
 }
 
 pub(super) fn pixel_format_choice(value: &str) -> Result<PixelFormatChoice> {
@@ -222,33 +209,22 @@ pub(super) fn usual_layout(channels: &str) -> Result<&'static str> {
     let layouts = ["mono", "stereo", "2.1", "4.0", "5.0", "5.1", "6.1", "7.1"];
     let number = channels.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
     number.and_then(|n| layouts.get(n)).copied().ok_or_else(|| {
-        Error::usage(format!("-ac takes a number of channels from 1 to 8, not '{channels}'"))
+        let ac = Setting::ffmpeg("ac").of(End::Output);
+        Error::usage(sentence!("{} takes a number of channels from 1 to 8, not '{}'", ac, channels))
     })
 }
 
-pub(super) fn parse_frames(name: &str, value: &str) -> Result<u64> {
+pub(super) fn parse_frames(name: &'static str, value: &str) -> Result<u64> {
     value.parse().ok().filter(|&n| n > 0).ok_or_else(|| {
-        Error::usage(format!("-{name} takes a number of frames above 0, not '{value}'"))
+        let name = Setting::ffmpeg(name).of(End::Output);
+        Error::usage(sentence!("{} takes a number of frames above 0, not '{}'", name, value))
     })
 }
 
 /// The pixel format of this name, of those that a frame can be viewed as.
 pub(super) fn frame_format(name: &str) -> Result<PixelFormat> {
     PixelFormat::from_name(name).ok_or_else(|| {
-        let names = || PixelFormat::ALL.iter().map(|format| format.name());
-        let error = Error::usage(format!("'{name}' is not a frame format"));
-        match did_you_mean(name, names()) {
-            Some(near) => error.hint(near),
-            None => error.hint(format!("write {}", listed(&names().collect::<Vec<_>>()))),
-        }
+        let names = PixelFormat::ALL.iter().map(|format| format.name());
+        Error::usage(format!("'{name}' is not a frame format")).hint(Hint::near_or_all(name, names))
     })
-}
-
-/// "a, b or c".
-fn listed(names: &[&str]) -> String {
-    match names.split_last() {
-        Some((last, [])) => (*last).to_owned(),
-        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
-        None => String::new(),
-    }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use frameloom::options::{Row, ValueType, find_ffmpeg, library, parse_duration};
-use frameloom::redact;
+use frameloom::{End, Error, Setting, redact};
 use serde_json::Value as Json;
 
 use crate::args::{Invocation, parse};
@@ -12,6 +12,8 @@ use crate::job::Job;
 use crate::options::{Verb, program};
 use crate::serve::node::{Entry, Fault, Node, Place, Value, unknown};
 use crate::serve::place::{Here, StreamOf};
+use crate::serve::wording::Keys;
+use crate::usage::usage;
 
 /// How long a pipeline on demand goes on when nobody plays it, where nothing else is said.
 const IDLE: Duration = Duration::from_secs(10);
@@ -103,12 +105,10 @@ impl Settings {
             return Err(fault("it has neither outputs nor a command"));
         }
         let words = draft.words();
-        check(&words).map_err(|text| {
-            let entry = draft.entry_about(entries, &text);
-            Fault::new(
-                entry.and_then(|entry| entry.place).or(place),
-                format!("pipelines.{name}: {text}"),
-            )
+        check(&words).map_err(|error| {
+            let place = entry_about(entries, &error).and_then(|entry| entry.place).or(place);
+            let told = error.display(&Keys).in_place();
+            Fault::new(place, format!("pipelines.{name}: {told}"))
         })?;
         let input = draft.input.unwrap_or_default();
         let outputs: Vec<String> = draft.outputs.into_iter().map(|output| output.url).collect();
@@ -254,8 +254,9 @@ impl Draft<'_> {
             "on_demand" => self.on_demand = Some(self.flag(entry)?),
             "enabled" => self.enabled = Some(self.flag(entry)?),
             "idle_timeout" => {
-                let wrong = |e: frameloom::Error| {
-                    let text = format!("pipelines.{}.idle_timeout: {}", self.name, e.cause());
+                let wrong = |e: Error| {
+                    let told = e.display(&Keys).in_place();
+                    let text = format!("pipelines.{}.idle_timeout: {told}", self.name);
                     Fault::new(node.place, text)
                 };
                 self.idle_timeout = Some(parse_duration(&self.scalar(entry)?).map_err(wrong)?);
@@ -406,40 +407,46 @@ impl Draft<'_> {
         }
         words
     }
+}
 
-    /// The entry that an error of the command line is about.
-    fn entry_about<'a>(&self, entries: &'a [Entry], text: &str) -> Option<&'a Entry> {
-        let named = |option: &str| {
-            text.split([' ', '(', ')', ',', '\'', ':', ';']).any(|word| word == option)
-                || text.contains(&format!("{option}: "))
-        };
-        entries.iter().find_map(|entry| match (entry.key.as_str(), &entry.node.value) {
-            ("input_options" | "output_options", Value::Table(inner)) => {
-                inner.iter().find(|option| named(&format!("-{}", option.key)))
-            }
-            ("filter", _) => named("-vf").then_some(entry),
-            ("loglevel", _) => text.contains("log level").then_some(entry),
-            (key, _) => named(&format!("--{}", key.replace('_', "-"))).then_some(entry),
-        })
-    }
+/// The entry that an error is about: the first in the file that it names.
+fn entry_about<'a>(entries: &'a [Entry], error: &Error) -> Option<&'a Entry> {
+    let settings = error.settings();
+    let is_named = |wanted: &Setting| {
+        let is_there =
+            |end: Option<End>| end.is_none() || wanted.end().is_none_or(|e| Some(e) == end);
+        settings.iter().any(|named| named.is_same(wanted) && is_there(named.end()))
+    };
+    let option = |inner: &'a [Entry], end| {
+        inner.iter().find(|entry| is_named(&Setting::ffmpeg(entry.key.clone()).of(end)))
+    };
+    entries.iter().find_map(|entry| match (entry.key.as_str(), &entry.node.value) {
+        ("input_options", Value::Table(inner)) => option(inner, End::Input),
+        ("output_options", Value::Table(inner)) => option(inner, End::Output),
+        ("outputs", Value::List(outputs)) => outputs.iter().find_map(|output| {
+            let Value::Table(output) = &output.value else { return None };
+            output.iter().find_map(|entry| match &entry.node.value {
+                Value::Table(inner) => option(inner, End::Output),
+                _ => None,
+            })
+        }),
+        ("filter", _) => is_named(&Setting::ffmpeg("vf").of(End::Output)).then_some(entry),
+        ("loglevel", _) => is_named(&Setting::ffmpeg("v")).then_some(entry),
+        (key, _) => is_named(&Setting::own(key.to_owned())).then_some(entry),
+    })
 }
 
 /// Checks words as the command line does before it opens anything.
-fn check(words: &[String]) -> Result<(), String> {
-    let told = |error: frameloom::Error| {
-        let text = error.to_string();
-        text.strip_prefix("options: ").map_or(text.clone(), str::to_owned)
-    };
-    let invocation = parse(words.iter().map(Into::into).collect()).map_err(told)?;
-    let Invocation::Run(run) = invocation else {
-        return Err("these words are not those of a pipeline".to_owned());
+fn check(words: &[String]) -> Result<(), Error> {
+    let Invocation::Run(run) = parse(words.iter().map(Into::into).collect())? else {
+        return Err(usage("these words are not those of a pipeline"));
     };
     if is_stdin(&run.input.url) {
-        return Err("a pipeline of a server has no stdin to read from".to_owned());
+        return Err(usage("a pipeline of a server has no stdin to read from"));
     }
-    let job = Job::new(run).map_err(told)?;
-    frameloom::check_outputs(&job.url, &job.outputs, job.command.is_some()).map_err(told)?;
-    frameloom::check_slate(&job.live).map_err(told)
+    let job = Job::new(run)?;
+    frameloom::check_outputs(&job.url, &job.outputs, job.command.is_some())?;
+    frameloom::check_slate(&job.live)
 }
 
 /// Whether there is a program of this name, by its path or where programs are looked for.
