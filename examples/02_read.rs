@@ -9,7 +9,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let source = std::env::args().nth(1).ok_or("give me a source")?;
     let mut out = std::io::stdout().lock();
     for frame in Reader::open(&source)? {
-        let mut frame = frame?;
+        let frame = frame?;
         let (index, pts) = (frame.index(), frame.pts());
         let gray = frame.image(PixelFormat::Gray)?;
         let sum: u64 = gray.rows().flatten().map(|&byte| u64::from(byte)).sum();

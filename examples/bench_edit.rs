@@ -2,7 +2,7 @@
 //! `bench_edit IN OUT`
 
 use frameloom::options::{InputOptions, OutputOptions};
-use frameloom::{Frame, Pipeline, PixelFormat, Stop};
+use frameloom::{Frame, Pipeline, PixelFormat};
 
 fn main() -> frameloom::Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -17,7 +17,9 @@ fn main() -> frameloom::Result<()> {
         .with("c:v", "libx264")?
         .with("preset", "veryfast")?
         .with("tune", "zerolatency")?;
-    Pipeline::open(&source, input, &Stop::new())?
+    Pipeline::builder(&source)
+        .input(input)
+        .open()?
         .process(|frame: &mut Frame| {
             let mut image = frame.image_mut(PixelFormat::Rgb24)?;
             for y in 10..50 {

@@ -4,8 +4,9 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 
-use frameloom::options::{Entry, OutputOptions, Row, Scope, find_ffmpeg, find_long};
-use frameloom::{Error, Hint, Result, Sentence, Setting, nearest, sentence};
+use frameloom::internal::{Entry, Row, Scope, find_ffmpeg, find_long, nearest};
+use frameloom::options::OutputOptions;
+use frameloom::{Error, Hint, Result, Sentence, Setting, sentence};
 
 use crate::options::Verb;
 use crate::options::program::{self, ProgramOptions};

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use frameloom::options::{Group, Row, Scope};
+use frameloom::internal::{Group, Row, Scope};
 
 use crate::options::Verb;
 

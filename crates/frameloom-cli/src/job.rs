@@ -2,7 +2,8 @@
 
 use std::ffi::OsString;
 
-use frameloom::options::{CommandOptions, Entry, InputOptions, LiveOptions, OutputOptions};
+use frameloom::internal::Entry;
+use frameloom::options::{CommandOptions, InputOptions, LiveOptions, OutputOptions};
 use frameloom::{Command, Result};
 
 use crate::args::{EndWords, GlobalWords, ProbeWords, RunWords};

@@ -27,8 +27,8 @@ pub(crate) fn run(words: RunWords, lifeline: Option<Lifeline>, screen: &Screen) 
     log::start(words.program.level, screen);
     let mode = Mode::of(&words);
     let job = Job::new(words)?;
-    frameloom::check_outputs(&job.url, &job.outputs, job.command.is_some())?;
-    frameloom::check_slate(&job.live)?;
+    frameloom::internal::check_outputs(&job.url, &job.outputs, job.command.is_some())?;
+    frameloom::internal::check_slate(&job.live)?;
     let stop = Stop::new();
     signals::start(&stop, screen)?;
     if let Some(lifeline) = lifeline {
@@ -43,7 +43,7 @@ pub(crate) fn run(words: RunWords, lifeline: Option<Lifeline>, screen: &Screen) 
 /// Runs the pipeline to its end. `None` where a signal came before the input was there: nothing
 /// was begun, so there is nothing that could be incomplete.
 fn carry(job: Job, stop: &Stop, status: &Status) -> Result<Option<Snapshot>> {
-    let mut pipeline = match Pipeline::open(&job.url, job.input, stop) {
+    let mut pipeline = match Pipeline::builder(&job.url).input(job.input).stop(stop).open() {
         Err(error) if error.kind() == ErrorKind::Interrupted && stop.is_stopped() => {
             return Ok(None);
         }

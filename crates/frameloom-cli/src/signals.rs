@@ -25,7 +25,7 @@ pub(crate) fn start(stop: &Stop, screen: &Screen) -> Result<()> {
             stop.stop();
         }
         if arrived.next().is_some() {
-            frameloom::kill_commands();
+            frameloom::internal::kill_commands();
             screen.clear_now();
             // Not the orderly exit: its hooks would run under the feet of encoders at work, and
             // may wait for them.

@@ -60,7 +60,7 @@ impl Lifeline {
             while matches!(self.0.read(&mut bytes), Ok(1..)) {}
             stop.stop();
             thread::sleep(FAREWELL);
-            frameloom::kill_commands();
+            frameloom::internal::kill_commands();
             // As behind a second signal: no hooks, which may wait for what hangs.
             low_level::exit(1);
         };

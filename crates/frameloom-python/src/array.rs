@@ -21,7 +21,7 @@ const KEPT: usize = 3;
 pub(crate) fn format_of(name: &str) -> PyResult<PixelFormat> {
     PixelFormat::from_name(name).ok_or_else(|| {
         let names = || PixelFormat::ALL.iter().map(|format| format.name());
-        let near = frameloom::nearest(name, names());
+        let near = frameloom::internal::nearest(name, names());
         let list = names().collect::<Vec<_>>().join(", ");
         invalid(match near.first() {
             Some(near) => format!("pix_fmt: there is no format '{name}' (did you mean {near}?)"),

@@ -1,9 +1,9 @@
 //! Keyword arguments to the library's settings.
 
-use frameloom::options::{
-    Entry, InputOptions, LiveOptions, OutputOptions, Size, ValueType, library, parse_rate,
-};
-use frameloom::{End, Rate, Setting, nearest};
+use frameloom::Rate;
+use frameloom::internal::{Entry, ValueType, library, nearest};
+use frameloom::options::{InputOptions, LiveOptions, OutputOptions, Size, parse_rate};
+use frameloom::{End, Setting};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyList, PyString, PyTuple};

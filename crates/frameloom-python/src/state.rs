@@ -79,6 +79,7 @@ fn state(state: EndState) -> &'static str {
     match state {
         EndState::Ok => "ok",
         EndState::Lost => "lost",
+        _ => "removed",
     }
 }
 

@@ -108,7 +108,8 @@ pub(crate) fn open(
     let filter = (!parts.is_empty()).then(|| parts.join(","));
 
     let stop = Stop::new();
-    let pipeline = opened(py, Pipeline::open_pending(&url, input.clone(), &stop), &stop)?;
+    let pipeline =
+        opened(py, Pipeline::builder(&url).input(input.clone()).stop(&stop).open_pending(), &stop)?;
     let info = pipeline.info().map_err(|e| raised(&e))?;
     let is_cut = start.is_some() || duration.is_some() || repeat.is_some() || rate.is_some();
     let Some((stream, video)) = video_of(&info) else {
@@ -174,7 +175,8 @@ pub(crate) fn probe<'py>(
     let url = place(source)?;
     let input = Input { format, options, ..Input::default() }.settings(InputOptions::new())?;
     let stop = Stop::new();
-    let pipeline = opened(py, Pipeline::open_pending(&url, input, &stop), &stop)?;
+    let pipeline =
+        opened(py, Pipeline::builder(&url).input(input).stop(&stop).open_pending(), &stop)?;
     let info = pipeline.info().map_err(|e| raised(&e))?;
     as_dict(py, &info)
 }
@@ -249,8 +251,8 @@ impl PyVideo {
     fn pull(frames: &mut Frames) -> frameloom::Result<Option<Option<frameloom::Frame>>> {
         Ok(match frames.next_timeout(SLICE)? {
             Pulled::Frame(frame) => Some(Some(frame)),
-            Pulled::NotYet => None,
             Pulled::Over => Some(None),
+            _ => None,
         })
     }
 
@@ -336,7 +338,7 @@ impl PyVideo {
             let mut all: Vec<_> =
                 outputs.iter().map(|o| (o.url.clone(), o.options.clone())).collect();
             all.push((url.clone(), options.clone()));
-            frameloom::check_outputs(&self.shared.opening.source, &all, true)?;
+            frameloom::internal::check_outputs(&self.shared.opening.source, &all, true)?;
             pipeline.outgoing_pending(&url, options.clone())
         });
         let outgoing = opened(py, pending, &self.shared.stop)?;
@@ -369,7 +371,11 @@ impl PyVideo {
         let stop = &self.shared.stop;
         // The running threads end first: they may hold what a second opening needs.
         py.detach(|| drop(std::mem::replace(&mut *self.shared.state(), State::Starting)));
-        let pending = Pipeline::open_at_pending(&opening.source, self.input(), at, stop);
+        let pending = Pipeline::builder(&opening.source)
+            .input(self.input())
+            .start_at(at)
+            .stop(stop)
+            .open_pending();
         let pipeline = opened(py, pending, stop);
         py.detach(|| match pipeline {
             Ok(pipeline) => {
@@ -396,7 +402,11 @@ impl PyVideo {
             Some(reader) => reader,
             None => {
                 let source = &self.shared.opening.source;
-                opened(py, Reader::open_pending(source, self.input(), stop), stop)?
+                opened(
+                    py,
+                    Reader::builder(source).input(self.input()).stop(stop).open_pending(),
+                    stop,
+                )?
             }
         };
         let size = self.size;

@@ -1,6 +1,6 @@
 //! How Python spells the library's settings.
 
-use frameloom::options::{find_ffmpeg, find_long};
+use frameloom::internal::{find_ffmpeg, find_long};
 use frameloom::{End, Setting, Wording};
 
 /// Keyword arguments, and FFmpeg's options in the dictionary `options`.

@@ -112,7 +112,7 @@ pub(crate) fn create(
     let settings = settings.settings()?;
     let live = reconnecting(reconnect_for, no_reconnect)?;
     let (stop, events) = (Stop::new(), EventLog::new());
-    let builder = Feed::builder(&url, settings).rate(rate).live(live).stop(&stop);
+    let builder = Feed::builder(&url).output(settings).rate(rate).live(live).stop(&stop);
     let feed = opened(py, builder.on_event(events.listener()).open_pending(), &stop)?;
     let stats = feed.stats();
     let open = Arc::new(Open { feed: Mutex::new(Some(feed)) });

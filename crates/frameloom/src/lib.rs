@@ -43,25 +43,37 @@ mod time;
 #[doc(hidden)]
 pub mod url;
 
-pub use api::{Feed, FeedBuilder, Frames, Outgoing, Pending, Pipeline, Pulled, Reader, Writer};
+pub use api::{
+    Control, Feed, Frames, InputBuilder, Outgoing, OutputBuilder, OutputId, Pending, Pipeline,
+    Pulled, Reader, Writer,
+};
 pub use av::{AvError, LogLevel, set_log_level};
-pub use edit::{Command, FrameProcessor, kill_commands};
+pub use edit::{Command, FrameProcessor};
 pub use error::{
-    CommandLine, End, Error, ErrorKind, Hint, Result, Sentence, Setting, Shown, Stage, Wording,
-    nearest, os_words,
+    BoxError, CommandLine, End, Error, ErrorKind, Hint, Result, Sentence, Setting, Shown, Stage,
+    Wording,
 };
 pub use image::convert;
 pub use image::{
     BufferPool, Frame, Image, ImageError, ImageMut, PixelBuffer, PixelFormat, Plane, PlaneMut,
 };
 pub use input::probe::{Probe, ProbeAudio, ProbeStream, ProbeVideo, probe};
-pub use live::backoff::{Backoff, Jitter};
-pub use live::slate::check_slate;
 pub use options::Size;
-pub use run::plan::check_outputs;
 pub use run::sound::AudioPacket;
 pub use stats::event::Event;
 pub use stats::{EndState, LatencySnapshot, OutputSnapshot, Snapshot, Stats};
 pub use time::stop::Stop;
 pub use time::{Rate, Round, TimeBase, Timestamp};
 pub use url::redact;
+
+/// What the crates of this workspace share and nobody else should use: it changes without notice.
+#[doc(hidden)]
+pub mod internal {
+    pub use crate::edit::kill_commands;
+    pub use crate::error::{nearest, os_words};
+    pub use crate::live::backoff::{Backoff, Jitter};
+    pub use crate::live::slate::check_slate;
+    pub use crate::options::row::{Group, Row, Scope, ValueType};
+    pub use crate::options::table::{Entry, find_ffmpeg, find_long, library};
+    pub use crate::run::plan::check_outputs;
+}

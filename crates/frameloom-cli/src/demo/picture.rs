@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::mpsc;
 
-use frameloom::options::{InputOptions, OutputOptions};
+use frameloom::options::OutputOptions;
 use frameloom::{
     Error, ErrorKind, Frame, Image, Pipeline, PixelFormat, Result, Stage, Stop, Timestamp, Writer,
 };
@@ -37,7 +37,7 @@ pub(super) fn save(left: &str, right: &str, file: &Path, stop: &Stop) -> Result<
         image.map_err(|error| Error::new(ErrorKind::Other, Stage::Convert, error.to_string()))?;
     let name = file.to_string_lossy();
     let options = OutputOptions::new().with("f", "image2")?.with("c:v", "png")?.with("y", "")?;
-    let mut writer = Writer::create(&name, &options.with("update", "1")?, None)?;
+    let mut writer = Writer::builder(&name).output(options.with("update", "1")?).open()?;
     writer.write(Frame::from_image(&image, Timestamp::ZERO)?)?;
     writer.finish()?;
     Ok(true)
@@ -50,7 +50,7 @@ struct Side {
 
 /// The first frame of a stream, scaled.
 fn frame_of(url: &str, stop: &Stop) -> Result<Option<Side>> {
-    let pipeline = match Pipeline::open(url, InputOptions::new(), stop) {
+    let pipeline = match Pipeline::builder(url).stop(stop).open() {
         Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(None),
         opened => opened?.filter(&format!("scale={WIDTH}:-2")),
     };

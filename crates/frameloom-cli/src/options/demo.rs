@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use frameloom::Result;
-use frameloom::options::{Group, Row, Scope, ValueType, parse_duration};
+use frameloom::internal::{Group, Row, Scope, ValueType};
+use frameloom::options::parse_duration;
 
 use crate::usage::usage;
 

@@ -5,7 +5,7 @@ pub(crate) mod program;
 pub(crate) mod serve;
 mod verb;
 
-use frameloom::options::{Entry, Row, Scope, library};
+use frameloom::internal::{Entry, Row, Scope, library};
 
 pub(crate) use self::verb::Verb;
 

@@ -1,7 +1,7 @@
 //! The options about the program itself: what it says and shows.
 
 use frameloom::Result;
-use frameloom::options::{Group, Row, Scope, ValueType};
+use frameloom::internal::{Group, Row, Scope, ValueType};
 use frameloom::{Hint, sentence};
 
 use super::verb::Verb;

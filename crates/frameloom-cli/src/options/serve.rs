@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use frameloom::options::{Group, Row, ValueType, parse_duration};
+use frameloom::internal::{Group, Row, ValueType};
+use frameloom::options::parse_duration;
 use frameloom::{Result, redact};
 use frameloom_server::{Callback, SecondPublisher, ServerConfig};
 

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use frameloom::{Error, os_words};
+use frameloom::Error;
+use frameloom::internal::os_words;
 
 use super::node::{Entry, Fault, Node, Value, unknown};
 use super::pipelines::circle;

@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use frameloom::{nearest, redact};
+use frameloom::internal::nearest;
+use frameloom::redact;
 use serde_json::{Map, Value as Json};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};

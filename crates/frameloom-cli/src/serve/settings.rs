@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use frameloom::{Error, Hint, Result, Setting, nearest, sentence};
+use frameloom::internal::nearest;
+use frameloom::{Error, Hint, Result, Setting, sentence};
 use frameloom_server::{ServerConfig, TlsFiles};
 
 use super::file::{File, told};

@@ -5,17 +5,18 @@ use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, SendTimeoutError, Sender};
 
+use crate::api::builder::OutputBuilder;
 use crate::api::pending::Pending;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::Frame;
-use crate::options::{LiveOptions, OutputOptions};
+use crate::options::LiveOptions;
 use crate::protocol::Target;
 use crate::protocol::ends::Outside;
 use crate::run::FeedSetup;
+use crate::run::stages::EncodeMessage;
 use crate::run::threads::{Failure, Threads};
 use crate::stats::Stats;
-use crate::stats::event::{Event, Events};
-use crate::time::Rate;
+use crate::stats::event::Event;
 use crate::time::stop::Stop;
 
 /// A [`Writer`](crate::Writer) on threads of its own, every wait for which has a limit.
@@ -26,12 +27,12 @@ use crate::time::stop::Stop;
 ///
 /// ```no_run
 /// use std::time::Duration;
-/// use frameloom::{Feed, Frame, Image, PixelFormat, Rate, options::OutputOptions};
+/// use frameloom::{Feed, Frame, Image, PixelFormat, Rate};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let rate = Rate::new(24, 1).ok_or("no rate")?;
 /// let url = "rtmp://localhost/live/drawn";
-/// let mut feed = Feed::builder(url, OutputOptions::new()).rate(rate).open()?;
+/// let mut feed = Feed::builder(url).rate(rate).open()?;
 /// let pixels = vec![0u8; 960 * 540 * 3];
 /// for n in 0..48 {
 ///     let image = Image::packed(PixelFormat::Rgb24, 960, 540, &pixels)?;
@@ -45,47 +46,24 @@ use crate::time::stop::Stop;
 /// # }
 /// ```
 pub struct Feed {
-    frames: Option<Sender<Frame>>,
+    frames: Option<Sender<EncodeMessage>>,
     threads: Threads,
     failure: Failure,
     stop: Stop,
     stats: Stats,
 }
 
-/// How a [`Feed`] is opened.
-#[must_use]
-pub struct FeedBuilder {
-    url: String,
-    options: OutputOptions,
-    rate: Option<Rate>,
-    live: LiveOptions,
-    events: Events,
-    stop: Stop,
-}
-
-impl FeedBuilder {
-    /// The frame rate to state in it; the frames' own timestamps decide when each is shown.
-    pub fn rate(mut self, rate: Rate) -> FeedBuilder {
-        self.rate = Some(rate);
-        self
-    }
-
+impl OutputBuilder<Feed> {
     /// Whether and for how long a connection that was lost is opened again: by default for ever.
     /// The other policies are about an input, and mean nothing here.
-    pub fn live(mut self, options: LiveOptions) -> FeedBuilder {
+    pub fn live(mut self, options: LiveOptions) -> Self {
         self.live = options;
         self
     }
 
-    /// Has `listener` told of losses, from whichever thread they happen in: it must not take long.
-    pub fn on_event(mut self, listener: impl Fn(&Event) + Send + Sync + 'static) -> FeedBuilder {
+    /// Calls `listener` at every loss, from whichever thread it happens in: it must not take long.
+    pub fn on_event(mut self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         self.events.listen(listener);
-        self
-    }
-
-    /// Has `stop` end every wait for the other end.
-    pub fn stop(mut self, stop: &Stop) -> FeedBuilder {
-        self.stop = stop.clone();
         self
     }
 
@@ -97,16 +75,16 @@ impl FeedBuilder {
         self.open_in(Outside::real())
     }
 
-    /// As [`FeedBuilder::open`], on a thread of its own.
+    /// Opens it on a thread of its own.
     ///
     /// # Errors
-    /// Where the system gives no thread; all else is told by [`Pending::wait`].
+    /// Where the system gives no thread. [`Pending::wait`] gives all other errors.
     pub fn open_pending(self) -> Result<Pending<Feed>> {
         Pending::start(move || self.open())
     }
 
     fn open_in(self, outside: Outside) -> Result<Feed> {
-        let FeedBuilder { url, options, rate, live, events, stop: asked } = self;
+        let OutputBuilder { url, options, rate, live, events, stop: asked, .. } = self;
         options.check()?;
         live.check(false, false)?;
         let target = Target::resolve(&url, &options)?;
@@ -122,16 +100,9 @@ impl FeedBuilder {
 }
 
 impl Feed {
-    /// Begins with an output's place and settings.
-    pub fn builder(url: &str, options: OutputOptions) -> FeedBuilder {
-        FeedBuilder {
-            url: url.to_owned(),
-            options,
-            rate: None,
-            live: LiveOptions::new(),
-            events: Events::default(),
-            stop: Stop::new(),
-        }
+    /// Begins with an output's place; [`OutputBuilder::open`] opens it.
+    pub fn builder(url: &str) -> OutputBuilder<Feed> {
+        OutputBuilder::new(url)
     }
 
     /// Hands on a frame, at its own pts, which must be later than the last one's; gives it back
@@ -144,9 +115,9 @@ impl Feed {
         let Some(frames) = &self.frames else {
             return Err(Error::new(ErrorKind::Usage, Stage::Sink, "the output is finished"));
         };
-        match frames.send_timeout(frame, limit) {
-            Ok(()) => Ok(None),
-            Err(SendTimeoutError::Timeout(frame)) => Ok(Some(frame)),
+        match frames.send_timeout(EncodeMessage::Frame(frame), limit) {
+            Ok(()) | Err(SendTimeoutError::Timeout(EncodeMessage::Leave(_))) => Ok(None),
+            Err(SendTimeoutError::Timeout(EncodeMessage::Frame(frame))) => Ok(Some(frame)),
             Err(SendTimeoutError::Disconnected(_)) => {
                 // What made the encoder end is known when the writer has ended too.
                 let _ = self.threads.over().recv();

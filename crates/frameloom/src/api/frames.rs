@@ -9,11 +9,14 @@ use crate::edit::chain::{Chain, guarded};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::Frame;
 use crate::options::OnError;
+use crate::run::control::OutputsOwner;
 use crate::run::link::{Ask, Pulling, Report};
+use crate::run::registry::Registry;
 use crate::run::sound::{AudioPacket, Sound};
 use crate::run::threads::{Failure, Threads};
 use crate::run::{Setup, Started};
 use crate::stats::{Snapshot, Stats};
+use crate::time::moment_after;
 use crate::time::stop::Stop;
 
 /// How long a wait goes on before it looks whether a stop was asked for.
@@ -23,6 +26,7 @@ const LONG: Duration = Duration::from_secs(1);
 
 /// What [`Frames::next_timeout`] found.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Pulled {
     /// The next frame.
     Frame(Frame),
@@ -72,7 +76,10 @@ pub struct Frames {
     is_drained: bool,
     /// The gate takes no more.
     is_closed: bool,
-    has_outputs: bool,
+    /// The outputs that are there.
+    registry: Registry,
+    /// Kept for as long as outputs may be added.
+    outputs: Option<OutputsOwner>,
     stops_at_error: bool,
     threads: Threads,
     failure: Failure,
@@ -91,9 +98,8 @@ impl Frames {
         let stats = setup.stats.clone();
         let failure = Failure::new(setup.stop.clone());
         let stops_at_error = setup.live.error_policy(setup.source.is_live, false) == OnError::Stop;
-        let has_outputs = !setup.outputs.is_empty();
         let chain = Chain { stages: std::mem::take(&mut setup.stages) };
-        let Started { threads, pulling, sound } = setup.start(&failure)?;
+        let Started { threads, pulling, sound, registry, outputs } = setup.start(&failure)?;
         Ok(Frames {
             link: pulling,
             chain,
@@ -102,7 +108,8 @@ impl Frames {
             unwritten: false,
             is_drained: false,
             is_closed: false,
-            has_outputs,
+            registry,
+            outputs: Some(outputs),
             stops_at_error,
             threads,
             failure,
@@ -118,7 +125,7 @@ impl Frames {
     /// # Errors
     /// What ended the run, once.
     pub fn next_timeout(&mut self, limit: Duration) -> Result<Pulled> {
-        let until = Instant::now() + limit;
+        let until = moment_after(Instant::now(), limit);
         loop {
             if let Some(frame) = self.ready.pop_front() {
                 self.pass_over();
@@ -196,7 +203,7 @@ impl Frames {
 
     /// Counts the last frame where it was written nowhere.
     fn pass_over(&mut self) {
-        if std::mem::take(&mut self.unwritten) && self.has_outputs {
+        if std::mem::take(&mut self.unwritten) && !self.registry.is_empty() {
             self.stats.frame_unwritten();
         }
     }
@@ -205,7 +212,7 @@ impl Frames {
     fn end_of_frames(&mut self) -> Result<Pulled> {
         // With no output there is nothing that could still be written, and with an error nothing
         // that could be wanted.
-        if !self.has_outputs || self.failure.is_there() {
+        if self.registry.is_empty() || self.failure.is_there() {
             self.end()?;
         }
         Ok(Pulled::Over)
@@ -235,7 +242,7 @@ impl Frames {
     /// Gives a frame to one output alone, numbered from 0 in the order in which they were added.
     ///
     /// # Errors
-    /// As [`Frames::write`].
+    /// As [`Frames::write`], and [`ErrorKind::Usage`] where there is no output of this number.
     pub fn write_to(&mut self, output: usize, frame: Frame) -> Result<()> {
         self.write_long(Some(output), frame)
     }
@@ -259,20 +266,23 @@ impl Frames {
         frame: Frame,
         limit: Duration,
     ) -> Result<Option<Frame>> {
-        let mut frame = frame.for_output(output);
-        frame.shrink()?;
         if self.link.is_none() {
             return Err(Error::new(ErrorKind::Usage, Stage::Sink, "the outputs are finished"));
         }
-        if !self.has_outputs {
+        if self.registry.is_empty() {
             return Err(Error::usage("there is no output to write to"));
+        }
+        if let Some(number) = output.filter(|number| !self.registry.contains(*number)) {
+            return Err(no_output(number, &self.registry.numbers()));
         }
         let Some(number) = self.asked else {
             return Err(Error::usage("a frame can't be written before one was taken"));
         };
+        let mut frame = frame.for_output(output);
+        frame.shrink()?;
         let answer =
             Report::Answer { number, frames: vec![frame], is_whole: false, is_ready: false };
-        let back = self.report(answer, Instant::now() + limit);
+        let back = self.report(answer, moment_after(Instant::now(), limit));
         if self.is_closed && self.failure.is_there() {
             self.end()?;
         }
@@ -356,6 +366,7 @@ impl Frames {
     fn end(&mut self) -> Result<Snapshot> {
         self.leave();
         self.threads.join();
+        self.outputs = None;
         if !std::mem::replace(&mut self.is_told, true) {
             self.failure.take(self.stop.is_stopped())?;
         }
@@ -384,4 +395,15 @@ impl Drop for Frames {
             tracing::warn!("{error}");
         }
     }
+}
+
+fn no_output(number: usize, there: &[usize]) -> Error {
+    let there = match there {
+        [one] => format!("there is one output, number {one}"),
+        all => {
+            let all: Vec<String> = all.iter().map(usize::to_string).collect();
+            format!("the outputs have the numbers {}", all.join(", "))
+        }
+    };
+    Error::usage(format!("there is no output {number}: {there}"))
 }

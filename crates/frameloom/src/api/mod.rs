@@ -1,5 +1,7 @@
 //! What is public: a whole pipeline, and its parts by themselves.
 
+mod builder;
+mod control;
 mod feed;
 mod frames;
 mod outgoing;
@@ -10,7 +12,9 @@ mod reader;
 mod soak;
 mod writer;
 
-pub use feed::{Feed, FeedBuilder};
+pub use builder::{InputBuilder, OutputBuilder};
+pub use control::{Control, OutputId};
+pub use feed::Feed;
 pub use frames::{Frames, Pulled};
 pub use outgoing::Outgoing;
 pub use pending::Pending;

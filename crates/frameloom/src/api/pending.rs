@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use crate::error::{Error, Result};
 use crate::run::threads::start_thread;
 
-/// Something that is being opened or started. Dropped, it goes on to its end and what came of it is
+/// Something that is being opened, started or finished. Dropped, it goes on to its end and what came of it is
 /// let go: stop it by the [`Stop`](crate::Stop) that it was given.
 pub struct Pending<T> {
     found: Receiver<Result<T>>,
@@ -36,5 +36,24 @@ impl<T: Send + 'static> Pending<T> {
                 Some(Err(Error::process("the thread that opens it panicked")))
             }
         }
+    }
+}
+
+impl Pending<()> {
+    /// What `found` gives; done already where there is nothing to wait for.
+    pub(super) fn of(found: Option<Receiver<Result<()>>>) -> Pending<()> {
+        let found = found.unwrap_or_else(|| {
+            let (sender, found) = bounded(1);
+            // There is room for one.
+            let _ = sender.send(Ok(()));
+            found
+        });
+        Pending { found }
+    }
+}
+
+impl<T> std::fmt::Debug for Pending<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pending").finish_non_exhaustive()
     }
 }

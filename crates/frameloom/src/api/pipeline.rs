@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
+use crate::api::builder::InputBuilder;
+use crate::api::control::Control;
 use crate::api::frames::Frames;
 use crate::api::outgoing::Outgoing;
 use crate::api::pending::Pending;
 use crate::edit::{Closure, Command, FilterGraph, FrameProcessor};
-use crate::error::{ErrorKind, Result};
+use crate::error::{BoxError, ErrorKind, Result};
 use crate::image::Frame;
 use crate::input::Source;
 use crate::input::probe::{self, Probe};
 use crate::options::{InputOptions, LiveOptions, OutputOptions};
 use crate::protocol::ends::Outside;
+use crate::run::control::OutputsOwner;
 use crate::run::outputs::{NewOutput, OpenSink};
 use crate::run::plan::plan;
 use crate::run::threads::Failure;
@@ -43,7 +46,7 @@ pub struct Pipeline {
     outside: Outside,
     stages: Vec<Box<dyn FrameProcessor>>,
     command: Option<Command>,
-    outputs: Vec<NewOutput>,
+    outputs: OutputsOwner,
     live: LiveOptions,
     events: Events,
     stats: Stats,
@@ -53,21 +56,50 @@ pub struct Pipeline {
     stop: Stop,
 }
 
+impl InputBuilder<Pipeline> {
+    /// Opens the input.
+    ///
+    /// # Errors
+    /// Where it can't be opened, holds neither video nor audio, or can't be sought in though it is
+    /// to begin later.
+    pub fn open(self) -> Result<Pipeline> {
+        Pipeline::open_in(Outside::real(), &self.url, self.options, &self.stop)
+    }
+
+    /// Opens the input on a thread of its own.
+    ///
+    /// # Errors
+    /// Where the system gives no thread. [`Pending::wait`] gives all other errors.
+    pub fn open_pending(self) -> Result<Pending<Pipeline>> {
+        Pending::start(move || self.open())
+    }
+}
+
 impl Pipeline {
     /// Opens an input with FFmpeg's defaults.
     ///
     /// # Errors
     /// Where it can't be opened or holds neither video nor audio.
     pub fn from_url(url: &str) -> Result<Pipeline> {
-        Pipeline::open(url, InputOptions::new(), &Stop::new())
+        Pipeline::builder(url).open()
     }
 
-    /// Opens an input. `stop` ends the wait for it, and later the run.
+    /// Begins with an input's place; [`InputBuilder::open`] opens it.
     ///
-    /// # Errors
-    /// Where it can't be opened or holds neither video nor audio.
-    pub fn open(url: &str, options: InputOptions, stop: &Stop) -> Result<Pipeline> {
-        Pipeline::open_in(Outside::real(), url, options, stop)
+    /// ```no_run
+    /// use frameloom::{Pipeline, Stop, Timestamp, options::InputOptions};
+    ///
+    /// # fn main() -> frameloom::Result<()> {
+    /// let stop = Stop::new();
+    /// let options = InputOptions::new().with("an", "")?;
+    /// let begin = Timestamp::from_micros(60_000_000);
+    /// let pipeline =
+    ///     Pipeline::builder("clip.mp4").input(options).start_at(begin).stop(&stop).open()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn builder(url: &str) -> InputBuilder<Pipeline> {
+        InputBuilder::new(url)
     }
 
     pub(super) fn open_in(
@@ -85,7 +117,7 @@ impl Pipeline {
             outside,
             stages: Vec::new(),
             command: None,
-            outputs: Vec::new(),
+            outputs: OutputsOwner::new(),
             live: LiveOptions::new(),
             events: Events::default(),
             stats,
@@ -94,59 +126,46 @@ impl Pipeline {
         })
     }
 
-    /// As [`Pipeline::open`], beginning at `at` on the clock that the frames would have had then.
-    ///
-    /// # Errors
-    /// As [`Pipeline::open`], and where the input can't be sought in.
-    pub fn open_at(
-        url: &str,
-        options: InputOptions,
-        at: Timestamp,
-        stop: &Stop,
-    ) -> Result<Pipeline> {
-        Pipeline::open(url, options.beginning_at(at), stop)
-    }
-
-    /// Sets how it lives with losses, slow code and failing code.
+    /// Sets what it does at losses, with slow code and with failing code.
     #[must_use]
     pub fn live(mut self, options: LiveOptions) -> Pipeline {
         self.live = options;
         self
     }
 
-    /// Has `listener` told of everything that happens while it runs, from whichever thread it
-    /// happens in: it must not take long.
+    /// Calls `listener` at everything that happens while it runs, from whichever thread it happens
+    /// in: it must not take long.
     #[must_use]
     pub fn on_event(mut self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Pipeline {
         self.events.listen(listener);
         self
     }
 
-    /// Has every frame pass through a closure, after what was added before.
+    /// Runs `edit` on every frame, after what was added before. It may fail with any error:
+    /// [`LiveOptions`] say what becomes of the frame then.
     #[must_use]
     pub fn process<F>(self, edit: F) -> Pipeline
     where
-        F: FnMut(&mut Frame) -> Result<()> + Send + 'static,
+        F: FnMut(&mut Frame) -> Result<(), BoxError> + Send + 'static,
     {
         self.processor(Closure::new(edit))
     }
 
-    /// Has every frame pass through a stage, after what was added before.
+    /// Runs a stage on every frame, after what was added before.
     #[must_use]
     pub fn processor(mut self, stage: impl FrameProcessor + 'static) -> Pipeline {
         self.stages.push(Box::new(stage));
         self
     }
 
-    /// Has every frame pass through a filter graph in FFmpeg's syntax, after what was added
-    /// before.
+    /// Runs a filter graph in FFmpeg's syntax on every frame, after what was added before.
     #[must_use]
     pub fn filter(self, spec: &str) -> Pipeline {
         let rate = self.source.video.as_ref().and_then(|v| v.frame_rate);
         self.processor(FilterGraph::new(spec, rate))
     }
 
-    /// Has every frame pass through a program, after everything else.
+    /// Runs a program on every frame, after everything else.
     #[must_use]
     pub fn command(mut self, command: Command) -> Pipeline {
         self.command = Some(command);
@@ -165,8 +184,8 @@ impl Pipeline {
     ///
     /// # Errors
     /// Where options contradict each other, or the file may not be written.
-    pub fn to_url_with(mut self, url: &str, options: OutputOptions) -> Result<Pipeline> {
-        self.outputs.push(NewOutput::new(url, options)?);
+    pub fn to_url_with(self, url: &str, options: OutputOptions) -> Result<Pipeline> {
+        self.outputs.outputs().add(NewOutput::new(url, options)?)?;
         Ok(self)
     }
 
@@ -213,7 +232,7 @@ impl Pipeline {
         let stats = self.stats.clone();
         let asked = self.asked.clone();
         let failure = Failure::new(self.stop.clone());
-        let Started { mut threads, .. } = match self.setup(false).start(&failure) {
+        let Started { mut threads, outputs, .. } = match self.setup(false).start(&failure) {
             // Stopped before anything was begun.
             Err(e) if e.kind() == ErrorKind::Interrupted && asked.is_stopped() => {
                 return Ok(stats.snapshot());
@@ -221,6 +240,7 @@ impl Pipeline {
             started => started?,
         };
         threads.join();
+        drop(outputs);
         failure.take(asked.is_stopped()).map(|()| stats.snapshot())
     }
 
@@ -241,33 +261,6 @@ impl Pipeline {
     /// Where the system gives no thread; all else is told by [`Pending::wait`].
     pub fn frames_pending(self) -> Result<Pending<Frames>> {
         Pending::start(move || self.frames())
-    }
-
-    /// As [`Pipeline::open`], on a thread of its own.
-    ///
-    /// # Errors
-    /// Where the system gives no thread; all else is told by [`Pending::wait`].
-    pub fn open_pending(
-        url: &str,
-        options: InputOptions,
-        stop: &Stop,
-    ) -> Result<Pending<Pipeline>> {
-        let (url, stop) = (url.to_owned(), stop.clone());
-        Pending::start(move || Pipeline::open(&url, options, &stop))
-    }
-
-    /// As [`Pipeline::open_at`], on a thread of its own.
-    ///
-    /// # Errors
-    /// Where the system gives no thread; all else is told by [`Pending::wait`].
-    pub fn open_at_pending(
-        url: &str,
-        options: InputOptions,
-        at: Timestamp,
-        stop: &Stop,
-    ) -> Result<Pending<Pipeline>> {
-        let (url, stop) = (url.to_owned(), stop.clone());
-        Pending::start(move || Pipeline::open_at(&url, options, at, &stop))
     }
 
     /// Opens an output for edited frames on a thread of its own: a server is connected to. It is
@@ -300,9 +293,15 @@ impl Pipeline {
 
     /// Adds an output that was opened for this pipeline.
     #[must_use]
-    pub fn to(mut self, output: Outgoing) -> Pipeline {
-        self.outputs.push(output.0);
+    pub fn to(self, output: Outgoing) -> Pipeline {
+        // A pipeline that doesn't run takes any.
+        let _ = self.outputs.outputs().add(output.0);
         self
+    }
+
+    /// Adds and removes outputs while it runs.
+    pub fn control(&self) -> Control {
+        Control(self.outputs.outputs())
     }
 
     /// What runs, described.

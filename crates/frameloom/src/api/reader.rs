@@ -1,5 +1,6 @@
 //! Frames one by one, without a thread.
 
+use crate::api::builder::InputBuilder;
 use crate::api::pending::Pending;
 use crate::av::MediaKind;
 use crate::codec::configuration::StreamMessage;
@@ -7,10 +8,8 @@ use crate::codec::decode::VideoDecoder;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::Frame;
 use crate::input::Source;
-use crate::options::InputOptions;
 use crate::protocol::ends::Outside;
 use crate::stats::Stats;
-use crate::time::stop::Stop;
 use crate::time::{Rate, Timestamp};
 
 /// How far ahead it is quicker to read on than to seek.
@@ -18,10 +17,14 @@ const NEAR: Timestamp = Timestamp::from_micros(1_000_000);
 
 /// An iterator over the frames of an input.
 ///
+/// It ends where the input ends: at a file's end, or when a live stream's publisher stops. Where
+/// the connection to a live stream is lost, the last item is an error; a
+/// [`Pipeline`](crate::Pipeline) opens it again.
+///
 /// ```no_run
 /// # fn main() -> frameloom::Result<()> {
 /// for frame in frameloom::Reader::open("clip.mp4")? {
-///     let mut frame = frame?;
+///     let frame = frame?;
 ///     let image = frame.image(frameloom::PixelFormat::Rgb24)?;
 ///     println!("{:?}", image.pixel(0, 0));
 /// }
@@ -36,6 +39,8 @@ pub struct Reader {
     ahead: Option<Frame>,
     /// The pts of the last frame that was looked at by it.
     last: Option<Timestamp>,
+    /// Why a live input was cut off: an error, once what came of it was given out.
+    cut: Option<Error>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -45,44 +50,47 @@ enum State {
     Failed,
 }
 
+impl InputBuilder<Reader> {
+    /// Opens the input.
+    ///
+    /// # Errors
+    /// Where it can't be opened, holds no video, or can't be sought in though it is to begin later.
+    pub fn open(self) -> Result<Reader> {
+        let outside = Outside::real();
+        let source = Source::open(&self.url, self.options, &outside, &self.stop)?;
+        let stats = Stats::new(source.duration(), outside.clock);
+        let decoder = match &source.video {
+            Some(video) => VideoDecoder::open(video, &source.options, source.is_live, stats)?,
+            None => {
+                let cause = "there is no video in it";
+                let error = Error::new(ErrorKind::InvalidData, Stage::Source, cause);
+                return Err(error.at(&self.url));
+            }
+        };
+        Ok(Reader { source, decoder, state: State::Reading, ahead: None, last: None, cut: None })
+    }
+
+    /// Opens the input on a thread of its own.
+    ///
+    /// # Errors
+    /// Where the system gives no thread. [`Pending::wait`] gives all other errors.
+    pub fn open_pending(self) -> Result<Pending<Reader>> {
+        Pending::start(move || self.open())
+    }
+}
+
 impl Reader {
     /// Opens an input with FFmpeg's defaults.
     ///
     /// # Errors
     /// Where it can't be opened or holds no video.
     pub fn open(url: &str) -> Result<Reader> {
-        Reader::open_with(url, InputOptions::new(), &Stop::new())
+        Reader::builder(url).open()
     }
 
-    /// Opens an input. `stop` ends every wait for it.
-    ///
-    /// # Errors
-    /// Where it can't be opened or holds no video.
-    pub fn open_with(url: &str, options: InputOptions, stop: &Stop) -> Result<Reader> {
-        let outside = Outside::real();
-        let source = Source::open(url, options, &outside, stop)?;
-        let stats = Stats::new(source.duration(), outside.clock);
-        let decoder = match &source.video {
-            Some(video) => VideoDecoder::open(video, &source.options, source.is_live, stats)?,
-            None => {
-                return Err(Error::new(
-                    ErrorKind::InvalidData,
-                    Stage::Source,
-                    "there is no video in it",
-                )
-                .at(url));
-            }
-        };
-        Ok(Reader { source, decoder, state: State::Reading, ahead: None, last: None })
-    }
-
-    /// As [`Reader::open_with`], on a thread of its own.
-    ///
-    /// # Errors
-    /// Where the system gives no thread; all else is told by [`Pending::wait`].
-    pub fn open_pending(url: &str, options: InputOptions, stop: &Stop) -> Result<Pending<Reader>> {
-        let (url, stop) = (url.to_owned(), stop.clone());
-        Pending::start(move || Reader::open_with(&url, options, &stop))
+    /// Begins with an input's place; [`InputBuilder::open`] opens it.
+    pub fn builder(url: &str) -> InputBuilder<Reader> {
+        InputBuilder::new(url)
     }
 
     /// Frames a second, where the stream says.
@@ -103,8 +111,7 @@ impl Reader {
     pub fn seek(&mut self, at: Timestamp) -> Result<()> {
         self.source.seek(at)?;
         self.decoder.begin_at(at);
-        self.state = State::Reading;
-        self.ahead = None;
+        (self.state, self.ahead, self.cut) = (State::Reading, None, None);
         Ok(())
     }
 
@@ -160,13 +167,15 @@ impl Reader {
                 return Ok(Some(frame));
             }
             match self.state {
-                State::Failed | State::Drained => return Ok(None),
+                State::Failed => return Ok(None),
+                State::Drained => return self.cut.take().map_or(Ok(None), Err),
                 State::Reading => match self.source.read()? {
                     Some(StreamMessage::Packet(packet)) if packet.kind == MediaKind::Video => {
                         self.decoder.send(&packet)?;
                     }
                     Some(_) => {}
                     None => {
+                        self.cut = self.source.take_cut();
                         self.decoder.drain()?;
                         self.decoder.finish()?;
                         self.state = State::Drained;

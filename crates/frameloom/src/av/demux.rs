@@ -43,7 +43,8 @@ impl Interrupt {
     /// Limits what follows to `limit` from now, or lifts the limit.
     pub(crate) fn set_deadline(&self, limit: Option<Duration>) {
         let at = limit.map_or(0, |limit| {
-            i64::try_from((self.0.epoch.elapsed() + limit).as_millis()).unwrap_or(i64::MAX).max(1)
+            let at = self.0.epoch.elapsed().saturating_add(limit).as_millis();
+            i64::try_from(at).unwrap_or(i64::MAX).max(1)
         });
         self.0.expired.store(false, Ordering::Relaxed);
         self.0.deadline_ms.store(at, Ordering::Relaxed);

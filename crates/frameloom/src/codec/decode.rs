@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::av::{AvFrame, Decoder, DecoderSetup, Dict, MediaKind, Received, StreamInfo};
 use crate::codec::packet::Packet;
-use crate::edit::{FilterGraph, FrameProcessor};
+use crate::edit::FilterGraph;
 use crate::error::{End, Error, Result, Stage, sentence, were};
 use crate::image::BufferPool;
 use crate::image::Frame;

@@ -13,7 +13,7 @@ use crate::av::{AvError, AvFrame, Encoder, EncoderSetup, MediaKind, Received, Vi
 use crate::codec::configuration::{StreamConfiguration, StreamMessage};
 use crate::codec::packet::Packet;
 use crate::codec::window::Place;
-use crate::edit::{FilterGraph, Fit, FrameProcessor};
+use crate::edit::{FilterGraph, Fit};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::Frame;
 use crate::options::OnResize;
@@ -183,8 +183,7 @@ impl VideoEncoder {
     }
 
     fn encode_filtered(&mut self) -> Result<()> {
-        while let Some(frame) =
-            self.graph.as_mut().map(FrameProcessor::receive).transpose()?.flatten()
+        while let Some(frame) = self.graph.as_mut().map(FilterGraph::receive).transpose()?.flatten()
         {
             self.encode(frame)?;
         }

@@ -1,5 +1,5 @@
 use crate::edit::FrameProcessor;
-use crate::error::Result;
+use crate::error::BoxError;
 use crate::image::Frame;
 
 /// A closure as a stage: one frame in, the same frame out.
@@ -14,14 +14,14 @@ impl<F> Closure<F> {
     }
 }
 
-impl<F: FnMut(&mut Frame) -> Result<()> + Send> FrameProcessor for Closure<F> {
-    fn send(&mut self, mut frame: Frame) -> Result<()> {
+impl<F: FnMut(&mut Frame) -> Result<(), BoxError> + Send> FrameProcessor for Closure<F> {
+    fn send(&mut self, mut frame: Frame) -> Result<(), BoxError> {
         (self.edit)(&mut frame)?;
         self.ready = Some(frame);
         Ok(())
     }
 
-    fn receive(&mut self) -> Result<Option<Frame>> {
+    fn receive(&mut self) -> Result<Option<Frame>, BoxError> {
         Ok(self.ready.take())
     }
 }

@@ -1,4 +1,4 @@
-use super::{FilterGraph, FrameProcessor};
+use super::FilterGraph;
 use crate::error::Result;
 use crate::image::{Frame, no_view};
 

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use crate::error::Result;
 use crate::options::OnSlow;
 use crate::time::Timestamp;
+use crate::time::moment_after;
 
 /// Frames that may wait unedited behind one that the code has. Where the code has hung and no
 /// deadline ends the wait, they would fill the memory.
@@ -344,7 +345,7 @@ impl<F: Passing> Gate<F> {
         let limit = self.rules.deadline.filter(|_| self.rules.on_slow == OnSlow::Bypass)?;
         self.queue.iter().find_map(|entry| match &entry.turn {
             Turn::Asked(asked) if !asked.is_whole && asked.original.is_some() => {
-                Some(asked.since + limit)
+                Some(moment_after(asked.since, limit))
             }
             _ => None,
         })
@@ -358,7 +359,7 @@ impl<F: Passing> Gate<F> {
         };
         for entry in &mut self.queue {
             let is_late = matches!(&entry.turn, Turn::Asked(asked)
-                if !asked.is_whole && asked.original.is_some() && asked.since + limit <= now);
+                if !asked.is_whole && asked.original.is_some() && moment_after(asked.since, limit) <= now);
             if is_late && entry.give_up() {
                 self.tally.bypassed += 1;
             }

@@ -3,7 +3,7 @@ use std::time::Instant;
 
 use crate::av::{Graph, GraphInput, PixFmt, Received};
 use crate::edit::FrameProcessor;
-use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::error::{BoxError, Error, ErrorKind, Result, Stage};
 use crate::image::BufferPool;
 use crate::image::Frame;
 use crate::time::{Rate, TimeBase};
@@ -96,8 +96,9 @@ impl FilterGraph {
     }
 }
 
-impl FrameProcessor for FilterGraph {
-    fn send(&mut self, frame: Frame) -> Result<()> {
+impl FilterGraph {
+    /// Takes one frame.
+    pub(crate) fn send(&mut self, frame: Frame) -> Result<()> {
         let (pts, index, arrived) = (frame.pts().ticks(), frame.index(), frame.arrived());
         // Only the picture goes through: an edit must be in it first.
         let mut frame = frame;
@@ -112,11 +113,13 @@ impl FrameProcessor for FilterGraph {
         self.collect()
     }
 
-    fn receive(&mut self) -> Result<Option<Frame>> {
+    /// Gives out the next frame that is ready.
+    pub(crate) fn receive(&mut self) -> Result<Option<Frame>> {
         Ok(self.ready.pop_front())
     }
 
-    fn drain(&mut self) -> Result<()> {
+    /// Has the graph give out what it still holds.
+    pub(crate) fn drain(&mut self) -> Result<()> {
         if let Some(open) = &mut self.open {
             let sent = open.graph.send(None);
             sent.map_err(|e| self.fail(e))?;
@@ -124,5 +127,19 @@ impl FrameProcessor for FilterGraph {
         self.collect()?;
         self.open = None;
         Ok(())
+    }
+}
+
+impl FrameProcessor for FilterGraph {
+    fn send(&mut self, frame: Frame) -> Result<(), BoxError> {
+        Ok(FilterGraph::send(self, frame)?)
+    }
+
+    fn receive(&mut self) -> Result<Option<Frame>, BoxError> {
+        Ok(FilterGraph::receive(self)?)
+    }
+
+    fn drain(&mut self) -> Result<(), BoxError> {
+        Ok(FilterGraph::drain(self)?)
     }
 }

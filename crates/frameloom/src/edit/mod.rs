@@ -13,33 +13,33 @@ pub(crate) use command::{CommandOutput, InFlight, Running, Spawned};
 pub(crate) use fit::Fit;
 pub(crate) use graph::FilterGraph;
 
-use crate::error::Result;
+use crate::error::BoxError;
 use crate::image::Frame;
 
 /// A stage between decoder and encoder.
 ///
 /// Frames are sent in the order of showing and received the same way; a stage may keep some back
-/// and may give out more or fewer than it got. A plain closure `FnMut(&mut Frame) -> Result<()>`
-/// is given to [`Pipeline::process`](crate::Pipeline::process) as it is.
+/// and may give out more or fewer than it got. A plain closure is given to
+/// [`Pipeline::process`](crate::Pipeline::process) as it is.
 pub trait FrameProcessor: Send {
     /// Takes one frame.
     ///
     /// # Errors
     /// Whatever keeps the stage from going on.
-    fn send(&mut self, frame: Frame) -> Result<()>;
+    fn send(&mut self, frame: Frame) -> Result<(), BoxError>;
 
     /// Gives out the next frame that is ready; `None` until it is sent more.
     ///
     /// # Errors
     /// Whatever keeps the stage from going on.
-    fn receive(&mut self) -> Result<Option<Frame>>;
+    fn receive(&mut self) -> Result<Option<Frame>, BoxError>;
 
     /// Tells it that no more frames come: what it still holds must be given out by
     /// [`FrameProcessor::receive`].
     ///
     /// # Errors
     /// Whatever keeps the stage from going on.
-    fn drain(&mut self) -> Result<()> {
+    fn drain(&mut self) -> Result<(), BoxError> {
         Ok(())
     }
 }

@@ -85,6 +85,10 @@ pub enum ErrorKind {
 /// What every fallible call of the library returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// What your own code may fail with: any error, an [`Error`] of the library among them. `?` makes
+/// one of whatever implements [`std::error::Error`], and of a `&str` or `String`.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
 /// An error of the library.
 ///
 /// It is data: [`kind`](Error::kind) for a program to act on, [`stage`](Error::stage) and
@@ -334,6 +338,23 @@ impl std::error::Error for Error {
             let source: &(dyn std::error::Error + 'static) = &**source;
             source
         })
+    }
+}
+
+/// What your code failed with: an error of the library's as it is, any other one as the
+/// [`source`](std::error::Error::source) of an error of [`Stage::Process`].
+impl From<BoxError> for Error {
+    fn from(error: BoxError) -> Error {
+        match error.downcast::<Error>() {
+            Ok(own) => *own,
+            Err(other) => {
+                let mut error = Error::process(other.to_string());
+                error.0.errno =
+                    other.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error);
+                error.0.source = Some(Arc::from(other));
+                error
+            }
+        }
     }
 }
 

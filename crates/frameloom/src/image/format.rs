@@ -116,6 +116,14 @@ impl PixelFormat {
         !matches!(self.shape(), Shape::Packed { .. })
     }
 
+    /// Rows of the picture for one row of its chroma.
+    pub(crate) const fn rows_a_chroma_row(self) -> u32 {
+        match self.shape() {
+            Shape::Planar { down: 2, .. } | Shape::SemiPlanar { down: 2, .. } => 2,
+            _ => 1,
+        }
+    }
+
     /// The number of planes, 1 to 3.
     pub const fn plane_count(self) -> usize {
         match self.shape() {

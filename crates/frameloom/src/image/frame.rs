@@ -1,5 +1,7 @@
 //! A decoded frame, and views of its pixels in the format you want.
 
+use std::cell::OnceCell;
+use std::ops::Range;
 use std::time::Instant;
 
 use crate::av::{AvFrame, PixFmt};
@@ -13,11 +15,18 @@ use crate::time::{TimeBase, Timestamp};
 /// You pay for what you touch. A frame nobody looked at is never converted; one that was only
 /// read ([`Frame::image`]) goes to the encoder as it was decoded; one that was edited
 /// ([`Frame::image_mut`]) is converted back once.
+///
+/// Reading takes `&self`: views of several formats and rows may be looked at side by side. A frame
+/// can be sent to another thread and is used by one at a time.
 pub struct Frame {
     picture: AvFrame,
     time_base: TimeBase,
-    view: Option<PixelBuffer>,
+    views: Views,
     edited: Edited,
+    /// The rows that were handed out to be changed, from the first to behind the last.
+    edited_rows: Range<u32>,
+    /// The picture with the edit that was made in a view, for views of other formats.
+    settled: OnceCell<AvFrame>,
     index: u64,
     arrived: Instant,
     pool: BufferPool,
@@ -28,10 +37,44 @@ pub struct Frame {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Edited {
     No,
-    /// The picture itself was changed; a view, if any, was made after that.
+    /// The picture itself was changed; the views, if any, were made after that.
     Picture,
-    /// The view is newer than the picture.
-    View,
+    /// The view in this format is newer than the picture.
+    View(PixelFormat),
+}
+
+/// The picture in other formats, each converted when it is first asked for. Most frames have none.
+#[derive(Default)]
+struct Views(OnceCell<Box<Cells>>);
+
+type Cells = [OnceCell<PixelBuffer>; PixelFormat::ALL.len()];
+
+impl Views {
+    fn get(&self, format: PixelFormat) -> Option<&PixelBuffer> {
+        self.0.get()?.get(format as usize)?.get()
+    }
+
+    fn get_mut(&mut self, format: PixelFormat) -> Option<&mut PixelBuffer> {
+        self.0.get_mut()?.get_mut(format as usize)?.get_mut()
+    }
+
+    fn set(&self, view: PixelBuffer) {
+        let cells = self.0.get_or_init(Box::default);
+        if let Some(cell) = cells.get(view.format() as usize) {
+            // Nobody else could have set it: a frame is used by one thread.
+            let _ = cell.set(view);
+        }
+    }
+
+    fn take(&mut self, format: PixelFormat) -> Option<PixelBuffer> {
+        self.0.get_mut()?.get_mut(format as usize)?.take()
+    }
+
+    /// Drops all views but this one.
+    fn retain(&mut self, format: PixelFormat) {
+        let cells = self.0.get_mut().into_iter().flat_map(|cells| cells.iter_mut()).enumerate();
+        cells.filter(|(n, _)| *n != format as usize).for_each(|(_, cell)| drop(cell.take()));
+    }
 }
 
 impl Frame {
@@ -45,8 +88,10 @@ impl Frame {
         Frame {
             picture,
             time_base,
-            view: None,
+            views: Views::default(),
             edited: Edited::No,
+            edited_rows: 0..0,
+            settled: OnceCell::new(),
             index,
             arrived,
             pool,
@@ -121,34 +166,92 @@ impl Frame {
         (0..4).map_while(|i| self.picture.plane(i)).collect()
     }
 
-    /// The pixels in `format`, read-only, converted on first use and kept.
+    /// The rows that your code may have changed: from the first to behind the last that
+    /// [`Frame::image_mut`], [`Frame::rows_mut`] or [`Frame::set_image`] gave access to. Empty
+    /// where the frame isn't edited.
+    pub fn edited_rows(&self) -> Range<u32> {
+        self.edited_rows.clone()
+    }
+
+    /// The pixels in `format`, read-only. They are converted when they are first asked for, and
+    /// not again.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidData`] for a picture that can't be converted.
-    pub fn image(&mut self, format: PixelFormat) -> Result<Image<'_>> {
-        self.prepare(format)?;
-        match &self.view {
-            Some(view) if view.format() == format => Ok(view.image()),
-            _ => picture::as_image(&self.picture, format).ok_or_else(no_view),
+    pub fn image(&self, format: PixelFormat) -> Result<Image<'_>> {
+        match self.view(format)? {
+            Some(view) => Ok(view.image()),
+            None => picture::as_image(self.current()?, format).ok_or_else(no_view),
         }
     }
 
-    /// The pixels in `format`, to change; the frame counts as edited.
+    /// Some rows of the pixels in `format`, read-only: row 0 of the image is `rows.start` of the
+    /// frame. Ask for the rows that you need: what is converted may be no more than these.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] for rows that the frame hasn't got, or that cut a row of chroma in two;
+    /// else as [`Frame::image`].
+    pub fn rows(&self, format: PixelFormat, rows: Range<u32>) -> Result<Image<'_>> {
+        self.check_rows(format, &rows)?;
+        Ok(self.image(format)?.band(rows))
+    }
+
+    /// The pixels in `format`, to change; the frame counts as edited, in all its rows.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidData`] for a picture that can't be converted.
     pub fn image_mut(&mut self, format: PixelFormat) -> Result<ImageMut<'_>> {
-        self.prepare(format)?;
-        match &mut self.view {
-            Some(view) if view.format() == format => {
-                self.edited = Edited::View;
-                Ok(view.image_mut())
-            }
-            _ => {
-                self.edited = Edited::Picture;
-                picture::as_image_mut(&mut self.picture, format)
-            }
+        let rows = 0..self.height();
+        self.edit(format, rows)
+    }
+
+    /// Some rows of the pixels in `format`, to change: row 0 of the image is `rows.start` of the
+    /// frame. The frame counts as edited, in these rows.
+    ///
+    /// # Errors
+    /// As [`Frame::rows`].
+    pub fn rows_mut(&mut self, format: PixelFormat, rows: Range<u32>) -> Result<ImageMut<'_>> {
+        self.check_rows(format, &rows)?;
+        Ok(self.edit(format, rows.clone())?.into_band(rows))
+    }
+
+    fn edit(&mut self, format: PixelFormat, rows: Range<u32>) -> Result<ImageMut<'_>> {
+        if self.edited != Edited::View(format) {
+            self.commit()?;
         }
+        let is_apart = self.view(format)?.is_some();
+        // What was made of the picture before is not what it is any more.
+        self.views.retain(format);
+        self.settled = OnceCell::new();
+        self.touch(rows);
+        if !is_apart {
+            self.edited = Edited::Picture;
+            return picture::as_image_mut(&mut self.picture, format);
+        }
+        self.edited = Edited::View(format);
+        self.views.get_mut(format).map(PixelBuffer::image_mut).ok_or_else(no_view)
+    }
+
+    fn touch(&mut self, rows: Range<u32>) {
+        self.edited_rows = match self.edited_rows.is_empty() {
+            true => rows,
+            false => self.edited_rows.start.min(rows.start)..self.edited_rows.end.max(rows.end),
+        };
+    }
+
+    fn check_rows(&self, format: PixelFormat, rows: &Range<u32>) -> Result<()> {
+        let (height, step) = (self.height(), format.rows_a_chroma_row());
+        let is_there = rows.start < rows.end && rows.end <= height;
+        let is_whole = |row: u32| row % step == 0 || row == height;
+        if is_there && is_whole(rows.start) && is_whole(rows.end) {
+            return Ok(());
+        }
+        let Range { start, end } = rows;
+        let cause = match is_there {
+            true => format!("rows {start}..{end} of {format} cut a row of its chroma in two"),
+            false => format!("there are no rows {start}..{end}: the frame has rows 0..{height}"),
+        };
+        Err(Error::new(ErrorKind::Usage, Stage::Convert, cause))
     }
 
     /// Converts the pixels into memory of your own, of the frame's size. The frame keeps no view
@@ -156,10 +259,9 @@ impl Frame {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidData`] for another size and for a picture that can't be converted.
-    pub fn copy_to(&mut self, target: &mut ImageMut<'_>) -> Result<()> {
+    pub fn copy_to(&self, target: &mut ImageMut<'_>) -> Result<()> {
         self.check_size(target.width(), target.height())?;
-        self.commit()?;
-        picture::to_view(&self.picture, target)
+        picture::to_view(self.current()?, target)
     }
 
     /// Replaces the pixels by yours, of the same size, by one conversion into the codec's own
@@ -171,8 +273,10 @@ impl Frame {
         self.check_size(image.width(), image.height())?;
         let format = self.picture.format().ok_or_else(no_view)?;
         self.picture = picture::from_view(image, format, &self.picture)?;
-        self.view = None;
+        self.views = Views::default();
+        self.settled = OnceCell::new();
         self.edited = Edited::Picture;
+        self.edited_rows = 0..self.height();
         Ok(())
     }
 
@@ -190,16 +294,19 @@ impl Frame {
 
     /// Replaces the pixels by a whole packed picture of the same size; the frame counts as edited.
     pub(crate) fn replace(&mut self, pixels: PixelBuffer) {
-        self.view = Some(pixels);
-        self.edited = Edited::View;
+        self.views = Views::default();
+        self.settled = OnceCell::new();
+        self.edited = Edited::View(pixels.format());
+        self.edited_rows = 0..self.height();
+        self.views.set(pixels);
     }
 
     /// The pixels in `format`, packed, out of the frame's hands. The frame then counts as not
     /// edited since: whoever took them gives them back by [`Frame::replace`].
     pub(crate) fn take_packed(&mut self, format: PixelFormat) -> Result<PixelBuffer> {
         self.commit()?;
-        self.prepare(format)?;
-        if let Some(view) = self.view.take() {
+        self.view(format)?;
+        if let Some(view) = self.views.take(format) {
             return Ok(view);
         }
         let mut packed = self.blank_view(format)?;
@@ -213,27 +320,38 @@ impl Frame {
         taken.map_err(|e| Error::new(ErrorKind::InvalidData, Stage::Convert, e.to_string()))
     }
 
-    /// Has a view in `format` ready, or none where the picture itself is one.
-    fn prepare(&mut self, format: PixelFormat) -> Result<()> {
-        if self.view.as_ref().is_some_and(|v| v.format() == format) {
-            return Ok(());
+    /// The view in `format`, converted where it isn't there; none where the picture itself is one.
+    fn view(&self, format: PixelFormat) -> Result<Option<&PixelBuffer>> {
+        if let Some(view) = self.views.get(format) {
+            return Ok(Some(view));
         }
-        self.commit()?;
-        self.view = None;
-        if picture::is_view(&self.picture, format) {
-            return Ok(());
+        let picture = self.current()?;
+        if picture::is_view(picture, format) {
+            return Ok(None);
         }
         let mut view = self.blank_view(format)?;
-        picture::to_view(&self.picture, &mut view.image_mut())?;
-        self.view = Some(view);
-        Ok(())
+        picture::to_view(picture, &mut view.image_mut())?;
+        self.views.set(view);
+        Ok(self.views.get(format))
+    }
+
+    /// The picture as it is now, with any edit in it.
+    fn current(&self) -> Result<&AvFrame> {
+        let Edited::View(_) = self.edited else { return Ok(&self.picture) };
+        if self.settled.get().is_none() {
+            let format = self.picture.format().ok_or_else(no_view)?;
+            let settled = self.convert_view(format)?;
+            // Nobody else could have set it: a frame is used by one thread.
+            let _ = self.settled.set(settled);
+        }
+        self.settled.get().ok_or_else(no_view)
     }
 
     /// Brings an edit made in a view back into the picture, in the picture's own format.
     fn commit(&mut self) -> Result<()> {
-        if self.edited == Edited::View {
-            let format = self.picture.format().ok_or_else(no_view)?;
-            self.picture = self.convert_view(format)?;
+        if let Edited::View(_) = self.edited {
+            self.current()?;
+            self.picture = self.settled.take().ok_or_else(no_view)?;
             self.edited = Edited::Picture;
         }
         Ok(())
@@ -246,7 +364,7 @@ impl Frame {
             return Ok(());
         }
         self.commit()?;
-        self.view = None;
+        self.views = Views::default();
         Ok(())
     }
 
@@ -255,8 +373,10 @@ impl Frame {
         self.commit()
     }
 
+    /// The edited view as a picture in `format`.
     fn convert_view(&self, format: PixFmt) -> Result<AvFrame> {
-        let view = self.view.as_ref().ok_or_else(no_view)?;
+        let Edited::View(edited) = self.edited else { return Err(no_view()) };
+        let view = self.views.get(edited).ok_or_else(no_view)?;
         picture::from_view(&view.image(), format, &self.picture)
     }
 
@@ -268,7 +388,7 @@ impl Frame {
 
     /// The finished picture in `format`, by one conversion at the most.
     pub(crate) fn into_picture_as(self, format: PixFmt) -> Result<AvFrame> {
-        if self.edited == Edited::View {
+        if let Edited::View(_) = self.edited {
             return self.convert_view(format);
         }
         if self.picture.format() == Some(format) {
@@ -313,7 +433,14 @@ impl Frame {
     pub fn share(&mut self) -> Result<Frame> {
         self.commit()?;
         let picture = self.picture.share().map_err(|e| e.in_stage(Stage::Process))?;
-        Ok(Frame { picture, view: None, pool: self.pool.clone(), ..*self })
+        Ok(Frame {
+            picture,
+            views: Views::default(),
+            edited_rows: self.edited_rows.clone(),
+            settled: OnceCell::new(),
+            pool: self.pool.clone(),
+            ..*self
+        })
     }
 }
 

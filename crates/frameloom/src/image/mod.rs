@@ -13,6 +13,7 @@ mod tests;
 mod view_mut;
 
 use std::fmt;
+use std::ops::Range;
 
 pub use buffer::{BufferPool, PixelBuffer};
 pub use format::PixelFormat;
@@ -117,6 +118,13 @@ fn check_packed(
     } else {
         Err(ImageError::PackedLength { format, width, height, needed, actual })
     }
+}
+
+/// The first row and the number of rows that some rows of a picture have in a plane.
+fn plane_rows(format: PixelFormat, plane: usize, rows: &Range<u32>) -> (usize, usize) {
+    let step = if plane == 0 { 1 } else { format.rows_a_chroma_row() };
+    let (first, end) = (rows.start / step, rows.end.div_ceil(step));
+    (first as usize, (end - first) as usize)
 }
 
 /// Where the rows of one plane stand in its bytes.
@@ -328,6 +336,19 @@ impl<'a> Image<'a> {
             Plane { data, layout }
         });
         Self { format, width, height, planes, packed: Packed(Some(data)) }
+    }
+
+    /// These rows as a picture; they must exist and not cut a row of chroma in two.
+    pub(crate) fn band(&self, rows: Range<u32>) -> Image<'a> {
+        let mut image = *self;
+        image.height = rows.end - rows.start;
+        for (number, plane) in image.planes.iter_mut().take(self.format.plane_count()).enumerate() {
+            let (first, count) = plane_rows(self.format, number, &rows);
+            *plane = plane.band(first, count);
+        }
+        let is_packed = self.format.plane_count() == 1 && image.planes[0].layout.is_tight();
+        image.packed = Packed(is_packed.then_some(image.planes[0].data));
+        image
     }
 
     /// The format of the bytes.

@@ -1,10 +1,11 @@
 //! The writable counterparts of [`Plane`](super::Plane) and [`Image`](super::Image).
 
+use std::ops::Range;
 use std::{array, fmt, mem};
 
 use super::{
     Image, ImageError, MAX_PLANES, Packed, PixelFormat, Plane, PlaneLayout, check_packed,
-    checked_frame_bytes, debug_plane,
+    checked_frame_bytes, debug_plane, plane_rows,
 };
 
 /// One plane of a picture, writable.
@@ -57,10 +58,7 @@ impl PlaneMut<'_> {
 
     /// Rows `first..first + rows`, which must exist, as a plane.
     pub(crate) fn band_mut(&mut self, first: usize, rows: usize) -> PlaneMut<'_> {
-        let layout = self.layout.with_rows(rows);
-        let data = &mut self.data[self.layout.offset(first)..];
-        let used = data.len().min(layout.offset(rows));
-        PlaneMut { data: &mut data[..used], layout }
+        self.reborrow().into_band(first, rows)
     }
 
     /// The rows from the top, each [`row_bytes`](Self::row_bytes) long.
@@ -74,6 +72,14 @@ impl<'a> PlaneMut<'a> {
     fn into_rows(self) -> impl ExactSizeIterator<Item = &'a mut [u8]> {
         let PlaneLayout { stride, row_bytes, .. } = self.layout;
         self.data.chunks_mut(stride.max(1)).map(move |row| &mut row[..row_bytes])
+    }
+
+    /// Rows `first..first + rows`, which must exist, as a plane.
+    fn into_band(self, first: usize, rows: usize) -> PlaneMut<'a> {
+        let layout = self.layout.with_rows(rows);
+        let data = &mut self.data[self.layout.offset(first)..];
+        let used = data.len().min(layout.offset(rows));
+        PlaneMut { data: &mut data[..used], layout }
     }
 
     fn into_row(self, y: usize) -> &'a mut [u8] {
@@ -91,6 +97,22 @@ impl fmt::Debug for PlaneMut<'_> {
 enum Store<'a> {
     Packed(&'a mut [u8]),
     Planes([PlaneMut<'a>; MAX_PLANES]),
+}
+
+/// The planes of a packed picture; those that the format lacks are empty.
+fn split(
+    format: PixelFormat,
+    width: u32,
+    height: u32,
+    data: &mut [u8],
+) -> [PlaneMut<'_>; MAX_PLANES] {
+    let mut rest = data;
+    array::from_fn(|number| {
+        let layout = PlaneLayout::tight(format, number, width, height);
+        let (data, after) = mem::take(&mut rest).split_at_mut(layout.tight_bytes());
+        rest = after;
+        PlaneMut { data, layout }
+    })
 }
 
 /// A picture, writable: a borrowed view.
@@ -206,17 +228,31 @@ impl<'a> ImageMut<'a> {
     pub fn planes_mut(&mut self) -> [PlaneMut<'_>; MAX_PLANES] {
         let Self { format, width, height, .. } = *self;
         match &mut self.store {
-            Store::Packed(data) => {
-                let mut rest: &mut [u8] = data;
-                array::from_fn(|number| {
-                    let layout = PlaneLayout::tight(format, number, width, height);
-                    let (data, after) = mem::take(&mut rest).split_at_mut(layout.tight_bytes());
-                    rest = after;
-                    PlaneMut { data, layout }
-                })
-            }
+            Store::Packed(data) => split(format, width, height, data),
             Store::Planes(planes) => planes.each_mut().map(PlaneMut::reborrow),
         }
+    }
+
+    /// These rows as a picture; they must exist and not cut a row of chroma in two.
+    pub(crate) fn into_band(self, rows: Range<u32>) -> ImageMut<'a> {
+        let Self { format, width, .. } = self;
+        let height = rows.end - rows.start;
+        let planes = match self.store {
+            Store::Packed(data) => split(format, width, self.height, data),
+            Store::Planes(planes) => planes,
+        };
+        let mut number = 0;
+        let mut planes = planes.map(|plane| {
+            let (first, count) = plane_rows(format, number, &rows);
+            number += 1;
+            if number > format.plane_count() { plane } else { plane.into_band(first, count) }
+        });
+        let is_packed = format.plane_count() == 1 && planes[0].layout.is_tight();
+        let store = match is_packed {
+            true => Store::Packed(mem::take(&mut planes[0]).data),
+            false => Store::Planes(planes),
+        };
+        ImageMut { format, width, height, store }
     }
 
     /// Plane number `plane` from 0, read-only, or `None` where the format has no such plane.

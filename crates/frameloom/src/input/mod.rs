@@ -45,6 +45,8 @@ pub(crate) struct Source {
     ended: bool,
     /// Why a live input gives nothing more.
     loss: Option<Error>,
+    /// It was cut off: it did not end by itself.
+    is_cut: bool,
 }
 
 /// A source's packet, or why there is none.
@@ -117,6 +119,7 @@ impl Source {
             audio_over: false,
             ended: false,
             loss: None,
+            is_cut: false,
         })
     }
 
@@ -224,6 +227,11 @@ impl Source {
         }
     }
 
+    /// Why a live input that gives nothing more was cut off; `None` where it ended by itself.
+    pub(crate) fn take_cut(&mut self) -> Option<Error> {
+        self.loss.take().filter(|_| self.is_cut)
+    }
+
     /// Goes to the keyframe at or before `at`, on the pipeline's clock.
     ///
     /// # Errors
@@ -303,6 +311,7 @@ impl Source {
                 }
                 Err(Break::Closed(error)) if self.is_live && self.clock.end > Timestamp::ZERO => {
                     self.loss = Some(error.at(&self.url));
+                    self.is_cut = true;
                     break;
                 }
                 Err(broken) => {

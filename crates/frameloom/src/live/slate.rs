@@ -65,7 +65,7 @@ impl Slate {
         if !path.is_file() {
             return Err(error(ErrorKind::NotFound, "there is no such image".into()));
         }
-        let Some(mut frame) = first_picture(&shown).map_err(fail)? else {
+        let Some(frame) = first_picture(&shown).map_err(fail)? else {
             return Err(error(ErrorKind::InvalidData, "there is no picture in it".into()));
         };
         let image = frame.image(PixelFormat::Rgb24).map_err(fail)?;

@@ -11,9 +11,9 @@ mod command;
 mod input;
 mod live;
 mod output;
-mod row;
+pub(crate) mod row;
 mod set;
-mod table;
+pub(crate) mod table;
 mod value;
 
 pub(crate) use av_option::{AvOption, Specifier};
@@ -21,8 +21,6 @@ pub use command::CommandOptions;
 pub use input::InputOptions;
 pub use live::{Live, LiveOptions, OnError, OnLoss, OnResize, OnSlow};
 pub use output::OutputOptions;
-pub use row::{Group, Row, Scope, ValueType};
-pub use table::{Entry, find_ffmpeg, find_long, library};
 pub(crate) use value::{CodecChoice, PixelFormatChoice};
 pub use value::{Size, parse_duration, parse_rate, parse_span};
 

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use super::row::{Scope, ValueType};
+use super::table::library;
 use super::*;
 use crate::error::ErrorKind;
 use crate::time::{Rate, Timestamp};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, bounded, never, select};
 
 use crate::edit::chain::{Chain, guarded};
 use crate::edit::gate::Rules;
@@ -36,6 +36,8 @@ pub(super) struct Code {
     pub(super) command: Option<Command>,
     /// The caller's thread stands in the place of the code's, and runs the stages itself.
     pub(super) is_pulled: bool,
+    /// There is no output, and none can come.
+    pub(super) only_reads: bool,
     pub(super) live: LiveOptions,
     pub(super) is_live: bool,
     /// The decoder's frame rate.
@@ -50,23 +52,17 @@ pub(super) struct Code {
 pub(super) fn start(
     code: Code,
     frames: Receiver<Frame>,
-    mut fanout: Fanout,
+    fanout: Fanout,
     threads: &mut Threads,
 ) -> Result<Option<Pulling>> {
-    let Code { mut stages, command, is_pulled, live, is_live, rate, events, stats, stop } = code;
+    let Code { mut stages, command, is_pulled, only_reads, live, .. } = code;
+    let Code { is_live, rate, events, stats, stop, .. } = code;
     if stages.is_empty() && command.is_none() && !is_pulled {
-        threads.spawn("frameloom-process", move || {
-            for frame in frames {
-                if !fanout.send(frame)? {
-                    break;
-                }
-            }
-            Ok(())
-        })?;
+        threads.spawn("frameloom-process", move || pass_on(&frames, fanout))?;
         return Ok(None);
     }
     let on_slow = live.slow_policy(is_live);
-    if is_pulled && on_slow == OnSlow::Block && fanout.encoders.is_empty() {
+    if is_pulled && only_reads && on_slow == OnSlow::Block {
         return Ok(Some(Pulling::Decoder(frames)));
     }
     let on_error = live.error_policy(is_live, command.is_some());
@@ -96,7 +92,7 @@ pub(super) fn start(
             })?);
         }
         Some(command) => {
-            let limit = HANG_LIMIT + live.deadline.unwrap_or_default();
+            let limit = HANG_LIMIT.saturating_add(live.deadline.unwrap_or_default());
             let care = Care {
                 keeps_pipes_empty: on_slow != OnSlow::Block,
                 on_error,
@@ -140,6 +136,29 @@ pub(super) fn start(
     };
     threads.spawn("frameloom-gate", move || Gating::new(parts).run())?;
     Ok(pulling)
+}
+
+/// The thread that hands frames to the encoders where there is no code.
+fn pass_on(frames: &Receiver<Frame>, mut fanout: Fanout) -> Result<()> {
+    loop {
+        let changes = fanout.changes.clone();
+        select! {
+            recv(frames) -> frame => {
+                let Ok(frame) = frame else { return Ok(()) };
+                if !fanout.send(frame)? {
+                    return Ok(());
+                }
+            }
+            recv(changes) -> change => match change {
+                Ok(change) => fanout.change(change),
+                // No output can come any more.
+                Err(_) => fanout.changes = never(),
+            },
+        }
+        if fanout.encoders.is_empty() {
+            return Ok(());
+        }
+    }
 }
 
 /// As it scales the frames that a command is shown.

@@ -26,6 +26,8 @@ pub(super) enum SinkMessage {
 /// One stream of one output.
 #[derive(Clone)]
 pub(super) struct SinkStream {
+    /// The output's number.
+    pub(super) output: usize,
     pub(super) sink: Sender<SinkMessage>,
     pub(super) index: usize,
     /// What a live output has no room for is dropped, to its next keyframe.
@@ -166,7 +168,7 @@ mod tests {
         stats.output_exists(0, None);
         let (events, sum) = (Events::default(), Arc::new(Sum::new()));
         let drops = Drops { output: 0, stats, events, sum, clock };
-        (SinkStream { sink, index: 0, relief: Some(Relief::new(drops)) }, messages)
+        (SinkStream { output: 0, sink, index: 0, relief: Some(Relief::new(drops)) }, messages)
     }
 
     fn packet(is_key: bool) -> Packet {

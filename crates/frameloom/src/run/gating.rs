@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, never};
 
+use crate::edit::FilterGraph;
 use crate::edit::gate::{Gate, Leaving, Passing, Rules};
-use crate::edit::{FilterGraph, FrameProcessor};
 use crate::error::{Error, Result};
 use crate::image::Frame;
 use crate::options::OnSlow;
 use crate::run::command::Reins;
 use crate::run::link::{Ask, Report};
-use crate::run::stages::Fanout;
+use crate::run::stages::{EncodeMessage, Fanout};
 use crate::stats::Stats;
 use crate::stats::event::{Event, Events, Sum};
 use crate::time::Timestamp;
@@ -150,6 +150,7 @@ impl Gating {
 
     fn pass_all(&mut self) -> Result<()> {
         loop {
+            self.fanout.update();
             if !self.send_leaving()? {
                 return Ok(());
             }
@@ -189,7 +190,7 @@ impl Gating {
 
     /// Whether encoders that are behind hold up what leaves. Where nothing is dropped, or no more
     /// comes, the gate simply waits for them.
-    fn held_up(&self) -> Option<&Sender<Frame>> {
+    fn held_up(&self) -> Option<&Sender<EncodeMessage>> {
         let waits = self.rules.on_slow == OnSlow::Block || self.frames_ended.is_some();
         self.fanout.full().filter(|_| !waits && self.gate.has_leaving())
     }
@@ -328,7 +329,7 @@ impl Gating {
             return;
         }
         let past_grace = self.stopped.is_some_and(|at| now.duration_since(at) >= self.grace);
-        let patience = END_PATIENCE + self.rules.deadline.unwrap_or_default();
+        let patience = END_PATIENCE.saturating_add(self.rules.deadline.unwrap_or_default());
         let is_patient = self.rules.on_slow == OnSlow::Block;
         let past_patience = self.frames_ended.is_some_and(|ended| {
             !is_patient && now.duration_since(ended.max(self.heard)) >= patience

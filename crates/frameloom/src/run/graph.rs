@@ -172,6 +172,9 @@ pub(crate) struct WriterNode {
 }
 
 impl Graph {
+    /// The queues of a decoder, and of what gets its frames, that are begun later.
+    pub(super) const DECODING: [usize; 2] = [PACKET_QUEUE, FRAME_QUEUE];
+
     /// Nothing yet.
     pub(crate) fn new(code: CodeKind) -> Graph {
         Graph {

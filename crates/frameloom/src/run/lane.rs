@@ -76,6 +76,17 @@ impl CopyLane {
         self
     }
 
+    /// Begins with the next keyframe, as the stream runs already.
+    pub(super) fn at_next_key(mut self) -> CopyLane {
+        self.started = false;
+        self
+    }
+
+    /// The number of the output that it copies to.
+    pub(super) fn output(&self) -> usize {
+        self.to.output
+    }
+
     /// Prepares for a loss of the input.
     pub(super) fn prepare_to_fill(&mut self) {
         if self.kind == MediaKind::Audio {

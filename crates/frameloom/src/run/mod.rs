@@ -8,21 +8,27 @@
 //! of the queue, and that is how the others learn of it.
 
 mod arrival;
+mod change;
 mod code;
 mod command;
+pub(crate) mod control;
 mod delivery;
 mod gating;
 pub(crate) mod graph;
+mod joining;
 mod lane;
 mod late;
 pub(crate) mod link;
+mod open;
 pub(crate) mod outputs;
 pub(crate) mod plan;
 mod reading;
+pub(crate) mod registry;
 pub(crate) mod sound;
 mod spawn;
-mod stages;
+pub(crate) mod stages;
 mod start;
+mod streams;
 pub(crate) mod threads;
 pub(crate) mod writing;
 

@@ -1,6 +1,6 @@
 //! The thread that reads the input, and what it does while a live one is lost.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
@@ -8,6 +8,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use crate::av::{MediaKind, StreamInfo};
 use crate::codec::decode::{VideoDecoder, open_decoder};
 use crate::codec::packet::Packet;
+use crate::codec::window::Window;
 use crate::error::{Error, ErrorKind, Result, counted};
 use crate::input::timeline::Timeline;
 use crate::input::{Next, Pace, Source};
@@ -15,10 +16,13 @@ use crate::live::backoff::Backoff;
 use crate::live::supervise::{Line, LineState, Reopened, micros, reopen};
 use crate::options::OnLoss;
 use crate::protocol::ends::Outside;
+use crate::run::change::{ReaderChange, tell};
+use crate::run::delivery::{SinkMessage, SinkStream};
 use crate::run::lane::CopyLane;
 use crate::run::late::LateStream;
 use crate::run::sound::Sound;
-use crate::run::stages::{AudioMessage, DecodeMessage};
+use crate::run::stages::{AudioMessage, DecodeMessage, FramesChange};
+use crate::run::streams::Streams;
 use crate::run::threads::start_thread;
 use crate::stats::Stats;
 use crate::stats::event::{Event, Events, Sum};
@@ -44,6 +48,14 @@ pub(super) struct Reading {
     pub(super) late_streams: Vec<LateStream>,
     pub(super) decode: Option<Sender<DecodeMessage>>,
     pub(super) audio: Vec<Sender<AudioMessage>>,
+    /// Outputs that come and go.
+    pub(super) changes: Receiver<ReaderChange>,
+    /// What the input has, for outputs to come.
+    pub(super) streams: Arc<Mutex<Streams>>,
+    /// Where what was read so far ends.
+    pub(super) position: Option<Timestamp>,
+    /// The decoder begins with the next keyframe.
+    pub(super) awaits_key: bool,
     /// For a caller who pulls.
     pub(super) sound: Option<Sound>,
     pub(super) stats: Stats,
@@ -205,13 +217,18 @@ impl Reading {
 
     fn read_all(&mut self) -> Result<Ended> {
         let mut pace = self.source.options.realtime.then(Pace::default);
-        while !self.stop.is_stopped() && self.has_takers() {
+        loop {
+            self.take_changes()?;
+            if self.stop.is_stopped() || !self.has_takers() {
+                return Ok(Ended::Over);
+            }
             let mut packet = match self.source.next()? {
                 Next::Packet(packet) => packet,
                 Next::Configuration(configuration) => {
                     let kind = configuration.params.kind();
                     let lanes = self.lanes.iter_mut().filter(|lane| lane.kind == kind);
                     lanes.for_each(|lane| lane.configure(&configuration));
+                    self.known_streams().configure(&configuration)?;
                     continue;
                 }
                 Next::Over => return Ok(Ended::Over),
@@ -234,7 +251,75 @@ impl Reading {
             self.pass_on(packet)?;
             self.fill_in()?;
         }
-        Ok(Ended::Over)
+    }
+
+    /// Does what came of outputs that come and go.
+    fn take_changes(&mut self) -> Result<()> {
+        while let Ok(change) = self.changes.try_recv() {
+            match change {
+                ReaderChange::Copy { kind, to, window, frames } => {
+                    self.add_lane(kind, to, window, frames)?;
+                }
+                ReaderChange::Late(late) => {
+                    self.late_streams.push(late);
+                    self.source.heed_late_streams(true);
+                }
+                ReaderChange::Audio(transcoder) => self.audio.push(transcoder),
+                ReaderChange::Decode(decoder) => {
+                    (self.decode, self.awaits_key) = (Some(decoder), true);
+                }
+                ReaderChange::Encode { frames, mut end } => {
+                    end.from = self.position;
+                    if let Err(error) = tell(&frames, FramesChange::Add(end)) {
+                        tracing::warn!("an output was added too late: {error}");
+                    }
+                }
+                ReaderChange::Leave(output) => {
+                    for lane in self.lanes.iter_mut().filter(|lane| lane.output() == output) {
+                        lane.close();
+                    }
+                    self.lanes.retain(|lane| lane.output() != output);
+                    self.late_streams.retain(|late| late.to.output != output);
+                    self.each_audio(|| Ok(AudioMessage::Leave(output)))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn known_streams(&self) -> MutexGuard<'_, Streams> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Copies a stream to one more output, from its next keyframe on.
+    fn add_lane(
+        &mut self,
+        kind: MediaKind,
+        to: SinkStream,
+        window: Window,
+        frames: Option<u64>,
+    ) -> Result<()> {
+        let streams = self.known_streams();
+        let stream = match kind {
+            MediaKind::Video => &streams.video,
+            _ => &streams.audio,
+        };
+        let Some(stream) = stream else {
+            // It was there when the output was planned.
+            to.send(SinkMessage::End);
+            return Ok(());
+        };
+        let mut lane = CopyLane::new(stream, to, window, frames)?;
+        drop(streams);
+        if kind == MediaKind::Video {
+            lane = lane.at_next_key();
+        }
+        if self.live.as_ref().is_some_and(|live| live.on_loss != OnLoss::End) {
+            lane.prepare_to_fill();
+        }
+        lane.announce();
+        self.lanes.push(lane);
+        Ok(())
     }
 
     /// Notes by how much the source's own times are moved, from this packet on; `before` is its time
@@ -254,6 +339,8 @@ impl Reading {
     }
 
     fn pass_on(&mut self, packet: Packet) -> Result<()> {
+        let end = packet.dts().or(packet.pts()).map(|at| at.plus(packet.duration()));
+        self.position = self.position.max(end);
         if packet.kind == MediaKind::Video && self.decode.is_none() {
             self.stats.frame_in();
         }
@@ -261,7 +348,11 @@ impl Reading {
             lane.send(&packet)?;
         }
         match packet.kind {
-            MediaKind::Video => self.decode_next(DecodeMessage::Packet(packet)),
+            MediaKind::Video if self.awaits_key && !packet.av.is_key() => {}
+            MediaKind::Video => {
+                self.awaits_key = false;
+                self.decode_next(DecodeMessage::Packet(packet));
+            }
             _ => {
                 if let Some(sound) = &self.sound {
                     sound.keep(&packet)?;
@@ -360,6 +451,7 @@ impl Reading {
         loop {
             let reopening = self.reopen()?;
             let found = loop {
+                self.take_changes()?;
                 if self.stop.is_stopped() || !self.has_takers() {
                     return Ok(Outcome::Over);
                 }
@@ -480,6 +572,8 @@ impl Reading {
         // What the next connection is opened with is what the user said of the first.
         let first = std::mem::replace(&mut self.source, source);
         self.source.options = first.options;
+        let streams = Streams::of(&self.source)?;
+        *self.known_streams() = streams;
         self.source.heed_late_streams(!self.late_streams.is_empty());
         Ok(())
     }

@@ -1,61 +1,39 @@
 //! Gives each node of the [graph](super::graph) its ends of the queues, and its thread.
-//!
-//! Opening comes first: everything that can fail does so before a thread exists.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Sender, TrySendError, bounded};
 
-use crate::av::MediaKind;
 use crate::codec::audio::AudioTranscoder;
 use crate::codec::decode::VideoDecoder;
-use crate::codec::encode::VideoEncoder;
 use crate::edit::{Command, FrameProcessor};
 use crate::error::{Error, Result};
-use crate::image::Frame;
 use crate::input::Source;
-use crate::live::slate::Slate;
 use crate::live::supervise::{Hold, Line};
-use crate::options::{LiveOptions, OnLoss};
-use crate::output::Sink;
-use crate::protocol::ends::Outside;
+use crate::output::{Sink, nothing_written};
+use crate::run::change::{CHANGES, ReaderChange};
 use crate::run::code::{self, Code};
-use crate::run::delivery::{Drops, Relief, SinkMessage, SinkStream};
+use crate::run::delivery::SinkStream;
 use crate::run::graph::{
-    CodeKind, EditNode, FramesFrom, Graph, Port, VideoEncoderNode, WriterNode,
+    AudioEncoderNode, CodeKind, FramesFrom, Graph, InputNode, Port, VideoEncoderNode, WriterNode,
 };
+use crate::run::joining::Joining;
 use crate::run::lane::CopyLane;
 use crate::run::late::LateStream;
 use crate::run::link::Pulling;
-use crate::run::plan::OutputPlan;
+use crate::run::open::{Context, Nodes, WriterQueue};
 use crate::run::reading::{Live, LiveRules, Reading};
 use crate::run::sound::Sound;
 use crate::run::stages::{
-    AudioMessage, DecodeMessage, EncoderEnd, Encoding, Fanout, VideoGroup, audio_loop, decode_loop,
+    AudioMessage, DecodeMessage, EncodeMessage, EncoderEnd, Encoding, Fanout, FramesChange,
+    VideoGroup, audio_loop, decode_loop,
 };
-use crate::run::threads::{Failure, Threads};
-use crate::run::writing::{Again, SinkEnd, Writing};
-use crate::stats::Stats;
-use crate::stats::event::{Events, Sum};
+use crate::run::streams::Streams;
+use crate::run::threads::Threads;
+use crate::run::writing::{Again, Writing};
 use crate::time::Rate;
 use crate::time::stop::Stop;
-
-/// What every node may need.
-#[derive(Clone)]
-pub(super) struct Context {
-    pub(super) live: LiveOptions,
-    pub(super) on_loss: OnLoss,
-    pub(super) stall_limit: Duration,
-    /// What held outputs show instead of their last picture.
-    pub(super) slate: Option<Arc<Slate>>,
-    pub(super) events: Events,
-    pub(super) stats: Stats,
-    pub(super) outside: Outside,
-    pub(super) stop: Stop,
-    pub(super) failure: Failure,
-}
 
 /// The user's code.
 pub(super) struct Stages {
@@ -63,200 +41,61 @@ pub(super) struct Stages {
     pub(super) command: Option<Command>,
 }
 
-/// The graph's nodes, opened. None has a thread.
-pub(super) struct Nodes {
-    decoders: Vec<VideoDecoder>,
-    video_encoders: Vec<VideoGroup>,
-    audio_encoders: Vec<(AudioTranscoder, Vec<SinkStream>)>,
-    lanes: Vec<(usize, CopyLane)>,
-    late_streams: Vec<(usize, LateStream)>,
-    writers: Vec<WriterQueue>,
+/// A way to an input's threads, for outputs that come and go.
+pub(super) struct InputLink {
+    pub(super) node: InputNode,
+    pub(super) changes: Sender<ReaderChange>,
+    pub(super) streams: Arc<Mutex<Streams>>,
+    pub(super) line: Line,
+    /// Where its frames are handed to the encoders, if it is decoded.
+    pub(super) frames: Mutex<Option<FramesLink>>,
 }
 
-/// The queue to a writer.
-pub(super) struct WriterQueue {
-    sender: Sender<SinkMessage>,
-    relief: Option<Relief>,
-    end: SinkEnd,
+/// A way to the thread that hands frames to the encoders.
+#[derive(Clone)]
+pub(super) struct FramesLink {
+    pub(super) changes: Sender<FramesChange>,
+    pub(super) rate: Option<Rate>,
 }
 
-impl WriterQueue {
-    /// `key_wishes` are those of the graph's video encoders.
-    pub(super) fn new(
-        node: &WriterNode,
-        key_wishes: &[Arc<AtomicBool>],
-        context: &Context,
-    ) -> WriterQueue {
-        let (sender, messages) = bounded(node.queue);
-        let drops = Drops {
-            output: node.output,
-            stats: context.stats.clone(),
-            events: context.events.clone(),
-            sum: Arc::new(Sum::new()),
-            clock: Arc::clone(&context.outside.clock),
-        };
-        let relief = node.relieves.then(|| Relief::new(drops.clone()));
-        let key_wish = node.video_encoder.and_then(|place| key_wishes.get(place)).cloned();
-        WriterQueue { sender, relief, end: SinkEnd { messages, key_wish, drops } }
-    }
-
-    fn stream(&self, index: usize) -> SinkStream {
-        SinkStream { sink: self.sender.clone(), index, relief: self.relief.clone() }
+impl FramesLink {
+    /// Whether the thread has ended, as nobody wanted frames any more.
+    pub(super) fn is_gone(&self) -> bool {
+        // A change that says nothing is refused by nobody else.
+        matches!(self.changes.try_send(FramesChange::Nothing), Err(TrySendError::Disconnected(_)))
     }
 }
 
-/// The streams that a node's packets go to.
-fn streams(writers: &[WriterQueue], ports: &[Port]) -> Vec<SinkStream> {
-    let stream = |port: &Port| Some(writers.get(port.writer)?.stream(port.stream));
-    ports.iter().filter_map(stream).collect()
+/// What came of starting the threads.
+pub(super) struct Spawned {
+    pub(super) inputs: Vec<InputLink>,
+    /// The caller's end, where it pulls.
+    pub(super) pulling: Option<Pulling>,
+    /// The input's audio, where it pulls.
+    pub(super) sound: Option<Sound>,
 }
 
-/// One wish for a keyframe for each of the graph's video encoders.
-pub(super) fn key_wishes(graph: &Graph) -> Vec<Arc<AtomicBool>> {
-    graph.video_encoders.iter().map(|_| Arc::default()).collect()
-}
-
-/// Opens an encoder of video whose frames have this rate.
-pub(super) fn open_video_encoder(
-    node: &VideoEncoderNode,
-    key_wish: &Arc<AtomicBool>,
-    writers: &[WriterQueue],
-    rate: Option<Rate>,
-    context: &Context,
-) -> Result<VideoGroup> {
-    let mut encoder = VideoEncoder::new(node.plan.clone(), node.global_header, rate)?
-        .on_resize(context.live.on_resize);
-    if node.holds {
-        let card = context.slate.as_deref().map(Slate::frame).transpose()?;
-        encoder = encoder.holding(card);
-    }
-    Ok(VideoGroup {
-        encoder,
-        users: streams(writers, &node.users),
-        cuts: node.plan.frames.is_some(),
-        key_wish: Arc::clone(key_wish),
-    })
+/// What a writer writes to.
+pub(super) struct WriterSink {
+    pub(super) sink: Sink,
+    pub(super) again: Again,
+    /// Ends every wait for the other end.
+    pub(super) stop: Stop,
+    /// Of an output that is added while the pipeline runs.
+    pub(super) joining: Option<Joining>,
 }
 
 impl Nodes {
-    /// Opens what the graph has: decoders, encoders and the streams that are copied. `plans` are
-    /// those of its writers.
-    pub(super) fn open(
-        graph: &Graph,
-        plans: &[OutputPlan],
-        sources: &[Source],
-        context: &Context,
-    ) -> Result<Nodes> {
-        let key_wishes = key_wishes(graph);
-        let mut nodes = Nodes::with_writers(graph, &key_wishes, context);
-        nodes.open_copies(graph, plans, sources)?;
-        for node in &graph.decoders {
-            let Some(source) = sources.get(node.of.input) else { continue };
-            if let Some(video) = &source.video {
-                let (options, stats) = (&source.options, context.stats.clone());
-                nodes.decoders.push(VideoDecoder::open(video, options, source.is_live, stats)?);
-            }
-        }
-        for (node, key_wish) in graph.video_encoders.iter().zip(&key_wishes) {
-            let rate = nodes.frame_rate(graph, node.from);
-            let group = open_video_encoder(node, key_wish, &nodes.writers, rate, context)?;
-            nodes.video_encoders.push(group);
-        }
-        nodes.open_audio(graph, sources, context)?;
-        Ok(nodes)
-    }
-
-    /// Opens the encoders of a caller's own frames, which have this rate.
-    pub(super) fn open_for_caller(
-        graph: &Graph,
-        rate: Option<Rate>,
-        context: &Context,
-    ) -> Result<Nodes> {
-        let key_wishes = key_wishes(graph);
-        let mut nodes = Nodes::with_writers(graph, &key_wishes, context);
-        for (node, key_wish) in graph.video_encoders.iter().zip(&key_wishes) {
-            let group = open_video_encoder(node, key_wish, &nodes.writers, rate, context)?;
-            nodes.video_encoders.push(group);
-        }
-        Ok(nodes)
-    }
-
-    fn with_writers(graph: &Graph, key_wishes: &[Arc<AtomicBool>], context: &Context) -> Nodes {
-        let queue = |node| WriterQueue::new(node, key_wishes, context);
-        Nodes {
-            decoders: Vec::new(),
-            video_encoders: Vec::new(),
-            audio_encoders: Vec::new(),
-            lanes: Vec::new(),
-            late_streams: Vec::new(),
-            writers: graph.writers.iter().map(queue).collect(),
-        }
-    }
-
-    /// The rate of the frames that an encoder gets.
-    fn frame_rate(&self, graph: &Graph, from: FramesFrom) -> Option<Rate> {
-        let FramesFrom::Edit(edit) = from else { return None };
-        let decoder = graph.edits.get(edit)?.decoder;
-        self.decoders.get(decoder).and_then(VideoDecoder::frame_rate)
-    }
-
-    fn open_copies(
-        &mut self,
-        graph: &Graph,
-        plans: &[OutputPlan],
-        sources: &[Source],
-    ) -> Result<()> {
-        for node in &graph.copies {
-            let Some(source) = sources.get(node.of.input) else { continue };
-            let stream = match node.of.kind {
-                MediaKind::Video => &source.video,
-                _ => &source.audio,
-            };
-            let to = self.writers.get(node.to.writer).map(|w| w.stream(node.to.stream));
-            if let (Some(stream), Some(to)) = (stream, to) {
-                let lane = CopyLane::new(stream, to, node.window, node.frames)?;
-                let lane = lane.dropping_before_floor(node.drops_before_floor);
-                self.lanes.push((node.of.input, lane));
-            }
-        }
-        for node in &graph.late_streams {
-            let to = self.writers.get(node.to.writer).map(|w| w.stream(node.to.stream));
-            if let (Some(to), Some(plan)) = (to, plans.get(node.to.writer)) {
-                let (kind, window, target) = (node.of.kind, node.window, plan.target.clone());
-                self.late_streams.push((node.of.input, LateStream { kind, to, window, target }));
-            }
-        }
-        Ok(())
-    }
-
-    fn open_audio(&mut self, graph: &Graph, sources: &[Source], context: &Context) -> Result<()> {
-        for node in &graph.audio_encoders {
-            let Some(source) = sources.get(node.of.input) else { continue };
-            let Some(audio) = &source.audio else { continue };
-            let transcoder = AudioTranscoder::open(
-                node.plan.clone(),
-                audio,
-                &source.options,
-                source.is_live,
-                node.global_header,
-                context.stats.clone(),
-            )?;
-            self.audio_encoders.push((transcoder, streams(&self.writers, &node.users)));
-        }
-        Ok(())
-    }
-
-    /// Gives each node its thread, the last ones first. `sinks` are the writers' own. Gives the
-    /// caller's end, where it pulls.
+    /// Gives each node its thread, the last ones first. `sinks` are the writers' own.
     pub(super) fn spawn(
         mut self,
         graph: &Graph,
         sources: Vec<Source>,
-        sinks: Vec<(Sink, Again)>,
+        sinks: Vec<WriterSink>,
         mut user: Stages,
         context: &Context,
         threads: &mut Threads,
-    ) -> Result<(Option<Pulling>, Option<Sound>)> {
+    ) -> Result<Spawned> {
         self.spawn_writers(graph, sinks, context, threads)?;
         let lines: Vec<Line> = graph.inputs.iter().map(|_| Line::new()).collect();
         let mut frames = self.spawn_encoders(graph, &lines, context, threads)?;
@@ -275,11 +114,14 @@ impl Nodes {
             let is_live = sources.get(input).is_some_and(|source| source.is_live);
             let code =
                 Stages { stages: std::mem::take(&mut user.stages), command: user.command.take() };
-            let (packets, end) =
-                spawn_edit(graph, node, decoder, (code, is_live), encoders, context, threads)?;
-            pulling = pulling.or(end);
+            let rate = decoder.frame_rate();
+            let queues = [graph.decoders.get(node.decoder).map_or(0, |d| d.queue), node.queue];
+            let edit = Edit { code: graph.code, user: code, is_live, encoders, queues };
+            let edited = spawn_edit(decoder, edit, context, threads)?;
+            pulling = pulling.or(edited.pulling);
             if let Some(reading) = readings.get_mut(input) {
-                reading.decode = Some(packets);
+                reading.decode = Some(edited.packets);
+                reading.frames = Some(FramesLink { changes: edited.changes, rate });
             }
         }
         for (input, lane) in self.lanes.drain(..) {
@@ -293,26 +135,30 @@ impl Nodes {
             }
         }
         let sound = (graph.code == CodeKind::Pulled).then(Sound::default);
-        for ((source, line), to) in sources.into_iter().zip(lines).zip(readings) {
-            spawn_reader(source, line, to, sound.clone(), context, threads)?;
+        let mut inputs = Vec::new();
+        let readers = graph.inputs.iter().zip(sources).zip(lines).zip(readings);
+        for (((node, source), line), to) in readers {
+            inputs.push(spawn_reader(*node, source, line, to, sound.clone(), context, threads)?);
         }
-        Ok((pulling, sound))
+        Ok(Spawned { inputs, pulling, sound })
     }
 
     /// As [`Nodes::spawn`], for a caller's own frames. Gives the way to their encoder.
     pub(super) fn spawn_for_caller(
         mut self,
         graph: &Graph,
-        sinks: Vec<(Sink, Again)>,
+        sinks: Vec<WriterSink>,
         context: &Context,
         threads: &mut Threads,
-    ) -> Result<Sender<Frame>> {
+    ) -> Result<Sender<EncodeMessage>> {
         self.spawn_writers(graph, sinks, context, threads)?;
         let mut frames = None;
         for (number, (node, group)) in
             graph.video_encoders.iter().zip(self.video_encoders).enumerate()
         {
-            let end = spawn_video_encoder(node, group, None, number == 0, context, threads)?;
+            let outputs = users_of(graph, &node.users);
+            let end =
+                spawn_video_encoder(node, group, outputs, None, number == 0, context, threads)?;
             frames = frames.or(Some(end.frames));
         }
         frames.ok_or_else(|| Error::process("there is no encoder for the frames"))
@@ -321,13 +167,13 @@ impl Nodes {
     fn spawn_writers(
         &mut self,
         graph: &Graph,
-        sinks: Vec<(Sink, Again)>,
+        sinks: Vec<WriterSink>,
         context: &Context,
         threads: &mut Threads,
     ) -> Result<()> {
         let writers = graph.writers.iter().zip(self.writers.drain(..)).zip(sinks);
-        for ((node, queue), (sink, again)) in writers {
-            spawn_writer(node, queue, sink, again, context, threads)?;
+        for ((node, queue), sink) in writers {
+            spawn_writer(node, queue, sink, context, threads)?;
         }
         Ok(())
     }
@@ -348,7 +194,9 @@ impl Nodes {
             let input = graph.edits.get(edit).and_then(|e| graph.decoders.get(e.decoder));
             let line = input.and_then(|d| lines.get(d.of.input)).filter(|_| node.holds);
             let hold = line.map(|line| Hold::new(line.clone(), rate));
-            let end = spawn_video_encoder(node, group, hold, number == 0, context, threads)?;
+            let outputs = users_of(graph, &node.users);
+            let end =
+                spawn_video_encoder(node, group, outputs, hold, number == 0, context, threads)?;
             if let Some(ends) = ends.get_mut(edit) {
                 ends.push(end);
             }
@@ -360,13 +208,11 @@ impl Nodes {
     fn spawn_audio(&mut self, graph: &Graph, threads: &mut Threads) -> Result<Vec<ReaderEnds>> {
         let mut readings: Vec<_> = graph.inputs.iter().map(|_| ReaderEnds::default()).collect();
         let transcoders = self.audio_encoders.drain(..);
-        for (node, (transcoder, mut users)) in graph.audio_encoders.iter().zip(transcoders) {
-            let (sender, receiver) = bounded(node.queue);
+        for (node, (transcoder, users)) in graph.audio_encoders.iter().zip(transcoders) {
+            let sender = spawn_audio_encoder(node, transcoder, users, threads)?;
             if let Some(reading) = readings.get_mut(node.of.input) {
                 reading.audio.push(sender);
             }
-            threads
-                .spawn("frameloom-audio", move || audio_loop(transcoder, &receiver, &mut users))?;
         }
         Ok(readings)
     }
@@ -378,28 +224,55 @@ struct ReaderEnds {
     lanes: Vec<CopyLane>,
     late_streams: Vec<LateStream>,
     decode: Option<Sender<DecodeMessage>>,
+    frames: Option<FramesLink>,
     audio: Vec<Sender<AudioMessage>>,
+}
+
+/// The numbers of the outputs that some ports belong to.
+fn users_of(graph: &Graph, ports: &[Port]) -> Vec<usize> {
+    ports.iter().filter_map(|port| Some(graph.writers.get(port.writer)?.output)).collect()
 }
 
 /// Starts the thread that writes an output.
 pub(super) fn spawn_writer(
     node: &WriterNode,
     queue: WriterQueue,
-    sink: Sink,
-    again: Again,
+    sink: WriterSink,
     context: &Context,
     threads: &mut Threads,
 ) -> Result<()> {
+    let WriterSink { sink, again, stop, joining } = sink;
+    let (number, url, is_added) = (node.output, again.target.url.clone(), joining.is_some());
     let again = node.reopens.then_some(again);
-    let (outside, stop) = (context.outside.clone(), context.stop.clone());
-    let writing = Writing::new(sink, queue.end, again, context.failure.unwritten(), outside, stop);
-    threads.spawn("frameloom-write", move || writing.run())
+    let leaves = context.registry.add(number, stop.clone());
+    let outside = context.outside.clone();
+    let writing = Writing::new(sink, queue.end, again, joining, Arc::clone(&leaves), outside, stop);
+    let Context { registry, stats, failure, .. } = context.clone();
+    threads.spawn("frameloom-write", move || {
+        let result = match writing.run() {
+            Ok(true) => Ok(()),
+            Ok(false) if leaves.load(Ordering::Relaxed) => Err(nothing_written(&url)),
+            Ok(false) if is_added => {
+                // It was added too late for anything to come: the others are none the worse.
+                tracing::warn!("{}", nothing_written(&url));
+                Ok(())
+            }
+            Ok(false) => {
+                failure.note_unwritten(nothing_written(&url));
+                Ok(())
+            }
+            Err(error) => Err(error),
+        };
+        registry.ended(number, result, &stats)
+    })
 }
 
-/// Starts the thread that encodes video. The first of all encoders `counts` for all.
+/// Starts the thread that encodes video for these outputs. The first of all encoders `counts` for
+/// all.
 pub(super) fn spawn_video_encoder(
     node: &VideoEncoderNode,
     group: VideoGroup,
+    outputs: Vec<usize>,
     hold: Option<Hold>,
     counts: bool,
     context: &Context,
@@ -410,31 +283,64 @@ pub(super) fn spawn_video_encoder(
     let clock = Arc::clone(&context.outside.clock);
     let encoding = Encoding { group, hold, counts, clock, stats, stop };
     threads.spawn("frameloom-encode", move || encoding.run(&waiting))?;
-    Ok(EncoderEnd { frames, output: node.output })
+    Ok(EncoderEnd { frames, outputs, from: None })
 }
 
-/// Starts a decoder's thread, and those of the code that gets its frames. Gives the way to the
-/// decoder, and the caller's end where it pulls.
-fn spawn_edit(
-    graph: &Graph,
-    node: &EditNode,
+/// Starts the thread that transcodes sound.
+pub(super) fn spawn_audio_encoder(
+    node: &AudioEncoderNode,
+    transcoder: AudioTranscoder,
+    mut users: Vec<SinkStream>,
+    threads: &mut Threads,
+) -> Result<Sender<AudioMessage>> {
+    let (sender, receiver) = bounded(node.queue);
+    threads.spawn("frameloom-audio", move || audio_loop(transcoder, &receiver, &mut users))?;
+    Ok(sender)
+}
+
+/// What stands between a decoder and the encoders.
+pub(super) struct Edit {
+    pub(super) code: CodeKind,
+    pub(super) user: Stages,
+    pub(super) is_live: bool,
+    pub(super) encoders: Vec<EncoderEnd>,
+    /// Packets that may wait for the decoder, and frames that may wait for the code.
+    pub(super) queues: [usize; 2],
+}
+
+/// The ends of a decoder and an edit that run.
+pub(super) struct Edited {
+    pub(super) packets: Sender<DecodeMessage>,
+    pub(super) changes: Sender<FramesChange>,
+    pulling: Option<Pulling>,
+}
+
+/// Starts a decoder's thread, and those of the code that gets its frames.
+pub(super) fn spawn_edit(
     decoder: VideoDecoder,
-    (user, is_live): (Stages, bool),
-    encoders: Vec<EncoderEnd>,
+    edit: Edit,
     context: &Context,
     threads: &mut Threads,
-) -> Result<(Sender<DecodeMessage>, Option<Pulling>)> {
+) -> Result<Edited> {
+    let Edit { code, user, is_live, encoders, queues: [packets, frames] } = edit;
     let rate = decoder.frame_rate();
-    let queue = graph.decoders.get(node.decoder).map_or(0, |d| d.queue);
-    let (packets, waiting): (_, Receiver<DecodeMessage>) = bounded(queue);
-    let (sender, frames) = bounded(node.queue);
+    let (packets, waiting) = bounded(packets);
+    let (sender, frames) = bounded(frames);
     let stop = context.stop.clone();
     threads.spawn("frameloom-decode", move || decode_loop(decoder, &waiting, &sender, &stop))?;
-    let fanout = Fanout { encoders, stats: context.stats.clone() };
+    let (changes, to_come) = bounded(CHANGES);
+    let only_reads = encoders.is_empty() && !context.is_controlled;
+    let fanout = Fanout {
+        encoders,
+        changes: to_come,
+        has_code: code != CodeKind::None,
+        stats: context.stats.clone(),
+    };
     let code = Code {
         stages: user.stages,
         command: user.command,
-        is_pulled: graph.code == CodeKind::Pulled,
+        is_pulled: code == CodeKind::Pulled,
+        only_reads,
         live: context.live.clone(),
         is_live,
         rate,
@@ -443,26 +349,29 @@ fn spawn_edit(
         stop: context.stop.clone(),
     };
     let pulling = code::start(code, frames, fanout, threads)?;
-    Ok((packets, pulling))
+    Ok(Edited { packets, changes, pulling })
 }
 
 /// Starts the thread that reads an input.
 fn spawn_reader(
+    node: InputNode,
     source: Source,
     line: Line,
     to: ReaderEnds,
     sound: Option<Sound>,
     context: &Context,
     threads: &mut Threads,
-) -> Result<()> {
+) -> Result<InputLink> {
     let rules = LiveRules {
-        line,
+        line: line.clone(),
         events: context.events.clone(),
         on_loss: context.on_loss,
         reconnect_for: context.live.reconnect_for,
         stall_limit: context.stall_limit,
         clock: Arc::clone(&context.outside.clock),
     };
+    let (changes, to_come) = bounded(CHANGES);
+    let streams = Arc::new(Mutex::new(Streams::of(&source)?));
     let reading = Reading {
         live: source.is_live.then(|| Live::new(&source, rules)),
         source,
@@ -470,11 +379,16 @@ fn spawn_reader(
         late_streams: to.late_streams,
         decode: to.decode,
         audio: to.audio,
+        changes: to_come,
+        streams: Arc::clone(&streams),
+        position: None,
+        awaits_key: false,
         sound,
         stats: context.stats.clone(),
         outside: context.outside.clone(),
         stop: context.stop.clone(),
         moved_by: None,
     };
-    threads.spawn_source("frameloom-read", move || reading.run())
+    threads.spawn_source("frameloom-read", move || reading.run())?;
+    Ok(InputLink { node, changes, streams, line, frames: Mutex::new(to.frames) })
 }

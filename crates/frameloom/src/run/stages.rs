@@ -24,6 +24,8 @@ use crate::time::{TimeBase, Timestamp};
 pub(super) struct VideoGroup {
     pub(super) encoder: VideoEncoder,
     pub(super) users: Vec<SinkStream>,
+    /// Users that leave, each with where its last frame ends.
+    pub(super) leaving: Vec<(SinkStream, Timestamp)>,
     /// It may end before the input does.
     pub(super) cuts: bool,
     /// Set by an output that needs a keyframe.
@@ -39,6 +41,13 @@ pub(super) enum DecodeMessage {
     Source(Box<VideoDecoder>),
 }
 
+/// What is sent to a thread that encodes video.
+pub(crate) enum EncodeMessage {
+    Frame(Frame),
+    /// The output of this number gets nothing that comes after this, though others do.
+    Leave(usize),
+}
+
 /// What is sent to a thread that transcodes audio.
 pub(super) enum AudioMessage {
     Packet(Packet),
@@ -46,6 +55,8 @@ pub(super) enum AudioMessage {
     Silence(Timestamp),
     /// What follows is of another connection to the source.
     Source(Box<Decoder>, TimeBase),
+    /// The output of this number gets nothing more.
+    Leave(usize),
 }
 
 pub(super) fn decode_loop(
@@ -89,27 +100,69 @@ pub(super) fn decode_loop(
     decoder.finish()
 }
 
+/// What the thread that hands frames to the encoders is told of outputs that come and go.
+pub(super) enum FramesChange {
+    /// Asks whether it is still there.
+    Nothing,
+    Add(EncoderEnd),
+    /// The output of this number gets nothing more.
+    Leave(usize),
+}
+
 /// The way to an encoder.
 pub(super) struct EncoderEnd {
-    pub(super) frames: Sender<Frame>,
-    /// The first output that uses it.
-    pub(super) output: usize,
+    pub(super) frames: Sender<EncodeMessage>,
+    /// The numbers of the outputs that use it.
+    pub(super) outputs: Vec<usize>,
+    /// It gets no frame that is earlier.
+    pub(super) from: Option<Timestamp>,
 }
 
 /// Hands frames to every encoder, or to the one of the output that they are for.
 pub(super) struct Fanout {
     pub(super) encoders: Vec<EncoderEnd>,
+    /// Outputs that come and go.
+    pub(super) changes: Receiver<FramesChange>,
+    /// There is code that wants the frames, whoever else does.
+    pub(super) has_code: bool,
     pub(super) stats: Stats,
 }
 
 impl Fanout {
     /// An encoder that takes nothing now.
-    pub(super) fn full(&self) -> Option<&Sender<Frame>> {
+    pub(super) fn full(&self) -> Option<&Sender<EncodeMessage>> {
         self.encoders.iter().map(|encoder| &encoder.frames).find(|frames| frames.is_full())
+    }
+
+    /// Does what came of outputs that come and go; `false` where nobody wants frames any more.
+    pub(super) fn update(&mut self) -> bool {
+        while let Ok(change) = self.changes.try_recv() {
+            self.change(change);
+        }
+        self.has_code || !self.encoders.is_empty()
+    }
+
+    pub(super) fn change(&mut self, change: FramesChange) {
+        match change {
+            FramesChange::Nothing => {}
+            FramesChange::Add(encoder) => self.encoders.push(encoder),
+            FramesChange::Leave(output) => self.encoders.retain_mut(|encoder| {
+                if !encoder.outputs.contains(&output) {
+                    return true;
+                }
+                encoder.outputs.retain(|other| *other != output);
+                // An encoder that nobody else uses ends, and gives out what it holds.
+                !encoder.outputs.is_empty()
+                    && encoder.frames.send(EncodeMessage::Leave(output)).is_ok()
+            }),
+        }
     }
 
     /// `false` once no encoder takes more, where there were any.
     pub(super) fn send(&mut self, mut frame: Frame) -> Result<bool> {
+        if !self.update() {
+            return Ok(false);
+        }
         if frame.is_edited() {
             self.stats.frame_edited();
         }
@@ -118,13 +171,20 @@ impl Fanout {
             return Ok(true);
         }
         let is_for = frame.output();
-        let takes = |encoder: &EncoderEnd| is_for.is_none_or(|output| encoder.output == output);
+        let pts = frame.pts();
+        let takes = |encoder: &EncoderEnd| {
+            encoder.from.is_none_or(|from| pts >= from)
+                && is_for.is_none_or(|output| encoder.outputs.contains(&output))
+        };
         let takers = self.encoders.iter().filter(|encoder| takes(encoder)).count();
         let others = takers.saturating_sub(1);
         let shared = (0..others).map(|_| frame.share()).collect::<Result<Vec<_>>>()?;
         let mut frames = shared.into_iter().chain(std::iter::once(frame));
         self.encoders.retain(|encoder| {
-            !takes(encoder) || frames.next().is_some_and(|f| encoder.frames.send(f).is_ok())
+            !takes(encoder)
+                || frames
+                    .next()
+                    .is_some_and(|f| encoder.frames.send(EncodeMessage::Frame(f)).is_ok())
         });
         Ok(!self.encoders.is_empty())
     }
@@ -143,9 +203,9 @@ pub(super) struct Encoding {
 }
 
 impl Encoding {
-    pub(super) fn run(mut self, frames: &Receiver<Frame>) -> Result<()> {
+    pub(super) fn run(mut self, frames: &Receiver<EncodeMessage>) -> Result<()> {
         let result = self.encode_all(frames);
-        let VideoGroup { encoder, users, cuts, .. } = &self.group;
+        let VideoGroup { encoder, users, leaving, cuts, .. } = &self.group;
         // Sound that was read ahead of the picture is not to outlast it.
         if *cuts && encoder.is_done() || self.stop.is_stopped() && encoder.end() > Timestamp::ZERO {
             let end = encoder.end();
@@ -153,13 +213,13 @@ impl Encoding {
                 user.send(|_| SinkMessage::Cut(end));
             });
         }
-        users.iter().for_each(|user| {
+        users.iter().chain(leaving.iter().map(|(user, _)| user)).for_each(|user| {
             user.send(SinkMessage::End);
         });
         result
     }
 
-    fn encode_all(&mut self, frames: &Receiver<Frame>) -> Result<()> {
+    fn encode_all(&mut self, frames: &Receiver<EncodeMessage>) -> Result<()> {
         loop {
             let next = match &self.hold {
                 None => frames.recv().ok().map(Some),
@@ -173,7 +233,11 @@ impl Encoding {
                 }
             };
             let frame = match next {
-                Some(Some(frame)) => frame,
+                Some(Some(EncodeMessage::Frame(frame))) => frame,
+                Some(Some(EncodeMessage::Leave(output))) => {
+                    self.group.leave(output);
+                    continue;
+                }
                 Some(None) if self.hold_on(None)? => continue,
                 Some(None) => return Ok(()),
                 None => break,
@@ -227,9 +291,60 @@ impl Encoding {
     }
 
     fn deliver(&mut self) -> Result<bool> {
-        let VideoGroup { encoder, users, .. } = &mut self.group;
-        deliver(std::iter::from_fn(|| encoder.receive()), users)
+        let VideoGroup { encoder, users, leaving, .. } = &mut self.group;
+        let messages = std::iter::from_fn(|| encoder.receive());
+        if leaving.is_empty() {
+            return deliver(messages, users);
+        }
+        let messages: Vec<StreamMessage> = messages.collect();
+        deliver_rest(&messages, leaving)?;
+        deliver(messages.into_iter(), users)
     }
+}
+
+impl VideoGroup {
+    /// Has a user get nothing that comes after the last frame.
+    fn leave(&mut self, output: usize) {
+        let end = self.encoder.end();
+        let (leaving, users) =
+            std::mem::take(&mut self.users).into_iter().partition(|user| user.output == output);
+        self.users = users;
+        let leaving: Vec<SinkStream> = leaving;
+        self.leaving.extend(leaving.into_iter().map(|user| (user, end)));
+    }
+}
+
+/// Sends users that leave what still belongs to them.
+fn deliver_rest(
+    messages: &[StreamMessage],
+    leaving: &mut Vec<(SinkStream, Timestamp)>,
+) -> Result<()> {
+    for message in messages {
+        let packet = match message {
+            StreamMessage::Packet(packet) => packet,
+            StreamMessage::Configuration(to) => {
+                for (user, _) in &mut *leaving {
+                    user.send_configuration(Arc::clone(to));
+                }
+                continue;
+            }
+        };
+        for (user, end) in &mut *leaving {
+            if packet.pts().is_some_and(|pts| pts < *end) {
+                user.send_packet(packet.share()?);
+            }
+        }
+        // In the order of decoding, nothing of it can follow.
+        let at = packet.dts().or(packet.pts());
+        leaving.retain(|(user, end)| {
+            let is_over = at.is_some_and(|at| at >= *end);
+            if is_over {
+                user.send(SinkMessage::End);
+            }
+            !is_over
+        });
+    }
+    Ok(())
 }
 
 fn heed(key_wish: &Arc<AtomicBool>, encoder: &mut VideoEncoder) {
@@ -241,7 +356,7 @@ fn heed(key_wish: &Arc<AtomicBool>, encoder: &mut VideoEncoder) {
 pub(super) fn audio_loop(
     mut transcoder: AudioTranscoder,
     messages: &Receiver<AudioMessage>,
-    users: &mut [SinkStream],
+    users: &mut Vec<SinkStream>,
 ) -> Result<()> {
     let result = transcode_all(&mut transcoder, messages, users);
     users.iter().for_each(|user| {
@@ -253,7 +368,7 @@ pub(super) fn audio_loop(
 fn transcode_all(
     transcoder: &mut AudioTranscoder,
     messages: &Receiver<AudioMessage>,
-    users: &mut [SinkStream],
+    users: &mut Vec<SinkStream>,
 ) -> Result<()> {
     for message in messages {
         match message {
@@ -261,6 +376,18 @@ fn transcode_all(
             AudioMessage::Silence(until) => transcoder.fill(until)?,
             AudioMessage::Source(decoder, time_base) => {
                 transcoder.replace_source(*decoder, time_base);
+            }
+            AudioMessage::Leave(output) => {
+                users.retain(|user| {
+                    let stays = user.output != output;
+                    if !stays {
+                        user.send(SinkMessage::End);
+                    }
+                    stays
+                });
+                if users.is_empty() {
+                    return Ok(());
+                }
             }
         }
         if !deliver(std::iter::from_fn(|| transcoder.receive()), users)? {

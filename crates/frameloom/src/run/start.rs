@@ -1,6 +1,6 @@
 //! A pipeline's start: from its description to plans, a graph, and threads.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
@@ -8,20 +8,22 @@ use crossbeam_channel::Sender;
 use crate::av::MediaKind;
 use crate::edit::{Command, FrameProcessor};
 use crate::error::{Error, Result};
-use crate::image::Frame;
 use crate::input::Source;
 use crate::live::slate::Slate;
 use crate::options::{LiveOptions, OnLoss, OnResize, OutputOptions};
-use crate::output::Sink;
 use crate::protocol::Target;
 use crate::protocol::ends::Outside;
 use crate::run::arrival::await_video;
+use crate::run::control::{OutputsOwner, Running};
 use crate::run::graph::{CodeKind, Graph, InputNode};
 use crate::run::link::Pulling;
+use crate::run::open::{Context, Nodes};
 use crate::run::outputs::{NewOutput, OpenSink};
 use crate::run::plan::{OutputPlan, plan, plan_writer};
+use crate::run::registry::Registry;
 use crate::run::sound::Sound;
-use crate::run::spawn::{Context, Nodes, Stages};
+use crate::run::spawn::{Spawned, Stages, WriterSink};
+use crate::run::stages::EncodeMessage;
 use crate::run::threads::{Failure, Threads};
 use crate::run::writing::Again;
 use crate::stats::Stats;
@@ -40,7 +42,7 @@ pub(crate) struct Setup {
     pub(crate) command: Option<Command>,
     /// The caller takes the frames itself.
     pub(crate) is_pulled: bool,
-    pub(crate) outputs: Vec<NewOutput>,
+    pub(crate) outputs: OutputsOwner,
     pub(crate) live: LiveOptions,
     pub(crate) events: Events,
     pub(crate) stats: Stats,
@@ -63,6 +65,9 @@ pub(crate) struct FeedSetup {
     pub(crate) stop: Stop,
 }
 
+/// An output's number, and what it is written to where that is open already.
+type NumberedSink = (usize, Option<OpenSink>);
+
 /// A pipeline's threads at work.
 pub(crate) struct Started {
     pub(crate) threads: Threads,
@@ -70,6 +75,10 @@ pub(crate) struct Started {
     pub(crate) pulling: Option<Pulling>,
     /// The input's audio, where it pulls.
     pub(crate) sound: Option<Sound>,
+    /// The outputs that are there.
+    pub(crate) registry: Registry,
+    /// Kept for as long as outputs may be added.
+    pub(crate) outputs: OutputsOwner,
 }
 
 impl Setup {
@@ -89,7 +98,8 @@ impl Setup {
         let code = self.code();
         let is_edited = code != CodeKind::None;
         self.live.check(self.command.is_some(), is_edited)?;
-        if self.outputs.is_empty() && !is_edited {
+        let mut described = self.outputs.begin();
+        if described.iter().all(Option::is_none) && !is_edited {
             return Err(Error::usage("there is neither an output nor code to run"));
         }
         let stall_limit = self.live.stall_timeout.unwrap_or(STALL_TIMEOUT);
@@ -98,34 +108,38 @@ impl Setup {
             let (limit, outside, stop) = (self.live.reconnect_for, &self.outside, &self.stop);
             self.source = await_video(self.source, stall_limit, limit, outside, stop)?;
         }
-        let outputs = std::mem::take(&mut self.outputs);
-        let (plans, opened) = self.plan_outputs(outputs, is_edited)?;
+        let next = Mutex::new(described.len());
+        let named = described.drain(..).enumerate().filter_map(|(n, output)| Some((n, output?)));
+        let (plans, opened) = self.plan_outputs(named.collect(), is_edited)?;
         let context = self.context(&plans, stall_limit, failure)?;
-        let graph = self.graph(code, &plans, context.on_loss);
-        let Setup { source, stages, command, .. } = self;
+        let graph = self.graph(code, &plans, &opened, context.on_loss);
+        let Setup { source, stages, command, outputs, .. } = self;
+        let command_only_reads = command.is_some() && plans.is_empty();
         let sources = vec![source];
         let nodes = Nodes::open(&graph, &plans, &sources, &context)?;
         let sinks = open_sinks(&plans, opened, &context)?;
         let mut threads = Threads::new(failure.clone());
         let user = Stages { stages, command };
-        let (pulling, sound) = nodes.spawn(&graph, sources, sinks, user, &context, &mut threads)?;
-        threads.close();
-        Ok(Started { threads, pulling, sound })
+        let Spawned { inputs, pulling, sound } =
+            nodes.spawn(&graph, sources, sinks, user, &context, &mut threads)?;
+        let (more, registry) = (threads.close(), context.registry.clone());
+        outputs.run(Running { context, threads: more, code, command_only_reads, inputs, next });
+        Ok(Started { threads, pulling, sound, registry, outputs })
     }
 
     /// Decides what becomes of the streams in each output.
     fn plan_outputs(
         &self,
-        outputs: Vec<NewOutput>,
+        outputs: Vec<(usize, NewOutput)>,
         is_edited: bool,
-    ) -> Result<(Vec<OutputPlan>, Vec<Option<OpenSink>>)> {
+    ) -> Result<(Vec<OutputPlan>, Vec<NumberedSink>)> {
         let (mut plans, mut opened) = (Vec::new(), Vec::new());
-        for (number, NewOutput { target, options, open }) in outputs.into_iter().enumerate() {
+        for (number, NewOutput { target, options, open }) in outputs {
             let (video, audio) = (self.source.video.as_ref(), self.source.audio.as_ref());
             let plan = plan(video, audio, target, options, is_edited)?;
             self.stats.output_exists(number, plan.window.start);
             plans.push(plan);
-            opened.push(open);
+            opened.push((number, open));
         }
         if self.live.on_resize == OnResize::Restart {
             plans.iter().try_for_each(OutputPlan::check_resize)?;
@@ -161,10 +175,18 @@ impl Setup {
             outside: self.outside.clone(),
             stop: self.stop.clone(),
             failure: failure.clone(),
+            registry: Registry::default(),
+            is_controlled: self.outputs.is_shared(),
         })
     }
 
-    fn graph(&self, code: CodeKind, plans: &[OutputPlan], on_loss: OnLoss) -> Graph {
+    fn graph(
+        &self,
+        code: CodeKind,
+        plans: &[OutputPlan],
+        opened: &[NumberedSink],
+        on_loss: OnLoss,
+    ) -> Graph {
         let source = &self.source;
         let mut graph = Graph::new(code);
         let input = graph.add_input(InputNode {
@@ -174,8 +196,8 @@ impl Setup {
             is_held: source.is_live && on_loss != OnLoss::End,
             reopens_outputs: !self.live.no_reconnect && (source.is_live || source.options.realtime),
         });
-        for (number, plan) in plans.iter().enumerate() {
-            graph.add_output(number, input, plan);
+        for (plan, (number, _)) in plans.iter().zip(opened) {
+            graph.add_output(*number, input, plan);
         }
         graph
     }
@@ -184,17 +206,18 @@ impl Setup {
 /// Opens what the writers write to, where that isn't open already.
 fn open_sinks(
     plans: &[OutputPlan],
-    opened: Vec<Option<OpenSink>>,
+    opened: Vec<NumberedSink>,
     context: &Context,
-) -> Result<Vec<(Sink, Again)>> {
+) -> Result<Vec<WriterSink>> {
     let mut sinks = Vec::new();
-    for (plan, opened) in plans.iter().zip(opened) {
+    for (plan, (_, opened)) in plans.iter().zip(opened) {
         let again = Again::new(plan, &context.stats, &context.live);
+        let stop = context.stop.child();
         let sink = match opened.filter(|opened| opened.kinds == again.kinds) {
             Some(opened) => opened.sink,
-            None => again.open(&context.outside, &context.stop)?,
+            None => again.open(&context.outside, &stop)?,
         };
-        sinks.push((sink, again));
+        sinks.push(WriterSink { sink, again, stop, joining: None });
     }
     Ok(sinks)
 }
@@ -204,7 +227,7 @@ impl FeedSetup {
     ///
     /// # Errors
     /// Whatever keeps it from starting. What happens later goes to `failure`.
-    pub(crate) fn start(self, failure: &Failure) -> Result<(Sender<Frame>, Threads)> {
+    pub(crate) fn start(self, failure: &Failure) -> Result<(Sender<EncodeMessage>, Threads)> {
         let plan = plan_writer(&self.target, &self.options)?;
         let reopens = self.target.is_live && !self.live.no_reconnect;
         let global_header = self.target.muxer.wants_global_header();
@@ -227,11 +250,15 @@ impl FeedSetup {
             outside: self.outside,
             stop: self.stop,
             failure: failure.clone(),
+            registry: Registry::default(),
+            is_controlled: false,
         };
         let nodes = Nodes::open_for_caller(&graph, self.rate, &context)?;
         let sink = again.open(&context.outside, &context.stop)?;
         let mut threads = Threads::new(failure.clone());
-        let frames = nodes.spawn_for_caller(&graph, vec![(sink, again)], &context, &mut threads)?;
+        let stop = context.stop.clone();
+        let sinks = vec![WriterSink { sink, again, stop, joining: None }];
+        let frames = nodes.spawn_for_caller(&graph, sinks, &context, &mut threads)?;
         threads.close();
         Ok((frames, threads))
     }

@@ -1,6 +1,6 @@
 //! Threads with names, and what became of them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -33,9 +33,9 @@ impl Failure {
         self.stop.stop();
     }
 
-    /// Where outputs of which nothing was written are noted.
-    pub(super) fn unwritten(&self) -> Arc<Mutex<Vec<Error>>> {
-        Arc::clone(&self.unwritten)
+    /// Notes an output of which nothing was written.
+    pub(super) fn note_unwritten(&self, error: Error) {
+        self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).push(error);
     }
 
     /// Whether anything went wrong so far.
@@ -63,18 +63,36 @@ impl Failure {
 
 /// A pipeline's threads.
 pub(crate) struct Threads {
-    handles: Vec<JoinHandle<()>>,
+    handles: Arc<Mutex<Vec<JoinHandle<()>>>>,
     failure: Failure,
     /// Nothing is ever sent: that all threads have ended is known by its last end's drop.
-    alive: Option<Sender<()>>,
+    alive: Option<Arc<Sender<()>>>,
     over: Receiver<()>,
+}
+
+/// A way to start more threads of a pipeline, for as long as any of them runs.
+#[derive(Clone)]
+pub(super) struct MoreThreads {
+    handles: Arc<Mutex<Vec<JoinHandle<()>>>>,
+    failure: Failure,
+    alive: Weak<Sender<()>>,
+    over: Receiver<()>,
+}
+
+impl MoreThreads {
+    /// The threads to which some are added; `None` once all have ended.
+    pub(super) fn open(&self) -> Option<Threads> {
+        let alive = Some(self.alive.upgrade()?);
+        let (handles, over) = (Arc::clone(&self.handles), self.over.clone());
+        Some(Threads { handles, failure: self.failure.clone(), alive, over })
+    }
 }
 
 impl Threads {
     /// No thread yet; the errors of those to come go to `failure`.
     pub(super) fn new(failure: Failure) -> Threads {
         let (alive, over) = bounded(0);
-        Threads { handles: Vec::new(), failure, alive: Some(alive), over }
+        Threads { handles: Arc::default(), failure, alive: Some(Arc::new(alive)), over }
     }
 
     pub(super) fn spawn(
@@ -99,16 +117,20 @@ impl Threads {
 
     fn start(&mut self, name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
         let alive = self.alive.clone();
-        self.handles.push(start_thread(name, move || {
+        let handle = start_thread(name, move || {
             body();
             drop(alive);
-        })?);
+        })?;
+        self.handles.lock().unwrap_or_else(PoisonError::into_inner).push(handle);
         Ok(())
     }
 
-    /// Starts no more. What [`Threads::over`] gives is disconnected once all have ended.
-    pub(super) fn close(&mut self) {
-        self.alive = None;
+    /// Starts no more but by what is given. What [`Threads::over`] gives is disconnected once all
+    /// have ended.
+    pub(super) fn close(&mut self) -> MoreThreads {
+        let alive = self.alive.take().map_or_else(Weak::new, |alive| Arc::downgrade(&alive));
+        let (handles, over) = (Arc::clone(&self.handles), self.over.clone());
+        MoreThreads { handles, failure: self.failure.clone(), alive, over }
     }
 
     /// Disconnected once all have ended; nothing is ever sent.
@@ -118,7 +140,11 @@ impl Threads {
 
     /// Waits for all of them; a panic is a failure.
     pub(crate) fn join(&mut self) {
-        for thread in self.handles.drain(..) {
+        // Whoever adds one holds this up until it is among the handles.
+        let _ = self.over.recv();
+        let handles =
+            std::mem::take(&mut *self.handles.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in handles {
             let name = thread.thread().name().unwrap_or("a stage").to_owned();
             if thread.join().is_err() {
                 self.failure.report(Error::new(

@@ -1,7 +1,7 @@
 //! The thread that writes an output, and what it does while a live one is lost.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded, never, select_biased};
@@ -13,10 +13,11 @@ use crate::error::{Error, Result};
 use crate::live::backoff::Backoff;
 use crate::live::supervise::{Reopened, reopen};
 use crate::options::{LiveOptions, OutputOptions};
-use crate::output::{Sink, nothing_written};
+use crate::output::Sink;
 use crate::protocol::Target;
 use crate::protocol::ends::Outside;
 use crate::run::delivery::{Drops, SinkMessage};
+use crate::run::joining::Joining;
 use crate::run::plan::OutputPlan;
 use crate::run::threads::start_thread;
 use crate::stats::Stats;
@@ -40,8 +41,12 @@ pub(super) struct Writing {
     end: SinkEnd,
     /// How to open it again. `None` where its first failure is its end.
     again: Option<Again>,
-    /// Outputs of which nothing was written.
-    unwritten: Arc<Mutex<Vec<Error>>>,
+    /// Of an output that was added while the pipeline ran.
+    joining: Option<Joining>,
+    /// The output was removed.
+    leaves: Arc<AtomicBool>,
+    /// Where the last picture that was written ends.
+    video_end: Option<Timestamp>,
     outside: Outside,
     stop: Stop,
     state: State,
@@ -157,14 +162,17 @@ impl Writing {
         sink: Sink,
         end: SinkEnd,
         again: Option<Again>,
-        unwritten: Arc<Mutex<Vec<Error>>>,
+        joining: Option<Joining>,
+        leaves: Arc<AtomicBool>,
         outside: Outside,
         stop: Stop,
     ) -> Writing {
         Writing {
             end,
             again,
-            unwritten,
+            joining,
+            leaves,
+            video_end: None,
             since: outside.clock.now(),
             outside,
             stop,
@@ -176,7 +184,8 @@ impl Writing {
         }
     }
 
-    pub(super) fn run(mut self) -> Result<()> {
+    /// Writes to the output's end; `false` where nothing was written, because nothing came.
+    pub(super) fn run(mut self) -> Result<bool> {
         loop {
             let found = match &self.state {
                 State::Lost(loss) => &loss.reopening,
@@ -189,19 +198,22 @@ impl Writing {
                     Err(_) => break,
                 },
             };
-            if let (Next::Message(message), Some(_)) = (&next, &self.again) {
-                self.told.note(message);
-            }
-            let state = std::mem::replace(&mut self.state, State::Left);
-            self.state = match (state, next) {
-                (State::Open(sink), Next::Message(message)) => self.write(sink, message)?,
-                (State::Lost(loss), Next::Found(found)) => self.go_on(*loss, found)?,
-                (State::Lost(loss), Next::Message(message)) => {
-                    self.count_missed(matches!(message, SinkMessage::Packet(..)).into());
-                    State::Lost(loss)
+            match (next, &mut self.joining) {
+                (Next::Message(message), None) => self.take(Next::Message(message))?,
+                (Next::Message(message), Some(joining)) => {
+                    let had_begun = joining.begin().is_some();
+                    let messages = joining.take(message);
+                    let begin = joining.begin().filter(|_| !had_begun);
+                    if begin.is_some() {
+                        let Drops { output, stats, .. } = &self.end.drops;
+                        stats.output_exists(*output, begin);
+                    }
+                    for message in messages {
+                        self.take(Next::Message(message))?;
+                    }
                 }
-                (state, _) => state,
-            };
+                (found, _) => self.take(found)?,
+            }
             match &self.state {
                 State::Open(sink) if sink.is_complete() => break,
                 State::Left => break,
@@ -209,6 +221,39 @@ impl Writing {
             }
         }
         self.finish()
+    }
+
+    fn take(&mut self, next: Next) -> Result<()> {
+        if let (Next::Message(message), Some(_)) = (&next, &self.again) {
+            self.told.note(message);
+        }
+        let state = std::mem::replace(&mut self.state, State::Left);
+        self.state = match (state, next) {
+            (State::Open(sink), Next::Message(message)) => self.write(sink, message)?,
+            (State::Lost(loss), Next::Found(found)) => self.go_on(*loss, found)?,
+            (State::Lost(loss), Next::Message(message)) => {
+                self.count_missed(matches!(message, SinkMessage::Packet(..)).into());
+                State::Lost(loss)
+            }
+            (state, _) => state,
+        };
+        Ok(())
+    }
+
+    /// Has sound end with the picture, where the output is removed.
+    fn cut_sound(&mut self, sink: &mut Sink, message: &SinkMessage) {
+        match message {
+            SinkMessage::Packet(_, packet) if packet.kind == MediaKind::Video => {
+                let end = packet.pts().map(|pts| pts.plus(packet.duration()));
+                self.video_end = self.video_end.max(end);
+            }
+            SinkMessage::End(0) if self.leaves.load(Ordering::Relaxed) => {
+                if let Some(end) = self.video_end {
+                    sink.cut_at(end);
+                }
+            }
+            _ => {}
+        }
     }
 
     fn write(&mut self, mut sink: Box<Sink>, message: SinkMessage) -> Result<State> {
@@ -220,6 +265,7 @@ impl Writing {
                 return Ok(State::Open(sink));
             }
         }
+        self.cut_sound(&mut sink, &message);
         let written = match message {
             SinkMessage::Configuration(stream, to) => sink.configure(stream, to),
             SinkMessage::Packet(stream, packet) => sink.write(stream, packet),
@@ -327,30 +373,24 @@ impl Writing {
         }
     }
 
-    fn finish(self) -> Result<()> {
+    fn finish(self) -> Result<bool> {
         self.end.drops.tell_rest();
         let sink = match self.state {
             State::Open(sink) => sink,
             State::Lost(loss) if self.stop.is_stopped() => {
                 left(&loss.cause);
-                return Ok(());
+                return Ok(true);
             }
             State::Lost(loss) => return Err(loss.cause),
-            State::Left => return Ok(()),
+            State::Left => return Ok(true),
         };
-        let url = sink.url().to_owned();
         match sink.finish() {
             Err(cause) if self.again.is_some() && self.stop.is_stopped() => {
                 left(&cause);
+                Ok(true)
             }
-            Ok(true) => {}
-            Ok(false) => {
-                let mut unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
-                unwritten.push(nothing_written(&url));
-            }
-            Err(cause) => return Err(cause),
+            finished => finished,
         }
-        Ok(())
     }
 }
 

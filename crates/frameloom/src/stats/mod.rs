@@ -61,6 +61,7 @@ struct Counters {
 #[derive(Clone, Copy, Debug, Default)]
 struct OutputCounters {
     lost: bool,
+    removed: bool,
     /// Where on the pipeline's clock it begins, if not at 0.
     begin: Option<Timestamp>,
     /// What is added to the times that are written to it, from `begin` on.
@@ -167,11 +168,14 @@ pub struct LatencySnapshot {
 /// Whether an end of the pipeline is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum EndState {
     /// It is.
     Ok,
     /// It is being opened again.
     Lost,
+    /// It was removed while the pipeline ran.
+    Removed,
 }
 
 /// The state of one output at one moment.
@@ -270,7 +274,7 @@ impl Stats {
 
     /// There is an output of this number, which begins at `begin` on the pipeline's clock, or at 0.
     pub(crate) fn output_exists(&self, number: usize, begin: Option<Timestamp>) {
-        self.output(number, |output| output.begin = begin);
+        self.output(number, |output| (output.begin, output.removed) = (begin, false));
     }
 
     /// What this output adds to the times that are written to it, where that is known.
@@ -297,6 +301,11 @@ impl Stats {
         let current = moves.iter().rev().find(|m| m.from <= at).or(moves.front())?;
         let by = current.by.plus(output.shift?).minus(begin);
         Some(by.rescale(TimeBase::MILLIS).ticks())
+    }
+
+    /// This output was removed, and has ended.
+    pub(crate) fn output_removed(&self, number: usize) {
+        self.output(number, |output| output.removed = true);
     }
 
     pub(crate) fn output_lost(&self, number: usize) {
@@ -405,7 +414,7 @@ impl Stats {
         let outputs: Vec<_> = outputs
             .iter()
             .map(|output| OutputSnapshot {
-                state: state(output.lost),
+                state: if output.removed { EndState::Removed } else { state(output.lost) },
                 reconnects: output.reconnects,
                 packets_dropped: output.packets_dropped,
             })

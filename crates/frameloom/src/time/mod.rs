@@ -5,6 +5,16 @@ pub(crate) mod stop;
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::time::{Duration, Instant};
+
+/// Longer than anything runs, and short enough to be added to any moment.
+const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// The moment that is `span` after `from`: a far one where that is more than can be counted, as
+/// with a limit of [`Duration::MAX`].
+pub(crate) fn moment_after(from: Instant, span: Duration) -> Instant {
+    from.checked_add(span).unwrap_or_else(|| from + FAR)
+}
 
 /// The length of one tick, as a fraction of a second: `num / den` seconds, both positive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

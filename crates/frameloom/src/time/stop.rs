@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::time::moment_after;
+
 /// Asks one or more pipelines to finish their outputs and end. Clones are the same wish.
 #[derive(Clone, Debug, Default)]
 pub struct Stop {
@@ -34,7 +36,7 @@ impl Stop {
 
     /// Waits for so long, or until a stop.
     pub(crate) fn wait(&self, span: Duration) {
-        let until = Instant::now() + span;
+        let until = moment_after(Instant::now(), span);
         while !self.is_stopped() {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {

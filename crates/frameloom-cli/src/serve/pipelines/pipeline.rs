@@ -4,7 +4,7 @@ use std::process::ExitStatus;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use frameloom::{Backoff, Jitter};
+use frameloom::internal::{Backoff, Jitter};
 use serde_json::{Value as Json, json};
 
 use super::child::{Child, ending};

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use frameloom::options::{Row, ValueType, find_ffmpeg, library, parse_duration};
+use frameloom::internal::{Row, ValueType, find_ffmpeg, library};
+use frameloom::options::parse_duration;
 use frameloom::{End, Error, Setting, redact};
 use serde_json::Value as Json;
 
@@ -445,8 +446,8 @@ fn check(words: &[String]) -> Result<(), Error> {
         return Err(usage("a pipeline of a server has no stdin to read from"));
     }
     let job = Job::new(run)?;
-    frameloom::check_outputs(&job.url, &job.outputs, job.command.is_some())?;
-    frameloom::check_slate(&job.live)
+    frameloom::internal::check_outputs(&job.url, &job.outputs, job.command.is_some())?;
+    frameloom::internal::check_slate(&job.live)
 }
 
 /// Whether there is a program of this name, by its path or where programs are looked for.

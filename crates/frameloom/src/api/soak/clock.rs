@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, never};
 
 use crate::live::backoff::Jitter;
 use crate::time::clock::Clock;
+use crate::time::moment_after;
 use crate::time::stop::Stop;
 
 /// How long, in real time, a thread waits before it looks whether it is to stop.
@@ -173,7 +174,7 @@ impl Clock for Leaping {
                 here.get_or_insert_with(|| Leave(self.me.clone()));
             });
             let (sender, receiver) = bounded(1);
-            let due = state.now + span;
+            let due = moment_after(state.now, span);
             state.waiting.insert(thread, (due, sender));
             receiver
         });

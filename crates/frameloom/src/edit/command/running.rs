@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 
 use crate::error::{Error, Hint, Sentence, counted};
 use crate::protocol::pipe::Guard;
+use crate::time::moment_after;
 use crate::time::stop::Stop;
 
 /// How long a program may take for its first answer, whatever else it is allowed: models are
@@ -180,7 +181,7 @@ impl Running {
 
     /// Waits for its end, and kills it after `limit`.
     pub(super) fn wait(&self, limit: Duration) -> Option<ExitStatus> {
-        let deadline = Instant::now() + limit;
+        let deadline = moment_after(Instant::now(), limit);
         loop {
             let mut process = self.child.lock().unwrap_or_else(PoisonError::into_inner);
             match process.child.try_wait() {
@@ -203,7 +204,7 @@ impl Running {
     /// Gives it `limit` to end by itself, then kills it, and what it started in any case. Its
     /// status where it ended by itself.
     pub(crate) fn end(&self, limit: Duration) -> Option<ExitStatus> {
-        let deadline = Instant::now() + limit;
+        let deadline = moment_after(Instant::now(), limit);
         while !self.has_ended() && !self.is_killed() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(5));
         }

@@ -10,6 +10,7 @@ use socket2::{Domain, Protocol, SockRef, Type};
 
 use crate::protocol::rtmp::fault::Fault;
 use crate::protocol::rtmp::tls::Tls;
+use crate::time::moment_after;
 use crate::time::stop::Stop;
 
 /// How often a wait looks for a stop.
@@ -37,7 +38,7 @@ pub(super) struct Limits<'a> {
 
 impl<'a> Limits<'a> {
     pub(super) fn new(stop: Option<&'a Stop>, limit: Duration) -> Self {
-        Limits { stop, until: Instant::now() + limit, limit }
+        Limits { stop, until: moment_after(Instant::now(), limit), limit }
     }
 
     fn check(&self) -> Result<Duration, Fault> {

@@ -1,0 +1,43 @@
+//! What the thread that reads is told of outputs that come and go.
+
+use crossbeam_channel::{Sender, TrySendError};
+
+use crate::av::MediaKind;
+use crate::codec::window::Window;
+use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::run::delivery::SinkStream;
+use crate::run::late::LateStream;
+use crate::run::stages::{AudioMessage, DecodeMessage, EncoderEnd, FramesChange};
+
+/// Changes that may wait for a thread. They come one by one.
+pub(super) const CHANGES: usize = 64;
+
+/// What the thread that reads is told.
+pub(super) enum ReaderChange {
+    /// A stream is copied to one more output, from its next keyframe on.
+    Copy { kind: MediaKind, to: SinkStream, window: Window, frames: Option<u64> },
+    /// There is one more place for a stream that may come late.
+    Late(LateStream),
+    /// One more thread transcodes the sound.
+    Audio(Sender<AudioMessage>),
+    /// The video is decoded, from its next keyframe on.
+    Decode(Sender<DecodeMessage>),
+    /// One more encoder gets the frames of what is read from now on, as its sound is what is read
+    /// from now on.
+    Encode { frames: Sender<FramesChange>, end: EncoderEnd },
+    /// The output of this number gets nothing more.
+    Leave(usize),
+}
+
+/// Tells a thread of a change.
+///
+/// # Errors
+/// Where the thread has ended, or is told too much at once.
+pub(super) fn tell<T>(thread: &Sender<T>, change: T) -> Result<()> {
+    let cause = match thread.try_send(change) {
+        Ok(()) => return Ok(()),
+        Err(TrySendError::Disconnected(_)) => "the pipeline is ending",
+        Err(TrySendError::Full(_)) => "too many outputs are added and removed at once",
+    };
+    Err(Error::new(ErrorKind::Other, Stage::Sink, cause))
+}

@@ -1,0 +1,243 @@
+//! Opens the nodes of the [graph](super::graph): codecs, streams that are copied, and the queues to
+//! the writers. Everything that can fail at the start does so here, before a thread exists.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use crossbeam_channel::{Sender, bounded};
+
+use crate::av::{MediaKind, StreamInfo};
+use crate::codec::audio::AudioTranscoder;
+use crate::codec::decode::VideoDecoder;
+use crate::codec::encode::VideoEncoder;
+use crate::error::Result;
+use crate::input::Source;
+use crate::live::slate::Slate;
+use crate::options::{InputOptions, LiveOptions, OnLoss};
+use crate::protocol::ends::Outside;
+use crate::run::delivery::{Drops, Relief, SinkMessage, SinkStream};
+use crate::run::graph::{AudioEncoderNode, FramesFrom, Graph, Port, VideoEncoderNode, WriterNode};
+use crate::run::lane::CopyLane;
+use crate::run::late::LateStream;
+use crate::run::plan::OutputPlan;
+use crate::run::registry::Registry;
+use crate::run::stages::VideoGroup;
+use crate::run::threads::Failure;
+use crate::run::writing::SinkEnd;
+use crate::stats::Stats;
+use crate::stats::event::{Events, Sum};
+use crate::time::Rate;
+use crate::time::stop::Stop;
+
+/// What every node may need.
+#[derive(Clone)]
+pub(super) struct Context {
+    pub(super) live: LiveOptions,
+    pub(super) on_loss: OnLoss,
+    pub(super) stall_limit: Duration,
+    /// What held outputs show instead of their last picture.
+    pub(super) slate: Option<Arc<Slate>>,
+    pub(super) events: Events,
+    pub(super) stats: Stats,
+    pub(super) outside: Outside,
+    pub(super) stop: Stop,
+    pub(super) failure: Failure,
+    pub(super) registry: Registry,
+    /// Outputs may come while it runs.
+    pub(super) is_controlled: bool,
+}
+
+/// The graph's nodes, opened. None has a thread.
+pub(super) struct Nodes {
+    pub(super) decoders: Vec<VideoDecoder>,
+    pub(super) video_encoders: Vec<VideoGroup>,
+    pub(super) audio_encoders: Vec<(AudioTranscoder, Vec<SinkStream>)>,
+    pub(super) lanes: Vec<(usize, CopyLane)>,
+    pub(super) late_streams: Vec<(usize, LateStream)>,
+    pub(super) writers: Vec<WriterQueue>,
+}
+
+/// The queue to a writer.
+pub(super) struct WriterQueue {
+    output: usize,
+    sender: Sender<SinkMessage>,
+    relief: Option<Relief>,
+    pub(super) end: SinkEnd,
+}
+
+impl WriterQueue {
+    /// `key_wishes` are those of the graph's video encoders.
+    pub(super) fn new(
+        node: &WriterNode,
+        key_wishes: &[Arc<AtomicBool>],
+        context: &Context,
+    ) -> WriterQueue {
+        let (sender, messages) = bounded(node.queue);
+        let drops = Drops {
+            output: node.output,
+            stats: context.stats.clone(),
+            events: context.events.clone(),
+            sum: Arc::new(Sum::new()),
+            clock: Arc::clone(&context.outside.clock),
+        };
+        let relief = node.relieves.then(|| Relief::new(drops.clone()));
+        let key_wish = node.video_encoder.and_then(|place| key_wishes.get(place)).cloned();
+        let end = SinkEnd { messages, key_wish, drops };
+        WriterQueue { output: node.output, sender, relief, end }
+    }
+
+    pub(super) fn stream(&self, index: usize) -> SinkStream {
+        let (sink, relief) = (self.sender.clone(), self.relief.clone());
+        SinkStream { output: self.output, sink, index, relief }
+    }
+}
+
+/// The streams that a node's packets go to.
+pub(super) fn streams_of(writers: &[WriterQueue], ports: &[Port]) -> Vec<SinkStream> {
+    let stream = |port: &Port| Some(writers.get(port.writer)?.stream(port.stream));
+    ports.iter().filter_map(stream).collect()
+}
+
+/// One wish for a keyframe for each of the graph's video encoders.
+pub(super) fn key_wishes(graph: &Graph) -> Vec<Arc<AtomicBool>> {
+    graph.video_encoders.iter().map(|_| Arc::default()).collect()
+}
+
+/// Opens an encoder of video whose frames have this rate.
+pub(super) fn open_video_encoder(
+    node: &VideoEncoderNode,
+    key_wish: &Arc<AtomicBool>,
+    writers: &[WriterQueue],
+    rate: Option<Rate>,
+    context: &Context,
+) -> Result<VideoGroup> {
+    let mut encoder = VideoEncoder::new(node.plan.clone(), node.global_header, rate)?
+        .on_resize(context.live.on_resize);
+    if node.holds {
+        let card = context.slate.as_deref().map(Slate::frame).transpose()?;
+        encoder = encoder.holding(card);
+    }
+    Ok(VideoGroup {
+        encoder,
+        users: streams_of(writers, &node.users),
+        leaving: Vec::new(),
+        cuts: node.plan.frames.is_some(),
+        key_wish: Arc::clone(key_wish),
+    })
+}
+
+/// Opens a transcoder of sound.
+pub(super) fn open_audio_encoder(
+    node: &AudioEncoderNode,
+    stream: &StreamInfo,
+    options: &InputOptions,
+    is_live: bool,
+    context: &Context,
+) -> Result<AudioTranscoder> {
+    let (plan, stats) = (node.plan.clone(), context.stats.clone());
+    AudioTranscoder::open(plan, stream, options, is_live, node.global_header, stats)
+}
+
+impl Nodes {
+    /// Opens what the graph has: decoders, encoders and the streams that are copied. `plans` are
+    /// those of its writers.
+    pub(super) fn open(
+        graph: &Graph,
+        plans: &[OutputPlan],
+        sources: &[Source],
+        context: &Context,
+    ) -> Result<Nodes> {
+        let key_wishes = key_wishes(graph);
+        let mut nodes = Nodes::with_writers(graph, &key_wishes, context);
+        nodes.open_copies(graph, plans, sources)?;
+        for node in &graph.decoders {
+            let Some(source) = sources.get(node.of.input) else { continue };
+            if let Some(video) = &source.video {
+                let (options, stats) = (&source.options, context.stats.clone());
+                nodes.decoders.push(VideoDecoder::open(video, options, source.is_live, stats)?);
+            }
+        }
+        for (node, key_wish) in graph.video_encoders.iter().zip(&key_wishes) {
+            let rate = nodes.frame_rate(graph, node.from);
+            let group = open_video_encoder(node, key_wish, &nodes.writers, rate, context)?;
+            nodes.video_encoders.push(group);
+        }
+        nodes.open_audio(graph, sources, context)?;
+        Ok(nodes)
+    }
+
+    /// Opens the encoders of a caller's own frames, which have this rate.
+    pub(super) fn open_for_caller(
+        graph: &Graph,
+        rate: Option<Rate>,
+        context: &Context,
+    ) -> Result<Nodes> {
+        let key_wishes = key_wishes(graph);
+        let mut nodes = Nodes::with_writers(graph, &key_wishes, context);
+        for (node, key_wish) in graph.video_encoders.iter().zip(&key_wishes) {
+            let group = open_video_encoder(node, key_wish, &nodes.writers, rate, context)?;
+            nodes.video_encoders.push(group);
+        }
+        Ok(nodes)
+    }
+
+    fn with_writers(graph: &Graph, key_wishes: &[Arc<AtomicBool>], context: &Context) -> Nodes {
+        let queue = |node| WriterQueue::new(node, key_wishes, context);
+        Nodes {
+            decoders: Vec::new(),
+            video_encoders: Vec::new(),
+            audio_encoders: Vec::new(),
+            lanes: Vec::new(),
+            late_streams: Vec::new(),
+            writers: graph.writers.iter().map(queue).collect(),
+        }
+    }
+
+    /// The rate of the frames that an encoder gets.
+    pub(super) fn frame_rate(&self, graph: &Graph, from: FramesFrom) -> Option<Rate> {
+        let FramesFrom::Edit(edit) = from else { return None };
+        let decoder = graph.edits.get(edit)?.decoder;
+        self.decoders.get(decoder).and_then(VideoDecoder::frame_rate)
+    }
+
+    fn open_copies(
+        &mut self,
+        graph: &Graph,
+        plans: &[OutputPlan],
+        sources: &[Source],
+    ) -> Result<()> {
+        for node in &graph.copies {
+            let Some(source) = sources.get(node.of.input) else { continue };
+            let stream = match node.of.kind {
+                MediaKind::Video => &source.video,
+                _ => &source.audio,
+            };
+            let to = self.writers.get(node.to.writer).map(|w| w.stream(node.to.stream));
+            if let (Some(stream), Some(to)) = (stream, to) {
+                let lane = CopyLane::new(stream, to, node.window, node.frames)?;
+                let lane = lane.dropping_before_floor(node.drops_before_floor);
+                self.lanes.push((node.of.input, lane));
+            }
+        }
+        for node in &graph.late_streams {
+            let to = self.writers.get(node.to.writer).map(|w| w.stream(node.to.stream));
+            if let (Some(to), Some(plan)) = (to, plans.get(node.to.writer)) {
+                let (kind, window, target) = (node.of.kind, node.window, plan.target.clone());
+                self.late_streams.push((node.of.input, LateStream { kind, to, window, target }));
+            }
+        }
+        Ok(())
+    }
+
+    fn open_audio(&mut self, graph: &Graph, sources: &[Source], context: &Context) -> Result<()> {
+        for node in &graph.audio_encoders {
+            let Some(source) = sources.get(node.of.input) else { continue };
+            let Some(audio) = &source.audio else { continue };
+            let (options, is_live) = (&source.options, source.is_live);
+            let transcoder = open_audio_encoder(node, audio, options, is_live, context)?;
+            self.audio_encoders.push((transcoder, streams_of(&self.writers, &node.users)));
+        }
+        Ok(())
+    }
+}
