@@ -1,6 +1,8 @@
 //! The library as its users see it, judged by the ffmpeg program.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
 
+#[path = "it/control.rs"]
+mod control;
 #[path = "it/outputs.rs"]
 mod outputs;
 #[path = "it/policies.rs"]
@@ -17,8 +19,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use frameloom::options::{InputOptions, OutputOptions};
 use frameloom::{
-    Error, ErrorKind, Frame, FrameProcessor, Image, Pipeline, PixelFormat, Rate, Reader, Result,
-    Stage, Stop, Writer,
+    BoxError, Error, ErrorKind, Frame, FrameProcessor, Image, Pipeline, PixelFormat, Rate, Reader,
+    Result, Stage, Writer,
 };
 
 /// Runs ffmpeg or ffprobe and returns what it printed.
@@ -149,7 +151,7 @@ fn a_writer_writes_frames_at_their_own_times() {
     let target = room.path().join("out.mkv");
     let base = Rate::new(1000, 1).unwrap().time_base();
     let times = [0, 40, 45, 300, 1000];
-    let mut writer = Writer::create(url(&target), &OutputOptions::new(), None).unwrap();
+    let mut writer = Writer::create(url(&target)).unwrap();
     for ms in times {
         let pixels = vec![90u8; 64 * 48 * 3];
         let image = Image::packed(PixelFormat::Rgb24, 64, 48, &pixels).unwrap();
@@ -176,7 +178,7 @@ fn an_error_of_the_closure_ends_the_run_and_keeps_what_was_done() {
     let error = Pipeline::from_url(url(&source))
         .unwrap()
         .process(|frame: &mut Frame| match frame.index() {
-            20 => Err(Error::process("the model is out of memory")),
+            20 => Err(Error::process("the model is out of memory"))?,
             _ => Ok(()),
         })
         .to_url_with(url(&target), lossless())
@@ -197,6 +199,85 @@ fn a_panic_of_the_closure_is_an_error() {
     assert_eq!(run.unwrap_err().kind(), ErrorKind::Process);
 }
 
+#[test]
+fn your_code_may_fail_with_any_error() {
+    let room = tempfile::tempdir().unwrap();
+    let source = clip(room.path());
+    let missing = room.path().join("overlay.txt");
+    let failed = |read: bool| {
+        let missing = missing.clone();
+        let pipeline = Pipeline::from_url(url(&source)).unwrap().process(move |frame| {
+            // Errors of the library, of the system and of one's own stand side by side.
+            frame.image(PixelFormat::Rgb24)?;
+            if read {
+                std::fs::read(&missing)?;
+            }
+            Err("not today")?;
+            Ok(())
+        });
+        pipeline.run().unwrap_err()
+    };
+    let (system, own) = (failed(true), failed(false));
+    assert_eq!((system.kind(), system.stage()), (ErrorKind::Process, Stage::Process));
+    let cause = std::error::Error::source(&system).unwrap();
+    let cause = cause.downcast_ref::<std::io::Error>().unwrap();
+    assert_eq!(cause.kind(), std::io::ErrorKind::NotFound);
+    assert_eq!(system.errno(), cause.raw_os_error());
+    assert!(own.to_string().contains("not today"), "{own}");
+    let library = Pipeline::from_url(url(&source)).unwrap().process(|frame| {
+        frame.rows(PixelFormat::Rgb24, 0..1000)?;
+        Ok(())
+    });
+    let library = library.run().unwrap_err();
+    assert_eq!((library.kind(), library.stage()), (ErrorKind::Usage, Stage::Convert));
+}
+
+#[test]
+fn rows_are_read_side_by_side_and_edited_apart() {
+    let room = tempfile::tempdir().unwrap();
+    let mut frame = Reader::open(url(&clip(room.path()))).unwrap().next().unwrap().unwrap();
+    let before = frame.image(PixelFormat::Rgb24).unwrap().to_packed_vec();
+    {
+        let (rgb, gray) = (frame.image(PixelFormat::Rgb24), frame.image(PixelFormat::Gray));
+        let (rgb, gray) = (rgb.unwrap(), gray.unwrap());
+        let band = frame.rows(PixelFormat::Rgb24, 16..32).unwrap();
+        assert_eq!((band.width(), band.height()), (192, 16));
+        assert!(band.rows().eq((16..32).map(|y| rgb.row(y))));
+        assert_eq!(band.as_packed().unwrap().len(), 16 * 192 * 3);
+        let chroma = frame.rows(PixelFormat::Yuv420p, 106..108).unwrap().plane(2).unwrap();
+        let whole = frame.image(PixelFormat::Yuv420p).unwrap().plane(2).unwrap();
+        assert_eq!((chroma.rows(), chroma.row(0)), (1, whole.row(53)));
+        assert_eq!(gray.height(), 108);
+    }
+    assert!(!frame.is_edited() && frame.edited_rows().is_empty());
+    frame.rows_mut(PixelFormat::Rgb24, 20..22).unwrap().row_mut(1).fill(7);
+    frame.rows_mut(PixelFormat::Rgb24, 40..41).unwrap().row_mut(0).fill(8);
+    assert_eq!((frame.is_edited(), frame.edited_rows()), (true, 20..41));
+    let after = frame.image(PixelFormat::Rgb24).unwrap();
+    for (y, old) in (0..108).zip(before.chunks(192 * 3)) {
+        match y {
+            21 => assert!(after.row(y).iter().all(|&byte| byte == 7)),
+            40 => assert!(after.row(y).iter().all(|&byte| byte == 8)),
+            _ => assert_eq!(after.row(y), old, "row {y}"),
+        }
+    }
+    // What is looked at in another format shows the edit, and the edit itself stays as it was made.
+    let gray = frame.image(PixelFormat::Gray).unwrap();
+    assert!(gray.pixel(90, 40).unwrap()[0] < 30);
+    assert_eq!(frame.image(PixelFormat::Rgb24).unwrap().row(21)[0], 7);
+    let mut yuv = frame.rows_mut(PixelFormat::Yuv420p, 50..54).unwrap();
+    yuv.row_mut(3).fill(235);
+    assert_eq!(yuv.plane(1).unwrap().rows(), 2);
+    assert!(frame.image(PixelFormat::Gray).unwrap().row(53).iter().all(|&byte| byte > 250));
+    for (format, rows) in
+        [(PixelFormat::Rgb24, 0..109), (PixelFormat::Rgb24, 5..5), (PixelFormat::Yuv420p, 1..4)]
+    {
+        let (read, edited) = (frame.rows(format, rows.clone()).err(), frame.rows_mut(format, rows));
+        let kinds = [read.unwrap().kind(), edited.err().unwrap().kind()];
+        assert_eq!(kinds, [ErrorKind::Usage; 2], "{format}");
+    }
+}
+
 /// Drops the frames of odd index, and holds each one back until the next comes.
 #[derive(Default)]
 struct Thin {
@@ -205,7 +286,7 @@ struct Thin {
 }
 
 impl FrameProcessor for Thin {
-    fn send(&mut self, frame: Frame) -> Result<()> {
+    fn send(&mut self, frame: Frame) -> Result<(), BoxError> {
         if let Some(held) = self.held.replace(frame) {
             if held.index() % 2 == 0 {
                 self.ready.push(held);
@@ -214,11 +295,11 @@ impl FrameProcessor for Thin {
         Ok(())
     }
 
-    fn receive(&mut self) -> Result<Option<Frame>> {
+    fn receive(&mut self) -> Result<Option<Frame>, BoxError> {
         Ok(self.ready.pop())
     }
 
-    fn drain(&mut self) -> Result<()> {
+    fn drain(&mut self) -> Result<(), BoxError> {
         self.ready.extend(self.held.take());
         Ok(())
     }
@@ -239,7 +320,7 @@ fn a_stop_ends_an_input_without_an_end() {
     let room = tempfile::tempdir().unwrap();
     let (source, target) = (clip(room.path()), room.path().join("out.mkv"));
     let options = InputOptions::new().with("re", "").unwrap().with("stream_loop", "-1").unwrap();
-    let pipeline = Pipeline::open(url(&source), options, &Stop::new()).unwrap();
+    let pipeline = Pipeline::builder(url(&source)).input(options).open().unwrap();
     let (stop, seen) = (pipeline.stop_handle(), Arc::new(AtomicU64::new(0)));
     let counted = Arc::clone(&seen);
     pipeline

@@ -39,7 +39,7 @@ fn a_feed_goes_on_when_its_server_comes_back() {
         Event::OutputBack { .. } => _ = heard.fetch_add(10, Ordering::SeqCst),
         _ => {}
     };
-    let builder = Feed::builder(&target, OutputOptions::new());
+    let builder = Feed::builder(&target);
     let mut feed = builder.on_event(listener).open().unwrap();
     let state = |feed: &Feed| feed.stats().snapshot().outputs[0].state;
     let mut number = 0;

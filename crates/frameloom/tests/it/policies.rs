@@ -32,7 +32,7 @@ fn policies(words: &str) -> LiveOptions {
 fn camera(words: &str, stop: &Stop) -> Pipeline {
     let input = InputOptions::new().with("f", "lavfi").unwrap().with("re", "").unwrap();
     let source = "testsrc2=s=160x120:r=25:d=2";
-    Pipeline::open(source, input, stop).unwrap().live(policies(words))
+    Pipeline::builder(source).input(input).stop(stop).open().unwrap().live(policies(words))
 }
 
 fn encoded(pipeline: Pipeline, out: &Path) -> Pipeline {
@@ -50,14 +50,15 @@ fn paint(frame: &mut Frame) -> Result<()> {
 }
 
 /// Runs a pipeline with code under these policies.
-fn run(words: &str, edit: impl FnMut(&mut Frame) -> Result<()> + Send + 'static) -> Outcome {
+fn run(words: &str, mut edit: impl FnMut(&mut Frame) -> Result<()> + Send + 'static) -> Outcome {
     let room = tempfile::tempdir().unwrap();
     let out = room.path().join("out.mkv");
     let told = Arc::new(Mutex::new(Vec::new()));
     let listener = Arc::clone(&told);
-    let pipeline = camera(words, &Stop::new()).process(edit).on_event(move |event| {
-        listener.lock().unwrap().push(event.clone());
-    });
+    let pipeline =
+        camera(words, &Stop::new()).process(move |frame| Ok(edit(frame)?)).on_event(move |event| {
+            listener.lock().unwrap().push(event.clone());
+        });
     let snapshot = encoded(pipeline, &out).run();
     let listed = "-v error -select_streams v -show_entries packet=pts -of csv=p=0";
     let listed = tool("ffprobe", &format!("{listed} {}", out.display()));
@@ -187,7 +188,7 @@ fn code_that_hangs_for_ever_keeps_no_stop_from_ending() {
         let (reached, hangs) = channel();
         let pipeline = camera(words, &stop).process(move |frame| {
             if frame.index() < 5 {
-                return paint(frame);
+                return Ok(paint(frame)?);
             }
             reached.send(()).ok();
             loop {

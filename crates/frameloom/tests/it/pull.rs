@@ -153,11 +153,63 @@ fn a_failure_ends_the_run_or_passes_the_frame_unedited() {
 }
 
 #[test]
+fn an_output_that_is_not_there_is_an_error() {
+    let room = tempfile::tempdir().unwrap();
+    let (source, target) = (clip(room.path()), room.path().join("out.mkv"));
+    let pipeline = Pipeline::from_url(url(&source)).unwrap();
+    let mut frames = pipeline.to_url_with(url(&target), lossless()).unwrap().frames().unwrap();
+    let first = frames.next().unwrap().unwrap();
+    let error = frames.write_to(7, first).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    assert!(error.to_string().contains("no output 7"), "{error}");
+    while frames.next().is_some() {}
+    let snapshot = frames.stats().snapshot();
+    // The refused frame is one of those that nobody wrote.
+    assert_eq!((snapshot.frames_out, snapshot.frames_unwritten), (0, 50));
+    drop(frames);
+    let pipeline = Pipeline::from_url(url(&source)).unwrap();
+    let mut frames = pipeline.to_url_with(url(&target), lossless()).unwrap().frames().unwrap();
+    while let Some(frame) = frames.next() {
+        frames.write_to(0, frame.unwrap()).unwrap();
+    }
+    assert_eq!(frames.finish().unwrap().frames_out, 50);
+}
+
+#[test]
+fn the_longest_limit_is_no_limit() {
+    let room = tempfile::tempdir().unwrap();
+    let (source, target) = (clip(room.path()), room.path().join("out.mkv"));
+    let input = InputOptions::new().open_timeout(Duration::MAX);
+    let pending = Pipeline::builder(url(&source)).input(input).open_pending().unwrap();
+    let output = lossless().open_timeout(Duration::MAX);
+    let pipeline = pending.wait(Duration::MAX).unwrap().unwrap();
+    let pipeline = pipeline.to_url_with(url(&target), output.clone()).unwrap();
+    let mut frames = pipeline.frames().unwrap();
+    while let Pulled::Frame(frame) = frames.next_timeout(Duration::MAX).unwrap() {
+        assert!(frames.write_timeout(None, frame, Duration::MAX).unwrap().is_none());
+    }
+    assert_eq!(frames.finish_timeout(Duration::MAX).unwrap().unwrap().frames_out, 50);
+    let output = output.with("y", "").unwrap();
+    let mut feed = Feed::builder(url(&target)).output(output).open().unwrap();
+    let image = Image::packed(PixelFormat::Gray, 64, 48, &[90; 64 * 48]).unwrap();
+    let frame = Frame::from_image(&image, Timestamp::ZERO).unwrap();
+    assert!(feed.write_timeout(frame, Duration::MAX).unwrap().is_none());
+    assert!(feed.finish_timeout(Duration::MAX).unwrap());
+    let refused = InputOptions::new().open_timeout(Duration::MAX);
+    let refused = Reader::builder("rtmp://127.0.0.1:1/live/x").input(refused).open();
+    assert_eq!(refused.err().unwrap().kind(), ErrorKind::Connection);
+}
+
+#[test]
 fn every_wait_has_a_limit_and_heeds_a_stop() {
     let stop = Stop::new();
     let input = InputOptions::new().with("f", "lavfi").unwrap().with("re", "").unwrap();
     // One frame in ten minutes.
-    let pending = Pipeline::open_pending("testsrc2=s=64x36:r=1/600", input, &stop).unwrap();
+    let pending = Pipeline::builder("testsrc2=s=64x36:r=1/600")
+        .input(input)
+        .stop(&stop)
+        .open_pending()
+        .unwrap();
     let pipeline = pending.wait(LIMIT).unwrap().unwrap();
     let mut frames = pipeline.frames_pending().unwrap().wait(LIMIT).unwrap().unwrap();
     let until = Instant::now() + LIMIT;
@@ -165,7 +217,7 @@ fn every_wait_has_a_limit_and_heeds_a_stop() {
         match frames.next_timeout(Duration::from_millis(10)).unwrap() {
             Pulled::Frame(_) => break,
             Pulled::NotYet => assert!(Instant::now() < until),
-            Pulled::Over => panic!("it has no end"),
+            _ => panic!("it has no end"),
         }
     }
     while let Pulled::Frame(_) = frames.next_timeout(Duration::from_millis(10)).unwrap() {}
@@ -217,24 +269,24 @@ fn pixels_go_out_and_in_without_a_view() {
 fn a_reader_is_sought_exactly() {
     let room = tempfile::tempdir().unwrap();
     let source = clip(room.path());
-    let gray = |frame: &mut Frame| frame.image(PixelFormat::Gray).unwrap().to_packed_vec();
+    let gray = |frame: &Frame| frame.image(PixelFormat::Gray).unwrap().to_packed_vec();
     let plain: Vec<_> =
-        Reader::open(url(&source)).unwrap().map(|frame| gray(&mut frame.unwrap())).collect();
+        Reader::open(url(&source)).unwrap().map(|frame| gray(&frame.unwrap())).collect();
     let mut reader = Reader::open(url(&source)).unwrap();
     for number in [30, 3, 49, 0] {
         reader.seek(seconds(number as f64 / 25.0)).unwrap();
-        let mut frame = reader.next().unwrap().unwrap();
+        let frame = reader.next().unwrap().unwrap();
         assert_eq!(frame.pts().as_micros(), number as i64 * 40_000);
-        assert_eq!(gray(&mut frame), plain[number]);
+        assert_eq!(gray(&frame), plain[number]);
     }
     for (at, number) in [(0.05, 1), (0.08, 2), (0.119, 2), (1.5, 37), (0.0, 0), (1.99, 49)] {
-        let mut frame = reader.frame_at(seconds(at)).unwrap().unwrap();
+        let frame = reader.frame_at(seconds(at)).unwrap().unwrap();
         assert_eq!(frame.pts().as_micros(), number as i64 * 40_000, "at {at}");
-        assert_eq!(gray(&mut frame), plain[number], "at {at}");
+        assert_eq!(gray(&frame), plain[number], "at {at}");
     }
     assert!(reader.frame_at(seconds(2.5)).unwrap().is_none());
     assert_eq!(reader.frame_at(seconds(-1.0)).unwrap_err().kind(), ErrorKind::Usage);
-    let sought = Pipeline::open_at(url(&source), InputOptions::new(), seconds(1.2), &Stop::new());
+    let sought = Pipeline::builder(url(&source)).start_at(seconds(1.2)).open();
     let first = sought.unwrap().frames().unwrap().next().unwrap().unwrap();
     assert_eq!(first.pts().as_micros(), 1_200_000);
 }
@@ -244,7 +296,7 @@ fn a_feed_encodes_on_a_thread_of_its_own() {
     let room = tempfile::tempdir().unwrap();
     let target = room.path().join("out.mkv");
     let rate = Rate::new(24, 1).unwrap();
-    let mut feed = Feed::builder(url(&target), lossless()).rate(rate).open().unwrap();
+    let mut feed = Feed::builder(url(&target)).output(lossless()).rate(rate).open().unwrap();
     for number in 0..24 {
         let pixels = vec![number * 10; 64 * 48];
         let image = Image::packed(PixelFormat::Gray, 64, 48, &pixels).unwrap();
@@ -257,7 +309,8 @@ fn a_feed_encodes_on_a_thread_of_its_own() {
     for codec in ["mpeg4", "mpeg2video", "ffv1"] {
         let options = lossless().with("c:v", codec).unwrap().with("y", "").unwrap();
         for count in [1, 2, 5] {
-            let mut feed = Feed::builder(url(&target), options.clone()).rate(rate).open().unwrap();
+            let mut feed =
+                Feed::builder(url(&target)).output(options.clone()).rate(rate).open().unwrap();
             for number in 0..count {
                 let image = Image::packed(PixelFormat::Gray, 64, 48, &[90; 64 * 48]).unwrap();
                 let frame = Frame::from_image(&image, rate.time_base().at(number)).unwrap();
@@ -268,6 +321,6 @@ fn a_feed_encodes_on_a_thread_of_its_own() {
         }
     }
     let overwriting = OutputOptions::new().with("y", "").unwrap();
-    let mut empty = Feed::builder(url(&target), overwriting).open().unwrap();
+    let mut empty = Feed::builder(url(&target)).output(overwriting).open().unwrap();
     assert!(empty.finish_timeout(LIMIT).is_err());
 }

@@ -96,7 +96,7 @@ fn every_codec_goes_out_and_comes_in_bit_for_bit() {
             let (source, target) = (url(&source).to_owned(), target.clone());
             thread::spawn(move || {
                 let options = InputOptions::new().with("re", "")?;
-                Pipeline::open(&source, options, &Stop::new())?.to_url(&target)?.run()
+                Pipeline::builder(&source).input(options).open()?.to_url(&target)?.run()
             })
         };
         wait_for_publisher(&server);
@@ -124,7 +124,7 @@ fn what_an_encoder_gives_is_published_with_its_configuration() {
         if encoder == "libvpx-vp9" {
             options = options.with("deadline", "realtime").unwrap();
         }
-        let mut writer = Writer::create(&target, &options, None).unwrap();
+        let mut writer = Writer::builder(&target).output(options).open().unwrap();
         let ticks = TimeBase::new(1, 25).unwrap();
         let mut write = |n: i64| {
             let pixels = vec![u8::try_from(n % 200).unwrap(); 320 * 180 * 3];
@@ -135,7 +135,7 @@ fn what_an_encoder_gives_is_published_with_its_configuration() {
         let (sender, receiver) = mpsc::channel();
         let reader = thread::spawn(move || {
             let mut reader = Reader::open(&target).unwrap();
-            let mut frame = reader.next().unwrap().unwrap();
+            let frame = reader.next().unwrap().unwrap();
             let image = frame.image(PixelFormat::Rgb24).unwrap();
             let seen = (image.width(), image.height());
             sender.send(seen).unwrap();
@@ -243,6 +243,67 @@ fn timestamps_go_on_past_2_to_the_24_31_and_32_ms() {
     }
 }
 
+/// A way to a server that can be cut.
+struct Way {
+    address: SocketAddr,
+    ends: mpsc::Receiver<[TcpStream; 2]>,
+}
+
+impl Way {
+    fn to(server: SocketAddr) -> Way {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (sender, ends) = mpsc::channel();
+        thread::spawn(move || {
+            let near = listener.accept().unwrap().0;
+            let far = TcpStream::connect(server).unwrap();
+            let clone = |socket: &TcpStream| socket.try_clone().unwrap();
+            sender.send([clone(&near), clone(&far)]).unwrap();
+            let carry = |mut from: TcpStream, mut to: TcpStream| {
+                thread::spawn(move || std::io::copy(&mut from, &mut to));
+            };
+            carry(clone(&near), clone(&far));
+            carry(far, near);
+        });
+        Way { address, ends }
+    }
+
+    fn cut(self) {
+        let ends = self.ends.recv_timeout(LIMIT).unwrap();
+        ends.iter().for_each(|end| drop(end.shutdown(std::net::Shutdown::Both)));
+    }
+}
+
+#[test]
+fn a_reader_tells_a_lost_connection_from_the_end_of_a_stream() {
+    let room = tempfile::tempdir().unwrap();
+    let source = room.path().join("clip.flv");
+    clip(&source, "-c:v libx264 -bf 0 -c:a aac");
+    let server = serve(|_| {});
+    let address = server.rtmp_addr().unwrap();
+    for is_cut in [true, false] {
+        let name = format!("way{is_cut}");
+        let mut publisher = Publisher::open(address, &name);
+        tags(&source).iter().for_each(|tag| publisher.send(tag, 0));
+        wait_until("it is published", || server.status().streams.iter().any(|s| s.name == name));
+        let way = Way::to(address);
+        let mut frames = Reader::open(&format!("rtmp://{}/live/{name}", way.address)).unwrap();
+        assert!(frames.next().unwrap().is_ok());
+        if is_cut {
+            way.cut();
+        } else {
+            publisher.finish();
+        }
+        let rest: Vec<_> = frames.by_ref().collect();
+        let (frames_there, errors): (Vec<_>, Vec<_>) = rest.into_iter().partition(Result::is_ok);
+        let errors: Vec<_> = errors.into_iter().map(|e| e.unwrap_err().kind()).collect();
+        assert_eq!(errors, if is_cut { vec![ErrorKind::Connection] } else { vec![] });
+        // What had come was decoded all the same.
+        assert!(is_cut || frames_there.len() == 49, "{}", frames_there.len());
+        assert!(frames.next().is_none(), "an error is the last item");
+    }
+}
+
 #[test]
 fn a_stream_of_sound_alone_is_open_while_it_still_runs() {
     let room = tempfile::tempdir().unwrap();
@@ -303,13 +364,13 @@ fn a_publisher_that_lies_about_its_codec_is_an_error_and_harms_nobody() {
 #[test]
 fn a_refusal_says_why_without_the_key() {
     let server = serve(|config| config.publish_key = Some("open-sesame".into()));
-    let refused = |url: &str| Writer::create(url, &OutputOptions::new(), None).map(drop);
+    let refused = |url: &str| Writer::create(url).map(drop);
     let error = refused(&at(&server, "camera?key=abracadabra")).unwrap_err();
     let told = error.to_string();
     assert!(!told.contains("abracadabra") && !told.contains("camera"), "{told}");
     assert!(told.contains("the server refused") && told.contains("stream key right?"), "{told}");
 
-    let first = Writer::create(&at(&server, "camera?key=open-sesame"), &OutputOptions::new(), None);
+    let first = Writer::create(&at(&server, "camera?key=open-sesame"));
     let first = first.unwrap();
     let second = refused(&at(&server, "camera?key=open-sesame")).unwrap_err();
     assert_eq!(second.kind(), ErrorKind::AlreadyExists);
@@ -343,11 +404,11 @@ fn rtmps_goes_to_servers_that_are_trusted() {
     let port = server.rtmps_addr().unwrap().port();
     let target = format!("rtmps://localhost:{port}/live/secret");
 
-    let error = Writer::create(&target, &OutputOptions::new(), None).map(drop).unwrap_err();
+    let error = Writer::create(&target).map(drop).unwrap_err();
     assert!(error.to_string().contains("-ca_file"), "{error}");
 
     let options = OutputOptions::new().with("ca_file", &trusted).unwrap();
-    let mut writer = Writer::create(&target, &options, None).unwrap();
+    let mut writer = Writer::builder(&target).output(options).open().unwrap();
     let ticks = TimeBase::new(1, 25).unwrap();
     for n in 0..30 {
         let pixels = vec![90; 64 * 64 * 3];
@@ -357,7 +418,7 @@ fn rtmps_goes_to_servers_that_are_trusted() {
     wait_for_publisher(&server);
     let reader = thread::spawn(move || {
         let anyone = InputOptions::new().with("tls_verify", "0").unwrap();
-        Reader::open_with(&target, anyone, &Stop::new()).unwrap().filter(Result::is_ok).count()
+        Reader::builder(&target).input(anyone).open().unwrap().filter(Result::is_ok).count()
     });
     wait_until("the reader is there", || {
         server.status().streams.first().is_some_and(|s| !s.players.is_empty())
@@ -401,7 +462,7 @@ fn a_server_that_stops_reading_is_noticed() {
         .and_then(|o| o.with("qp", "0"))
         .and_then(|o| o.with("preset", "ultrafast"))
         .unwrap();
-    let mut writer = Writer::create(&target, &options, None).unwrap();
+    let mut writer = Writer::builder(&target).output(options).open().unwrap();
     let still_open = server.join().unwrap();
     let ticks = TimeBase::new(1, 25).unwrap();
     let begun = Instant::now();
@@ -435,7 +496,7 @@ fn libavs_rtmp_stays_within_reach() {
         thread::spawn(move || {
             let input = InputOptions::new().with("re", "")?;
             let output = OutputOptions::new().rtmp_by_libav(true);
-            let pipeline = Pipeline::open(&source, input, &Stop::new())?;
+            let pipeline = Pipeline::builder(&source).input(input).open()?;
             pipeline.to_url_with(&target, output)?.run()
         })
     };
@@ -443,7 +504,7 @@ fn libavs_rtmp_stays_within_reach() {
     let published = server.status().streams[0].publisher.client.clone();
     assert!(!format!("{published:?}").contains("Frameloom"), "{published:?}");
     let options = InputOptions::new().rtmp_by_libav(true);
-    let reader = Reader::open_with(&target, options, &Stop::new()).unwrap();
+    let reader = Reader::builder(&target).input(options).open().unwrap();
     assert_eq!(reader.filter(Result::is_ok).count(), 50);
     publisher.join().unwrap().unwrap();
 }
@@ -470,9 +531,7 @@ fn a_stream_that_comes_late_is_carried_on() {
         let stop = Stop::new();
         let running = {
             let stop = stop.clone();
-            thread::spawn(move || {
-                Pipeline::open(&from, InputOptions::new(), &stop)?.to_url(&to)?.run()
-            })
+            thread::spawn(move || Pipeline::builder(&from).stop(&stop).open()?.to_url(&to)?.run())
         };
         let both = || {
             let found = frameloom::probe(&at(&server, "out"), InputOptions::new(), &stop);
@@ -509,7 +568,7 @@ fn code_waits_for_video_that_comes_late() {
     let running = {
         let (stop, opened, seen) = (stop.clone(), Arc::clone(&opened), Arc::clone(&seen));
         thread::spawn(move || {
-            let pipeline = Pipeline::open(&from, InputOptions::new(), &stop)?;
+            let pipeline = Pipeline::builder(&from).stop(&stop).open()?;
             opened.store(true, Ordering::SeqCst);
             let count = move |frame: &mut Frame| {
                 frame.image_mut(PixelFormat::Rgb24)?.row_mut(0).fill(255);
