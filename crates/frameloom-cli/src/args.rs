@@ -292,7 +292,7 @@ impl Parser {
                         "{} is about a COMMAND, and there is none",
                         Setting::own(name)
                     ));
-                    return Err(error.hint("give your code behind --, as in -- python3 edit.py"));
+                    return Err(error.hint(Hint::GiveCode));
                 }
             }
         }

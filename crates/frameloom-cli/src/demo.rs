@@ -235,9 +235,8 @@ impl Demo {
         }
         let here = self.fleet.api.here();
         Settings::read(name, &Node::from_json(settings), None, &here).map_err(|fault| {
-            let text = fault.text.strip_prefix(&format!("pipelines.{name}"));
-            let text = text.unwrap_or(&fault.text).trim_start_matches([':', ' ', '.']);
-            Error::new(ErrorKind::Other, Stage::Options, text)
+            // Nobody wrote these keys: the tables they are in would say nothing.
+            Error::new(ErrorKind::Other, Stage::Options, fault.text)
         })
     }
 

@@ -71,6 +71,10 @@ impl Wording for Keywords {
         }
     }
 
+    fn code(&self) -> &'static str {
+        "give your code as edit to run()"
+    }
+
     fn list_of_options(&self) -> &'static str {
         "docs/options.md lists the options"
     }

@@ -293,5 +293,5 @@ fn settings_of(
     if node.mentions(HIDDEN) {
         return Err(wrong("a value has '***' in it, as hidden ones are shown: write it in full"));
     }
-    Settings::read(&name, &node, None, &api.here()).map_err(|fault| wrong(&fault.text))
+    Settings::read(&name, &node, None, &api.here()).map_err(|fault| wrong(&fault.to_string()))
 }

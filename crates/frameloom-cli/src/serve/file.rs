@@ -60,7 +60,7 @@ impl File {
                 Value::Table(inner) => *wanted = inner,
                 _ => {
                     let kind = node.kind();
-                    return Err(Fault::new(place, format!("{key} is a table, not {kind}")));
+                    return Err(Fault::new(place, key, format!("it is a table, not {kind}")));
                 }
             }
         }
@@ -80,7 +80,7 @@ impl File {
         let all: Vec<Settings> = self.pipelines.iter().map(read).collect::<Result<_, _>>()?;
         circle::check(all.iter()).map_err(|(name, text)| {
             let place = self.pipelines.iter().find(|entry| entry.key == name);
-            Fault::new(place.and_then(|entry| entry.place), text)
+            Fault::new(place.and_then(|entry| entry.place), "", text)
         })?;
         Ok(all)
     }
@@ -89,7 +89,7 @@ impl File {
 /// The error for what is wrong in the file at `path`.
 pub(crate) fn told(path: &Path, fault: &Fault) -> Error {
     let place = fault.place.map(|place| format!(":{place}")).unwrap_or_default();
-    usage(format!("{}{place}: {}", path.display(), fault.text))
+    usage(format!("{}{place}: {fault}", path.display()))
 }
 
 #[cfg(test)]
@@ -150,15 +150,15 @@ mod tests {
         let both = format!("{input}outputs = ['rtmp://h/live/b']\n");
         for (text, place, mentions) in [
             ("[pipeline.a]\n".to_owned(), "1:2", "did you mean pipelines?"),
-            ("server = 3\n".to_owned(), "1:1", "server is a table, not a number"),
+            ("server = 3\n".to_owned(), "1:1", "server: it is a table, not a number"),
             (format!("{both}on_slwo = 'latest'\n"), "4:1", "did you mean on_slow?"),
-            (format!("{both}on_slow = 7\n"), "4:11", "a.on_slow is a string, not a number"),
+            (format!("{both}on_slow = 7\n"), "4:11", "a.on_slow: it is a string, not a number"),
             (format!("{both}on_slow = 'never'\n"), "4:1", "latest, block or bypass"),
             (format!("{both}on_demand = 'yes'\n"), "4:13", "true or false, not a string"),
             (format!("{both}on_demand = true\n"), "4:1", "played from this server"),
             (format!("{both}idle_timeout = 'soon'\n"), "4:16", "'soon' is not a time"),
             (format!("{both}output_options = {{ nosuch = 1 }}\n"), "4:20", "no option nosuch"),
-            (format!("{both}filter = ['hflip']\n"), "4:10", "a.filter is a string, not a list"),
+            (format!("{both}filter = ['hflip']\n"), "4:10", "a.filter: it is a string, not a list"),
             (format!("{both}[pipelines.a]\n"), "4:1", "duplicate key"),
             (format!("{both}input = 'x'\n"), "4:1", "duplicate key"),
             ("[pipelines.a]\noutputs = ['x.flv']\n".to_owned(), "1:12", "needs an input"),

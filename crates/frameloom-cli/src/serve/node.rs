@@ -28,13 +28,29 @@ impl fmt::Display for Place {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub(crate) place: Option<Place>,
+    /// The key that it is about, with the tables it is in: `pipelines.a.input`. Empty where it is
+    /// about none.
+    pub(crate) key: String,
     /// Without secrets.
     pub(crate) text: String,
 }
 
 impl Fault {
-    pub(crate) fn new(place: Option<Place>, text: impl AsRef<str>) -> Fault {
-        Fault { place, text: redact::text(text.as_ref()) }
+    pub(crate) fn new(
+        place: Option<Place>,
+        key: impl Into<String>,
+        text: impl AsRef<str>,
+    ) -> Fault {
+        Fault { place, key: key.into(), text: redact::text(text.as_ref()) }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.key.is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        f.write_str(&self.text)
     }
 }
 
@@ -52,8 +68,7 @@ pub(crate) fn unknown<'a>(
     } else {
         format!("did you mean {}?", listed(near))
     };
-    let table = if table.is_empty() { String::new() } else { format!("{table}: ") };
-    Fault::new(place, format!("{table}there is no key '{key}' ({help})"))
+    Fault::new(place, table, format!("there is no key '{key}' ({help})"))
 }
 
 /// A value.
@@ -131,7 +146,7 @@ impl Node {
             Err(error) => {
                 let place = error.span().map(|span| lines.place(span.start));
                 let message = error.message().lines().collect::<Vec<_>>().join(", ");
-                Err(Fault::new(place, message))
+                Err(Fault::new(place, "", message))
             }
         }
     }
@@ -236,7 +251,7 @@ impl Node {
         let place = self.place;
         match &mut self.value {
             Value::Text(text) => {
-                *text = filled_in(text, environment).map_err(|why| Fault::new(place, why))?;
+                *text = filled_in(text, environment).map_err(|why| Fault::new(place, "", why))?;
                 Ok(())
             }
             Value::List(list) => list.iter_mut().try_for_each(|node| node.fill_in(environment)),

@@ -96,12 +96,12 @@ fn take(options: &mut ServeOptions, entry: &Entry) -> std::result::Result<(), Fa
     };
     let Some(value) = value else {
         let kind = entry.node.kind();
-        let text = format!("server.{} is a string or a number, not {kind}", entry.key);
-        return Err(Fault::new(entry.node.place, text));
+        let text = format!("it is a string or a number, not {kind}");
+        return Err(Fault::new(entry.node.place, format!("server.{}", entry.key), text));
     };
     (setting.set)(options, value).map_err(|error| {
         let told = error.display(&Keys).in_place().to_string();
-        Fault::new(entry.node.place, format!("server.{}: {told}", entry.key))
+        Fault::new(entry.node.place, format!("server.{}", entry.key), told)
     })
 }
 

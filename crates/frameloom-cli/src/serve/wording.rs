@@ -33,6 +33,10 @@ impl Wording for Keys {
         }
     }
 
+    fn code(&self) -> &'static str {
+        "give your code as command, such as command = [\"python3\", \"edit.py\"]"
+    }
+
     fn list_of_options(&self) -> &'static str {
         "frameloom -h lists the options"
     }

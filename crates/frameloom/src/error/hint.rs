@@ -25,6 +25,8 @@ pub enum Hint {
         /// All of them.
         all: Vec<String>,
     },
+    /// Give code for the option to be about.
+    GiveCode,
     /// Look where the options are listed.
     ListOfOptions,
     /// The option belongs to this end.
@@ -193,6 +195,7 @@ impl Hint {
                 Sentence::list(near, "or"),
                 Sentence::list(all, "or")
             ),
+            Hint::GiveCode => wording.code().into(),
             Hint::ListOfOptions => wording.list_of_options().into(),
             Hint::BelongsTo(end) => sentence!("{}, or leave it out", wording.place(*end)),
             Hint::CodecForEach => sentence!(
@@ -344,6 +347,10 @@ impl Hint {
 
     pub(super) fn redacted(self, redact: &dyn Fn(&str) -> String) -> Hint {
         match self {
+            Hint::LeaveOut(setting) => Hint::LeaveOut(setting.redacted(redact)),
+            Hint::DidYouMeanSetting(settings) => Hint::DidYouMeanSetting(
+                settings.into_iter().map(|setting| setting.redacted(redact)).collect(),
+            ),
             Hint::MakeFolder(folder) => Hint::MakeFolder(redact(&folder)),
             Hint::Words(words) => Hint::Words(words.redacted(redact)),
             hint => hint,

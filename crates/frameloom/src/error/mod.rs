@@ -190,12 +190,12 @@ impl Error {
 
     /// Adds what the system or a library said: its [`source`](std::error::Error::source).
     #[must_use]
-    pub fn because(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Error {
-        let found: &dyn std::error::Error = &source;
-        if let Some(io) = found.downcast_ref::<std::io::Error>() {
+    pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+        let source = source.into();
+        if let Some(io) = source.downcast_ref::<std::io::Error>() {
             self.0.errno = self.0.errno.or(io.raw_os_error());
         }
-        self.0.source = Some(Arc::new(source));
+        self.0.source = Some(Arc::from(source));
         self
     }
 

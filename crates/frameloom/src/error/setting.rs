@@ -83,8 +83,12 @@ impl Setting {
             && self.name.chars().zip(other.name.chars()).all(same)
     }
 
+    /// What a user gave as a name may be a URL.
     pub(super) fn redacted(self, redact: impl Fn(&str) -> String) -> Setting {
-        let value = self.value.map(|value| Cow::Owned(redact(&value)));
-        Setting { value, ..self }
+        let shown = |text: Cow<'static, str>| match text {
+            Cow::Borrowed(_) => text,
+            Cow::Owned(text) => Cow::Owned(redact(&text)),
+        };
+        Setting { name: shown(self.name), value: self.value.map(shown), ..self }
     }
 }

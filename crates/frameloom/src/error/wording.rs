@@ -17,6 +17,9 @@ pub trait Wording {
     /// What to do with an option that belongs to `end`, as an imperative.
     fn place(&self, end: End) -> &'static str;
 
+    /// How code is given, as an imperative.
+    fn code(&self) -> &'static str;
+
     /// Where the options are listed, as a whole clause.
     fn list_of_options(&self) -> &'static str;
 }
@@ -51,6 +54,10 @@ impl Wording for CommandLine {
             End::Input => "put it before the -i it belongs to",
             End::Output => "put it before the output it belongs to",
         }
+    }
+
+    fn code(&self) -> &'static str {
+        "give your code behind --, as in -- python3 edit.py"
     }
 
     fn list_of_options(&self) -> &'static str {

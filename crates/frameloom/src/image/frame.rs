@@ -317,7 +317,9 @@ impl Frame {
     /// Memory for a whole packed picture of this frame's size.
     pub(crate) fn blank_view(&self, format: PixelFormat) -> Result<PixelBuffer> {
         let taken = self.pool.take(format, self.width(), self.height());
-        taken.map_err(|e| Error::new(ErrorKind::InvalidData, Stage::Convert, e.to_string()))
+        taken.map_err(|e| {
+            Error::new(ErrorKind::InvalidData, Stage::Convert, e.to_string()).because(e)
+        })
     }
 
     /// The view in `format`, converted where it isn't there; none where the picture itself is one.

@@ -78,7 +78,7 @@ pub(crate) fn as_image_mut(picture: &mut AvFrame, format: PixelFormat) -> Result
     let (width, height) = (picture.width(), picture.height());
     let planes = picture.planes_mut().map_err(failed)?;
     ImageMut::new(format, width, height, planes.into_iter().take(format.plane_count()))
-        .map_err(|e| mismatch(&e.to_string()))
+        .map_err(unconverted)
 }
 
 /// Converts the picture into a view of the same size.
@@ -88,8 +88,7 @@ pub(crate) fn to_view(picture: &AvFrame, view: &mut ImageMut<'_>) -> Result<()> 
     }
     let own = picture.format().ok_or_else(|| mismatch("unknown pixel format"))?;
     if let Some(layout) = layout(own).filter(|l| supports(*l, view.format())) {
-        return yuv_to_packed(&yuv_image(picture, own, layout)?, view)
-            .map_err(|e| mismatch(&e.to_string()));
+        return yuv_to_packed(&yuv_image(picture, own, layout)?, view).map_err(unconverted);
     }
     let wanted = PixFmt::named(view.format().name()).ok_or_else(|| mismatch("no such view"))?;
     let same =
@@ -114,8 +113,8 @@ pub(crate) fn from_view(view: &Image<'_>, format: PixFmt, original: &AvFrame) ->
             height,
             planes.into_iter().take(layout.format().plane_count()),
         )
-        .map_err(|e| mismatch(&e.to_string()))?;
-        packed_to_yuv(view, &mut target).map_err(|e| mismatch(&e.to_string()))?;
+        .map_err(unconverted)?;
+        packed_to_yuv(view, &mut target).map_err(unconverted)?;
         return Ok(picture);
     }
     let plain = packed_picture(view, original)?;
@@ -158,8 +157,8 @@ pub(crate) fn convert(picture: &AvFrame, format: PixFmt) -> Result<AvFrame> {
             let planes = target.planes_mut().map_err(failed)?;
             let planes = planes.into_iter().take(to.format().plane_count());
             let mut image = YuvImageMut::new(to, color, picture.width(), picture.height(), planes)
-                .map_err(|e| mismatch(&e.to_string()))?;
-            repack(&source, &mut image).map_err(|e| mismatch(&e.to_string()))?;
+                .map_err(unconverted)?;
+            repack(&source, &mut image).map_err(unconverted)?;
             return Ok(target);
         }
     }
@@ -229,7 +228,7 @@ fn yuv_image(picture: &AvFrame, format: PixFmt, layout: YuvLayout) -> Result<Yuv
         picture.height(),
         &planes,
     )
-    .map_err(|e| mismatch(&e.to_string()))
+    .map_err(unconverted)
 }
 
 fn copy_rows(from: &Image<'_>, to: &mut ImageMut<'_>) {
@@ -285,6 +284,10 @@ fn scaled_with(picture: &AvFrame, format: PixFmt, tags: ColorTags) -> Result<AvF
 
 fn failed(e: AvError) -> Error {
     e.in_stage(Stage::Convert)
+}
+
+fn unconverted(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    mismatch(&error.to_string()).because(error)
 }
 
 fn mismatch(what: &str) -> Error {

@@ -102,8 +102,9 @@ impl Slate {
     /// The picture as a frame.
     pub(crate) fn frame(&self) -> Result<Frame> {
         let image = Image::packed(PixelFormat::Rgb24, self.width, self.height, &self.pixels);
-        let image =
-            image.map_err(|e| Error::new(ErrorKind::InvalidData, Stage::Convert, e.to_string()))?;
+        let image = image.map_err(|e| {
+            Error::new(ErrorKind::InvalidData, Stage::Convert, e.to_string()).because(e)
+        })?;
         Frame::from_image(&image, Timestamp::ZERO)
     }
 }

@@ -328,10 +328,10 @@ mod tests {
     #[test]
     fn a_value_that_is_not_there_lists_those_that_are() {
         for (word, lists) in [
-            ("on-loss=hodl", "did you mean hold? it has hold, slate, end"),
-            ("on-slow=fast", "it has latest, block, bypass"),
-            ("on-error=ignore", "it has bypass, stop, restart"),
-            ("on-resize=", "it has fit, restart"),
+            ("on-loss=hodl", "did you mean hold? it takes hold, slate or end"),
+            ("on-slow=fast", "it takes latest, block or bypass"),
+            ("on-error=ignore", "it takes bypass, stop or restart"),
+            ("on-resize=", "it takes fit or restart"),
             ("on-los=hold", "on-loss"),
             ("deadline=0", "more than 0"),
             ("stall-timeout=soon", "'soon' is not a time"),

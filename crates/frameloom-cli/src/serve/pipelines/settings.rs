@@ -89,16 +89,16 @@ impl Settings {
     ) -> Result<Settings, Fault> {
         if !is_name(name) {
             let text = "a pipeline's name has up to 64 letters, digits, and any of _ - .";
-            return Err(Fault::new(place, text));
+            return Err(Fault::new(place, "", text));
         }
         let Value::Table(entries) = &node.value else {
-            let text = format!("pipelines.{name} is a table, not {}", node.kind());
-            return Err(Fault::new(node.place, text));
+            let text = format!("it is a table, not {}", node.kind());
+            return Err(Fault::new(node.place, format!("pipelines.{name}"), text));
         };
         let mut draft = Draft { name, ..Draft::default() };
         entries.iter().try_for_each(|entry| draft.take(entry))?;
         draft.remember_secrets();
-        let fault = |text: &str| Fault::new(place, format!("pipelines.{name}: {text}"));
+        let fault = |text: &str| Fault::new(place, format!("pipelines.{name}"), text);
         if draft.input.is_none() {
             return Err(fault("it needs an input"));
         }
@@ -108,8 +108,8 @@ impl Settings {
         let words = draft.words();
         check(&words).map_err(|error| {
             let place = entry_about(entries, &error).and_then(|entry| entry.place).or(place);
-            let told = error.display(&Keys).in_place();
-            Fault::new(place, format!("pipelines.{name}: {told}"))
+            let told = error.display(&Keys).in_place().to_string();
+            Fault::new(place, format!("pipelines.{name}"), told)
         })?;
         let input = draft.input.unwrap_or_default();
         let outputs: Vec<String> = draft.outputs.into_iter().map(|output| output.url).collect();
@@ -131,11 +131,9 @@ impl Settings {
         };
         if settings.on_demand && settings.outputs_here.is_empty() {
             let place = entries.iter().find(|e| e.key == "on_demand").and_then(|e| e.place);
-            let text = format!(
-                "pipelines.{name}: on_demand is for an output that is played from this server, \
-                 and it has none"
-            );
-            return Err(Fault::new(place, text));
+            let text =
+                "on_demand is for an output that is played from this server, and it has none";
+            return Err(Fault::new(place, format!("pipelines.{name}"), text));
         }
         Ok(settings)
     }
@@ -235,9 +233,8 @@ impl Draft<'_> {
                 };
                 self.command = list.iter().map(word).collect::<Result<_, _>>()?;
                 if let Some(program) = self.command.first().filter(|name| !is_program(name)) {
-                    let text =
-                        format!("pipelines.{}.command: there is no program '{program}'", self.name);
-                    return Err(Fault::new(node.place, text));
+                    let text = format!("there is no program '{program}'");
+                    return Err(Fault::new(node.place, self.key("command"), text));
                 }
             }
             "outputs" => {
@@ -256,9 +253,8 @@ impl Draft<'_> {
             "enabled" => self.enabled = Some(self.flag(entry)?),
             "idle_timeout" => {
                 let wrong = |e: Error| {
-                    let told = e.display(&Keys).in_place();
-                    let text = format!("pipelines.{}.idle_timeout: {told}", self.name);
-                    Fault::new(node.place, text)
+                    let told = e.display(&Keys).in_place().to_string();
+                    Fault::new(node.place, self.key("idle_timeout"), told)
                 };
                 self.idle_timeout = Some(parse_duration(&self.scalar(entry)?).map_err(wrong)?);
             }
@@ -287,6 +283,11 @@ impl Draft<'_> {
         Ok(Some(format!("--{}={value}", row.name)))
     }
 
+    /// A key of this pipeline with the tables it is in.
+    fn key(&self, key: &str) -> String {
+        format!("pipelines.{}.{key}", self.name)
+    }
+
     fn unknown(&self, entry: &Entry) -> Fault {
         let long: Vec<String> = option_keys().map(Row::key).collect();
         let known = KEYS.iter().copied().chain(long.iter().map(String::as_str));
@@ -294,8 +295,8 @@ impl Draft<'_> {
     }
 
     fn wrong(&self, node: &Node, key: &str, expected: &str) -> Fault {
-        let text = format!("pipelines.{}.{key} is {expected}, not {}", self.name, node.kind());
-        Fault::new(node.place, text)
+        let text = format!("it is {expected}, not {}", node.kind());
+        Fault::new(node.place, self.key(key), text)
     }
 
     fn text(&self, entry: &Entry) -> Result<String, Fault> {
@@ -330,7 +331,7 @@ impl Draft<'_> {
                         "url" => output.url = self.text(entry)?,
                         "options" => output.options = self.options(entry)?,
                         key => {
-                            let table = format!("pipelines.{}.outputs", self.name);
+                            let table = self.key("outputs");
                             return Err(unknown(&table, key, entry.place, ["url", "options"]));
                         }
                     }
@@ -338,9 +339,7 @@ impl Draft<'_> {
             }
             _ => return Err(self.wrong(node, "outputs", "a list, each of it a string or a table")),
         }
-        let fault = |text: &str| {
-            Err(Fault::new(node.place, format!("pipelines.{}.outputs: {text}", self.name)))
-        };
+        let fault = |text: &str| Err(Fault::new(node.place, self.key("outputs"), text));
         match output.url.as_str() {
             "" => fault("an output needs a URL or a file's name"),
             "-" | "pipe:" | "pipe:1" => fault("a pipeline of a server has no stdout to write to"),
@@ -356,9 +355,8 @@ impl Draft<'_> {
         };
         let mut words = Vec::with_capacity(entries.len() * 2);
         for Entry { key, place, node } in entries {
-            let fault = |text: &str| {
-                Fault::new(*place, format!("pipelines.{}.{}.{key}: {text}", self.name, entry.key))
-            };
+            let fault =
+                |text: &str| Fault::new(*place, self.key(&format!("{}.{key}", entry.key)), text);
             if key.starts_with('-') || key.is_empty() {
                 return Err(fault("options are written without their dash"));
             }

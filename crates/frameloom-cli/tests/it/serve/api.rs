@@ -346,7 +346,7 @@ fn wrong_requests_are_refused_and_change_nothing() {
     for (status, settings, mentions) in [
         (422, json!({ "input": "a", "outputs": ["b.flv"] }), "need a name"),
         (422, json!({ "name": "a/b", "input": "a", "outputs": ["b.flv"] }), "letters, digits"),
-        (422, json!({ "name": "n", "input": 3, "outputs": ["b.flv"] }), "n.input is a string"),
+        (422, json!({ "name": "n", "input": 3, "outputs": ["b.flv"] }), "n.input: it is a string"),
         (422, json!({ "name": "n", "input": null }), "not null"),
         (422, json!({ "name": "n", "input": "a", "output": "b.flv" }), "did you mean outputs"),
         (422, json!({ "name": "n", "input": "a", "outputs": ["rtmp://h/live/***"] }), "in full"),

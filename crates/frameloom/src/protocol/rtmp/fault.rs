@@ -22,8 +22,8 @@ pub(crate) enum Fault {
     Protocol(frameloom_rtmp::Error),
     /// TLS failed, mostly because of the server's certificate.
     Tls(rustls::Error),
-    /// No certificates to judge the server's by.
-    Certificates(String),
+    /// No certificates to judge the server's by: in words, and what said so.
+    Certificates(String, Option<Box<dyn std::error::Error + Send + Sync>>),
 }
 
 impl Fault {
@@ -69,8 +69,13 @@ impl Fault {
             Fault::Tls(error) => Error::new(ErrorKind::Connection, stage, error.to_string())
                 .because(error)
                 .hint(Hint::TrustCertificates),
-            Fault::Certificates(cause) => {
-                Error::new(ErrorKind::Connection, stage, cause).hint(Hint::TrustCertificates)
+            Fault::Certificates(cause, source) => {
+                let error = Error::new(ErrorKind::Connection, stage, cause);
+                let error = error.hint(Hint::TrustCertificates);
+                match source {
+                    Some(source) => error.because(source),
+                    None => error,
+                }
             }
         };
         error.at(url)

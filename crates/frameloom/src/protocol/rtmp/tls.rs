@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
 
+use crate::error::os_words;
 use crate::protocol::rtmp::fault::Fault;
 
 /// How a server proves who it is.
@@ -34,8 +35,10 @@ impl Tls {
     }
 
     pub(super) fn begin(&self, host: &str) -> Result<Box<ClientConnection>, Fault> {
-        let name = ServerName::try_from(host.to_owned())
-            .map_err(|_| Fault::Certificates(format!("'{host}' can't be in a certificate")))?;
+        let name = ServerName::try_from(host.to_owned()).map_err(|e| {
+            let cause = format!("'{host}' can't be in a certificate");
+            Fault::Certificates(cause, Some(e.into()))
+        })?;
         let connection = ClientConnection::new(Arc::clone(&self.0), name).map_err(Fault::Tls)?;
         Ok(Box::new(connection))
     }
@@ -45,11 +48,12 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, Fault> {
     let mut store = RootCertStore::empty();
     match ca_file {
         Some(path) => {
-            let fail = |cause: String| Fault::Certificates(format!("{}: {cause}", path.display()));
-            let read = CertificateDer::pem_file_iter(path).map_err(|e| fail(e.to_string()))?;
-            for certificate in read {
-                let certificate = certificate.map_err(|e| fail(e.to_string()))?;
-                store.add(certificate).map_err(|e| fail(e.to_string()))?;
+            let unread = |error| unreadable(path, error);
+            for certificate in CertificateDer::pem_file_iter(path).map_err(unread)? {
+                store.add(certificate.map_err(unread)?).map_err(|error| {
+                    let cause = format!("{}: {error}", path.display());
+                    Fault::Certificates(cause, Some(error.into()))
+                })?;
             }
         }
         None => {
@@ -60,9 +64,19 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, Fault> {
     }
     if store.is_empty() {
         let cause = "this system has no certificates to trust".to_owned();
-        return Err(Fault::Certificates(cause));
+        return Err(Fault::Certificates(cause, None));
     }
     Ok(store)
+}
+
+fn unreadable(path: &Path, error: pem::Error) -> Fault {
+    let path = path.display();
+    match error {
+        pem::Error::Io(error) => {
+            Fault::Certificates(format!("{path}: {}", os_words(&error)), Some(error.into()))
+        }
+        error => Fault::Certificates(format!("{path}: {error}"), Some(error.into())),
+    }
 }
 
 /// For `-tls_verify 0`: the connection is encrypted, but the server may be anyone.
