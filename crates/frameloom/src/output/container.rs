@@ -2,7 +2,6 @@
 
 use crate::av::{CodecId, MediaKind, MuxerInfo};
 use crate::protocol::Target;
-use crate::protocol::rtmp::codecs;
 
 /// FFmpeg 6.1 is the first whose FLV muxer knows the FourCC codecs of Enhanced RTMP.
 const ENHANCED_FLV: bool = cfg!(ffmpeg_6_1);
@@ -18,11 +17,8 @@ pub(crate) fn can_copy(target: &Target, codec: CodecId, kind: MediaKind) -> bool
 /// Whether the container carries streams of this codec that others can read.
 fn carries(target: &Target, codec: CodecId, kind: MediaKind) -> bool {
     let (muxer, file, name) = (&target.muxer, target.url.as_str(), codec.name());
-    if target.is_own_rtmp {
-        return match kind {
-            MediaKind::Video => codecs::video_codec(codec).is_some(),
-            _ => codecs::audio_codec(codec).is_some(),
-        };
+    if let Some(carries) = target.protocol.carries(codec, kind) {
+        return carries;
     }
     match muxer.name() {
         // libav calls these possible, but no player expects them there.

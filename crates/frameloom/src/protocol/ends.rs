@@ -51,7 +51,7 @@ impl Ends for RealEnds {
         options: &OutputOptions,
         stop: &Stop,
     ) -> Result<Box<dyn Output>> {
-        super::output_for(target, options, stop)
+        target.protocol.output(target, options, stop)
     }
 }
 

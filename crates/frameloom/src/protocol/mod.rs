@@ -1,186 +1,86 @@
-//! The ways in which bytes come and go: what an input and an output must be able to do, and who
-//! does it for a URL.
+//! The ways in which bytes come and go: one folder for each, and the list of them.
 
+mod backend;
 pub(crate) mod discover;
 pub(crate) mod ends;
-pub(crate) mod libav;
+mod libav;
 pub(crate) mod pipe;
-pub(crate) mod rtmp;
+mod rtmp;
 mod target;
 
-pub(crate) use target::Target;
+pub(crate) use backend::{Break, Input, Opened, Output, Protocol, Target};
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::av::{AvPacket, StreamInfo};
-use crate::codec::configuration::StreamConfiguration;
-use crate::error::{Error, ErrorKind, Hint, Result, Stage};
+use crate::error::Result;
 use crate::options::{InputOptions, OutputOptions};
 use crate::time::stop::Stop;
-use crate::time::{TimeBase, Timestamp};
 
-/// How long one write to a network may take.
-pub(crate) const WRITE_LIMIT: Duration = Duration::from_secs(10);
+/// Every protocol. The first that takes a URL has it; libav takes whatever no other does.
+static PROTOCOLS: &[&dyn Protocol] = &[&rtmp::Rtmp, &libav::Libav];
 
-/// How long a connection to an output may take to open.
-pub(crate) const OPEN_LIMIT: Duration = Duration::from_secs(10);
-
-/// What packets are read from: a container that libav knows, or RTMP.
-pub(crate) trait Input: Send {
-    /// FFmpeg's name of the format.
-    fn format_name(&self) -> &'static str;
-
-    /// Every stream in it, the chosen ones among them, in the order of their indices.
-    fn streams(&self) -> Result<Vec<StreamInfo>>;
-
-    /// The next packet, on the input's own clock; `None` at the end.
-    fn read(&mut self) -> Result<Option<AvPacket>, Break>;
-
-    /// Seeks to the keyframe at or before `micros`, or to the first after it.
-    fn seek(&mut self, micros: i64) -> Result<()>;
-
-    /// Seeks so that a keyframe of the video comes at `target` or before it, both on the input's
-    /// own clock; returns what was read to be sure of it.
-    fn seek_to_keyframe(
-        &mut self,
-        _video: Option<&StreamInfo>,
-        _target: Timestamp,
-        _begin: Timestamp,
-    ) -> Result<VecDeque<AvPacket>> {
-        Err(not_seekable())
-    }
-
-    /// Microseconds, where known.
-    fn duration_micros(&self) -> Option<i64>;
-
-    /// Bits a second; 0 where not known.
-    fn bit_rate(&self) -> i64;
-
-    /// How long a live one may give nothing.
-    fn set_stall_limit(&mut self, limit: Duration);
-
-    /// Whether a stream that comes late is to end it, so that it is opened again with it. False
-    /// where such a stream is not noticed.
-    fn heed_late_streams(&mut self, _yes: bool) -> bool {
-        false
-    }
+/// The protocols to choose from; `--rtmp=libav` leaves our own RTMP out.
+fn usable(rtmp_by_libav: bool) -> impl Iterator<Item = &'static dyn Protocol> {
+    let left_out = if rtmp_by_libav { rtmp::Rtmp.name() } else { "" };
+    PROTOCOLS.iter().copied().filter(move |protocol| protocol.name() != left_out)
 }
 
-/// Why reading can't go on.
-pub(crate) enum Break {
-    /// A stop was asked for.
-    Stopped,
-    /// Nothing came for so long.
-    Silent(Duration),
-    /// The other end closed the connection, or it broke.
-    Closed(Error),
-    /// The bytes make no sense, or end too early.
-    Damaged,
-    /// Anything else.
-    Failed(Error),
+/// Who writes an output.
+fn for_output(url: &str, options: &OutputOptions) -> &'static dyn Protocol {
+    let mut found = usable(options.rtmp_by_libav).filter(|p| p.writes(url, options));
+    found.next().unwrap_or(&libav::Libav)
 }
 
-/// An input that was opened, and what is known of it.
-pub(crate) struct Opened {
-    pub(crate) input: Box<dyn Input>,
-    pub(crate) video: Option<StreamInfo>,
-    pub(crate) audio: Option<StreamInfo>,
-    pub(crate) is_live: bool,
-    /// Read already, to get to know the streams.
-    pub(crate) pending: VecDeque<AvPacket>,
-    /// The input's own first timestamp.
-    pub(crate) begin: Timestamp,
+/// Who reads an input.
+fn for_input(url: &str, options: &InputOptions) -> &'static dyn Protocol {
+    let mut found = usable(options.rtmp_by_libav).filter(|p| p.reads(url, options));
+    found.next().unwrap_or(&libav::Libav)
 }
 
-/// Opens an input by our own RTMP, or by libav.
+/// Opens an input by the protocol that reads it.
 pub(crate) fn open_input(
     url: &str,
     options: &InputOptions,
     stall_limit: Duration,
     stop: &Stop,
 ) -> Result<Opened> {
-    match crate::protocol::rtmp::Target::of_input(url, options)? {
-        Some(target) => rtmp::input::open(&target, url, options, stall_limit, stop),
-        None => libav::input::open(url, options, stall_limit, stop),
+    for_input(url, options).open(url, options, stall_limit, stop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_url_finds_its_protocol() {
+        let input = |name: &str, value: &str| InputOptions::new().with(name, value).unwrap();
+        let plain = InputOptions::new;
+        for (url, options, name) in [
+            ("rtmp://h/live/x", plain(), "rtmp"),
+            ("RTMPS://h/live/x", input("f", "live_flv"), "rtmp"),
+            ("rtmp://h/live/x", input("rtmp_app", "other"), "rtmp"),
+            ("rtmp://h/live/x", input("listen", "1"), "libav"),
+            ("rtmp://h/live/x", input("f", "mpegts"), "libav"),
+            ("rtmp://h/live/x", plain().rtmp_by_libav(true), "libav"),
+            ("rtmpt://h/live/x", plain(), "libav"),
+            ("http://h/live/x.flv", plain(), "libav"),
+            ("clip.flv", plain(), "libav"),
+            ("-", plain(), "libav"),
+        ] {
+            assert_eq!(for_input(url, &options).name(), name, "{url}");
+        }
+        let output = |name: &str, value: &str| OutputOptions::new().with(name, value).unwrap();
+        let plain = OutputOptions::new;
+        for (url, options, name) in [
+            ("rtmp://h/live/x", plain(), "rtmp"),
+            ("rtmps://h/live/x", output("f", "flv"), "rtmp"),
+            ("rtmp://h/live/x", output("f", "mpegts"), "libav"),
+            ("rtmp://h/live/x", output("listen", "1"), "libav"),
+            ("rtmp://h/live/x", plain().rtmp_by_libav(true), "libav"),
+            ("srt://h:9000", plain(), "libav"),
+            ("clip.flv", plain(), "libav"),
+        ] {
+            assert_eq!(for_output(url, &options).name(), name, "{url}");
+        }
     }
-}
-
-fn not_seekable() -> Error {
-    Error::new(ErrorKind::Usage, Stage::Source, "it can't be sought in").hint(Hint::OnlyFilesSeek)
-}
-
-/// The streams that are wanted of the best of each kind.
-pub(crate) fn choose(
-    video: Option<StreamInfo>,
-    audio: Option<StreamInfo>,
-    options: &InputOptions,
-    url: &str,
-) -> Result<(Option<StreamInfo>, Option<StreamInfo>)> {
-    let audio = audio.filter(|_| !options.no_audio);
-    let video = video.filter(|_| !options.no_video);
-    // A cover picture is shown only where there is nothing to hear.
-    let video = video.filter(|v| !v.is_attached_picture || audio.is_none());
-    if video.is_none() && audio.is_none() {
-        return Err(Error::new(
-            ErrorKind::InvalidData,
-            Stage::Source,
-            "there is no video and no audio stream in it",
-        )
-        .at(url));
-    }
-    Ok((video, audio))
-}
-
-/// What packets are written with: a muxer of libav, or RTMP.
-pub(crate) trait Output: Send {
-    /// Opens the file or connection; called once.
-    fn open(&mut self) -> Result<()>;
-
-    /// Adds a stream before the header is written; returns its number.
-    fn add_stream(&mut self, configuration: &StreamConfiguration) -> Result<usize>;
-
-    fn write_header(&mut self) -> Result<()>;
-
-    /// The time base that packets of a stream must come in, valid after the header.
-    fn time_base(&self, number: usize) -> TimeBase;
-
-    /// Says what holds from a stream's next packet on, in place of what it was added with. A
-    /// container that can't say so goes on with the packets.
-    fn configure(&mut self, number: usize, configuration: &StreamConfiguration) -> Result<()>;
-
-    /// Writes one packet, with its stream's number and its times in that stream's time base.
-    fn write(&mut self, packet: &mut AvPacket) -> Result<()>;
-
-    /// What it adds to the times of packets, where it writes them as they come but for that; known
-    /// with its first packet at the latest.
-    fn shift(&self) -> Option<Timestamp> {
-        None
-    }
-
-    /// Writes the trailer, if the header was written, and closes the file or connection.
-    fn finish(&mut self) -> Result<()>;
-}
-
-/// An output by our own RTMP, or by libav.
-pub(crate) fn output_for(
-    target: &Target,
-    options: &OutputOptions,
-    stop: &Stop,
-) -> Result<Box<dyn Output>> {
-    Ok(match rtmp_target(target, options)? {
-        Some(server) => Box::new(rtmp::output::RtmpOutput::new(server, target, options, stop)),
-        None => Box::new(libav::output::LibavOutput::new(target, options, stop)?),
-    })
-}
-
-/// Where to publish, where our own RTMP does that.
-fn rtmp_target(
-    target: &Target,
-    options: &OutputOptions,
-) -> Result<Option<crate::protocol::rtmp::Target>> {
-    if !target.is_own_rtmp {
-        return Ok(None);
-    }
-    crate::protocol::rtmp::Target::of_output(&target.url, options)
 }

@@ -2,20 +2,11 @@
 
 use std::path::Path;
 
-use crate::av::{MuxerInfo, muxer_for};
+use super::{Target, for_output};
+use crate::av::muxer_for;
 use crate::error::{End, Error, ErrorKind, Hint, Result, Stage, sentence};
 use crate::options::OutputOptions;
 use crate::url;
-
-/// Where an output goes, and in which container; checked, but not opened.
-#[derive(Clone)]
-pub(crate) struct Target {
-    pub(crate) url: String,
-    pub(crate) muxer: MuxerInfo,
-    pub(crate) is_live: bool,
-    /// Published by our own RTMP, not by libavformat's.
-    pub(crate) is_own_rtmp: bool,
-}
 
 impl Target {
     /// Finds the container of an output.
@@ -24,28 +15,25 @@ impl Target {
     /// [`ErrorKind::Usage`] where nothing tells it.
     pub(crate) fn resolve(url: &str, options: &OutputOptions) -> Result<Target> {
         crate::url::redact::remember_url(url);
-        let implied = url::scheme::of(url).container;
-        let muxer = muxer_for(options.format.as_deref().or(implied), url).ok_or_else(|| {
+        let protocol = for_output(url, options);
+        let format = options.format.as_deref().or_else(|| protocol.container(url));
+        let muxer = muxer_for(format, url).ok_or_else(|| {
             Error::usage("its name doesn't tell the format").at(url).hint(Hint::NameOutputFormat)
         })?;
-        let is_own_rtmp = muxer.name() == "flv"
-            && crate::protocol::rtmp::Target::of_output(url, options)?.is_some();
-        Ok(Target { url: url.to_owned(), muxer, is_live: url::is_live(url), is_own_rtmp })
+        protocol.check_output(url, options)?;
+        Ok(Target { url: url.to_owned(), muxer, is_live: url::is_live(url), protocol })
     }
 
     /// Whether two packets of a stream may have the same dts. libav's FLV files may; of what is
     /// published, servers and players expect more.
     pub(crate) fn allows_equal_dts(&self) -> bool {
-        self.muxer.allows_equal_dts() && !self.is_own_rtmp
+        self.muxer.allows_equal_dts() && self.protocol.allows_equal_dts()
     }
 
     /// Refuses options that neither an encoder nor this container nor its protocol has.
     pub(crate) fn check_options(&self, options: &OutputOptions) -> Result<()> {
-        let scheme = url::scheme(&self.url).unwrap_or_else(|| "file".to_owned());
-        let own = [scheme.as_str()];
-        let schemes = if self.is_own_rtmp { &crate::protocol::rtmp::PROTOCOLS[..] } else { &own };
-        let stray =
-            options.format_options().find(|o| !o.for_codec && !self.muxer.takes(&o.name, schemes));
+        let takes = |name: &str| self.protocol.takes_option(&self.muxer, &self.url, name);
+        let stray = options.format_options().find(|o| !o.for_codec && !takes(&o.name));
         stray.map_or(Ok(()), |option| {
             let option = option.setting().of(End::Output);
             let format = self.muxer.name();

@@ -344,7 +344,7 @@ impl Graph {
             (false, true) if !options.no_video => MediaKind::Video,
             _ => return,
         };
-        if plan.target.is_own_rtmp && !options.asks_to_encode(kind) {
+        if plan.target.protocol.takes_late_streams() && !options.asks_to_encode(kind) {
             self.late_streams.push(LateStreamNode {
                 of: StreamKey { input, kind },
                 to: Port { writer, stream: 1 },

@@ -8,8 +8,8 @@ use super::seek;
 use crate::av::{self, AvError, AvPacket, Demuxer, Dict, Interrupt, MediaKind, StreamInfo};
 use crate::error::{End, Error, ErrorKind, Hint, Result, Setting, Stage, sentence};
 use crate::options::{InputOptions, Live};
-use crate::protocol::pipe;
-use crate::protocol::{Break, Input, Opened, choose, discover};
+use crate::protocol::backend::{Break, Input, Opened, choose, not_seekable};
+use crate::protocol::{discover, pipe};
 use crate::time::Timestamp;
 use crate::time::stop::Stop;
 use crate::url;
@@ -67,7 +67,7 @@ impl Input for LibavInput {
         begin: Timestamp,
     ) -> Result<VecDeque<AvPacket>> {
         if !self.demuxer.is_seekable() {
-            return Err(crate::protocol::not_seekable());
+            return Err(not_seekable());
         }
         seek::to_keyframe(&mut self.demuxer, video, target, begin)
             .map_err(|e| e.in_stage(Stage::Source))

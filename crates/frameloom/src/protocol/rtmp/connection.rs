@@ -8,7 +8,7 @@ use bytes::{Buf, Bytes};
 use frameloom_rtmp::auth::Challenge;
 use frameloom_rtmp::{ClientConfig, ClientEvent, ClientRole, ClientSession, MediaKind};
 
-use crate::protocol::rtmp::Target;
+use crate::protocol::rtmp::endpoint::Endpoint;
 use crate::protocol::rtmp::fault::Fault;
 use crate::protocol::rtmp::socket::{Limits, Socket};
 use crate::time::stop::Stop;
@@ -37,7 +37,7 @@ const FAR: Duration = Duration::from_secs(3600);
 const AUTH_ROUNDS: usize = 2;
 
 /// An open connection, on which a stream is published or played.
-pub(crate) struct Connection {
+pub(super) struct Connection {
     socket: Socket,
     session: ClientSession,
     outgoing: VecDeque<Bytes>,
@@ -90,7 +90,7 @@ impl Pulse {
 impl Connection {
     /// Connects and waits until the server lets the stream begin.
     pub(crate) fn open(
-        target: &Target,
+        endpoint: &Endpoint,
         role: ClientRole,
         limit: Duration,
         stop: &Stop,
@@ -101,13 +101,13 @@ impl Connection {
         loop {
             let left = limit.saturating_sub(begun.elapsed());
             let limits = Limits { limit, ..Limits::new(Some(stop), left) };
-            let config = target.config(role, answer.as_ref());
-            let mut connection = Connection::connect(target, config, limits, stop)?;
+            let config = endpoint.config(role, answer.as_ref());
+            let mut connection = Connection::connect(endpoint, config, limits, stop)?;
             match connection.wait_for_start(limits)? {
                 Start::Begun => return Ok(connection),
                 Start::Refused { code, description, challenge } => {
                     let wants_credentials = challenge.is_some();
-                    if wants_credentials && target.has_credentials() && rounds < AUTH_ROUNDS {
+                    if wants_credentials && endpoint.has_credentials() && rounds < AUTH_ROUNDS {
                         answer = challenge;
                         rounds += 1;
                         continue;
@@ -119,14 +119,14 @@ impl Connection {
     }
 
     fn connect(
-        target: &Target,
+        endpoint: &Endpoint,
         config: ClientConfig,
         limits: Limits<'_>,
         stop: &Stop,
     ) -> Result<Connection, Fault> {
-        let tls = target.tls()?;
+        let tls = endpoint.tls()?;
         Ok(Connection {
-            socket: Socket::connect(target.host(), target.port(), tls.as_ref(), limits)?,
+            socket: Socket::connect(endpoint.host(), endpoint.port(), tls.as_ref(), limits)?,
             session: ClientSession::new(config),
             outgoing: VecDeque::new(),
             read: vec![0; READ_BYTES].into_boxed_slice(),

@@ -12,8 +12,11 @@ use self::streams::{AUDIO, Streams, VIDEO, no_memory, stream_info};
 use crate::av::{AvError, AvPacket, StreamInfo};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::options::{InputOptions, Live};
-use crate::protocol::rtmp::{Connection, Fault, Target};
-use crate::protocol::{Break, Input, Opened, choose, discover};
+use crate::protocol::backend::{Break, Input, Opened, choose};
+use crate::protocol::discover;
+use crate::protocol::rtmp::connection::Connection;
+use crate::protocol::rtmp::endpoint::Endpoint;
+use crate::protocol::rtmp::fault::Fault;
 use crate::time::stop::Stop;
 use crate::time::{Rate, TimeBase, Timestamp};
 
@@ -21,8 +24,8 @@ use crate::time::{Rate, TimeBase, Timestamp};
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Opens a stream and reads until it is clear what is in it.
-pub(crate) fn open(
-    target: &Target,
+pub(super) fn open(
+    endpoint: &Endpoint,
     url: &str,
     options: &InputOptions,
     stall_limit: Duration,
@@ -30,9 +33,9 @@ pub(crate) fn open(
 ) -> Result<Opened> {
     let fail = |fault: Fault| fault.into_error(Stage::Source, url);
     let begun = Instant::now();
-    let role = ClientRole::Play { buffer_ms: target.buffer_ms };
+    let role = ClientRole::Play { buffer_ms: endpoint.buffer_ms };
     let mut connection =
-        Connection::open(target, role, options.open_timeout, stop).map_err(fail)?;
+        Connection::open(endpoint, role, options.open_timeout, stop).map_err(fail)?;
     let mut streams = Streams::new(options);
     let mut pending = VecDeque::new();
     let mut over = false;
@@ -78,7 +81,7 @@ pub(crate) fn open(
         .map(|(index, params)| Ok(stream_info(index, params?)))
         .collect::<Result<Vec<_>, AvError>>()
         .map_err(|e| no_memory(&e))?;
-    let idle_limit = target.idle_limit;
+    let idle_limit = endpoint.idle_limit;
     let stall_limit = idle_limit.unwrap_or(stall_limit);
     let input = Box::new(RtmpInput {
         connection,

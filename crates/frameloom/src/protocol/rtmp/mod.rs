@@ -4,18 +4,85 @@
 //! `input.rs` plays with it and `output.rs` publishes.
 
 mod bitstream;
-pub(crate) mod codecs;
+mod codecs;
 mod connection;
+mod endpoint;
 mod fault;
-pub(crate) mod input;
-pub(crate) mod output;
+mod input;
+mod output;
 mod socket;
-mod target;
 mod tls;
 
-pub(crate) use connection::Connection;
-pub(crate) use fault::Fault;
-pub(crate) use target::Target;
+use std::time::Duration;
 
-/// The protocols whose options mean something to RTMP, by libav's names.
-pub(crate) const PROTOCOLS: [&str; 4] = ["rtmp", "rtmps", "tcp", "tls"];
+use self::endpoint::Endpoint;
+use crate::av::{CodecId, MediaKind, MuxerInfo};
+use crate::error::Result;
+use crate::options::{InputOptions, OutputOptions};
+use crate::protocol::backend::{Opened, Output, Protocol, Target};
+use crate::time::stop::Stop;
+
+/// RTMP and RTMPS by our own client.
+#[derive(Debug)]
+pub(crate) struct Rtmp;
+
+impl Protocol for Rtmp {
+    fn name(&self) -> &'static str {
+        "rtmp"
+    }
+
+    fn reads(&self, url: &str, options: &InputOptions) -> bool {
+        let format = options.format.as_deref();
+        matches!(format, None | Some("flv" | "live_flv"))
+            && endpoint::is_for_us(url, options.format_options())
+    }
+
+    fn open(
+        &self,
+        url: &str,
+        options: &InputOptions,
+        stall_limit: Duration,
+        stop: &Stop,
+    ) -> Result<Opened> {
+        input::open(&Endpoint::of_input(url, options)?, url, options, stall_limit, stop)
+    }
+
+    fn writes(&self, url: &str, options: &OutputOptions) -> bool {
+        options.format.as_deref().is_none_or(|format| format.eq_ignore_ascii_case("flv"))
+            && endpoint::is_for_us(url, options.format_options())
+    }
+
+    fn check_output(&self, url: &str, options: &OutputOptions) -> Result<()> {
+        Endpoint::of_output(url, options).map(drop)
+    }
+
+    fn takes_option(&self, muxer: &MuxerInfo, _url: &str, name: &str) -> bool {
+        muxer.takes(name, &endpoint::LIBAVS_SCHEMES)
+    }
+
+    fn carries(&self, codec: CodecId, kind: MediaKind) -> Option<bool> {
+        Some(match kind {
+            MediaKind::Video => codecs::video_codec(codec).is_some(),
+            _ => codecs::audio_codec(codec).is_some(),
+        })
+    }
+
+    /// libav's FLV files may have them; of what is published, servers and players expect more.
+    fn allows_equal_dts(&self) -> bool {
+        false
+    }
+
+    fn takes_late_streams(&self) -> bool {
+        true
+    }
+
+    fn output(
+        &self,
+        target: &Target,
+        options: &OutputOptions,
+        stop: &Stop,
+    ) -> Result<Box<dyn Output>> {
+        let endpoint = Endpoint::of_output(&target.url, options)?;
+        Ok(Box::new(output::RtmpOutput::new(endpoint, target, options, stop)))
+    }
+}

@@ -15,13 +15,16 @@ use crate::av::{AvError, AvPacket, CodecParams, MediaKind, configuration_box};
 use crate::codec::configuration::StreamConfiguration;
 use crate::error::{Error, ErrorKind, Hint, Result, Stage};
 use crate::options::OutputOptions;
-use crate::protocol::rtmp::{self, Connection, Fault, codecs};
-use crate::protocol::{OPEN_LIMIT, Output, Target, WRITE_LIMIT};
+use crate::protocol::backend::{OPEN_LIMIT, Output, Target, WRITE_LIMIT};
+use crate::protocol::rtmp::codecs;
+use crate::protocol::rtmp::connection::Connection;
+use crate::protocol::rtmp::endpoint::Endpoint;
+use crate::protocol::rtmp::fault::Fault;
 use crate::time::stop::Stop;
 use crate::time::{Rate, TimeBase, Timestamp};
 
-pub(crate) struct RtmpOutput {
-    server: rtmp::Target,
+pub(super) struct RtmpOutput {
+    server: Endpoint,
     url: String,
     open_limit: Duration,
     write_limit: Duration,
@@ -50,8 +53,8 @@ enum Codec {
 
 impl RtmpOutput {
     /// Connects to nothing yet.
-    pub(crate) fn new(
-        server: rtmp::Target,
+    pub(super) fn new(
+        server: Endpoint,
         target: &Target,
         options: &OutputOptions,
         stop: &Stop,

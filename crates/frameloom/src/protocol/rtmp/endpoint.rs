@@ -6,17 +6,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use frameloom_rtmp::auth::Challenge;
 use frameloom_rtmp::{ClientConfig, ClientRole, Secret, percent_decode};
 
-use super::PROTOCOLS;
 use super::fault::Fault;
 use crate::av;
 use crate::error::{End, Error, Hint, Result, Setting, sentence};
 use crate::options::{AvOption, InputOptions, OutputOptions};
 use crate::protocol::rtmp::tls::Tls;
-use crate::url::{self, Address};
+use crate::url;
 
 /// The player's buffer that a server is told of where nothing else was asked for (FFmpeg's
 /// `-rtmp_buffer`).
 const BUFFER_MS: u32 = 3000;
+
+/// The protocols of libav whose options mean something to RTMP.
+pub(super) const LIBAVS_SCHEMES: [&str; 4] = ["rtmp", "rtmps", "tcp", "tls"];
 
 /// Options that only libavformat's RTMP has, which is then taken instead of ours.
 const ONLY_LIBAVS: [&str; 8] = [
@@ -30,8 +32,15 @@ const ONLY_LIBAVS: [&str; 8] = [
     "rtmp_swfsize",
 ];
 
+/// Whether a URL is one of RTMP's or RTMPS's, and no option asks for what only libavformat's RTMP
+/// has.
+pub(super) fn is_for_us<'a>(url: &str, mut options: impl Iterator<Item = &'a AvOption>) -> bool {
+    matches!(url::scheme(url).as_deref(), Some("rtmp" | "rtmps"))
+        && !options.any(|option| ONLY_LIBAVS.contains(&option.name.as_str()))
+}
+
 /// Where to connect to, and what to ask for.
-pub(crate) struct Target {
+pub(super) struct Endpoint {
     secure: bool,
     host: String,
     port: u16,
@@ -47,17 +56,13 @@ pub(crate) struct Target {
     verify: bool,
 }
 
-impl Target {
-    /// The target of an input that is to be read by our own RTMP; `None` where libav is to read it.
+impl Endpoint {
+    /// Where an input is played from.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for options that mean nothing to RTMP.
-    pub(crate) fn of_input(url: &str, options: &InputOptions) -> Result<Option<Target>> {
-        let format = options.format.as_deref();
-        if options.rtmp_by_libav || !matches!(format, None | Some("flv" | "live_flv")) {
-            return Ok(None);
-        }
-        let Some(target) = Target::parse(url, options.format_options())? else { return Ok(None) };
+    pub(crate) fn of_input(url: &str, options: &InputOptions) -> Result<Endpoint> {
+        let endpoint = Endpoint::parse(url, options.format_options())?;
         let no_meaning = |what: Setting| {
             let what = what.of(End::Input);
             Err(Error::usage(sentence!("{} means nothing to an input of format flv", what))
@@ -70,27 +75,24 @@ impl Target {
         if options.pixel_format.is_some() {
             return no_meaning(Setting::ffmpeg("pix_fmt"));
         }
-        let takes = |o: &AvOption| o.for_codec || av::demuxer_takes("flv", &PROTOCOLS, &o.name);
+        let takes =
+            |o: &AvOption| o.for_codec || av::demuxer_takes("flv", &LIBAVS_SCHEMES, &o.name);
         if let Some(stray) = options.format_options().find(|o| !takes(o)) {
             return no_meaning(stray.setting());
         }
-        Ok(Some(target))
+        Ok(endpoint)
     }
 
-    /// The target of an output in FLV that is to be written by our own RTMP; `None` where libav is
-    /// to write it.
+    /// Where an output is published to.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a URL that can't be.
-    pub(crate) fn of_output(url: &str, options: &OutputOptions) -> Result<Option<Target>> {
-        if options.rtmp_by_libav {
-            return Ok(None);
-        }
-        Target::parse(url, options.format_options())
+    pub(crate) fn of_output(url: &str, options: &OutputOptions) -> Result<Endpoint> {
+        Endpoint::parse(url, options.format_options())
     }
 
-    fn parse<'a>(url: &str, options: impl Iterator<Item = &'a AvOption>) -> Result<Option<Target>> {
-        let Some(mut target) = Target::of_url(url)? else { return Ok(None) };
+    fn parse<'a>(url: &str, options: impl Iterator<Item = &'a AvOption>) -> Result<Endpoint> {
+        let mut endpoint = Endpoint::of_url(url)?;
         let (mut app, mut key, mut tc_url) = (None, None, None);
         for AvOption { name, value, .. } in options {
             let whole = || {
@@ -101,44 +103,39 @@ impl Target {
                 })
             };
             match name.as_str() {
-                name if ONLY_LIBAVS.contains(&name) => return Ok(None),
                 "rtmp_app" => app = Some(value.clone()),
                 "rtmp_playpath" => key = Some(value.as_str()),
                 "rtmp_tcurl" => tc_url = Some(value.as_str()),
-                "rtmp_flashver" => target.flash_version = Some(value.clone()),
-                "rtmp_buffer" => target.buffer_ms = whole()?,
+                "rtmp_flashver" => endpoint.flash_version = Some(value.clone()),
+                "rtmp_buffer" => endpoint.buffer_ms = whole()?,
                 "rw_timeout" => {
-                    target.idle_limit = Some(Duration::from_micros(whole()?.into()))
+                    endpoint.idle_limit = Some(Duration::from_micros(whole()?.into()))
                         .filter(|limit| !limit.is_zero());
                 }
-                "ca_file" | "cafile" => target.ca_file = Some(value.into()),
-                "tls_verify" => target.verify = whole()? != 0,
+                "ca_file" | "cafile" => endpoint.ca_file = Some(value.into()),
+                "tls_verify" => endpoint.verify = whole()? != 0,
                 _ => {}
             }
         }
         if let Some(app) = app {
-            target.app = app;
-            target.tc_url = target.usual_tc_url();
+            endpoint.app = app;
+            endpoint.tc_url = endpoint.usual_tc_url();
         }
         if let Some(key) = key {
-            target.key = key.into();
+            endpoint.key = key.into();
         }
         if let Some(tc_url) = tc_url {
-            target.tc_url = tc_url.into();
+            endpoint.tc_url = tc_url.into();
         }
-        Ok(Some(target))
+        Ok(endpoint)
     }
 
     /// Takes `rtmp[s]://[USER:PASSWORD@]HOST[:PORT]/APP[/INSTANCE]/KEY` apart.
-    fn of_url(url: &str) -> Result<Option<Target>> {
+    fn of_url(url: &str) -> Result<Endpoint> {
         let scheme = url::scheme(url);
-        let secure = match scheme.as_deref() {
-            Some("rtmp") => false,
-            Some("rtmps") => true,
-            _ => return Ok(None),
-        };
+        let secure = scheme.as_deref() == Some("rtmps");
         let wrong = |cause: &str| Err(Error::usage(cause).at(url));
-        let Some(address) = Address::parse(url) else { return Ok(None) };
+        let Some(address) = url::Address::parse(url) else { return wrong("it is no URL of RTMP") };
         let Some((host, port)) = address.host_and_port() else {
             return wrong("the bracket of its host is not closed");
         };
@@ -154,7 +151,7 @@ impl Target {
             let (user, password) = user.split_once(':').unwrap_or((user, ""));
             (percent_decode(user), percent_decode(password).into())
         });
-        let mut target = Target {
+        let mut endpoint = Endpoint {
             secure,
             host: host.to_owned(),
             port,
@@ -168,8 +165,8 @@ impl Target {
             ca_file: None,
             verify: true,
         };
-        target.tc_url = target.usual_tc_url();
-        Ok(Some(target))
+        endpoint.tc_url = endpoint.usual_tc_url();
+        Ok(endpoint)
     }
 
     fn usual_tc_url(&self) -> Secret {
@@ -268,25 +265,23 @@ mod tests {
             ("rtmp://[::1]:1936/live/x", "::1", 1936, "live", "x"),
             ("rtmp://[::1]/live/x", "::1", 1935, "live", "x"),
         ] {
-            let target = Target::of_url(url).unwrap().unwrap();
-            let got = (target.host(), target.port(), target.app.as_str(), target.key.expose());
+            let endpoint = Endpoint::of_url(url).unwrap();
+            let got =
+                (endpoint.host(), endpoint.port(), endpoint.app.as_str(), endpoint.key.expose());
             assert_eq!(got, (host, port, app, key), "{url}");
         }
-        let target = Target::of_url("rtmp://u:p%40ss@h:1/live/x").unwrap().unwrap();
-        assert_eq!(target.tc_url.expose(), "rtmp://h:1/live");
-        let (user, password) = target.credentials.unwrap();
+        let endpoint = Endpoint::of_url("rtmp://u:p%40ss@h:1/live/x").unwrap();
+        assert_eq!(endpoint.tc_url.expose(), "rtmp://h:1/live");
+        let (user, password) = endpoint.credentials.unwrap();
         assert_eq!((user.as_str(), password.expose()), ("u", "p@ss"));
-        let target = Target::of_url("rtmp://[::1]/live/x").unwrap().unwrap();
-        assert_eq!(target.tc_url.expose(), "rtmp://[::1]:1935/live");
+        let endpoint = Endpoint::of_url("rtmp://[::1]/live/x").unwrap();
+        assert_eq!(endpoint.tc_url.expose(), "rtmp://[::1]:1935/live");
     }
 
     #[test]
-    fn other_schemes_are_libavs_and_wrong_urls_are_told() {
-        for url in ["rtmpt://h/live/x", "http://h/live/x.flv", "clip.flv"] {
-            assert!(Target::of_url(url).unwrap().is_none(), "{url}");
-        }
+    fn wrong_urls_are_told() {
         for url in ["rtmp:///live/x", "rtmp://h:0/live/x", "rtmp://h:x/a/b", "rtmp://h:99999/a/b"] {
-            assert!(Target::of_url(url).is_err(), "{url}");
+            assert!(Endpoint::of_url(url).is_err(), "{url}");
         }
     }
 
@@ -294,20 +289,17 @@ mod tests {
     fn options_of_libavformats_rtmp_are_heeded() {
         let with = |name: &str, value: &str| InputOptions::new().with(name, value).unwrap();
         let url = "rtmp://h/live/camera";
-        let of = |options: &InputOptions| Target::of_input(url, options);
-        assert!(of(&with("listen", "1")).unwrap().is_none());
-        assert!(of(&with("f", "mpegts")).unwrap().is_none());
-        assert!(of(&InputOptions::new().rtmp_by_libav(true)).unwrap().is_none());
-        let target = of(&with("rtmp_app", "other/one")).unwrap().unwrap();
-        assert_eq!(target.tc_url.expose(), "rtmp://h:1935/other/one");
-        let target = of(&with("rtmp_playpath", "front")).unwrap().unwrap();
-        assert_eq!(target.key.expose(), "front");
-        let target = of(&with("rw_timeout", "2500000")).unwrap().unwrap();
-        assert_eq!(target.idle_limit, Some(Duration::from_millis(2500)));
+        let of = |options: &InputOptions| Endpoint::of_input(url, options);
+        let endpoint = of(&with("rtmp_app", "other/one")).unwrap();
+        assert_eq!(endpoint.tc_url.expose(), "rtmp://h:1935/other/one");
+        let endpoint = of(&with("rtmp_playpath", "front")).unwrap();
+        assert_eq!(endpoint.key.expose(), "front");
+        let endpoint = of(&with("rw_timeout", "2500000")).unwrap();
+        assert_eq!(endpoint.idle_limit, Some(Duration::from_millis(2500)));
         for (name, value) in
             [("fflags", "nobuffer"), ("analyzeduration", "0"), ("tcp_nodelay", "1")]
         {
-            assert!(of(&with(name, value)).unwrap().is_some(), "{name}");
+            assert!(of(&with(name, value)).is_ok(), "{name}");
         }
         assert!(of(&with("s", "10x10")).is_err());
         assert!(of(&with("rtmp_buffer", "much")).is_err());
@@ -316,7 +308,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_taken_apart_or_refused(text in "\\PC{0,60}") {
-            let _ = Target::of_url(&format!("rtmp://{text}"));
+            let _ = Endpoint::of_url(&format!("rtmp://{text}"));
         }
     }
 }

@@ -1,0 +1,214 @@
+//! What a protocol is: what it takes, and how an input and an output of it are opened, read and
+//! written.
+
+use std::collections::VecDeque;
+use std::fmt::Debug;
+use std::time::Duration;
+
+use crate::av::{AvPacket, CodecId, MediaKind, MuxerInfo, StreamInfo};
+use crate::codec::configuration::StreamConfiguration;
+use crate::error::{Error, ErrorKind, Hint, Result, Stage};
+use crate::options::{InputOptions, OutputOptions};
+use crate::time::stop::Stop;
+use crate::time::{TimeBase, Timestamp};
+use crate::url::scheme;
+
+/// How long one write to a network may take.
+pub(crate) const WRITE_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a connection to an output may take to open.
+pub(crate) const OPEN_LIMIT: Duration = Duration::from_secs(10);
+
+/// A way in which bytes come and go. Which one a URL is for is decided by the list of them,
+/// [`PROTOCOLS`](super::PROTOCOLS).
+pub(crate) trait Protocol: Debug + Send + Sync {
+    /// Its folder's name.
+    fn name(&self) -> &'static str;
+
+    /// Whether it reads this URL, with these options.
+    fn reads(&self, url: &str, options: &InputOptions) -> bool;
+
+    /// Opens an input and finds out what is in it. A live one may give nothing for `stall_limit`.
+    ///
+    /// # Errors
+    /// Also for options that mean nothing to it.
+    fn open(
+        &self,
+        url: &str,
+        options: &InputOptions,
+        stall_limit: Duration,
+        stop: &Stop,
+    ) -> Result<Opened>;
+
+    /// Whether it writes to this URL, with these options.
+    fn writes(&self, url: &str, options: &OutputOptions) -> bool;
+
+    /// The container of an output whose options name none, by libav's name; `None` where the
+    /// file's name tells it.
+    fn container(&self, url: &str) -> Option<&'static str> {
+        scheme::of(url).container
+    }
+
+    /// Refuses a URL and options that can't be, before anything is opened.
+    fn check_output(&self, _url: &str, _options: &OutputOptions) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whether an option of this name means something to an output in this container.
+    fn takes_option(&self, muxer: &MuxerInfo, url: &str, name: &str) -> bool;
+
+    /// Whether it carries a codec; `None` where the container alone decides.
+    fn carries(&self, _codec: CodecId, _kind: MediaKind) -> Option<bool> {
+        None
+    }
+
+    /// Whether two packets of a stream may have the same dts, in a container that allows it.
+    fn allows_equal_dts(&self) -> bool {
+        true
+    }
+
+    /// Whether a stream may be added to an output whose header was written.
+    fn takes_late_streams(&self) -> bool {
+        false
+    }
+
+    /// What packets are written with, not connected yet.
+    fn output(
+        &self,
+        target: &Target,
+        options: &OutputOptions,
+        stop: &Stop,
+    ) -> Result<Box<dyn Output>>;
+}
+
+/// Where an output goes, in which container, and who writes it; checked, but not opened.
+#[derive(Clone)]
+pub(crate) struct Target {
+    pub(crate) url: String,
+    pub(crate) muxer: MuxerInfo,
+    pub(crate) is_live: bool,
+    pub(crate) protocol: &'static dyn Protocol,
+}
+
+/// What packets are read from: a container that libav knows, or RTMP.
+pub(crate) trait Input: Send {
+    /// FFmpeg's name of the format.
+    fn format_name(&self) -> &'static str;
+
+    /// Every stream in it, the chosen ones among them, in the order of their indices.
+    fn streams(&self) -> Result<Vec<StreamInfo>>;
+
+    /// The next packet, on the input's own clock; `None` at the end.
+    fn read(&mut self) -> Result<Option<AvPacket>, Break>;
+
+    /// Seeks to the keyframe at or before `micros`, or to the first after it.
+    fn seek(&mut self, micros: i64) -> Result<()>;
+
+    /// Seeks so that a keyframe of the video comes at `target` or before it, both on the input's
+    /// own clock; returns what was read to be sure of it.
+    fn seek_to_keyframe(
+        &mut self,
+        _video: Option<&StreamInfo>,
+        _target: Timestamp,
+        _begin: Timestamp,
+    ) -> Result<VecDeque<AvPacket>> {
+        Err(not_seekable())
+    }
+
+    /// Microseconds, where known.
+    fn duration_micros(&self) -> Option<i64>;
+
+    /// Bits a second; 0 where not known.
+    fn bit_rate(&self) -> i64;
+
+    /// How long a live one may give nothing.
+    fn set_stall_limit(&mut self, limit: Duration);
+
+    /// Whether a stream that comes late is to end it, so that it is opened again with it. False
+    /// where such a stream is not noticed.
+    fn heed_late_streams(&mut self, _yes: bool) -> bool {
+        false
+    }
+}
+
+/// Why reading can't go on.
+pub(crate) enum Break {
+    /// A stop was asked for.
+    Stopped,
+    /// Nothing came for so long.
+    Silent(Duration),
+    /// The other end closed the connection, or it broke.
+    Closed(Error),
+    /// The bytes make no sense, or end too early.
+    Damaged,
+    /// Anything else.
+    Failed(Error),
+}
+
+/// An input that was opened, and what is known of it.
+pub(crate) struct Opened {
+    pub(crate) input: Box<dyn Input>,
+    pub(crate) video: Option<StreamInfo>,
+    pub(crate) audio: Option<StreamInfo>,
+    pub(crate) is_live: bool,
+    /// Read already, to get to know the streams.
+    pub(crate) pending: VecDeque<AvPacket>,
+    /// The input's own first timestamp.
+    pub(crate) begin: Timestamp,
+}
+
+pub(super) fn not_seekable() -> Error {
+    Error::new(ErrorKind::Usage, Stage::Source, "it can't be sought in").hint(Hint::OnlyFilesSeek)
+}
+
+/// The streams that are wanted of the best of each kind.
+pub(crate) fn choose(
+    video: Option<StreamInfo>,
+    audio: Option<StreamInfo>,
+    options: &InputOptions,
+    url: &str,
+) -> Result<(Option<StreamInfo>, Option<StreamInfo>)> {
+    let audio = audio.filter(|_| !options.no_audio);
+    let video = video.filter(|_| !options.no_video);
+    // A cover picture is shown only where there is nothing to hear.
+    let video = video.filter(|v| !v.is_attached_picture || audio.is_none());
+    if video.is_none() && audio.is_none() {
+        return Err(Error::new(
+            ErrorKind::InvalidData,
+            Stage::Source,
+            "there is no video and no audio stream in it",
+        )
+        .at(url));
+    }
+    Ok((video, audio))
+}
+
+/// What packets are written with: a muxer of libav, or RTMP.
+pub(crate) trait Output: Send {
+    /// Opens the file or connection; called once.
+    fn open(&mut self) -> Result<()>;
+
+    /// Adds a stream before the header is written; returns its number.
+    fn add_stream(&mut self, configuration: &StreamConfiguration) -> Result<usize>;
+
+    fn write_header(&mut self) -> Result<()>;
+
+    /// The time base that packets of a stream must come in, valid after the header.
+    fn time_base(&self, number: usize) -> TimeBase;
+
+    /// Says what holds from a stream's next packet on, in place of what it was added with. A
+    /// container that can't say so goes on with the packets.
+    fn configure(&mut self, number: usize, configuration: &StreamConfiguration) -> Result<()>;
+
+    /// Writes one packet, with its stream's number and its times in that stream's time base.
+    fn write(&mut self, packet: &mut AvPacket) -> Result<()>;
+
+    /// What it adds to the times of packets, where it writes them as they come but for that; known
+    /// with its first packet at the latest.
+    fn shift(&self) -> Option<Timestamp> {
+        None
+    }
+
+    /// Writes the trailer, if the header was written, and closes the file or connection.
+    fn finish(&mut self) -> Result<()>;
+}
