@@ -219,7 +219,7 @@ impl Demo {
         let input = self.words.options.input.as_deref();
         let options = match input {
             None => json!({ "f": "lavfi", "re": true }),
-            Some(input) if input.contains("://") => json!({}),
+            Some(input) if frameloom::url::is_live(input) => json!({}),
             Some(_) => json!({ "re": true, "stream_loop": -1 }),
         };
         json!({

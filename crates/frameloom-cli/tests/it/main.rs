@@ -22,6 +22,7 @@ mod edges;
 mod faults;
 mod formats_in;
 mod formats_out;
+mod http;
 mod live;
 mod memory;
 mod network;

@@ -112,6 +112,7 @@ impl Pipeline {
         let stop = asked.child();
         let source = Source::open(url, options, &outside, &stop)?;
         let stats = Stats::new(source.duration(), Arc::clone(&outside.clock));
+        stats.set_live(source.is_live);
         Ok(Pipeline {
             source,
             outside,

@@ -59,6 +59,7 @@ impl InputBuilder<Reader> {
         let outside = Outside::real();
         let source = Source::open(&self.url, self.options, &outside, &self.stop)?;
         let stats = Stats::new(source.duration(), outside.clock);
+        stats.set_live(source.is_live);
         let decoder = match &source.video {
             Some(video) => VideoDecoder::open(video, &source.options, source.is_live, stats)?,
             None => {

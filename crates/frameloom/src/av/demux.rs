@@ -223,6 +223,35 @@ impl Demuxer {
         super::optional(unsafe { (*self.ctx).duration }).filter(|&d| d > 0)
     }
 
+    /// Whether the header of a stream states how long it is.
+    pub(crate) fn any_stream_has_duration(&self) -> bool {
+        (0..self.stream_count()).any(|index| {
+            // SAFETY: `index` is within the array, whose entries are valid.
+            let duration = unsafe { (**(*self.ctx).streams.add(index)).duration };
+            super::optional(duration).is_some_and(|d| d > 0)
+        })
+    }
+
+    /// Whether it is known how many bytes there are to read. What libav doesn't read as a stream of
+    /// bytes counts as known.
+    pub(crate) fn has_length(&self) -> bool {
+        // SAFETY: an open context; its I/O context may be null, which is checked.
+        unsafe { (*self.ctx).pb.is_null() || ff::avio_size((*self.ctx).pb) > 0 }
+    }
+
+    /// How much [`Demuxer::find_stream_info`] may read, in stream time.
+    pub(crate) fn set_analyze_limit(&mut self, limit: Duration) {
+        let micros = i64::try_from(limit.as_micros()).unwrap_or(i64::MAX);
+        // SAFETY: an open context of ours.
+        unsafe { (*self.ctx).max_analyze_duration = micros };
+    }
+
+    /// [`Demuxer::find_stream_info`] is to wait for no frames to measure their rate.
+    pub(crate) fn count_no_frames_for_rate(&mut self) {
+        // SAFETY: an open context of ours.
+        unsafe { (*self.ctx).fps_probe_size = 0 };
+    }
+
     /// Bits a second.
     pub(crate) fn bit_rate(&self) -> i64 {
         // SAFETY: an open context.

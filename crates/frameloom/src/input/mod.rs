@@ -140,6 +140,12 @@ impl Source {
             ..options.clone()
         };
         let mut source = Source::open(url, options, outside, stop)?;
+        if !source.is_live {
+            // A playlist that has got its end: the stream is over, and what is left of it would be
+            // played once more.
+            let cause = "the live stream is over: what is there now has an end";
+            return Err(Error::new(ErrorKind::Connection, Stage::Source, cause).at(url));
+        }
         source.set_stall_limit(stall_limit);
         source.read_burst()?;
         Ok(source)

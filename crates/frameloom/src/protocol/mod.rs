@@ -4,6 +4,7 @@ mod backend;
 pub(crate) mod discover;
 pub(crate) mod ends;
 mod libav;
+mod live;
 pub(crate) mod pipe;
 mod rtmp;
 mod target;

@@ -38,6 +38,7 @@ struct Counters {
     frames_held: AtomicU64,
     frames_late: AtomicU64,
     reconnects: AtomicU64,
+    live: AtomicBool,
     input_lost: AtomicBool,
     outputs: Mutex<Vec<OutputCounters>>,
     moves: Mutex<VecDeque<Move>>,
@@ -147,6 +148,8 @@ pub struct Snapshot {
     /// published by Frameloom's own RTMP, and that of the first of them is told. What a filter
     /// does to times is not in it.
     pub input_offset_ms: Option<i64>,
+    /// Whether the input is live: it is opened again when it is lost, and has no end by itself.
+    pub live: bool,
     /// Whether the input is there.
     pub input: EndState,
     /// The outputs, in their order.
@@ -203,6 +206,7 @@ impl Stats {
             frames_held: AtomicU64::new(0),
             frames_late: AtomicU64::new(0),
             reconnects: AtomicU64::new(0),
+            live: AtomicBool::new(false),
             input_lost: AtomicBool::new(false),
             outputs: Mutex::default(),
             moves: Mutex::default(),
@@ -220,6 +224,11 @@ impl Stats {
             latency_counts: Default::default(),
             latency_micros: AtomicU64::new(0),
         }))
+    }
+
+    /// Whether the input is live.
+    pub(crate) fn set_live(&self, live: bool) {
+        self.0.live.store(live, Relaxed);
     }
 
     /// The outputs will be so long.
@@ -450,6 +459,7 @@ impl Stats {
             reconnects: c.reconnects.load(Relaxed),
             packets_dropped: outputs.iter().map(|output| output.packets_dropped).sum(),
             input_offset_ms,
+            live: c.live.load(Relaxed),
             input: state(c.input_lost.load(Relaxed)),
             outputs,
         }

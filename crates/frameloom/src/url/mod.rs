@@ -26,13 +26,18 @@ pub(crate) fn local_path(url: &str) -> Option<&str> {
 }
 
 /// Whether its scheme alone tells that it runs at its own speed and can't be read again.
-pub(crate) fn is_live(url: &str) -> bool {
+pub fn is_live(url: &str) -> bool {
     scheme::of(url).flow == Flow::Live
 }
 
 /// Whether a program at the other end of a pipe reads or writes it.
 pub(crate) fn is_pipe(url: &str) -> bool {
     scheme::of(url).reach == Reach::Pipe
+}
+
+/// Whether what is published to this URL can be played from it.
+pub fn is_relayed(url: &str) -> bool {
+    scheme::of(url).is_relayed
 }
 
 /// Whether it is reached over a network.

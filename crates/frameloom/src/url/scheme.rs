@@ -47,11 +47,14 @@ pub(crate) struct Scheme {
     /// The port where the URL names none.
     pub(crate) port: Option<u16>,
     pub(crate) common: Common,
+    /// What is published to a URL is played from the same URL.
+    pub(crate) is_relayed: bool,
 }
 
 impl Scheme {
     const fn new(names: &'static [&'static str], reach: Reach, flow: Flow) -> Scheme {
-        Scheme { names, reach, flow, container: None, port: None, common: Common::Nothing }
+        let (container, port, common) = (None, None, Common::Nothing);
+        Scheme { names, reach, flow, container, port, common, is_relayed: false }
     }
 
     const fn stored(names: &'static [&'static str], reach: Reach) -> Scheme {
@@ -68,7 +71,7 @@ impl Scheme {
 
     const fn rtmp(names: &'static [&'static str], port: u16) -> Scheme {
         let common = Common::Application;
-        Scheme { common, ..Scheme::live(names).container("flv").port(port) }
+        Scheme { common, is_relayed: true, ..Scheme::live(names).container("flv").port(port) }
     }
 
     const fn container(self, container: &'static str) -> Scheme {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use frameloom::internal::{Row, ValueType, find_ffmpeg, library};
 use frameloom::options::parse_duration;
-use frameloom::{End, Error, Setting, redact};
+use frameloom::{End, Error, Setting, redact, url};
 use serde_json::Value as Json;
 
 use crate::args::{Invocation, parse};
@@ -61,7 +61,7 @@ pub(crate) struct Settings {
     pub(crate) idle_timeout: Duration,
     /// Started with the server.
     pub(crate) enabled: bool,
-    /// It has no end by itself.
+    /// Whether its input may have no end by itself, for as long as that was not told.
     pub(crate) is_live: bool,
     input: String,
     input_options: Vec<String>,
@@ -124,7 +124,7 @@ impl Settings {
             on_demand: draft.on_demand.unwrap_or(false),
             idle_timeout: draft.idle_timeout.unwrap_or(IDLE),
             enabled: draft.enabled.unwrap_or(true),
-            is_live: input.contains("://") && !input.starts_with("file:"),
+            is_live: url::is_network(&input),
             input,
             input_options: draft.input_options,
             playable: playable(&outputs, here),
@@ -181,11 +181,8 @@ impl Settings {
 fn playable(outputs: &[String], here: &Here) -> Option<(String, Option<StreamOf>)> {
     let own = outputs.iter().find_map(|url| Some((url.clone(), Some(here.stream(url)?))));
     own.or_else(|| {
-        let is_rtmp = |url: &&String| {
-            let small = url.to_ascii_lowercase();
-            small.starts_with("rtmp://") || small.starts_with("rtmps://")
-        };
-        outputs.iter().find(is_rtmp).map(|url| (url.clone(), None))
+        let relayed = outputs.iter().find(|output| url::is_relayed(output));
+        relayed.map(|url| (url.clone(), None))
     })
 }
 

@@ -59,6 +59,10 @@ impl Seen {
         field.as_u64().unwrap_or_else(|| panic!("no {} in {}", what.field(), self.0))
     }
 
+    pub(crate) fn is_live(&self) -> bool {
+        self.0["live"] == true
+    }
+
     pub(crate) fn input_is_lost(&self) -> bool {
         self.0["input"] == "lost"
     }

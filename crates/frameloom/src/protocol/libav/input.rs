@@ -7,12 +7,16 @@ use std::time::Duration;
 use super::seek;
 use crate::av::{self, AvError, AvPacket, Demuxer, Dict, Interrupt, MediaKind, StreamInfo};
 use crate::error::{End, Error, ErrorKind, Hint, Result, Setting, Stage, sentence};
-use crate::options::{InputOptions, Live};
+use crate::options::InputOptions;
 use crate::protocol::backend::{Break, Input, Opened, choose, not_seekable};
-use crate::protocol::{discover, pipe};
+use crate::protocol::{discover, live, pipe};
 use crate::time::Timestamp;
 use crate::time::stop::Stop;
 use crate::url;
+
+/// How much of a live stream may be read until its streams are known. A ceiling, not a wait:
+/// libavformat returns as soon as it has seen a keyframe of each stream.
+const ANALYZE_LIMIT: Duration = Duration::from_secs(15);
 
 struct LibavInput {
     demuxer: Demuxer,
@@ -89,7 +93,7 @@ impl Input for LibavInput {
 }
 
 /// Opens an input by libav.
-pub(crate) fn open(
+pub(super) fn open(
     url: &str,
     options: &InputOptions,
     stall_limit: Duration,
@@ -98,15 +102,10 @@ pub(crate) fn open(
     check_file(url)?;
     let interrupt = Interrupt::new(stop.clone());
     let fail = |e: AvError, i: &Interrupt| open_error(e, i, url, options.open_timeout);
-    let is_device = options.format.as_deref().is_some_and(av::demuxer_is_device);
-    // lavfi is a device to libav, but it computes its pictures as fast as they are read.
-    let is_live = match options.live {
-        Live::Yes => true,
-        Live::No => false,
-        Live::Auto => url::is_live(url) || is_device && options.format.as_deref() != Some("lavfi"),
-    };
+    let mut found = before_opening(url, options);
+    let expected = live::is_live(options.live, &found);
 
-    let mut dict = format_dict(options, is_live);
+    let mut dict = format_dict(options, expected);
     if url == "-" || url.starts_with("pipe:") {
         pipe::prepare_stdin();
     }
@@ -128,10 +127,18 @@ pub(crate) fn open(
             .at(url)
             .hint(Hint::NameInputFormat));
     }
+    look_at(&demuxer, &mut found);
+    let mut is_live = live::is_live(options.live, &found);
+    if is_live && !expected {
+        limit_probing(&mut demuxer, options);
+    }
     let mut pending = VecDeque::new();
     if is_live && demuxer.format_name().ends_with("flv") {
         pending =
             discover::first_packets(&mut demuxer, &interrupt).map_err(|e| fail(e, &interrupt))?;
+        // FLV states its duration with its first packets.
+        found.has_duration |= demuxer.duration_micros().is_some();
+        is_live = live::is_live(options.live, &found);
     } else {
         demuxer.find_stream_info().map_err(|e| fail(e, &interrupt))?;
     }
@@ -162,6 +169,39 @@ pub(crate) fn open(
     let stall_limit = is_live.then_some(stall_limit);
     let input = Box::new(LibavInput { demuxer, interrupt, stall_limit, _fifo: fifo });
     Ok(Opened { input, video, audio, is_live, pending, begin })
+}
+
+/// What is known of an input before it is open.
+fn before_opening(url: &str, options: &InputOptions) -> live::Found {
+    let device = options.format.as_deref().filter(|name| av::demuxer_is_device(name));
+    live::Found {
+        flow: url::scheme::of(url).flow,
+        // lavfi is a device to libav, but it computes its pictures as fast as they are read.
+        is_device: device.is_some_and(|name| name != "lavfi"),
+        is_playlist: false,
+        has_duration: false,
+        // Until it is known, what may be either is taken for stored.
+        has_length: true,
+    }
+}
+
+/// What is known of an input once its header was read.
+fn look_at(demuxer: &Demuxer, found: &mut live::Found) {
+    found.is_playlist = matches!(demuxer.format_name(), "hls" | "dash");
+    found.has_length = demuxer.has_length();
+    found.has_duration = demuxer.duration_micros().is_some()
+        || !found.is_playlist && demuxer.any_stream_has_duration();
+}
+
+/// As [`format_dict`] does it for what is known to be live before it is opened.
+fn limit_probing(demuxer: &mut Demuxer, options: &InputOptions) {
+    let is_given = |name: &str| options.format_options().any(|option| option.name == name);
+    if !is_given("analyzeduration") {
+        demuxer.set_analyze_limit(ANALYZE_LIMIT);
+    }
+    if !is_given("fpsprobesize") {
+        demuxer.count_no_frames_for_rate();
+    }
 }
 
 /// Opens the input where it is a named pipe.
@@ -199,8 +239,7 @@ fn format_dict(options: &InputOptions, is_live: bool) -> Dict {
         dict.set("framerate", &rate.to_string());
     }
     if is_live {
-        // A ceiling, not a wait: libavformat returns as soon as it has seen a keyframe of each stream.
-        dict.set_default("analyzeduration", "15000000");
+        dict.set_default("analyzeduration", &ANALYZE_LIMIT.as_micros().to_string());
         dict.set_default("fpsprobesize", "0");
     }
     dict

@@ -11,12 +11,12 @@ use frameloom_rtmp::{ClientEvent, ClientRole};
 use self::streams::{AUDIO, Streams, VIDEO, no_memory, stream_info};
 use crate::av::{AvError, AvPacket, StreamInfo};
 use crate::error::{Error, ErrorKind, Result, Stage};
-use crate::options::{InputOptions, Live};
+use crate::options::InputOptions;
 use crate::protocol::backend::{Break, Input, Opened, choose};
-use crate::protocol::discover;
 use crate::protocol::rtmp::connection::Connection;
 use crate::protocol::rtmp::endpoint::Endpoint;
 use crate::protocol::rtmp::fault::Fault;
+use crate::protocol::{discover, live};
 use crate::time::stop::Stop;
 use crate::time::{Rate, TimeBase, Timestamp};
 
@@ -92,7 +92,7 @@ pub(super) fn open(
         heeds_late: false,
         over,
     });
-    let is_live = options.live != Live::No;
+    let is_live = live::is_live(options.live, &live::Found::LIVE_PROTOCOL);
     Ok(Opened { input, video, audio, is_live, pending, begin })
 }
 
