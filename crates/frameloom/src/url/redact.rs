@@ -13,29 +13,88 @@ const HIDDEN: &str = "***";
 /// Strings that must never be shown, longest first, from the URLs and options opened so far.
 static SECRETS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// The URL as it may be shown: host and, for RTMP, the application's name; never the user, the
-/// password, the stream key, the rest of the path or the query. A URL inside other text, as in
-/// `cache:http://...` or `concat:...|...`, is shown the same way.
+/// Servers whose streams' names are shown whatever they are: host and port.
+static OWN: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// The longest name that may be taken for a word, in characters. Stream keys are longer.
+const MOST_NAME: usize = 15;
+
+/// What the names of streams end with where players look at it.
+const SUFFIXES: [&str; 9] =
+    [".flv", ".m3u8", ".mpd", ".ts", ".mp4", ".mjpg", ".mjpeg", ".jpg", ".sdp"];
+
+/// Whether a segment of a path is a plain word, such as a camera's name.
+fn is_plain(segment: &str) -> bool {
+    let bare = SUFFIXES.iter().find_map(|suffix| segment.strip_suffix(suffix)).unwrap_or(segment);
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-');
+    (1..=MOST_NAME).contains(&bare.len()) && bare.bytes().all(allowed)
+}
+
+/// Has the names of the streams of a server shown from now on, whatever they are. `authority` is
+/// its host and port.
+pub fn show_names_at(authority: &str) {
+    let mut own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if !own.iter().any(|known| known == authority) {
+        own.push(authority.to_ascii_lowercase());
+    }
+}
+
+/// The servers that were given to [`show_names_at`].
+pub fn servers_with_shown_names() -> Vec<String> {
+    OWN.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+fn is_own(address: &Address<'_>) -> bool {
+    let Some(((host, _), port)) = address.host_and_port().zip(address.port()) else { return false };
+    let host = host.to_ascii_lowercase();
+    let with_port =
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+    OWN.lock().unwrap_or_else(PoisonError::into_inner).contains(&with_port)
+}
+
+fn is_ingest(address: &Address<'_>) -> bool {
+    address.host_and_port().is_none_or(|(host, _)| scheme::is_ingest(host))
+}
+
+/// The URL as it may be shown: host, for RTMP the application's name, and the path where each part
+/// of it is a plain word: at most 15 of `a-z 0-9 _ -`. The path is hidden where a query stands
+/// behind it, and where the host is a platform's, on which a stream's name is its key. User,
+/// password and query are hidden always. A URL inside other text, as in `cache:http://...` or
+/// `concat:...|...`, is shown the same way.
 pub fn url(url: &str) -> String {
     match Address::parse(url) {
-        Some(parts) => shown(&parts),
+        Some(address) => shown(&address),
         None => each_url(url, shown),
     }
 }
 
-fn shown(parts: &Address<'_>) -> String {
-    let Address { scheme, authority, path, .. } = parts;
+fn shown(address: &Address<'_>) -> String {
+    let Address { scheme, authority, path, .. } = address;
+    let bare = address.bare_path();
+    let has_query = path.len() > bare.len();
     let mut shown = format!("{scheme}://{authority}");
-    let bare = parts.bare_path();
-    let mut segments = bare.split('/').filter(|s| !s.is_empty());
-    if let Some(first) = segments.next() {
-        if has_application(scheme) && segments.next().is_some() {
-            shown.push('/');
-            shown.push_str(first);
+    if is_own(address) {
+        shown.push_str(bare);
+        if has_query {
+            shown.push('?');
+            shown.push_str(HIDDEN);
         }
+        return shown;
+    }
+    let segments: Vec<&str> = bare.split('/').filter(|s| !s.is_empty()).collect();
+    let (common, name) = match segments.split_first() {
+        Some((first, rest)) if has_application(scheme) && !rest.is_empty() => (Some(*first), rest),
+        _ => (None, segments.as_slice()),
+    };
+    if let Some(common) = common {
         shown.push('/');
-        shown.push_str(HIDDEN);
-    } else if path.len() > bare.len() {
+        shown.push_str(common);
+    }
+    if !name.is_empty() {
+        let hides = has_query || is_ingest(address) || !name.iter().all(|part| is_plain(part));
+        shown.push('/');
+        shown.push_str(&if hides { HIDDEN.to_owned() } else { name.join("/") });
+    } else if has_query {
         shown.push_str("/?");
         shown.push_str(HIDDEN);
     }
@@ -86,19 +145,32 @@ pub fn remember_url(url: &str) {
     }
 }
 
-fn remember_parts(parts: &Address<'_>) {
-    let Address { scheme, user, path, .. } = parts;
+fn remember_parts(address: &Address<'_>) {
+    let Address { scheme, user, path, .. } = address;
     if let Some(user) = user {
         remember(user);
         user.split(':').for_each(remember);
     }
     let (bare, query) = path.split_once('?').unwrap_or((path, ""));
-    let skip = usize::from(has_application(scheme));
-    let bare = bare.trim_start_matches('/');
-    // Shorter ones are words, such as a stream's plain name, that messages are made of.
-    let segments = bare.split('/').skip(if bare.contains('/') { skip } else { 0 });
-    segments.filter(|s| s.len() >= 6).for_each(remember);
+    if !is_own(address) {
+        let bare = bare.trim_start_matches('/');
+        let skip = usize::from(has_application(scheme) && bare.contains('/'));
+        let segments = bare.split('/').skip(skip);
+        if is_ingest(address) {
+            segments.filter(|s| s.len() >= 6).for_each(remember);
+        } else {
+            segments.for_each(remember_name);
+        }
+    }
     query.split('&').for_each(|pair| remember(pair.split_once('=').map_or(pair, |(_, v)| v)));
+}
+
+/// Remembers a stream's name, for [`text`], unless it may be a plain word that messages are made
+/// of, such as `camera`.
+pub fn remember_name(name: &str) {
+    if name.len() >= 6 && !is_plain(name) {
+        remember(name);
+    }
 }
 
 /// Remembers one secret, for [`text`]. Strings of fewer than four bytes are too common to hide.

@@ -108,6 +108,45 @@ static SCHEMES: &[Scheme] = &[
     Scheme::stored(&["concat", "data", "cache", "crypto", "async", "subfile", "tee"], Reach::Inner),
 ];
 
+/// Domains of platforms to which strangers publish, with a stream's key in the place of its name.
+static INGESTS: &[&str] = &[
+    "akamaientrypoint.net",
+    "bilivideo.com",
+    "castr.io",
+    "cloudflare.com",
+    "dailymotion.com",
+    "douyincdn.com",
+    "facebook.com",
+    "fbcdn.net",
+    "instagram.com",
+    "kick.com",
+    "linkedin.com",
+    "live-video.net",
+    "mux.com",
+    "ok.ru",
+    "pscp.tv",
+    "restream.io",
+    "rumble.com",
+    "tiktok.com",
+    "tiktokcdn-us.com",
+    "tiktokcdn.com",
+    "tiktokv.com",
+    "trovo.live",
+    "twitch.tv",
+    "vimeo.com",
+    "vkuser.net",
+    "youtube.com",
+];
+
+/// Whether a host is one of a platform's.
+pub(crate) fn is_ingest(host: &str) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    INGESTS.iter().any(|domain| {
+        let before = host.strip_suffix(domain);
+        before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    })
+}
+
 /// The row of the scheme `name`, in any case.
 pub(crate) fn named(name: &str) -> Option<&'static Scheme> {
     SCHEMES.iter().find(|row| row.names.iter().any(|known| known.eq_ignore_ascii_case(name)))
