@@ -175,9 +175,9 @@ def test_a_stream_of_arrays_whose_server_stays_away(nginx: Nginx, policy: dict[s
 def test_a_bad_server_is_told_by_output(nginx: Nginx, clip: Path, tmp_path: Path) -> None:
     with frameloom.open(clip) as video:
         with pytest.raises(ConnectionError) as told:
-            video.output("rtmp://127.0.0.1:1/live/s3cretkey")
+            video.output("rtmp://127.0.0.1:1/live/S3cretKey")
         assert isinstance(told.value, frameloom.Error) and told.value.stage == "output"
-        assert "s3cretkey" not in f"{told.value} {told.value.args}"
+        assert "S3cretKey" not in f"{told.value} {told.value.args}"
         with pytest.raises(frameloom.Error):
             video.output(nginx.url("out").replace("/live/", "/nosuch/"))
         # Nothing is lost by that.
@@ -374,9 +374,9 @@ def test_ctrl_c_is_quick(state: str, nginx: Nginx, publish: Publish, tmp_path: P
 
 def test_no_secret_is_told(nginx: Nginx) -> None:
     with pytest.raises(frameloom.Error) as raised:
-        frameloom.open("rtmp://user:passw0rd@127.0.0.1:1/live/s3cretkey?token=t0ken")
+        frameloom.open("rtmp://user:passw0rd@127.0.0.1:1/live/S3cretKey?token=t0ken")
     told = f"{raised.value} {raised.value!r} {raised.value.url} {raised.value.args}"
-    for secret in ("passw0rd", "s3cretkey", "t0ken"):
+    for secret in ("passw0rd", "S3cretKey", "t0ken"):
         assert secret not in told
     assert isinstance(raised.value, ConnectionError)
     with pytest.raises(TimeoutError):

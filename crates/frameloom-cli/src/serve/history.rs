@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn lines_are_short_and_plain() {
         assert_eq!(
-            Line::new("a\tb\x1b[1m rtmp://h/live/key-key").text,
+            Line::new("a\tb\x1b[1m rtmp://h/live/Key-key").text,
             "a\tb\u{fffd}[1m rtmp://h/live/***"
         );
         let long = Line::new(&"é".repeat(2000)).text;

@@ -383,8 +383,8 @@ mod tests {
         let read = |json: Json| Node::from_json(json);
         let old = read(serde_json::json!({
             "input": "rtsp://user:pass-word@h/cam",
-            "outputs": ["rtmp://h/live/key-one", {"url": "rtmp://h/other/key-two"}],
-            "twice": ["rtmp://h/live/key-three", "rtmp://h/live/key-four"],
+            "outputs": ["rtmp://h/live/Key-one", {"url": "rtmp://h/other/Key-two"}],
+            "twice": ["rtmp://h/live/Key-three", "rtmp://h/live/Key-four"],
             "on_slow": "latest",
         }));
         assert_eq!(read(old.shown()).restored(&old), old);
@@ -397,8 +397,8 @@ mod tests {
         let restored = read(sent).restored(&old);
         let expected = serde_json::json!({
             "input": "rtsp://user:pass-word@h/cam",
-            "outputs": [{"url": "rtmp://h/other/key-two"}, "rtmp://h/live/new", "rtmp://h/live/key-one"],
-            "twice": ["x.flv", "rtmp://h/live/key-four"],
+            "outputs": [{"url": "rtmp://h/other/Key-two"}, "rtmp://h/live/new", "rtmp://h/live/Key-one"],
+            "twice": ["x.flv", "rtmp://h/live/Key-four"],
             "on_slow": "block",
         });
         assert_eq!(restored, read(expected));

@@ -208,7 +208,7 @@ fn assert_given_up(address: SocketAddr) {
     }
 }
 
-const KEY: &str = "s3cr3t-key";
+const KEY: &str = "S3cr3t-Key";
 const PASSWORD: &str = "pa55w0rd";
 
 #[track_caller]

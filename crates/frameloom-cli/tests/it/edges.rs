@@ -222,7 +222,7 @@ fn gray_is_of_full_range_whatever_it_is_made_from() {
 
 #[test]
 fn a_secret_in_a_url_inside_another_is_never_printed() {
-    const KEY: &str = "hidden-key";
+    const KEY: &str = "Hidden-Key";
     let port = free_port();
     let room = room();
     for url in [

@@ -404,9 +404,9 @@ mod tests {
 
     #[test]
     fn an_error_is_one_line_without_secrets() {
-        let said = "refused\nby rtmp://h/live/k3y";
+        let said = "refused\nby rtmp://h/live/K3y";
         let e = Error::new(ErrorKind::Connection, Stage::Sink, said.to_owned())
-            .at("rtmp://u:p@h/live/k3y")
+            .at("rtmp://u:p@h/live/K3y")
             .hint(Hint::CheckPublishing);
         assert_eq!(
             e.to_string(),

@@ -199,6 +199,7 @@ pub fn text(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::{Error, ErrorKind, Stage};
     use proptest::prelude::*;
 
     #[test]
@@ -208,29 +209,79 @@ mod tests {
             ("/data/a b/clip.mp4", "/data/a b/clip.mp4"),
             ("file:///data/clip.mp4", "file:///data/clip.mp4"),
             ("-", "-"),
-            ("rtmp://h/live/key", "rtmp://h/live/***"),
-            ("rtmp://h:1935/live/key?token=t", "rtmp://h:1935/live/***"),
-            ("rtmp://h/key", "rtmp://h/***"),
-            ("rtmps://user:pass@h/app/inst/key", "rtmps://h/app/***"),
-            ("http://h/secret/path.flv", "http://h/***"),
+            ("rtmp://h/live/camera", "rtmp://h/live/camera"),
+            ("rtmp://h/live/front-door_2", "rtmp://h/live/front-door_2"),
+            ("rtmp://h/live/exactly-fifteen", "rtmp://h/live/exactly-fifteen"),
+            ("rtmp://h/live/sixteen-letters-", "rtmp://h/live/***"),
+            ("rtmp://h/live/Camera", "rtmp://h/live/***"),
+            ("rtmp://h/live/caméra", "rtmp://h/live/***"),
+            ("rtmp://h/Live/camera", "rtmp://h/Live/camera"),
+            ("rtmp://h:1935/live/camera?token=t", "rtmp://h:1935/live/***"),
+            ("rtmp://h:1935/live/camera#t", "rtmp://h:1935/live/***"),
+            ("rtmp://h/camera", "rtmp://h/camera"),
+            ("rtmp://h/7Fq2", "rtmp://h/***"),
+            ("rtmps://user:pass@h/app/inst/camera", "rtmps://h/app/inst/camera"),
+            ("rtmps://user:pass@h/app/inst/Key", "rtmps://h/app/***"),
+            ("rtmp://a.rtmp.youtube.com/live2/abcd-efgh", "rtmp://a.rtmp.youtube.com/live2/***"),
+            ("rtmp://LIVE.Twitch.tv./app/live_1", "rtmp://LIVE.Twitch.tv./app/***"),
+            ("rtmp://nottwitch.tv/app/live_1", "rtmp://nottwitch.tv/app/live_1"),
+            ("rtsp://joe:pw@10.0.0.5:554/cam1", "rtsp://10.0.0.5:554/cam1"),
+            ("http://h/live/cam.flv", "http://h/live/cam.flv"),
+            ("http://h/Secret/path.flv", "http://h/***"),
+            ("http://h/live/cam.exe", "http://h/***"),
             ("srt://h:9000?passphrase=p", "srt://h:9000/?***"),
             ("udp://127.0.0.1:5000", "udp://127.0.0.1:5000"),
             ("https://h", "https://h"),
-            ("cache:http://joe:pw@h:1/secret", "cache:http://h:1/***"),
-            ("concat:rtmp://h/a/k1|rtmp://h/a/k2", "concat:rtmp://h/a/***|rtmp://h/a/***"),
-            ("[f=flv]rtmp://h/live/key|x.mkv", "[f=flv]rtmp://h/live/***|x.mkv"),
-            ("movie=filename=rtmp\\://h/live/key", "movie=filename=rtmp://h/live/***"),
+            ("cache:http://joe:pw@h:1/Secret", "cache:http://h:1/***"),
+            ("concat:rtmp://h/a/K1|rtmp://h/a/k2", "concat:rtmp://h/a/***|rtmp://h/a/k2"),
+            ("[f=flv]rtmp://h/live/Key|x.mkv", "[f=flv]rtmp://h/live/***|x.mkv"),
+            ("movie=filename=rtmp\\://h/live/Key", "movie=filename=rtmp://h/live/***"),
         ] {
             assert_eq!(url(given), shown);
         }
     }
 
     #[test]
+    fn names_of_an_own_server_are_shown_always() {
+        let given = "rtmp://u:p@Here.Local/live/Front-Door-Camera-Number-1?key=k";
+        assert_eq!(url(given), "rtmp://Here.Local/live/***");
+        show_names_at("here.local:1935");
+        show_names_at("[::1]:8080");
+        assert_eq!(url(given), "rtmp://Here.Local/live/Front-Door-Camera-Number-1?***");
+        assert_eq!(url("http://[::1]:8080/live/Cam.flv"), "http://[::1]:8080/live/Cam.flv");
+        assert_eq!(url("rtmp://here.local:1936/live/Cam"), "rtmp://here.local:1936/live/***");
+        remember_url(given);
+        assert_eq!(text("Front-Door-Camera-Number-1"), "Front-Door-Camera-Number-1");
+    }
+
+    #[test]
     fn text_hides_urls_and_remembered_secrets() {
-        remember_url("rtmp://joe:hunter22@h/live/abcd-1234?auth=zyxw9");
+        remember_url("rtmp://joe:hunter22@h/live/Abcd-1234?auth=zyxw9");
         let shown =
-            text("Failed 'rtmp://joe:hunter22@h/live/abcd-1234': publish abcd-1234 zyxw9 hunter22");
+            text("Failed 'rtmp://joe:hunter22@h/live/Abcd-1234': publish Abcd-1234 zyxw9 hunter22");
         assert_eq!(shown, "Failed 'rtmp://h/live/***': publish *** *** ***");
+    }
+
+    #[test]
+    fn a_plain_name_is_no_secret() {
+        for given in ["rtmp://h/live/camera", "rtmp://h/live/kitchen?token=1", "rtsp://h/gate-2"] {
+            remember_url(given);
+        }
+        remember_name("garden");
+        for said in ["/opt/camera.py", "kitchen", "gate-2", "garden"] {
+            assert_eq!(text(said), said);
+        }
+    }
+
+    #[test]
+    fn ten_cameras_errors_name_their_camera() {
+        for number in 1..=10 {
+            let name = format!("cam-{number}");
+            for given in [format!("rtsp://joe:pw@nvr/{name}"), format!("rtmp://h/live/{name}")] {
+                let error = Error::new(ErrorKind::Connection, Stage::Source, "refused").at(&given);
+                assert!(error.to_string().contains(&format!("/{name}: ")), "{error}");
+            }
+        }
     }
 
     proptest! {
@@ -242,11 +293,34 @@ mod tests {
         }
 
         #[test]
-        fn a_key_never_comes_through(key in "[a-z0-9]{6,20}", app in "[A-Z]{1,5}") {
-            let u = format!("rtmp://HOST/{app}/{key}");
+        fn a_key_never_comes_through(
+            key in "[a-zA-Z0-9_-]{0,10}[A-Z][a-zA-Z0-9_-]{3,10}|[a-z0-9_-]{16,40}",
+            app in "[a-z]{1,5}",
+            scheme in "rtmp|rtmps|srt|http|rtsp",
+        ) {
+            let u = format!("{scheme}://HOST/{app}/{key}");
             prop_assert!(!url(&u).contains(&key));
-            let told = format!("could not open {u}: refused");
-            prop_assert!(!text(&told).contains(&key));
+            let said = format!("could not open {u}: refused");
+            prop_assert!(!text(&said).contains(&key));
+        }
+
+        #[test]
+        fn a_platforms_key_never_comes_through(key in "[a-z0-9]{8,20}", host in "live|a.rtmp") {
+            let u = format!("rtmp://{host}.twitch.tv/app/{key}");
+            prop_assert!(!url(&u).contains(&key));
+            remember_url(&u);
+            let said = format!("publish {key} to {u}");
+            prop_assert!(!text(&said).contains(&key));
+        }
+
+        #[test]
+        fn what_stands_behind_a_name_never_comes_through(value in "[a-z0-9]{8,20}") {
+            for u in [
+                format!("rtmp://HOST/live/camera?key={value}"),
+                format!("rtsp://joe:{value}@HOST/camera"),
+            ] {
+                prop_assert!(!url(&u).contains(&value));
+            }
         }
     }
 }
