@@ -48,7 +48,9 @@ pub(crate) fn run(mut words: Vec<String>, screen: &Screen) -> Result<()> {
     let words = Words::parse(words, file.as_ref(), environment)?;
     log::start(words.level, screen);
     let (config, level, save) = (words.config, words.level, words.save);
-    let wanted = file.as_ref().map(|file| file.pipelines(&Here::wanted(&config))).transpose()?;
+    let here = Here::wanted(&config);
+    here.show_names();
+    let wanted = file.as_ref().map(|file| file.pipelines(&here)).transpose()?;
     let stop = Stop::new();
     signals::start(&stop, screen)?;
     let mut reload = file.as_ref().map(Reload::new).transpose()?;

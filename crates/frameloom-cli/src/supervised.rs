@@ -9,13 +9,17 @@ use std::io::{BufRead, BufReader, Read, Stdin};
 use std::thread;
 use std::time::Duration;
 
-use frameloom::{Error, ErrorKind, Result, Stage, Stop};
+use frameloom::{Error, ErrorKind, Result, Stage, Stop, redact};
 use signal_hook::low_level;
 
 use crate::usage::usage;
 
 /// Before the pipeline's name, as the program's only argument.
 pub(crate) const OPTION: &str = "--supervised=";
+
+/// The environment variable in which a server says where it listens: the names of its streams are
+/// no secrets.
+pub(crate) const SERVER: &str = "FRAMELOOM_SERVER";
 
 /// How long the outputs may take to be finished. A server ends all its children within 3 s.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -38,6 +42,8 @@ pub(crate) fn words(given: Vec<OsString>) -> Result<(Vec<OsString>, Option<Lifel
     if !is_child {
         return Ok((given, None));
     }
+    let server = std::env::var(SERVER).unwrap_or_default();
+    server.split(',').filter(|at| !at.is_empty()).for_each(redact::show_names_at);
     let mut pipe = BufReader::new(std::io::stdin());
     let mut line = String::new();
     let read = pipe.by_ref().take(MOST_BYTES).read_line(&mut line);

@@ -59,6 +59,7 @@ impl Fleet {
         });
         let server = serve(ServerConfig { extensions: extensions(&api), ..config })?;
         *api.here.lock().unwrap_or_else(PoisonError::into_inner) = Here::of(&server);
+        Here::of(&server).show_names();
         pipelines.attach(server.observer());
         Ok(Fleet { api, server, due: Instant::now() })
     }

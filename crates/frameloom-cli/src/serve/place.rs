@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use frameloom::redact;
 use frameloom::url::Address;
 use frameloom_server::{Server, ServerConfig};
 
@@ -31,6 +32,19 @@ impl Here {
     pub(crate) fn of(server: &Server) -> Here {
         let (rtmp, rtmps) = (server.rtmp_addr(), server.rtmps_addr());
         Here { rtmp, rtmps, http: server.http_addr() }
+    }
+
+    /// Has the names of this server's streams shown in URLs, whatever they are.
+    pub(crate) fn show_names(&self) {
+        for listens in [self.rtmp, self.rtmps, self.http].into_iter().flatten() {
+            let (ip, port) = (listens.ip(), listens.port());
+            redact::show_names_at(&listens.to_string());
+            if is_at("localhost", ip) {
+                for host in ["localhost", "127.0.0.1", "[::1]"] {
+                    redact::show_names_at(&format!("{host}:{port}"));
+                }
+            }
+        }
     }
 
     /// The stream of this server that is at `url`, where it is one.
@@ -105,6 +119,22 @@ mod tests {
                 let expected = format!("{}/{}", stream.app, stream.name);
                 prop_assert_eq!(here.identity(&url), Some(expected));
             }
+        }
+    }
+
+    #[test]
+    fn names_on_this_server_are_shown() {
+        let here = Here { rtmp: Some(([0, 0, 0, 0], 19_351).into()), ..Here::default() };
+        here.show_names();
+        for (given, shown) in [
+            (
+                "rtmp://localhost:19351/live/Front-Door?key=k",
+                "rtmp://localhost:19351/live/Front-Door?***",
+            ),
+            ("rtmp://[::1]:19351/live/Front-Door", "rtmp://[::1]:19351/live/Front-Door"),
+            ("rtmp://camera:19351/live/Front-Door", "rtmp://camera:19351/live/***"),
+        ] {
+            assert_eq!(redact::url(given), shown);
         }
     }
 

@@ -8,6 +8,7 @@ use std::process::{Child as Process, ChildStdin, Command, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use frameloom::redact;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::supervised;
@@ -62,6 +63,7 @@ pub(crate) fn command(program: &Program, name: &str) -> Command {
     command.arg(format!("{}{name}", supervised::OPTION));
     // A group of its own, so that a terminal's Ctrl-C reaches the server alone.
     command.process_group(0).stdin(Stdio::piped());
+    command.env(supervised::SERVER, redact::servers_with_shown_names().join(","));
     OWN_SECRETS.iter().for_each(|name| {
         command.env_remove(name);
     });
