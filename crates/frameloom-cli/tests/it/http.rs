@@ -42,7 +42,7 @@ fn read_until(
     what: &str,
     condition: impl Fn(&[Seen]) -> bool,
 ) -> Seen {
-    let mut args = args!["--stats=json"];
+    let mut args = args!["--stats=json", "--on-loss=hold"];
     args.extend(options.iter().map(Into::into));
     args.extend(args!["-i", url, "-f", "null", "-"]);
     let run = frameloom(args).spawn();

@@ -56,6 +56,11 @@ impl AvError {
     }
 
     /// The other end closed the connection, or it broke.
+    /// The system's "input/output error".
+    pub(crate) fn is_io(&self) -> bool {
+        self.code == ff::AVERROR(libc::EIO)
+    }
+
     pub(crate) fn is_disconnect(&self) -> bool {
         matches!(
             self.errno_value(),

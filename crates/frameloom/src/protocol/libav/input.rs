@@ -12,7 +12,7 @@ use crate::protocol::backend::{Break, Input, Opened, choose, not_seekable};
 use crate::protocol::{discover, live, pipe};
 use crate::time::Timestamp;
 use crate::time::stop::Stop;
-use crate::url;
+use crate::url::{self, scheme::Flow};
 
 /// How much of a live stream may be read until its streams are known. A ceiling, not a wait:
 /// libavformat returns as soon as it has seen a keyframe of each stream.
@@ -23,6 +23,9 @@ struct LibavInput {
     interrupt: Interrupt,
     /// How long a read may find nothing.
     stall_limit: Option<Duration>,
+    /// It ends where its connection is closed: nothing else states its length (RFC 9112, section
+    /// 6.3). libavformat calls that an I/O error.
+    ends_with_connection: bool,
     // Libav reads from it, and may or may not have a copy of its own.
     _fifo: Option<OwnedFd>,
 }
@@ -42,7 +45,11 @@ impl Input for LibavInput {
         if self.stall_limit.is_some() {
             self.interrupt.set_deadline(self.stall_limit);
         }
-        self.demuxer.read().map_err(|e| {
+        let read = match self.demuxer.read() {
+            Err(e) if e.is_io() && self.ends_with_connection => Ok(None),
+            read => read,
+        };
+        read.map_err(|e| {
             if e.is_interrupted() {
                 return match self.stall_limit {
                     Some(limit) if self.interrupt.expired() => Break::Silent(limit),
@@ -167,7 +174,9 @@ pub(super) fn open(
             .map_err(|e| fault(e).hint(Hint::NoSeekByTime))?;
     }
     let stall_limit = is_live.then_some(stall_limit);
-    let input = Box::new(LibavInput { demuxer, interrupt, stall_limit, _fifo: fifo });
+    let ends_with_connection = found.flow == Flow::Either && !found.has_length;
+    let input = LibavInput { demuxer, interrupt, stall_limit, ends_with_connection, _fifo: fifo };
+    let input = Box::new(input);
     Ok(Opened { input, video, audio, is_live, pending, begin })
 }
 
