@@ -68,7 +68,11 @@ impl AvOption {
             return Ok(None);
         }
         if SECRET.iter().any(|part| bare.contains(part)) {
-            crate::url::redact::remember(value);
+            if bare == "rtmp_playpath" {
+                crate::url::redact::remember_name(value);
+            } else {
+                crate::url::redact::remember(value);
+            }
             crate::url::redact::remember_url(value);
         }
         Ok(Some(AvOption {
