@@ -97,7 +97,7 @@ fn slow_code_gets_the_latest_picture_of_a_camera() {
         }
     });
     let mut args = args!["--stats=json", "-i", web.url("/camera"), "-f", "null", "-", "--"];
-    args.extend(args![python(), fixture("troubled.py"), "slow=200"]);
+    args.extend(args!["env", "TROUBLE=slow=200", python(), fixture("troubled.py")]);
     let run = frameloom(args).spawn();
     wait_until("pictures are left out", || {
         Seen::all(&run.stderr()).iter().any(|seen| seen.count(Count::FramesDropped) > 20)
