@@ -23,8 +23,10 @@ use crate::options::program::{self, ProgramOptions};
 use crate::screen::Screen;
 use crate::serve::fleet::Fleet;
 use crate::serve::node::Node;
+use crate::serve::pipelines::Refused;
+use crate::serve::pipelines::pipeline::Cause;
 use crate::serve::pipelines::settings::Settings;
-use crate::serve::pipelines::{Event, Refused};
+use crate::serve::pipelines::shared::Event;
 use crate::status::{self, Mode};
 use crate::usage::{no_value, usage};
 use crate::{log, signals};
@@ -42,9 +44,6 @@ const EDITED: &str = "edited";
 
 /// How long the camera, and then the edited stream, may take to be there.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// How a line of the program's log begins behind its name; its error has no such word.
-const LEVELS: [&str; 4] = ["warning: ", "info: ", "debug: ", "trace: "];
 
 /// What the words of `frameloom demo` say.
 #[derive(Debug, Default)]
@@ -283,10 +282,10 @@ impl Demo {
     /// The camera has ended: there is nothing more to be shown.
     fn go_on(&mut self) -> Result<()> {
         let second = self.fleet.go_on();
-        if second && Mode::of_level(self.words.program.level) == Mode::Terminal {
+        if second && matches!(Mode::of_level(self.words.program.level), Mode::Terminal) {
             let edit = self.fleet.pipelines().find(EDITED);
-            if let Some(stats) = edit.and_then(|edit| edit.stats()) {
-                status::draw_told(&self.screen, &stats);
+            if let Some(stats) = edit.and_then(|edit| edit.snapshot()) {
+                status::draw(&self.screen, &stats);
             }
         }
         loop {
@@ -301,8 +300,9 @@ impl Demo {
         let camera = self.fleet.pipelines().find(CAMERA);
         match camera.filter(|camera| camera.is_over()) {
             None => Ok(()),
-            Some(camera) => Err(failure(
-                &camera.failure().unwrap_or_else(|| "input: the camera's stream ended".to_owned()),
+            Some(camera) => Err(camera.failure().map_or_else(
+                || Error::new(ErrorKind::Other, Stage::Source, "the camera's stream ended"),
+                |cause| failure(&cause),
             )),
         }
     }
@@ -311,7 +311,7 @@ impl Demo {
     fn tell_end(&mut self, name: &str) {
         let Some(told) = &mut self.told else { return };
         let cause = self.fleet.pipelines().find(name).and_then(|pipeline| pipeline.failure());
-        if let Some(cause) = cause.filter(|cause| cause != told) {
+        if let Some(Cause { text: cause, .. }) = cause.filter(|cause| cause.text != *told) {
             if self.words.program.level >= Level::Warning {
                 self.screen.line(&format!("{name}: warning: {cause}; it is started again"));
             }
@@ -321,22 +321,16 @@ impl Demo {
 
     /// What a pipeline says; COMMAND's own lines are among it.
     fn hear(&self, name: &str, text: &str) {
-        let told = text.strip_prefix("frameloom: ");
-        let has_level = |text: &str| LEVELS.iter().any(|level| text.starts_with(level));
-        // Why it ended is told by whoever starts it again, or by the demo's own end.
-        if told.is_none_or(has_level) {
-            self.screen.line(&format!("{name}: {}", told.unwrap_or(text)));
-        }
+        self.screen.line(&format!("{name}: {}", text.strip_prefix("frameloom: ").unwrap_or(text)));
     }
 }
 
-/// The error of a pipeline, out of its own last words.
-fn failure(words: &str) -> Error {
-    let stages = [Stage::Options, Stage::Source, Stage::Decode, Stage::Process, Stage::Convert];
-    let stages = stages.into_iter().chain([Stage::Encode, Stage::Sink]);
-    let named = |stage: Stage| Some((stage, words.strip_prefix(&format!("{stage}: "))?));
-    let (stage, cause) = stages.filter_map(named).next().unwrap_or((Stage::Process, words));
-    Error::new(ErrorKind::Other, stage, cause)
+/// The error of a pipeline: the one that its process reported, or how it ended.
+fn failure(cause: &Cause) -> Error {
+    match &cause.error {
+        Some(error) => error.clone(),
+        None => Error::new(ErrorKind::Other, Stage::Process, &cause.text),
+    }
 }
 
 /// The example in Python, where there is a Python with numpy.

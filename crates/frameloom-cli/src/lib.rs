@@ -12,6 +12,7 @@ mod job;
 mod level;
 mod log;
 mod options;
+mod report;
 mod run;
 mod screen;
 mod serve;
@@ -27,8 +28,10 @@ use frameloom::{ErrorKind, Result};
 
 use crate::args::Invocation;
 use crate::level::Level;
+use crate::report::{Report, Reporter};
 use crate::screen::Screen;
 use crate::stdout::print;
+use crate::supervised::Lifeline;
 
 /// Runs the program with these words, the program's own name not among them, and returns its exit
 /// status: 0 done, 1 something failed, 2 wrong usage. It handles SIGINT and SIGTERM from then on,
@@ -37,8 +40,9 @@ pub fn main(words: Vec<OsString>) -> u8 {
     let screen = Screen::default();
     let (words, lifeline) = match supervised::words(words) {
         Ok(words) => words,
-        Err(error) => return ended(Level::default(), Err(error), &screen),
+        Err(error) => return ended(Level::default(), Err(error), &screen, None),
     };
+    let reporter = lifeline.as_ref().map(Lifeline::reporter);
     let level_of_words = Level::of_words(&words);
     let (level, done) = match args::parse(words) {
         Ok(Invocation::Help(verb)) => (Level::default(), print(&help::text(verb))),
@@ -49,13 +53,16 @@ pub fn main(words: Vec<OsString>) -> u8 {
         Ok(Invocation::Demo(words)) => (level_of_words, demo::run(words, &screen)),
         Err(error) => (level_of_words, Err(error)),
     };
-    ended(level, done, &screen)
+    ended(level, done, &screen, reporter.as_ref())
 }
 
 /// Says what went wrong, and how to exit.
-fn ended(level: Level, done: Result<()>, screen: &Screen) -> u8 {
+fn ended(level: Level, done: Result<()>, screen: &Screen, reporter: Option<&Reporter>) -> u8 {
     let Err(error) = done else { return 0 };
-    if level > Level::Quiet {
+    // A server has it from the report, and logs it.
+    let is_reported =
+        reporter.is_some_and(|reporter| reporter.send_last(&Report::Error(error.clone())));
+    if level > Level::Quiet && !is_reported {
         screen.line(&format!("frameloom: {error}"));
     }
     if error.kind() == ErrorKind::Usage { 2 } else { 1 }

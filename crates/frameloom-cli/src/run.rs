@@ -4,6 +4,7 @@ use frameloom::{Error, ErrorKind, Pipeline, Result, Snapshot, Stage, Stop};
 
 use crate::args::{ProbeWords, RunWords};
 use crate::job::{self, Job};
+use crate::report::{Happened, Report, Reporter};
 use crate::screen::Screen;
 use crate::status::{Mode, Status};
 use crate::stdout::print;
@@ -25,7 +26,8 @@ pub(crate) fn probe(words: &ProbeWords, screen: &Screen) -> Result<()> {
 /// Runs a pipeline to its end, or until a signal.
 pub(crate) fn run(words: RunWords, lifeline: Option<Lifeline>, screen: &Screen) -> Result<()> {
     log::start(words.program.level, screen);
-    let mode = Mode::of(&words);
+    let reporter = lifeline.as_ref().map(Lifeline::reporter);
+    let mode = Mode::of(&words, reporter.as_ref());
     let job = Job::new(words)?;
     frameloom::internal::check_outputs(&job.url, &job.outputs, job.command.is_some())?;
     frameloom::internal::check_slate(&job.live)?;
@@ -35,14 +37,19 @@ pub(crate) fn run(words: RunWords, lifeline: Option<Lifeline>, screen: &Screen) 
         lifeline.watch(&stop)?;
     }
     let status = Status::start(mode, job.outputs.len(), screen, &stop);
-    let done = carry(job, &stop, &status);
+    let done = carry(job, &stop, &status, reporter);
     status.finish(done.as_ref().ok().and_then(Option::as_ref));
     done.map(drop)
 }
 
 /// Runs the pipeline to its end. `None` where a signal came before the input was there: nothing
 /// was begun, so there is nothing that could be incomplete.
-fn carry(job: Job, stop: &Stop, status: &Status) -> Result<Option<Snapshot>> {
+fn carry(
+    job: Job,
+    stop: &Stop,
+    status: &Status,
+    reporter: Option<Reporter>,
+) -> Result<Option<Snapshot>> {
     let mut pipeline = match Pipeline::builder(&job.url).input(job.input).stop(stop).open() {
         Err(error) if error.kind() == ErrorKind::Interrupted && stop.is_stopped() => {
             return Ok(None);
@@ -55,6 +62,10 @@ fn carry(job: Job, stop: &Stop, status: &Status) -> Result<Option<Snapshot>> {
     }
     for (url, options) in job.outputs {
         pipeline = pipeline.to_url_with(&url, options)?;
+    }
+    if let Some(reporter) = reporter {
+        pipeline =
+            pipeline.on_event(move |event| reporter.send(&Report::Event(Happened::from(event))));
     }
     status.follow(pipeline.stats(), pipeline.is_live());
     pipeline.run().map(Some)

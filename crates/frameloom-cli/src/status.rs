@@ -1,4 +1,5 @@
-//! How far it is: a bar, a status line or JSON, by a thread that looks at the counters.
+//! How far it is: a bar, a status line, JSON, or reports to a server, by a thread that looks at the
+//! counters.
 
 mod view;
 
@@ -11,10 +12,10 @@ use console::Term;
 use frameloom::{Snapshot, Stats, Stop};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
-use serde_json::Value as Json;
 
 use crate::args::RunWords;
 use crate::level::Level;
+use crate::report::{Progress, Report, Reporter};
 use crate::screen::Screen;
 use view::View;
 
@@ -28,7 +29,7 @@ const REDRAWS_A_SECOND: u8 = 10;
 const BAR_COLUMNS: usize = 29;
 
 /// How the state is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Mode {
     /// Not at all.
     Hidden,
@@ -36,6 +37,8 @@ pub(crate) enum Mode {
     Terminal,
     /// `--stats=json`.
     Json,
+    /// Told to the server that supervises this process.
+    Reports(Reporter),
 }
 
 impl Mode {
@@ -49,9 +52,11 @@ impl Mode {
     }
 
     /// What the words ask for and stderr can show.
-    pub(crate) fn of(words: &RunWords) -> Mode {
+    pub(crate) fn of(words: &RunWords, reporter: Option<&Reporter>) -> Mode {
         let wanted = words.program.status.unwrap_or(words.program.level >= Level::Info);
-        if words.program.stats_json {
+        if let Some(reporter) = reporter {
+            Mode::Reports(reporter.clone())
+        } else if words.program.stats_json {
             Mode::Json
         } else if wanted && std::io::stderr().is_terminal() {
             Mode::Terminal
@@ -61,9 +66,9 @@ impl Mode {
     }
 }
 
-/// Draws the status line of a live pipeline that told its state by `--stats=json`.
-pub(crate) fn draw_told(screen: &Screen, stats: &Json) {
-    let line = View::of_told(stats).line();
+/// Draws the status line of a live pipeline with one output.
+pub(crate) fn draw(screen: &Screen, snapshot: &Snapshot) {
+    let line = View::of(snapshot, 1).line();
     screen.draw(|| bar(None), |bar| bar.set_message(view::fit(&line, columns())));
 }
 
@@ -88,14 +93,21 @@ impl Status {
     pub(crate) fn start(mode: Mode, outputs: usize, screen: &Screen, stop: &Stop) -> Status {
         let (sender, inbox) = mpsc::channel();
         let shown = Shown { outputs, screen: screen.clone(), stop: stop.clone() };
-        let body = move || match mode {
+        let is_hidden = matches!(mode, Mode::Hidden);
+        let own_mode = mode.clone();
+        let body = move || match own_mode {
             Mode::Hidden => {}
             Mode::Terminal => shown.draw(&inbox),
-            Mode::Json => shown.tell(&inbox),
+            Mode::Json => {
+                if let Ok((stats, _)) = inbox.recv() {
+                    each_second(&inbox, &stats, |snapshot| shown.screen.line(&json(snapshot)));
+                }
+            }
+            Mode::Reports(reporter) => report(&inbox, &reporter),
         };
         let builder = thread::Builder::new().name("status".to_owned());
         // Without the thread the pipeline runs as well, unseen.
-        let thread = (mode != Mode::Hidden).then(|| builder.spawn(body).ok()).flatten();
+        let thread = (!is_hidden).then(|| builder.spawn(body).ok()).flatten();
         Status {
             mode,
             outputs,
@@ -127,6 +139,9 @@ impl Status {
                     .line(&format!("frameloom: {}", View::of(snapshot, self.outputs).summary()));
             }
             Mode::Json => self.screen.line(&json(&Last { snapshot, done: true })),
+            Mode::Reports(reporter) => {
+                reporter.send(&Report::Stats(Box::new(snapshot.clone())));
+            }
         }
     }
 }
@@ -178,14 +193,14 @@ impl Shown {
     fn show(&self, view: &View, live: bool) {
         match view.length_ms().filter(|_| !live) {
             Some(length) => {
-                let bar = Progress { position_ms: view.position_ms(length), length_ms: length };
+                let bar = Done { position_ms: view.position_ms(length), length_ms: length };
                 self.show_parts(Some(&bar), view.progress(length));
             }
             None => self.show_parts(None, view.line()),
         }
     }
 
-    fn show_parts(&self, progress: Option<&Progress>, mut parts: Vec<String>) {
+    fn show_parts(&self, progress: Option<&Done>, mut parts: Vec<String>) {
         if self.stop.is_stopped() {
             parts.insert(0, "finishing".to_owned());
         }
@@ -199,26 +214,40 @@ impl Shown {
         };
         self.screen.draw(|| bar(progress), draw);
     }
+}
 
-    fn tell(&self, inbox: &Receiver<Followed>) {
-        let Ok((stats, _)) = inbox.recv() else { return };
-        let mut due = Instant::now() + JSON;
-        while let Err(RecvTimeoutError::Timeout) =
-            inbox.recv_timeout(due.saturating_duration_since(Instant::now()))
-        {
-            self.screen.line(&json(&stats.snapshot()));
-            due += JSON;
-        }
+/// Calls `tell` with the counters once a second.
+fn each_second(inbox: &Receiver<Followed>, stats: &Stats, mut tell: impl FnMut(&Snapshot)) {
+    let mut due = Instant::now() + JSON;
+    while let Err(RecvTimeoutError::Timeout) =
+        inbox.recv_timeout(due.saturating_duration_since(Instant::now()))
+    {
+        tell(&stats.snapshot());
+        due += JSON;
     }
 }
 
-struct Progress {
+fn report(inbox: &Receiver<Followed>, reporter: &Reporter) {
+    reporter.send(&Report::State(Progress::Opening));
+    let Ok((stats, is_live)) = inbox.recv() else { return };
+    reporter.send(&Report::State(Progress::Opened { is_live }));
+    let mut is_running = false;
+    each_second(inbox, &stats, |snapshot| {
+        if !std::mem::replace(&mut is_running, true) {
+            reporter.send(&Report::State(Progress::Running));
+        }
+        reporter.send(&Report::Stats(Box::new(snapshot.clone())));
+    });
+}
+
+/// How much of a file is done.
+struct Done {
     position_ms: u64,
     length_ms: u64,
 }
 
 /// A bar beside a message, or a message alone.
-fn bar(progress: Option<&Progress>) -> ProgressBar {
+fn bar(progress: Option<&Done>) -> ProgressBar {
     let target = ProgressDrawTarget::stderr_with_hz(REDRAWS_A_SECOND);
     let bar = ProgressBar::with_draw_target(progress.map(|p| p.length_ms), target);
     let template = if progress.is_some() { "[{bar:20}] {percent:>3}%  {msg}" } else { "{msg}" };

@@ -1,17 +1,20 @@
 //! The program as a server's child: it takes its words from stdin, and ends when stdin does.
 //!
 //! Words on stdin are seen by nobody, where a process's arguments are seen by every user of the
-//! machine. The server keeps its end of the pipe open for as long as the pipeline is to run: when
-//! the server closes it, or is gone for whatever reason, the pipeline finishes its outputs.
+//! machine. Stdin is one end of a socket pair, and the child sends its reports on it. The server
+//! keeps its end open for as long as the pipeline is to run: when the server closes it, or is gone
+//! for whatever reason, the pipeline finishes its outputs.
 
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Read, Stdin};
+use std::io::{BufRead, BufReader, Read, Stdin, stdin};
 use std::thread;
 use std::time::Duration;
 
 use frameloom::{Error, ErrorKind, Result, Stage, Stop, redact};
+use rustix::io::fcntl_dupfd_cloexec;
 use signal_hook::low_level;
 
+use crate::report::Reporter;
 use crate::usage::usage;
 
 /// Before the pipeline's name, as the program's only argument.
@@ -27,8 +30,14 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// Longest line of words, in bytes.
 const MOST_BYTES: u64 = 1 << 20;
 
-/// The pipe from the server.
-pub(crate) struct Lifeline(BufReader<Stdin>);
+/// The first number that a copy of stdin may have: behind those of stdin, stdout and stderr.
+const FIRST_FREE: i32 = 3;
+
+/// The connection from the server.
+pub(crate) struct Lifeline {
+    from: BufReader<Stdin>,
+    reporter: Reporter,
+}
 
 /// The words to go by: those given, or those that a server sends.
 ///
@@ -44,18 +53,28 @@ pub(crate) fn words(given: Vec<OsString>) -> Result<(Vec<OsString>, Option<Lifel
     }
     let server = std::env::var(SERVER).unwrap_or_default();
     server.split(',').filter(|at| !at.is_empty()).for_each(redact::show_names_at);
-    let mut pipe = BufReader::new(std::io::stdin());
+    let mut from = BufReader::new(stdin());
     let mut line = String::new();
-    let read = pipe.by_ref().take(MOST_BYTES).read_line(&mut line);
+    let read = from.by_ref().take(MOST_BYTES).read_line(&mut line);
     let words: Option<Vec<String>> = read.ok().and_then(|_| serde_json::from_str(&line).ok());
     let Some(words) = words else {
         return Err(usage(format!("{OPTION}NAME is for a server, which sends the words on stdin")));
     };
-    Ok((words.into_iter().map(OsString::from).collect(), Some(Lifeline(pipe))))
+    // COMMAND has a stdin of its own, and inherits no copy of this one.
+    let copy = fcntl_dupfd_cloexec(stdin(), FIRST_FREE).map_err(|error| {
+        Error::new(ErrorKind::Other, Stage::Options, format!("stdin can't be used: {error}"))
+    })?;
+    let lifeline = Lifeline { from, reporter: Reporter::new(copy) };
+    Ok((words.into_iter().map(OsString::from).collect(), Some(lifeline)))
 }
 
 impl Lifeline {
-    /// Asks for `stop` when the server closes the pipe, and exits where that takes too long.
+    /// Where the server is told how the pipeline gets on.
+    pub(crate) fn reporter(&self) -> Reporter {
+        self.reporter.clone()
+    }
+
+    /// Asks for `stop` when the server closes its end, and exits where that takes too long.
     ///
     /// # Errors
     /// The system's, where there is no thread.
@@ -63,7 +82,7 @@ impl Lifeline {
         let stop = stop.clone();
         let body = move || {
             let mut bytes = [0; 64];
-            while matches!(self.0.read(&mut bytes), Ok(1..)) {}
+            while matches!(self.from.read(&mut bytes), Ok(1..)) {}
             stop.stop();
             thread::sleep(FAREWELL);
             frameloom::internal::kill_commands();

@@ -71,9 +71,10 @@ pub use url::redact;
 pub mod internal {
     pub use crate::edit::kill_commands;
     pub use crate::error::{nearest, os_words};
-    pub use crate::live::backoff::{Backoff, Jitter};
+    pub use crate::live::retry::{Retry, RetryPolicy, Verdict};
     pub use crate::live::slate::check_slate;
     pub use crate::options::row::{Group, Row, Scope, ValueType};
     pub use crate::options::table::{Entry, find_ffmpeg, find_long, library};
     pub use crate::run::plan::check_outputs;
+    pub use crate::time::jitter::Jitter;
 }

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use frameloom::Snapshot;
 use serde::Serialize;
-use serde_json::Value as Json;
 
 use super::pipelines::state::State;
 use super::pipelines::usage::Used;
@@ -31,16 +31,17 @@ pub(crate) struct Point {
 }
 
 impl Point {
-    pub(crate) fn of(stats: &Json, used: Used) -> Point {
-        let whole = |name: &str| stats[name].as_u64().unwrap_or(0);
+    /// Of a second with these stats, or none.
+    pub(crate) fn of(stats: Option<&Snapshot>, used: Used) -> Point {
+        let whole = |field: fn(&Snapshot) -> u64| stats.map_or(0, field);
         Point {
             time_ms: now_ms(),
-            fps: stats["fps"].as_f64().unwrap_or(0.0),
-            latency_median_ms: stats["latency_ms"].as_f64(),
-            latency_p99_ms: stats["latency_p99_ms"].as_f64(),
-            bits_per_second: whole("bit_rate"),
-            frames_dropped: whole("frames_dropped"),
-            frames_bypassed: whole("frames_bypassed"),
+            fps: stats.map_or(0.0, |stats| stats.fps),
+            latency_median_ms: stats.and_then(|stats| stats.latency_ms),
+            latency_p99_ms: stats.and_then(|stats| stats.latency_p99_ms),
+            bits_per_second: whole(|stats| stats.bit_rate),
+            frames_dropped: whole(|stats| stats.frames_dropped),
+            frames_bypassed: whole(|stats| stats.frames_bypassed),
             cpu_percent: used.cpu_percent,
             memory_bytes: used.memory_bytes,
         }

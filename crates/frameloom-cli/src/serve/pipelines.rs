@@ -2,14 +2,16 @@
 
 pub(crate) mod child;
 pub(crate) mod circle;
+mod lines;
 pub(crate) mod pipeline;
 pub(crate) mod settings;
+pub(crate) mod shared;
 pub(crate) mod state;
 pub(crate) mod usage;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -20,75 +22,13 @@ use tokio::sync::broadcast;
 use self::child::Program;
 use self::pipeline::Pipeline;
 use self::settings::Settings;
-use super::history::Line;
+use self::shared::{Event, Onlooker, Shared};
 use super::place::StreamOf;
 
-/// Events that a slow listener may be behind before it misses some.
-const EVENTS: usize = 256;
 /// Most pipelines of one server.
 const MOST: usize = 500;
 /// How often an end looks at what still runs.
 const LOOK: Duration = Duration::from_millis(20);
-
-/// What happens to a pipeline, by its name.
-#[derive(Clone, Debug)]
-pub(crate) enum Event {
-    /// Its state, or what else is shown of it.
-    State(String),
-    /// A second has gone by.
-    Stats(String),
-    /// It said something.
-    Log(String, Line),
-    /// The server stops.
-    Over,
-}
-
-/// What all pipelines share.
-pub(crate) struct Surroundings {
-    /// This program.
-    program: Program,
-    events: broadcast::Sender<Event>,
-    /// There as soon as the server is.
-    observer: OnceLock<Observer>,
-    /// Streams of which a picture is being taken.
-    onlookers: Mutex<Vec<StreamOf>>,
-}
-
-impl Surroundings {
-    fn tell(&self, event: Event) {
-        // Mostly nobody listens.
-        let _ = self.events.send(event);
-    }
-
-    /// How many play a stream, or wait for it. Whoever takes a picture of it doesn't count: to look
-    /// at what is on demand must not keep it running.
-    fn players(&self, stream: &StreamOf) -> usize {
-        let onlookers = self.onlookers.lock().unwrap_or_else(PoisonError::into_inner);
-        let onlookers = onlookers.iter().filter(|seen| *seen == stream).count();
-        let players = self.observer.get();
-        let players = players.map_or(0, |server| server.players(&stream.app, &stream.name));
-        players.saturating_sub(onlookers)
-    }
-
-    fn is_published(&self, stream: &StreamOf) -> bool {
-        self.observer.get().is_some_and(|server| server.is_published(&stream.app, &stream.name))
-    }
-}
-
-/// Somebody who takes a picture of a stream, until this is dropped.
-pub(crate) struct Onlooker {
-    around: Arc<Surroundings>,
-    stream: StreamOf,
-}
-
-impl Drop for Onlooker {
-    fn drop(&mut self) {
-        let mut all = self.around.onlookers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(place) = all.iter().position(|stream| *stream == self.stream) {
-            all.swap_remove(place);
-        }
-    }
-}
 
 /// Why something was not done.
 #[derive(Debug, PartialEq, Eq)]
@@ -105,7 +45,7 @@ pub(crate) enum Refused {
 
 /// All pipelines, by name.
 pub(crate) struct Pipelines {
-    around: Arc<Surroundings>,
+    shared: Arc<Shared>,
     all: Mutex<BTreeMap<String, Kept>>,
     /// Those that were removed and have not ended yet.
     leaving: Mutex<Vec<JoinHandle<()>>>,
@@ -129,20 +69,13 @@ impl Pipelines {
             Error::new(ErrorKind::Other, Stage::Options, cause)
                 .hint("run frameloom as a program of its own")
         })?;
-        let events = broadcast::Sender::new(EVENTS);
-        let around = Arc::new(Surroundings {
-            program,
-            events,
-            observer: OnceLock::new(),
-            onlookers: Mutex::default(),
-        });
-        Ok(Pipelines { around, all: Mutex::default(), leaving: Mutex::default() })
+        let shared = Arc::new(Shared::new(program));
+        Ok(Pipelines { shared, all: Mutex::default(), leaving: Mutex::default() })
     }
 
     /// The server runs from now on.
     pub(crate) fn attach(&self, observer: Observer) {
-        // It is called once.
-        let _ = self.around.observer.set(observer);
+        self.shared.attach(observer);
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Kept>> {
@@ -151,23 +84,21 @@ impl Pipelines {
 
     /// What happens from now on.
     pub(crate) fn events(&self) -> broadcast::Receiver<Event> {
-        self.around.events.subscribe()
+        self.shared.events()
     }
 
     /// How children are started.
     pub(crate) fn program(&self) -> &Program {
-        &self.around.program
+        &self.shared.program
     }
 
     pub(crate) fn is_published(&self, stream: &StreamOf) -> bool {
-        self.around.is_published(stream)
+        self.shared.is_published(stream)
     }
 
     /// Somebody is about to take a picture of `stream`.
     pub(crate) fn look_on(&self, stream: &StreamOf) -> Onlooker {
-        let mut all = self.around.onlookers.lock().unwrap_or_else(PoisonError::into_inner);
-        all.push(stream.clone());
-        Onlooker { around: Arc::clone(&self.around), stream: stream.clone() }
+        Onlooker::new(&self.shared, stream)
     }
 
     /// All of them, by name.
@@ -200,7 +131,7 @@ impl Pipelines {
         if all.len() >= MOST {
             return Err(Refused::Full(format!("there are {MOST} pipelines already")));
         }
-        let pipeline = Pipeline::new(settings, Arc::clone(&self.around));
+        let pipeline = Pipeline::new(settings, Arc::clone(&self.shared));
         let supervised = Arc::clone(&pipeline);
         let thread = thread::Builder::new()
             .name(format!("pipeline {}", pipeline.name))
@@ -289,7 +220,7 @@ impl Pipelines {
     /// Asks all of them to end.
     pub(crate) fn end(&self) {
         self.all().iter().for_each(|pipeline| pipeline.end());
-        self.around.tell(Event::Over);
+        self.shared.tell(Event::Over);
     }
 
     /// Waits until all have ended, for `limit` at the most. Whether they have.

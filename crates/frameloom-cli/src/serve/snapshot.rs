@@ -113,7 +113,7 @@ impl Snapshots {
             }
             End::Output => {
                 let playable = settings.playable().ok_or("it has no output that can be played")?;
-                if pipeline.counts().0 != State::Running {
+                if pipeline.state() != State::Running {
                     return Err("it is not running: there is no output to be seen");
                 }
                 playable
@@ -154,7 +154,8 @@ fn with_key(url: &str, key: &Secret) -> String {
 
 async fn run(pipelines: &Pipelines, words: &[String]) -> Option<Bytes> {
     let mut command = Command::from(command(pipelines.program(), "snapshot"));
-    command.stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    // Without a socket it reports nothing.
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
     let mut child = command.spawn().ok()?;
     // Held open: its end is the child's.
     let mut lifeline = child.stdin.take()?;

@@ -1,7 +1,6 @@
 //! A snapshot as people read it.
 
 use frameloom::Snapshot;
-use serde_json::Value as Json;
 
 /// What the lines show of a snapshot.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -44,26 +43,6 @@ impl View {
             reconnects: snapshot.reconnects,
             bit_rate: snapshot.bit_rate,
             bytes: snapshot.bytes_out,
-        }
-    }
-
-    /// Of a pipeline with one output, as it told it by `--stats=json`; what it didn't tell is 0.
-    pub(super) fn of_told(stats: &Json) -> View {
-        let whole = |name: &str| stats[name].as_u64().unwrap_or(0);
-        let real = |name: &str| stats[name].as_f64();
-        View {
-            elapsed_ms: whole("elapsed_ms"),
-            time_ms: stats["time_ms"].as_i64().unwrap_or(0),
-            length_ms: stats["duration_ms"].as_i64(),
-            frames: whole("frames_out"),
-            fps: real("fps").unwrap_or(0.0),
-            speed: real("speed").unwrap_or(0.0),
-            latency_ms: real("latency_ms"),
-            dropped: whole("frames_dropped"),
-            damaged: whole("packets_corrupt"),
-            reconnects: whole("reconnects"),
-            bit_rate: whole("bit_rate"),
-            bytes: whole("bytes_out"),
         }
     }
 
@@ -216,13 +195,13 @@ mod tests {
     }
 
     #[test]
-    fn what_another_process_told_is_shown_alike() {
-        let told = serde_json::json!({
+    fn what_another_process_reported_is_shown_alike() {
+        let snapshot = crate::report::snapshot(serde_json::json!({
             "elapsed_ms": 3000, "time_ms": 2900, "frames_out": 72, "fps": 24.0, "speed": 1.0,
             "latency_ms": 84.3, "frames_dropped": 1, "reconnects": 0, "bit_rate": 2_410_000,
-        });
+        }));
         let line = "72 frames  24.0 fps  1.00x  latency 84 ms  1 dropped  2.4 Mb/s";
-        assert_eq!(fit(&View::of_told(&told).line(), 80), line);
+        assert_eq!(fit(&View::of(&snapshot, 1).line(), 80), line);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod many;
 mod page;
 mod pipelines;
 mod reload;
+mod reports;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

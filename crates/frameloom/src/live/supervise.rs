@@ -11,7 +11,7 @@ use crossbeam_channel::TrySendError::Disconnected;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::error::{Error, ErrorKind, Hint, Result, sentence};
-use crate::live::backoff::Backoff;
+use crate::live::retry::{Retry, Verdict};
 use crate::time::clock::Clock;
 use crate::time::stop::Stop;
 use crate::time::{Rate, Timestamp};
@@ -20,44 +20,55 @@ use crate::time::{Rate, Timestamp};
 pub(crate) struct Reopened<T> {
     pub(crate) end: T,
     pub(crate) tries: u64,
-    /// As it stands now, to be used for the next loss unless this one is long past.
-    pub(crate) backoff: Backoff,
+    /// As it stands now, to be asked about the next loss.
+    pub(crate) retry: Retry,
 }
 
-/// The shortest wait between two tries, however long the first one took.
-const BREATH: Duration = Duration::from_millis(250);
-
-/// Tries `open` until it works, with longer and longer times from one try's start to the next
-/// one's: a server that keeps a player waiting for its publisher is asked again at once. Gives up with its last
-/// error once `limit` is over, and at once on a stop.
+/// Tries `open` at `first`, and then until it works, as `retry` says. Gives up with its last error
+/// once the limit is over, and at once on a stop.
 pub(crate) fn reopen<T>(
     mut open: impl FnMut() -> Result<T>,
-    mut backoff: Backoff,
-    limit: Option<Duration>,
+    mut retry: Retry,
+    first: Instant,
     clock: &dyn Clock,
     stop: &Stop,
 ) -> Result<Reopened<T>> {
-    let start = clock.now();
     let mut tries = 0;
+    let mut next = first;
     loop {
+        let wait = next.saturating_duration_since(clock.now());
+        if !wait.is_zero() {
+            clock.wait(wait, stop);
+        }
         tries += 1;
         let began = clock.now();
-        let failed = match open() {
-            Ok(end) => return Ok(Reopened { end, tries, backoff }),
+        let opened = open();
+        let now = clock.now();
+        let took = now.saturating_duration_since(began);
+        let failed = match opened {
+            Ok(end) => {
+                retry.opened(now, took);
+                return Ok(Reopened { end, tries, retry });
+            }
             Err(error) => error,
         };
         if stop.is_stopped() || failed.kind() == ErrorKind::Interrupted {
             return Err(failed);
         }
-        let now = clock.now();
-        let took = now.saturating_duration_since(began);
-        let wait = backoff.next(clock.random()).saturating_sub(took).max(BREATH);
-        let over = now.saturating_duration_since(start) + wait;
-        if let Some(limit) = limit.filter(|limit| over > *limit) {
-            return Err(gave_up(&failed, limit));
-        }
+        next = due(retry.failed(now, took, clock.random()), &retry, &failed)?;
+        let wait = next.saturating_duration_since(now);
         tracing::debug!("not yet: {failed}; the next try is in {:.1} s", wait.as_secs_f64());
-        clock.wait(wait, stop);
+    }
+}
+
+/// When the next try is, for an end that was lost because of `cause`.
+///
+/// # Errors
+/// Where it is given up.
+pub(crate) fn due(verdict: Verdict, retry: &Retry, cause: &Error) -> Result<Instant> {
+    match verdict {
+        Verdict::TryAt(at) => Ok(at),
+        Verdict::GiveUp => Err(gave_up(cause, retry.limit().unwrap_or_default())),
     }
 }
 
@@ -241,6 +252,7 @@ mod tests {
 
     use super::*;
     use crate::error::Stage;
+    use crate::live::retry::RetryPolicy;
 
     /// Time that passes only where someone waits.
     #[derive(Debug)]
@@ -287,6 +299,18 @@ mod tests {
         Error::new(ErrorKind::Connection, Stage::Source, "connection refused").at("rtmp://h/a/b")
     }
 
+    /// Tries at once.
+    fn reopen<T>(
+        open: impl FnMut() -> Result<T>,
+        limit: Option<Duration>,
+        clock: &Unhurried,
+        stop: &Stop,
+    ) -> Result<Reopened<T>> {
+        let mut retry = Retry::new(RetryPolicy::connection(limit));
+        assert_eq!(retry.lost(clock.now(), 0), Verdict::TryAt(clock.now()));
+        super::reopen(open, retry, clock.now(), clock, stop)
+    }
+
     #[test]
     fn it_is_tried_for_ever_with_longer_and_longer_waits() {
         let clock = Unhurried::new();
@@ -295,7 +319,7 @@ mod tests {
             left -= 1;
             if left > 0 { Err(refused()) } else { Ok("open") }
         };
-        let found = reopen(open, Backoff::new(), None, &clock, &Stop::new()).unwrap();
+        let found = reopen(open, None, &clock, &Stop::new()).unwrap();
         assert_eq!((found.end, found.tries), ("open", 8));
         let waits: Vec<_> = clock.waits().iter().map(Duration::as_secs_f64).collect();
         assert_eq!(waits, [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]);
@@ -312,7 +336,7 @@ mod tests {
             }
             None => Ok(()),
         };
-        reopen(open, Backoff::new(), None, &clock, &Stop::new()).unwrap();
+        reopen(open, None, &clock, &Stop::new()).unwrap();
         let waits: Vec<_> = clock.waits().iter().map(Duration::as_millis).collect();
         assert_eq!(waits, [400, 250, 250, 1000, 1000, 250]);
     }
@@ -322,7 +346,7 @@ mod tests {
         let clock = Unhurried::new();
         let open = || -> Result<()> { Err(refused()) };
         let limit = Some(Duration::from_secs(5));
-        let Err(told) = reopen(open, Backoff::new(), limit, &clock, &Stop::new()) else {
+        let Err(told) = reopen(open, limit, &clock, &Stop::new()) else {
             panic!("it never opens");
         };
         assert_eq!(told.kind(), ErrorKind::Connection);
@@ -339,21 +363,26 @@ mod tests {
             stop.stop();
             Err(refused())
         };
-        assert!(reopen(open, Backoff::new(), None, &clock, &stop).is_err());
+        assert!(reopen(open, None, &clock, &stop).is_err());
         assert_eq!((tries, clock.waits().len()), (1, 0));
     }
 
     #[test]
     fn after_a_long_loss_the_waits_begin_where_they_were() {
         let clock = Unhurried::new();
-        let mut backoff = Backoff::new();
-        for _ in 0..10 {
-            backoff.next(0);
+        let mut left = 8;
+        let open = || {
+            left -= 1;
+            if left > 0 { Err(refused()) } else { Ok(()) }
+        };
+        let mut retry = reopen(open, None, &clock, &Stop::new()).unwrap().retry;
+        let before = clock.waits().len();
+        for _ in 0..2 {
+            // It opens, and is lost at once.
+            let at = due(retry.lost(clock.now(), 0), &retry, &refused()).unwrap();
+            retry = super::reopen(|| Ok(()), retry, at, &clock, &Stop::new()).unwrap().retry;
         }
-        let mut first = true;
-        let open = || if std::mem::take(&mut first) { Err(refused()) } else { Ok(()) };
-        reopen(open, backoff, None, &clock, &Stop::new()).unwrap();
-        assert_eq!(clock.waits(), [Duration::from_secs(10)]);
+        assert_eq!(clock.waits()[before..], [Duration::from_secs(10); 2]);
     }
 
     fn at(ms: i64) -> Timestamp {

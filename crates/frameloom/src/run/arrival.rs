@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::input::{Next, Source};
-use crate::live::backoff::Backoff;
-use crate::live::supervise::reopen;
+use crate::live::retry::{Retry, RetryPolicy};
+use crate::live::supervise::{Reopened, due, reopen};
 use crate::protocol::ends::Outside;
 use crate::time::stop::Stop;
 
@@ -22,6 +22,7 @@ pub(super) fn await_video(
     stop: &Stop,
 ) -> Result<Source> {
     let mut told = false;
+    let mut retry = Retry::new(RetryPolicy::connection(reconnect_for));
     while source.video.is_none() {
         let none =
             Error::new(ErrorKind::InvalidData, Stage::Source, "there is no video in it to edit")
@@ -33,20 +34,23 @@ pub(super) fn await_video(
             tracing::info!("there is only sound yet; the video is waited for");
         }
         source.set_stall_limit(stall_limit);
-        loop {
+        let cause = loop {
             match source.next()? {
                 _ if stop.is_stopped() => {
                     return Err(Error::new(ErrorKind::Interrupted, Stage::Source, "stopped"));
                 }
                 Next::Packet(_) | Next::Configuration(_) => {}
                 Next::Over => return Err(none),
-                Next::Lost(_) => break,
+                Next::Lost(cause) => break cause,
             }
-        }
+        };
         let open = || Source::open_again(source.url(), &source.options, stall_limit, outside, stop);
-        let found = reopen(open, Backoff::new(), reconnect_for, &*outside.clock, stop)?;
+        let clock = &*outside.clock;
+        let first = due(retry.lost(clock.now(), clock.random()), &retry, &cause)?;
+        let Reopened { end, retry: after, .. } = reopen(open, retry, first, clock, stop)?;
+        retry = after;
         let options = source.options;
-        source = found.end;
+        source = end;
         source.options = options;
     }
     Ok(source)

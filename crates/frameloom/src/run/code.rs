@@ -1,5 +1,6 @@
 //! Your code's threads, from the decoder's frames to the encoders, and the gate before them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, bounded, never, select};
@@ -18,6 +19,7 @@ use crate::run::threads::{Threads, start_thread};
 use crate::stats::Stats;
 use crate::stats::event::Events;
 use crate::time::Rate;
+use crate::time::clock::Clock;
 use crate::time::stop::Stop;
 
 /// What the code still gets once a stop was asked for.
@@ -44,6 +46,7 @@ pub(super) struct Code {
     pub(super) rate: Option<Rate>,
     pub(super) events: Events,
     pub(super) stats: Stats,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) stop: Stop,
 }
 
@@ -56,7 +59,7 @@ pub(super) fn start(
     threads: &mut Threads,
 ) -> Result<Option<Pulling>> {
     let Code { mut stages, command, is_pulled, only_reads, live, .. } = code;
-    let Code { is_live, rate, events, stats, stop, .. } = code;
+    let Code { is_live, rate, events, stats, clock, stop, .. } = code;
     if stages.is_empty() && command.is_none() && !is_pulled {
         threads.spawn("frameloom-process", move || pass_on(&frames, fanout))?;
         return Ok(None);
@@ -105,6 +108,7 @@ pub(super) fn start(
                 command,
                 rate,
                 reads_only: fanout.encoders.is_empty(),
+                clock: Arc::clone(&clock),
                 stop: stop.clone(),
                 chain,
                 stats: stats.clone(),

@@ -2,7 +2,7 @@
 //! it is to be started again, and one reads its answers.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::{
     Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded, never, select,
@@ -12,19 +12,18 @@ use crate::edit::chain::{Chain, guarded};
 use crate::edit::{Command, CommandOutput, InFlight, Running, Spawned};
 use crate::error::{Error, Result};
 use crate::image::Frame;
-use crate::live::backoff::{Backoff, Jitter};
+use crate::live::retry::{Retry, RetryPolicy, Verdict};
 use crate::options::{OnError, OnResize};
 use crate::run::link::{Ask, Link, Report};
 use crate::stats::Stats;
 use crate::time::Rate;
+use crate::time::clock::{Clock, receive_within};
 use crate::time::stop::Stop;
 
 /// How often both threads look whether the command is still there.
 const TICK: Duration = Duration::from_millis(100);
 /// How often the writer looks whether the command has read its last frame.
 const READ_TICK: Duration = Duration::from_millis(1);
-/// A command that has answered for so long is sound: its next failure is a first one.
-const SOUND: Duration = Duration::from_secs(10);
 /// How long the answers' thread may take to say why the command is gone.
 const VERDICT_LIMIT: Duration = Duration::from_secs(1);
 
@@ -94,6 +93,7 @@ pub(super) struct CommandFeed {
     pub(super) command: Command,
     pub(super) rate: Option<Rate>,
     pub(super) reads_only: bool,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) stop: Stop,
     pub(super) chain: Chain,
     pub(super) stats: Stats,
@@ -108,18 +108,12 @@ pub(super) struct CommandFeed {
 pub(super) struct Restarts {
     session: Option<Session>,
     has_started: bool,
-    backoff: Backoff,
-    jitter: Jitter,
+    retry: Retry,
 }
 
 impl Restarts {
     pub(super) fn new() -> Restarts {
-        Restarts {
-            session: None,
-            has_started: false,
-            backoff: Backoff::new(),
-            jitter: Jitter::new(),
-        }
+        Restarts { session: None, has_started: false, retry: Retry::new(RetryPolicy::process()) }
     }
 }
 
@@ -385,18 +379,17 @@ impl CommandFeed {
         }
     }
 
-    fn end_session(&mut self) {
+    /// Ends the command that runs. Returns for how long it has answered.
+    fn end_session(&mut self) -> Duration {
         self.reins.hold(None);
-        let Some(session) = self.restarts.session.take() else { return };
+        let Some(session) = self.restarts.session.take() else { return Duration::ZERO };
         session.spawned.running.end(Duration::ZERO);
-        if session.spawned.running.answered_for() >= SOUND {
-            self.restarts.backoff.reset();
-        }
+        session.spawned.running.answered_for()
     }
 
     /// Ends a command that failed, and waits until it may be started again; `false` where it isn't.
     fn lost(&mut self, error: Error) -> Result<bool> {
-        self.end_session();
+        let worked = self.end_session();
         match self.care.on_error {
             OnError::Stop => return Err(error),
             OnError::Bypass => {
@@ -407,10 +400,13 @@ impl CommandFeed {
                 self.link.report(Report::Down { error, is_final: false });
             }
         }
-        let random = self.restarts.jitter.number();
-        let until = Instant::now() + self.restarts.backoff.next(random);
+        let now = self.clock.now();
+        let verdict = self.restarts.retry.lost_after(worked, now, self.clock.random());
+        // A command is started again for ever.
+        let Verdict::TryAt(at) = verdict else { return Ok(false) };
         loop {
-            match self.link.asks.recv_deadline(until) {
+            let left = at.saturating_duration_since(self.clock.now());
+            match receive_within(&self.link.asks, left, &*self.clock) {
                 // Asked before the gate knew; it has passed by.
                 Ok(_) => {}
                 Err(RecvTimeoutError::Timeout) => return Ok(self.link.report(Report::Up)),

@@ -12,8 +12,8 @@ use crate::codec::window::Window;
 use crate::error::{Error, ErrorKind, Result, counted};
 use crate::input::timeline::Timeline;
 use crate::input::{Next, Pace, Source};
-use crate::live::backoff::Backoff;
-use crate::live::supervise::{Line, LineState, Reopened, micros, reopen};
+use crate::live::retry::{Retry, RetryPolicy};
+use crate::live::supervise::{Line, LineState, Reopened, due, micros, reopen};
 use crate::options::OnLoss;
 use crate::protocol::ends::Outside;
 use crate::run::change::{ReaderChange, tell};
@@ -32,9 +32,6 @@ use crate::time::stop::Stop;
 
 /// How often silence is sent while the input is lost.
 const TICK: Duration = Duration::from_millis(20);
-
-/// How long an input must have been there for its next loss to be a new one.
-const STEADY: Duration = Duration::from_secs(10);
 
 /// How far sound may stay behind the picture before silence takes its place, and up to where.
 const SOUND_MISSED: Timestamp = Timestamp::from_micros(1_500_000);
@@ -83,9 +80,8 @@ pub(super) struct Live {
     ahead: Timestamp,
     /// Where the wanted part of this connection to the source begins.
     floor: Timestamp,
-    backoff: Option<Backoff>,
-    /// Since when the source is there.
-    since: Instant,
+    /// `None` while a thread opens it again.
+    retry: Option<Retry>,
     had_audio: bool,
     has_audio: bool,
     /// Where the last packets of video and audio end.
@@ -106,6 +102,8 @@ impl Live {
     pub(super) fn new(source: &Source, rules: LiveRules) -> Live {
         let LiveRules { line, events, on_loss, reconnect_for, stall_limit, clock } = rules;
         let now = clock.now();
+        let mut retry = Retry::new(RetryPolicy::connection(reconnect_for));
+        retry.opened(now, Duration::ZERO);
         Live {
             line,
             timeline: Timeline::new(),
@@ -119,8 +117,7 @@ impl Live {
             start: now,
             ahead: Timestamp::ZERO,
             floor: Timestamp::ZERO,
-            backoff: None,
-            since: now,
+            retry: Some(retry),
             had_audio: source.audio.is_some(),
             has_audio: source.audio.is_some(),
             ends: [None; 2],
@@ -439,17 +436,15 @@ impl Reading {
         let lost = clock.now();
         let lost_for = || clock.now().saturating_duration_since(lost);
         let Some(live) = &mut self.live else { return Err(cause) };
-        live.events.tell(&Event::InputLost { cause });
+        live.events.tell(&Event::InputLost { cause: cause.clone() });
         self.stats.input_lost();
         let from = live.timeline.at(live.now()).unwrap_or(Timestamp::ZERO).minus(live.ahead);
         live.line.set(LineState::Lost { since: lost, clock: from });
-        if live.elapsed(live.since) > STEADY {
-            live.backoff = None;
-        }
         let mut tries = 0;
+        let mut cause = cause;
         self.decode_next(DecodeMessage::Lost);
         loop {
-            let reopening = self.reopen()?;
+            let reopening = self.reopen(&cause)?;
             let found = loop {
                 self.take_changes()?;
                 if self.stop.is_stopped() || !self.has_takers() {
@@ -469,17 +464,20 @@ impl Reading {
                     }
                 }
             };
-            let Reopened { end, tries: more, backoff } = match found {
+            let Reopened { end, tries: more, retry } = match found {
                 Err(_) if self.stop.is_stopped() => return Ok(Outcome::Over),
                 found => found?,
             };
             tries += more;
             if let Some(live) = &mut self.live {
-                live.backoff = Some(backoff);
+                live.retry = Some(retry);
             }
             match self.go_on_with(end, from.plus(micros(lost_for()))) {
                 Ok(()) => break,
-                Err(error) => tracing::warn!("the input is back and can't be used: {error}"),
+                Err(error) => {
+                    tracing::warn!("the input is back and can't be used: {error}");
+                    cause = error;
+                }
             }
         }
         self.stats.input_back();
@@ -490,7 +488,10 @@ impl Reading {
     }
 
     /// Starts the thread that opens the input again.
-    fn reopen(&mut self) -> Result<Reopening> {
+    ///
+    /// # Errors
+    /// Where it is given up.
+    fn reopen(&mut self, cause: &Error) -> Result<Reopening> {
         let (sender, receiver) = bounded(1);
         let (url, mut options) = (self.source.url().to_owned(), self.source.options.clone());
         let (outside, stop) = (self.outside.clone(), self.stop.clone());
@@ -499,10 +500,11 @@ impl Reading {
         if let Some(limit) = limit {
             options.open_timeout = options.open_timeout.min(limit);
         }
-        let backoff = live.backoff.take().unwrap_or_else(Backoff::new);
+        let Some(mut retry) = live.retry.take() else { return Ok(receiver) };
+        let first = due(retry.lost(live.clock.now(), live.clock.random()), &retry, cause)?;
         start_thread("frameloom-reopen", move || {
             let open = || Source::open_again(&url, &options, stall_limit, &outside, &stop);
-            let found = reopen(open, backoff, limit, &*outside.clock, &stop);
+            let found = reopen(open, retry, first, &*outside.clock, &stop);
             // Nobody waits for it any more after a stop.
             let _ = sender.send(found);
         })?;
@@ -545,7 +547,6 @@ impl Reading {
             live.ahead = edge.minus(begin);
             live.timeline.resume(begin, now, live.now());
             live.floor = now;
-            live.since = live.clock.now();
             live.has_audio = source.audio.is_some();
             live.had_audio |= live.has_audio;
             if has_video {

@@ -346,6 +346,7 @@ pub(super) fn spawn_edit(
         rate,
         events: context.events.clone(),
         stats: context.stats.clone(),
+        clock: Arc::clone(&context.outside.clock),
         stop: context.stop.clone(),
     };
     let pulling = code::start(code, frames, fanout, threads)?;

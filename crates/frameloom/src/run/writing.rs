@@ -10,8 +10,8 @@ use crate::av::MediaKind;
 use crate::codec::configuration::StreamConfiguration;
 use crate::codec::packet::Packet;
 use crate::error::{Error, Result};
-use crate::live::backoff::Backoff;
-use crate::live::supervise::{Reopened, reopen};
+use crate::live::retry::{Retry, RetryPolicy};
+use crate::live::supervise::{Reopened, due, reopen};
 use crate::options::{LiveOptions, OutputOptions};
 use crate::output::Sink;
 use crate::protocol::Target;
@@ -33,9 +33,6 @@ pub(super) struct SinkEnd {
     pub(super) drops: Drops,
 }
 
-/// How long an output must have been there for its next loss to be a new one.
-const STEADY: Duration = Duration::from_secs(10);
-
 /// The thread that writes an output.
 pub(super) struct Writing {
     end: SinkEnd,
@@ -55,9 +52,8 @@ pub(super) struct Writing {
     told: Told,
     /// From a loss on, until it has begun again.
     absence: Option<Absence>,
-    backoff: Option<Backoff>,
-    /// Since when it is there.
-    since: Instant,
+    /// `None` while a thread opens it again.
+    retry: Option<Retry>,
 }
 
 /// How an output is opened again.
@@ -133,14 +129,14 @@ impl Told {
 /// An output that is being opened again.
 struct Loss {
     cause: Error,
-    reopening: Receiver<Result<Reopened<Sink>>>,
+    reopening: Receiver<Result<Reopened<Box<Sink>>>>,
 }
 
 /// What the thread is woken by.
 enum Next {
     Message(SinkMessage),
     /// Opening it again has come to an end.
-    Found(Result<Reopened<Sink>>),
+    Found(Result<Reopened<Box<Sink>>>),
 }
 
 enum State {
@@ -167,20 +163,22 @@ impl Writing {
         outside: Outside,
         stop: Stop,
     ) -> Writing {
+        let limit = again.as_ref().and_then(|again| again.limit);
+        let mut retry = Retry::new(RetryPolicy::connection(limit));
+        retry.opened(outside.clock.now(), Duration::ZERO);
         Writing {
             end,
             again,
             joining,
             leaves,
             video_end: None,
-            since: outside.clock.now(),
             outside,
             stop,
             state: State::Open(Box::new(sink)),
             shift: None,
             told: Told::default(),
             absence: None,
-            backoff: None,
+            retry: Some(retry),
         }
     }
 
@@ -230,7 +228,7 @@ impl Writing {
         let state = std::mem::replace(&mut self.state, State::Left);
         self.state = match (state, next) {
             (State::Open(sink), Next::Message(message)) => self.write(sink, message)?,
-            (State::Lost(loss), Next::Found(found)) => self.go_on(*loss, found)?,
+            (State::Lost(loss), Next::Found(found)) => self.go_on(&loss, found)?,
             (State::Lost(loss), Next::Message(message)) => {
                 self.count_missed(matches!(message, SinkMessage::Packet(..)).into());
                 State::Lost(loss)
@@ -307,21 +305,24 @@ impl Writing {
         }
         // What it held back is lost with it.
         self.count_missed(sink.unwritten_packets());
-        if self.elapsed(self.since) >= STEADY {
-            self.backoff = None;
-        }
         self.reopen(cause)
     }
 
     /// Starts the thread that opens it again.
+    ///
+    /// # Errors
+    /// Where it is given up.
     fn reopen(&mut self, cause: Error) -> Result<State> {
-        let Some(again) = self.again.clone() else { return Err(cause) };
+        let (Some(again), Some(mut retry)) = (self.again.clone(), self.retry.take()) else {
+            return Err(cause);
+        };
+        let clock = &self.outside.clock;
+        let first = due(retry.lost(clock.now(), clock.random()), &retry, &cause)?;
         let (sender, reopening) = bounded(1);
         let (outside, stop) = (self.outside.clone(), self.stop.clone());
-        let backoff = self.backoff.take().unwrap_or_default();
         start_thread("frameloom-reopen", move || {
-            let open = || again.open(&outside, &stop);
-            let found = reopen(open, backoff, again.limit, &*outside.clock, &stop);
+            let open = || again.open(&outside, &stop).map(Box::new);
+            let found = reopen(open, retry, first, &*outside.clock, &stop);
             // Nobody waits for it any more after a stop.
             let _ = sender.send(found);
         })?;
@@ -329,22 +330,22 @@ impl Writing {
     }
 
     /// Goes on with what came of opening it again.
-    fn go_on(&mut self, loss: Loss, found: Result<Reopened<Sink>>) -> Result<State> {
-        let Reopened { end: mut sink, backoff, .. } = match found {
+    fn go_on(&mut self, loss: &Loss, found: Result<Reopened<Box<Sink>>>) -> Result<State> {
+        let Reopened { end: mut sink, retry, .. } = match found {
             Err(_) if self.stop.is_stopped() => return Ok(left(&loss.cause)),
             found => found?,
         };
-        (self.backoff, self.since) = (Some(backoff), self.outside.clock.now());
+        self.retry = Some(retry);
         match self.told.tell(&mut sink) {
             Ok(()) => {
                 if let Some(wish) = &self.end.key_wish {
                     wish.store(true, Ordering::Relaxed);
                 }
-                Ok(State::Open(Box::new(sink)))
+                Ok(State::Open(sink))
             }
             Err(error) => {
                 tracing::debug!("open, and lost again: {error}");
-                self.reopen(loss.cause)
+                self.reopen(error)
             }
         }
     }

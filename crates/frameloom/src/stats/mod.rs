@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::time::clock::Clock;
 use crate::time::{TimeBase, Timestamp};
@@ -85,7 +85,7 @@ struct Recent {
 }
 
 /// The state of a pipeline at one moment.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Snapshot {
     /// Since the pipeline was made.
@@ -157,7 +157,7 @@ pub struct Snapshot {
 }
 
 /// How many frames took how long, from their packet's arrival to their departure.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LatencySnapshot {
     /// The upper ends of the classes, in milliseconds.
@@ -169,7 +169,7 @@ pub struct LatencySnapshot {
 }
 
 /// Whether an end of the pipeline is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum EndState {
@@ -182,7 +182,7 @@ pub enum EndState {
 }
 
 /// The state of one output at one moment.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct OutputSnapshot {
     /// Whether it is there.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, after, never, select_biased};
 
-use crate::live::backoff::Jitter;
+use crate::time::jitter::Jitter;
 use crate::time::stop::Stop;
 
 /// What a live pipeline asks for the time, and waits by.

@@ -1,6 +1,7 @@
 //! Exact stream time: integer ticks of a rational time base, never floating point.
 
 pub(crate) mod clock;
+pub(crate) mod jitter;
 pub(crate) mod stop;
 
 use std::cmp::Ordering;

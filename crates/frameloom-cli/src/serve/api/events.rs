@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use super::Api;
 use super::urls::PlayUrls;
-use crate::serve::pipelines::Event;
+use crate::serve::pipelines::shared::Event;
 
 /// With nothing else to say for so long, a comment is sent: what is in between may close a
 /// connection that is silent.
@@ -87,6 +87,10 @@ impl Listener {
                 let mut told = json!(line);
                 told["name"] = json!(name);
                 event("log", &told)
+            }
+            Event::Happened(name, kind, line) => {
+                let told = json!({ "name": name, "kind": kind, "time_ms": line.time_ms, "text": line.text });
+                event("event", &told)
             }
             Event::Over => return None,
         })

@@ -1,16 +1,22 @@
-//! A pipeline's process: this program again, fed with its words, and heard line by line.
+//! A pipeline's process: this program again. It gets its words and sends its reports on a socket;
+//! what it and its COMMAND write to stderr are log lines.
 
 use std::ffi::OsString;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufReader, Write};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
-use std::process::{Child as Process, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{Child as Process, Command, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use frameloom::redact;
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use super::lines::{Piece, each_line};
+use crate::report::{LINE_BYTES as REPORT_BYTES, Report};
 use crate::supervised;
 
 /// How long a child that was asked to end may take. It takes 2 s by itself at the most.
@@ -19,8 +25,11 @@ const PATIENCE: Duration = Duration::from_millis(2600);
 /// How long the last line of one that ended may take to be heard.
 const LAST_LINE: Duration = Duration::from_millis(300);
 
-/// Longest line that is kept whole, in bytes.
-const LINE_BYTES: u64 = 16 << 10;
+/// The longest line of a log, in bytes. A longer one is cut into several.
+const LINE_BYTES: usize = 16 << 10;
+
+/// How much of what a child writes is read at once, in bytes: a flood is to cost little.
+const BUFFER_BYTES: usize = 64 << 10;
 
 /// What a server gives to no child: they are its own keys.
 const OWN_SECRETS: [&str; 3] =
@@ -56,13 +65,23 @@ impl Program {
     }
 }
 
-/// A command that runs this program as the child `name`.
+/// What a child says.
+#[derive(Debug)]
+pub(crate) enum Said {
+    /// A line on stderr, by itself or by its COMMAND.
+    Line(String),
+    Report(Box<Report>),
+    /// What stands where a report should, and is none.
+    Wrong,
+}
+
+/// A command that runs this program as the child `name`. Its stdin is to be set.
 pub(crate) fn command(program: &Program, name: &str) -> Command {
     let mut command = Command::new(&program.file);
     command.arg0(&program.called).args(&program.prefix);
     command.arg(format!("{}{name}", supervised::OPTION));
     // A group of its own, so that a terminal's Ctrl-C reaches the server alone.
-    command.process_group(0).stdin(Stdio::piped());
+    command.process_group(0);
     command.env(supervised::SERVER, redact::servers_with_shown_names().join(","));
     OWN_SECRETS.iter().for_each(|name| {
         command.env_remove(name);
@@ -79,14 +98,14 @@ pub(crate) fn line_of(words: &[String]) -> String {
 /// A running child. Dropping it kills it.
 pub(crate) struct Child {
     process: Process,
-    lifeline: Option<ChildStdin>,
-    hearing: Option<JoinHandle<()>>,
+    lifeline: UnixStream,
+    listening: Vec<JoinHandle<()>>,
     asked: Option<Instant>,
     ended: bool,
 }
 
 impl Child {
-    /// Starts a child, and has `hear` called with each line that it writes to stderr.
+    /// Starts a child, and has `hear` called with all that it says.
     ///
     /// # Errors
     /// The system's.
@@ -94,22 +113,30 @@ impl Child {
         program: &Program,
         name: &str,
         words: &[String],
-        mut hear: impl FnMut(&str) + Send + 'static,
+        hear: impl Fn(Said) + Clone + Send + 'static,
     ) -> io::Result<Child> {
+        let (lifeline, theirs) = UnixStream::pair()?;
         let mut command = command(program, name);
+        command.stdin(Stdio::from(OwnedFd::from(theirs)));
         let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
-        let lifeline = process.stdin.take();
+        // The child's end is to be open in the child alone.
+        drop(command);
         let stderr = process.stderr.take();
-        let mut child = Child { process, lifeline, hearing: None, asked: None, ended: false };
-        if let Some(pipe) = child.lifeline.as_mut() {
-            pipe.write_all(line_of(words).as_bytes())?;
-        }
+        let mut child =
+            Child { process, lifeline, listening: Vec::new(), asked: None, ended: false };
+        (&child.lifeline).write_all(line_of(words).as_bytes())?;
+        let reports = child.lifeline.try_clone()?;
+        let listener = hear.clone();
+        child.listen(format!("reports {name}"), move || read_reports(reports, &listener))?;
         if let Some(stderr) = stderr {
-            let body = move || each_line(BufReader::new(stderr), &mut hear);
-            let thread = thread::Builder::new().name(format!("hear {name}"));
-            child.hearing = Some(thread.spawn(body)?);
+            child.listen(format!("hear {name}"), move || read_lines(stderr, &hear))?;
         }
         Ok(child)
+    }
+
+    fn listen(&mut self, name: String, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        self.listening.push(thread::Builder::new().name(name).spawn(body)?);
+        Ok(())
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -118,7 +145,8 @@ impl Child {
 
     /// Asks it to finish its outputs and end.
     pub(crate) fn ask_to_end(&mut self) {
-        self.lifeline = None;
+        // It still reports how it ends. Where it is gone already there is nothing to be shut.
+        let _ = self.lifeline.shutdown(Shutdown::Write);
         self.asked.get_or_insert_with(Instant::now);
     }
 
@@ -138,7 +166,7 @@ impl Child {
     /// Its last line may still be on its way. What it started may hold the pipe open for longer.
     fn hear_the_rest(&self) {
         let until = Instant::now() + LAST_LINE;
-        while Instant::now() < until && self.hearing.as_ref().is_some_and(|h| !h.is_finished()) {
+        while Instant::now() < until && !self.listening.iter().all(JoinHandle::is_finished) {
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -170,21 +198,26 @@ pub(crate) fn ending(status: ExitStatus) -> String {
     }
 }
 
-fn each_line(mut from: impl BufRead, hear: &mut impl FnMut(&str)) {
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        match from.by_ref().take(LINE_BYTES).read_until(b'\n', &mut line) {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {
-                let text = String::from_utf8_lossy(&line);
-                let text = text.trim_end_matches(['\n', '\r']);
-                if !text.is_empty() {
-                    hear(text);
-                }
-            }
+fn read_reports(from: UnixStream, hear: &impl Fn(Said)) {
+    each_line(BufReader::new(from), REPORT_BYTES, |piece| {
+        let report = match piece {
+            Piece::Whole(line) => serde_json::from_slice(line).ok(),
+            // The rest of a line that is too long is no line of its own.
+            Piece::Middle(_) => return,
+            Piece::Last(_) => None,
+        };
+        hear(report.map_or(Said::Wrong, |report| Said::Report(Box::new(report))));
+    });
+}
+
+fn read_lines(from: impl io::Read, hear: &impl Fn(Said)) {
+    each_line(BufReader::with_capacity(BUFFER_BYTES, from), LINE_BYTES, |piece| {
+        let text = String::from_utf8_lossy(piece.bytes());
+        let text = text.trim_end_matches('\r');
+        if !text.is_empty() {
+            hear(Said::Line(text.to_owned()));
         }
-    }
+    });
 }
 
 #[cfg(test)]
@@ -208,11 +241,59 @@ mod tests {
         assert_eq!(of("python", "serve"), None);
     }
 
+    fn heard(read: impl FnOnce(&dyn Fn(Said))) -> Vec<Said> {
+        let all = std::cell::RefCell::new(Vec::new());
+        read(&|said| all.borrow_mut().push(said));
+        all.into_inner()
+    }
+
     #[test]
     fn lines_are_cut_where_they_are_too_long() {
         let text = format!("one\r\n\n{}\nlast", "x".repeat(20_000));
-        let mut heard = Vec::new();
-        each_line(text.as_bytes(), &mut |line| heard.push(line.len()));
-        assert_eq!(heard, [3, LINE_BYTES as usize, 20_000 - LINE_BYTES as usize, 4]);
+        let lengths: Vec<usize> = heard(|hear| read_lines(text.as_bytes(), &hear))
+            .into_iter()
+            .map(|said| match said {
+                Said::Line(line) => line.len(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(lengths, [3, LINE_BYTES, 20_000 - LINE_BYTES, 4]);
+    }
+
+    #[test]
+    fn what_looks_like_a_report_on_stderr_is_a_line() {
+        let text = "{}\n{\"state\":\"running\"}\n{\"stats\":{\"fps\":1e9}}\n";
+        let said = heard(|hear| read_lines(text.as_bytes(), &hear));
+        assert_eq!(said.len(), 3);
+        assert!(said.iter().all(|said| matches!(said, Said::Line(_))), "{said:?}");
+    }
+
+    #[test]
+    fn reports_are_checked() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let sending = thread::spawn(move || {
+            let long = format!("{{\"event\":{{\"text\":\"{}\"}}}}", "x".repeat(200_000));
+            for line in [
+                "{\"state\":\"running\"}",
+                "{}",
+                "[]",
+                "no JSON",
+                "",
+                "{\"stats\":{\"fps\":25.0}}",
+                "{\"state\":\"flying\"}",
+                long.as_str(),
+                "{\"state\":{\"opened\":{\"is_live\":1}}}",
+                "{\"state\":{\"opened\":{\"is_live\":false}}}",
+            ] {
+                writeln!(theirs, "{line}").unwrap();
+            }
+            theirs.write_all(b"{\"state\":\"run").unwrap();
+        });
+        let said = heard(|hear| read_reports(ours, &hear));
+        sending.join().unwrap();
+        let right: Vec<usize> = (0..said.len())
+            .filter(|n| matches!(&said[*n], Said::Report(report) if matches!(**report, Report::State(_))))
+            .collect();
+        assert_eq!((said.len(), right), (11, vec![0, 9]));
     }
 }

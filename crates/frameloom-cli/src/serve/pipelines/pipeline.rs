@@ -4,21 +4,22 @@ use std::process::ExitStatus;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use frameloom::internal::{Backoff, Jitter};
+use frameloom::internal::{Jitter, Retry, RetryPolicy, Verdict};
+use frameloom::{Error, ErrorKind, Snapshot};
 use serde_json::{Value as Json, json};
 
-use super::child::{Child, ending};
+use super::child::{Child, Said, ending};
+use super::lines::{Flood, left_out};
 use super::settings::Settings;
+use super::shared::{Event, Shared};
 use super::state::State;
 use super::usage::{Usage, Used};
-use super::{Event, Surroundings};
+use crate::report::{Progress, Report};
 use crate::serve::api::urls::PlayUrls;
 use crate::serve::history::{Last, Line, Point, lines, now_ms, points};
 
 /// How often the thread looks at its child.
 const LOOK: Duration = Duration::from_millis(50);
-/// How long a child has to run before its end counts as a first one again.
-const SETTLED: Duration = Duration::from_secs(10);
 /// The longest wait for a stream on this server: to ask there again costs next to nothing, and
 /// the server itself holds whoever asks until the stream comes.
 const NEAR: Duration = Duration::from_secs(1);
@@ -37,7 +38,7 @@ enum Wish {
 /// One pipeline.
 pub(crate) struct Pipeline {
     pub(crate) name: String,
-    around: Arc<Surroundings>,
+    shared: Arc<Shared>,
     inner: Mutex<Inner>,
     /// The wish changed, or somebody wants to play.
     changed: Condvar,
@@ -56,12 +57,36 @@ struct Inner {
     since_ms: u64,
     restarts: u64,
     pid: Option<u32>,
-    error: Option<String>,
-    stats: Option<(Instant, Json)>,
+    error: Option<Cause>,
+    /// The number of the process that runs, or ran last: what an earlier one says about itself
+    /// comes too late.
+    run: u64,
+    /// Whether its input is live, where it has reported that.
+    is_live: Option<bool>,
+    /// The error that it reported.
+    failure: Option<Error>,
+    stats: Option<(Instant, Snapshot)>,
+    /// Lines from it that should have been reports, and were none.
+    wrong_reports: u64,
+    flood: Flood,
     usage: Usage,
     used: Used,
     history: Last<Point>,
     log: Last<Line>,
+}
+
+/// Why a pipeline does not run.
+#[derive(Clone, Debug)]
+pub(crate) struct Cause {
+    pub(crate) text: String,
+    /// The error of its process, where it had the time to report one.
+    pub(crate) error: Option<Error>,
+}
+
+impl From<String> for Cause {
+    fn from(text: String) -> Cause {
+        Cause { text, error: None }
+    }
 }
 
 /// How a child came to its end.
@@ -71,11 +96,11 @@ enum Ended {
 }
 
 impl Pipeline {
-    pub(super) fn new(settings: Settings, around: Arc<Surroundings>) -> Arc<Pipeline> {
+    pub(super) fn new(settings: Settings, shared: Arc<Shared>) -> Arc<Pipeline> {
         let wish = if settings.enabled { Wish::Run } else { Wish::Stop };
         Arc::new(Pipeline {
             name: settings.name.clone(),
-            around,
+            shared,
             inner: Mutex::new(Inner {
                 settings: Arc::new(settings),
                 wish,
@@ -87,7 +112,12 @@ impl Pipeline {
                 restarts: 0,
                 pid: None,
                 error: None,
+                run: 0,
+                is_live: None,
+                failure: None,
                 stats: None,
+                wrong_reports: 0,
+                flood: Flood::new(),
                 usage: Usage::default(),
                 used: Used::default(),
                 history: points(),
@@ -127,7 +157,7 @@ impl Pipeline {
             inner.settings = Arc::new(settings);
             inner.generation += 1;
         });
-        self.around.tell(Event::State(self.name.clone()));
+        self.shared.tell(Event::State(self.name.clone()));
     }
 
     /// Ends it for ever.
@@ -162,43 +192,49 @@ impl Pipeline {
 
     /// Sees to it until it is to end for ever.
     pub(super) fn supervise(self: &Arc<Self>) {
-        let mut backoff = Backoff::new();
+        let mut retry = Retry::new(RetryPolicy::process());
         let mut jitter = Jitter::new();
         // From one process to the next: one that fails has no players either.
         let mut idle = Idle::default();
         while let Some((settings, generation)) = self.wait_until_due() {
             let begun = Instant::now();
-            self.enter(State::Starting, |_| ());
+            let mut run = 0;
+            self.enter(State::Starting, |inner| run = inner.begin_run());
             let pipeline = Arc::clone(self);
-            let hear = move |line: &str| pipeline.hear(line, generation);
-            let child = Child::start(&self.around.program, &self.name, settings.words(), hear);
+            let hear = move |said: Said| pipeline.hear(said, run);
+            let child = Child::start(&self.shared.program, &self.name, settings.words(), hear);
             let cause =
                 match child.map(|child| self.attend(child, &settings, generation, &mut idle)) {
                     Ok(Ended::Asked) => continue,
-                    Ok(Ended::ByItself(status)) if status.success() && !settings.is_live => {
+                    Ok(Ended::ByItself(status)) if status.success() && !self.is_live(&settings) => {
                         self.rest(State::Stopped, None, generation);
                         continue;
                     }
-                    Ok(Ended::ByItself(status)) if status.code() == Some(2) => {
-                        self.rest(State::Failed, Some(self.last_words(status)), generation);
-                        continue;
+                    Ok(Ended::ByItself(status)) => {
+                        let (cause, is_final) = self.cause_of(status);
+                        if is_final {
+                            self.rest(State::Failed, Some(cause), generation);
+                            continue;
+                        }
+                        cause
                     }
-                    Ok(Ended::ByItself(status)) => self.last_words(status),
-                    Err(error) => format!("its process can't be started: {error}"),
+                    Err(error) => format!("its process can't be started: {error}").into(),
                 };
-            if begun.elapsed() > SETTLED {
-                backoff.reset();
-            }
-            let mut wait = backoff.next(jitter.number());
+            let now = Instant::now();
+            let ran = now.saturating_duration_since(begun);
+            // A process is started again for ever.
+            let Verdict::TryAt(at) = retry.lost_after(ran, now, jitter.number()) else { break };
+            let mut wait = at.saturating_duration_since(now);
             if settings.input_here.is_some() {
                 wait = wait.min(NEAR);
             }
             let (name, wait_ms) = (&self.name, wait.as_millis());
             // A camera that is off all night is told of once.
-            if self.lock().error.as_ref() == Some(&cause) {
-                tracing::debug!("pipeline {name}: {cause}; again in {wait_ms} ms");
+            let is_same = self.lock().error.as_ref().is_some_and(|last| last.text == cause.text);
+            if is_same {
+                tracing::debug!("pipeline {name}: {}; again in {wait_ms} ms", cause.text);
             } else {
-                tracing::warn!("pipeline {name}: {cause}; again in {wait_ms} ms, and so on");
+                tracing::warn!("pipeline {name}: {}; again in {wait_ms} ms, and so on", cause.text);
             }
             self.enter(State::Restarting, |inner| {
                 inner.restarts += 1;
@@ -251,6 +287,9 @@ impl Pipeline {
                 let mut inner = self.lock();
                 (inner.pid, inner.stats, inner.used) = (None, None, Used::default());
                 inner.usage.kill_rest();
+                let left_out = inner.flood.rest();
+                drop(inner);
+                self.say_left_out(left_out);
                 return if asked { Ended::Asked } else { Ended::ByItself(status) };
             }
             if !asked && !self.is_due(settings, generation, idle) {
@@ -267,7 +306,7 @@ impl Pipeline {
     fn is_due(&self, settings: &Settings, generation: u64, idle: &mut Idle) -> bool {
         let players = || {
             let outputs = settings.outputs_here.iter();
-            outputs.map(|stream| self.around.players(stream)).sum::<usize>()
+            outputs.map(|stream| self.shared.players(stream)).sum::<usize>()
         };
         let is_idle = settings.on_demand && idle.is_over(settings.idle_timeout, players);
         let mut inner = self.lock();
@@ -288,9 +327,9 @@ impl Pipeline {
     }
 
     /// Stops by itself, unless something else was wanted meanwhile.
-    fn rest(&self, state: State, error: Option<String>, generation: u64) {
+    fn rest(&self, state: State, error: Option<Cause>, generation: u64) {
         if let Some(error) = &error {
-            tracing::error!("pipeline {}: {error}", self.name);
+            tracing::error!("pipeline {}: {}", self.name, error.text);
         }
         self.enter(state, |inner| {
             inner.error = error;
@@ -308,61 +347,108 @@ impl Pipeline {
             inner.state = state;
             inner.since_ms = now_ms();
             let line = Line::of_state(state, &inner.account());
-            self.around.tell(Event::Log(self.name.clone(), line.clone()));
+            self.shared.tell(Event::Log(self.name.clone(), line.clone()));
             inner.log.push(line);
         }
         drop(inner);
-        self.around.tell(Event::State(self.name.clone()));
+        self.shared.tell(Event::State(self.name.clone()));
     }
 
-    /// What its child says: stats, or a line for the log.
-    fn hear(&self, line: &str, generation: u64) {
-        if line.starts_with('{') {
-            if let Ok(stats @ Json::Object(_)) = serde_json::from_str::<Json>(line) {
-                let mut inner = self.lock();
-                if inner.generation != generation || inner.pid.is_none() {
-                    return;
-                }
-                inner.stats = Some((Instant::now(), stats));
-                let first = inner.state == State::Starting;
-                drop(inner);
-                if first {
-                    self.enter(State::Running, |inner| inner.error = None);
-                }
-                return;
+    /// What its process says.
+    fn hear(&self, said: Said, run: u64) {
+        match said {
+            Said::Line(text) => self.hear_line(&text),
+            Said::Report(report) => self.hear_report(*report, run),
+            Said::Wrong => {
+                self.lock().wrong_reports += 1;
+                tracing::debug!("pipeline {}: a report of its process can't be read", self.name);
             }
         }
-        let line = Line::new(line);
-        self.around.tell(Event::Log(self.name.clone(), line.clone()));
+    }
+
+    fn hear_line(&self, text: &str) {
+        let now = Instant::now();
+        let mut inner = self.lock();
+        let is_kept = inner.flood.admits(now);
+        let left_out = inner.flood.sum(now);
+        drop(inner);
+        self.say_left_out(left_out);
+        if is_kept {
+            self.say(Line::new(text));
+        }
+    }
+
+    fn say(&self, line: Line) {
+        self.shared.tell(Event::Log(self.name.clone(), line.clone()));
         self.lock().log.push(line);
     }
 
-    /// Why a child ended: its own last line, where that is an error.
-    fn last_words(&self, status: ExitStatus) -> String {
-        let how = ending(status);
-        if status.code().is_none() {
-            return how;
+    fn say_left_out(&self, count: Option<u64>) {
+        if let Some(count) = count {
+            self.say(Line::new(&left_out(count)));
         }
-        let inner = self.lock();
-        let mut last = inner.log.last(3).map(|line| line.text.as_str()).collect::<Vec<_>>();
-        last.reverse();
-        let said = last.iter().find_map(|text| text.strip_prefix("frameloom: "));
-        said.map_or(how, str::to_owned)
+    }
+
+    fn hear_report(&self, report: Report, run: u64) {
+        let mut inner = self.lock();
+        if inner.run != run {
+            return;
+        }
+        match report {
+            Report::State(Progress::Opening) => {}
+            Report::State(Progress::Opened { is_live }) => inner.is_live = Some(is_live),
+            Report::State(Progress::Running) => {
+                let is_first = inner.state == State::Starting;
+                drop(inner);
+                if is_first {
+                    self.enter(State::Running, |inner| inner.error = None);
+                }
+            }
+            Report::Stats(stats) => inner.stats = Some((Instant::now(), *stats)),
+            Report::Error(error) => inner.failure = Some(error),
+            Report::Event(happened) => {
+                drop(inner);
+                let (name, line) = (self.name.clone(), Line::new(&happened.text));
+                self.shared.tell(Event::Happened(name, happened.kind, line));
+            }
+        }
+    }
+
+    /// Whether its input has no end by itself: what its process says, or as it looks.
+    fn is_live(&self, settings: &Settings) -> bool {
+        self.lock().is_live.unwrap_or(settings.is_live)
+    }
+
+    /// Why a child ended: the error that it reported, where it did. And whether it would end in the
+    /// same way again.
+    fn cause_of(&self, status: ExitStatus) -> (Cause, bool) {
+        // One that was killed did not come to an end by its error.
+        let error = self.lock().failure.take().filter(|_| status.code().is_some());
+        let is_usage = error.as_ref().is_some_and(|error| error.kind() == ErrorKind::Usage);
+        let text = error.as_ref().map(|error| Line::new(&error.to_string()).text);
+        let cause = Cause { text: text.unwrap_or_else(|| ending(status)), error };
+        (cause, is_usage || status.code() == Some(2))
     }
 
     /// To be called once a second.
     pub(super) fn tick(&self, now: Instant) {
         let mut inner = self.lock();
+        let left_out = inner.flood.sum(now);
+        drop(inner);
+        self.say_left_out(left_out);
+        let mut inner = self.lock();
         let Some(pid) = inner.pid else { return };
         let used = inner.usage.look(pid, now);
         inner.used = used;
         let point = match &inner.stats {
-            Some((at, stats)) if now.duration_since(*at) < FRESH => Point::of(stats, used),
-            _ => Point::of(&Json::Null, used),
+            Some((at, stats)) if now.saturating_duration_since(*at) < FRESH => {
+                Point::of(Some(stats), used)
+            }
+            _ => Point::of(None, used),
         };
         inner.history.push(point);
         drop(inner);
-        self.around.tell(Event::Stats(self.name.clone()));
+        self.shared.tell(Event::Stats(self.name.clone()));
     }
 
     /// As the API shows it.
@@ -376,8 +462,8 @@ impl Pipeline {
             "since_ms": inner.since_ms,
             "restarts": inner.restarts,
             "pid": inner.pid,
-            "error": inner.error,
-            "stats": inner.now(),
+            "error": inner.error.as_ref().map(|cause| &cause.text),
+            "stats": inner.shown_now(),
             "play": {
                 "input": settings.input_here.as_ref().map(|stream| urls.of(stream)),
                 "output": settings.outputs_here.first().map(|stream| urls.of(stream)),
@@ -385,10 +471,20 @@ impl Pipeline {
         })
     }
 
-    /// Its stats now, and its state and restarts.
-    pub(crate) fn counts(&self) -> (State, u64, Option<Json>, Used) {
+    /// Its counters at this moment.
+    pub(crate) fn counts(&self) -> Counts {
         let inner = self.lock();
-        (inner.state, inner.restarts, inner.now(), inner.used)
+        Counts {
+            state: inner.state,
+            restarts: inner.restarts,
+            wrong_reports: inner.wrong_reports,
+            stats: inner.now().cloned(),
+            used: inner.used,
+        }
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.lock().state
     }
 
     /// Whether it has come to its end by itself, and is not tried again.
@@ -397,15 +493,20 @@ impl Pipeline {
     }
 
     /// Why it does not run, where that was nobody's wish.
-    pub(crate) fn failure(&self) -> Option<String> {
+    pub(crate) fn failure(&self) -> Option<Cause> {
         let inner = self.lock();
         let has_failed = matches!(inner.state, State::Restarting | State::Failed);
         inner.error.clone().filter(|_| has_failed)
     }
 
-    /// Its stats now.
+    /// Its stats now, as the API shows them.
     pub(crate) fn stats(&self) -> Option<Json> {
-        self.lock().now()
+        self.lock().shown_now()
+    }
+
+    /// Its stats now.
+    pub(crate) fn snapshot(&self) -> Option<Snapshot> {
+        self.lock().now().cloned()
     }
 
     /// Its stats over the last ten minutes.
@@ -424,24 +525,42 @@ impl Pipeline {
     }
 }
 
+/// What is counted of a pipeline.
+pub(crate) struct Counts {
+    pub(crate) state: State,
+    pub(crate) restarts: u64,
+    /// Lines that should have been reports of its process, and were none.
+    pub(crate) wrong_reports: u64,
+    pub(crate) stats: Option<Snapshot>,
+    pub(crate) used: Used,
+}
+
 impl Inner {
+    /// Another process is about to start. Its number is returned.
+    fn begin_run(&mut self) -> u64 {
+        self.run += 1;
+        (self.is_live, self.failure) = (None, None);
+        self.run
+    }
+
     /// A line of the log about the state that it came to.
     fn account(&self) -> String {
         match (self.state, self.pid, &self.error) {
             (State::Running, Some(pid), _) => format!("running: process {pid}"),
             (State::Restarting | State::Failed, _, Some(error)) => {
-                format!("{}: {error}", self.state.name())
+                format!("{}: {}", self.state.name(), error.text)
             }
             (state, ..) => state.name().to_owned(),
         }
     }
 
-    fn now(&self) -> Option<Json> {
-        let (at, stats) = self.stats.as_ref()?;
-        if at.elapsed() > FRESH {
-            return None;
-        }
-        let mut stats = stats.clone();
+    fn now(&self) -> Option<&Snapshot> {
+        self.stats.as_ref().filter(|(at, _)| at.elapsed() <= FRESH).map(|(_, stats)| stats)
+    }
+
+    fn shown_now(&self) -> Option<Json> {
+        // Its types can all be written.
+        let mut stats = serde_json::to_value(self.now()?).ok()?;
         stats["cpu_percent"] = self.used.cpu_percent.into();
         stats["memory_bytes"] = self.used.memory_bytes.into();
         Some(stats)

@@ -382,7 +382,7 @@ impl Draft<'_> {
 
     /// The command line.
     fn words(&self) -> Vec<String> {
-        let mut words = vec!["--stats=json".to_owned()];
+        let mut words = Vec::new();
         if let Some(level) = &self.level {
             words.extend(["-v".to_owned(), level.clone()]);
         }

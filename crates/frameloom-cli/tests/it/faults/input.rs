@@ -459,3 +459,26 @@ fn reconnecting_gives_up_when_its_time_is_over() {
     assert!(last.contains("3 s") && last.contains("--reconnect-for"), "{last}");
     assert!(!ending.story().holds().is_empty(), "nothing was held meanwhile");
 }
+
+#[test]
+fn an_input_that_opens_and_dies_at_once_is_tried_less_and_less_and_given_up() {
+    let options = args!["--reconnect-for=6s"];
+    let mut scene = Script::new("input-dies-at-once").options(options).start();
+    scene.run_a_while();
+    let before = scene.input.accepted();
+    let begun = Instant::now();
+    scene.input.cut_after(Way::Down, 80_000);
+    while scene.running.is_running() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it goes on for ever");
+        thread::sleep(Duration::from_millis(20));
+    }
+    let tries = scene.input.accepted() - before;
+    let ending = scene.await_end();
+    let said = &ending.outcome.stderr;
+    assert_eq!(ending.outcome.code(), Some(1), "{said}");
+    assert!(said.contains("the input is back"), "it was never there\n{said}");
+    let last = said.lines().last().unwrap();
+    assert!(last.contains("not back within 6 s"), "{last}");
+    // At 0, 0.25, 0.75, 1.75 and 3.75 s, where chance shortens every wait by a half.
+    assert!((2..=5).contains(&tries), "{tries} connections\n{said}");
+}

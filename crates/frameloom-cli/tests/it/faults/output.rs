@@ -225,3 +225,28 @@ fn no_reconnect_ends_with_a_lost_output() {
     assert_playable(&ending.kept);
     Story::of_file(&ending.kept, 0).assert_moving(0);
 }
+
+/// The tries that back-off allows within 6 s where each takes no time and chance shortens every
+/// wait by a half: at 0, 0.25, 0.75, 1.75 and 3.75 s.
+const TRIES_IN_6_S: usize = 5;
+
+#[test]
+fn an_output_that_opens_and_dies_at_once_is_tried_less_and_less_and_given_up() {
+    let options = args!["--reconnect-for=6s"];
+    let mut scene = Script::new("output-dies-at-once").options(options).start();
+    scene.run_a_while();
+    let before = scene.output.accepted();
+    let begun = std::time::Instant::now();
+    scene.output.cut_after(Way::Up, 20_000);
+    while scene.running.is_running() {
+        assert!(begun.elapsed().as_secs() < 60, "it goes on for ever");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let tries = scene.output.accepted() - before;
+    let ending = scene.await_end();
+    let said = &ending.outcome.stderr;
+    assert_eq!(ending.outcome.code(), Some(1), "{said}");
+    let last = said.lines().last().unwrap();
+    assert!(last.contains("not back within 6 s"), "{last}");
+    assert!((2..=TRIES_IN_6_S).contains(&tries), "{tries} connections\n{said}");
+}

@@ -36,6 +36,8 @@ struct Fault {
     delay: Duration,
     bytes_per_s: Option<u64>,
     corruption: Option<Corruption>,
+    /// A connection that has carried so many bytes is closed.
+    most_bytes: Option<u64>,
 }
 
 /// Bytes that are replaced by others.
@@ -177,6 +179,11 @@ impl Proxy {
         self.change(way, |fault| fault.corruption = Some(corruption));
     }
 
+    /// Each connection is closed once it has carried so many bytes this way. New ones are taken.
+    pub(crate) fn cut_after(&self, way: Way, bytes: u64) {
+        self.change(way, |fault| fault.most_bytes = Some(bytes));
+    }
+
     /// Refuses new connections; those there are stay.
     pub(crate) fn refuse(&self) {
         self.shared.refuses.store(true, Ordering::SeqCst);
@@ -251,6 +258,7 @@ struct Direction {
     waiting: VecDeque<(Instant, Vec<u8>)>,
     waiting_bytes: usize,
     read_bytes: u64,
+    written_bytes: u64,
     random: Option<Rng>,
     /// When the throttle last let bytes through, and what it would let through since.
     paced: Instant,
@@ -264,6 +272,7 @@ impl Direction {
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             read_bytes: 0,
+            written_bytes: 0,
             random: None,
             paced: Instant::now(),
         }
@@ -340,6 +349,13 @@ impl Direction {
         while let Some((due, bytes)) = self.waiting.front_mut() {
             let now = Instant::now();
             let mut allowed = bytes.len();
+            if let Some(most) = fault.most_bytes {
+                let left = most.saturating_sub(self.written_bytes);
+                if left == 0 {
+                    return false;
+                }
+                allowed = allowed.min(usize::try_from(left).unwrap_or(usize::MAX));
+            }
             if let Some(rate) = fault.bytes_per_s {
                 // No credit is given for longer than a tenth of a second.
                 let credit = now.duration_since(self.paced).min(Duration::from_millis(100));
@@ -352,6 +368,7 @@ impl Direction {
                 Ok(count) => {
                     self.paced = now;
                     self.waiting_bytes -= count;
+                    self.written_bytes += count as u64;
                     shared.carried_bytes[self.way as usize]
                         .fetch_add(count as u64, Ordering::SeqCst);
                     if count == bytes.len() {

@@ -317,6 +317,10 @@ fn events_tell_what_happens() {
     events.next("log", |log| log["name"] == "loud" && log["text"] == "to be heard");
     fleet.request("DELETE", "/api/v1/pipelines/loud", "", "");
     events.next("removed", |removed| removed["name"] == "loud");
+    fleet.request("POST", "/api/v1/pipelines/camera/stop", "", "");
+    let lost = events.next("event", |event| event["kind"] == "input_lost");
+    assert_eq!(lost["name"], "edit", "{lost}");
+    assert!(lost["text"].as_str().unwrap().contains("the input is lost"), "{lost}");
     // The stream of events doesn't hold up the server's end.
     fleet.signal("TERM");
     fleet.wait().ok();

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, never};
 
-use crate::live::backoff::Jitter;
 use crate::time::clock::Clock;
+use crate::time::jitter::Jitter;
 use crate::time::moment_after;
 use crate::time::stop::Stop;
 

@@ -12,7 +12,6 @@ use crate::codec::encode::VideoEncoder;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::Frame;
 use crate::image::{PixelBuffer, PixelFormat};
-use crate::live::backoff::Jitter;
 use crate::options::{InputOptions, OutputOptions};
 use crate::protocol::ends::Ends;
 use crate::protocol::{Break, Input, Opened};
@@ -20,6 +19,7 @@ use crate::protocol::{Output, Target};
 use crate::run::plan::plan_writer;
 use crate::stats::Stats;
 use crate::time::clock::Clock;
+use crate::time::jitter::Jitter;
 use crate::time::stop::Stop;
 use crate::time::{Rate, TimeBase};
 

@@ -1,0 +1,106 @@
+//! What all pipelines of a server share.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use frameloom_server::Observer;
+use tokio::sync::broadcast;
+
+use super::child::Program;
+use crate::report::Happening;
+use crate::serve::history::Line;
+use crate::serve::place::StreamOf;
+
+/// Events that a slow listener may be behind before it misses some.
+const EVENTS: usize = 256;
+
+/// What happens to a pipeline, by its name.
+#[derive(Clone, Debug)]
+pub(crate) enum Event {
+    /// Its state, or what else is shown of it.
+    State(String),
+    /// A second has gone by.
+    Stats(String),
+    /// It said something.
+    Log(String, Line),
+    /// Something happened that its process reported.
+    Happened(String, Happening, Line),
+    /// The server stops.
+    Over,
+}
+
+/// What all pipelines share.
+pub(crate) struct Shared {
+    /// This program.
+    pub(super) program: Program,
+    events: broadcast::Sender<Event>,
+    /// There as soon as the server is.
+    observer: OnceLock<Observer>,
+    /// Streams of which a picture is being taken.
+    onlookers: Mutex<Vec<StreamOf>>,
+}
+
+impl Shared {
+    pub(super) fn new(program: Program) -> Shared {
+        Shared {
+            program,
+            events: broadcast::Sender::new(EVENTS),
+            observer: OnceLock::new(),
+            onlookers: Mutex::default(),
+        }
+    }
+
+    /// The server runs from now on.
+    pub(super) fn attach(&self, observer: Observer) {
+        // It is called once.
+        let _ = self.observer.set(observer);
+    }
+
+    /// What happens from now on.
+    pub(super) fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    pub(super) fn tell(&self, event: Event) {
+        // Mostly nobody listens.
+        let _ = self.events.send(event);
+    }
+
+    fn onlookers(&self) -> MutexGuard<'_, Vec<StreamOf>> {
+        self.onlookers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many play a stream, or wait for it. Whoever takes a picture of it doesn't count: to look
+    /// at what is on demand must not keep it running.
+    pub(super) fn players(&self, stream: &StreamOf) -> usize {
+        let onlookers = self.onlookers().iter().filter(|seen| *seen == stream).count();
+        let players = self.observer.get();
+        let players = players.map_or(0, |server| server.players(&stream.app, &stream.name));
+        players.saturating_sub(onlookers)
+    }
+
+    pub(super) fn is_published(&self, stream: &StreamOf) -> bool {
+        self.observer.get().is_some_and(|server| server.is_published(&stream.app, &stream.name))
+    }
+}
+
+/// Somebody who takes a picture of a stream, until this is dropped.
+pub(crate) struct Onlooker {
+    shared: Arc<Shared>,
+    stream: StreamOf,
+}
+
+impl Onlooker {
+    pub(super) fn new(shared: &Arc<Shared>, stream: &StreamOf) -> Onlooker {
+        shared.onlookers().push(stream.clone());
+        Onlooker { shared: Arc::clone(shared), stream: stream.clone() }
+    }
+}
+
+impl Drop for Onlooker {
+    fn drop(&mut self) {
+        let mut all = self.shared.onlookers();
+        if let Some(place) = all.iter().position(|stream| *stream == self.stream) {
+            all.swap_remove(place);
+        }
+    }
+}
