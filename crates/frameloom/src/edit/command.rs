@@ -4,17 +4,18 @@
 //! neither side waits for the other: [`CommandInput`] writes frames to its stdin, [`CommandOutput`]
 //! reads them from its stdout. The pipeline runs each in a thread of its own. Its stderr is ours.
 
+pub(crate) mod program;
 mod running;
 
 use std::ffi::OsString;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::process::{ChildStdin, ChildStdout, ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use self::program::kill_commands;
+use self::program::{Launch, Launched, Launcher, Processes};
 pub(crate) use self::running::Running;
-pub use self::running::kill_commands;
 use crate::edit::Fit;
 use crate::error::{Error, ErrorKind, Hint, Result, Stage, counted, os_words};
 use crate::image::Frame;
@@ -22,6 +23,7 @@ use crate::image::{PixelBuffer, PixelFormat};
 use crate::options::{CommandOptions, Size};
 use crate::protocol::pipe::{self, Guard, Transfer};
 use crate::time::Rate;
+use crate::time::clock::Clock;
 use crate::time::stop::Stop;
 
 /// Frames a program may hold back besides those that fit into the pipes and buffers of its own
@@ -40,6 +42,7 @@ pub struct Command {
     argv: Vec<OsString>,
     format: PixelFormat,
     size: Option<Size>,
+    launcher: Arc<dyn Launcher>,
 }
 
 impl Command {
@@ -51,7 +54,7 @@ impl Command {
         if argv.first().is_none_or(|program| program.is_empty()) {
             return Err(Error::usage("the command has no program"));
         }
-        Ok(Command { argv, format: PixelFormat::Rgb24, size: None })
+        Ok(Command { argv, format: PixelFormat::Rgb24, size: None, launcher: Arc::new(Processes) })
     }
 
     /// The format of the frames it reads and writes.
@@ -76,6 +79,13 @@ impl Command {
         self
     }
 
+    /// Starts it by other means.
+    #[cfg(test)]
+    pub(crate) fn launched_by(mut self, launcher: Arc<dyn Launcher>) -> Command {
+        self.launcher = launcher;
+        self
+    }
+
     pub(crate) fn size(&self) -> Option<Size> {
         self.size
     }
@@ -85,31 +95,30 @@ impl Command {
     }
 
     /// Starts it for frames like `frame`. With `reads_only` its stdout is ours. With a `hang_limit`
-    /// it may not stand still for longer.
+    /// it may not stand still for longer, by `clock`.
     pub(crate) fn spawn(
         &self,
         frame: &Frame,
         rate: Option<Rate>,
         reads_only: bool,
         hang_limit: Option<Duration>,
+        clock: &Arc<dyn Clock>,
         stop: &Stop,
     ) -> Result<Spawned> {
-        let (program, arguments) =
-            self.argv.split_first().ok_or_else(|| Error::usage("the command has no program"))?;
         let (width, height) = (frame.width(), frame.height());
         let frame_bytes = self.format.frame_bytes(width, height);
-        let mut command = std::process::Command::new(program);
-        command
-            .args(arguments)
-            .env("FRAMELOOM_WIDTH", width.to_string())
-            .env("FRAMELOOM_HEIGHT", height.to_string())
-            .env("FRAMELOOM_PIX_FMT", self.format.name())
-            .env("FRAMELOOM_FRAME_BYTES", frame_bytes.to_string())
-            .env("FRAMELOOM_RATE", rate.map_or_else(String::new, |r| r.to_string()))
-            .stdin(Stdio::piped())
-            .stdout(if reads_only { Stdio::inherit() } else { Stdio::piped() })
-            // A Ctrl-C at the terminal is for us alone: the program ends when its stdin does.
-            .process_group(0);
+        let launch = Launch {
+            argv: &self.argv,
+            environment: vec![
+                ("FRAMELOOM_WIDTH", width.to_string()),
+                ("FRAMELOOM_HEIGHT", height.to_string()),
+                ("FRAMELOOM_PIX_FMT", self.format.name().to_owned()),
+                ("FRAMELOOM_FRAME_BYTES", frame_bytes.to_string()),
+                ("FRAMELOOM_RATE", rate.map_or_else(String::new, |r| r.to_string())),
+            ],
+            frame_bytes,
+            reads_only,
+        };
         let fail = |e: std::io::Error, what: &str| {
             let kind = if e.kind() == std::io::ErrorKind::NotFound {
                 ErrorKind::NotFound
@@ -119,13 +128,15 @@ impl Command {
             let cause = format!("{what}: {}", os_words(&e));
             Error::new(kind, Stage::Process, cause).because(e).at(&self.name())
         };
-        let mut child = command.spawn().map_err(|e| fail(e, "the command can't be started"))?;
-        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+        let launched = self.launcher.launch(&launch);
+        let launched = launched.map_err(|e| fail(e, "the command can't be started"))?;
+        let Launched { program, stdin, stdout } = launched;
         let answers = stdout.as_ref().map(|out| out.as_fd().try_clone_to_owned()).transpose();
         let answers = answers.map_err(|e| fail(e, "its stdout can't be read"))?;
         let farewell = if hang_limit.is_some() { SHORT_FAREWELL } else { FAREWELL };
-        let running = Arc::new(Running::new(child, self.name(), hang_limit, farewell));
-        let stdin = stdin.ok_or_else(|| Error::process("the command has no stdin"))?;
+        let clock = Arc::clone(clock);
+        let running = Running::new(program, self.name(), hang_limit, farewell, clock);
+        let running = Arc::new(running);
         pipe::prepare(stdin.as_fd()).map_err(|e| fail(e, "its stdin can't be written"))?;
         if let Some(stdout) = &stdout {
             pipe::prepare(stdout.as_fd()).map_err(|e| fail(e, "its stdout can't be read"))?;
@@ -170,7 +181,7 @@ pub(crate) struct InFlight {
 
 /// The half that writes to the program's stdin.
 pub(crate) struct CommandInput {
-    stdin: Option<ChildStdin>,
+    stdin: Option<OwnedFd>,
     /// Its stdout, to see whether it says something unasked.
     answers: Option<OwnedFd>,
     format: PixelFormat,
@@ -237,6 +248,11 @@ impl CommandInput {
         self.stdin.as_ref().is_none_or(|stdin| pipe::is_broken(stdin.as_fd()))
     }
 
+    /// When it has stood still for too long, where it has something to do and goes on so.
+    pub(crate) fn hangs_at(&self) -> Option<Instant> {
+        self.running.hangs_at(self.unread() > 0)
+    }
+
     /// The error for a program that stands still for too long with something to do.
     pub(crate) fn hung(&self) -> Option<Error> {
         if !self.running.is_hung(self.unread() > 0) {
@@ -295,7 +311,7 @@ impl Guard for Reader<'_> {
 
 /// The half that reads from the program's stdout.
 pub(crate) struct CommandOutput {
-    stdout: ChildStdout,
+    stdout: OwnedFd,
     format: PixelFormat,
     received: u64,
     running: Arc<Running>,

@@ -11,7 +11,9 @@ use crate::edit::{Command, FilterGraph, FrameProcessor};
 use crate::error::Result;
 use crate::image::Frame;
 use crate::options::{LiveOptions, OnError, OnSlow, Size};
-use crate::run::command::{Care, CommandFeed, Reins, Restarts, answers_loop};
+use crate::run::command::{
+    CommandFeed, CommandHandle, CommandPolicy, Restarts, answers_loop,
+};
 use crate::run::gating::{Gating, Parts};
 use crate::run::link::{Ask, Link, Pulling, Report};
 use crate::run::stages::Fanout;
@@ -81,7 +83,7 @@ pub(super) fn start(
     let (report, reports) = bounded(1);
     let link = Link { asks: asked, reports: report };
     let grace = if command.is_some() && on_error == OnError::Stop { LONG_GRACE } else { GRACE };
-    let reins = Reins::default();
+    let handle = CommandHandle::default();
     let chain = Chain { stages };
     let mut handles = Vec::new();
     let mut pulling = None;
@@ -96,7 +98,7 @@ pub(super) fn start(
         }
         Some(command) => {
             let limit = HANG_LIMIT.saturating_add(live.deadline.unwrap_or_default());
-            let care = Care {
+            let policy = CommandPolicy {
                 keeps_pipes_empty: on_slow != OnSlow::Block,
                 on_error,
                 on_resize: live.on_resize,
@@ -112,10 +114,10 @@ pub(super) fn start(
                 stop: stop.clone(),
                 chain,
                 stats: stats.clone(),
-                care,
+                policy,
                 link,
                 answering,
-                reins: reins.clone(),
+                handle: handle.clone(),
                 restarts: Restarts::new(),
             };
             handles.push(start_thread("frameloom-command-in", move || feed.run())?);
@@ -134,8 +136,9 @@ pub(super) fn start(
         scale: size.map(scaler),
         events,
         stats,
+        clock,
         stop,
-        reins,
+        command: handle,
         handles,
     };
     threads.spawn("frameloom-gate", move || Gating::new(parts).run())?;

@@ -29,7 +29,7 @@ const VERDICT_LIMIT: Duration = Duration::from_secs(1);
 
 /// How a command is treated.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Care {
+pub(super) struct CommandPolicy {
     /// It gets the next frame when it has read the last one, so that none waits in a pipe.
     pub(super) keeps_pipes_empty: bool,
     pub(super) on_error: OnError,
@@ -40,10 +40,10 @@ pub(super) struct Care {
 
 /// The command that runs now, for whoever must end it from another thread.
 #[derive(Clone, Default)]
-pub(super) struct Reins(Arc<Mutex<Option<Arc<Running>>>>);
+pub(super) struct CommandHandle(Arc<Mutex<Option<Arc<Running>>>>);
 
-impl Reins {
-    fn hold(&self, running: Option<Arc<Running>>) {
+impl CommandHandle {
+    fn set(&self, running: Option<Arc<Running>>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = running;
     }
 
@@ -97,10 +97,10 @@ pub(super) struct CommandFeed {
     pub(super) stop: Stop,
     pub(super) chain: Chain,
     pub(super) stats: Stats,
-    pub(super) care: Care,
+    pub(super) policy: CommandPolicy,
     pub(super) link: Link,
     pub(super) answering: Sender<Answering>,
-    pub(super) reins: Reins,
+    pub(super) handle: CommandHandle,
     pub(super) restarts: Restarts,
 }
 
@@ -145,12 +145,21 @@ impl CommandFeed {
             let silent = never();
             let session = self.restarts.session.as_ref();
             let verdict = session.map_or(&silent, |session| &session.verdict);
+            let hangs = self.clock.after(self.until_it_hangs());
             select! {
                 recv(self.link.asks) -> ask => return ask.map_err(|_| Trouble::Over),
-                recv(verdict) -> told => return Err(self.judged(told.ok())),
+                recv(verdict) -> verdict => return Err(self.judged(verdict.ok())),
+                recv(hangs) -> _ => self.check_hang()?,
+                // What it has read is not known before it is asked for.
                 default(TICK) => self.check_hang()?,
             }
         }
+    }
+
+    /// How long it is until the command has stood still for too long.
+    fn until_it_hangs(&self) -> Option<Duration> {
+        let at = self.restarts.session.as_ref()?.spawned.input.hangs_at()?;
+        Some(at.saturating_duration_since(self.clock.now()))
     }
 
     fn check_hang(&self) -> Result<(), Trouble> {
@@ -163,7 +172,7 @@ impl CommandFeed {
         let Some(session) = &self.restarts.session else { return Trouble::Over };
         // The answers' thread has seen it or is about to. Where the run ends with the first
         // failure it may first read all that the command still gives.
-        let told = match self.care.on_error {
+        let told = match self.policy.on_error {
             OnError::Stop => session.verdict.recv().map_err(|_| RecvTimeoutError::Disconnected),
             _ => session.verdict.recv_timeout(VERDICT_LIMIT),
         };
@@ -183,14 +192,14 @@ impl CommandFeed {
     fn take(&mut self, number: u64, frame: Frame) -> Result<bool, Trouble> {
         let shown = self.through(number, |chain, out| chain.feed(0, frame, out))?;
         if let Some(error) = shown.failed {
-            if self.care.on_error == OnError::Stop {
+            if self.policy.on_error == OnError::Stop {
                 return Err(Trouble::Fatal(error));
             }
             self.link.report(Report::Failed { number, error });
         } else {
             self.whole(number, shown.any);
         }
-        if self.care.keeps_pipes_empty {
+        if self.policy.keeps_pipes_empty {
             self.wait_for_reader()?;
         }
         Ok(self.link.report(Report::Ready(number)))
@@ -200,7 +209,7 @@ impl CommandFeed {
     fn drain(&mut self, number: u64) -> Result<bool, Trouble> {
         let shown = self.through(number, Chain::drain)?;
         if let Some(error) = shown.failed {
-            if self.care.on_error == OnError::Stop {
+            if self.policy.on_error == OnError::Stop {
                 return Err(Trouble::Fatal(error));
             }
             self.link.report(Report::Failed { number, error });
@@ -208,7 +217,7 @@ impl CommandFeed {
         self.whole(number, shown.any);
         match self.farewell() {
             Ok(()) => Ok(false),
-            Err(Trouble::Lost(error)) if self.care.on_error != OnError::Stop => {
+            Err(Trouble::Lost(error)) if self.policy.on_error != OnError::Stop => {
                 self.end_session();
                 // There is nothing left to start it for.
                 self.link.report(Report::Down { error, is_final: true });
@@ -263,7 +272,7 @@ impl CommandFeed {
     fn show(&mut self, number: u64, frame: Frame) -> Result<(), Trouble> {
         let size = (frame.width(), frame.height());
         let was = self.restarts.session.as_ref().map(|s| s.spawned.input.size());
-        if self.care.on_resize == OnResize::Restart && was.is_some_and(|was| was != size) {
+        if self.policy.on_resize == OnResize::Restart && was.is_some_and(|was| was != size) {
             self.farewell()?;
             self.end_session();
         }
@@ -315,15 +324,15 @@ impl CommandFeed {
 
     fn start(&mut self, frame: &Frame) -> Result<(), Trouble> {
         let is_first = !std::mem::replace(&mut self.restarts.has_started, true);
-        let limit = self.care.hang_limit;
-        let spawned = self.command.spawn(frame, self.rate, self.reads_only, limit, &self.stop);
+        let limit = self.policy.hang_limit;
+        let spawned = self.command.spawn(frame, self.rate, self.reads_only, limit, &self.clock, &self.stop);
         let mut spawned = match spawned {
             Ok(spawned) => spawned,
             // A name that is wrong is wrong for ever.
             Err(error) if is_first => return Err(Trouble::Fatal(error)),
             Err(error) => return Err(Trouble::Lost(error)),
         };
-        self.reins.hold(Some(Arc::clone(&spawned.running)));
+        self.handle.set(Some(Arc::clone(&spawned.running)));
         let (verdict_sender, verdict) = bounded(1);
         let owed = spawned.output.take().map(|output| {
             // Each frame and the end of its ask.
@@ -370,18 +379,21 @@ impl CommandFeed {
             return Ok(());
         }
         loop {
+            let hangs = self.clock.after(self.until_it_hangs());
             let Some(session) = &self.restarts.session else { return Ok(()) };
-            match session.verdict.recv_timeout(TICK) {
-                Ok(told) => return told.map_err(Trouble::Lost),
-                Err(RecvTimeoutError::Disconnected) => return Err(Trouble::Over),
-                Err(RecvTimeoutError::Timeout) => self.check_hang()?,
+            select! {
+                recv(session.verdict) -> verdict => {
+                    return verdict.map_err(|_| Trouble::Over)?.map_err(Trouble::Lost);
+                }
+                recv(hangs) -> _ => self.check_hang()?,
+                default(TICK) => self.check_hang()?,
             }
         }
     }
 
     /// Ends the command that runs. Returns for how long it has answered.
     fn end_session(&mut self) -> Duration {
-        self.reins.hold(None);
+        self.handle.set(None);
         let Some(session) = self.restarts.session.take() else { return Duration::ZERO };
         session.spawned.running.end(Duration::ZERO);
         session.spawned.running.answered_for()
@@ -390,7 +402,7 @@ impl CommandFeed {
     /// Ends a command that failed, and waits until it may be started again; `false` where it isn't.
     fn lost(&mut self, error: Error) -> Result<bool> {
         let worked = self.end_session();
-        match self.care.on_error {
+        match self.policy.on_error {
             OnError::Stop => return Err(error),
             OnError::Bypass => {
                 self.link.report(Report::Down { error, is_final: true });

@@ -2,6 +2,7 @@
 //! code, and sends on what leaves. Where the code's own threads hang for ever, it goes on without
 //! them.
 
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -12,12 +13,13 @@ use crate::edit::gate::{Gate, Leaving, Passing, Rules};
 use crate::error::{Error, Result};
 use crate::image::Frame;
 use crate::options::OnSlow;
-use crate::run::command::Reins;
+use crate::run::command::CommandHandle;
 use crate::run::link::{Ask, Report};
 use crate::run::stages::{EncodeMessage, Fanout};
 use crate::stats::Stats;
 use crate::stats::event::{Event, Events, Sum};
 use crate::time::Timestamp;
+use crate::time::clock::Clock;
 use crate::time::stop::Stop;
 
 /// How often the gate looks whether a stop was asked for.
@@ -27,7 +29,7 @@ const TICK: Duration = Duration::from_millis(100);
 const END_PATIENCE: Duration = Duration::from_secs(12);
 /// How long the code's threads may take to end once nobody wants anything of them.
 const FAREWELL: Duration = Duration::from_millis(300);
-/// Reports heeded before what leaves is sent on.
+/// Reports taken before what leaves is sent on.
 const REPORTS_AT_ONCE: usize = 4;
 
 impl Passing for Frame {
@@ -64,8 +66,9 @@ pub(super) struct Parts {
     pub(super) scale: Option<FilterGraph>,
     pub(super) events: Events,
     pub(super) stats: Stats,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) stop: Stop,
-    pub(super) reins: Reins,
+    pub(super) command: CommandHandle,
     /// The code's threads; none where the caller's stands in their place.
     pub(super) handles: Vec<JoinHandle<()>>,
 }
@@ -89,15 +92,16 @@ pub(super) struct Gating {
     scale: Option<FilterGraph>,
     /// Why the command is down.
     lost_for: Option<Error>,
-    told: Told,
+    summary: Summary,
     stats: Stats,
+    clock: Arc<dyn Clock>,
     stop: Stop,
-    reins: Reins,
+    command: CommandHandle,
     handles: Vec<JoinHandle<()>>,
 }
 
-/// What is told in sum.
-struct Told {
+/// Events that are told in sum.
+struct Summary {
     events: Events,
     dropped: Sum,
     bypassed: Sum,
@@ -109,7 +113,7 @@ struct Told {
 impl Gating {
     pub(super) fn new(parts: Parts) -> Gating {
         let Parts { rules, frames, asks, reports, grace, fanout, .. } = parts;
-        let Parts { scale, events, stats, stop, reins, handles, .. } = parts;
+        let Parts { scale, events, stats, clock, stop, command, handles, .. } = parts;
         Gating {
             gate: Gate::new(rules),
             rules,
@@ -118,13 +122,13 @@ impl Gating {
             asks: Some(asks),
             reports,
             code: CodeState::Runs,
-            heard: Instant::now(),
+            heard: clock.now(),
             stopped: None,
             grace,
             fanout,
             scale,
             lost_for: None,
-            told: Told {
+            summary: Summary {
                 events,
                 dropped: Sum::new(),
                 bypassed: Sum::new(),
@@ -132,8 +136,9 @@ impl Gating {
                 cause: None,
             },
             stats,
+            clock,
             stop,
-            reins,
+            command,
             handles,
         }
     }
@@ -160,18 +165,18 @@ impl Gating {
             }
             self.ask()?;
             self.wait();
-            let mut heeded = 0;
-            while heeded < REPORTS_AT_ONCE && self.code == CodeState::Runs {
+            let mut taken = 0;
+            while taken < REPORTS_AT_ONCE && self.code == CodeState::Runs {
                 match self.reports.try_recv() {
                     Ok(report) => {
-                        if !self.heed(report)? {
+                        if !self.take_report(report)? {
                             return Ok(());
                         }
                     }
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Disconnected) if self.handles.is_empty() => {
                         // Whoever pulled the frames has gone.
-                        if !self.heed(Report::Ended(Ok(())))? {
+                        if !self.take_report(Report::Ended(Ok(())))? {
                             return Ok(());
                         }
                     }
@@ -179,9 +184,9 @@ impl Gating {
                         return Err(Error::process("the thread of your code panicked"));
                     }
                 }
-                heeded += 1;
+                taken += 1;
             }
-            let now = Instant::now();
+            let now = self.clock.now();
             self.gate.expire(now);
             self.take_frame(now);
             self.watch(now);
@@ -226,7 +231,7 @@ impl Gating {
             return Ok(());
         }
         let Some(asks) = &self.asks else { return Ok(()) };
-        let now = Instant::now();
+        let now = self.clock.now();
         let ask = match self.gate.ask(now)? {
             Some((number, frame)) => Some(Ask::Frame(number, frame)),
             None => self.gate.ask_drain(now).map(Ask::Drain),
@@ -255,10 +260,12 @@ impl Gating {
         if let Some(encoder) = self.held_up() {
             select.send(encoder);
         }
-        let now = Instant::now();
-        let deadline = self.gate.deadline().map(|at| at.saturating_duration_since(now));
-        // Nothing ready is as good an answer.
-        let _ = select.ready_timeout(deadline.map_or(TICK, |left| left.min(TICK)));
+        let now = self.clock.now();
+        let next = [self.gate.deadline(), self.leaves_code_at()].into_iter().flatten().min();
+        let due = self.clock.after(next.map(|at| at.saturating_duration_since(now)));
+        select.recv(&due);
+        // Nothing ready is as good an answer: it is looked whether a stop was asked for.
+        let _ = select.ready_timeout(TICK);
     }
 
     fn take_frame(&mut self, now: Instant) {
@@ -276,8 +283,8 @@ impl Gating {
     }
 
     /// `false` where the code takes no more frames and gives none.
-    fn heed(&mut self, report: Report) -> Result<bool> {
-        self.heard = Instant::now();
+    fn take_report(&mut self, report: Report) -> Result<bool> {
+        self.heard = self.clock.now();
         match report {
             Report::Ready(number) => self.gate.ready(number),
             Report::Answer { number, frames, is_whole, is_ready } => {
@@ -305,7 +312,7 @@ impl Gating {
                 self.gate.up();
                 self.stats.restarted();
                 if let Some(cause) = self.lost_for.take() {
-                    self.told.events.tell(&Event::CommandRestarted { cause });
+                    self.summary.events.tell(&Event::CommandRestarted { cause });
                 }
             }
             Report::Warm => self.gate.warm(),
@@ -328,57 +335,64 @@ impl Gating {
         if self.code != CodeState::Runs {
             return;
         }
-        let past_grace = self.stopped.is_some_and(|at| now.duration_since(at) >= self.grace);
-        let patience = END_PATIENCE.saturating_add(self.rules.deadline.unwrap_or_default());
-        let is_patient = self.rules.on_slow == OnSlow::Block;
-        let past_patience = self.frames_ended.is_some_and(|ended| {
-            !is_patient && now.duration_since(ended.max(self.heard)) >= patience
-        });
-        if past_grace || past_patience {
+        if self.leaves_code_at().is_some_and(|at| at <= now) {
             self.code = CodeState::LeftBehind;
             self.asks = None;
             self.gate.down();
         }
     }
 
+    /// When it goes on without the code, unless that says something before: after a stop, or after
+    /// the end of the input.
+    fn leaves_code_at(&self) -> Option<Instant> {
+        if self.code != CodeState::Runs {
+            return None;
+        }
+        let past_grace = self.stopped.and_then(|at| at.checked_add(self.grace));
+        let patience = END_PATIENCE.saturating_add(self.rules.deadline.unwrap_or_default());
+        let ended = self.frames_ended.filter(|_| self.rules.on_slow != OnSlow::Block);
+        let past_patience = ended.and_then(|ended| ended.max(self.heard).checked_add(patience));
+        [past_grace, past_patience].into_iter().flatten().min()
+    }
+
     fn count(&mut self) {
         let tally = self.gate.take_tally();
-        let now = Instant::now();
+        let now = self.clock.now();
         if tally.dropped > 0 {
             self.stats.frames_dropped(tally.dropped);
-            if let Some((count, span)) = self.told.dropped.add(tally.dropped, now) {
-                self.told.events.tell(&Event::FramesDropped { count, span });
+            if let Some((count, span)) = self.summary.dropped.add(tally.dropped, now) {
+                self.summary.events.tell(&Event::FramesDropped { count, span });
             }
         }
         if tally.bypassed > 0 {
             self.stats.frames_bypassed(tally.bypassed);
-            if let Some((count, span)) = self.told.bypassed.add(tally.bypassed, now) {
-                self.told.events.tell(&Event::FramesBypassed { count, span });
+            if let Some((count, span)) = self.summary.bypassed.add(tally.bypassed, now) {
+                self.summary.events.tell(&Event::FramesBypassed { count, span });
             }
         }
         self.stats.errors(tally.failed);
     }
 
     fn failed(&mut self, count: u64, cause: Error) {
-        let told = &mut self.told;
-        if let Some((count, span)) = told.failed.add(count, Instant::now()) {
-            told.events.tell(&Event::CodeFailed { count, span, cause });
+        let (now, summary) = (self.clock.now(), &mut self.summary);
+        if let Some((count, span)) = summary.failed.add(count, now) {
+            summary.events.tell(&Event::CodeFailed { count, span, cause });
         } else {
-            told.cause = Some(cause);
+            summary.cause = Some(cause);
         }
     }
 
     /// Tells what was counted and not told yet.
     fn tell_rest(&mut self) {
-        let (now, told) = (Instant::now(), &mut self.told);
-        if let Some((count, span)) = told.dropped.rest(now) {
-            told.events.tell(&Event::FramesDropped { count, span });
+        let (now, summary) = (self.clock.now(), &mut self.summary);
+        if let Some((count, span)) = summary.dropped.rest(now) {
+            summary.events.tell(&Event::FramesDropped { count, span });
         }
-        if let Some((count, span)) = told.bypassed.rest(now) {
-            told.events.tell(&Event::FramesBypassed { count, span });
+        if let Some((count, span)) = summary.bypassed.rest(now) {
+            summary.events.tell(&Event::FramesBypassed { count, span });
         }
-        if let (Some((count, span)), Some(cause)) = (told.failed.rest(now), told.cause.take()) {
-            told.events.tell(&Event::CodeFailed { count, span, cause });
+        if let (Some((count, span)), Some(cause)) = (summary.failed.rest(now), summary.cause.take()) {
+            summary.events.tell(&Event::CodeFailed { count, span, cause });
         }
     }
 
@@ -386,7 +400,7 @@ impl Gating {
     fn end_code(&mut self) {
         self.asks = None;
         if self.code == CodeState::LeftBehind {
-            self.reins.kill();
+            self.command.kill();
         }
         // Whoever has a frame or something to report learns that nobody listens.
         (self.reports, self.frames) = (never(), never());
@@ -401,7 +415,7 @@ impl Gating {
             true
         };
         if !all_ended(&self.handles) {
-            self.reins.kill();
+            self.command.kill();
             if !all_ended(&self.handles) {
                 tracing::warn!("your code did not come back: its thread is left behind");
             }

@@ -1,43 +1,24 @@
-//! The process of a COMMAND, and how it gets on.
+//! The program of a COMMAND while it runs: what it owes, whether it hangs, and its end.
 
-use std::collections::BTreeSet;
-use std::process::{Child, ExitStatus};
-use std::sync::{Mutex, PoisonError};
+use std::process::ExitStatus;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
-
+use crate::edit::command::program::Program;
 use crate::error::{Error, Hint, Sentence, counted};
 use crate::protocol::pipe::Guard;
-use crate::time::moment_after;
+use crate::time::clock::Clock;
 use crate::time::stop::Stop;
 
 /// How long a program may take for its first answer, whatever else it is allowed: models are
 /// loaded in that time.
 const WARM_UP: Duration = Duration::from_secs(60);
 
-/// Programs that are running now, by process group.
-static RUNNING: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
-
-/// Kills every COMMAND that is running, with its process group: for a front that is about to exit
-/// without waiting for its pipelines.
-pub fn kill_commands() {
-    let groups = std::mem::take(&mut *RUNNING.lock().unwrap_or_else(PoisonError::into_inner));
-    groups.into_iter().for_each(kill_group);
-}
-
-fn kill_group(group: i32) {
-    if let Some(pid) = Pid::from_raw(group) {
-        // It may have ended by itself.
-        let _ = kill_process_group(pid, Signal::KILL);
-    }
-}
-
-/// The process behind both halves.
+/// The program behind both halves.
 pub(crate) struct Running {
-    child: Mutex<Process>,
-    group: i32,
+    program: Mutex<Box<dyn Program>>,
     name: String,
+    clock: Arc<dyn Clock>,
     pulse: Mutex<Pulse>,
     /// How long it may stand still, where it isn't waited for without end.
     hang_limit: Option<Duration>,
@@ -45,12 +26,6 @@ pub(crate) struct Running {
     pub(super) farewell: Duration,
     /// Both halves are to let go of it.
     cut: Stop,
-}
-
-struct Process {
-    child: Child,
-    /// Its number may be another's now.
-    is_reaped: bool,
 }
 
 struct Pulse {
@@ -66,29 +41,32 @@ struct Pulse {
 
 impl Running {
     pub(super) fn new(
-        child: Child,
+        program: Box<dyn Program>,
         name: String,
         hang_limit: Option<Duration>,
         farewell: Duration,
+        clock: Arc<dyn Clock>,
     ) -> Running {
-        let group = i32::try_from(child.id()).unwrap_or(0);
-        RUNNING.lock().unwrap_or_else(PoisonError::into_inner).insert(group);
         let pulse = Pulse {
-            moved: Instant::now(),
+            moved: clock.now(),
             owed: 0,
             is_answering: false,
             first_answer: None,
             last_answer: None,
         };
         Running {
-            child: Mutex::new(Process { child, is_reaped: false }),
-            group,
+            program: Mutex::new(program),
             name,
+            clock,
             pulse: Mutex::new(pulse),
             hang_limit,
             farewell,
             cut: Stop::new(),
         }
+    }
+
+    fn program(&self) -> MutexGuard<'_, Box<dyn Program>> {
+        self.program.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn error(&self, cause: impl Into<Sentence>) -> Error {
@@ -112,7 +90,7 @@ impl Running {
         self.pulse(|p| {
             // What it did while it owed nothing doesn't count.
             if p.owed == 0 {
-                p.moved = Instant::now();
+                p.moved = self.clock.now();
             }
             p.owed += 1;
         });
@@ -124,7 +102,7 @@ impl Running {
 
     /// A piece of an answer came; `is_whole` with the last.
     pub(super) fn answers(&self, is_whole: bool) {
-        let now = Instant::now();
+        let now = self.clock.now();
         self.pulse(|p| {
             p.moved = now;
             p.is_answering = !is_whole;
@@ -138,7 +116,8 @@ impl Running {
 
     /// It has read something.
     pub(crate) fn moved_on(&self) {
-        self.pulse(|p| p.moved = Instant::now());
+        let now = self.clock.now();
+        self.pulse(|p| p.moved = now);
     }
 
     /// It has all of a frame to which no answer comes.
@@ -154,24 +133,26 @@ impl Running {
         })
     }
 
-    /// Whether it has something to do and has done nothing for too long. `has_unread` where there
-    /// is something for it to read.
-    pub(super) fn is_hung(&self, has_unread: bool) -> bool {
-        let Some(limit) = self.hang_limit else { return false };
+    /// When it has done nothing for too long, where it has something to do and does nothing from
+    /// now on. `has_unread` where there is something for it to read.
+    pub(super) fn hangs_at(&self, has_unread: bool) -> Option<Instant> {
+        let limit = self.hang_limit?;
         self.pulse(|p| {
             let limit = if p.first_answer.is_none() { limit.max(WARM_UP) } else { limit };
-            (has_unread || p.is_answering) && p.moved.elapsed() >= limit
+            (has_unread || p.is_answering).then(|| p.moved.checked_add(limit)).flatten()
         })
     }
 
-    /// Kills it with its process group, and has both halves let go of it: what it started may hold
-    /// its pipes open.
+    /// Whether it has something to do and has done nothing for too long.
+    pub(super) fn is_hung(&self, has_unread: bool) -> bool {
+        self.hangs_at(has_unread).is_some_and(|at| at <= self.clock.now())
+    }
+
+    /// Kills it with all that it started, and has both halves let go of it: what it started may
+    /// hold its pipes open.
     pub(crate) fn kill(&self) {
         self.cut.stop();
-        let process = self.child.lock().unwrap_or_else(PoisonError::into_inner);
-        if !process.is_reaped {
-            kill_group(self.group);
-        }
+        self.program().kill();
     }
 
     /// Whether it was killed.
@@ -179,78 +160,46 @@ impl Running {
         self.cut.is_stopped()
     }
 
-    /// Waits for its end, and kills it after `limit`.
+    /// Waits for its end, and kills it after `limit` of the machine's time.
     pub(super) fn wait(&self, limit: Duration) -> Option<ExitStatus> {
-        let deadline = moment_after(Instant::now(), limit);
+        let begun = Instant::now();
         loop {
-            let mut process = self.child.lock().unwrap_or_else(PoisonError::into_inner);
-            match process.child.try_wait() {
-                Ok(Some(status)) => {
-                    process.is_reaped = true;
-                    return Some(status);
-                }
-                Ok(None) if Instant::now() < deadline => {}
+            let mut program = self.program();
+            match program.try_wait() {
+                Ok(Some(status)) => return Some(status),
+                Ok(None) if begun.elapsed() < limit => {}
                 Ok(None) | Err(_) => {
                     self.cut.stop();
-                    process.kill(self.group);
+                    program.end();
                     return None;
                 }
             }
-            drop(process);
+            drop(program);
             std::thread::sleep(Duration::from_millis(5));
         }
     }
 
-    /// Gives it `limit` to end by itself, then kills it, and what it started in any case. Its
-    /// status where it ended by itself.
+    /// Gives it `limit` of the machine's time to end by itself, then kills it, and what it started
+    /// in any case. Its status where it ended by itself.
     pub(crate) fn end(&self, limit: Duration) -> Option<ExitStatus> {
-        let deadline = moment_after(Instant::now(), limit);
-        while !self.has_ended() && !self.is_killed() && Instant::now() < deadline {
+        let begun = Instant::now();
+        while !self.program().has_ended() && !self.is_killed() && begun.elapsed() < limit {
             std::thread::sleep(Duration::from_millis(5));
         }
-        let by_itself = self.has_ended() && !self.is_killed();
+        let by_itself = self.program().has_ended() && !self.is_killed();
         self.cut.stop();
-        let mut process = self.child.lock().unwrap_or_else(PoisonError::into_inner);
-        let status = process.kill(self.group);
+        let status = self.program().end();
         status.filter(|_| by_itself)
-    }
-
-    /// Whether it has ended. It is not reaped by this, so its number stays its own.
-    fn has_ended(&self) -> bool {
-        let process = self.child.lock().unwrap_or_else(PoisonError::into_inner);
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        process.is_reaped
-            || Pid::from_raw(self.group)
-                .is_none_or(|pid| !matches!(waitid(WaitId::Pid(pid), options), Ok(None)))
-    }
-}
-
-impl Process {
-    /// Kills and reaps it; a killed process ends.
-    fn kill(&mut self, group: i32) -> Option<ExitStatus> {
-        if !std::mem::replace(&mut self.is_reaped, true) {
-            kill_group(group);
-        }
-        self.child.wait().ok()
     }
 }
 
 impl Guard for Running {
     fn moved(&self) {
-        self.pulse(|p| p.moved = Instant::now());
+        let now = self.clock.now();
+        self.pulse(|p| p.moved = now);
     }
 
     fn gives_up(&self) -> bool {
         self.is_killed()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        RUNNING.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.group);
-        let process = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if matches!(process.child.try_wait(), Ok(None)) {
-            process.kill(self.group);
-        }
     }
 }
