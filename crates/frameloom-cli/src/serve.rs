@@ -13,10 +13,10 @@ mod reload;
 mod save;
 pub(crate) mod settings;
 mod snapshot;
+mod urls;
 mod wording;
 
 use std::ffi::OsString;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
 use frameloom::{Result, Stop};
@@ -28,6 +28,7 @@ use self::place::Here;
 use self::reload::Reload;
 use self::save::Store;
 use self::settings::Words;
+use self::urls::Urls;
 use crate::level::Level;
 use crate::screen::Screen;
 use crate::{log, signals};
@@ -87,46 +88,4 @@ fn say_where(server: &Server, level: Level, open: bool, screen: &Screen) {
             );
         }
     }
-}
-
-/// Where a server is reached from this machine.
-pub(crate) struct Urls {
-    pub(crate) rtmp: Option<String>,
-    rtmps: Option<String>,
-    pub(crate) http: Option<String>,
-}
-
-impl Urls {
-    pub(crate) fn of(server: &Server) -> Urls {
-        let base = |scheme: &str, address: Option<SocketAddr>| {
-            address.map(|address| format!("{scheme}://{}", reachable(address)))
-        };
-        Urls {
-            rtmp: base("rtmp", server.rtmp_addr()),
-            rtmps: base("rtmps", server.rtmps_addr()),
-            http: base("http", server.http_addr()),
-        }
-    }
-
-    fn lines(&self, app: &str, name: &str) -> Vec<String> {
-        let mut lines = Vec::new();
-        for base in [&self.rtmp, &self.rtmps].into_iter().flatten() {
-            lines.push(format!("publish and play: {base}/{app}/{name}"));
-        }
-        if let Some(base) = &self.http {
-            lines.push(format!("play:             {base}/{app}/{name}.flv"));
-            lines.push(format!("status, metrics:  {base}/api/v1/status  {base}/metrics"));
-        }
-        lines
-    }
-}
-
-/// An address that a client on this machine can use.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        other => other,
-    };
-    SocketAddr::new(ip, address.port())
 }

@@ -2,10 +2,11 @@
 //! `api/openapi.json` describes it; who may ask at all is the server's affair.
 
 mod events;
+mod shared;
 pub(crate) mod urls;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -18,14 +19,13 @@ use axum::{Json, Router};
 use frameloom_server::problem_details;
 use serde_json::{Value, json};
 
-use self::urls::PlayUrls;
+pub(crate) use self::shared::Api;
 use super::node::Node;
+use super::pipelines::Refused;
 use super::pipelines::pipeline::Pipeline;
 use super::pipelines::settings::Settings;
-use super::pipelines::{Pipelines, Refused};
-use super::place::Here;
-use super::save::{Change, Store};
-use super::snapshot::{End, Snapshots};
+use super::save::Change;
+use super::snapshot::End;
 
 /// Most bytes of a request's body.
 const MOST_BODY: usize = 64 << 10;
@@ -34,30 +34,7 @@ const LINES: usize = 100;
 /// What stands in place of a secret.
 const HIDDEN: &str = "***";
 
-/// What the handlers share.
-pub(crate) struct Api {
-    pub(crate) pipelines: Arc<Pipelines>,
-    /// Where the server is, once it is.
-    pub(crate) here: Mutex<Here>,
-    /// Why the file was not taken when it last changed.
-    pub(crate) file_error: Mutex<Option<String>>,
-    /// Whether who publishes and who plays is asked for a key.
-    pub(crate) publish_key: bool,
-    pub(crate) play_key: bool,
-    pub(crate) snapshots: Snapshots,
-    /// Where what is changed here is written to, if anywhere.
-    pub(crate) store: Option<Store>,
-}
-
 impl Api {
-    pub(crate) fn here(&self) -> Here {
-        *self.here.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn urls(&self, headers: &HeaderMap) -> PlayUrls {
-        PlayUrls::of_request(&self.here(), headers)
-    }
-
     fn find(&self, name: &str) -> Result<Arc<Pipeline>, Problem> {
         self.pipelines.find(name).ok_or_else(|| Refused::Unknown.into())
     }

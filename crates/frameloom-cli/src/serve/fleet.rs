@@ -15,7 +15,8 @@ use super::pipelines::Pipelines;
 use super::place::Here;
 use super::save::Store;
 use super::snapshot::Snapshots;
-use super::{Urls, api, page};
+use super::urls::Urls;
+use super::{api, page};
 
 /// How often is looked at what there is to do.
 const TICK: Duration = Duration::from_millis(50);

@@ -1,4 +1,4 @@
-//! A day of a live pipeline, with a loss every few minutes, in simulated time: nothing grows, and
+//! Days of live pipelines, with a loss every few minutes, in simulated time: nothing grows, and
 //! nothing is unaccounted for.
 
 mod clock;
@@ -41,6 +41,9 @@ const PICTURE_GAP_MS: i64 = 3 * FRAME_MS;
 /// From one packet of sound to the next: so long it is waited for before there is silence.
 const SOUND_GAP_MS: i64 = 1500;
 
+/// The shortest time from one try to the next.
+const LEAST_GAP: Duration = Duration::from_millis(250);
+
 /// Set where the test has a process of its own.
 const ALONE: &str = "FRAMELOOM_SOAK_ALONE";
 
@@ -67,12 +70,12 @@ impl Held {
 
 /// What was told while it ran.
 #[derive(Debug, Default)]
-struct Told {
+struct EventCounts {
     input: [AtomicU64; 2],
     output: [AtomicU64; 2],
 }
 
-impl Told {
+impl EventCounts {
     fn hear(&self, event: &Event) {
         let count = match event {
             Event::InputLost { .. } => &self.input[0],
@@ -87,15 +90,21 @@ impl Told {
 
 #[test]
 fn a_day_of_losses_leaves_nothing_behind() {
+    alone("a_day_of_losses_leaves_nothing_behind", live_through_a_day);
+}
+
+/// Runs the test `name` in a process of its own: beside other tests, nobody could say whose memory
+/// it is.
+fn alone(name: &str, test: impl FnOnce()) {
     let is_alone = std::env::var_os(ALONE).is_some()
         || std::env::var("NEXTEST_EXECUTION_MODE").is_ok_and(|mode| mode == "process-per-test");
     if is_alone {
-        return live_through_a_day();
+        return test();
     }
-    // Beside other tests, nobody could say whose memory it is.
-    let name = "api::soak::a_day_of_losses_leaves_nothing_behind";
+    let (_, module) = module_path!().split_once("::").unwrap();
+    let name = format!("{module}::{name}");
     let mut run = Command::new(std::env::current_exe().unwrap());
-    let output = run.args(["--exact", name, "--nocapture"]).env(ALONE, "1").output().unwrap();
+    let output = run.args(["--exact", &name, "--nocapture"]).env(ALONE, "1").output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
     println!("{said}");
@@ -109,8 +118,10 @@ fn live_through_a_day() {
     let clock = Leaping::new(seed);
     let world = World::new(&clock, seed);
     let outside = Outside { clock: clock.clone(), ends: Arc::new(Doors(Arc::clone(&world))) };
-    let (told, seen) = (Arc::new(Told::default()), Arc::new(AtomicU64::new(0)));
-    let pipeline = pipeline(outside, &clock, &told, &seen);
+    let (told, seen) = (Arc::new(EventCounts::default()), Arc::new(AtomicU64::new(0)));
+    let pipeline = plain(outside, &clock, &seen);
+    let listener = Arc::clone(&told);
+    let pipeline = pipeline.on_event(move |event| listener.hear(event));
     let (stats, stop) = (pipeline.stats(), pipeline.stop_handle());
     world.stats.set(stats.clone()).unwrap();
     let run = std::thread::spawn(move || pipeline.run());
@@ -152,22 +163,27 @@ fn live_through_a_day() {
     let seen = seen.load(SeqCst);
     println!("{:?} in {:?}, {} leaps", clock.passed(), begun.elapsed(), clock.leaps());
     println!("{counted:?}\n{told:?}\n{:?}", world.ledgers());
-    println!("{first:?}, then {last:?}");
+    println!("{first:?}, then {last:?}; tries {:?} apart", world.closest_tries());
 
     let first = first.unwrap();
     assert_eq!((last.descriptors, last.threads), (first.descriptors, first.threads));
     assert!(last.memory_kib <= first.memory_kib + GROWTH_KIB, "{first:?}, then {last:?}");
     let losses = [0, 1].map(|which| world.losses[which].load(SeqCst));
-    account_for(&counted, seen, losses, &world.ledgers());
+    account_for(&counted, losses, &world.ledgers());
+    account_for_code(&counted, seen, &world.ledgers());
     let told = [&told.input, &told.output].map(|both| both.each_ref().map(|n| n.load(SeqCst)));
     assert_eq!(told, losses.map(|count| [count; 2]));
+    // A storm of tries is none, though many connections end as soon as they are there.
+    let short = world.short.each_ref().map(|count| count.load(SeqCst));
+    assert!(short.iter().all(|count| *count > 40), "{short:?}");
+    assert!(world.closest_tries().iter().all(|gap| *gap >= LEAST_GAP));
     let [steady, _] = world.ledgers();
     let ahead = steady.last_ms[0].unwrap() - i64::try_from(passed.as_millis()).unwrap();
     assert!(ahead.abs() < CLOCK_MS, "the outputs' clock is off by {ahead} ms after a day");
 }
 
-/// Every frame and every packet is somewhere.
-fn account_for(counted: &Snapshot, seen: u64, losses: [u64; 2], ledgers: &[Ledger; 2]) {
+/// Every packet is somewhere, and so is every picture that was held.
+fn account_for(counted: &Snapshot, losses: [u64; 2], ledgers: &[Ledger; 2]) {
     let [steady, shaky] = ledgers;
     let sum = |ledger: &Ledger| ledger.packets.iter().sum::<u64>();
     assert!(losses[0] > 250 && losses[1] > 150, "{losses:?}");
@@ -175,9 +191,7 @@ fn account_for(counted: &Snapshot, seen: u64, losses: [u64; 2], ledgers: &[Ledge
     let outputs: Vec<_> = counted.outputs.iter().map(|output| output.reconnects).collect();
     assert_eq!(outputs, [0, losses[1]]);
 
-    assert_eq!((counted.frames_edited, counted.frames_dropped, counted.errors), (seen, 0, 0));
-    assert_eq!(counted.packets_corrupt, 0);
-    assert_eq!(steady.packets[0], seen + counted.frames_held - counted.frames_late);
+    assert_eq!((counted.frames_dropped, counted.packets_corrupt), (0, 0));
     assert_eq!(counted.frames_out, steady.packets[0] + shaky.packets[0]);
     assert_eq!(counted.packets_out, sum(steady) + sum(shaky));
     assert_eq!(counted.outputs[0].packets_dropped, 0);
@@ -185,39 +199,42 @@ fn account_for(counted: &Snapshot, seen: u64, losses: [u64; 2], ledgers: &[Ledge
 
     for ledger in ledgers {
         assert_eq!((ledger.disordered, ledger.keyless, ledger.finished), (0, 0, 1), "{ledger:?}");
+        assert_eq!(ledger.misannounced, 0, "{ledger:?}");
     }
     assert!(steady.gap_ms[0] <= PICTURE_GAP_MS && steady.gap_ms[1] <= SOUND_GAP_MS, "{steady:?}");
 }
 
-fn pipeline(
-    outside: Outside,
-    clock: &Arc<Leaping>,
-    told: &Arc<Told>,
-    seen: &Arc<AtomicU64>,
-) -> Pipeline {
-    let input = InputOptions::new().with("threads", "1").unwrap();
+/// The closure saw every frame that is written, but for those that were held.
+fn account_for_code(counted: &Snapshot, seen: u64, [steady, _]: &[Ledger; 2]) {
+    assert_eq!((counted.frames_edited, counted.errors), (seen, 0));
+    assert_eq!(steady.packets[0], seen + counted.frames_held - counted.frames_late);
+}
+
+fn input() -> InputOptions {
+    InputOptions::new().with("threads", "1").unwrap()
+}
+
+fn output(audio: &str) -> OutputOptions {
+    let options = [("c:a", audio), ("preset:v", "ultrafast"), ("threads:v", "1")];
+    options.iter().fold(OutputOptions::new(), |all, (name, value)| all.with(name, value).unwrap())
+}
+
+fn plain(outside: Outside, clock: &Arc<Leaping>, seen: &Arc<AtomicU64>) -> Pipeline {
     let mut live = LiveOptions::new();
     // Computing takes no time here, so that no frame is too late for the code.
     live.set("on-slow", "block").unwrap();
-    let output = || {
-        let options = [("c:a", "copy"), ("preset:v", "ultrafast"), ("threads:v", "1")];
-        options
-            .iter()
-            .fold(OutputOptions::new(), |all, (name, value)| all.with(name, value).unwrap())
-    };
-    let (clock, told, seen) = (Arc::clone(clock), Arc::clone(told), Arc::clone(seen));
-    Pipeline::open_in(outside, CAMERA, input, &Stop::new())
+    let (clock, seen) = (Arc::clone(clock), Arc::clone(seen));
+    Pipeline::open_in(outside, CAMERA, input(), &Stop::new())
         .unwrap()
         .live(live)
-        .on_event(move |event| told.hear(event))
         .process(move |frame| {
             frame.image_mut(PixelFormat::Rgb24)?.row_mut(0).fill(255);
             seen.fetch_add(1, SeqCst);
             clock.arrived();
             Ok(())
         })
-        .to_url_with(STEADY, output())
+        .to_url_with(STEADY, output("copy"))
         .unwrap()
-        .to_url_with(SHAKY, output())
+        .to_url_with(SHAKY, output("copy"))
         .unwrap()
 }

@@ -79,13 +79,6 @@ impl Command {
         self
     }
 
-    /// Starts it by other means.
-    #[cfg(test)]
-    pub(crate) fn launched_by(mut self, launcher: Arc<dyn Launcher>) -> Command {
-        self.launcher = launcher;
-        self
-    }
-
     pub(crate) fn size(&self) -> Option<Size> {
         self.size
     }
@@ -116,7 +109,6 @@ impl Command {
                 ("FRAMELOOM_FRAME_BYTES", frame_bytes.to_string()),
                 ("FRAMELOOM_RATE", rate.map_or_else(String::new, |r| r.to_string())),
             ],
-            frame_bytes,
             reads_only,
         };
         let fail = |e: std::io::Error, what: &str| {

@@ -303,15 +303,16 @@ mod tests {
             let mut retry = Retry::new(RetryPolicy::connection(limit));
             let mut now = Instant::now();
             let (mut last_try, mut lost_since): (Option<Instant>, Option<Instant>) = (None, None);
-            let mut last_wait = Duration::ZERO;
             for (step, random) in steps {
+                let (mut due, mut is_at_once) = (retry.wait, false);
                 let (began, verdict) = match step {
                     Lost(there) => {
                         retry.opened(now, Duration::ZERO);
                         now += seconds(there);
                         if there >= 10.0 {
-                            (lost_since, last_wait) = (None, Duration::ZERO);
+                            (lost_since, due) = (None, FIRST);
                         }
+                        is_at_once = lost_since.is_none();
                         lost_since.get_or_insert(now);
                         (now - seconds(there), retry.lost(now, random))
                     }
@@ -336,12 +337,8 @@ mod tests {
                         }
                         // From one start to the next: never shorter than half of what is due, and
                         // what is due never gets shorter before it is steady.
-                        let due = at - began;
-                        prop_assert!(
-                            due + Duration::from_micros(1) >= last_wait / 2,
-                            "{due:?} behind {last_wait:?}"
-                        );
-                        last_wait = last_wait.max(due.min(LONGEST));
+                        prop_assert!(is_at_once || at - began >= due / 2, "{:?}", at - began);
+                        prop_assert!(retry.wait >= due && retry.wait <= LONGEST);
                         if let Some(limit) = limit {
                             prop_assert!(at - lost_since.unwrap() <= limit.max(Duration::ZERO));
                         }

@@ -93,10 +93,10 @@ pub(crate) enum LineState {
 
 /// Tells those who encode whether pictures come. Clones are the same line.
 #[derive(Clone, Debug)]
-pub(crate) struct Line(Arc<Mutex<Told>>);
+pub(crate) struct Line(Arc<Mutex<Shared>>);
 
 #[derive(Debug)]
-struct Told {
+struct Shared {
     state: LineState,
     /// Each is told that there is another state; which one they look up themselves.
     watchers: Vec<Sender<()>>,
@@ -104,24 +104,24 @@ struct Told {
 
 impl Line {
     pub(crate) fn new() -> Line {
-        Line(Arc::new(Mutex::new(Told { state: LineState::There, watchers: Vec::new() })))
+        Line(Arc::new(Mutex::new(Shared { state: LineState::There, watchers: Vec::new() })))
     }
 
-    fn told(&self) -> MutexGuard<'_, Told> {
+    fn shared(&self) -> MutexGuard<'_, Shared> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn set(&self, state: LineState) {
-        let mut told = self.told();
-        told.state = state;
+        let mut shared = self.shared();
+        shared.state = state;
         // Where one is told already, once is enough.
-        told.watchers.retain(|watcher| !matches!(watcher.try_send(()), Err(Disconnected(()))));
+        shared.watchers.retain(|watcher| !matches!(watcher.try_send(()), Err(Disconnected(()))));
     }
 
     /// Has a message each time the state has changed.
     fn changes(&self) -> Receiver<()> {
         let (watcher, changes) = bounded(1);
-        self.told().watchers.push(watcher);
+        self.shared().watchers.push(watcher);
         changes
     }
 
@@ -134,7 +134,7 @@ impl Line {
     }
 
     pub(crate) fn state(&self) -> LineState {
-        self.told().state
+        self.shared().state
     }
 }
 

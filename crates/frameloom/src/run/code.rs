@@ -11,9 +11,7 @@ use crate::edit::{Command, FilterGraph, FrameProcessor};
 use crate::error::Result;
 use crate::image::Frame;
 use crate::options::{LiveOptions, OnError, OnSlow, Size};
-use crate::run::command::{
-    CommandFeed, CommandHandle, CommandPolicy, Restarts, answers_loop,
-};
+use crate::run::command::{CommandFeed, CommandHandle, CommandPolicy, Restarts, answers_loop};
 use crate::run::gating::{Gating, Parts};
 use crate::run::link::{Ask, Link, Pulling, Report};
 use crate::run::stages::Fanout;

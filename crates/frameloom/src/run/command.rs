@@ -325,7 +325,8 @@ impl CommandFeed {
     fn start(&mut self, frame: &Frame) -> Result<(), Trouble> {
         let is_first = !std::mem::replace(&mut self.restarts.has_started, true);
         let limit = self.policy.hang_limit;
-        let spawned = self.command.spawn(frame, self.rate, self.reads_only, limit, &self.clock, &self.stop);
+        let spawned =
+            self.command.spawn(frame, self.rate, self.reads_only, limit, &self.clock, &self.stop);
         let mut spawned = match spawned {
             Ok(spawned) => spawned,
             // A name that is wrong is wrong for ever.

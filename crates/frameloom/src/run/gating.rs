@@ -391,7 +391,8 @@ impl Gating {
         if let Some((count, span)) = summary.bypassed.rest(now) {
             summary.events.tell(&Event::FramesBypassed { count, span });
         }
-        if let (Some((count, span)), Some(cause)) = (summary.failed.rest(now), summary.cause.take()) {
+        if let (Some((count, span)), Some(cause)) = (summary.failed.rest(now), summary.cause.take())
+        {
             summary.events.tell(&Event::CodeFailed { count, span, cause });
         }
     }

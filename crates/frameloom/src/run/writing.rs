@@ -49,7 +49,7 @@ pub(super) struct Writing {
     state: State,
     /// What the output adds to times, as it was told last.
     shift: Option<Timestamp>,
-    told: Told,
+    announced: Announced,
     /// From a loss on, until it has begun again.
     absence: Option<Absence>,
     /// `None` while a thread opens it again.
@@ -87,16 +87,16 @@ impl Again {
     }
 }
 
-/// What was told of the streams, for an output that is opened again.
+/// What was announced of the streams, for an output that is opened again.
 #[derive(Default)]
-struct Told {
+struct Announced {
     /// What is in force, by the streams' numbers.
     configurations: Vec<Option<Arc<StreamConfiguration>>>,
     ended: Vec<usize>,
     cut: Option<Timestamp>,
 }
 
-impl Told {
+impl Announced {
     fn note(&mut self, message: &SinkMessage) {
         match message {
             SinkMessage::Configuration(stream, configuration) => {
@@ -113,7 +113,7 @@ impl Told {
         }
     }
 
-    fn tell(&self, sink: &mut Sink) -> Result<()> {
+    fn repeat_to(&self, sink: &mut Sink) -> Result<()> {
         if let Some(cut) = self.cut {
             sink.cut_at(cut);
         }
@@ -176,7 +176,7 @@ impl Writing {
             stop,
             state: State::Open(Box::new(sink)),
             shift: None,
-            told: Told::default(),
+            announced: Announced::default(),
             absence: None,
             retry: Some(retry),
         }
@@ -223,7 +223,7 @@ impl Writing {
 
     fn take(&mut self, next: Next) -> Result<()> {
         if let (Next::Message(message), Some(_)) = (&next, &self.again) {
-            self.told.note(message);
+            self.announced.note(message);
         }
         let state = std::mem::replace(&mut self.state, State::Left);
         self.state = match (state, next) {
@@ -336,7 +336,7 @@ impl Writing {
             found => found?,
         };
         self.retry = Some(retry);
-        match self.told.tell(&mut sink) {
+        match self.announced.repeat_to(&mut sink) {
             Ok(()) => {
                 if let Some(wish) = &self.end.key_wish {
                     wish.store(true, Ordering::Relaxed);

@@ -16,7 +16,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::timeout;
 
-use super::Api;
+use super::shared::Api;
 use super::urls::PlayUrls;
 use crate::serve::pipelines::shared::Event;
 

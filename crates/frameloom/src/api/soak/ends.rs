@@ -1,6 +1,6 @@
 //! A camera and two servers that never stay, in simulated time.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
@@ -40,6 +40,8 @@ const AUDIO: usize = 1;
 const BEHIND: u64 = 20;
 const BEHIND_MS: i64 = 4000;
 const WRITERS_PATIENCE: Duration = Duration::from_millis(100);
+/// Packets of video whose announced size is remembered until the other server gets them.
+const SIZES: usize = 1000;
 /// A GOP of two seconds.
 const GOP: usize = 4;
 
@@ -102,6 +104,8 @@ pub(super) struct Ledger {
     pub(super) gap_ms: [i64; 2],
     /// Packets whose dts was not later than that of the one before on the same connection.
     pub(super) disordered: u64,
+    /// Packets of video of another size than what was announced of them to the other server.
+    pub(super) misannounced: u64,
     /// Connections whose video began with something else than a keyframe.
     pub(super) keyless: u64,
     pub(super) finished: u64,
@@ -126,6 +130,12 @@ pub(super) struct World {
     reached: [AtomicI64; 2],
     opened: AtomicU64,
     pub(super) stats: OnceLock<Stats>,
+    /// When each of the two was last tried, and the shortest time from one try to the next.
+    tries: [Mutex<(Option<Instant>, Option<Duration>)>; 2],
+    /// Connections that were lost as soon as they were there.
+    pub(super) short: [AtomicU64; 2],
+    /// The sizes that were announced for packets of video, by their dts.
+    sizes: Mutex<BTreeMap<i64, (u32, u32)>>,
 }
 
 impl std::fmt::Debug for Clip {
@@ -148,7 +158,38 @@ impl World {
             reached: Default::default(),
             opened: AtomicU64::new(0),
             stats: OnceLock::new(),
+            tries: Default::default(),
+            short: Default::default(),
+            sizes: Mutex::default(),
         })
+    }
+
+    /// The shortest time from one try to open the camera, and the shaky server, to the next.
+    pub(super) fn closest_tries(&self) -> [Duration; 2] {
+        [0, 1].map(|which| self.tries[which].lock().unwrap().1.unwrap())
+    }
+
+    /// One of the connections that are lost as soon as they are there, of which some follow each
+    /// other; when that is.
+    fn short_life(&self, which: usize, most_ms: u64) -> Option<Instant> {
+        let is_short = self.losses[which].load(SeqCst) > 0 && self.below(3) == 0;
+        is_short.then(|| {
+            self.short[which].fetch_add(1, SeqCst);
+            self.clock.now() + Duration::from_millis(most_ms / 2 + self.below(most_ms / 2))
+        })
+    }
+
+    /// Compares the sizes that were announced to the two servers for the packet of video at `dts`.
+    fn is_misannounced(&self, dts: i64, size: (u32, u32)) -> bool {
+        let mut sizes = self.sizes.lock().unwrap();
+        if let Some(other) = sizes.remove(&dts) {
+            return other != size;
+        }
+        sizes.insert(dts, size);
+        while sizes.len() > SIZES {
+            sizes.pop_first();
+        }
+        false
     }
 
     /// What was written to the steady server, and to the shaky one.
@@ -176,7 +217,8 @@ impl World {
         let is_behind = || {
             let [steady, shaky] = [0, 1].map(|which| self.reached[which].load(SeqCst));
             let counted = self.stats.get().map(Stats::snapshot);
-            let coded = counted.map_or(0, |c| c.frames_edited + c.frames_held - c.frames_late);
+            let coded = counted
+                .map_or(0, |c| c.frames_edited + c.frames_bypassed + c.frames_held - c.frames_late);
             let written = self.ledgers[0].lock().unwrap().packets[VIDEO];
             coded > written + BEHIND || self.there[1].load(SeqCst) && shaky < steady - BEHIND_MS
         };
@@ -199,6 +241,12 @@ impl World {
     fn knock(&self, which: usize, stage: Stage, stop: &Stop) -> Result<()> {
         // The first connections are made by threads that never wait for the time again.
         if self.losses[which].load(SeqCst) > 0 {
+            let now = self.clock.now();
+            let mut tries = self.tries[which].lock().unwrap();
+            if let Some(last) = tries.0.replace(now) {
+                tries.1 = Some(tries.1.map_or(now - last, |closest| closest.min(now - last)));
+            }
+            drop(tries);
             let span = Duration::from_millis(self.below(800));
             if self.starting[which].swap(false, SeqCst) {
                 self.clock.arrive_and_wait(span, stop);
@@ -254,7 +302,7 @@ impl Ends for Doors {
             opened: now,
             next: 0,
             fate: fate[usize::try_from(world.below(4)).unwrap()],
-            until: world.moment(180, 300),
+            until: world.short_life(0, 2000).unwrap_or_else(|| world.moment(180, 300)),
             limit,
             is_handed_over: false,
             stop: stop.clone(),
@@ -280,6 +328,7 @@ impl Ends for Doors {
             is_shaky: number == 1,
             until,
             last_ms: [None; 2],
+            size: (0, 0),
             stop,
         }))
     }
@@ -408,6 +457,8 @@ struct Server {
     /// When it will be lost.
     until: Option<Instant>,
     last_ms: [Option<i64>; 2],
+    /// The size of the pictures, as it was announced.
+    size: (u32, u32),
     stop: Stop,
 }
 
@@ -415,19 +466,25 @@ impl Output for Server {
     fn open(&mut self) -> Result<()> {
         if self.is_shaky {
             self.world.knock(1, Stage::Sink, &self.stop)?;
-            self.until = Some(self.world.moment(240, 540));
+            let until = self.world.short_life(1, 1000);
+            self.until = Some(until.unwrap_or_else(|| self.world.moment(240, 540)));
             let steady = self.world.reached[0].load(SeqCst);
             self.world.reached[1].store(steady, SeqCst);
         }
         Ok(())
     }
 
-    fn configure(&mut self, _: usize, _: &StreamConfiguration) -> Result<()> {
+    fn configure(&mut self, stream: usize, to: &StreamConfiguration) -> Result<()> {
+        if stream == VIDEO {
+            self.size = (to.params.width(), to.params.height());
+        }
         Ok(())
     }
 
-    fn add_stream(&mut self, header: &StreamConfiguration) -> Result<usize> {
-        Ok(usize::from(header.params.kind() != MediaKind::Video))
+    fn add_stream(&mut self, configuration: &StreamConfiguration) -> Result<usize> {
+        let stream = usize::from(configuration.params.kind() != MediaKind::Video);
+        self.configure(stream, configuration)?;
+        Ok(stream)
     }
 
     fn write_header(&mut self) -> Result<()> {
@@ -444,7 +501,9 @@ impl Output for Server {
             return Err(Error::new(ErrorKind::Connection, Stage::Sink, "connection reset by peer"));
         }
         let (stream, dts) = (packet.stream(), packet.dts().unwrap());
+        let is_misannounced = stream == VIDEO && self.world.is_misannounced(dts, self.size);
         let mut ledger = self.ledger.lock().unwrap();
+        ledger.misannounced += u64::from(is_misannounced);
         ledger.packets[stream] += 1;
         ledger.first_ms[stream].get_or_insert(dts);
         self.world.reached[usize::from(self.is_shaky)].store(dts, SeqCst);

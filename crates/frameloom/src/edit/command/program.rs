@@ -34,8 +34,6 @@ pub(crate) struct Launch<'a> {
     /// The program, and its arguments.
     pub(crate) argv: &'a [OsString],
     pub(crate) environment: Vec<(&'static str, String)>,
-    /// The length of a frame, in bytes.
-    pub(crate) frame_bytes: usize,
     /// It gives no frames back, and its stdout is ours.
     pub(crate) reads_only: bool,
 }
