@@ -83,7 +83,7 @@ pub struct Frames {
     stops_at_error: bool,
     threads: Threads,
     failure: Failure,
-    is_told: bool,
+    has_reported: bool,
     sound: Sound,
     stop: Stop,
     stats: Stats,
@@ -113,7 +113,7 @@ impl Frames {
             stops_at_error,
             threads,
             failure,
-            is_told: false,
+            has_reported: false,
             sound: sound.unwrap_or_default(),
             stop: asked,
             stats,
@@ -154,7 +154,7 @@ impl Frames {
             };
             let is_at_gate = matches!(link, Pulling::Gate(_));
             match came {
-                Ok(Came::Ask(ask)) => self.heed(ask)?,
+                Ok(Came::Ask(ask)) => self.take_ask(ask)?,
                 Ok(Came::Frame(frame)) => {
                     self.stats.reached(frame.pts());
                     self.run_stages(Some(frame))?;
@@ -170,7 +170,7 @@ impl Frames {
         }
     }
 
-    fn heed(&mut self, ask: Ask) -> Result<()> {
+    fn take_ask(&mut self, ask: Ask) -> Result<()> {
         match ask {
             Ask::Frame(number, frame) => {
                 self.asked = Some(number);
@@ -367,7 +367,7 @@ impl Frames {
         self.leave();
         self.threads.join();
         self.outputs = None;
-        if !std::mem::replace(&mut self.is_told, true) {
+        if !std::mem::replace(&mut self.has_reported, true) {
             self.failure.take(self.stop.is_stopped())?;
         }
         Ok(self.stats.snapshot())

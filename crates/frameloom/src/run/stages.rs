@@ -263,7 +263,7 @@ impl Encoding {
                 encoder.want_key();
             }
         }
-        heed(&self.group.key_wish, encoder);
+        take_key_wish(&self.group.key_wish, encoder);
         encoder.send(frame)?;
         self.stats.frames_late(encoder.take_late());
         self.deliver()
@@ -280,7 +280,7 @@ impl Encoding {
             };
             let Some((at, length)) = due else { return Ok(true) };
             let encoder = &mut self.group.encoder;
-            heed(&self.group.key_wish, encoder);
+            take_key_wish(&self.group.key_wish, encoder);
             if encoder.repeat(at, length)? && self.counts {
                 self.stats.frame_held();
             }
@@ -347,7 +347,7 @@ fn deliver_rest(
     Ok(())
 }
 
-fn heed(key_wish: &Arc<AtomicBool>, encoder: &mut VideoEncoder) {
+fn take_key_wish(key_wish: &Arc<AtomicBool>, encoder: &mut VideoEncoder) {
     if key_wish.swap(false, Ordering::Relaxed) {
         encoder.want_key();
     }
