@@ -39,7 +39,18 @@ from ._run import run
 Frame.__buffer__ = Frame.__buffer__  # type: ignore[method-assign]
 
 # They are shown by the name that they are imported by.
-for _class in (Error, *Error.__subclasses__()):
+for _class in (
+    AlreadyExists,
+    ConnectionFailed,
+    Error,
+    Interrupted,
+    InvalidData,
+    InvalidValue,
+    NotFound,
+    NotPermitted,
+    StorageFull,
+    TimedOut,
+):
     _class.__module__ = __name__
 run.__module__ = __name__
 del _class

@@ -1,5 +1,7 @@
 """The errors: each is a `frameloom.Error`, and the builtin that fits where there is one."""
 
+from typing import Any
+
 
 class Error(Exception):
     """What went wrong, in one line: where, with what, why, and what to do about it.
@@ -18,58 +20,58 @@ class Error(Exception):
     hint: str | None
     """What to do about it, where that is known."""
 
-    def __init__(
-        self,
-        message: str,
-        stage: str = "process",
-        url: str | None = None,
-        cause: str | None = None,
-        hint: str | None = None,
-        option: str | None = None,
-        errno: int | None = None,
-    ) -> None:
+    def __init__(self, message: str, **details: Any) -> None:
         super().__init__(message)
-        self.stage = stage
-        self.url = url
-        self.cause = message if cause is None else cause
-        self.hint = hint
-        self.option = option
-        if isinstance(self, OSError):
-            self.errno = errno
-            self.strerror = self.cause
-            self.filename = url
-        self._errno = errno
+        self.stage = details.get("stage", "process")
+        self.url = details.get("url")
+        self.option = details.get("option")
+        self.cause = details.get("cause", message)
+        self.hint = details.get("hint")
+        self._details = details
 
-    def __reduce__(self) -> tuple[type["Error"], tuple[object, ...]]:
+    def __reduce__(self) -> tuple[Any, ...]:
         """Errors cross to other processes whole."""
-        fields = (self.stage, self.url, self.cause, self.hint, self.option, self._errno)
-        return type(self), (str(self), *fields)
+        return _again, (type(self), str(self), self._details)
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else ""
+
+
+def _again(kind: type[Error], message: str, details: dict[str, Any]) -> Error:
+    return kind(message, **details)
+
+
+class _System(Error, OSError):
+    """An error that is an `OSError` too, with its attributes."""
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.errno = details.get("errno")
+        self.strerror = self.cause
+        self.filename = self.url
 
 
 class InvalidValue(Error, ValueError):
     """An argument that can't be, or a call at the wrong time."""
 
 
-class NotFound(Error, FileNotFoundError):
+class NotFound(_System, FileNotFoundError):
     """The file or stream isn't there."""
 
 
-class AlreadyExists(Error, FileExistsError):
+class AlreadyExists(_System, FileExistsError):
     """The output is there already and may not be overwritten."""
 
 
-class NotPermitted(Error, PermissionError):
+class NotPermitted(_System, PermissionError):
     """The operating system doesn't allow it."""
 
 
-class ConnectionFailed(Error, ConnectionError):
+class ConnectionFailed(_System, ConnectionError):
     """The other end refused, closed or could not be reached."""
 
 
-class TimedOut(Error, TimeoutError):
+class TimedOut(_System, TimeoutError):
     """It took longer than its limit."""
 
 
@@ -77,9 +79,9 @@ class InvalidData(Error, ValueError):
     """The bytes are not what they should be, or end too early."""
 
 
-class StorageFull(Error, OSError):
+class StorageFull(_System):
     """No room left to write."""
 
 
-class Interrupted(Error, InterruptedError):
+class Interrupted(_System, InterruptedError):
     """A stop was asked for while it was under way."""

@@ -113,7 +113,7 @@ def test_before_the_first_frame_and_behind_it(clip: Path, tmp_path: Path) -> Non
         ({"size": "huge"}, ValueError, "size"),
         ({"rate": 0}, ValueError, "rate"),
         ({"start": -1}, ValueError, "start"),
-        ({"duration": 0}, ValueError, "-t"),
+        ({"duration": 0}, ValueError, "duration= must be more than 0"),
         ({"loop": -3}, ValueError, "loop"),
         ({"format": "mp5"}, ValueError, "format"),
         ({"options": {"nosuch": 1}}, ValueError, "nosuch"),

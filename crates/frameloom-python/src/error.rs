@@ -3,6 +3,7 @@
 use frameloom::{Error, ErrorKind, Sentence, Wording};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 use crate::wording::Keywords;
 
@@ -45,15 +46,14 @@ fn errno(py: Python<'_>, error: &Error) -> PyResult<Option<i32>> {
 
 fn exception(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     let class = py.import("frameloom._errors")?.getattr(class(error.kind()))?;
-    let made = class.call1((
-        error.display(&Keywords).to_string(),
-        error.stage().to_string(),
-        error.target(),
-        error.cause().display(&Keywords).to_string(),
-        error.advice_in(&Keywords),
-        error.option().map(|option| Keywords.name(option)),
-        errno(py, error)?,
-    ))?;
+    let details = PyDict::new(py);
+    details.set_item("stage", error.stage().to_string())?;
+    details.set_item("url", error.target())?;
+    details.set_item("cause", error.cause().display(&Keywords).to_string())?;
+    details.set_item("hint", error.advice_in(&Keywords))?;
+    details.set_item("option", error.option().map(|option| Keywords.name(option)))?;
+    details.set_item("errno", errno(py, error)?)?;
+    let made = class.call((error.display(&Keywords).to_string(),), Some(&details))?;
     Ok(PyErr::from_value(made))
 }
 
