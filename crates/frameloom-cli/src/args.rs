@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use frameloom::internal::{Entry, Row, Scope, find_ffmpeg, find_long, nearest};
 use frameloom::options::OutputOptions;
@@ -19,6 +20,8 @@ pub(crate) enum Invocation {
     Help(Verb),
     /// Show the version.
     Version,
+    /// Write the man page, completions and the reference into this folder.
+    Manuals(PathBuf),
     /// Tell what is in an input.
     Probe(ProbeWords),
     /// Run a pipeline.
@@ -68,6 +71,10 @@ pub(crate) fn parse(mut words: Vec<OsString>) -> Result<Invocation> {
     let verb = first.and_then(Verb::named).unwrap_or(Verb::Run);
     if first == Some("help") {
         return help(&words);
+    }
+    // For script/manuals, and not shown by help.
+    if let ([_, folder], Some("manuals")) = (words.as_slice(), first) {
+        return Ok(Invocation::Manuals(folder.into()));
     }
     if matches!(verb, Verb::Serve | Verb::Demo) {
         return other_verb(verb, words);

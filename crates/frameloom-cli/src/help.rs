@@ -10,7 +10,7 @@ const WIDTH: usize = 80;
 /// Where what is said about an option starts.
 const COLUMN: usize = 28;
 
-const ABOUT: &str = "your own code in the middle of a live video stream";
+pub(crate) const ABOUT: &str = "your own code in the middle of a live video stream";
 
 /// How a verb is called.
 pub(crate) fn synopsis(verb: Verb) -> &'static str {

@@ -11,6 +11,7 @@ mod help;
 mod job;
 mod level;
 mod log;
+mod manuals;
 mod options;
 mod report;
 mod run;
@@ -46,6 +47,7 @@ pub fn main(words: Vec<OsString>) -> u8 {
     let level_of_words = Level::of_words(&words);
     let (level, done) = match args::parse(words) {
         Ok(Invocation::Help(verb)) => (Level::default(), print(&help::text(verb))),
+        Ok(Invocation::Manuals(folder)) => (level_of_words, manuals::write(&folder)),
         Ok(Invocation::Version) => (Level::default(), print(&format!("{}\n", help::version()))),
         Ok(Invocation::Probe(words)) => (words.program.level, run::probe(&words, &screen)),
         Ok(Invocation::Run(words)) => (words.program.level, run::run(words, lifeline, &screen)),

@@ -130,10 +130,12 @@ const TABLE: &[Entry] = &[
         o.overwrite = true;
         Ok(())
     }),
-    Entry::new(
-        Row::ffmpeg("n", Scope::Global, ValueType::Flag, "never overwrite output files")
-            .default("what holds"),
-    )
+    Entry::new(Row::ffmpeg(
+        "n",
+        Scope::Global,
+        ValueType::Flag,
+        "never overwrite output files, which is the default",
+    ))
     .output(|o, _| {
         o.overwrite = false;
         Ok(())

@@ -35,7 +35,7 @@ const KEYS: [&str; 10] = [
 
 /// The options that are keys: Frameloom's own. FFmpeg's stand in `input_options` and
 /// `output_options`.
-fn option_keys() -> impl Iterator<Item = &'static Row> {
+pub(crate) fn option_keys() -> impl Iterator<Item = &'static Row> {
     library().iter().map(|entry| &entry.row).filter(|row| row.is_long)
 }
 
