@@ -107,6 +107,8 @@ pub enum Hint {
     Overwrite,
     /// Make this folder.
     MakeFolder(String),
+    /// The last output can't be removed: stop the pipeline.
+    StopThePipeline,
     /// Write to another file.
     WriteElsewhere,
     /// What was written before the failure is there, and incomplete.
@@ -314,6 +316,7 @@ impl Hint {
             Hint::DeadlineBypasses => "a frame past its deadline goes out unedited",
             Hint::BypassOrStop => "your own code can't be started again: use bypass or stop",
             Hint::CheckPath => "is the path right?",
+            Hint::StopThePipeline => "stop the pipeline",
             Hint::WriteElsewhere => "write to another file",
             Hint::WrittenIsIncomplete => "what was written so far is incomplete",
             Hint::ReaderIsGone => "the program that read the output is gone",

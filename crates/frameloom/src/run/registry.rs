@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Hint, Result};
 use crate::stats::Stats;
 use crate::time::stop::Stop;
 
@@ -72,7 +72,7 @@ impl Registry {
         };
         if keeps_one && there == 1 {
             let cause = "the last output can't be removed: nothing would be left to do";
-            return Err(Error::usage(cause).hint("stop the pipeline"));
+            return Err(Error::usage(cause).hint(Hint::StopThePipeline));
         }
         let (sender, receiver) = bounded(1);
         entry.state = OutputState::Leaves(sender);

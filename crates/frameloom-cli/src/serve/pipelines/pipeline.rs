@@ -17,6 +17,7 @@ use super::usage::{Usage, Used};
 use crate::report::{Progress, Report};
 use crate::serve::api::urls::PlayUrls;
 use crate::serve::history::{Last, Line, Point, lines, now_ms, points};
+use crate::serve::wording::Keys;
 
 /// How often the thread looks at its child.
 const LOOK: Duration = Duration::from_millis(50);
@@ -425,7 +426,7 @@ impl Pipeline {
         // One that was killed did not come to an end by its error.
         let error = self.lock().failure.take().filter(|_| status.code().is_some());
         let is_usage = error.as_ref().is_some_and(|error| error.kind() == ErrorKind::Usage);
-        let text = error.as_ref().map(|error| Line::new(&error.to_string()).text);
+        let text = error.as_ref().map(|error| Line::new(&error.display(&Keys).to_string()).text);
         let cause = Cause { text: text.unwrap_or_else(|| ending(status)), error };
         (cause, is_usage || status.code() == Some(2))
     }
