@@ -181,7 +181,7 @@ pub(crate) fn snapshot(fields: serde_json::Value) -> Snapshot {
         "bytes_in": 0, "packets_corrupt": 0, "packets_out": 0, "bytes_out": 0, "fps": 0.0,
         "speed": 0.0, "bit_rate": 0, "latency_ms": null, "latency_p99_ms": null,
         "latency": { "le_ms": [], "counts": [], "sum_ms": 0.0 }, "reconnects": 0,
-        "packets_dropped": 0, "input_offset_ms": null, "input": "ok", "outputs": [],
+        "packets_dropped": 0, "input_offset_ms": null, "live": false, "input": "ok", "outputs": [],
     });
     let serde_json::Value::Object(fields) = fields else { panic!("{fields} is no object") };
     fields.into_iter().for_each(|(name, value)| all[name] = value);
