@@ -194,3 +194,23 @@ fn an_option_overrules_what_is_live() {
     let again = |_: &[Seen]| web.asked("/film.mp4") > 1;
     assert!(read_until(&web.url("/film.mp4"), &["--live=yes"], "another opening", again).is_live());
 }
+
+#[test]
+fn a_server_starts_a_film_by_http_once_and_a_live_stream_again() {
+    let (flv, mp4) = (live_flv(), film_mp4());
+    let web = Web::start(move |request, reply| match request.path.as_str() {
+        "/live.flv" => reply.without_length("video/x-flv")?.write(&flv),
+        _ => reply.with_length(request, &mp4),
+    });
+    let (film, live) = (web.url("/film.mp4"), web.url("/live.flv"));
+    let fleet = Fleet::start(move |ports| {
+        let pipeline = |name: &str, input: &str| {
+            let output = ports.url(name);
+            format!("[pipelines.{name}]\ninput = \"{input}\"\noutputs = [\"{output}\"]\n")
+        };
+        pipeline("film", &film) + &pipeline("live", &live) + "on_loss = \"end\"\n"
+    });
+    fleet.wait_for("live", "started again", |p| p["restarts"].as_u64().unwrap() > 1);
+    let film = fleet.wait_for_state("film", "stopped");
+    assert_eq!(film["restarts"], 0, "{film:#}");
+}
