@@ -23,9 +23,9 @@ pub(crate) enum Invocation {
     /// Write the man page, completions and the reference into this folder.
     Manuals(PathBuf),
     /// Tell what is in an input.
-    Probe(ProbeWords),
+    Probe(ProbeArgs),
     /// Run a pipeline.
-    Run(RunWords),
+    Run(RunArgs),
     /// Run the media server, with these words.
     Serve(Vec<String>),
     /// Show everything at once, with these words.
@@ -34,7 +34,7 @@ pub(crate) enum Invocation {
 
 /// An input or output and the options that stood before it, names without their dashes.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct EndWords {
+pub(crate) struct EndArgs {
     pub(crate) url: String,
     /// Names and values; the value is empty where the option takes none.
     pub(crate) options: Vec<(String, String)>,
@@ -45,17 +45,17 @@ pub(crate) type GlobalWords = Vec<(&'static Entry, String)>;
 
 /// `frameloom probe ...`.
 #[derive(Debug)]
-pub(crate) struct ProbeWords {
-    pub(crate) input: EndWords,
+pub(crate) struct ProbeArgs {
+    pub(crate) input: EndArgs,
     pub(crate) global: GlobalWords,
     pub(crate) program: ProgramOptions,
 }
 
 /// `frameloom -i ...`.
 #[derive(Debug)]
-pub(crate) struct RunWords {
-    pub(crate) input: EndWords,
-    pub(crate) outputs: Vec<EndWords>,
+pub(crate) struct RunArgs {
+    pub(crate) input: EndArgs,
+    pub(crate) outputs: Vec<EndArgs>,
     /// What stood behind `--`.
     pub(crate) command: Option<Vec<OsString>>,
     pub(crate) global: GlobalWords,
@@ -140,8 +140,8 @@ struct Parser {
     position: usize,
     /// Options whose input or output has not come yet.
     pending: Vec<(String, String)>,
-    input: Option<EndWords>,
-    outputs: Vec<EndWords>,
+    input: Option<EndArgs>,
+    outputs: Vec<EndArgs>,
     command: Option<Vec<OsString>>,
     global: GlobalWords,
     program: ProgramOptions,
@@ -198,7 +198,7 @@ impl Parser {
             return Err(if is_probe { error } else { error.hint("leave out one -i") });
         }
         let options = std::mem::take(&mut self.pending);
-        self.input = Some(EndWords { url, options });
+        self.input = Some(EndArgs { url, options });
         Ok(())
     }
 
@@ -207,7 +207,7 @@ impl Parser {
             return self.input(url);
         }
         let options = std::mem::take(&mut self.pending);
-        self.outputs.push(EndWords { url, options });
+        self.outputs.push(EndArgs { url, options });
         Ok(())
     }
 
@@ -255,7 +255,7 @@ impl Parser {
         Ok(())
     }
 
-    fn finish_probe(self) -> Result<ProbeWords> {
+    fn finish_probe(self) -> Result<ProbeArgs> {
         self.check_dangling()?;
         if self.command.is_some() {
             return Err(usage("probe runs no COMMAND"));
@@ -269,10 +269,10 @@ impl Parser {
         let Some(input) = self.input else {
             return Err(usage("probe needs the name of an INPUT"));
         };
-        Ok(ProbeWords { input, global: self.global, program: self.program })
+        Ok(ProbeArgs { input, global: self.global, program: self.program })
     }
 
-    fn finish_run(self) -> Result<RunWords> {
+    fn finish_run(self) -> Result<RunArgs> {
         self.check_dangling()?;
         let Some(input) = self.input else {
             // An unknown name may have taken "-i" for its value.
@@ -308,7 +308,7 @@ impl Parser {
             return Err(error.hint("write where to, or your code behind --"));
         }
         let Parser { outputs, command, global, program, .. } = self;
-        Ok(RunWords { input, outputs, command, global, program })
+        Ok(RunArgs { input, outputs, command, global, program })
     }
 
     /// Refuses options that nothing follows which they could belong to.

@@ -21,7 +21,7 @@ use crate::options::Verb;
 use crate::options::demo::{DemoOptions, find};
 use crate::options::program::{self, ProgramOptions};
 use crate::screen::Screen;
-use crate::serve::fleet::Fleet;
+use crate::serve::fleet::ServerRun;
 use crate::serve::node::Node;
 use crate::serve::pipelines::Refused;
 use crate::serve::pipelines::pipeline::Cause;
@@ -43,23 +43,23 @@ const CAMERA: &str = "camera";
 const EDITED: &str = "edited";
 
 /// How long the camera, and then the edited stream, may take to be there.
-const PATIENCE: Duration = Duration::from_secs(30);
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What the words of `frameloom demo` say.
 #[derive(Debug, Default)]
-pub(crate) struct Words {
+pub(crate) struct DemoArgs {
     options: DemoOptions,
     command: Option<Vec<String>>,
     program: ProgramOptions,
 }
 
-impl Words {
+impl DemoArgs {
     /// Reads the words that follow `demo`.
     ///
     /// # Errors
     /// Wrong usage.
-    pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Words> {
-        let mut parsed = Words::default();
+    pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<DemoArgs> {
+        let mut parsed = DemoArgs::default();
         let mut words = words.into_iter();
         while let Some(word) = words.next() {
             if word == "--" {
@@ -112,7 +112,7 @@ impl Words {
 /// Shows it, until a signal or for as long as the words say.
 pub(crate) fn run(words: Vec<OsString>, screen: &Screen) -> Result<()> {
     let started = [&["demo".into()], words.as_slice()].concat();
-    let words = Words::parse(words)?;
+    let words = DemoArgs::parse(words)?;
     // What the server and its pipelines do stands on the page.
     let is_usual = matches!(words.program.level, Level::Info | Level::Warning);
     log::start(if is_usual { Level::Error } else { words.program.level }, screen);
@@ -122,7 +122,7 @@ pub(crate) fn run(words: Vec<OsString>, screen: &Screen) -> Result<()> {
     };
     let stop = Stop::new();
     signals::start(&stop, screen)?;
-    let start = || Fleet::start(&started, on_free_ports(), None);
+    let start = || ServerRun::start(&started, on_free_ports(), None);
     // Somebody may take a port between the look at it and the server's start.
     let fleet = start().or_else(|_| start())?;
     let urls = fleet.urls();
@@ -141,8 +141,8 @@ pub(crate) fn run(words: Vec<OsString>, screen: &Screen) -> Result<()> {
 
 /// A demo that runs.
 struct Demo {
-    words: Words,
-    fleet: Fleet,
+    words: DemoArgs,
+    fleet: ServerRun,
     events: Receiver<Event>,
     /// Where the server is, without a slash at the end.
     rtmp: String,
@@ -253,7 +253,7 @@ impl Demo {
     /// Waits until a pipeline publishes its stream; false where a stop came first.
     fn wait_for(&mut self, name: &str) -> Result<bool> {
         let server = self.fleet.server().observer();
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + START_TIMEOUT;
         while !self.stop.is_stopped() {
             if server.is_published(APP, name) {
                 return Ok(true);
@@ -263,7 +263,7 @@ impl Demo {
                 return Err(failure(&cause));
             }
             if Instant::now() > until {
-                let mut cause = format!("it was not there after {} s", PATIENCE.as_secs());
+                let mut cause = format!("it was not there after {} s", START_TIMEOUT.as_secs());
                 let said = pipeline.map(|pipeline| pipeline.log(usize::MAX)).unwrap_or_default();
                 if let Some(line) = said.iter().rfind(|line| line.is_said()) {
                     let text = line.text.strip_prefix("frameloom: ").unwrap_or(&line.text);
@@ -390,7 +390,7 @@ mod tests {
 
     #[test]
     fn words_are_read() {
-        let parse = |line: &str| Words::parse(line.split_whitespace().map(OsString::from));
+        let parse = |line: &str| DemoArgs::parse(line.split_whitespace().map(OsString::from));
         let words =
             parse("-i clip.mp4 -t 5 --picture=a.png --no-browser -- python3 edit.py -t 3").unwrap();
         assert_eq!(words.options.input.as_deref(), Some("clip.mp4"));

@@ -6,7 +6,7 @@ use frameloom::internal::Entry;
 use frameloom::options::{CommandOptions, InputOptions, LiveOptions, OutputOptions};
 use frameloom::{Command, Result};
 
-use crate::args::{EndWords, GlobalWords, ProbeWords, RunWords};
+use crate::args::{EndArgs, GlobalWords, ProbeArgs, RunArgs};
 
 /// A pipeline, ready to be opened.
 pub(crate) struct Job {
@@ -20,7 +20,7 @@ pub(crate) struct Job {
 impl Job {
     /// # Errors
     /// Wrong usage, or a COMMAND that can't be run.
-    pub(crate) fn new(words: RunWords) -> Result<Job> {
+    pub(crate) fn new(words: RunArgs) -> Result<Job> {
         let global = &words.global;
         let input = input_options(&words.input, global)?;
         let mut outputs = Vec::with_capacity(words.outputs.len());
@@ -40,11 +40,11 @@ impl Job {
 ///
 /// # Errors
 /// Wrong usage.
-pub(crate) fn probe_options(words: &ProbeWords) -> Result<InputOptions> {
+pub(crate) fn probe_options(words: &ProbeArgs) -> Result<InputOptions> {
     input_options(&words.input, &words.global)
 }
 
-fn input_options(words: &EndWords, global: &GlobalWords) -> Result<InputOptions> {
+fn input_options(words: &EndArgs, global: &GlobalWords) -> Result<InputOptions> {
     let mut options = InputOptions::new();
     for (name, value) in &words.options {
         options.set(name, value)?;
@@ -54,7 +54,7 @@ fn input_options(words: &EndWords, global: &GlobalWords) -> Result<InputOptions>
     Ok(options)
 }
 
-fn output_options(words: &EndWords, global: &GlobalWords) -> Result<OutputOptions> {
+fn output_options(words: &EndArgs, global: &GlobalWords) -> Result<OutputOptions> {
     let mut options = OutputOptions::new();
     for (name, value) in &words.options {
         options.set(name, value)?;

@@ -32,25 +32,27 @@ use crate::level::Level;
 use crate::report::{Report, Reporter};
 use crate::screen::Screen;
 use crate::stdout::print;
-use crate::supervised::Lifeline;
+use crate::supervised::ServerConnection;
 
 /// Runs the program with these words, the program's own name not among them, and returns its exit
 /// status: 0 done, 1 something failed, 2 wrong usage. It handles SIGINT and SIGTERM from then on,
 /// and the second of them ends the process.
 pub fn main(words: Vec<OsString>) -> u8 {
     let screen = Screen::default();
-    let (words, lifeline) = match supervised::words(words) {
+    let (words, server_connection) = match supervised::words(words) {
         Ok(words) => words,
         Err(error) => return ended(Level::default(), Err(error), &screen, None),
     };
-    let reporter = lifeline.as_ref().map(Lifeline::reporter);
+    let reporter = server_connection.as_ref().map(ServerConnection::reporter);
     let level_of_words = Level::of_words(&words);
     let (level, done) = match args::parse(words) {
         Ok(Invocation::Help(verb)) => (Level::default(), print(&help::text(verb))),
         Ok(Invocation::Manuals(folder)) => (level_of_words, manuals::write(&folder)),
         Ok(Invocation::Version) => (Level::default(), print(&format!("{}\n", help::version()))),
         Ok(Invocation::Probe(words)) => (words.program.level, run::probe(&words, &screen)),
-        Ok(Invocation::Run(words)) => (words.program.level, run::run(words, lifeline, &screen)),
+        Ok(Invocation::Run(words)) => {
+            (words.program.level, run::run(words, server_connection, &screen))
+        }
         Ok(Invocation::Serve(words)) => (level_of_words, serve::run(words, &screen)),
         Ok(Invocation::Demo(words)) => (level_of_words, demo::run(words, &screen)),
         Err(error) => (level_of_words, Err(error)),

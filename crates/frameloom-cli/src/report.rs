@@ -32,7 +32,7 @@ pub(crate) enum Report {
     /// The counters, once a second and at the end.
     Stats(Box<Snapshot>),
     /// Something happened to the pipeline.
-    Event(Happened),
+    Event(EventReport),
     /// Why the process ends.
     Error(Error),
 }
@@ -54,8 +54,8 @@ pub(crate) enum Progress {
 
 /// An event of the pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Happened {
-    pub(crate) kind: Happening,
+pub(crate) struct EventReport {
+    pub(crate) kind: EventKind,
     /// What the log says about it.
     pub(crate) text: String,
 }
@@ -63,7 +63,7 @@ pub(crate) struct Happened {
 /// The kinds of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Happening {
+pub(crate) enum EventKind {
     InputLost,
     InputBack,
     InputChanged,
@@ -78,23 +78,23 @@ pub(crate) enum Happening {
     Other,
 }
 
-impl From<&Event> for Happened {
-    fn from(event: &Event) -> Happened {
+impl From<&Event> for EventReport {
+    fn from(event: &Event) -> EventReport {
         let kind = match event {
-            Event::InputLost { .. } => Happening::InputLost,
-            Event::InputBack { .. } => Happening::InputBack,
-            Event::InputChanged { .. } => Happening::InputChanged,
-            Event::OutputLost { .. } => Happening::OutputLost,
-            Event::OutputBack { .. } => Happening::OutputBack,
-            Event::PacketsDropped { .. } => Happening::PacketsDropped,
-            Event::FramesDropped { .. } => Happening::FramesDropped,
-            Event::FramesBypassed { .. } => Happening::FramesBypassed,
-            Event::CodeFailed { .. } => Happening::CodeFailed,
-            Event::CommandRestarted { .. } => Happening::CommandRestarted,
-            Event::ClockJumped { .. } => Happening::ClockJumped,
-            _ => Happening::Other,
+            Event::InputLost { .. } => EventKind::InputLost,
+            Event::InputBack { .. } => EventKind::InputBack,
+            Event::InputChanged { .. } => EventKind::InputChanged,
+            Event::OutputLost { .. } => EventKind::OutputLost,
+            Event::OutputBack { .. } => EventKind::OutputBack,
+            Event::PacketsDropped { .. } => EventKind::PacketsDropped,
+            Event::FramesDropped { .. } => EventKind::FramesDropped,
+            Event::FramesBypassed { .. } => EventKind::FramesBypassed,
+            Event::CodeFailed { .. } => EventKind::CodeFailed,
+            Event::CommandRestarted { .. } => EventKind::CommandRestarted,
+            Event::ClockJumped { .. } => EventKind::ClockJumped,
+            _ => EventKind::Other,
         };
-        Happened { kind, text: shortened(&event.to_string()) }
+        EventReport { kind, text: shortened(&event.to_string()) }
     }
 }
 
@@ -199,7 +199,7 @@ mod tests {
 
     fn event(n: usize) -> Report {
         let text = format!("{n} {}", "x".repeat(900));
-        Report::Event(Happened { kind: Happening::Other, text })
+        Report::Event(EventReport { kind: EventKind::Other, text })
     }
 
     #[test]

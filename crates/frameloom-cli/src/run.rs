@@ -2,17 +2,17 @@
 
 use frameloom::{Error, ErrorKind, Pipeline, Result, Snapshot, Stage, Stop};
 
-use crate::args::{ProbeWords, RunWords};
+use crate::args::{ProbeArgs, RunArgs};
 use crate::job::{self, Job};
-use crate::report::{Happened, Report, Reporter};
+use crate::report::{EventReport, Report, Reporter};
 use crate::screen::Screen;
 use crate::status::{Mode, Status};
 use crate::stdout::print;
-use crate::supervised::Lifeline;
+use crate::supervised::ServerConnection;
 use crate::{log, signals};
 
 /// Tells what is in an input, as JSON.
-pub(crate) fn probe(words: &ProbeWords, screen: &Screen) -> Result<()> {
+pub(crate) fn probe(words: &ProbeArgs, screen: &Screen) -> Result<()> {
     log::start(words.program.level, screen);
     let options = job::probe_options(words)?;
     let stop = Stop::new();
@@ -24,17 +24,21 @@ pub(crate) fn probe(words: &ProbeWords, screen: &Screen) -> Result<()> {
 }
 
 /// Runs a pipeline to its end, or until a signal.
-pub(crate) fn run(words: RunWords, lifeline: Option<Lifeline>, screen: &Screen) -> Result<()> {
+pub(crate) fn run(
+    words: RunArgs,
+    server_connection: Option<ServerConnection>,
+    screen: &Screen,
+) -> Result<()> {
     log::start(words.program.level, screen);
-    let reporter = lifeline.as_ref().map(Lifeline::reporter);
+    let reporter = server_connection.as_ref().map(ServerConnection::reporter);
     let mode = Mode::of(&words, reporter.as_ref());
     let job = Job::new(words)?;
     frameloom::internal::check_outputs(&job.url, &job.outputs, job.command.is_some())?;
     frameloom::internal::check_slate(&job.live)?;
     let stop = Stop::new();
     signals::start(&stop, screen)?;
-    if let Some(lifeline) = lifeline {
-        lifeline.watch(&stop)?;
+    if let Some(server_connection) = server_connection {
+        server_connection.watch(&stop)?;
     }
     let status = Status::start(mode, job.outputs.len(), screen, &stop);
     let done = carry(job, &stop, &status, reporter);
@@ -65,7 +69,7 @@ fn carry(
     }
     if let Some(reporter) = reporter {
         pipeline =
-            pipeline.on_event(move |event| reporter.send(&Report::Event(Happened::from(event))));
+            pipeline.on_event(move |event| reporter.send(&Report::Event(EventReport::from(event))));
     }
     status.follow(pipeline.stats(), pipeline.is_live());
     pipeline.run().map(Some)

@@ -23,11 +23,11 @@ use frameloom::{Result, Stop};
 use frameloom_server::Server;
 
 use self::file::File;
-use self::fleet::Fleet;
+use self::fleet::ServerRun;
 use self::place::Here;
 use self::reload::Reload;
 use self::save::Store;
-use self::settings::Words;
+use self::settings::ServeArgs;
 use self::urls::Urls;
 use crate::level::Level;
 use crate::screen::Screen;
@@ -46,7 +46,7 @@ pub(crate) fn run(mut words: Vec<String>, screen: &Screen) -> Result<()> {
         true => Some(File::read(Path::new(&words.remove(0)), &environment)?),
         false => None,
     };
-    let words = Words::parse(words, file.as_ref(), environment)?;
+    let words = ServeArgs::parse(words, file.as_ref(), environment)?;
     log::start(words.level, screen);
     let (config, level, save) = (words.config, words.level, words.save);
     let here = Here::wanted(&config);
@@ -57,7 +57,7 @@ pub(crate) fn run(mut words: Vec<String>, screen: &Screen) -> Result<()> {
     let mut reload = file.as_ref().map(Reload::new).transpose()?;
     let open = config.publish_key.is_none() && config.on_publish.is_none();
     let store = file.as_ref().filter(|_| save).map(|file| Store::new(&file.path));
-    let mut fleet = Fleet::start(&started, config, store)?;
+    let mut fleet = ServerRun::start(&started, config, store)?;
     // Before anybody knows where to ask for them.
     if let (Some(reload), Some(wanted)) = (&mut reload, wanted) {
         reload.begin(&fleet.api, wanted);

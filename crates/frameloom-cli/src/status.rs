@@ -13,7 +13,7 @@ use frameloom::{Snapshot, Stats, Stop};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
-use crate::args::RunWords;
+use crate::args::RunArgs;
 use crate::level::Level;
 use crate::report::{Progress, Report, Reporter};
 use crate::screen::Screen;
@@ -52,7 +52,7 @@ impl Mode {
     }
 
     /// What the words ask for and stderr can show.
-    pub(crate) fn of(words: &RunWords, reporter: Option<&Reporter>) -> Mode {
+    pub(crate) fn of(words: &RunArgs, reporter: Option<&Reporter>) -> Mode {
         let wanted = words.program.status.unwrap_or(words.program.level >= Level::Info);
         if let Some(reporter) = reporter {
             Mode::Reports(reporter.clone())

@@ -25,7 +25,7 @@ pub(crate) const OPTION: &str = "--supervised=";
 pub(crate) const SERVER: &str = "FRAMELOOM_SERVER";
 
 /// How long the outputs may take to be finished. A server ends all its children within 3 s.
-const FAREWELL: Duration = Duration::from_secs(2);
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Longest line of words, in bytes.
 const MOST_BYTES: u64 = 1 << 20;
@@ -34,7 +34,7 @@ const MOST_BYTES: u64 = 1 << 20;
 const FIRST_FREE: i32 = 3;
 
 /// The connection from the server.
-pub(crate) struct Lifeline {
+pub(crate) struct ServerConnection {
     from: BufReader<Stdin>,
     reporter: Reporter,
 }
@@ -43,7 +43,7 @@ pub(crate) struct Lifeline {
 ///
 /// # Errors
 /// Words that can't be read.
-pub(crate) fn words(given: Vec<OsString>) -> Result<(Vec<OsString>, Option<Lifeline>)> {
+pub(crate) fn words(given: Vec<OsString>) -> Result<(Vec<OsString>, Option<ServerConnection>)> {
     let is_child = match given.as_slice() {
         [only] => only.to_str().is_some_and(|word| word.starts_with(OPTION)),
         _ => false,
@@ -64,11 +64,11 @@ pub(crate) fn words(given: Vec<OsString>) -> Result<(Vec<OsString>, Option<Lifel
     let copy = fcntl_dupfd_cloexec(stdin(), FIRST_FREE).map_err(|error| {
         Error::new(ErrorKind::Other, Stage::Options, format!("stdin can't be used: {error}"))
     })?;
-    let lifeline = Lifeline { from, reporter: Reporter::new(copy) };
-    Ok((words.into_iter().map(OsString::from).collect(), Some(lifeline)))
+    let server_connection = ServerConnection { from, reporter: Reporter::new(copy) };
+    Ok((words.into_iter().map(OsString::from).collect(), Some(server_connection)))
 }
 
-impl Lifeline {
+impl ServerConnection {
     /// Where the server is told how the pipeline gets on.
     pub(crate) fn reporter(&self) -> Reporter {
         self.reporter.clone()
@@ -84,12 +84,12 @@ impl Lifeline {
             let mut bytes = [0; 64];
             while matches!(self.from.read(&mut bytes), Ok(1..)) {}
             stop.stop();
-            thread::sleep(FAREWELL);
+            thread::sleep(STOP_TIMEOUT);
             frameloom::internal::kill_commands();
             // As behind a second signal: no hooks, which may wait for what hangs.
             low_level::exit(1);
         };
-        let thread = thread::Builder::new().name("lifeline".to_owned()).spawn(body);
+        let thread = thread::Builder::new().name("server_connection".to_owned()).spawn(body);
         thread.map(drop).map_err(|error| {
             Error::new(ErrorKind::Other, Stage::Options, format!("no thread: {error}"))
         })

@@ -11,7 +11,7 @@ fn words(line: &str) -> Vec<OsString> {
 
 /// `name=value ... @ url` for each end, in the order INPUT, OUTPUTs; then what else was said.
 fn shape(line: &str) -> String {
-    let end = |end: &EndWords| {
+    let end = |end: &EndArgs| {
         let mut text = String::new();
         for (name, value) in &end.options {
             text += name;

@@ -24,19 +24,19 @@ const TICK: Duration = Duration::from_millis(50);
 const SECOND: Duration = Duration::from_secs(1);
 /// How long the pipelines have the server for themselves when it stops: what they finish goes
 /// through it.
-const HEAD_START: Duration = Duration::from_millis(800);
+const PIPELINE_STOP_TIME: Duration = Duration::from_millis(800);
 /// How long they may take in all, which is longer than they take.
-const FAREWELL: Duration = Duration::from_secs(3);
+const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A media server, its pipelines, and the API to both.
-pub(crate) struct Fleet {
+pub(crate) struct ServerRun {
     pub(crate) api: Arc<Api>,
     server: Server,
     /// When the pipelines are measured next.
     due: Instant,
 }
 
-impl Fleet {
+impl ServerRun {
     /// Starts the server of a process that was started with `words` as its last arguments. There
     /// are no pipelines yet; what the API changes of them goes to `store`.
     ///
@@ -46,7 +46,7 @@ impl Fleet {
         words: &[OsString],
         config: ServerConfig,
         store: Option<Store>,
-    ) -> Result<Fleet> {
+    ) -> Result<ServerRun> {
         allow_many_files();
         let pipelines = Arc::new(Pipelines::new(words)?);
         let api = Arc::new(Api {
@@ -62,7 +62,7 @@ impl Fleet {
         *api.here.lock().unwrap_or_else(PoisonError::into_inner) = Here::of(&server);
         Here::of(&server).show_names();
         pipelines.attach(server.observer());
-        Ok(Fleet { api, server, due: Instant::now() })
+        Ok(ServerRun { api, server, due: Instant::now() })
     }
 
     pub(crate) fn pipelines(&self) -> &Pipelines {
@@ -94,11 +94,11 @@ impl Fleet {
     pub(crate) fn end(self) {
         let pipelines = &self.api.pipelines;
         pipelines.end();
-        let until = Instant::now() + FAREWELL;
-        pipelines.wait(HEAD_START);
+        let until = Instant::now() + STOP_TIMEOUT;
+        pipelines.wait(PIPELINE_STOP_TIME);
         self.server.stop_blocking();
         if !pipelines.wait(until.saturating_duration_since(Instant::now())) {
-            tracing::warn!("a pipeline did not end in {} s", FAREWELL.as_secs());
+            tracing::warn!("a pipeline did not end in {} s", STOP_TIMEOUT.as_secs());
         }
     }
 }

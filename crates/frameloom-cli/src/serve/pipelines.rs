@@ -22,7 +22,7 @@ use tokio::sync::broadcast;
 use self::child::Program;
 use self::pipeline::Pipeline;
 use self::settings::Settings;
-use self::shared::{Event, Onlooker, Shared};
+use self::shared::{Event, Shared, SnapshotGuard};
 use super::place::StreamOf;
 
 /// Most pipelines of one server.
@@ -97,8 +97,8 @@ impl Pipelines {
     }
 
     /// Somebody is about to take a picture of `stream`.
-    pub(crate) fn look_on(&self, stream: &StreamOf) -> Onlooker {
-        Onlooker::new(&self.shared, stream)
+    pub(crate) fn begin_snapshot(&self, stream: &StreamOf) -> SnapshotGuard {
+        SnapshotGuard::new(&self.shared, stream)
     }
 
     /// All of them, by name.

@@ -22,14 +22,14 @@ const API_TOKEN: &str = "FRAMELOOM_API_TOKEN";
 
 /// What the words of `frameloom serve` say.
 #[derive(Default)]
-pub(crate) struct Words {
+pub(crate) struct ServeArgs {
     pub(crate) config: ServerConfig,
     pub(crate) level: Level,
     /// What the API changes is written to the file.
     pub(crate) save: bool,
 }
 
-impl Words {
+impl ServeArgs {
     /// Reads the words that follow `serve` and its file; what they say goes before what `file`
     /// says. Keys that neither gives come from `environment`.
     ///
@@ -39,7 +39,7 @@ impl Words {
         words: impl IntoIterator<Item = String>,
         file: Option<&File>,
         environment: impl Fn(&str) -> Option<String>,
-    ) -> Result<Words> {
+    ) -> Result<ServeArgs> {
         let (mut options, mut program) = (ServeOptions::default(), ProgramOptions::default());
         if let Some(file) = file {
             let wrong = |fault| told(&file.path, &fault);
@@ -73,7 +73,7 @@ impl Words {
             return Err(usage(sentence!("{} writes to a FILE, and none is given", own("save"))));
         }
         let (config, save) = (finished(&mut options, environment)?, options.save);
-        Ok(Words { config, level: program.level, save })
+        Ok(ServeArgs { config, level: program.level, save })
     }
 }
 
@@ -181,8 +181,8 @@ mod tests {
 
     use super::*;
 
-    fn parse(line: &str) -> Result<Words> {
-        Words::parse(line.split_whitespace().map(str::to_owned), None, |_| None)
+    fn parse(line: &str) -> Result<ServeArgs> {
+        ServeArgs::parse(line.split_whitespace().map(str::to_owned), None, |_| None)
     }
 
     #[test]
@@ -192,7 +192,7 @@ mod tests {
              --second-publisher=take-over --player-lag=2s --player-skips=0 --max-connections=7 \
              --on-publish=http://127.0.0.1:9/auth -v warning --api-token=0123456789abcdef",
         );
-        let Words { config, level, .. } = words.unwrap();
+        let ServeArgs { config, level, .. } = words.unwrap();
         assert_eq!(config.rtmp_listen, None);
         assert_eq!(config.http_listen, Some(([0, 0, 0, 0], 80).into()));
         assert_eq!(config.publish_key.unwrap().expose(), "hush-hush");
@@ -231,11 +231,11 @@ mod tests {
     #[test]
     fn keys_come_from_the_environment_where_no_option_gives_them() {
         let environment = |name: &str| (name == PUBLISH_KEY).then(|| "from-outside".to_owned());
-        let words = Words::parse([], None, environment).unwrap();
+        let words = ServeArgs::parse([], None, environment).unwrap();
         assert_eq!(words.config.publish_key.unwrap().expose(), "from-outside");
         assert!(words.config.play_key.is_none());
         let given = ["--publish-key=given".to_owned()];
-        let words = Words::parse(given, None, environment).unwrap();
+        let words = ServeArgs::parse(given, None, environment).unwrap();
         assert_eq!(words.config.publish_key.unwrap().expose(), "given");
     }
 }

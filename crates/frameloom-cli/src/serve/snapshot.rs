@@ -88,7 +88,7 @@ impl Snapshots {
             return Ok(bytes);
         }
         let (words, stream) = self.words(pipelines, pipeline, &settings, end)?;
-        let _onlooker = stream.map(|stream| pipelines.look_on(stream));
+        let _onlooker = stream.map(|stream| pipelines.begin_snapshot(stream));
         let bytes = run(pipelines, &words).await.ok_or("no picture could be read; see the log")?;
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|_, (at, _)| at.elapsed() < FRESH);
@@ -158,8 +158,8 @@ async fn run(pipelines: &Pipelines, words: &[String]) -> Option<Bytes> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
     let mut child = command.spawn().ok()?;
     // Held open: its end is the child's.
-    let mut lifeline = child.stdin.take()?;
-    lifeline.write_all(line_of(words).as_bytes()).await.ok()?;
+    let mut server_connection = child.stdin.take()?;
+    server_connection.write_all(line_of(words).as_bytes()).await.ok()?;
     let mut bytes = Vec::new();
     child.stdout.take()?.take(MOST_BYTES).read_to_end(&mut bytes).await.ok()?;
     let status = child.wait().await.ok()?;

@@ -36,7 +36,7 @@ pub enum Pulled {
     Over,
 }
 
-enum Came {
+enum Incoming {
     Ask(Ask),
     Frame(Frame),
 }
@@ -149,13 +149,15 @@ impl Frames {
             let Some(link) = &self.link else { return Ok(Pulled::Over) };
             let left = until.saturating_duration_since(Instant::now());
             let came = match link {
-                Pulling::Gate(link) => link.asks.recv_timeout(left.min(TICK)).map(Came::Ask),
-                Pulling::Decoder(frames) => frames.recv_timeout(left.min(TICK)).map(Came::Frame),
+                Pulling::Gate(link) => link.asks.recv_timeout(left.min(TICK)).map(Incoming::Ask),
+                Pulling::Decoder(frames) => {
+                    frames.recv_timeout(left.min(TICK)).map(Incoming::Frame)
+                }
             };
             let is_at_gate = matches!(link, Pulling::Gate(_));
             match came {
-                Ok(Came::Ask(ask)) => self.take_ask(ask)?,
-                Ok(Came::Frame(frame)) => {
+                Ok(Incoming::Ask(ask)) => self.take_ask(ask)?,
+                Ok(Incoming::Frame(frame)) => {
                     self.stats.reached(frame.pts());
                     self.run_stages(Some(frame))?;
                 }

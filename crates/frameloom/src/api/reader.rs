@@ -13,7 +13,7 @@ use crate::stats::Stats;
 use crate::time::{Rate, Timestamp};
 
 /// How far ahead it is quicker to read on than to seek.
-const NEAR: Timestamp = Timestamp::from_micros(1_000_000);
+const SEEK_THRESHOLD: Timestamp = Timestamp::from_micros(1_000_000);
 
 /// An iterator over the frames of an input.
 ///
@@ -126,7 +126,7 @@ impl Reader {
         if at < Timestamp::ZERO {
             return Err(Error::usage("a time in the input is not below 0"));
         }
-        let near = at.minus(NEAR);
+        let near = at.minus(SEEK_THRESHOLD);
         let is_ahead = self.last.is_some_and(|last| last <= at && last >= near);
         if !is_ahead || self.state != State::Reading || self.ahead.is_none() {
             self.source.seek(at)?;

@@ -69,7 +69,7 @@ impl Interrupt {
     }
 
     fn due(&self) -> bool {
-        if self.0.stop.is_stopped() && self.is_out_of_grace() {
+        if self.0.stop.is_stopped() && self.stop_timeout_expired() {
             return true;
         }
         let at = self.0.deadline_ms.load(Ordering::Relaxed);
@@ -81,7 +81,7 @@ impl Interrupt {
     }
 
     /// A stop was asked for: whether that ends it.
-    fn is_out_of_grace(&self) -> bool {
+    fn stop_timeout_expired(&self) -> bool {
         if !self.0.deaf.load(Ordering::Relaxed) {
             return true;
         }

@@ -178,11 +178,11 @@ impl Muxer {
         // SAFETY: a context with its header written and a valid packet of it.
         AvError::check(unsafe { ff::av_write_frame(self.ctx, packet.as_mut_ptr()) })
             .map_err(|e| self.interrupt.explain(e))?;
-        self.swallowed()
+        self.hidden_io_error()
     }
 
     /// A muxer may swallow an error of the protocol; the I/O context remembers it.
-    fn swallowed(&self) -> Result<(), AvError> {
+    fn hidden_io_error(&self) -> Result<(), AvError> {
         // SAFETY: an open context; its I/O context may be null.
         let own = unsafe { (*self.ctx).pb.as_ref() }.map_or(0, |io| io.error);
         let code = if own < 0 { own } else { self.closed.load(Ordering::Relaxed) };
@@ -195,7 +195,7 @@ impl Muxer {
         if std::mem::take(&mut self.header_written) {
             // SAFETY: the header was written, and the trailer is written once.
             result = AvError::check(unsafe { ff::av_write_trailer(self.ctx) }).map(drop);
-            result = result.and(self.swallowed());
+            result = result.and(self.hidden_io_error());
         }
         let closed = self.close();
         result.and(closed)

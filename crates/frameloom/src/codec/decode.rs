@@ -17,7 +17,7 @@ use crate::time::{Rate, TimeBase, Timestamp};
 const IDLE_VIEWS: usize = 2;
 
 /// How many packets of a stream may fail before one frame came out, until the stream is given up.
-const HOPELESS: u64 = 1000;
+const MAX_FAILED_PACKETS: u64 = 1000;
 
 /// Decodes the video stream: right way up, every frame with a pts, on the pipeline's clock.
 pub(crate) struct VideoDecoder {
@@ -170,7 +170,7 @@ impl VideoDecoder {
     fn failed(&mut self, error: Error) -> Result<()> {
         self.stats.packet_corrupt();
         self.failures.count += 1;
-        if self.decoded == 0 && self.failures.count >= HOPELESS {
+        if self.decoded == 0 && self.failures.count >= MAX_FAILED_PACKETS {
             return Err(error);
         }
         self.failures.last = Some(error);

@@ -31,10 +31,10 @@ use crate::time::stop::Stop;
 const HELD_BACK: usize = 64;
 
 /// How long a program may take to end after its stdin was closed.
-const FAREWELL: Duration = Duration::from_secs(5);
+const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The same for one that closed its stdout while frames wait for its answers.
-const SHORT_FAREWELL: Duration = Duration::from_millis(300);
+const SHORT_EXIT_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// A program that edits frames: how to start it, and what frames it wants.
 #[derive(Clone, Debug)]
@@ -125,7 +125,7 @@ impl Command {
         let Launched { program, stdin, stdout } = launched;
         let answers = stdout.as_ref().map(|out| out.as_fd().try_clone_to_owned()).transpose();
         let answers = answers.map_err(|e| fail(e, "its stdout can't be read"))?;
-        let farewell = if hang_limit.is_some() { SHORT_FAREWELL } else { FAREWELL };
+        let farewell = if hang_limit.is_some() { SHORT_EXIT_TIMEOUT } else { EXIT_TIMEOUT };
         let clock = Arc::clone(clock);
         let running = Running::new(program, self.name(), hang_limit, farewell, clock);
         let running = Arc::new(running);
@@ -263,7 +263,7 @@ impl CommandInput {
         if !self.reads_only {
             return Ok(());
         }
-        match self.running.wait(FAREWELL) {
+        match self.running.wait(EXIT_TIMEOUT) {
             Some(status) if status.success() => Ok(()),
             Some(status) => Err(self.running.error(format!(
                 "it ended with {} after {}",
@@ -371,7 +371,7 @@ impl CommandOutput {
     /// # Errors
     /// Where it writes on, or ends with a failure.
     pub(crate) fn finish(&mut self) -> Result<()> {
-        let deadline = Instant::now() + FAREWELL;
+        let deadline = Instant::now() + EXIT_TIMEOUT;
         let patient = Stop::new();
         let mut rest = [0u8; 1];
         // A stopped pipeline waits no longer than its patience; this one is as patient from now on.

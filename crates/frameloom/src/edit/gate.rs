@@ -22,7 +22,7 @@ use crate::time::moment_after;
 const PASSED_LIMIT: usize = 32;
 
 /// What passes through a gate.
-pub(crate) trait Passing: Sized {
+pub(crate) trait GateItem: Sized {
     /// When it is to be shown.
     fn pts(&self) -> Timestamp;
 
@@ -49,7 +49,7 @@ impl Rules {
 
 /// A frame that leaves.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Leaving<F> {
+pub(crate) enum Released<F> {
     /// What the code gave out.
     Answer(F),
     /// As it came.
@@ -69,12 +69,12 @@ pub(crate) struct Tally {
 
 /// One place in the queue.
 struct Entry<F> {
-    turn: Turn<F>,
+    turn: EntryState<F>,
     /// The input's clock went backwards here: what left before says nothing about the order.
     jumped: bool,
 }
 
-enum Turn<F> {
+enum EntryState<F> {
     Asked(Asked<F>),
     Unedited(F),
 }
@@ -135,7 +135,7 @@ pub(crate) struct Gate<F> {
     tally: Tally,
 }
 
-impl<F: Passing> Gate<F> {
+impl<F: GateItem> Gate<F> {
     /// In front of code that takes a frame at once.
     pub(crate) fn new(rules: Rules) -> Gate<F> {
         Gate {
@@ -173,7 +173,7 @@ impl<F: Passing> Gate<F> {
     pub(crate) fn offer(&mut self, frame: F) {
         let pts = frame.pts();
         let jumped = self.last_offered.replace(pts).is_some_and(|last| pts < last);
-        let entry = Entry { turn: Turn::Unedited(frame), jumped };
+        let entry = Entry { turn: EntryState::Unedited(frame), jumped };
         let replaced = match (self.code, self.on_slow()) {
             (Code::Down, _) => return self.pass(entry),
             (Code::Busy, OnSlow::Bypass) => return self.pass(entry),
@@ -203,10 +203,11 @@ impl<F: Passing> Gate<F> {
         }
         self.tally.bypassed += 1;
         self.queue.push_back(entry);
-        let passed = self.queue.iter().filter(|e| matches!(e.turn, Turn::Unedited(_))).count();
+        let passed =
+            self.queue.iter().filter(|e| matches!(e.turn, EntryState::Unedited(_))).count();
         if passed > PASSED_LIMIT {
             let mut queue = self.queue.iter_mut();
-            let asked = queue.find(|e| matches!(&e.turn, Turn::Asked(a) if !a.is_whole));
+            let asked = queue.find(|e| matches!(&e.turn, EntryState::Asked(a) if !a.is_whole));
             if asked.is_some_and(Entry::give_up) {
                 self.tally.bypassed += 1;
             }
@@ -235,7 +236,8 @@ impl<F: Passing> Gate<F> {
         if self.code != Code::Ready {
             return Ok(None);
         }
-        let Some(Entry { turn: Turn::Unedited(mut frame), jumped }) = self.waiting.take() else {
+        let Some(Entry { turn: EntryState::Unedited(mut frame), jumped }) = self.waiting.take()
+        else {
             return Ok(None);
         };
         let original = if self.is_warming || self.rules.keeps_originals() {
@@ -246,11 +248,11 @@ impl<F: Passing> Gate<F> {
         let number = self.number();
         match original {
             Some(original) if self.is_warming => {
-                self.pass(Entry { turn: Turn::Unedited(original), jumped });
+                self.pass(Entry { turn: EntryState::Unedited(original), jumped });
             }
             original => {
                 let asked = Asked::new(number, now, original);
-                self.queue.push_back(Entry { turn: Turn::Asked(asked), jumped });
+                self.queue.push_back(Entry { turn: EntryState::Asked(asked), jumped });
             }
         }
         Ok(Some((number, frame)))
@@ -266,7 +268,7 @@ impl<F: Passing> Gate<F> {
         self.has_drained = true;
         let number = self.number();
         let asked = Asked { is_drain: true, ..Asked::new(number, now, None) };
-        self.queue.push_back(Entry { turn: Turn::Asked(asked), jumped: false });
+        self.queue.push_back(Entry { turn: EntryState::Asked(asked), jumped: false });
         Some(number)
     }
 
@@ -280,13 +282,13 @@ impl<F: Passing> Gate<F> {
     fn asked(&mut self, number: u64) -> Option<&mut Entry<F>> {
         self.queue
             .iter_mut()
-            .find(|e| matches!(&e.turn, Turn::Asked(a) if a.number == number && !a.is_whole))
+            .find(|e| matches!(&e.turn, EntryState::Asked(a) if a.number == number && !a.is_whole))
     }
 
     /// What came out for an ask; with `is_whole` nothing more does. An answer that nobody waits
     /// for any more is thrown away.
     pub(crate) fn answer(&mut self, number: u64, frames: Vec<F>, is_whole: bool) {
-        if let Some(Entry { turn: Turn::Asked(asked), .. }) = self.asked(number) {
+        if let Some(Entry { turn: EntryState::Asked(asked), .. }) = self.asked(number) {
             asked.answers.extend(frames);
             asked.is_whole = is_whole;
         }
@@ -306,7 +308,7 @@ impl<F: Passing> Gate<F> {
         self.is_warming = false;
         let mut lost = 0;
         for entry in &mut self.queue {
-            let Turn::Asked(asked) = &entry.turn else { continue };
+            let EntryState::Asked(asked) = &entry.turn else { continue };
             let is_frame = !asked.has_left && !asked.is_drain;
             if asked.is_whole {
                 continue;
@@ -344,7 +346,7 @@ impl<F: Passing> Gate<F> {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let limit = self.rules.deadline.filter(|_| self.rules.on_slow == OnSlow::Bypass)?;
         self.queue.iter().find_map(|entry| match &entry.turn {
-            Turn::Asked(asked) if !asked.is_whole && asked.original.is_some() => {
+            EntryState::Asked(asked) if !asked.is_whole && asked.original.is_some() => {
                 Some(moment_after(asked.since, limit))
             }
             _ => None,
@@ -358,7 +360,7 @@ impl<F: Passing> Gate<F> {
             return;
         };
         for entry in &mut self.queue {
-            let is_late = matches!(&entry.turn, Turn::Asked(asked)
+            let is_late = matches!(&entry.turn, EntryState::Asked(asked)
                 if !asked.is_whole && asked.original.is_some() && moment_after(asked.since, limit) <= now);
             if is_late && entry.give_up() {
                 self.tally.bypassed += 1;
@@ -367,14 +369,14 @@ impl<F: Passing> Gate<F> {
     }
 
     /// The next frame that leaves.
-    pub(crate) fn leave(&mut self) -> Option<Leaving<F>> {
+    pub(crate) fn leave(&mut self) -> Option<Released<F>> {
         loop {
             let head = self.queue.front_mut()?;
             if std::mem::take(&mut head.jumped) {
                 (self.last_answer, self.last_unedited) = (None, None);
             }
             match &mut head.turn {
-                Turn::Asked(asked) => match asked.answers.pop_front() {
+                EntryState::Asked(asked) => match asked.answers.pop_front() {
                     // The code held it back while others passed by.
                     Some(answer) if self.last_unedited.is_some_and(|last| answer.pts() <= last) => {
                         self.tally.dropped += 1;
@@ -382,15 +384,16 @@ impl<F: Passing> Gate<F> {
                     Some(answer) => {
                         asked.has_left = true;
                         self.last_answer = self.last_answer.max(Some(answer.pts()));
-                        return Some(Leaving::Answer(answer));
+                        return Some(Released::Answer(answer));
                     }
                     None if asked.is_whole => {
                         self.queue.pop_front();
                     }
                     None => return None,
                 },
-                Turn::Unedited(_) => {
-                    let Some(Entry { turn: Turn::Unedited(frame), .. }) = self.queue.pop_front()
+                EntryState::Unedited(_) => {
+                    let Some(Entry { turn: EntryState::Unedited(frame), .. }) =
+                        self.queue.pop_front()
                     else {
                         return None;
                     };
@@ -399,7 +402,7 @@ impl<F: Passing> Gate<F> {
                         continue;
                     }
                     self.last_unedited = Some(frame.pts());
-                    return Some(Leaving::Unedited(frame));
+                    return Some(Released::Unedited(frame));
                 }
             }
         }
@@ -408,8 +411,8 @@ impl<F: Passing> Gate<F> {
     /// Whether the head of the queue could leave now.
     pub(crate) fn has_leaving(&self) -> bool {
         self.queue.front().is_some_and(|head| match &head.turn {
-            Turn::Asked(asked) => asked.is_whole || !asked.answers.is_empty(),
-            Turn::Unedited(_) => true,
+            EntryState::Asked(asked) => asked.is_whole || !asked.answers.is_empty(),
+            EntryState::Unedited(_) => true,
         })
     }
 
@@ -426,7 +429,7 @@ impl<F: Passing> Gate<F> {
     /// The code answers no more. Whether it has been asked for all it held.
     pub(crate) fn close(&mut self) -> bool {
         for entry in &mut self.queue {
-            if let Turn::Asked(asked) = &mut entry.turn {
+            if let EntryState::Asked(asked) = &mut entry.turn {
                 asked.is_whole = true;
             }
         }
@@ -443,10 +446,10 @@ impl<F> Entry<F> {
     /// Lets go of the code's answer. `true` where the original goes out in its place: not where
     /// there is none, or a part of the answer has left already.
     fn give_up(&mut self) -> bool {
-        let Turn::Asked(asked) = &mut self.turn else { return false };
+        let EntryState::Asked(asked) = &mut self.turn else { return false };
         match asked.original.take() {
             Some(original) if !asked.has_left => {
-                self.turn = Turn::Unedited(original);
+                self.turn = EntryState::Unedited(original);
                 true
             }
             _ => {

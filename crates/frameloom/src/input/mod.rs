@@ -158,8 +158,8 @@ impl Source {
 
     /// Whether a stream that a live input hadn't got at first is to be a loss: opened again, it has
     /// both. False where it is not known how to tell.
-    pub(crate) fn heed_late_streams(&mut self, yes: bool) -> bool {
-        self.input.heed_late_streams(yes)
+    pub(crate) fn reopen_on_new_stream(&mut self, yes: bool) -> bool {
+        self.input.reopen_on_new_stream(yes)
     }
 
     /// Reads for as long as packets come faster than their own clock runs.

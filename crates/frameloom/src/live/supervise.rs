@@ -140,7 +140,7 @@ impl Line {
 
 /// How long a line must have been lost, and no frame have come, before pictures are held: what is
 /// still on its way goes first.
-const QUIET: Duration = Duration::from_millis(250);
+const HOLD_DELAY: Duration = Duration::from_millis(250);
 
 /// The rate of held pictures where the stream has none.
 const PLAIN_RATE: Timestamp = Timestamp::from_micros(40_000);
@@ -171,7 +171,7 @@ impl Hold {
 
     /// How long it is until the next picture is due, where no frame comes and the line stays as it
     /// is; `None` where none will be.
-    pub(crate) fn patience(&self, now: Instant) -> Option<Duration> {
+    pub(crate) fn time_until_next(&self, now: Instant) -> Option<Duration> {
         let (LineState::Lost { since, clock }, Some((came, end))) = (self.line.state(), self.last)
         else {
             return None;
@@ -179,7 +179,7 @@ impl Hold {
         // Fractions of a microsecond are no reason to ask twice.
         let until = end.plus(self.step).minus(clock).as_micros().saturating_add(1);
         let until = Duration::from_micros(u64::try_from(until).unwrap_or(0));
-        let due = (since + until).max(since + QUIET).max(came + QUIET);
+        let due = (since + until).max(since + HOLD_DELAY).max(came + HOLD_DELAY);
         Some(due.saturating_duration_since(now))
     }
 
@@ -190,7 +190,7 @@ impl Hold {
             LineState::There => return None,
             LineState::Lost { since, clock } => {
                 let lost = now.saturating_duration_since(since);
-                if lost < QUIET || now.saturating_duration_since(came) < QUIET {
+                if lost < HOLD_DELAY || now.saturating_duration_since(came) < HOLD_DELAY {
                     return None;
                 }
                 clock.plus(micros(lost))
@@ -256,16 +256,16 @@ mod tests {
 
     /// Time that passes only where someone waits.
     #[derive(Debug)]
-    struct Unhurried {
+    struct FakeClock {
         start: Instant,
         waits: Mutex<Vec<Duration>>,
         /// What passed otherwise.
         spent: Mutex<Duration>,
     }
 
-    impl Unhurried {
-        fn new() -> Unhurried {
-            Unhurried { start: Instant::now(), waits: Mutex::default(), spent: Mutex::default() }
+    impl FakeClock {
+        fn new() -> FakeClock {
+            FakeClock { start: Instant::now(), waits: Mutex::default(), spent: Mutex::default() }
         }
 
         fn waits(&self) -> Vec<Duration> {
@@ -277,7 +277,7 @@ mod tests {
         }
     }
 
-    impl Clock for Unhurried {
+    impl Clock for FakeClock {
         fn now(&self) -> Instant {
             self.start + self.passed()
         }
@@ -303,7 +303,7 @@ mod tests {
     fn reopen<T>(
         open: impl FnMut() -> Result<T>,
         limit: Option<Duration>,
-        clock: &Unhurried,
+        clock: &FakeClock,
         stop: &Stop,
     ) -> Result<Reopened<T>> {
         let mut retry = Retry::new(RetryPolicy::connection(limit));
@@ -313,7 +313,7 @@ mod tests {
 
     #[test]
     fn it_is_tried_for_ever_with_longer_and_longer_waits() {
-        let clock = Unhurried::new();
+        let clock = FakeClock::new();
         let mut left = 8;
         let open = || {
             left -= 1;
@@ -327,7 +327,7 @@ mod tests {
 
     #[test]
     fn the_time_that_a_try_takes_is_part_of_the_wait() {
-        let clock = Unhurried::new();
+        let clock = FakeClock::new();
         let mut took = [0.1, 0.9, 9.0, 3.0, 7.0, 9.9].map(Duration::from_secs_f64).into_iter();
         let open = || match took.next() {
             Some(span) => {
@@ -343,7 +343,7 @@ mod tests {
 
     #[test]
     fn it_is_given_up_when_its_time_is_over() {
-        let clock = Unhurried::new();
+        let clock = FakeClock::new();
         let open = || -> Result<()> { Err(refused()) };
         let limit = Some(Duration::from_secs(5));
         let Err(told) = reopen(open, limit, &clock, &Stop::new()) else {
@@ -356,7 +356,7 @@ mod tests {
 
     #[test]
     fn a_stop_ends_it_at_once() {
-        let (clock, stop) = (Unhurried::new(), Stop::new());
+        let (clock, stop) = (FakeClock::new(), Stop::new());
         let mut tries = 0;
         let open = || -> Result<()> {
             tries += 1;
@@ -369,7 +369,7 @@ mod tests {
 
     #[test]
     fn after_a_long_loss_the_waits_begin_where_they_were() {
-        let clock = Unhurried::new();
+        let clock = FakeClock::new();
         let mut left = 8;
         let open = || {
             left -= 1;
@@ -462,20 +462,20 @@ mod tests {
         let later = |ms| start + Duration::from_millis(ms);
         let mut hold = Hold::new(line.clone(), Rate::new(2, 1));
         hold.saw(at(0), at(500), later(0));
-        assert_eq!(hold.patience(later(100)), None, "frames come");
+        assert_eq!(hold.time_until_next(later(100)), None, "frames come");
         assert!(hold.changes().try_recv().is_err());
         line.set(LineState::Lost { since: later(400), clock: at(500) });
         assert!(hold.changes().try_recv().is_ok(), "it isn't known to be lost");
-        let patience = hold.patience(later(400)).unwrap();
-        assert_eq!(hold.due(later(400) + patience - Duration::from_micros(2)), None);
-        assert_eq!(hold.due(later(400) + patience), Some((at(500), at(500))));
-        assert_eq!(hold.due(later(400) + patience), None);
-        let patience = hold.patience(later(950)).unwrap();
-        assert!(patience >= Duration::from_millis(450), "{patience:?}");
-        assert_eq!(hold.due(later(950) + patience), Some((at(1000), at(500))));
+        let time_until_next = hold.time_until_next(later(400)).unwrap();
+        assert_eq!(hold.due(later(400) + time_until_next - Duration::from_micros(2)), None);
+        assert_eq!(hold.due(later(400) + time_until_next), Some((at(500), at(500))));
+        assert_eq!(hold.due(later(400) + time_until_next), None);
+        let time_until_next = hold.time_until_next(later(950)).unwrap();
+        assert!(time_until_next >= Duration::from_millis(450), "{time_until_next:?}");
+        assert_eq!(hold.due(later(950) + time_until_next), Some((at(1000), at(500))));
         line.set(LineState::Back(at(1500)));
         line.set(LineState::Back(at(1500)));
         assert!(hold.changes().try_recv().is_ok() && hold.changes().try_recv().is_err());
-        assert_eq!(hold.patience(later(1500)), None);
+        assert_eq!(hold.time_until_next(later(1500)), None);
     }
 }

@@ -126,7 +126,7 @@ pub(crate) trait Input: Send {
 
     /// Whether a stream that comes late is to end it, so that it is opened again with it. False
     /// where such a stream is not noticed.
-    fn heed_late_streams(&mut self, _yes: bool) -> bool {
+    fn reopen_on_new_stream(&mut self, _yes: bool) -> bool {
         false
     }
 }

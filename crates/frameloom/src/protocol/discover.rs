@@ -22,7 +22,7 @@ const AUDIO_WAIT: Timestamp = Timestamp::from_micros(1_000_000);
 const VIDEO_WAIT: Timestamp = Timestamp::from_micros(12_000_000);
 
 /// As [`VIDEO_WAIT`], on the real clock.
-const PATIENCE: Duration = Duration::from_secs(15);
+const OPEN_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Encoders of variable rates state their clock's tick instead.
 const PLAUSIBLE_FPS: std::ops::RangeInclusive<f64> = 1.0..=240.0;
@@ -36,7 +36,7 @@ pub(crate) fn first_packets(
     let (mut first, mut audio, mut key) = (None, false, false);
     while let Some(packet) = demuxer.read()? {
         if packets.is_empty() {
-            interrupt.set_deadline(Some(PATIENCE));
+            interrupt.set_deadline(Some(OPEN_TIMEOUT));
         }
         let stream = demuxer.stream(packet.stream())?;
         let at = packet.dts().or(packet.pts()).map(|t| stream.time_base.at(t));

@@ -13,7 +13,7 @@ use crate::time::stop::Stop;
 pub(crate) const PIPE_BYTES: usize = 1 << 20;
 
 /// How long a pipe may stand still once a stop was asked for.
-const PATIENCE: Duration = Duration::from_secs(5);
+const STALL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Looks up from a wait so often.
 const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
@@ -59,17 +59,17 @@ pub(crate) trait Guard {
 }
 
 /// Counts how long a stopped pipeline has waited without any progress.
-struct Patience<'a> {
+struct StallTimer<'a> {
     stop: &'a Stop,
     guard: &'a dyn Guard,
     since: Option<Instant>,
 }
 
-impl Patience<'_> {
+impl StallTimer<'_> {
     fn is_over(&mut self) -> bool {
         self.guard.gives_up()
             || self.stop.is_stopped()
-                && self.since.get_or_insert_with(Instant::now).elapsed() >= PATIENCE
+                && self.since.get_or_insert_with(Instant::now).elapsed() >= STALL_TIMEOUT
     }
 
     fn moved(&mut self) {
@@ -78,7 +78,11 @@ impl Patience<'_> {
     }
 }
 
-fn wait(fd: BorrowedFd<'_>, what: PollFlags, patience: &mut Patience<'_>) -> std::io::Result<bool> {
+fn wait(
+    fd: BorrowedFd<'_>,
+    what: PollFlags,
+    patience: &mut StallTimer<'_>,
+) -> std::io::Result<bool> {
     loop {
         let mut fds = [PollFd::from_borrowed_fd(fd, what)];
         match poll(&mut fds, Some(&TICK)) {
@@ -97,7 +101,7 @@ pub(crate) fn write_all(
     stop: &Stop,
     guard: &dyn Guard,
 ) -> std::io::Result<Transfer> {
-    let mut patience = Patience { stop, guard, since: None };
+    let mut patience = StallTimer { stop, guard, since: None };
     let mut written = 0;
     while let Some(rest) = bytes.get(written..).filter(|r| !r.is_empty()) {
         match rustix::io::write(fd, rest) {
@@ -126,7 +130,7 @@ pub(crate) fn read_all(
     guard: &dyn Guard,
     mut seen: impl FnMut(usize, &[u8]),
 ) -> std::io::Result<Transfer> {
-    let mut patience = Patience { stop, guard, since: None };
+    let mut patience = StallTimer { stop, guard, since: None };
     let mut filled = 0;
     while filled < bytes.len() {
         let Some(rest) = bytes.get_mut(filled..) else { break };

@@ -27,7 +27,7 @@ pub(super) fn await_video(
         let none =
             Error::new(ErrorKind::InvalidData, Stage::Source, "there is no video in it to edit")
                 .at(source.url());
-        if source.options.no_video || !source.heed_late_streams(true) {
+        if source.options.no_video || !source.reopen_on_new_stream(true) {
             return Err(none);
         }
         if !std::mem::replace(&mut told, true) {

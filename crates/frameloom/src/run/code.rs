@@ -23,10 +23,10 @@ use crate::time::clock::Clock;
 use crate::time::stop::Stop;
 
 /// What the code still gets once a stop was asked for.
-const GRACE: Duration = Duration::from_secs(1);
+const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 /// The same for a command whose failure ends the run: it may take its pipes' patience, and as long
 /// again to end.
-const LONG_GRACE: Duration = Duration::from_secs(12);
+const COMMAND_STOP_TIMEOUT: Duration = Duration::from_secs(12);
 /// A command may stand still for so long, besides its deadline.
 const HANG_LIMIT: Duration = Duration::from_secs(5);
 /// Frames of one ask that are reported together.
@@ -80,7 +80,11 @@ pub(super) fn start(
     let (asks, asked) = bounded(2);
     let (report, reports) = bounded(1);
     let link = Link { asks: asked, reports: report };
-    let grace = if command.is_some() && on_error == OnError::Stop { LONG_GRACE } else { GRACE };
+    let stop_timeout = if command.is_some() && on_error == OnError::Stop {
+        COMMAND_STOP_TIMEOUT
+    } else {
+        STOP_TIMEOUT
+    };
     let handle = CommandHandle::default();
     let chain = Chain { stages };
     let mut handles = Vec::new();
@@ -129,7 +133,7 @@ pub(super) fn start(
         frames,
         asks,
         reports,
-        grace,
+        stop_timeout,
         fanout,
         scale: size.map(scaler),
         events,

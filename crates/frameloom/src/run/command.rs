@@ -56,7 +56,7 @@ impl CommandHandle {
 }
 
 /// What the reader of a command's answers waits for.
-enum Owed {
+enum ExpectedAnswer {
     Frame(u64, InFlight),
     /// Nothing more comes for this ask.
     End(u64),
@@ -65,19 +65,19 @@ enum Owed {
 /// What the reader of answers needs of a command that was started.
 pub(super) struct Answering {
     output: CommandOutput,
-    owed: Receiver<Owed>,
+    owed: Receiver<ExpectedAnswer>,
     verdict: Sender<Result<()>>,
 }
 
 /// A command that runs.
 struct Session {
     spawned: Spawned,
-    owed: Option<Sender<Owed>>,
+    owed: Option<Sender<ExpectedAnswer>>,
     verdict: Receiver<Result<()>>,
 }
 
 /// Why the writer can't go on.
-enum Trouble {
+enum WriterStop {
     /// The command failed.
     Lost(Error),
     /// The run has to end.
@@ -127,10 +127,10 @@ impl CommandFeed {
             };
             match result {
                 Ok(true) => {}
-                Ok(false) | Err(Trouble::Enough) => break Ok(()),
-                Err(Trouble::Over) => return,
-                Err(Trouble::Fatal(error)) => break Err(error),
-                Err(Trouble::Lost(error)) => match self.lost(error) {
+                Ok(false) | Err(WriterStop::Enough) => break Ok(()),
+                Err(WriterStop::Over) => return,
+                Err(WriterStop::Fatal(error)) => break Err(error),
+                Err(WriterStop::Lost(error)) => match self.lost(error) {
                     Ok(true) => {}
                     Ok(false) => return,
                     Err(error) => break Err(error),
@@ -140,15 +140,15 @@ impl CommandFeed {
         self.link.report(Report::Ended(ended));
     }
 
-    fn next_ask(&mut self) -> Result<Ask, Trouble> {
+    fn next_ask(&mut self) -> Result<Ask, WriterStop> {
         loop {
             let silent = never();
             let session = self.restarts.session.as_ref();
             let verdict = session.map_or(&silent, |session| &session.verdict);
             let hangs = self.clock.after(self.until_it_hangs());
             select! {
-                recv(self.link.asks) -> ask => return ask.map_err(|_| Trouble::Over),
-                recv(verdict) -> verdict => return Err(self.judged(verdict.ok())),
+                recv(self.link.asks) -> ask => return ask.map_err(|_| WriterStop::Over),
+                recv(verdict) -> verdict => return Err(self.interpreted(verdict.ok())),
                 recv(hangs) -> _ => self.check_hang()?,
                 // What it has read is not known before it is asked for.
                 default(TICK) => self.check_hang()?,
@@ -162,38 +162,38 @@ impl CommandFeed {
         Some(at.saturating_duration_since(self.clock.now()))
     }
 
-    fn check_hang(&self) -> Result<(), Trouble> {
+    fn check_hang(&self) -> Result<(), WriterStop> {
         let session = self.restarts.session.as_ref();
-        session.and_then(|s| s.spawned.input.hung()).map_or(Ok(()), |e| Err(Trouble::Lost(e)))
+        session.and_then(|s| s.spawned.input.hung()).map_or(Ok(()), |e| Err(WriterStop::Lost(e)))
     }
 
     /// Why the command is gone, when it is.
-    fn verdict(&self) -> Trouble {
-        let Some(session) = &self.restarts.session else { return Trouble::Over };
+    fn verdict(&self) -> WriterStop {
+        let Some(session) = &self.restarts.session else { return WriterStop::Over };
         // The answers' thread has seen it or is about to. Where the run ends with the first
         // failure it may first read all that the command still gives.
         let told = match self.policy.on_error {
             OnError::Stop => session.verdict.recv().map_err(|_| RecvTimeoutError::Disconnected),
             _ => session.verdict.recv_timeout(VERDICT_LIMIT),
         };
-        self.judged(told.ok())
+        self.interpreted(told.ok())
     }
 
     /// What the answers' thread told means.
-    fn judged(&self, told: Option<Result<()>>) -> Trouble {
+    fn interpreted(&self, told: Option<Result<()>>) -> WriterStop {
         match (told, &self.restarts.session) {
-            (Some(Err(error)), _) => Trouble::Lost(error),
-            (_, Some(session)) => Trouble::Lost(session.spawned.input.gone()),
-            (_, None) => Trouble::Over,
+            (Some(Err(error)), _) => WriterStop::Lost(error),
+            (_, Some(session)) => WriterStop::Lost(session.spawned.input.gone()),
+            (_, None) => WriterStop::Over,
         }
     }
 
     /// Gives the command what your own code makes of a frame; `false` where nothing more is taken.
-    fn take(&mut self, number: u64, frame: Frame) -> Result<bool, Trouble> {
+    fn take(&mut self, number: u64, frame: Frame) -> Result<bool, WriterStop> {
         let shown = self.through(number, |chain, out| chain.feed(0, frame, out))?;
         if let Some(error) = shown.failed {
             if self.policy.on_error == OnError::Stop {
-                return Err(Trouble::Fatal(error));
+                return Err(WriterStop::Fatal(error));
             }
             self.link.report(Report::Failed { number, error });
         } else {
@@ -206,22 +206,22 @@ impl CommandFeed {
     }
 
     /// Has your own code and the command give out what they hold; `false` with the last of it.
-    fn drain(&mut self, number: u64) -> Result<bool, Trouble> {
+    fn drain(&mut self, number: u64) -> Result<bool, WriterStop> {
         let shown = self.through(number, Chain::drain)?;
         if let Some(error) = shown.failed {
             if self.policy.on_error == OnError::Stop {
-                return Err(Trouble::Fatal(error));
+                return Err(WriterStop::Fatal(error));
             }
             self.link.report(Report::Failed { number, error });
         }
         self.whole(number, shown.any);
-        match self.farewell() {
+        match self.finish_command() {
             Ok(()) => Ok(false),
-            Err(Trouble::Lost(error)) if self.policy.on_error != OnError::Stop => {
+            Err(WriterStop::Lost(error)) if self.policy.on_error != OnError::Stop => {
                 self.end_session();
                 // There is nothing left to start it for.
                 self.link.report(Report::Down { error, is_final: true });
-                Err(Trouble::Over)
+                Err(WriterStop::Over)
             }
             Err(trouble) => Err(trouble),
         }
@@ -233,7 +233,7 @@ impl CommandFeed {
         match owed.filter(|_| any_shown) {
             Some(owed) => {
                 // The answers' thread says itself why it takes no more.
-                let _ = owed.send(Owed::End(number));
+                let _ = owed.send(ExpectedAnswer::End(number));
             }
             None => {
                 let (frames, is_ready) = (Vec::new(), false);
@@ -247,7 +247,7 @@ impl CommandFeed {
         &mut self,
         number: u64,
         run: impl FnOnce(&mut Chain, &mut dyn FnMut(Frame) -> Result<bool>) -> Result<bool>,
-    ) -> Result<Shown, Trouble> {
+    ) -> Result<Shown, WriterStop> {
         let mut chain = std::mem::take(&mut self.chain);
         let (mut any, mut trouble) = (false, None);
         let result = guarded(|| {
@@ -269,11 +269,11 @@ impl CommandFeed {
         }
     }
 
-    fn show(&mut self, number: u64, frame: Frame) -> Result<(), Trouble> {
+    fn show(&mut self, number: u64, frame: Frame) -> Result<(), WriterStop> {
         let size = (frame.width(), frame.height());
         let was = self.restarts.session.as_ref().map(|s| s.spawned.input.size());
         if self.policy.on_resize == OnResize::Restart && was.is_some_and(|was| was != size) {
-            self.farewell()?;
+            self.finish_command()?;
             self.end_session();
         }
         if self.restarts.session.is_none() {
@@ -281,7 +281,7 @@ impl CommandFeed {
         }
         let pts = frame.pts();
         let Some(session) = &mut self.restarts.session else { return Ok(()) };
-        let shown = session.spawned.input.show(frame).map_err(Trouble::Lost)?;
+        let shown = session.spawned.input.show(frame).map_err(WriterStop::Lost)?;
         let Some((in_flight, pixels)) = shown else { return Ok(()) };
         if self.reads_only {
             self.stats.reached(pts);
@@ -289,12 +289,12 @@ impl CommandFeed {
         if let Some(owed) = &session.owed {
             let limit = session.spawned.in_flight_limit;
             if session.spawned.running.owed() > limit {
-                return Err(Trouble::Lost(session.spawned.input.holds_too_many(limit)));
+                return Err(WriterStop::Lost(session.spawned.input.holds_too_many(limit)));
             }
-            match owed.try_send(Owed::Frame(number, in_flight)) {
+            match owed.try_send(ExpectedAnswer::Frame(number, in_flight)) {
                 Ok(()) => {}
                 Err(TrySendError::Full(_)) => {
-                    return Err(Trouble::Lost(session.spawned.input.holds_too_many(limit)));
+                    return Err(WriterStop::Lost(session.spawned.input.holds_too_many(limit)));
                 }
                 Err(TrySendError::Disconnected(_)) => return Err(self.verdict()),
             }
@@ -307,22 +307,22 @@ impl CommandFeed {
                 Ok(())
             }
             Ok(false) => Err(self.closed()),
-            Err(error) => Err(Trouble::Lost(error)),
+            Err(error) => Err(WriterStop::Lost(error)),
         }
     }
 
     /// The command has closed its stdin, or is gone.
-    fn closed(&mut self) -> Trouble {
+    fn closed(&mut self) -> WriterStop {
         match &mut self.restarts.session {
             Some(session) if self.reads_only => match session.spawned.input.close() {
-                Ok(()) => Trouble::Enough,
-                Err(error) => Trouble::Lost(error),
+                Ok(()) => WriterStop::Enough,
+                Err(error) => WriterStop::Lost(error),
             },
             _ => self.verdict(),
         }
     }
 
-    fn start(&mut self, frame: &Frame) -> Result<(), Trouble> {
+    fn start(&mut self, frame: &Frame) -> Result<(), WriterStop> {
         let is_first = !std::mem::replace(&mut self.restarts.has_started, true);
         let limit = self.policy.hang_limit;
         let spawned =
@@ -330,8 +330,8 @@ impl CommandFeed {
         let mut spawned = match spawned {
             Ok(spawned) => spawned,
             // A name that is wrong is wrong for ever.
-            Err(error) if is_first => return Err(Trouble::Fatal(error)),
-            Err(error) => return Err(Trouble::Lost(error)),
+            Err(error) if is_first => return Err(WriterStop::Fatal(error)),
+            Err(error) => return Err(WriterStop::Lost(error)),
         };
         self.handle.set(Some(Arc::clone(&spawned.running)));
         let (verdict_sender, verdict) = bounded(1);
@@ -348,7 +348,7 @@ impl CommandFeed {
     }
 
     /// Waits until the command has read its last frame.
-    fn wait_for_reader(&mut self) -> Result<(), Trouble> {
+    fn wait_for_reader(&mut self) -> Result<(), WriterStop> {
         let mut last = u64::MAX;
         loop {
             let Some(session) = &self.restarts.session else { return Ok(()) };
@@ -372,10 +372,10 @@ impl CommandFeed {
     }
 
     /// Closes the command's stdin and waits until it has given everything back and ended.
-    fn farewell(&mut self) -> Result<(), Trouble> {
+    fn finish_command(&mut self) -> Result<(), WriterStop> {
         let Some(session) = &mut self.restarts.session else { return Ok(()) };
         session.owed = None;
-        session.spawned.input.close().map_err(Trouble::Lost)?;
+        session.spawned.input.close().map_err(WriterStop::Lost)?;
         if self.reads_only {
             return Ok(());
         }
@@ -384,7 +384,7 @@ impl CommandFeed {
             let Some(session) = &self.restarts.session else { return Ok(()) };
             select! {
                 recv(session.verdict) -> verdict => {
-                    return verdict.map_err(|_| Trouble::Over)?.map_err(Trouble::Lost);
+                    return verdict.map_err(|_| WriterStop::Over)?.map_err(WriterStop::Lost);
                 }
                 recv(hangs) -> _ => self.check_hang()?,
                 default(TICK) => self.check_hang()?,
@@ -446,7 +446,7 @@ pub(super) fn answers_loop(sessions: &Receiver<Answering>, reports: &Sender<Repo
 
 fn read_answers(
     output: &mut CommandOutput,
-    owed: &Receiver<Owed>,
+    owed: &Receiver<ExpectedAnswer>,
     reports: &Sender<Report>,
 ) -> Result<()> {
     let mut is_warm = false;
@@ -464,12 +464,12 @@ fn read_answers(
             },
         };
         let (number, frames, is_whole) = match next {
-            Owed::Frame(number, in_flight) => {
+            ExpectedAnswer::Frame(number, in_flight) => {
                 let mut frame = output.answer(in_flight)?;
                 frame.shrink()?;
                 (number, vec![frame], false)
             }
-            Owed::End(number) => (number, Vec::new(), true),
+            ExpectedAnswer::End(number) => (number, Vec::new(), true),
         };
         if !std::mem::replace(&mut is_warm, true) && reports.send(Report::Warm).is_err() {
             break;

@@ -139,7 +139,7 @@ impl Drops {
     }
 
     /// Tells what wasn't told yet.
-    pub(super) fn tell_rest(&self) {
+    pub(super) fn emit_pending(&self) {
         self.tell(self.sum.rest(self.clock.now()));
     }
 

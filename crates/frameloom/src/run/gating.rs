@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, never};
 
 use crate::edit::FilterGraph;
-use crate::edit::gate::{Gate, Leaving, Passing, Rules};
+use crate::edit::gate::{Gate, GateItem, Released, Rules};
 use crate::error::{Error, Result};
 use crate::image::Frame;
 use crate::options::OnSlow;
@@ -26,13 +26,13 @@ use crate::time::stop::Stop;
 const TICK: Duration = Duration::from_millis(100);
 /// How long the code may say nothing behind the end of the input, where the policies let no frame
 /// wait for it without end.
-const END_PATIENCE: Duration = Duration::from_secs(12);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(12);
 /// How long the code's threads may take to end once nobody wants anything of them.
-const FAREWELL: Duration = Duration::from_millis(300);
+const EXIT_TIMEOUT: Duration = Duration::from_millis(300);
 /// Reports taken before what leaves is sent on.
 const REPORTS_AT_ONCE: usize = 4;
 
-impl Passing for Frame {
+impl GateItem for Frame {
     fn pts(&self) -> Timestamp {
         Frame::pts(self)
     }
@@ -60,7 +60,7 @@ pub(super) struct Parts {
     pub(super) asks: Sender<Ask>,
     pub(super) reports: Receiver<Report>,
     /// What the code still gets once a stop was asked for.
-    pub(super) grace: Duration,
+    pub(super) stop_timeout: Duration,
     pub(super) fanout: Fanout,
     /// Brings what passes by a command to the size of the command's frames.
     pub(super) scale: Option<FilterGraph>,
@@ -87,7 +87,7 @@ pub(super) struct Gating {
     heard: Instant,
     /// When the wish to stop was seen.
     stopped: Option<Instant>,
-    grace: Duration,
+    stop_timeout: Duration,
     fanout: Fanout,
     scale: Option<FilterGraph>,
     /// Why the command is down.
@@ -112,7 +112,7 @@ struct Summary {
 
 impl Gating {
     pub(super) fn new(parts: Parts) -> Gating {
-        let Parts { rules, frames, asks, reports, grace, fanout, .. } = parts;
+        let Parts { rules, frames, asks, reports, stop_timeout, fanout, .. } = parts;
         let Parts { scale, events, stats, clock, stop, command, handles, .. } = parts;
         Gating {
             gate: Gate::new(rules),
@@ -124,7 +124,7 @@ impl Gating {
             code: CodeState::Runs,
             heard: clock.now(),
             stopped: None,
-            grace,
+            stop_timeout,
             fanout,
             scale,
             lost_for: None,
@@ -146,7 +146,7 @@ impl Gating {
     pub(super) fn run(mut self) -> Result<()> {
         let result = self.pass_all();
         self.count();
-        self.tell_rest();
+        self.emit_pending();
         // The outputs are finished while the code ends.
         self.fanout.encoders.clear();
         self.end_code();
@@ -205,8 +205,8 @@ impl Gating {
         while self.held_up().is_none() {
             let is_open = match self.gate.leave() {
                 None => break,
-                Some(Leaving::Answer(frame)) => self.fanout.send(frame)?,
-                Some(Leaving::Unedited(frame)) => self.send_unedited(frame)?,
+                Some(Released::Answer(frame)) => self.fanout.send(frame)?,
+                Some(Released::Unedited(frame)) => self.send_unedited(frame)?,
             };
             if !is_open {
                 return Ok(false);
@@ -348,11 +348,12 @@ impl Gating {
         if self.code != CodeState::Runs {
             return None;
         }
-        let past_grace = self.stopped.and_then(|at| at.checked_add(self.grace));
-        let patience = END_PATIENCE.saturating_add(self.rules.deadline.unwrap_or_default());
+        let past_stop_timeout = self.stopped.and_then(|at| at.checked_add(self.stop_timeout));
+        let patience = DRAIN_TIMEOUT.saturating_add(self.rules.deadline.unwrap_or_default());
         let ended = self.frames_ended.filter(|_| self.rules.on_slow != OnSlow::Block);
-        let past_patience = ended.and_then(|ended| ended.max(self.heard).checked_add(patience));
-        [past_grace, past_patience].into_iter().flatten().min()
+        let past_drain_timeout =
+            ended.and_then(|ended| ended.max(self.heard).checked_add(patience));
+        [past_stop_timeout, past_drain_timeout].into_iter().flatten().min()
     }
 
     fn count(&mut self) {
@@ -383,7 +384,7 @@ impl Gating {
     }
 
     /// Tells what was counted and not told yet.
-    fn tell_rest(&mut self) {
+    fn emit_pending(&mut self) {
         let (now, summary) = (self.clock.now(), &mut self.summary);
         if let Some((count, span)) = summary.dropped.rest(now) {
             summary.events.tell(&Event::FramesDropped { count, span });
@@ -406,7 +407,7 @@ impl Gating {
         // Whoever has a frame or something to report learns that nobody listens.
         (self.reports, self.frames) = (never(), never());
         let all_ended = |handles: &[JoinHandle<()>]| {
-            let until = Instant::now() + FAREWELL;
+            let until = Instant::now() + EXIT_TIMEOUT;
             while !handles.iter().all(JoinHandle::is_finished) {
                 if Instant::now() >= until {
                     return false;

@@ -164,7 +164,7 @@ pub(crate) struct WriterNode {
     /// Messages that may wait for it.
     pub(crate) queue: usize,
     /// Packets that it has no room for are dropped, to its next keyframe: it makes nobody wait.
-    pub(crate) relieves: bool,
+    pub(crate) drops_when_full: bool,
     /// It is opened again where it is lost.
     pub(crate) reopens: bool,
     /// The encoder of its video.
@@ -196,7 +196,7 @@ impl Graph {
         graph.writers.push(WriterNode {
             output: 0,
             queue: CALLER_WRITER_QUEUE,
-            relieves: false,
+            drops_when_full: false,
             reopens,
             video_encoder: Some(0),
         });
@@ -225,20 +225,20 @@ impl Graph {
     /// Adds an output of this number, made of the streams of one input.
     pub(crate) fn add_output(&mut self, output: usize, input: usize, plan: &OutputPlan) {
         let Some(node) = self.inputs.get(input).copied() else { return };
-        let relieves = node.reopens_outputs && plan.target.is_live;
+        let drops_when_full = node.reopens_outputs && plan.target.is_live;
         let writer = self.writers.len();
         self.writers.push(WriterNode {
             output,
-            queue: if relieves { LIVE_WRITER_QUEUE } else { WRITER_QUEUE },
-            relieves,
-            reopens: relieves,
+            queue: if drops_when_full { LIVE_WRITER_QUEUE } else { WRITER_QUEUE },
+            drops_when_full,
+            reopens: drops_when_full,
             video_encoder: None,
         });
         // Nobody only reads any more.
         self.edits.iter_mut().for_each(|edit| edit.queue = FRAME_QUEUE);
         self.add_video(output, input, plan, writer);
         self.add_audio(input, plan, writer);
-        if relieves && node.is_held {
+        if drops_when_full && node.is_held {
             self.add_late_stream(input, plan, writer);
         }
     }

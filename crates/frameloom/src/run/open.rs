@@ -81,9 +81,9 @@ impl WriterQueue {
             sum: Arc::new(Sum::new()),
             clock: Arc::clone(&context.outside.clock),
         };
-        let relief = node.relieves.then(|| Relief::new(drops.clone()));
-        let key_wish = node.video_encoder.and_then(|place| key_wishes.get(place)).cloned();
-        let end = SinkEnd { messages, key_wish, drops };
+        let relief = node.drops_when_full.then(|| Relief::new(drops.clone()));
+        let keyframe_request = node.video_encoder.and_then(|place| key_wishes.get(place)).cloned();
+        let end = SinkEnd { messages, keyframe_request, drops };
         WriterQueue { output: node.output, sender, relief, end }
     }
 
@@ -107,7 +107,7 @@ pub(super) fn key_wishes(graph: &Graph) -> Vec<Arc<AtomicBool>> {
 /// Opens an encoder of video whose frames have this rate.
 pub(super) fn open_video_encoder(
     node: &VideoEncoderNode,
-    key_wish: &Arc<AtomicBool>,
+    keyframe_request: &Arc<AtomicBool>,
     writers: &[WriterQueue],
     rate: Option<Rate>,
     context: &Context,
@@ -123,7 +123,7 @@ pub(super) fn open_video_encoder(
         users: streams_of(writers, &node.users),
         leaving: Vec::new(),
         cuts: node.plan.frames.is_some(),
-        key_wish: Arc::clone(key_wish),
+        keyframe_request: Arc::clone(keyframe_request),
     })
 }
 
@@ -158,9 +158,9 @@ impl Nodes {
                 nodes.decoders.push(VideoDecoder::open(video, options, source.is_live, stats)?);
             }
         }
-        for (node, key_wish) in graph.video_encoders.iter().zip(&key_wishes) {
+        for (node, keyframe_request) in graph.video_encoders.iter().zip(&key_wishes) {
             let rate = nodes.frame_rate(graph, node.from);
-            let group = open_video_encoder(node, key_wish, &nodes.writers, rate, context)?;
+            let group = open_video_encoder(node, keyframe_request, &nodes.writers, rate, context)?;
             nodes.video_encoders.push(group);
         }
         nodes.open_audio(graph, sources, context)?;
@@ -175,8 +175,8 @@ impl Nodes {
     ) -> Result<Nodes> {
         let key_wishes = key_wishes(graph);
         let mut nodes = Nodes::with_writers(graph, &key_wishes, context);
-        for (node, key_wish) in graph.video_encoders.iter().zip(&key_wishes) {
-            let group = open_video_encoder(node, key_wish, &nodes.writers, rate, context)?;
+        for (node, keyframe_request) in graph.video_encoders.iter().zip(&key_wishes) {
+            let group = open_video_encoder(node, keyframe_request, &nodes.writers, rate, context)?;
             nodes.video_encoders.push(group);
         }
         Ok(nodes)

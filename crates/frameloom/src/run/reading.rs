@@ -179,7 +179,7 @@ impl Reading {
         if self.live.as_ref().is_some_and(|live| live.on_loss != OnLoss::End) {
             self.lanes.iter_mut().for_each(CopyLane::prepare_to_fill);
         }
-        self.source.heed_late_streams(!self.late_streams.is_empty());
+        self.source.reopen_on_new_stream(!self.late_streams.is_empty());
         let result = self.read_on();
         self.lanes.iter_mut().for_each(CopyLane::close);
         if let Some(live) = &self.live {
@@ -205,7 +205,7 @@ impl Reading {
                 tracing::info!("{cause}");
                 return Ok(());
             }
-            match self.outlast(cause)? {
+            match self.reopen_while_filling(cause)? {
                 Outcome::Back => {}
                 Outcome::Over => return Ok(()),
             }
@@ -259,7 +259,7 @@ impl Reading {
                 }
                 ReaderChange::Late(late) => {
                     self.late_streams.push(late);
-                    self.source.heed_late_streams(true);
+                    self.source.reopen_on_new_stream(true);
                 }
                 ReaderChange::Audio(transcoder) => self.audio.push(transcoder),
                 ReaderChange::Decode(decoder) => {
@@ -421,7 +421,7 @@ impl Reading {
     }
 
     /// Opens the input again, while the outputs go on without it.
-    fn outlast(&mut self, cause: Error) -> Result<Outcome> {
+    fn reopen_while_filling(&mut self, cause: Error) -> Result<Outcome> {
         let outcome = self.reopen_and_fill(cause);
         if !matches!(outcome, Ok(Outcome::Back)) {
             if let Some(live) = &self.live {
@@ -575,7 +575,7 @@ impl Reading {
         self.source.options = first.options;
         let streams = Streams::of(&self.source)?;
         *self.known_streams() = streams;
-        self.source.heed_late_streams(!self.late_streams.is_empty());
+        self.source.reopen_on_new_stream(!self.late_streams.is_empty());
         Ok(())
     }
 }

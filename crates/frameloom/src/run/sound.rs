@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::time::Timestamp;
 
 /// Packets that are kept for the caller: some twenty seconds of AAC. Nobody may ever ask for them.
-const KEPT: usize = 1024;
+const MAX_PACKETS: usize = 1024;
 
 /// One packet of the input's audio, as it came.
 pub struct AudioPacket(Packet);
@@ -47,7 +47,7 @@ impl Sound {
     pub(crate) fn keep(&self, packet: &Packet) -> Result<()> {
         let packet = packet.share()?;
         let mut packets = self.packets.lock().unwrap_or_else(PoisonError::into_inner);
-        if packets.len() >= KEPT {
+        if packets.len() >= MAX_PACKETS {
             packets.pop_front();
         }
         packets.push_back(packet);

@@ -29,7 +29,7 @@ pub(super) struct VideoGroup {
     /// It may end before the input does.
     pub(super) cuts: bool,
     /// Set by an output that needs a keyframe.
-    pub(super) key_wish: Arc<AtomicBool>,
+    pub(super) keyframe_request: Arc<AtomicBool>,
 }
 
 /// What is sent to the thread that decodes.
@@ -206,7 +206,7 @@ impl Encoding {
     pub(super) fn run(mut self, frames: &Receiver<EncodeMessage>) -> Result<()> {
         let result = self.encode_all(frames);
         let VideoGroup { encoder, users, leaving, cuts, .. } = &self.group;
-        // Sound that was read ahead of the picture is not to outlast it.
+        // Sound that was read ahead of the picture is not to reopen_while_filling it.
         if *cuts && encoder.is_done() || self.stop.is_stopped() && encoder.end() > Timestamp::ZERO {
             let end = encoder.end();
             users.iter().for_each(|user| {
@@ -224,7 +224,7 @@ impl Encoding {
             let next = match &self.hold {
                 None => frames.recv().ok().map(Some),
                 Some(hold) => {
-                    let due = self.clock.after(hold.patience(self.clock.now()));
+                    let due = self.clock.after(hold.time_until_next(self.clock.now()));
                     select_biased! {
                         recv(frames) -> frame => frame.ok().map(Some),
                         recv(hold.changes()) -> _ => Some(None),
@@ -263,7 +263,7 @@ impl Encoding {
                 encoder.want_key();
             }
         }
-        take_key_wish(&self.group.key_wish, encoder);
+        take_keyframe_request(&self.group.keyframe_request, encoder);
         encoder.send(frame)?;
         self.stats.frames_late(encoder.take_late());
         self.deliver()
@@ -280,7 +280,7 @@ impl Encoding {
             };
             let Some((at, length)) = due else { return Ok(true) };
             let encoder = &mut self.group.encoder;
-            take_key_wish(&self.group.key_wish, encoder);
+            take_keyframe_request(&self.group.keyframe_request, encoder);
             if encoder.repeat(at, length)? && self.counts {
                 self.stats.frame_held();
             }
@@ -347,8 +347,8 @@ fn deliver_rest(
     Ok(())
 }
 
-fn take_key_wish(key_wish: &Arc<AtomicBool>, encoder: &mut VideoEncoder) {
-    if key_wish.swap(false, Ordering::Relaxed) {
+fn take_keyframe_request(keyframe_request: &Arc<AtomicBool>, encoder: &mut VideoEncoder) {
+    if keyframe_request.swap(false, Ordering::Relaxed) {
         encoder.want_key();
     }
 }

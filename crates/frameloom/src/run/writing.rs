@@ -29,7 +29,7 @@ use crate::time::stop::Stop;
 pub(super) struct SinkEnd {
     pub(super) messages: Receiver<SinkMessage>,
     /// Has the output's video begin anew with a keyframe, where it is encoded.
-    pub(super) key_wish: Option<Arc<AtomicBool>>,
+    pub(super) keyframe_request: Option<Arc<AtomicBool>>,
     pub(super) drops: Drops,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Writing {
     shift: Option<Timestamp>,
     announced: Announced,
     /// From a loss on, until it has begun again.
-    absence: Option<Absence>,
+    loss_record: Option<LossRecord>,
     /// `None` while a thread opens it again.
     retry: Option<Retry>,
 }
@@ -147,7 +147,7 @@ enum State {
 }
 
 /// What is remembered from a loss to the first packet behind it.
-struct Absence {
+struct LossRecord {
     since: Instant,
     /// Packets that it missed.
     missed: u64,
@@ -177,7 +177,7 @@ impl Writing {
             state: State::Open(Box::new(sink)),
             shift: None,
             announced: Announced::default(),
-            absence: None,
+            loss_record: None,
             retry: Some(retry),
         }
     }
@@ -255,9 +255,9 @@ impl Writing {
     }
 
     fn write(&mut self, mut sink: Box<Sink>, message: SinkMessage) -> Result<State> {
-        if let (Some(_), SinkMessage::Packet(_, packet)) = (&self.absence, &message) {
+        if let (Some(_), SinkMessage::Packet(_, packet)) = (&self.loss_record, &message) {
             if self.begins_with(packet) {
-                self.come_back();
+                self.handle_return();
             } else {
                 self.count_missed(1);
                 return Ok(State::Open(sink));
@@ -297,11 +297,11 @@ impl Writing {
         if self.stop.is_stopped() {
             return Ok(left(&cause));
         }
-        if self.absence.is_none() {
+        if self.loss_record.is_none() {
             let Drops { output, stats, events, .. } = &self.end.drops;
             stats.output_lost(*output);
             events.tell(&Event::OutputLost { output: *output, cause: cause.clone() });
-            self.absence = Some(Absence { since: self.outside.clock.now(), missed: 0 });
+            self.loss_record = Some(LossRecord { since: self.outside.clock.now(), missed: 0 });
         }
         // What it held back is lost with it.
         self.count_missed(sink.unwritten_packets());
@@ -338,7 +338,7 @@ impl Writing {
         self.retry = Some(retry);
         match self.announced.repeat_to(&mut sink) {
             Ok(()) => {
-                if let Some(wish) = &self.end.key_wish {
+                if let Some(wish) = &self.end.keyframe_request {
                     wish.store(true, Ordering::Relaxed);
                 }
                 Ok(State::Open(sink))
@@ -351,8 +351,8 @@ impl Writing {
     }
 
     /// The first packet behind a loss is about to be written.
-    fn come_back(&mut self) {
-        let Some(Absence { since, missed }) = self.absence.take() else { return };
+    fn handle_return(&mut self) {
+        let Some(LossRecord { since, missed }) = self.loss_record.take() else { return };
         let Drops { output, stats, events, .. } = &self.end.drops;
         stats.output_back(*output);
         events.tell(&Event::OutputBack {
@@ -369,13 +369,13 @@ impl Writing {
     fn count_missed(&mut self, packets: u64) {
         let Drops { output, stats, .. } = &self.end.drops;
         (0..packets).for_each(|_| stats.packet_dropped(*output));
-        if let Some(absence) = &mut self.absence {
-            absence.missed += packets;
+        if let Some(loss_record) = &mut self.loss_record {
+            loss_record.missed += packets;
         }
     }
 
     fn finish(self) -> Result<bool> {
-        self.end.drops.tell_rest();
+        self.end.drops.emit_pending();
         let sink = match self.state {
             State::Open(sink) => sink,
             State::Lost(loss) if self.stop.is_stopped() => {

@@ -20,7 +20,7 @@ use crate::report::{LINE_BYTES as REPORT_BYTES, Report};
 use crate::supervised;
 
 /// How long a child that was asked to end may take. It takes 2 s by itself at the most.
-const PATIENCE: Duration = Duration::from_millis(2600);
+const STOP_TIMEOUT: Duration = Duration::from_millis(2600);
 
 /// How long the last line of one that ended may take to be heard.
 const LAST_LINE: Duration = Duration::from_millis(300);
@@ -67,7 +67,7 @@ impl Program {
 
 /// What a child says.
 #[derive(Debug)]
-pub(crate) enum Said {
+pub(crate) enum ChildMessage {
     /// A line on stderr, by itself or by its COMMAND.
     Line(String),
     Report(Box<Report>),
@@ -98,14 +98,14 @@ pub(crate) fn line_of(words: &[String]) -> String {
 /// A running child. Dropping it kills it.
 pub(crate) struct Child {
     process: Process,
-    lifeline: UnixStream,
+    server_connection: UnixStream,
     listening: Vec<JoinHandle<()>>,
     asked: Option<Instant>,
     ended: bool,
 }
 
 impl Child {
-    /// Starts a child, and has `hear` called with all that it says.
+    /// Starts a child, and has `on_message` called with all that it says.
     ///
     /// # Errors
     /// The system's.
@@ -113,9 +113,9 @@ impl Child {
         program: &Program,
         name: &str,
         words: &[String],
-        hear: impl Fn(Said) + Clone + Send + 'static,
+        on_message: impl Fn(ChildMessage) + Clone + Send + 'static,
     ) -> io::Result<Child> {
-        let (lifeline, theirs) = UnixStream::pair()?;
+        let (server_connection, theirs) = UnixStream::pair()?;
         let mut command = command(program, name);
         command.stdin(Stdio::from(OwnedFd::from(theirs)));
         let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
@@ -123,13 +123,13 @@ impl Child {
         drop(command);
         let stderr = process.stderr.take();
         let mut child =
-            Child { process, lifeline, listening: Vec::new(), asked: None, ended: false };
-        (&child.lifeline).write_all(line_of(words).as_bytes())?;
-        let reports = child.lifeline.try_clone()?;
-        let listener = hear.clone();
+            Child { process, server_connection, listening: Vec::new(), asked: None, ended: false };
+        (&child.server_connection).write_all(line_of(words).as_bytes())?;
+        let reports = child.server_connection.try_clone()?;
+        let listener = on_message.clone();
         child.listen(format!("reports {name}"), move || read_reports(reports, &listener))?;
         if let Some(stderr) = stderr {
-            child.listen(format!("hear {name}"), move || read_lines(stderr, &hear))?;
+            child.listen(format!("on_message {name}"), move || read_lines(stderr, &on_message))?;
         }
         Ok(child)
     }
@@ -146,25 +146,25 @@ impl Child {
     /// Asks it to finish its outputs and end.
     pub(crate) fn ask_to_end(&mut self) {
         // It still reports how it ends. Where it is gone already there is nothing to be shut.
-        let _ = self.lifeline.shutdown(Shutdown::Write);
+        let _ = self.server_connection.shutdown(Shutdown::Write);
         self.asked.get_or_insert_with(Instant::now);
     }
 
     /// How it ended, where it has. One that was asked and takes too long is killed.
     pub(crate) fn look(&mut self) -> Option<ExitStatus> {
-        if self.asked.is_some_and(|asked| asked.elapsed() > PATIENCE) {
+        if self.asked.is_some_and(|asked| asked.elapsed() > STOP_TIMEOUT) {
             self.kill();
         }
         let status = self.process.try_wait().ok().flatten();
         if status.is_some() {
             self.ended = true;
-            self.hear_the_rest();
+            self.drain_output();
         }
         status
     }
 
     /// Its last line may still be on its way. What it started may hold the pipe open for longer.
-    fn hear_the_rest(&self) {
+    fn drain_output(&self) {
         let until = Instant::now() + LAST_LINE;
         while Instant::now() < until && !self.listening.iter().all(JoinHandle::is_finished) {
             thread::sleep(Duration::from_millis(5));
@@ -198,7 +198,7 @@ pub(crate) fn ending(status: ExitStatus) -> String {
     }
 }
 
-fn read_reports(from: UnixStream, hear: &impl Fn(Said)) {
+fn read_reports(from: UnixStream, on_message: &impl Fn(ChildMessage)) {
     each_line(BufReader::new(from), REPORT_BYTES, |piece| {
         let report = match piece {
             Piece::Whole(line) => serde_json::from_slice(line).ok(),
@@ -206,16 +206,18 @@ fn read_reports(from: UnixStream, hear: &impl Fn(Said)) {
             Piece::Middle(_) => return,
             Piece::Last(_) => None,
         };
-        hear(report.map_or(Said::Wrong, |report| Said::Report(Box::new(report))));
+        on_message(
+            report.map_or(ChildMessage::Wrong, |report| ChildMessage::Report(Box::new(report))),
+        );
     });
 }
 
-fn read_lines(from: impl io::Read, hear: &impl Fn(Said)) {
+fn read_lines(from: impl io::Read, on_message: &impl Fn(ChildMessage)) {
     each_line(BufReader::with_capacity(BUFFER_BYTES, from), LINE_BYTES, |piece| {
         let text = String::from_utf8_lossy(piece.bytes());
         let text = text.trim_end_matches('\r');
         if !text.is_empty() {
-            hear(Said::Line(text.to_owned()));
+            on_message(ChildMessage::Line(text.to_owned()));
         }
     });
 }
@@ -241,7 +243,7 @@ mod tests {
         assert_eq!(of("python", "serve"), None);
     }
 
-    fn heard(read: impl FnOnce(&dyn Fn(Said))) -> Vec<Said> {
+    fn heard(read: impl FnOnce(&dyn Fn(ChildMessage))) -> Vec<ChildMessage> {
         let all = std::cell::RefCell::new(Vec::new());
         read(&|said| all.borrow_mut().push(said));
         all.into_inner()
@@ -250,10 +252,10 @@ mod tests {
     #[test]
     fn lines_are_cut_where_they_are_too_long() {
         let text = format!("one\r\n\n{}\nlast", "x".repeat(20_000));
-        let lengths: Vec<usize> = heard(|hear| read_lines(text.as_bytes(), &hear))
+        let lengths: Vec<usize> = heard(|on_message| read_lines(text.as_bytes(), &on_message))
             .into_iter()
             .map(|said| match said {
-                Said::Line(line) => line.len(),
+                ChildMessage::Line(line) => line.len(),
                 other => panic!("{other:?}"),
             })
             .collect();
@@ -263,9 +265,9 @@ mod tests {
     #[test]
     fn what_looks_like_a_report_on_stderr_is_a_line() {
         let text = "{}\n{\"state\":\"running\"}\n{\"stats\":{\"fps\":1e9}}\n";
-        let said = heard(|hear| read_lines(text.as_bytes(), &hear));
+        let said = heard(|on_message| read_lines(text.as_bytes(), &on_message));
         assert_eq!(said.len(), 3);
-        assert!(said.iter().all(|said| matches!(said, Said::Line(_))), "{said:?}");
+        assert!(said.iter().all(|said| matches!(said, ChildMessage::Line(_))), "{said:?}");
     }
 
     #[test]
@@ -289,10 +291,10 @@ mod tests {
             }
             theirs.write_all(b"{\"state\":\"run").unwrap();
         });
-        let said = heard(|hear| read_reports(ours, &hear));
+        let said = heard(|on_message| read_reports(ours, &on_message));
         sending.join().unwrap();
         let right: Vec<usize> = (0..said.len())
-            .filter(|n| matches!(&said[*n], Said::Report(report) if matches!(**report, Report::State(_))))
+            .filter(|n| matches!(&said[*n], ChildMessage::Report(report) if matches!(**report, Report::State(_))))
             .collect();
         assert_eq!((said.len(), right), (11, vec![0, 9]));
     }

@@ -64,7 +64,7 @@ const SUM_SPAN: Duration = Duration::from_secs(1);
 
 /// Decides which lines of a flood are kept, and counts the others.
 #[derive(Debug)]
-pub(super) struct Flood {
+pub(super) struct LineRateLimiter {
     /// Lines that may be kept now.
     room: f64,
     last: Option<Instant>,
@@ -73,9 +73,9 @@ pub(super) struct Flood {
     since: Option<Instant>,
 }
 
-impl Flood {
-    pub(super) fn new() -> Flood {
-        Flood { room: AT_ONCE, last: None, left_out: 0, since: None }
+impl LineRateLimiter {
+    pub(super) fn new() -> LineRateLimiter {
+        LineRateLimiter { room: AT_ONCE, last: None, left_out: 0, since: None }
     }
 
     /// Whether a line that came at `now` is kept.
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_flood_is_cut_and_summed_up() {
-        let (mut flood, start) = (Flood::new(), Instant::now());
+        let (mut flood, start) = (LineRateLimiter::new(), Instant::now());
         let at = |ms: u64| start + Duration::from_millis(ms);
         let kept = (0..100_000).filter(|n| flood.admits(at(n / 100))).count();
         assert!((240..=260).contains(&kept), "{kept}");

@@ -8,8 +8,8 @@ use frameloom::internal::{Jitter, Retry, RetryPolicy, Verdict};
 use frameloom::{Error, ErrorKind, Snapshot};
 use serde_json::{Value as Json, json};
 
-use super::child::{Child, Said, ending};
-use super::lines::{Flood, left_out};
+use super::child::{Child, ChildMessage, ending};
+use super::lines::{LineRateLimiter, left_out};
 use super::settings::Settings;
 use super::shared::{Event, Shared};
 use super::state::State;
@@ -20,16 +20,16 @@ use crate::serve::history::{Last, Line, Point, lines, now_ms, points};
 use crate::serve::wording::Keys;
 
 /// How often the thread looks at its child.
-const LOOK: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// The longest wait for a stream on this server: to ask there again costs next to nothing, and
 /// the server itself holds whoever asks until the stream comes.
-const NEAR: Duration = Duration::from_secs(1);
+const LOCAL_RETRY_MAX: Duration = Duration::from_secs(1);
 /// Stats that are older say nothing about now.
-const FRESH: Duration = Duration::from_secs(5);
+const STATS_MAX_AGE: Duration = Duration::from_secs(5);
 
 /// What its owner wants of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wish {
+enum DesiredState {
     Run,
     Stop,
     /// Stop, and never run again.
@@ -41,13 +41,13 @@ pub(crate) struct Pipeline {
     pub(crate) name: String,
     shared: Arc<Shared>,
     inner: Mutex<Inner>,
-    /// The wish changed, or somebody wants to play.
+    /// The desired changed, or somebody wants to play.
     changed: Condvar,
 }
 
 struct Inner {
     settings: Arc<Settings>,
-    wish: Wish,
+    desired: DesiredState,
     /// It came to its end by itself, and nobody has asked for more.
     is_over: bool,
     /// Rises where what runs has to make place for a new one.
@@ -69,7 +69,7 @@ struct Inner {
     stats: Option<(Instant, Snapshot)>,
     /// Lines from it that should have been reports, and were none.
     wrong_reports: u64,
-    flood: Flood,
+    flood: LineRateLimiter,
     usage: Usage,
     used: Used,
     history: Last<Point>,
@@ -98,13 +98,13 @@ enum Ended {
 
 impl Pipeline {
     pub(super) fn new(settings: Settings, shared: Arc<Shared>) -> Arc<Pipeline> {
-        let wish = if settings.enabled { Wish::Run } else { Wish::Stop };
+        let desired = if settings.enabled { DesiredState::Run } else { DesiredState::Stop };
         Arc::new(Pipeline {
             name: settings.name.clone(),
             shared,
             inner: Mutex::new(Inner {
                 settings: Arc::new(settings),
-                wish,
+                desired,
                 is_over: false,
                 generation: 0,
                 is_wanted: false,
@@ -118,7 +118,7 @@ impl Pipeline {
                 failure: None,
                 stats: None,
                 wrong_reports: 0,
-                flood: Flood::new(),
+                flood: LineRateLimiter::new(),
                 usage: Usage::default(),
                 used: Used::default(),
                 history: points(),
@@ -138,23 +138,23 @@ impl Pipeline {
 
     /// Runs it, where it doesn't.
     pub(crate) fn start(&self) {
-        self.wish(|inner| inner.wish = Wish::Run);
+        self.desired(|inner| inner.desired = DesiredState::Run);
     }
 
     pub(crate) fn stop(&self) {
-        self.wish(|inner| inner.wish = Wish::Stop);
+        self.desired(|inner| inner.desired = DesiredState::Stop);
     }
 
     pub(crate) fn restart(&self) {
-        self.wish(|inner| {
-            inner.wish = Wish::Run;
+        self.desired(|inner| {
+            inner.desired = DesiredState::Run;
             inner.generation += 1;
         });
     }
 
     pub(super) fn change(&self, settings: Settings) {
-        self.wish(|inner| {
-            inner.wish = if settings.enabled { Wish::Run } else { Wish::Stop };
+        self.desired(|inner| {
+            inner.desired = if settings.enabled { DesiredState::Run } else { DesiredState::Stop };
             inner.settings = Arc::new(settings);
             inner.generation += 1;
         });
@@ -163,12 +163,12 @@ impl Pipeline {
 
     /// Ends it for ever.
     pub(super) fn end(&self) {
-        self.wish(|inner| inner.wish = Wish::End);
+        self.desired(|inner| inner.desired = DesiredState::End);
     }
 
-    fn wish(&self, change: impl FnOnce(&mut Inner)) {
+    fn desired(&self, change: impl FnOnce(&mut Inner)) {
         let mut inner = self.lock();
-        if inner.wish != Wish::End {
+        if inner.desired != DesiredState::End {
             inner.is_over = false;
             change(&mut inner);
         }
@@ -181,7 +181,7 @@ impl Pipeline {
         let mut inner = self.lock();
         let mut outputs = inner.settings.outputs_here.iter();
         let is_its = outputs.any(|stream| stream.app == app && stream.name == name);
-        if !is_its || inner.wish != Wish::Run {
+        if !is_its || inner.desired != DesiredState::Run {
             return false;
         }
         if inner.settings.on_demand && !inner.is_wanted {
@@ -202,32 +202,34 @@ impl Pipeline {
             let mut run = 0;
             self.enter(State::Starting, |inner| run = inner.begin_run());
             let pipeline = Arc::clone(self);
-            let hear = move |said: Said| pipeline.hear(said, run);
-            let child = Child::start(&self.shared.program, &self.name, settings.words(), hear);
-            let cause =
-                match child.map(|child| self.attend(child, &settings, generation, &mut idle)) {
-                    Ok(Ended::Asked) => continue,
-                    Ok(Ended::ByItself(status)) if status.success() && !self.is_live(&settings) => {
-                        self.rest(State::Stopped, None, generation);
+            let on_message = move |said: ChildMessage| pipeline.on_message(said, run);
+            let child =
+                Child::start(&self.shared.program, &self.name, settings.words(), on_message);
+            let cause = match child
+                .map(|child| self.watch_child(child, &settings, generation, &mut idle))
+            {
+                Ok(Ended::Asked) => continue,
+                Ok(Ended::ByItself(status)) if status.success() && !self.is_live(&settings) => {
+                    self.rest(State::Stopped, None, generation);
+                    continue;
+                }
+                Ok(Ended::ByItself(status)) => {
+                    let (cause, is_final) = self.cause_of(status);
+                    if is_final {
+                        self.rest(State::Failed, Some(cause), generation);
                         continue;
                     }
-                    Ok(Ended::ByItself(status)) => {
-                        let (cause, is_final) = self.cause_of(status);
-                        if is_final {
-                            self.rest(State::Failed, Some(cause), generation);
-                            continue;
-                        }
-                        cause
-                    }
-                    Err(error) => format!("its process can't be started: {error}").into(),
-                };
+                    cause
+                }
+                Err(error) => format!("its process can't be started: {error}").into(),
+            };
             let now = Instant::now();
             let ran = now.saturating_duration_since(begun);
             // A process is started again for ever.
             let Verdict::TryAt(at) = retry.lost_after(ran, now, jitter.number()) else { break };
             let mut wait = at.saturating_duration_since(now);
             if settings.input_here.is_some() {
-                wait = wait.min(NEAR);
+                wait = wait.min(LOCAL_RETRY_MAX);
             }
             let (name, wait_ms) = (&self.name, wait.as_millis());
             // A camera that is off all night is told of once.
@@ -250,14 +252,14 @@ impl Pipeline {
     fn wait_until_due(&self) -> Option<(Arc<Settings>, u64)> {
         let mut inner = self.lock();
         loop {
-            let resting = match inner.wish {
-                Wish::End => return None,
-                Wish::Run if !inner.settings.on_demand || inner.is_wanted => {
+            let resting = match inner.desired {
+                DesiredState::End => return None,
+                DesiredState::Run if !inner.settings.on_demand || inner.is_wanted => {
                     return Some((Arc::clone(&inner.settings), inner.generation));
                 }
-                Wish::Run => State::Waiting,
-                Wish::Stop if inner.state == State::Failed => State::Failed,
-                Wish::Stop => State::Stopped,
+                DesiredState::Run => State::Waiting,
+                DesiredState::Stop if inner.state == State::Failed => State::Failed,
+                DesiredState::Stop => State::Stopped,
             };
             if inner.state != resting {
                 drop(inner);
@@ -274,7 +276,7 @@ impl Pipeline {
     }
 
     /// Watches a child to its end.
-    fn attend(
+    fn watch_child(
         &self,
         mut child: Child,
         settings: &Settings,
@@ -299,7 +301,7 @@ impl Pipeline {
             }
             let inner = self.lock();
             // An early wake-up is as good.
-            drop(self.changed.wait_timeout(inner, LOOK));
+            drop(self.changed.wait_timeout(inner, POLL_INTERVAL));
         }
     }
 
@@ -315,7 +317,7 @@ impl Pipeline {
             inner.is_wanted = false;
             *idle = Idle::default();
         }
-        inner.wish == Wish::Run && inner.generation == generation && !is_idle
+        inner.desired == DesiredState::Run && inner.generation == generation && !is_idle
     }
 
     /// Waits before the next try, unless something else is wanted.
@@ -323,7 +325,7 @@ impl Pipeline {
         let until = Instant::now() + wait;
         while Instant::now() < until && self.is_due(settings, generation, idle) {
             let inner = self.lock();
-            drop(self.changed.wait_timeout(inner, LOOK));
+            drop(self.changed.wait_timeout(inner, POLL_INTERVAL));
         }
     }
 
@@ -334,8 +336,8 @@ impl Pipeline {
         }
         self.enter(state, |inner| {
             inner.error = error;
-            if inner.wish == Wish::Run && inner.generation == generation {
-                inner.wish = Wish::Stop;
+            if inner.desired == DesiredState::Run && inner.generation == generation {
+                inner.desired = DesiredState::Stop;
                 inner.is_over = true;
             }
         });
@@ -356,18 +358,18 @@ impl Pipeline {
     }
 
     /// What its process says.
-    fn hear(&self, said: Said, run: u64) {
+    fn on_message(&self, said: ChildMessage, run: u64) {
         match said {
-            Said::Line(text) => self.hear_line(&text),
-            Said::Report(report) => self.hear_report(*report, run),
-            Said::Wrong => {
+            ChildMessage::Line(text) => self.on_line(&text),
+            ChildMessage::Report(report) => self.on_report(*report, run),
+            ChildMessage::Wrong => {
                 self.lock().wrong_reports += 1;
                 tracing::debug!("pipeline {}: a report of its process can't be read", self.name);
             }
         }
     }
 
-    fn hear_line(&self, text: &str) {
+    fn on_line(&self, text: &str) {
         let now = Instant::now();
         let mut inner = self.lock();
         let is_kept = inner.flood.admits(now);
@@ -390,7 +392,7 @@ impl Pipeline {
         }
     }
 
-    fn hear_report(&self, report: Report, run: u64) {
+    fn on_report(&self, report: Report, run: u64) {
         let mut inner = self.lock();
         if inner.run != run {
             return;
@@ -410,7 +412,7 @@ impl Pipeline {
             Report::Event(happened) => {
                 drop(inner);
                 let (name, line) = (self.name.clone(), Line::new(&happened.text));
-                self.shared.tell(Event::Happened(name, happened.kind, line));
+                self.shared.tell(Event::EventReport(name, happened.kind, line));
             }
         }
     }
@@ -442,7 +444,7 @@ impl Pipeline {
         let used = inner.usage.look(pid, now);
         inner.used = used;
         let point = match &inner.stats {
-            Some((at, stats)) if now.saturating_duration_since(*at) < FRESH => {
+            Some((at, stats)) if now.saturating_duration_since(*at) < STATS_MAX_AGE => {
                 Point::of(Some(stats), used)
             }
             _ => Point::of(None, used),
@@ -493,7 +495,7 @@ impl Pipeline {
         self.lock().is_over
     }
 
-    /// Why it does not run, where that was nobody's wish.
+    /// Why it does not run, where that was nobody's desired.
     pub(crate) fn failure(&self) -> Option<Cause> {
         let inner = self.lock();
         let has_failed = matches!(inner.state, State::Restarting | State::Failed);
@@ -556,7 +558,7 @@ impl Inner {
     }
 
     fn now(&self) -> Option<&Snapshot> {
-        self.stats.as_ref().filter(|(at, _)| at.elapsed() <= FRESH).map(|(_, stats)| stats)
+        self.stats.as_ref().filter(|(at, _)| at.elapsed() <= STATS_MAX_AGE).map(|(_, stats)| stats)
     }
 
     fn shown_now(&self) -> Option<Json> {
@@ -579,7 +581,7 @@ impl Idle {
     /// Whether nobody has played for `limit`. Players are counted a few times a second.
     fn is_over(&mut self, limit: Duration, players: impl FnOnce() -> usize) -> bool {
         let now = Instant::now();
-        if self.looked.is_none_or(|looked| now.duration_since(looked) >= LOOK * 4) {
+        if self.looked.is_none_or(|looked| now.duration_since(looked) >= POLL_INTERVAL * 4) {
             self.looked = Some(now);
             if players() > 0 {
                 self.since = None;

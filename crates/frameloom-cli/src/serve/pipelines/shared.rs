@@ -6,7 +6,7 @@ use frameloom_server::Observer;
 use tokio::sync::broadcast;
 
 use super::child::Program;
-use crate::report::Happening;
+use crate::report::EventKind;
 use crate::serve::history::Line;
 use crate::serve::place::StreamOf;
 
@@ -23,7 +23,7 @@ pub(crate) enum Event {
     /// It said something.
     Log(String, Line),
     /// Something happened that its process reported.
-    Happened(String, Happening, Line),
+    EventReport(String, EventKind, Line),
     /// The server stops.
     Over,
 }
@@ -84,19 +84,19 @@ impl Shared {
 }
 
 /// Somebody who takes a picture of a stream, until this is dropped.
-pub(crate) struct Onlooker {
+pub(crate) struct SnapshotGuard {
     shared: Arc<Shared>,
     stream: StreamOf,
 }
 
-impl Onlooker {
-    pub(super) fn new(shared: &Arc<Shared>, stream: &StreamOf) -> Onlooker {
+impl SnapshotGuard {
+    pub(super) fn new(shared: &Arc<Shared>, stream: &StreamOf) -> SnapshotGuard {
         shared.onlookers().push(stream.clone());
-        Onlooker { shared: Arc::clone(shared), stream: stream.clone() }
+        SnapshotGuard { shared: Arc::clone(shared), stream: stream.clone() }
     }
 }
 
-impl Drop for Onlooker {
+impl Drop for SnapshotGuard {
     fn drop(&mut self) {
         let mut all = self.shared.onlookers();
         if let Some(place) = all.iter().position(|stream| *stream == self.stream) {

@@ -304,12 +304,12 @@ impl Drop for UdpRelay {
     }
 }
 
-/// No loss of these lasts long; each comes before the one before is quite forgotten.
+/// Each loss comes before the connection has been steady, so each wait is longer than the one before.
 #[test]
-fn twenty_losses_in_a_row() {
-    let mut scene = Script::new("twenty-losses").start();
+fn six_losses_in_a_row() {
+    let mut scene = Script::new("six-losses").start();
     scene.run_a_while();
-    for round in 1..=20 {
+    for round in 1..=6 {
         scene.input.reset();
         scene.wait("it is back", |seen| {
             seen.count(Count::Reconnects) >= round && !seen.input_is_lost()
@@ -322,9 +322,9 @@ fn twenty_losses_in_a_row() {
     story.assert_sound_throughout();
     assert_moves_at_the_end(&story, 25);
     let stats = ending.stats();
-    assert_eq!(stats.count(Count::Reconnects), 20, "{stats:?}");
+    assert_eq!(stats.count(Count::Reconnects), 6, "{stats:?}");
     // Nothing ever went back, whatever was missing in between.
-    story.assert_moving(AT_SEAM * 20 * 10);
+    story.assert_moving(AT_SEAM * 6 * 10);
 }
 
 #[test]

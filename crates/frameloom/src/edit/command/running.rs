@@ -19,7 +19,7 @@ pub(crate) struct Running {
     program: Mutex<Box<dyn Program>>,
     name: String,
     clock: Arc<dyn Clock>,
-    pulse: Mutex<Pulse>,
+    pulse: Mutex<Activity>,
     /// How long it may stand still, where it isn't waited for without end.
     hang_limit: Option<Duration>,
     /// How long one that closed its stdout may take to end.
@@ -28,7 +28,7 @@ pub(crate) struct Running {
     cut: Stop,
 }
 
-struct Pulse {
+struct Activity {
     /// When it last read or wrote something.
     moved: Instant,
     /// Frames it was shown and has not answered.
@@ -47,7 +47,7 @@ impl Running {
         farewell: Duration,
         clock: Arc<dyn Clock>,
     ) -> Running {
-        let pulse = Pulse {
+        let pulse = Activity {
             moved: clock.now(),
             owed: 0,
             is_answering: false,
@@ -81,7 +81,7 @@ impl Running {
             .hint(Hint::OnlyFramesOnStdout)
     }
 
-    fn pulse<T>(&self, with: impl FnOnce(&mut Pulse) -> T) -> T {
+    fn pulse<T>(&self, with: impl FnOnce(&mut Activity) -> T) -> T {
         with(&mut self.pulse.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -4,7 +4,7 @@ use super::*;
 #[derive(Clone, Debug, PartialEq)]
 struct Plain(i64);
 
-impl Passing for Plain {
+impl GateItem for Plain {
     fn pts(&self) -> Timestamp {
         Timestamp::from_micros(self.0)
     }
@@ -22,8 +22,8 @@ fn gate(on_slow: OnSlow, deadline: Option<Duration>) -> Gate<Plain> {
 fn left(gate: &mut Gate<Plain>) -> Vec<i64> {
     std::iter::from_fn(|| gate.leave())
         .map(|leaving| match leaving {
-            Leaving::Answer(frame) => frame.0,
-            Leaving::Unedited(frame) => -frame.0,
+            Released::Answer(frame) => frame.0,
+            Released::Unedited(frame) => -frame.0,
         })
         .collect()
 }

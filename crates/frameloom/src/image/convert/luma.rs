@@ -18,25 +18,25 @@ fn scale(value: u8, factor: u16) -> u16 {
 }
 
 /// Limited luma to full.
-fn stretch(luma: u8) -> u8 {
+fn limited_to_full(luma: u8) -> u8 {
     ((scale(luma.saturating_sub(16).min(219), STRETCH) + 32) >> 6) as u8
 }
 
 /// Full luma to limited.
-fn squeeze(gray: u8) -> u8 {
+fn full_to_limited(gray: u8) -> u8 {
     ((scale(gray, SQUEEZE) + 32) >> 6) as u8 + 16
 }
 
 /// One row of limited luma to full.
 pub(super) fn stretch_row(luma: &[u8], gray: &mut [u8]) {
     for (gray, &luma) in gray.iter_mut().zip(luma) {
-        *gray = stretch(luma);
+        *gray = limited_to_full(luma);
     }
 }
 
 fn squeeze_row(gray: &[u8], luma: &mut [u8]) {
     for (luma, &gray) in luma.iter_mut().zip(gray) {
-        *luma = squeeze(gray);
+        *luma = full_to_limited(gray);
     }
 }
 
@@ -68,16 +68,20 @@ mod tests {
     fn every_value_is_rounded_to_the_nearest_level() {
         for value in 0..=255_u8 {
             let stretched = (f64::from(value) - 16.0) * 255.0 / 219.0;
-            assert_eq!(f64::from(stretch(value)), stretched.round().clamp(0.0, 255.0), "{value}");
+            assert_eq!(
+                f64::from(limited_to_full(value)),
+                stretched.round().clamp(0.0, 255.0),
+                "{value}"
+            );
             let squeezed = 16.0 + f64::from(value) * 219.0 / 255.0;
-            assert_eq!(f64::from(squeeze(value)), squeezed.round(), "{value}");
+            assert_eq!(f64::from(full_to_limited(value)), squeezed.round(), "{value}");
         }
     }
 
     #[test]
     fn limited_luma_survives_the_round_trip() {
         for value in 16..=235_u8 {
-            assert_eq!(squeeze(stretch(value)), value);
+            assert_eq!(full_to_limited(limited_to_full(value)), value);
         }
     }
 }

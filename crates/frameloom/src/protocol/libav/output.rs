@@ -15,7 +15,7 @@ use crate::time::stop::Stop;
 use crate::url;
 
 /// How long a live output may take to finish after a stop.
-const LAST_WORDS: Duration = Duration::from_millis(1200);
+const STOP_TIMEOUT: Duration = Duration::from_millis(1200);
 
 pub(crate) struct LibavOutput {
     target: Target,
@@ -120,7 +120,7 @@ impl Output for LibavOutput {
         let opened = opened.map_err(|e| self.fault(e));
         // A file is finished, whatever it takes.
         let is_live = self.target.is_live;
-        self.interrupt.outlive_stop(is_live.then_some(LAST_WORDS));
+        self.interrupt.outlive_stop(is_live.then_some(STOP_TIMEOUT));
         opened
     }
 

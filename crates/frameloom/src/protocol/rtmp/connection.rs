@@ -20,15 +20,15 @@ const READ_BYTES: usize = 64 * 1024;
 const PIECES: usize = 32;
 
 /// How long the other end may take to read the last bytes and to close.
-const GOODBYE: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long it takes until a stopped pipeline leaves a server that doesn't read any more.
 const LAST_WORDS: Duration = Duration::from_millis(1200);
 
 /// How often a server that we publish to is asked whether it still reads, and how long it may take
 /// to answer.
-const PULSE: Duration = Duration::from_secs(1);
-const NO_PULSE: Duration = Duration::from_secs(7);
+const PING_INTERVAL: Duration = Duration::from_secs(1);
+const PING_TIMEOUT: Duration = Duration::from_secs(7);
 
 /// Further than any limit here.
 const FAR: Duration = Duration::from_secs(3600);
@@ -51,20 +51,20 @@ pub(super) struct Connection {
     at_end: bool,
     /// Enhanced RTMP's codecs that the server says it knows.
     four_ccs: Vec<String>,
-    pulse: Pulse,
+    pulse: PingState,
 }
 
 /// Whether the server still reads what we publish. Bytes that the network takes say little: they
 /// may fill the buffers of both ends for a minute, and nobody reads them.
 #[derive(Default)]
-struct Pulse {
+struct PingState {
     /// The server has answered a ping: from then on it owes an answer to each.
     answers: bool,
     asked: Option<Instant>,
     next: Option<Instant>,
 }
 
-impl Pulse {
+impl PingState {
     /// Whether to ask at `now`.
     fn is_due(&self, now: Instant) -> bool {
         self.asked.is_none() && self.next.is_none_or(|next| now >= next)
@@ -77,13 +77,13 @@ impl Pulse {
     fn answered(&mut self, now: Instant) {
         self.answers = true;
         self.asked = None;
-        self.next = Some(now + PULSE);
+        self.next = Some(now + PING_INTERVAL);
     }
 
     /// Whether an answer is overdue.
     fn is_lost(&self, now: Instant) -> bool {
         let waited = self.asked.map(|asked| now.saturating_duration_since(asked));
-        self.answers && waited.is_some_and(|waited| waited >= NO_PULSE)
+        self.answers && waited.is_some_and(|waited| waited >= PING_TIMEOUT)
     }
 }
 
@@ -135,7 +135,7 @@ impl Connection {
             last: None,
             at_end: false,
             four_ccs: Vec::new(),
-            pulse: Pulse::default(),
+            pulse: PingState::default(),
         })
     }
 
@@ -179,14 +179,14 @@ impl Connection {
         self.session.send_media(kind, timestamp_ms, payload).map_err(Fault::Protocol)?;
         let now = Instant::now();
         if self.pulse.is_lost(now) {
-            return Err(Fault::TimedOut(NO_PULSE));
+            return Err(Fault::TimedOut(PING_TIMEOUT));
         }
         if self.pulse.is_due(now) {
             self.session.ping(timestamp_ms as u32).map_err(Fault::Protocol)?;
             self.pulse.asked(now);
         }
         self.write_out(limit)?;
-        self.heed_server()
+        self.handle_server_events()
     }
 
     /// From now on a stop doesn't end what goes on.
@@ -199,9 +199,9 @@ impl Connection {
     pub(crate) fn finish(mut self) -> Result<(), Fault> {
         self.session.finish().map_err(Fault::Protocol)?;
         self.outlives_stop = true;
-        self.write_out(GOODBYE)?;
+        self.write_out(CLOSE_TIMEOUT)?;
         self.socket.end_writing();
-        let limits = Limits::new(None, GOODBYE);
+        let limits = Limits::new(None, CLOSE_TIMEOUT);
         while !self.at_end {
             match self.turn(limits) {
                 Ok(()) => {}
@@ -214,7 +214,7 @@ impl Connection {
     }
 
     /// What the server says while we publish: only an end matters.
-    fn heed_server(&mut self) -> Result<(), Fault> {
+    fn handle_server_events(&mut self) -> Result<(), Fault> {
         self.read_some()?;
         while let Some(event) = self.session.poll_event() {
             match event {

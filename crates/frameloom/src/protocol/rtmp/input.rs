@@ -21,7 +21,7 @@ use crate::time::stop::Stop;
 use crate::time::{Rate, TimeBase, Timestamp};
 
 /// As [`VIDEO_WAIT_MS`], on the real clock.
-const PATIENCE: Duration = Duration::from_secs(15);
+const OPEN_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Opens a stream and reads until it is clear what is in it.
 pub(super) fn open(
@@ -40,7 +40,7 @@ pub(super) fn open(
     let mut pending = VecDeque::new();
     let mut over = false;
     while !streams.are_known() && !over {
-        let limit = if streams.first.is_none() { options.open_timeout } else { PATIENCE };
+        let limit = if streams.first.is_none() { options.open_timeout } else { OPEN_TIMEOUT };
         match connection.next(limit.saturating_sub(begun.elapsed())) {
             Ok(Some(ClientEvent::Media(media))) => {
                 pending.extend(streams.take(&media).map_err(|e| no_memory(&e).at(url))?);
@@ -89,7 +89,7 @@ pub(super) fn open(
         known,
         stall_limit,
         idle_limit,
-        heeds_late: false,
+        reopens_on_new: false,
         over,
     });
     let is_live = live::is_live(options.live, &live::Found::LIVE_PROTOCOL);
@@ -105,7 +105,7 @@ struct RtmpInput {
     /// `-rw_timeout`, which takes its place.
     idle_limit: Option<Duration>,
     /// A stream that comes late ends it.
-    heeds_late: bool,
+    reopens_on_new: bool,
     over: bool,
 }
 
@@ -130,7 +130,7 @@ impl Input for RtmpInput {
                             packet.set_times(packet.pts(), packet.dts(), duration);
                             return Ok(Some(packet));
                         }
-                        if self.heeds_late && self.streams.is_wanted(packet.stream()) {
+                        if self.reopens_on_new && self.streams.is_wanted(packet.stream()) {
                             self.over = true;
                             let cause = "a stream has come that was not there at first";
                             let error = Error::new(ErrorKind::Connection, Stage::Source, cause);
@@ -168,8 +168,8 @@ impl Input for RtmpInput {
         0
     }
 
-    fn heed_late_streams(&mut self, yes: bool) -> bool {
-        self.heeds_late = yes;
+    fn reopen_on_new_stream(&mut self, yes: bool) -> bool {
+        self.reopens_on_new = yes;
         true
     }
 

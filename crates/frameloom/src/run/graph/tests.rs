@@ -76,9 +76,9 @@ fn drawn(graph: &Graph) -> String {
         parts.push(format!("late {} >{}", key(node.of), port(&node.to)));
     }
     for node in &graph.writers {
-        let relieves = if node.relieves { " relieves" } else { "" };
+        let drops_when_full = if node.drops_when_full { " drops_when_full" } else { "" };
         let encoder = node.video_encoder.map_or_else(String::new, |n| format!(" keys{n}"));
-        parts.push(format!("write {} q{}{relieves}{encoder}", node.output, node.queue));
+        parts.push(format!("write {} q{}{drops_when_full}{encoder}", node.output, node.queue));
     }
     parts.join(", ")
 }
@@ -152,7 +152,7 @@ fn a_graph_has_what_its_plans_take() {
             LIVE,
             vec![planned(RTMP, "vA", &[]), planned(MP4, "vA", &[])],
             "decode 0:v q16, edit 0 q1, encode >0.0 q1 holds, encode >1.0 q1 holds, \
-             copy 0:a >0.1, copy 0:a >1.1, write 0 q1024 relieves keys0, write 1 q256 keys1",
+             copy 0:a >0.1, copy 0:a >1.1, write 0 q1024 drops_when_full keys0, write 1 q256 keys1",
         ),
         (
             "a file into a live output waits for it",
@@ -166,28 +166,28 @@ fn a_graph_has_what_its_plans_take() {
             Nobody,
             no_audio,
             vec![planned(RTMP, "V", &[]), planned(MP4, "V", &[])],
-            "copy 0:v >0.0, copy 0:v >1.0, late 0:a >0.1, write 0 q1024 relieves, write 1 q256",
+            "copy 0:v >0.0, copy 0:v >1.0, late 0:a >0.1, write 0 q1024 drops_when_full, write 1 q256",
         ),
         (
             "a place for video that may come late",
             Nobody,
             no_video,
             one(RTMP, "A"),
-            "copy 0:a >0.0, late 0:v >0.1, write 0 q1024 relieves",
+            "copy 0:a >0.0, late 0:v >0.1, write 0 q1024 drops_when_full",
         ),
         (
             "none where it isn't wanted",
             Nobody,
             no_audio,
             vec![planned(RTMP, "V", &[("an", "")])],
-            "copy 0:v >0.0, write 0 q1024 relieves",
+            "copy 0:v >0.0, write 0 q1024 drops_when_full",
         ),
         (
             "none where a loss is the end",
             Nobody,
             cut,
             one(RTMP, "V"),
-            "copy 0:v >0.0, write 0 q1024 relieves",
+            "copy 0:v >0.0, write 0 q1024 drops_when_full",
         ),
     ];
     for (name, code, input, plans, expected) in table {

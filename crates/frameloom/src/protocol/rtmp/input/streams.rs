@@ -147,7 +147,7 @@ impl Streams {
     pub(super) fn take(&mut self, media: &Media) -> Result<Option<AvPacket>, AvError> {
         let coded = match media.kind {
             Kind::Metadata => {
-                self.heed_metadata(&media.payload);
+                self.read_metadata(&media.payload);
                 return Ok(None);
             }
             Kind::Data => return Ok(None),
@@ -271,7 +271,7 @@ impl Streams {
         }
     }
 
-    fn heed_metadata(&mut self, payload: &[u8]) {
+    fn read_metadata(&mut self, payload: &[u8]) {
         let Ok(values) = decode_all(payload, &Limits::default()) else { return };
         let Some(metadata) = values.get(1) else { return };
         let number = |name: &str| metadata.get(name).and_then(Value::as_number);
