@@ -181,7 +181,7 @@ const tasks = {
     const output = await page.evaluate(async () => (await (await fetch("/api/v1/pipelines/camera")).json()).play.output.rtmp);
     await page.getByLabel("Name").fill("mirrored");
     await page.getByLabel("Input", { exact: true }).fill(output);
-    await page.getByLabel("Outputs", { exact: true }).fill(output.replace("camera", "mirrored"));
+    await page.getByLabel("Outputs", { exact: true }).fill(`${output.replace("camera", "mirrored")}?token=sesame-open`);
     await page.getByText("More settings").click();
     await page.getByLabel("Filter").fill("hflip");
     await page.getByLabel("Deadline").fill("soon");
@@ -197,7 +197,7 @@ const tasks = {
     await badge(page, "Running");
     await plays(page, "output");
     await picture(page, "added");
-    // Its URL is hidden where settings are shown; to change something else keeps it.
+    // A secret in its URL is hidden where settings are shown; to change something else keeps it.
     await page.getByRole("link", { name: "Edit" }).click();
     assert.match(await page.getByLabel("Outputs", { exact: true }).inputValue(), /\*\*\*/);
     assert.equal(await page.getByLabel("Filter").inputValue(), "hflip");

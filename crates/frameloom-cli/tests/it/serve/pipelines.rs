@@ -175,5 +175,5 @@ fn a_file_that_has_ended_is_not_begun_again() {
     // Wrong on its face only now: the file is there, and -y was not given.
     fleet.request("POST", "/api/v1/pipelines/once/start", "", "");
     let failed = fleet.wait_for("once", "refused", |p| !p["error"].is_null());
-    assert!(failed["error"].as_str().unwrap().contains("-y"), "{failed:#}");
+    assert!(failed["error"].as_str().unwrap().contains("it exists already"), "{failed:#}");
 }

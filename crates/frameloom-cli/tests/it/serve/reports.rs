@@ -110,5 +110,5 @@ fn the_error_is_the_reported_one_whatever_was_written_last() {
     assert_eq!(fleet.send("PUT", "/api/v1/pipelines/edit", &change).status, 200);
     let failed = fleet.wait_for("edit", "failing", |p| p["restarts"].as_u64().unwrap_or(0) > 0);
     let error = failed["error"].as_str().unwrap();
-    assert!(error.starts_with("output: rtmp://127.0.0.1:1/live/***: "), "{error}");
+    assert!(error.starts_with("output: rtmp://127.0.0.1:1/live/nobody: "), "{error}");
 }
