@@ -67,6 +67,19 @@ fn last(outcome: &Outcome) -> Seen {
     last
 }
 
+/// Nothing but the film's own length tells that the connection broke.
+#[test]
+fn a_film_by_http_that_breaks_off_is_an_error() {
+    let source = counted("320x240", "25", 8);
+    let film = clip("http-long.mkv", &format!("-f lavfi -i {source} -c:v libx264 -g 25"));
+    let film = fs::read(film).unwrap();
+    let half = film.len() / 2;
+    let web = Web::start(move |_, reply| reply.cut_in_a_chunk(&film[..half], film.len()));
+    let args = args!["-i", web.url("/film.mkv"), "-f", "null", "-"];
+    let outcome = frameloom(args).run();
+    assert_eq!(outcome.code(), Some(1), "{}", outcome.stderr);
+}
+
 #[test]
 fn http_flv_is_opened_again_when_its_server_closes() {
     let flv = live_flv();

@@ -89,6 +89,13 @@ impl Retry {
         self.lost_after(now.saturating_duration_since(since), now, random)
     }
 
+    /// The same, where the loss was noticed by a silence of this length: that is no time in which
+    /// it did its work.
+    pub fn lost_by_silence(&mut self, silence: Duration, now: Instant, random: u64) -> Verdict {
+        let there = self.there_since.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        self.lost_after(there.saturating_sub(silence), now, random)
+    }
+
     /// What was there, and did its work for so long, is lost.
     pub fn lost_after(&mut self, worked: Duration, now: Instant, random: u64) -> Verdict {
         self.there_since = None;

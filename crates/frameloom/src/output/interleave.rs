@@ -54,6 +54,11 @@ impl<T> Interleaver<T> {
         self.lanes.get(lane).is_none_or(|l| l.ended)
     }
 
+    /// Whether no packet waits in a lane.
+    pub(crate) fn is_idle(&self, lane: usize) -> bool {
+        self.lanes.get(lane).is_none_or(|l| l.waiting.is_empty())
+    }
+
     /// How many packets wait.
     pub(crate) fn packets(&self) -> u64 {
         self.lanes.iter().map(|lane| lane.waiting.len() as u64).sum()

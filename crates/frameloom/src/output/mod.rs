@@ -132,10 +132,11 @@ impl Sink {
             self.add_late(&configuration)?;
         }
         if let Some(s) = self.streams.get_mut(stream) {
+            // Packets for which the first one holds may wait, or be written already.
+            let is_used = self.header_written || !self.waiting.is_idle(stream);
             match s.known {
-                None => s.known = Some(configuration),
-                // Packets for which the first one holds may still wait.
-                Some(_) => s.next = Some(configuration),
+                Some(_) if is_used => s.next = Some(configuration),
+                _ => s.known = Some(configuration),
             }
         }
         self.advance()

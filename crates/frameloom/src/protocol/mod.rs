@@ -9,7 +9,7 @@ pub(crate) mod pipe;
 mod rtmp;
 mod target;
 
-pub(crate) use backend::{Break, Input, Opened, Output, Protocol, Target};
+pub(crate) use backend::{Break, Input, Opened, Output, Protocol, Target, WRITE_LIMIT};
 
 use std::time::Duration;
 

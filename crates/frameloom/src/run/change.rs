@@ -37,7 +37,13 @@ pub(super) fn tell<T>(thread: &Sender<T>, change: T) -> Result<()> {
     let cause = match thread.try_send(change) {
         Ok(()) => return Ok(()),
         Err(TrySendError::Disconnected(_)) => "the pipeline is ending",
-        Err(TrySendError::Full(_)) => "too many outputs are added and removed at once",
+        Err(TrySendError::Full(_)) => return Err(too_many_changes()),
     };
     Err(Error::new(ErrorKind::Other, Stage::Sink, cause))
+}
+
+/// The error for more changes than the threads have taken in.
+pub(super) fn too_many_changes() -> Error {
+    let cause = "too many outputs are added and removed at once";
+    Error::new(ErrorKind::Other, Stage::Sink, cause)
 }

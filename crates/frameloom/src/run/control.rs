@@ -8,10 +8,10 @@ use crossbeam_channel::Receiver;
 use crate::av::MediaKind;
 use crate::codec::audio::AudioTranscoder;
 use crate::codec::decode::VideoDecoder;
-use crate::error::{Error, Result};
+use crate::error::{End, Error, Result, Setting, sentence};
 use crate::live::supervise::Hold;
 use crate::options::OnResize;
-use crate::run::change::{ReaderChange, tell};
+use crate::run::change::{ReaderChange, tell, too_many_changes};
 use crate::run::delivery::SinkStream;
 use crate::run::graph::{CodeKind, Graph, InputNode};
 use crate::run::joining::Joining;
@@ -178,12 +178,21 @@ struct Codecs {
 
 impl Running {
     fn remove(&self, number: usize) -> Result<Receiver<Result<()>>> {
+        // One change at a time: there is room for this one until it is sent.
+        let _next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let frames =
+            |input: &InputLink| input.frames.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let is_full = |input: &InputLink| {
+            input.changes.is_full() || frames(input).is_some_and(|frames| frames.changes.is_full())
+        };
+        if self.inputs.iter().any(is_full) {
+            return Err(too_many_changes());
+        }
         let awaited = self.context.registry.leave(number, self.code == CodeKind::None)?;
         for input in &self.inputs {
             // A thread that has ended gives the output nothing more anyway.
             let _ = tell(&input.changes, ReaderChange::Leave(number));
-            let frames = input.frames.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            if let Some(frames) = frames {
+            if let Some(frames) = frames(input) {
                 let _ = tell(&frames.changes, FramesChange::Leave(number));
             }
         }
@@ -196,8 +205,9 @@ impl Running {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let mut threads = self.threads.open().ok_or_else(has_ended)?;
         let number = *next;
-        self.start(number, input, opened, &mut threads)?;
+        // What failed to start may still have to end: its number is not given again.
         *next += 1;
+        self.start(number, input, opened, &mut threads)?;
         Ok(number)
     }
 
@@ -210,7 +220,10 @@ impl Running {
         }
         let NewOutput { target, mut options, .. } = output;
         if options.start.is_some() {
-            let cause = "-ss: an output that is added while the pipeline runs begins at once";
+            let cause = sentence!(
+                "{}: an output that is added while the pipeline runs begins at once",
+                Setting::ffmpeg("ss").of(End::Output)
+            );
             return Err(Error::usage(cause).at(&target.url));
         }
         let length = options.length();

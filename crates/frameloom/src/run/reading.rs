@@ -501,7 +501,12 @@ impl Reading {
             options.open_timeout = options.open_timeout.min(limit);
         }
         let Some(mut retry) = live.retry.take() else { return Ok(receiver) };
-        let first = due(retry.lost(live.clock.now(), live.clock.random()), &retry, cause)?;
+        let silence = match cause.kind() {
+            ErrorKind::TimedOut => stall_limit,
+            _ => Duration::ZERO,
+        };
+        let (now, random) = (live.clock.now(), live.clock.random());
+        let first = due(retry.lost_by_silence(silence, now, random), &retry, cause)?;
         start_thread("frameloom-reopen", move || {
             let open = || Source::open_again(&url, &options, stall_limit, &outside, &stop);
             let found = reopen(open, retry, first, &*outside.clock, &stop);

@@ -9,12 +9,13 @@ use crossbeam_channel::{Receiver, bounded, never, select_biased};
 use crate::av::MediaKind;
 use crate::codec::configuration::StreamConfiguration;
 use crate::codec::packet::Packet;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::live::retry::{Retry, RetryPolicy};
 use crate::live::supervise::{Reopened, due, reopen};
 use crate::options::{LiveOptions, OutputOptions};
 use crate::output::Sink;
 use crate::protocol::Target;
+use crate::protocol::WRITE_LIMIT;
 use crate::protocol::ends::Outside;
 use crate::run::delivery::{Drops, SinkMessage};
 use crate::run::joining::Joining;
@@ -109,6 +110,7 @@ impl Announced {
             }
             SinkMessage::Packet(..) => {}
             SinkMessage::Cut(end) => self.cut = Some(self.cut.map_or(*end, |cut| cut.min(*end))),
+            SinkMessage::End(stream) if self.ended.contains(stream) => {}
             SinkMessage::End(stream) => self.ended.push(*stream),
         }
     }
@@ -317,7 +319,12 @@ impl Writing {
             return Err(cause);
         };
         let clock = &self.outside.clock;
-        let first = due(retry.lost(clock.now(), clock.random()), &retry, &cause)?;
+        let silence = match cause.kind() {
+            ErrorKind::TimedOut => WRITE_LIMIT,
+            _ => Duration::ZERO,
+        };
+        let verdict = retry.lost_by_silence(silence, clock.now(), clock.random());
+        let first = due(verdict, &retry, &cause)?;
         let (sender, reopening) = bounded(1);
         let (outside, stop) = (self.outside.clone(), self.stop.clone());
         start_thread("frameloom-reopen", move || {

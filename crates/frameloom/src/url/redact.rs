@@ -30,12 +30,21 @@ fn is_plain(segment: &str) -> bool {
     (1..=MOST_NAME).contains(&bare.len()) && bare.bytes().all(allowed)
 }
 
+/// Whether a path is the plain name of a stream, behind folders that are no longer together than
+/// such a name: a token may be cut into short pieces.
+fn is_plain_path(parts: &[&str]) -> bool {
+    let folders = parts.split_last().map_or(&[][..], |(_, folders)| folders);
+    let length: usize = folders.iter().map(|folder| folder.len()).sum();
+    length <= MOST_NAME && parts.iter().all(|part| is_plain(part))
+}
+
 /// Has the names of the streams of a server shown from now on, whatever they are. `authority` is
 /// its host and port.
 pub fn show_names_at(authority: &str) {
     let mut own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
-    if !own.iter().any(|known| known == authority) {
-        own.push(authority.to_ascii_lowercase());
+    let authority = authority.to_ascii_lowercase();
+    if !own.contains(&authority) {
+        own.push(authority);
     }
 }
 
@@ -91,7 +100,7 @@ fn shown(address: &Address<'_>) -> String {
         shown.push_str(common);
     }
     if !name.is_empty() {
-        let hides = has_query || is_ingest(address) || !name.iter().all(|part| is_plain(part));
+        let hides = has_query || is_ingest(address) || !is_plain_path(name);
         shown.push('/');
         shown.push_str(&if hides { HIDDEN.to_owned() } else { name.join("/") });
     } else if has_query {

@@ -88,7 +88,7 @@ impl Listener {
                 told["name"] = json!(name);
                 event("log", &told)
             }
-            Event::EventReport(name, kind, line) => {
+            Event::Reported(name, kind, line) => {
                 let told = json!({ "name": name, "kind": kind, "time_ms": line.time_ms, "text": line.text });
                 event("event", &told)
             }

@@ -62,6 +62,8 @@ struct Inner {
     /// The number of the process that runs, or ran last: what an earlier one says about itself
     /// comes too late.
     run: u64,
+    /// Since when its process has an open input.
+    running_since: Option<Instant>,
     /// Whether its input is live, where it has reported that.
     is_live: Option<bool>,
     /// The error that it reported.
@@ -114,6 +116,7 @@ impl Pipeline {
                 pid: None,
                 error: None,
                 run: 0,
+                running_since: None,
                 is_live: None,
                 failure: None,
                 stats: None,
@@ -198,7 +201,6 @@ impl Pipeline {
         // From one process to the next: one that fails has no players either.
         let mut idle = Idle::default();
         while let Some((settings, generation)) = self.wait_until_due() {
-            let begun = Instant::now();
             let mut run = 0;
             self.enter(State::Starting, |inner| run = inner.begin_run());
             let pipeline = Arc::clone(self);
@@ -224,7 +226,10 @@ impl Pipeline {
                 Err(error) => format!("its process can't be started: {error}").into(),
             };
             let now = Instant::now();
-            let ran = now.saturating_duration_since(begun);
+            // An opening that takes its time to fail is no time in which it ran.
+            let running_since = self.lock().running_since;
+            let ran =
+                running_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
             // A process is started again for ever.
             let Verdict::TryAt(at) = retry.lost_after(ran, now, jitter.number()) else { break };
             let mut wait = at.saturating_duration_since(now);
@@ -402,6 +407,7 @@ impl Pipeline {
             Report::State(Progress::Opened { is_live }) => inner.is_live = Some(is_live),
             Report::State(Progress::Running) => {
                 let is_first = inner.state == State::Starting;
+                inner.running_since.get_or_insert_with(Instant::now);
                 drop(inner);
                 if is_first {
                     self.enter(State::Running, |inner| inner.error = None);
@@ -412,7 +418,7 @@ impl Pipeline {
             Report::Event(happened) => {
                 drop(inner);
                 let (name, line) = (self.name.clone(), Line::new(&happened.text));
-                self.shared.tell(Event::EventReport(name, happened.kind, line));
+                self.shared.tell(Event::Reported(name, happened.kind, line));
             }
         }
     }
@@ -542,7 +548,7 @@ impl Inner {
     /// Another process is about to start. Its number is returned.
     fn begin_run(&mut self) -> u64 {
         self.run += 1;
-        (self.is_live, self.failure) = (None, None);
+        (self.is_live, self.failure, self.running_since) = (None, None, None);
         self.run
     }
 

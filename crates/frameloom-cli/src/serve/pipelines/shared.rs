@@ -23,7 +23,7 @@ pub(crate) enum Event {
     /// It said something.
     Log(String, Line),
     /// Something happened that its process reported.
-    EventReport(String, EventKind, Line),
+    Reported(String, EventKind, Line),
     /// The server stops.
     Over,
 }

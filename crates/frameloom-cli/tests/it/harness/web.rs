@@ -113,6 +113,14 @@ impl Reply<'_> {
     }
 
     /// A body without length; what is written to it ends with the connection.
+    /// The beginning of a chunk that is `whole` long; then the connection ends.
+    pub(crate) fn cut_in_a_chunk(self, beginning: &[u8], whole: usize) -> io::Result<()> {
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
+        self.0.write_all(head.as_bytes())?;
+        write!(self.0, "{whole:x}\r\n")?;
+        self.0.write_all(beginning)
+    }
+
     pub(crate) fn without_length(self, media: &str) -> io::Result<Body> {
         write!(self.0, "HTTP/1.1 200 OK\r\nContent-Type: {media}\r\nConnection: close\r\n\r\n")?;
         Ok(Body(self.0.try_clone()?))

@@ -10,8 +10,8 @@ use crate::error::{End, Error, ErrorKind, Hint, Result, Setting, Stage, sentence
 use crate::options::InputOptions;
 use crate::protocol::backend::{Break, Input, Opened, choose, not_seekable};
 use crate::protocol::{discover, live, pipe};
-use crate::time::Timestamp;
 use crate::time::stop::Stop;
+use crate::time::{TimeBase, Timestamp};
 use crate::url::{self, scheme::Flow};
 
 /// How much of a live stream may be read until its streams are known. A ceiling, not a wait:
@@ -26,8 +26,31 @@ struct LibavInput {
     /// It ends where its connection is closed: nothing else states its length (RFC 9112, section
     /// 6.3). libavformat calls that an I/O error.
     ends_with_connection: bool,
+    /// The latest time read, on the input's own clock, where the connection's end is the input's.
+    latest: Option<Timestamp>,
+    /// The unit of each stream's times.
+    time_bases: Vec<TimeBase>,
     // Libav reads from it, and may or may not have a copy of its own.
     _fifo: Option<OwnedFd>,
+}
+
+/// How much of what a container states may be missing at its end: its tracks differ in length.
+const MISSING_AT_END: Timestamp = Timestamp::from_micros(1_000_000);
+
+impl LibavInput {
+    fn note_end(&mut self, packet: &AvPacket) {
+        let base = self.time_bases.get(packet.stream());
+        let at = packet.dts().or(packet.pts()).and_then(|at| base.map(|base| base.at(at)));
+        self.latest = self.latest.max(at);
+    }
+
+    /// Whether it ended well before the end that the container states.
+    fn is_cut_short(&self) -> bool {
+        let Some(duration) = self.demuxer.duration_micros() else { return false };
+        let begin = self.demuxer.start_micros().unwrap_or(0);
+        let end = Timestamp::from_micros(begin.saturating_add(duration));
+        self.latest.is_none_or(|latest| latest.plus(MISSING_AT_END) < end)
+    }
 }
 
 impl Input for LibavInput {
@@ -46,9 +69,12 @@ impl Input for LibavInput {
             self.interrupt.set_deadline(self.stall_limit);
         }
         let read = match self.demuxer.read() {
-            Err(e) if e.is_io() && self.ends_with_connection => Ok(None),
+            Err(e) if e.is_io() && self.ends_with_connection && !self.is_cut_short() => Ok(None),
             read => read,
         };
+        if let (Ok(Some(packet)), true) = (&read, self.ends_with_connection) {
+            self.note_end(packet);
+        }
         read.map_err(|e| {
             if e.is_interrupted() {
                 return match self.stall_limit {
@@ -175,7 +201,19 @@ pub(super) fn open(
     }
     let stall_limit = is_live.then_some(stall_limit);
     let ends_with_connection = found.flow == Flow::Either && !found.has_length;
-    let input = LibavInput { demuxer, interrupt, stall_limit, ends_with_connection, _fifo: fifo };
+    let time_bases = (0..demuxer.stream_count())
+        .map(|index| demuxer.stream(index).map(|stream| stream.time_base))
+        .collect::<Result<_, _>>()
+        .map_err(fault)?;
+    let input = LibavInput {
+        demuxer,
+        interrupt,
+        stall_limit,
+        ends_with_connection,
+        latest: None,
+        time_bases,
+        _fifo: fifo,
+    };
     let input = Box::new(input);
     Ok(Opened { input, video, audio, is_live, pending, begin })
 }

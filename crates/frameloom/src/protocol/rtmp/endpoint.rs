@@ -104,7 +104,13 @@ impl Endpoint {
             };
             match name.as_str() {
                 "rtmp_app" => app = Some(value.clone()),
-                "rtmp_playpath" => key = Some(value.as_str()),
+                "rtmp_playpath" => {
+                    // On a platform a name is a key, however plain it is.
+                    if url::scheme::is_ingest(&endpoint.host) {
+                        url::redact::remember(value);
+                    }
+                    key = Some(value.as_str());
+                }
                 "rtmp_tcurl" => tc_url = Some(value.as_str()),
                 "rtmp_flashver" => endpoint.flash_version = Some(value.clone()),
                 "rtmp_buffer" => endpoint.buffer_ms = whole()?,
