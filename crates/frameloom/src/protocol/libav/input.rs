@@ -70,6 +70,10 @@ impl Input for LibavInput {
         }
         let read = match self.demuxer.read() {
             Err(e) if e.is_io() && self.ends_with_connection && !self.is_cut_short() => Ok(None),
+            // Some demuxers take what is missing for the end.
+            Ok(None) if self.ends_with_connection && self.is_cut_short() => {
+                return Err(Break::Damaged);
+            }
             read => read,
         };
         if let (Ok(Some(packet)), true) = (&read, self.ends_with_connection) {
