@@ -164,10 +164,10 @@ async fn join(port: u16, players: usize) -> Result<Vec<Connection>> {
     let mut joined = Vec::with_capacity(players);
     let mut joining = JoinSet::new();
     for _ in 0..players {
-        if joining.len() == JOINING {
-            if let Some(player) = joining.join_next().await {
-                joined.push(player??);
-            }
+        if joining.len() == JOINING
+            && let Some(player) = joining.join_next().await
+        {
+            joined.push(player??);
         }
         joining.spawn(Connection::open(port, ClientRole::Play { buffer_ms: 0 }));
     }

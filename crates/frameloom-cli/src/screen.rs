@@ -39,10 +39,10 @@ impl Screen {
 
     /// As [`Screen::clear`], unless that would have to wait.
     pub(crate) fn clear_now(&self) {
-        if let Ok(mut bar) = self.0.try_lock() {
-            if let Some(bar) = bar.take() {
-                bar.finish_and_clear();
-            }
+        if let Ok(mut bar) = self.0.try_lock()
+            && let Some(bar) = bar.take()
+        {
+            bar.finish_and_clear();
         }
     }
 }

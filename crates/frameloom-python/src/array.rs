@@ -40,7 +40,7 @@ pub(crate) fn shape_of(format: PixelFormat, width: u32, height: u32) -> Vec<usiz
         _ => {
             let bytes = format.frame_bytes(width, height);
             // An odd width has rows of two lengths.
-            if bytes % w == 0 { vec![bytes / w, w] } else { vec![bytes] }
+            if bytes.is_multiple_of(w) { vec![bytes / w, w] } else { vec![bytes] }
         }
     }
 }

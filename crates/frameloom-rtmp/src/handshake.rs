@@ -178,10 +178,9 @@ impl Handshake {
             }
             if let (true, true, Some(&version)) =
                 (with_version, self.received.is_empty(), input.first())
+                && version != 3
             {
-                if version != 3 {
-                    return Err(Error::Version(version));
-                }
+                return Err(Error::Version(version));
             }
             let lacking = PACKET_BYTES + usize::from(with_version) - self.received.len();
             let (head, rest) = input.split_at(lacking.min(input.len()));

@@ -68,10 +68,10 @@ impl Access {
             Action::Play => (&self.play_key, Reason::PlayKey, &self.on_play),
         };
         let needs_key = visitor.action == Action::Publish || !visitor.has_token;
-        if let Some(key) = key.as_ref().filter(|_| needs_key) {
-            if !visitor.queries.iter().any(|query| has_key(query.expose(), key.expose())) {
-                return Decision::Now(Err(reason));
-            }
+        if let Some(key) = key.as_ref().filter(|_| needs_key)
+            && !visitor.queries.iter().any(|query| has_key(query.expose(), key.expose()))
+        {
+            return Decision::Now(Err(reason));
         }
         let Some(asker) = asker.clone() else {
             return Decision::Now(Ok(stream_name(&visitor.app, &visitor.name)));

@@ -49,12 +49,12 @@ impl Callback {
             return Err(Error::CallbackUrl("it doesn't start with http:// or https://"));
         }
         let mut user = None;
-        if let Some(authority) = &parts.authority {
-            if let Some((name, host)) = authority.as_str().rsplit_once('@') {
-                user = Some(Secret::from(percent_decode(name)));
-                let host = Authority::try_from(host);
-                parts.authority = Some(host.map_err(|_| Error::CallbackUrl("it has no host"))?);
-            }
+        if let Some(authority) = &parts.authority
+            && let Some((name, host)) = authority.as_str().rsplit_once('@')
+        {
+            user = Some(Secret::from(percent_decode(name)));
+            let host = Authority::try_from(host);
+            parts.authority = Some(host.map_err(|_| Error::CallbackUrl("it has no host"))?);
         }
         let uri = Uri::from_parts(parts).map_err(|_| Error::CallbackUrl("it has no host"))?;
         if uri.host().is_none_or(str::is_empty) {

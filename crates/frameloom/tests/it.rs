@@ -287,10 +287,10 @@ struct Thin {
 
 impl FrameProcessor for Thin {
     fn send(&mut self, frame: Frame) -> Result<(), BoxError> {
-        if let Some(held) = self.held.replace(frame) {
-            if held.index() % 2 == 0 {
-                self.ready.push(held);
-            }
+        if let Some(held) = self.held.replace(frame)
+            && held.index() % 2 == 0
+        {
+            self.ready.push(held);
         }
         Ok(())
     }

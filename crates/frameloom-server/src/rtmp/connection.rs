@@ -141,22 +141,22 @@ impl Connection {
             Phase::Draining if !self.draining => self.drain(),
             _ => {}
         }
-        if self.closing.is_none() {
-            if let Err(end) = self.run(cx) {
-                if end.is_final() {
-                    self.leave();
-                    return Poll::Ready(end);
-                }
-                if let Some(hint) = end.hint(&self.shared) {
-                    self.session.output().put(hint.as_bytes());
-                }
-                self.close(end);
-            }
-        }
-        if self.closing.is_some() {
-            if let Poll::Ready(end) = self.poll_close(cx) {
+        if self.closing.is_none()
+            && let Err(end) = self.run(cx)
+        {
+            if end.is_final() {
+                self.leave();
                 return Poll::Ready(end);
             }
+            if let Some(hint) = end.hint(&self.shared) {
+                self.session.output().put(hint.as_bytes());
+            }
+            self.close(end);
+        }
+        if self.closing.is_some()
+            && let Poll::Ready(end) = self.poll_close(cx)
+        {
+            return Poll::Ready(end);
         }
         self.poll_timer(cx)
     }

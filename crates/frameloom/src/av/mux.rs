@@ -33,11 +33,11 @@ unsafe extern "C" fn close_file(
         let error = (*io).error;
         let status = ff::avio_close(io);
         let failed = if error < 0 { error } else { status };
-        if let Some(cell) = (*ctx).opaque.cast::<AtomicI32>().as_ref() {
-            if failed < 0 {
-                // Only the first tells the cause.
-                let _ = cell.compare_exchange(0, failed, Ordering::Relaxed, Ordering::Relaxed);
-            }
+        if let Some(cell) = (*ctx).opaque.cast::<AtomicI32>().as_ref()
+            && failed < 0
+        {
+            // Only the first tells the cause.
+            let _ = cell.compare_exchange(0, failed, Ordering::Relaxed, Ordering::Relaxed);
         }
         status
     }

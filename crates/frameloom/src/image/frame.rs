@@ -242,7 +242,7 @@ impl Frame {
     fn check_rows(&self, format: PixelFormat, rows: &Range<u32>) -> Result<()> {
         let (height, step) = (self.height(), format.rows_a_chroma_row());
         let is_there = rows.start < rows.end && rows.end <= height;
-        let is_whole = |row: u32| row % step == 0 || row == height;
+        let is_whole = |row: u32| row.is_multiple_of(step) || row == height;
         if is_there && is_whole(rows.start) && is_whole(rows.end) {
             return Ok(());
         }

@@ -210,14 +210,15 @@ impl InputOptions {
                 setting("vn")
             )));
         }
-        if let (Some(start), Some(end)) = (self.start, self.end) {
-            if end <= start && self.duration.is_none() {
-                return Err(Error::usage(sentence!(
-                    "{} is not after {}",
-                    setting("to"),
-                    setting("ss")
-                )));
-            }
+        if let (Some(start), Some(end)) = (self.start, self.end)
+            && end <= start
+            && self.duration.is_none()
+        {
+            return Err(Error::usage(sentence!(
+                "{} is not after {}",
+                setting("to"),
+                setting("ss")
+            )));
         }
         if self.duration.is_some_and(|d| d <= Timestamp::ZERO) {
             return Err(must_be_more(&setting("t")));

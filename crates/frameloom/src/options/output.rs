@@ -178,21 +178,21 @@ impl OutputOptions {
                 setting("vn")
             )));
         }
-        if self.video == Some(CodecChoice::Copy) {
-            if let Some(name) = self.picture_option() {
-                let (copy, other) = (setting("c:v").to("copy"), setting(name));
-                return Err(Error::usage(sentence!("{} and {} can't go together", copy, other))
-                    .hint(Hint::NameEncoderOrLeaveOneOut));
-            }
+        if self.video == Some(CodecChoice::Copy)
+            && let Some(name) = self.picture_option()
+        {
+            let (copy, other) = (setting("c:v").to("copy"), setting(name));
+            return Err(Error::usage(sentence!("{} and {} can't go together", copy, other))
+                .hint(Hint::NameEncoderOrLeaveOneOut));
         }
-        if let (Some(start), Some(end), None) = (self.start, self.end, self.duration) {
-            if end <= start {
-                return Err(Error::usage(sentence!(
-                    "{} is not after {}",
-                    setting("to"),
-                    setting("ss")
-                )));
-            }
+        if let (Some(start), Some(end), None) = (self.start, self.end, self.duration)
+            && end <= start
+        {
+            return Err(Error::usage(sentence!(
+                "{} is not after {}",
+                setting("to"),
+                setting("ss")
+            )));
         }
         if self.duration.is_some_and(|d| d <= Timestamp::ZERO) {
             return Err(must_be_more(&setting("t")));

@@ -161,10 +161,10 @@ impl Sink {
             return Ok(());
         }
         let at = packet.pts().or(packet.dts());
-        if let (Some(cut), Some(at)) = (self.cut, at) {
-            if at >= cut {
-                return self.end(stream);
-            }
+        if let (Some(cut), Some(at)) = (self.cut, at)
+            && at >= cut
+        {
+            return self.end(stream);
         }
         let dts = packet.dts().or(at).unwrap_or(Timestamp::ZERO);
         let configuration = self.streams.get_mut(stream).and_then(|s| s.next.take());

@@ -140,9 +140,10 @@ pub(crate) fn complete_sound(audio: &mut StreamInfo, packets: &VecDeque<AvPacket
             break;
         }
     }
-    if let Ok(params) = decoder.params() {
-        if params.sample_rate() > 0 && params.channels() > 0 {
-            audio.params = params;
-        }
+    if let Ok(params) = decoder.params()
+        && params.sample_rate() > 0
+        && params.channels() > 0
+    {
+        audio.params = params;
     }
 }

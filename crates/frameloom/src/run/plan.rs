@@ -237,10 +237,11 @@ fn refuse_untaken(options: &OutputOptions, video: Option<&str>, audio: Option<&s
     let encoders = [video, audio];
     let takes = |o: &AvOption| -> Result<bool> {
         for (encoder, kind) in encoders.into_iter().zip([MediaKind::Video, MediaKind::Audio]) {
-            if let Some(encoder) = encoder {
-                if o.is_for(kind) && find_encoder(encoder)?.takes(&o.name) {
-                    return Ok(true);
-                }
+            if let Some(encoder) = encoder
+                && o.is_for(kind)
+                && find_encoder(encoder)?.takes(&o.name)
+            {
+                return Ok(true);
             }
         }
         Ok(false)

@@ -143,10 +143,10 @@ impl Live {
         let (pts, dts) = (ticks(placed.pts), ticks(placed.dts));
         packet.av.set_times(pts, dts, packet.av.duration());
         packet.floor = packet.floor.max(self.floor);
-        if placed.jumped {
-            if let Some((count, span)) = self.jumps.add(1, self.clock.now()) {
-                self.events.tell(&Event::ClockJumped { count, span });
-            }
+        if placed.jumped
+            && let Some((count, span)) = self.jumps.add(1, self.clock.now())
+        {
+            self.events.tell(&Event::ClockJumped { count, span });
         }
         let at = placed.dts.or(placed.pts).map(|at| at.plus(packet.duration()));
         if let (Some(end), Some(at)) = (self.ends.get_mut(stream), at) {
@@ -182,10 +182,10 @@ impl Reading {
         self.source.reopen_on_new_stream(!self.late_streams.is_empty());
         let result = self.read_on();
         self.lanes.iter_mut().for_each(CopyLane::close);
-        if let Some(live) = &self.live {
-            if let Some((count, span)) = live.jumps.rest(live.clock.now()) {
-                live.events.tell(&Event::ClockJumped { count, span });
-            }
+        if let Some(live) = &self.live
+            && let Some((count, span)) = live.jumps.rest(live.clock.now())
+        {
+            live.events.tell(&Event::ClockJumped { count, span });
         }
         result
     }
@@ -423,10 +423,10 @@ impl Reading {
     /// Opens the input again, while the outputs go on without it.
     fn reopen_while_filling(&mut self, cause: Error) -> Result<Outcome> {
         let outcome = self.reopen_and_fill(cause);
-        if !matches!(outcome, Ok(Outcome::Back)) {
-            if let Some(live) = &self.live {
-                live.line.end(live.clock.now());
-            }
+        if !matches!(outcome, Ok(Outcome::Back))
+            && let Some(live) = &self.live
+        {
+            live.line.end(live.clock.now());
         }
         outcome
     }

@@ -257,7 +257,7 @@ fn a_copied_output_begins_with_a_keyframe_and_an_encoded_one_beside_it() {
     assert!((36..=40).contains(&length), "{length} pictures in 1.5 s");
     let (encoded, pictures) = (pictures(&path("encoded.mkv")), pictures(&source));
     let place = place_of(&encoded, &pictures);
-    assert!(place % 25 == 0 && encoded.len() > 30, "{place}, {}", encoded.len());
+    assert!(place.is_multiple_of(25) && encoded.len() > 30, "{place}, {}", encoded.len());
     check_sound(&path("encoded.mkv"), &source, times(&source)[place]);
 }
 

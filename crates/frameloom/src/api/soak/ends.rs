@@ -410,7 +410,7 @@ impl Input for Camera {
             return Err(Break::Stopped);
         }
         self.next += if self.has_audio { 1 } else { 2 };
-        let is_video = number % 2 == 0;
+        let is_video = number.is_multiple_of(2);
         let mut packet = if is_video {
             let frame = number / 2 % GOP;
             AvPacket::of_bytes(&self.clip.packets[frame], VIDEO, frame == 0).unwrap()

@@ -139,11 +139,11 @@ impl Output for RtmpOutput {
                 .at(&self.url)
                 .hint(Hint::TakeUsualCodecs));
         };
-        if let Some(four_cc) = codec.only_enhanced() {
-            if self.connection.as_ref().is_some_and(|c| !c.knows(four_cc)) {
-                let (url, name) = (crate::url::redact::url(&self.url), id.name());
-                tracing::warn!("{url}: the server doesn't say that it knows {name}");
-            }
+        if let Some(four_cc) = codec.only_enhanced()
+            && self.connection.as_ref().is_some_and(|c| !c.knows(four_cc))
+        {
+            let (url, name) = (crate::url::redact::url(&self.url), id.name());
+            tracing::warn!("{url}: the server doesn't say that it knows {name}");
         }
         let params = header.params.share().map_err(|e| self.error(e))?;
         let frame_rate = header.frame_rate.map(Rate::as_f64);
