@@ -89,7 +89,7 @@ impl ServerConnection {
             // As behind a second signal: no hooks, which may wait for what hangs.
             low_level::exit(1);
         };
-        let thread = thread::Builder::new().name("server_connection".to_owned()).spawn(body);
+        let thread = thread::Builder::new().name("server".to_owned()).spawn(body);
         thread.map(drop).map_err(|error| {
             Error::new(ErrorKind::Other, Stage::Options, format!("no thread: {error}"))
         })
