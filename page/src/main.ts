@@ -97,7 +97,7 @@ function askForToken(): HTMLElement {
 
 addEventListener("hashchange", () => {
   route();
-  // Whoever goes by keyboard goes on from the new view.
+  // Somebody who uses the keyboard goes on from the new view.
   view.focus({ preventScroll: true });
   scrollTo(0, 0);
 });

@@ -11,7 +11,7 @@ use indicatif::ProgressBar;
 pub(crate) struct Screen(Arc<Mutex<Option<ProgressBar>>>);
 
 impl Screen {
-    /// Writes one line, above the bar where there is one. Whoever read stderr may be gone: then
+    /// Writes one line, above the bar where there is one. The reader of stderr may be gone: then
     /// there is nobody left to tell.
     pub(crate) fn line(&self, text: &str) {
         let line = format!("{}\n", printable(text));

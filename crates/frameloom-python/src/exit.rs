@@ -14,7 +14,7 @@ pub(crate) trait Finish: Send + Sync {
 
 static OPEN: Mutex<Vec<Weak<dyn Finish>>> = Mutex::new(Vec::new());
 
-/// Has it finished when Python ends, if it is still there then.
+/// Finishes it when Python ends, if it is still there then.
 pub(crate) fn remember<T: Finish + 'static>(open: &Arc<T>) {
     let mut all = lock(&OPEN);
     all.retain(|open| open.strong_count() > 0);

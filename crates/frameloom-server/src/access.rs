@@ -1,4 +1,4 @@
-//! Who may publish and play: names, keys, and the callbacks.
+//! The right to publish and play: names, keys, and the callbacks.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -99,7 +99,7 @@ impl Drop for Permit {
     }
 }
 
-/// The address that a peer counts as. Whoever has one IPv6 address mostly has a /64 of them.
+/// The address that a peer counts as. A host with one IPv6 address mostly has a /64 of them.
 fn counted(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),

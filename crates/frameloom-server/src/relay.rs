@@ -45,7 +45,7 @@ impl fmt::Display for StreamName {
     }
 }
 
-/// Who publishes.
+/// The publisher of a stream.
 #[derive(Clone)]
 pub(crate) struct Publisher {
     pub(crate) address: SocketAddr,
@@ -55,7 +55,7 @@ pub(crate) struct Publisher {
     pub(crate) wake: Arc<Wake>,
 }
 
-/// Who plays, and how far it has come.
+/// A player, and how far it has come.
 pub(crate) struct Player {
     pub(crate) protocol: Protocol,
     pub(crate) address: SocketAddr,
@@ -260,7 +260,7 @@ impl Relays {
         Some(Subscription { relay, player, wake, is_first, cursor })
     }
 
-    /// Has `wake` woken whenever `name` is published, until the result is dropped.
+    /// Wakes `wake` whenever `name` is published, until the result is dropped.
     pub(crate) fn wait_for(self: &Arc<Self>, name: &StreamName, wake: Arc<Wake>) -> Waiting {
         lock(&self.waiting).push((name.clone(), Arc::clone(&wake)));
         Waiting { relays: Arc::clone(self), name: name.clone(), wake }

@@ -34,7 +34,7 @@ pub struct StreamStatus {
     pub app: String,
     /// The name in it.
     pub name: String,
-    /// Who publishes it.
+    /// Its publisher.
     pub publisher: PublisherStatus,
     /// Its video; `None` as long as there is none.
     pub video: Option<VideoStatus>,
@@ -46,7 +46,7 @@ pub struct StreamStatus {
     pub received_bytes: u64,
     /// Packets that were left out because they were not what they said.
     pub dropped_packets: u64,
-    /// Who plays it.
+    /// Its players.
     pub players: Vec<PlayerStatus>,
 }
 
@@ -70,7 +70,7 @@ pub struct AudioStatus {
     pub codec: String,
 }
 
-/// Who publishes a stream.
+/// The publisher of a stream.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct PublisherStatus {
@@ -82,7 +82,7 @@ pub struct PublisherStatus {
     pub client: String,
 }
 
-/// Who plays a stream.
+/// A player of a stream.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct PlayerStatus {

@@ -1,4 +1,4 @@
-//! Who asks to publish or play, and what stands in its URL.
+//! A client that asks to publish or play, and what stands in its URL.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

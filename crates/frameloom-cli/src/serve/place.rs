@@ -34,7 +34,7 @@ impl Here {
         Here { rtmp, rtmps, http: server.http_addr() }
     }
 
-    /// Has the names of this server's streams shown in URLs, whatever they are.
+    /// Shows the names of this server's streams in URLs from now on, whatever they are.
     pub(crate) fn show_names(&self) {
         for listens in [self.rtmp, self.rtmps, self.http].into_iter().flatten() {
             let (ip, port) = (listens.ip(), listens.port());

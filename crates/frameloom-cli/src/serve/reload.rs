@@ -86,7 +86,7 @@ impl Reload {
             return;
         }
         let now = version(&self.path);
-        // Whoever writes it may not be done: it has to look the same twice.
+        // It may be written at this moment: it has to look the same twice.
         let has_settled = now == std::mem::replace(&mut self.seen, now);
         if asked || (has_settled && now != self.read && now.is_some()) {
             self.read = now;

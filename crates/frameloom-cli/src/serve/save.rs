@@ -110,7 +110,7 @@ fn entries_of(text: &str, name: &str, environment: &dyn Fn(&str) -> Option<Strin
     }
 }
 
-/// Has `table` say what `entries` do; what it says already is not touched.
+/// Writes `entries` to `table`; what it says already is not touched.
 fn set(table: &mut dyn TableLike, before: &[Entry], entries: &[Entry]) -> Result<(), String> {
     let gone: Vec<String> = table
         .iter()

@@ -83,7 +83,7 @@ impl Snapshots {
             return Ok(bytes);
         }
         let Ok(_turn) = self.turns.acquire().await else { return Err("the server stops") };
-        // Whoever had the turn before may have made it.
+        // The request before this one may have made it.
         if let Some(bytes) = self.kept(&pipeline.name, end) {
             return Ok(bytes);
         }

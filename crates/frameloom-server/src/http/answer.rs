@@ -6,7 +6,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-/// Who asks, for the handlers.
+/// The client of a request, for the handlers.
 #[derive(Clone, Copy)]
 pub(super) struct Peer {
     pub(super) id: u64,

@@ -1,4 +1,4 @@
-//! Who may ask for more than streams: the status, the metrics, and what the program around the
+//! Which requests are let through for more than streams: the status, the metrics, and what the program around the
 //! server serves.
 
 use std::net::IpAddr;

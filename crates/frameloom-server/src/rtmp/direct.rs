@@ -39,7 +39,7 @@ impl Drop for Served {
 
 impl Direct for Mutex<Connection> {
     fn take_media(&self) -> bool {
-        // Whoever has it now is the task, or a publisher that plays its own stream.
+        // The task has it now, or a publisher that plays its own stream.
         self.try_lock().is_ok_and(|mut connection| connection.take_media())
     }
 }

@@ -36,7 +36,7 @@ impl<T> InputBuilder<T> {
         self
     }
 
-    /// Has `stop` end the wait for it, and later the run.
+    /// Makes `stop` end the wait for it, and later the run.
     pub fn stop(mut self, stop: &Stop) -> InputBuilder<T> {
         self.stop = stop.clone();
         self
@@ -81,7 +81,7 @@ impl<T> OutputBuilder<T> {
         self
     }
 
-    /// Has `stop` end every wait for the other end.
+    /// Makes `stop` end every wait for the other end.
     pub fn stop(mut self, stop: &Stop) -> OutputBuilder<T> {
         self.stop = stop.clone();
         self

@@ -318,7 +318,7 @@ impl Demuxer {
         usize::try_from(found).ok()
     }
 
-    /// Has the demuxer throw away the packets of a stream.
+    /// Makes the demuxer throw away the packets of a stream.
     pub(crate) fn discard(&mut self, index: usize) {
         if index < self.stream_count() {
             // SAFETY: `index` is within the array.

@@ -143,7 +143,7 @@ impl Muxer {
         .map_err(|e| self.interrupt.explain(e))
     }
 
-    /// Has every packet written out at once, as a live output wants.
+    /// Writes every packet out at once, as a live output wants.
     pub(crate) fn flush_every_packet(&mut self) {
         // SAFETY: a context of ours.
         unsafe {

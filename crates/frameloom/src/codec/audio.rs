@@ -104,7 +104,7 @@ impl AudioTranscoder {
         self.sought = true;
     }
 
-    /// Has what is before `floor` left out, as the output has it from elsewhere.
+    /// Leaves out what is before `floor`: the output has it from elsewhere.
     pub(crate) fn begin_at(&mut self, floor: Timestamp) {
         self.next_pts = floor.rescale(self.time_base).ticks();
         self.sought = true;
@@ -303,7 +303,7 @@ impl AudioTranscoder {
 }
 
 impl OpenTranscoder {
-    /// Has the graph take samples of another kind. What the old one still holds, less than one
+    /// Makes the graph take samples of another kind. What the old one still holds, less than one
     /// frame of the encoder's, is lost: an encoder takes no short frame but for its last one.
     fn adapt_to(&mut self, frame: &AvFrame, time_base: TimeBase) -> Result<(), AvError> {
         let AudioShape { sample_rate, sample_format, channel_layout } = &self.shape;

@@ -9,7 +9,7 @@ use crate::error::{Result, Stage};
 use crate::time::{Rate, TimeBase};
 
 /// What a muxer must know of a stream before its first packet, and again before the first packet
-/// for which something else holds. Whoever writes keeps the one in force for each stream.
+/// for which something else holds. A writer keeps the one in force for each stream.
 pub(crate) struct StreamConfiguration {
     pub(crate) params: CodecParams,
     pub(crate) time_base: TimeBase,

@@ -129,7 +129,7 @@ impl VideoDecoder {
         }
     }
 
-    /// Has the decoder give out what it still holds.
+    /// Makes the decoder give out what it still holds.
     pub(crate) fn drain(&mut self) -> Result<()> {
         while !self.decoder.send(None).map_err(|e| e.in_stage(Stage::Decode))? {
             self.collect()?;

@@ -91,13 +91,13 @@ impl VideoEncoder {
         })
     }
 
-    /// Has it do this with frames whose size is not the first one's.
+    /// Sets what it does with frames whose size is not the first one's.
     pub(crate) fn on_resize(mut self, policy: OnResize) -> VideoEncoder {
         self.on_resize = policy;
         self
     }
 
-    /// Has it keep what [`VideoEncoder::repeat`] needs: its last picture, or a slate.
+    /// Makes it keep what [`VideoEncoder::repeat`] needs: its last picture, or a slate.
     pub(crate) fn holding(mut self, slate: Option<Frame>) -> VideoEncoder {
         self.holds = true;
         self.slate = slate;
@@ -130,7 +130,7 @@ impl VideoEncoder {
         Ok(true)
     }
 
-    /// Has the next picture be a keyframe.
+    /// Makes the next picture a keyframe.
     pub(crate) fn want_key(&mut self) {
         self.wants_key = true;
     }
@@ -313,7 +313,7 @@ impl VideoEncoder {
                 e.in_stage(Stage::Encode).of_kind(ErrorKind::Usage).reworded(cause)
             })?;
         if self.setup.name() == "rawvideo" {
-            // Whoever reads it must know, and the bytes don't say.
+            // The reader must know it, and the bytes don't say.
             let bytes: usize = (0..format.plane_count())
                 .filter_map(|p| format.plane_size(p, width, height))
                 .map(|(row, rows)| row * rows)

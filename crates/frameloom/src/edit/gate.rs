@@ -183,7 +183,7 @@ impl<F: GateItem> Gate<F> {
                 replaced
             }
             (_, OnSlow::Block | OnSlow::Bypass) => {
-                // Whoever heeds `wants_frame` and asks when the code is ready never sees this.
+                // A caller that follows `wants_frame` and asks when the code is ready never sees this.
                 if let Some(before) = self.waiting.take() {
                     self.pass(before);
                 }
@@ -195,7 +195,7 @@ impl<F: GateItem> Gate<F> {
         }
     }
 
-    /// Has a frame go out unedited; where the policies never let one out so, it is left out.
+    /// Sends a frame out unedited; if the policies never let one out so, it is left out.
     fn pass(&mut self, entry: Entry<F>) {
         if !self.rules.keeps_originals() {
             self.tally.dropped += 1;
@@ -353,7 +353,7 @@ impl<F: GateItem> Gate<F> {
         })
     }
 
-    /// Has go out unedited whatever is past its deadline.
+    /// Sends out unedited whatever is past its deadline.
     pub(crate) fn expire(&mut self, now: Instant) {
         let Some(limit) = self.rules.deadline.filter(|_| self.rules.on_slow == OnSlow::Bypass)
         else {

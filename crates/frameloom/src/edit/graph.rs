@@ -118,7 +118,7 @@ impl FilterGraph {
         Ok(self.ready.pop_front())
     }
 
-    /// Has the graph give out what it still holds.
+    /// Makes the graph give out what it still holds.
     pub(crate) fn drain(&mut self) -> Result<()> {
         if let Some(open) = &mut self.open {
             let sent = open.graph.send(None);

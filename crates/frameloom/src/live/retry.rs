@@ -11,7 +11,7 @@ const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(10);
 /// The shortest time from the end of one try to the start of the next, however long it took.
 const SHORTEST: Duration = Duration::from_millis(250);
-/// Who was there for so long without a break is steady: the next loss is a first one.
+/// A connection that was there for so long without a break is steady: its next loss is a first one.
 const STEADY: Duration = Duration::from_secs(10);
 
 /// How tries follow each other.

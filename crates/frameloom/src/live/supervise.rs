@@ -118,7 +118,7 @@ impl Line {
         shared.watchers.retain(|watcher| !matches!(watcher.try_send(()), Err(Disconnected(()))));
     }
 
-    /// Has a message each time the state has changed.
+    /// Gets a message each time the state has changed.
     fn changes(&self) -> Receiver<()> {
         let (watcher, changes) = bounded(1);
         self.shared().watchers.push(watcher);
@@ -164,7 +164,7 @@ impl Hold {
         Hold { line, changes, step, last: None, holds: false }
     }
 
-    /// Has a message where another picture may be due, or at another time, than was told.
+    /// Gets a message when another picture may be due, or at another time.
     pub(crate) fn changes(&self) -> &Receiver<()> {
         &self.changes
     }

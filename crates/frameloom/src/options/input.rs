@@ -135,7 +135,7 @@ impl InputOptions {
         self
     }
 
-    /// Has the input read again for ever (`-stream_loop -1`).
+    /// Reads the input again for ever (`-stream_loop -1`).
     #[must_use]
     pub fn loop_forever(mut self) -> InputOptions {
         self.loops = None;
@@ -249,7 +249,7 @@ impl InputOptions {
         self.length()
     }
 
-    /// Has reading begin at `at` on the clock that these options give the pipeline.
+    /// Makes reading begin at `at` on the clock that these options give the pipeline.
     pub(crate) fn beginning_at(mut self, at: Timestamp) -> InputOptions {
         let origin = self.origin.or(self.start).unwrap_or(Timestamp::ZERO);
         // The end stays where it was.

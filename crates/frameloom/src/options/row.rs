@@ -92,7 +92,7 @@ pub enum Group {
     Program,
     /// Where a server listens.
     Listening,
-    /// Who may use a server.
+    /// The right to use a server.
     Access,
     /// What a server holds at most.
     Limits,

@@ -26,13 +26,13 @@ fn usable(rtmp_by_libav: bool) -> impl Iterator<Item = &'static dyn Protocol> {
     PROTOCOLS.iter().copied().filter(move |protocol| protocol.name() != left_out)
 }
 
-/// Who writes an output.
+/// The protocol that writes an output.
 fn for_output(url: &str, options: &OutputOptions) -> &'static dyn Protocol {
     let mut found = usable(options.rtmp_by_libav).filter(|p| p.writes(url, options));
     found.next().unwrap_or(&libav::Libav)
 }
 
-/// Who reads an input.
+/// The protocol that reads an input.
 fn for_input(url: &str, options: &InputOptions) -> &'static dyn Protocol {
     let mut found = usable(options.rtmp_by_libav).filter(|p| p.reads(url, options));
     found.next().unwrap_or(&libav::Libav)

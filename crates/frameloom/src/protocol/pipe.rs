@@ -49,7 +49,7 @@ pub(crate) fn prepare_stdin() {
     }
 }
 
-/// Whoever knows more of the other end.
+/// Knows more of the other end.
 pub(crate) trait Guard {
     /// Bytes went through.
     fn moved(&self);

@@ -439,7 +439,7 @@ struct Shown {
 pub(super) fn answers_loop(sessions: &Receiver<Answering>, reports: &Sender<Report>) {
     for Answering { mut output, owed, verdict } in sessions {
         let told = read_answers(&mut output, &owed, reports);
-        // Whoever wrote to it may be gone already.
+        // The writer may be gone already.
         let _ = verdict.send(told);
     }
 }

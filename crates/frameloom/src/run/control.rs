@@ -347,7 +347,7 @@ impl Running {
         streams.video.as_ref().map(open).transpose()
     }
 
-    /// Has an encoder get frames, from a decoder that is begun where none runs.
+    /// Gives an encoder frames, from a decoder that is begun if none runs.
     fn send_frames(
         &self,
         input: &InputLink,

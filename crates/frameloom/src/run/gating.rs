@@ -175,7 +175,7 @@ impl Gating {
                     }
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Disconnected) if self.handles.is_empty() => {
-                        // Whoever pulled the frames has gone.
+                        // The caller who pulled the frames has gone.
                         if !self.take_report(Report::Ended(Ok(())))? {
                             return Ok(());
                         }
@@ -404,7 +404,7 @@ impl Gating {
         if self.code == CodeState::LeftBehind {
             self.command.kill();
         }
-        // Whoever has a frame or something to report learns that nobody listens.
+        // A thread with a frame or a report learns that nobody listens.
         (self.reports, self.frames) = (never(), never());
         let all_ended = |handles: &[JoinHandle<()>]| {
             let until = Instant::now() + EXIT_TIMEOUT;

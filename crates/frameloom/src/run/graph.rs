@@ -59,7 +59,7 @@ pub(crate) struct Graph {
     pub(crate) writers: Vec<WriterNode>,
 }
 
-/// Who edits the frames.
+/// The kind of code that edits the frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CodeKind {
     /// Nobody: they are only encoded.

@@ -303,7 +303,7 @@ impl Encoding {
 }
 
 impl VideoGroup {
-    /// Has a user get nothing that comes after the last frame.
+    /// Gives a user nothing that comes after the last frame.
     fn leave(&mut self, output: usize) {
         let end = self.encoder.end();
         let (leaving, users) =

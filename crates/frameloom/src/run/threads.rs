@@ -140,7 +140,7 @@ impl Threads {
 
     /// Waits for all of them; a panic is a failure.
     pub(crate) fn join(&mut self) {
-        // Whoever adds one holds this up until it is among the handles.
+        // A caller that adds one holds this up until it is among the handles.
         let _ = self.over.recv();
         let handles =
             std::mem::take(&mut *self.handles.lock().unwrap_or_else(PoisonError::into_inner));

@@ -29,7 +29,7 @@ use crate::time::stop::Stop;
 /// What the thread that writes an output gets.
 pub(super) struct SinkEnd {
     pub(super) messages: Receiver<SinkMessage>,
-    /// Has the output's video begin anew with a keyframe, where it is encoded.
+    /// Makes the output's video begin anew with a keyframe, if it is encoded.
     pub(super) keyframe_request: Option<Arc<AtomicBool>>,
     pub(super) drops: Drops,
 }

@@ -201,7 +201,7 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// Whoever wants to know.
+/// A function that is called with each event.
 type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
 
 /// Tells events to the log and to whoever listens.

@@ -38,7 +38,7 @@ fn is_plain_path(parts: &[&str]) -> bool {
     length <= MOST_NAME && parts.iter().all(|part| is_plain(part))
 }
 
-/// Has the names of the streams of a server shown from now on, whatever they are. `authority` is
+/// Shows the names of the streams of a server from now on, whatever they are. `authority` is
 /// its host and port.
 pub fn show_names_at(authority: &str) {
     let mut own = OWN.lock().unwrap_or_else(PoisonError::into_inner);

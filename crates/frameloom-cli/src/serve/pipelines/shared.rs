@@ -69,7 +69,7 @@ impl Shared {
         self.onlookers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many play a stream, or wait for it. Whoever takes a picture of it doesn't count: to look
+    /// How many play a stream, or wait for it. A snapshot of it doesn't count: to look
     /// at what is on demand must not keep it running.
     pub(super) fn players(&self, stream: &StreamOf) -> usize {
         let onlookers = self.onlookers().iter().filter(|seen| *seen == stream).count();

@@ -87,7 +87,7 @@ impl Leaping {
         self.state().now - self.start
     }
 
-    /// Has it stand still until it is told to go on.
+    /// Stops it until it is told to go on.
     pub(super) fn stand(&self, still: bool) {
         let mut state = self.state();
         state.stands = still;
@@ -151,7 +151,7 @@ impl Leaping {
             state.waiting.iter().filter(|(_, w)| w.0 <= now).map(|(thread, _)| *thread).collect();
         for thread in due {
             let (_, sender) = state.waiting.remove(&thread).unwrap();
-            // Who was woken by something else has no use for it.
+            // A thread that was woken by something else has no use for it.
             if sender.try_send(now).is_ok() {
                 state.working.insert(thread);
             }

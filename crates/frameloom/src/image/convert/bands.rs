@@ -34,7 +34,7 @@ pub(super) fn whole_rows<'a>(band: Plane<'a>, scratch: &'a mut Vec<u8>) -> Rows<
     Rows { data: scratch, stride: tight_stride(row_bytes) }
 }
 
-/// Has `write` fill all rows of `band`, every one of them a whole stride long when `write` sees
+/// Lets `write` fill all rows of `band`, every one of them a whole stride long when `write` sees
 /// it: in `scratch` where the plane ends before the stride of the last one.
 pub(super) fn write_rows<E>(
     mut band: PlaneMut<'_>,

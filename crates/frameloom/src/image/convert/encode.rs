@@ -105,7 +105,7 @@ struct ChromaScratch {
 }
 
 impl ChromaScratch {
-    /// Has `convert` fill a band of the two planes.
+    /// Lets `convert` fill a band of the two planes.
     fn planar(
         &mut self,
         u: PlaneMut<'_>,
@@ -117,7 +117,7 @@ impl ChromaScratch {
         })
     }
 
-    /// Has `convert` fill a band of two planes, and puts them into `pairs`.
+    /// Lets `convert` fill a band of two planes, and puts them into `pairs`.
     fn interleaved(
         &mut self,
         mut pairs: PlaneMut<'_>,
@@ -136,7 +136,7 @@ impl ChromaScratch {
         Ok(())
     }
 
-    /// Has `convert` fill a band of chroma that nobody wants.
+    /// Lets `convert` fill a band of chroma that nobody wants.
     fn discarded(
         &mut self,
         width: usize,
