@@ -1,4 +1,4 @@
-//! Events of the library and of libav as lines on stderr.
+//! Events of the library and of libav as lines on stderr. Their text is redacted before it gets here.
 
 use std::fmt::{self, Write};
 

@@ -1,4 +1,5 @@
-//! The file of `frameloom serve FILE`: the server's settings, and the pipelines.
+//! The file of `frameloom serve FILE`: its two tables. The keys of `[server]` are the rows of
+//! `options/serve.rs`, those of `[pipelines.NAME]` are in `pipelines/settings.rs`.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,5 @@
-//! The way of packets to the threads that write: an output that is behind makes nobody wait but a
-//! file.
+//! The queue of packets to the thread that writes an output. A file that is behind makes the others wait;
+//! a live output drops packets here, up to its next keyframe, counted.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -100,7 +100,9 @@ pub struct Snapshot {
     pub frames_out: u64,
     /// Frames that your code changed.
     pub frames_edited: u64,
-    /// Decoded frames dropped: your code was too slow for them.
+    /// Decoded frames dropped by the gate before your code (`edit/gate.rs`): the code was too slow for
+    /// them, or they may not go out unedited while it is away, or their answer came after later frames
+    /// had left.
     pub frames_dropped: u64,
     /// Pictures shown again, or a slate, while the input was lost.
     pub frames_held: u64,

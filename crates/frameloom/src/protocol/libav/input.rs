@@ -1,4 +1,5 @@
-//! Containers and protocols that libav reads.
+//! Containers and protocols that libav reads. Picture sequences (`%04d.png`, `-loop 1`) are libav's
+//! image2, as any other format.
 
 use std::collections::VecDeque;
 use std::os::fd::{AsRawFd, OwnedFd};
