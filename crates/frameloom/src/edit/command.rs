@@ -274,6 +274,16 @@ impl CommandInput {
         }
     }
 
+    /// Closes its stdin because another program takes its place: frames wait for its end, so that
+    /// it may not stand still for longer than while it was written to.
+    ///
+    /// # Errors
+    /// As [`CommandInput::close`].
+    pub(crate) fn close_to_replace(&mut self) -> Result<()> {
+        self.running.leaves();
+        self.close()
+    }
+
     /// The error for a program that ended, where nothing better is known.
     pub(crate) fn gone(&self) -> Error {
         self.running.error(format!("it ended after it took {}", counted(self.sent, "frame")))

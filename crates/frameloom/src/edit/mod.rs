@@ -9,7 +9,7 @@ mod graph;
 
 pub(crate) use closure::Closure;
 pub use command::{Command, kill_commands};
-pub(crate) use command::{CommandOutput, InFlight, Running, Spawned};
+pub(crate) use command::{CommandInput, CommandOutput, InFlight, Running, Spawned};
 pub(crate) use fit::Fit;
 pub(crate) use graph::FilterGraph;
 

@@ -9,7 +9,7 @@ use crossbeam_channel::{
 };
 
 use crate::edit::chain::{Chain, guarded};
-use crate::edit::{Command, CommandOutput, InFlight, Running, Spawned};
+use crate::edit::{Command, CommandInput, CommandOutput, InFlight, Running, Spawned};
 use crate::error::{Error, Result};
 use crate::image::Frame;
 use crate::live::retry::{Retry, RetryPolicy, Verdict};
@@ -215,7 +215,7 @@ impl CommandFeed {
             self.link.report(Report::Failed { number, error });
         }
         self.whole(number, shown.any);
-        match self.finish_command() {
+        match self.finish_command(CommandInput::close) {
             Ok(()) => Ok(false),
             Err(WriterStop::Lost(error)) if self.policy.on_error != OnError::Stop => {
                 self.end_session();
@@ -273,7 +273,7 @@ impl CommandFeed {
         let size = (frame.width(), frame.height());
         let was = self.restarts.session.as_ref().map(|s| s.spawned.input.size());
         if self.policy.on_resize == OnResize::Restart && was.is_some_and(|was| was != size) {
-            self.finish_command()?;
+            self.finish_command(CommandInput::close_to_replace)?;
             self.end_session();
         }
         if self.restarts.session.is_none() {
@@ -372,10 +372,13 @@ impl CommandFeed {
     }
 
     /// Closes the command's stdin and waits until it has given everything back and ended.
-    fn finish_command(&mut self) -> Result<(), WriterStop> {
+    fn finish_command(
+        &mut self,
+        close: impl FnOnce(&mut CommandInput) -> Result<()>,
+    ) -> Result<(), WriterStop> {
         let Some(session) = &mut self.restarts.session else { return Ok(()) };
         session.owed = None;
-        session.spawned.input.close().map_err(WriterStop::Lost)?;
+        close(&mut session.spawned.input).map_err(WriterStop::Lost)?;
         if self.reads_only {
             return Ok(());
         }

@@ -35,6 +35,8 @@ struct Activity {
     owed: usize,
     /// It is in the middle of an answer.
     is_answering: bool,
+    /// It is to give back what it has, and to end.
+    is_leaving: bool,
     first_answer: Option<Instant>,
     last_answer: Option<Instant>,
 }
@@ -51,6 +53,7 @@ impl Running {
             moved: clock.now(),
             owed: 0,
             is_answering: false,
+            is_leaving: false,
             first_answer: None,
             last_answer: None,
         };
@@ -125,6 +128,12 @@ impl Running {
         self.answers(true);
     }
 
+    /// It is to give back what it has, and to end, for which it has as long as for anything else.
+    pub(super) fn leaves(&self) {
+        let now = self.clock.now();
+        self.pulse(|p| (p.is_leaving, p.moved) = (true, now));
+    }
+
     /// For how long it has answered.
     pub(crate) fn answered_for(&self) -> Duration {
         self.pulse(|p| match (p.first_answer, p.last_answer) {
@@ -139,7 +148,8 @@ impl Running {
         let limit = self.hang_limit?;
         self.pulse(|p| {
             let limit = if p.first_answer.is_none() { limit.max(WARM_UP) } else { limit };
-            (has_unread || p.is_answering).then(|| p.moved.checked_add(limit)).flatten()
+            let has_to_do = has_unread || p.is_answering || p.is_leaving;
+            has_to_do.then(|| p.moved.checked_add(limit)).flatten()
         })
     }
 
