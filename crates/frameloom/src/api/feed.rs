@@ -131,7 +131,7 @@ impl Feed {
         self.stats.clone()
     }
 
-    /// Has everything written and the output closed, within `limit`; `false` where that isn't done
+    /// Writes everything and closes the output, within `limit`; `false` if that isn't done
     /// by then. The first call begins it.
     ///
     /// # Errors

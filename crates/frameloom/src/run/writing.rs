@@ -240,7 +240,7 @@ impl Writing {
         Ok(())
     }
 
-    /// Has sound end with the picture, where the output is removed.
+    /// Ends the sound with the picture, if the output is removed.
     fn cut_sound(&mut self, sink: &mut Sink, message: &SinkMessage) {
         match message {
             SinkMessage::Packet(_, packet) if packet.kind == MediaKind::Video => {

@@ -1,7 +1,7 @@
 //! The table of URL schemes: what is known of an input or output before it is opened.
 //!
-//! Nothing here opens anything, so that errors can redact URLs with it. Who reads and writes a
-//! URL is decided in `protocol/`.
+//! Nothing here opens anything, so that errors can redact URLs with it. `protocol/` decides which
+//! protocol reads and writes a URL.
 
 /// Where what a URL names is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
