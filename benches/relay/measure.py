@@ -76,7 +76,7 @@ def nginx(players, core):
     program = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
     modules = glob.glob("/usr/lib*/nginx/modules/ngx_rtmp_module.so")
     if not program or not modules:
-        sys.exit("there is no nginx with its RTMP module: run script/setup")
+        sys.exit("there is no nginx with its RTMP module: run script/setup --tests")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:

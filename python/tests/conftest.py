@@ -28,7 +28,7 @@ def wait_until(what: str, is_so: Callable[[], bool], limit: float = LIMIT_S) -> 
 def film() -> Path:
     path = os.environ.get("FRAMELOOM_TEST_FILM", "target/test-media/bigbuckbunny.mp4")
     found = ROOT / path
-    assert found.is_file(), f"no {found}: run script/setup"
+    assert found.is_file(), f"no {found}: run script/setup --tests"
     return found
 
 
@@ -36,7 +36,7 @@ def film() -> Path:
 def face(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten frames of a portrait."""
     picture = ROOT / "target" / "test-media" / "astronaut.png"
-    assert picture.is_file(), f"no {picture}: run script/setup"
+    assert picture.is_file(), f"no {picture}: run script/setup --tests"
     path = tmp_path_factory.mktemp("face") / "face.mp4"
     ffmpeg(f"-loop 1 -i {picture} -frames:v 10 -pix_fmt yuv420p -c:v libx264", path)
     return path
@@ -71,7 +71,7 @@ class Nginx:
     """A running server on a loopback port of its own."""
 
     def __init__(self, folder: Path) -> None:
-        assert Path(MODULE).is_file(), f"no {MODULE}: run script/setup"
+        assert Path(MODULE).is_file(), f"no {MODULE}: run script/setup --tests"
         self.folder = folder
         for _ in range(10):
             with socket.socket() as probe:

@@ -25,8 +25,10 @@ use frameloom::{
 
 /// Runs ffmpeg or ffprobe and returns what it printed.
 fn tool(name: &str, arguments: &str) -> String {
-    let output =
-        Command::new(name).args(arguments.split_whitespace()).output().expect("run script/setup");
+    let output = Command::new(name)
+        .args(arguments.split_whitespace())
+        .output()
+        .expect("run script/setup --tests");
     assert!(
         output.status.success(),
         "{name} {arguments}: {}",

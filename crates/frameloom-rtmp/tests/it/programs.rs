@@ -63,7 +63,7 @@ fn newest_ffmpeg() -> OsString {
     let folders = pythons.map(|p| p.path().join("site-packages/imageio_ffmpeg/binaries"));
     let programs = folders.filter_map(|f| std::fs::read_dir(f).ok()).flatten().flatten();
     let found = programs.map(|p| p.path()).find(|p| p.to_string_lossy().contains("/ffmpeg-"));
-    named.or(found.map(Into::into)).expect("no newer ffmpeg: run script/setup")
+    named.or(found.map(Into::into)).expect("no newer ffmpeg: run script/setup --tests")
 }
 
 fn ffmpeg(arguments: &[&str]) -> Command {

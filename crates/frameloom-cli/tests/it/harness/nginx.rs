@@ -17,7 +17,7 @@ pub(crate) struct Nginx {
 
 impl Nginx {
     pub(crate) fn start() -> Nginx {
-        assert!(Path::new(MODULE).is_file(), "no {MODULE}: run script/setup");
+        assert!(Path::new(MODULE).is_file(), "no {MODULE}: run script/setup --tests");
         // Someone else may take the port between our asking and nginx's binding.
         (0..10).find_map(|_| Nginx::try_start(free_port())).expect("nginx found no free port")
     }

@@ -19,7 +19,7 @@ fn target() -> PathBuf {
 pub(crate) fn film() -> PathBuf {
     let path = std::env::var_os("FRAMELOOM_TEST_FILM")
         .map_or_else(|| target().join("test-media/bigbuckbunny.mp4"), PathBuf::from);
-    assert!(path.is_file(), "no film at {}: run script/setup", path.display());
+    assert!(path.is_file(), "no film at {}: run script/setup --tests", path.display());
     path
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn python() -> &'static Path {
         };
         match tried.iter().find(has_numpy) {
             Some(python) => python.clone(),
-            None => panic!("none of {tried:?} is a Python with numpy: run script/setup"),
+            None => panic!("none of {tried:?} is a Python with numpy: run script/setup --tests"),
         }
     })
 }

@@ -194,7 +194,7 @@ impl Running {
         self.ended = true;
         let stdout = self.stdout.finish();
         let stderr = String::from_utf8_lossy(&self.stderr.finish()).into_owned();
-        assert!(!stderr.starts_with("setpriv: "), "{stderr}: run script/setup");
+        assert!(!stderr.starts_with("setpriv: "), "{stderr}: run script/setup --tests");
         Outcome { line: self.line.clone(), status, stdout, stderr, wall, memory, peak_kib }
     }
 }

@@ -45,12 +45,16 @@ fn browser(fleet: &Fleet, task: &str) -> Running {
         None => target().join("node/node"),
     };
     let packages = target().join("node");
-    assert!(packages.join("node_modules").is_dir(), "no {}: run script/setup", packages.display());
+    assert!(
+        packages.join("node_modules").is_dir(),
+        "no {}: run script/setup --tests",
+        packages.display()
+    );
     let path = std::env::var_os("PATH").unwrap_or_default();
     let chromium = std::env::split_paths(&path)
         .flat_map(|folder| ["chromium-headless-shell", "chromium"].map(|name| folder.join(name)))
         .find(|program| program.is_file())
-        .expect("no chromium-headless-shell: run script/setup");
+        .expect("no chromium-headless-shell: run script/setup --tests");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/node/page.mjs");
     let pictures = target().join("page");
     std::fs::create_dir_all(&pictures).unwrap();

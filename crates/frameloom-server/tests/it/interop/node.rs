@@ -63,7 +63,7 @@ fn our_client_publishes_to_node_media_server_and_plays_from_it() {
 fn chromium() -> PathBuf {
     let names = ["chromium-headless-shell", "chromium"];
     let found = names.iter().find_map(|name| find(name.as_ref()));
-    found.expect("no chromium-headless-shell: run script/setup")
+    found.expect("no chromium-headless-shell: run script/setup --tests")
 }
 
 /// mpegts.js plays the URL in a page: time goes on, the picture moves, and nothing is amiss.

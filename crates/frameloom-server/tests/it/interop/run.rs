@@ -27,13 +27,14 @@ pub(super) struct Running {
 pub(super) fn start(program: impl AsRef<Path>, args: Vec<OsString>) -> Running {
     let program = program.as_ref();
     let found = find(program);
-    let path = found.unwrap_or_else(|| panic!("no {}: run script/setup", program.display()));
+    let path =
+        found.unwrap_or_else(|| panic!("no {}: run script/setup --tests", program.display()));
     // It dies with the test, even where the test is killed and drops nothing.
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--"]).arg(path).args(args);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // A group of its own, so that a kill also reaches what it started.
-    let mut child = command.process_group(0).spawn().expect("setpriv: run script/setup");
+    let mut child = command.process_group(0).spawn().expect("setpriv: run script/setup --tests");
     Running {
         name: program.display().to_string(),
         stdin: child.stdin.take(),
@@ -199,7 +200,11 @@ pub(super) fn start_node(script: &str, args: Vec<OsString>) -> Running {
         None => target().join("node/node"),
     };
     let packages = target().join("node");
-    assert!(packages.join("node_modules").is_dir(), "no {}: run script/setup", packages.display());
+    assert!(
+        packages.join("node_modules").is_dir(),
+        "no {}: run script/setup --tests",
+        packages.display()
+    );
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/node").join(script);
     let mut all = args![script, packages];
     all.extend(args);
