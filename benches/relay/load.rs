@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use frameloom_rtmp::{
-    ClientConfig, ClientEvent, ClientRole, ClientSession, MediaKind, PublishKind,
+    ClientConfig, ClientEvent, ClientRole, ClientSession, MediaType, PublishKind,
 };
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -65,8 +65,8 @@ impl Load {
         let schedule = schedule(self.seconds);
         let mut publisher =
             Connection::open(self.port, ClientRole::Publish(PublishKind::Live)).await?;
-        publisher.send(MediaKind::Video, 0, Bytes::from_static(AVC_HEADER)).await?;
-        publisher.send(MediaKind::Audio, 0, Bytes::from_static(AAC_HEADER)).await?;
+        publisher.send(MediaType::Video, 0, Bytes::from_static(AVC_HEADER)).await?;
+        publisher.send(MediaType::Audio, 0, Bytes::from_static(AAC_HEADER)).await?;
 
         let empty_kib = process::resident_kib(self.server)?;
         let joined = timeout(PATIENCE, join(self.port, self.players)).await??;
@@ -122,7 +122,7 @@ impl Load {
 /// A packet of the stream and when it is due, counted from the first one.
 struct Scheduled {
     at: Duration,
-    kind: MediaKind,
+    kind: MediaType,
     /// What stands before the packet's data.
     tag: &'static [u8],
 }
@@ -130,7 +130,7 @@ struct Scheduled {
 impl Scheduled {
     fn bytes(&self) -> usize {
         match self.kind {
-            MediaKind::Video => VIDEO_BYTES,
+            MediaType::Video => VIDEO_BYTES,
             _ => AUDIO_BYTES,
         }
     }
@@ -148,11 +148,11 @@ fn schedule(seconds: u64) -> Vec<Scheduled> {
     let due = |number: u64, rate: u64| Duration::from_micros(number * 1_000_000 / rate);
     let video = (0..seconds * VIDEO_RATE).map(|number| {
         let tag = if number % KEYFRAME_EVERY == 0 { AVC_KEYFRAME } else { AVC_OTHER };
-        Scheduled { at: due(number, VIDEO_RATE), kind: MediaKind::Video, tag }
+        Scheduled { at: due(number, VIDEO_RATE), kind: MediaType::Video, tag }
     });
     let audio = (0..seconds * AUDIO_RATE).map(|number| Scheduled {
         at: due(number, AUDIO_RATE),
-        kind: MediaKind::Audio,
+        kind: MediaType::Audio,
         tag: AAC,
     });
     let mut schedule: Vec<Scheduled> = video.chain(audio).collect();
@@ -192,8 +192,8 @@ async fn play(
             match event {
                 ClientEvent::Media(media) => {
                     let tag = match media.kind {
-                        MediaKind::Video => AVC_OTHER.len(),
-                        MediaKind::Audio => AAC.len(),
+                        MediaType::Video => AVC_OTHER.len(),
+                        MediaType::Audio => AAC.len(),
                         _ => continue,
                     };
                     // Sequence headers carry no time.
@@ -259,7 +259,7 @@ impl Connection {
         }
     }
 
-    async fn send(&mut self, kind: MediaKind, timestamp_ms: u64, payload: Bytes) -> Result<()> {
+    async fn send(&mut self, kind: MediaType, timestamp_ms: u64, payload: Bytes) -> Result<()> {
         self.session.send_media(kind, timestamp_ms, payload)?;
         self.flush().await
     }

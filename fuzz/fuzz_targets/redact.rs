@@ -1,7 +1,7 @@
 //! Texts that may quote URLs: whatever stands round it, a stream key never comes through.
 #![no_main]
 
-use frameloom::redact;
+use frameloom::internal::redact;
 use libfuzzer_sys::fuzz_target;
 
 const KEY: &str = "k3y-s3cr3t";

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use frameloom::internal::{Entry, Row, Scope, find_ffmpeg, find_long, nearest};
+use frameloom::internal::{LibraryOption, Row, Scope, find_ffmpeg, find_long, nearest};
 use frameloom::options::OutputOptions;
 use frameloom::{Error, Hint, Result, Sentence, Setting, sentence};
 
@@ -41,7 +41,7 @@ pub(crate) struct EndArgs {
 }
 
 /// Options that hold for the run as a whole, each with its value.
-pub(crate) type GlobalWords = Vec<(&'static Entry, String)>;
+pub(crate) type GlobalWords = Vec<(&'static LibraryOption, String)>;
 
 /// `frameloom probe ...`.
 #[derive(Debug)]
@@ -260,7 +260,7 @@ impl Parser {
         if self.command.is_some() {
             return Err(usage("probe runs no COMMAND"));
         }
-        let for_another = |entry: &Entry| entry.row.is_long && !entry.is_for_input();
+        let for_another = |entry: &LibraryOption| entry.row.is_long && !entry.is_for_input();
         let foreign = self.global.iter().find(|(entry, _)| for_another(entry));
         let stats = self.program.stats_json.then_some("stats");
         if let Some(name) = stats.or(foreign.map(|(entry, _)| entry.row.name)) {

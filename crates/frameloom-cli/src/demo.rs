@@ -26,7 +26,7 @@ use crate::serve::node::Node;
 use crate::serve::pipelines::Refused;
 use crate::serve::pipelines::pipeline::Cause;
 use crate::serve::pipelines::settings::Settings;
-use crate::serve::pipelines::shared::Event;
+use crate::serve::pipelines::shared::PipelineEvent;
 use crate::status::{self, Mode};
 use crate::usage::{no_value, usage};
 use crate::{log, signals};
@@ -143,7 +143,7 @@ pub(crate) fn run(words: Vec<OsString>, screen: &Screen) -> Result<()> {
 struct Demo {
     words: DemoArgs,
     fleet: ServerRun,
-    events: Receiver<Event>,
+    events: Receiver<PipelineEvent>,
     /// Where the server is, without a slash at the end.
     rtmp: String,
     http: String,
@@ -184,7 +184,7 @@ impl Demo {
         self.told = Some(String::new());
         let file =
             self.words.options.picture.clone().unwrap_or_else(|| "frameloom-demo.png".into());
-        let picture = Side::start("demo-picture", {
+        let picture = DemoThread::start("demo-picture", {
             let (camera, edited) = (self.url(CAMERA), self.url(EDITED));
             let (file, stop) = (file.clone(), self.stop.clone());
             move || picture::save(&camera, &edited, &file, &stop)
@@ -218,7 +218,7 @@ impl Demo {
         let input = self.words.options.input.as_deref();
         let options = match input {
             None => json!({ "f": "lavfi", "re": true }),
-            Some(input) if frameloom::url::is_live(input) => json!({}),
+            Some(input) if frameloom::internal::url::is_live(input) => json!({}),
             Some(_) => json!({ "re": true, "stream_loop": -1 }),
         };
         json!({
@@ -291,8 +291,10 @@ impl Demo {
         loop {
             match self.events.try_recv() {
                 // What became of it otherwise stands on the page.
-                Ok(Event::Log(name, line)) if line.is_said() => self.hear(&name, &line.text),
-                Ok(Event::State(name)) => self.tell_end(&name),
+                Ok(PipelineEvent::Log(name, line)) if line.is_said() => {
+                    self.hear(&name, &line.text);
+                }
+                Ok(PipelineEvent::State(name)) => self.tell_end(&name),
                 Ok(_) | Err(TryRecvError::Lagged(_)) => {}
                 Err(TryRecvError::Empty | TryRecvError::Closed) => break,
             }
@@ -363,12 +365,15 @@ fn text(word: OsString) -> Result<String> {
 }
 
 /// What runs beside the main thread.
-struct Side<T>(JoinHandle<Result<T>>);
+struct DemoThread<T>(JoinHandle<Result<T>>);
 
-impl<T: Send + 'static> Side<T> {
-    fn start(name: &str, body: impl FnOnce() -> Result<T> + Send + 'static) -> Result<Side<T>> {
+impl<T: Send + 'static> DemoThread<T> {
+    fn start(
+        name: &str,
+        body: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<DemoThread<T>> {
         let handle = thread::Builder::new().name(name.to_owned()).spawn(body);
-        handle.map(Side).map_err(|error| {
+        handle.map(DemoThread).map_err(|error| {
             Error::new(ErrorKind::Other, Stage::Process, format!("no thread: {error}"))
         })
     }

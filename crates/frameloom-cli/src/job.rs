@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use frameloom::internal::Entry;
+use frameloom::internal::LibraryOption;
 use frameloom::options::{CommandOptions, InputOptions, LiveOptions, OutputOptions};
 use frameloom::{Command, Result};
 
@@ -65,7 +65,10 @@ fn output_options(words: &EndArgs, global: &GlobalWords) -> Result<OutputOptions
 }
 
 /// Sets the options that hold for the run as a whole.
-fn each(global: &GlobalWords, mut set: impl FnMut(&Entry, &str) -> Result<()>) -> Result<()> {
+fn each(
+    global: &GlobalWords,
+    mut set: impl FnMut(&LibraryOption, &str) -> Result<()>,
+) -> Result<()> {
     global.iter().try_for_each(|(entry, value)| {
         set(entry, value).map_err(|error| error.about(entry.row.setting()))
     })

@@ -29,7 +29,7 @@ use frameloom::{ErrorKind, Result};
 
 use crate::args::Invocation;
 use crate::level::Level;
-use crate::report::{Report, Reporter};
+use crate::report::{ChildReport, Reporter};
 use crate::screen::Screen;
 use crate::stdout::print;
 use crate::supervised::ServerConnection;
@@ -65,7 +65,7 @@ fn ended(level: Level, done: Result<()>, screen: &Screen, reporter: Option<&Repo
     let Err(error) = done else { return 0 };
     // A server has it from the report, and logs it.
     let is_reported =
-        reporter.is_some_and(|reporter| reporter.send_last(&Report::Error(error.clone())));
+        reporter.is_some_and(|reporter| reporter.send_last(&ChildReport::Error(error.clone())));
     if level > Level::Quiet && !is_reported {
         screen.line(&format!("frameloom: {error}"));
     }

@@ -17,7 +17,7 @@ const LIBAV: &str = "libav";
 /// Sends events to `screen` from now on, as many as belong to `level`.
 pub(crate) fn start(level: Level, screen: &Screen) {
     frameloom::set_log_level(level.of_libav());
-    let lines = registry().with(Lines { own: own(level), screen: screen.clone() });
+    let lines = registry().with(LogLines { own: own(level), screen: screen.clone() });
     // It fails where there is a subscriber already, which is as good.
     let _ = tracing::subscriber::set_global_default(lines);
 }
@@ -34,19 +34,19 @@ fn own(level: Level) -> LevelFilter {
     }
 }
 
-struct Lines {
+struct LogLines {
     own: LevelFilter,
     screen: Screen,
 }
 
-impl Lines {
+impl LogLines {
     fn wants(&self, metadata: &Metadata<'_>) -> bool {
         let target = metadata.target();
         target == LIBAV || target.starts_with("frameloom") && *metadata.level() <= self.own
     }
 }
 
-impl<S: Subscriber> Layer<S> for Lines {
+impl<S: Subscriber> Layer<S> for LogLines {
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
         self.wants(metadata)
     }
@@ -66,18 +66,18 @@ fn line(event: &Event<'_>) -> String {
         (_, tracing::Level::DEBUG) => "frameloom: debug: ",
         (_, tracing::Level::TRACE) => "frameloom: trace: ",
     };
-    let mut text = Text { message: start.to_owned(), fields: String::new() };
+    let mut text = EventText { message: start.to_owned(), fields: String::new() };
     event.record(&mut text);
     text.message + &text.fields
 }
 
 /// An event's message, and behind it its other fields.
-struct Text {
+struct EventText {
     message: String,
     fields: String,
 }
 
-impl Visit for Text {
+impl Visit for EventText {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         // Writing to a String can't fail.
         let _ = if field.name() == "message" {
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[derive(Clone)]
-    struct Collected(Arc<Mutex<Vec<String>>>, Arc<Lines>);
+    struct Collected(Arc<Mutex<Vec<String>>>, Arc<LogLines>);
 
     impl<S: Subscriber> Layer<S> for Collected {
         fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
@@ -108,7 +108,7 @@ mod tests {
     }
 
     fn said_at(level: Level) -> Vec<String> {
-        let lines = Lines { own: own(level), screen: Screen::default() };
+        let lines = LogLines { own: own(level), screen: Screen::default() };
         let collected = Collected(Arc::default(), Arc::new(lines));
         tracing::subscriber::with_default(registry().with(collected.clone()), || {
             tracing::error!(target: "frameloom::pipeline", "lost");

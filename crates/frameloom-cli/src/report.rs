@@ -26,9 +26,9 @@ const LAST_WAIT: Duration = Duration::from_millis(10);
 /// One report.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Report {
+pub(crate) enum ChildReport {
     /// How far the process has got.
-    State(Progress),
+    State(ChildProgress),
     /// The counters, once a second and at the end.
     Stats(Box<Snapshot>),
     /// Something happened to the pipeline.
@@ -40,7 +40,7 @@ pub(crate) enum Report {
 /// How far a supervised process has got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Progress {
+pub(crate) enum ChildProgress {
     /// It opens its input.
     Opening,
     /// Its input is open; the outputs are next.
@@ -121,13 +121,13 @@ impl Reporter {
     }
 
     /// Sends a report. One for which the channel has no room is left out.
-    pub(crate) fn send(&self, report: &Report) {
+    pub(crate) fn send(&self, report: &ChildReport) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).send(report);
     }
 
     /// Sends a report after which the process ends, and waits a moment for room. Whether the
     /// server has it.
-    pub(crate) fn send_last(&self, report: &Report) -> bool {
+    pub(crate) fn send_last(&self, report: &ChildReport) -> bool {
         let mut is_written = false;
         for _ in 0..LAST_TRIES {
             let mut outbox = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -144,7 +144,7 @@ impl Reporter {
 
 impl Outbox {
     /// Whether the report is on its way, or nobody is there to read it.
-    fn send(&mut self, report: &Report) -> bool {
+    fn send(&mut self, report: &ChildReport) -> bool {
         if !self.flush() {
             return false;
         }
@@ -197,9 +197,9 @@ mod tests {
 
     use super::*;
 
-    fn event(n: usize) -> Report {
+    fn event(n: usize) -> ChildReport {
         let text = format!("{n} {}", "x".repeat(900));
-        Report::Event(EventReport { kind: EventKind::Other, text })
+        ChildReport::Event(EventReport { kind: EventKind::Other, text })
     }
 
     #[test]
@@ -210,14 +210,18 @@ mod tests {
         (0..20_000).for_each(|n| reporter.send(&event(n)));
         let reading = thread::spawn(move || {
             let lines = BufReader::new(theirs).lines().map(|line| line.unwrap());
-            lines.map(|line| serde_json::from_str::<Report>(&line).unwrap()).collect::<Vec<_>>()
+            lines
+                .map(|line| serde_json::from_str::<ChildReport>(&line).unwrap())
+                .collect::<Vec<_>>()
         });
         let error = Error::process("it broke").at("edit.py");
-        assert!(reporter.send_last(&Report::Error(error)));
+        assert!(reporter.send_last(&ChildReport::Error(error)));
         drop(reporter);
         let reports = reading.join().unwrap();
         assert!((10..20_000).contains(&reports.len()), "{}", reports.len());
-        let Some(Report::Error(error)) = reports.last() else { panic!("{:?}", reports.last()) };
+        let Some(ChildReport::Error(error)) = reports.last() else {
+            panic!("{:?}", reports.last())
+        };
         assert_eq!(error.to_string(), "process: edit.py: it broke");
     }
 
@@ -226,24 +230,24 @@ mod tests {
         let (ours, theirs) = UnixStream::pair().unwrap();
         drop(theirs);
         let reporter = Reporter::new(ours.into());
-        reporter.send(&Report::State(Progress::Opening));
+        reporter.send(&ChildReport::State(ChildProgress::Opening));
         assert!(!reporter.send_last(&event(1)));
         let (read, mut write) = std::io::pipe().unwrap();
         write.write_all(b"words").unwrap();
-        assert!(!Reporter::new(read.into()).send_last(&Report::State(Progress::Opening)));
+        assert!(!Reporter::new(read.into()).send_last(&ChildReport::State(ChildProgress::Opening)));
     }
 
     #[test]
     fn reports_have_their_form() {
-        let form = |report: &Report| serde_json::to_string(report).unwrap();
-        assert_eq!(form(&Report::State(Progress::Opening)), r#"{"state":"opening"}"#);
+        let form = |report: &ChildReport| serde_json::to_string(report).unwrap();
+        assert_eq!(form(&ChildReport::State(ChildProgress::Opening)), r#"{"state":"opening"}"#);
         assert_eq!(
-            form(&Report::State(Progress::Opened { is_live: true })),
+            form(&ChildReport::State(ChildProgress::Opened { is_live: true })),
             r#"{"state":{"opened":{"is_live":true}}}"#
         );
         let error = Error::new(ErrorKind::Connection, Stage::Sink, "refused");
         assert_eq!(
-            form(&Report::Error(error)),
+            form(&ChildReport::Error(error)),
             r#"{"error":{"kind":"connection","stage":"sink","cause":["refused"]}}"#
         );
     }

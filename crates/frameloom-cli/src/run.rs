@@ -4,9 +4,9 @@ use frameloom::{Error, ErrorKind, Pipeline, Result, Snapshot, Stage, Stop};
 
 use crate::args::{ProbeArgs, RunArgs};
 use crate::job::{self, Job};
-use crate::report::{EventReport, Report, Reporter};
+use crate::report::{ChildReport, EventReport, Reporter};
 use crate::screen::Screen;
-use crate::status::{Mode, Status};
+use crate::status::{Mode, StatusLine};
 use crate::stdout::print;
 use crate::supervised::ServerConnection;
 use crate::{log, signals};
@@ -40,7 +40,7 @@ pub(crate) fn run(
     if let Some(server_connection) = server_connection {
         server_connection.watch(&stop)?;
     }
-    let status = Status::start(mode, job.outputs.len(), screen, &stop);
+    let status = StatusLine::start(mode, job.outputs.len(), screen, &stop);
     let done = carry(job, &stop, &status, reporter);
     status.finish(done.as_ref().ok().and_then(Option::as_ref));
     done.map(drop)
@@ -51,7 +51,7 @@ pub(crate) fn run(
 fn carry(
     job: Job,
     stop: &Stop,
-    status: &Status,
+    status: &StatusLine,
     reporter: Option<Reporter>,
 ) -> Result<Option<Snapshot>> {
     let mut pipeline = match Pipeline::builder(&job.url).input(job.input).stop(stop).open() {
@@ -68,8 +68,8 @@ fn carry(
         pipeline = pipeline.to_url_with(&url, options)?;
     }
     if let Some(reporter) = reporter {
-        pipeline =
-            pipeline.on_event(move |event| reporter.send(&Report::Event(EventReport::from(event))));
+        pipeline = pipeline
+            .on_event(move |event| reporter.send(&ChildReport::Event(EventReport::from(event))));
     }
     status.follow(pipeline.stats(), pipeline.is_live());
     pipeline.run().map(Some)

@@ -26,7 +26,7 @@ use self::file::File;
 use self::fleet::ServerRun;
 use self::place::Here;
 use self::reload::Reload;
-use self::save::Store;
+use self::save::ChangeStore;
 use self::settings::ServeArgs;
 use self::urls::Urls;
 use crate::level::Level;
@@ -56,7 +56,7 @@ pub(crate) fn run(mut words: Vec<String>, screen: &Screen) -> Result<()> {
     signals::start(&stop, screen)?;
     let mut reload = file.as_ref().map(Reload::new).transpose()?;
     let open = config.publish_key.is_none() && config.on_publish.is_none();
-    let store = file.as_ref().filter(|_| save).map(|file| Store::new(&file.path));
+    let store = file.as_ref().filter(|_| save).map(|file| ChangeStore::new(&file.path));
     let mut fleet = ServerRun::start(&started, config, store)?;
     // Before anybody knows where to ask for them.
     if let (Some(reload), Some(wanted)) = (&mut reload, wanted) {

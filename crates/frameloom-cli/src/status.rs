@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::args::RunArgs;
 use crate::level::Level;
-use crate::report::{Progress, Report, Reporter};
+use crate::report::{ChildProgress, ChildReport, Reporter};
 use crate::screen::Screen;
 use view::View;
 
@@ -81,18 +81,18 @@ fn columns() -> usize {
 type Followed = (Stats, bool);
 
 /// The thread that shows the state.
-pub(crate) struct Status {
+pub(crate) struct StatusLine {
     mode: Mode,
     outputs: usize,
     screen: Screen,
     thread: Option<(Sender<Followed>, JoinHandle<()>)>,
 }
 
-impl Status {
+impl StatusLine {
     /// Shows that the input is being opened, for a pipeline with so many outputs.
-    pub(crate) fn start(mode: Mode, outputs: usize, screen: &Screen, stop: &Stop) -> Status {
+    pub(crate) fn start(mode: Mode, outputs: usize, screen: &Screen, stop: &Stop) -> StatusLine {
         let (sender, inbox) = mpsc::channel();
-        let shown = Shown { outputs, screen: screen.clone(), stop: stop.clone() };
+        let shown = StatusTarget { outputs, screen: screen.clone(), stop: stop.clone() };
         let is_hidden = matches!(mode, Mode::Hidden);
         let own_mode = mode.clone();
         let body = move || match own_mode {
@@ -108,7 +108,7 @@ impl Status {
         let builder = thread::Builder::new().name("status".to_owned());
         // Without the thread the pipeline runs as well, unseen.
         let thread = (!is_hidden).then(|| builder.spawn(body).ok()).flatten();
-        Status {
+        StatusLine {
             mode,
             outputs,
             screen: screen.clone(),
@@ -138,9 +138,9 @@ impl Status {
                 self.screen
                     .line(&format!("frameloom: {}", View::of(snapshot, self.outputs).summary()));
             }
-            Mode::Json => self.screen.line(&json(&Last { snapshot, done: true })),
+            Mode::Json => self.screen.line(&json(&LastSnapshot { snapshot, done: true })),
             Mode::Reports(reporter) => {
-                reporter.send(&Report::Stats(Box::new(snapshot.clone())));
+                reporter.send(&ChildReport::Stats(Box::new(snapshot.clone())));
             }
         }
     }
@@ -148,7 +148,7 @@ impl Status {
 
 /// The last JSON object.
 #[derive(Serialize)]
-struct Last<'a> {
+struct LastSnapshot<'a> {
     #[serde(flatten)]
     snapshot: &'a Snapshot,
     done: bool,
@@ -159,13 +159,13 @@ fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-struct Shown {
+struct StatusTarget {
     outputs: usize,
     screen: Screen,
     stop: Stop,
 }
 
-impl Shown {
+impl StatusTarget {
     fn draw(&self, inbox: &Receiver<Followed>) {
         let opening = Instant::now();
         let mut followed: Option<Followed> = None;
@@ -228,15 +228,15 @@ fn each_second(inbox: &Receiver<Followed>, stats: &Stats, mut tell: impl FnMut(&
 }
 
 fn report(inbox: &Receiver<Followed>, reporter: &Reporter) {
-    reporter.send(&Report::State(Progress::Opening));
+    reporter.send(&ChildReport::State(ChildProgress::Opening));
     let Ok((stats, is_live)) = inbox.recv() else { return };
-    reporter.send(&Report::State(Progress::Opened { is_live }));
+    reporter.send(&ChildReport::State(ChildProgress::Opened { is_live }));
     let mut is_running = false;
     each_second(inbox, &stats, |snapshot| {
         if !std::mem::replace(&mut is_running, true) {
-            reporter.send(&Report::State(Progress::Running));
+            reporter.send(&ChildReport::State(ChildProgress::Running));
         }
-        reporter.send(&Report::Stats(Box::new(snapshot.clone())));
+        reporter.send(&ChildReport::Stats(Box::new(snapshot.clone())));
     });
 }
 

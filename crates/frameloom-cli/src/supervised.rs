@@ -10,7 +10,8 @@ use std::io::{BufRead, BufReader, Read, Stdin, stdin};
 use std::thread;
 use std::time::Duration;
 
-use frameloom::{Error, ErrorKind, Result, Stage, Stop, redact};
+use frameloom::internal::redact;
+use frameloom::{Error, ErrorKind, Result, Stage, Stop};
 use rustix::io::fcntl_dupfd_cloexec;
 use signal_hook::low_level;
 

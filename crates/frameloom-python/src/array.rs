@@ -167,12 +167,12 @@ fn as_bytes<'py>(given: &Bound<'py, PyAny>, format: PixelFormat) -> PyResult<Bou
     if let Ok(array) = array.cast::<Pixels>() {
         return Ok(array.clone());
     }
-    let told = match array.cast::<PyUntypedArray>() {
+    let found = match array.cast::<PyUntypedArray>() {
         Ok(array) => format!("{} of shape {}", array.dtype(), shown(array.shape())),
         Err(_) => "something else".to_owned(),
     };
     Err(invalid(format!(
-        "expected an array of uint8 of shape {} ({format}), and it is {told}",
+        "expected an array of uint8 of shape {} ({format}), and it is {found}",
         wanted_in_words(format)
     )))
 }

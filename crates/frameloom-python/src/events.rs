@@ -17,28 +17,28 @@ const KEPT: usize = 1000;
 pub(crate) struct EventLog {
     since: Instant,
     /// Each with the seconds since then.
-    told: Arc<Mutex<VecDeque<(f64, Event)>>>,
+    events: Arc<Mutex<VecDeque<(f64, Event)>>>,
 }
 
 impl EventLog {
     pub(crate) fn new() -> EventLog {
-        EventLog { since: Instant::now(), told: Arc::default() }
+        EventLog { since: Instant::now(), events: Arc::default() }
     }
 
-    /// Puts down what it is told.
+    /// Puts down what it is events.
     pub(crate) fn listener(&self) -> impl Fn(&Event) + Send + Sync + 'static {
         let log = self.clone();
         move |event| {
-            let mut told = lock(&log.told);
-            if told.len() >= KEPT {
-                told.pop_front();
+            let mut events = lock(&log.events);
+            if events.len() >= KEPT {
+                events.pop_front();
             }
-            told.push_back((log.since.elapsed().as_secs_f64(), event.clone()));
+            events.push_back((log.since.elapsed().as_secs_f64(), event.clone()));
         }
     }
 
     /// All of it, as Python sees it.
     pub(crate) fn list(&self) -> Vec<PyEvent> {
-        lock(&self.told).iter().map(|(at, event)| PyEvent::new(*at, event)).collect()
+        lock(&self.events).iter().map(|(at, event)| PyEvent::new(*at, event)).collect()
     }
 }

@@ -10,7 +10,7 @@ use pyo3::types::PyDict;
 use crate::array::{Pixels, accepted, shape_of};
 use crate::error::{invalid, raised};
 use crate::lock::lock;
-use crate::shared::Shared;
+use crate::shared::VideoShared;
 
 /// One decoded picture, and where it belongs in time.
 ///
@@ -20,8 +20,8 @@ use crate::shared::Shared;
 pub(crate) struct PyFrame {
     pub(crate) inner: Arc<Mutex<Frame>>,
     /// Of the video that it was read from; `None` of a still frame.
-    pub(crate) owner: Arc<Shared>,
-    held: Mutex<Held>,
+    pub(crate) owner: Arc<VideoShared>,
+    held: Mutex<FrameArray>,
     format: PixelFormat,
     width: u32,
     height: u32,
@@ -35,14 +35,14 @@ pub(crate) struct PyFrame {
 }
 
 #[derive(Default)]
-struct Held {
+struct FrameArray {
     array: Option<Py<Pixels>>,
     /// It was handed out to be changed.
     is_writable: bool,
 }
 
 impl PyFrame {
-    pub(crate) fn new(frame: Frame, owner: Arc<Shared>) -> PyFrame {
+    pub(crate) fn new(frame: Frame, owner: Arc<VideoShared>) -> PyFrame {
         PyFrame {
             held: Mutex::default(),
             format: owner.opening.format,

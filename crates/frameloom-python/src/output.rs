@@ -8,13 +8,13 @@ use crate::array::accepted;
 use crate::error::{invalid, left};
 use crate::frame::{PyFrame, made_of};
 use crate::lock::lock;
-use crate::shared::{Shared, State, finish};
+use crate::shared::{VideoShared, VideoState, finish};
 use crate::wait::{SLICE, until};
 
 /// Where frames of a video go: a file, or a stream that is published. Made by `Video.output`.
 #[pyclass(frozen, name = "Output", module = "frameloom")]
 pub(crate) struct PyOutput {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) shared: Arc<VideoShared>,
     pub(crate) number: usize,
     /// Without secrets.
     pub(crate) shown: String,
@@ -40,8 +40,8 @@ impl PyOutput {
                 return Err(invalid(format!(
                     "the frame is of another video ({}) than the output ({}): write its array, \
                      or open an output of its own video",
-                    frameloom::redact::url(&frame.owner.opening.source),
-                    frameloom::redact::url(&self.shared.opening.source)
+                    frameloom::internal::redact::url(&frame.owner.opening.source),
+                    frameloom::internal::redact::url(&self.shared.opening.source)
                 )));
             }
             frame.finished(py)?
@@ -63,7 +63,7 @@ impl PyOutput {
             py,
             || {
                 let mut state = self.shared.state();
-                let State::Running(frames) = &mut *state else {
+                let VideoState::Running(frames) = &mut *state else {
                     return Err(frameloom::Error::new(
                         frameloom::ErrorKind::Usage,
                         frameloom::Stage::Sink,

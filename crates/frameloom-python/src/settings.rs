@@ -1,7 +1,7 @@
 //! Keyword arguments to the library's settings.
 
 use frameloom::Rate;
-use frameloom::internal::{Entry, ValueType, library, nearest};
+use frameloom::internal::{LibraryOption, ValueType, library, nearest};
 use frameloom::options::{InputOptions, LiveOptions, OutputOptions, Size, parse_rate};
 use frameloom::{End, Setting};
 use pyo3::exceptions::PyTypeError;
@@ -71,7 +71,7 @@ pub(crate) fn seconds_of(name: &str, given: &Bound<'_, PyAny>) -> PyResult<Optio
 
 /// The input's settings, as `open` takes them.
 #[derive(Default)]
-pub(crate) struct Input<'a, 'py> {
+pub(crate) struct InputKeywords<'a, 'py> {
     pub(crate) format: Option<&'a str>,
     pub(crate) start: Option<&'a Bound<'py, PyAny>>,
     pub(crate) duration: Option<&'a Bound<'py, PyAny>>,
@@ -80,7 +80,7 @@ pub(crate) struct Input<'a, 'py> {
     pub(crate) options: Option<&'a Bound<'py, PyDict>>,
 }
 
-impl Input<'_, '_> {
+impl InputKeywords<'_, '_> {
     /// `settings` with what is given here.
     pub(crate) fn settings(&self, mut settings: InputOptions) -> PyResult<InputOptions> {
         let mut set = |option: &'static str, value: &str| {
@@ -166,7 +166,7 @@ pub(crate) fn policies(
 }
 
 /// Frameloom's own options that a function takes as keywords.
-fn policy_keywords(function: &str) -> impl Iterator<Item = &'static Entry> {
+fn policy_keywords(function: &str) -> impl Iterator<Item = &'static LibraryOption> {
     library().iter().filter(move |e| e.row.is_long && e.row.python.contains(&function))
 }
 
@@ -229,7 +229,7 @@ pub(crate) fn unknown(function: &str, name: &str, known: &[&str]) -> PyErr {
 
 /// An output's settings, as `output` and `create` take them.
 #[derive(Default)]
-pub(crate) struct Output<'a, 'py> {
+pub(crate) struct OutputKeywords<'a, 'py> {
     pub(crate) format: Option<&'a str>,
     pub(crate) codec: Option<&'a str>,
     pub(crate) audio_codec: Option<&'a str>,
@@ -241,7 +241,7 @@ pub(crate) struct Output<'a, 'py> {
     pub(crate) options: Option<&'a Bound<'py, PyDict>>,
 }
 
-impl Output<'_, '_> {
+impl OutputKeywords<'_, '_> {
     pub(crate) fn settings(&self) -> PyResult<OutputOptions> {
         let mut settings = OutputOptions::new();
         let mut set = |option: &'static str, value: &str| {

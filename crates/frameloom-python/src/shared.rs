@@ -13,7 +13,7 @@ use crate::lock::lock;
 use crate::wait::{SLICE, until};
 
 /// Where a video stands.
-pub(crate) enum State {
+pub(crate) enum VideoState {
     /// Open; nothing was read yet.
     Open(Box<Pipeline>),
     /// Its threads run.
@@ -38,7 +38,7 @@ pub(crate) struct Opening {
 }
 
 /// An output that was asked for.
-pub(crate) struct Ending {
+pub(crate) struct RequestedOutput {
     pub(crate) url: String,
     pub(crate) options: OutputOptions,
     /// Connected to already; none once the video was started.
@@ -47,10 +47,10 @@ pub(crate) struct Ending {
 }
 
 /// One video.
-pub(crate) struct Shared {
+pub(crate) struct VideoShared {
     pub(crate) opening: Opening,
-    state: Mutex<State>,
-    pub(crate) outputs: Mutex<Vec<Ending>>,
+    state: Mutex<VideoState>,
+    pub(crate) outputs: Mutex<Vec<RequestedOutput>>,
     stats: Mutex<Stats>,
     pub(crate) events: EventLog,
     pub(crate) stop: Stop,
@@ -59,12 +59,12 @@ pub(crate) struct Shared {
     pub(crate) last: Mutex<Option<Arc<Mutex<frameloom::Frame>>>>,
 }
 
-impl Shared {
-    pub(crate) fn new(opening: Opening, pipeline: Pipeline, stop: Stop) -> Shared {
+impl VideoShared {
+    pub(crate) fn new(opening: Opening, pipeline: Pipeline, stop: Stop) -> VideoShared {
         let stats = Mutex::new(pipeline.stats());
-        let shared = Shared {
+        let shared = VideoShared {
             opening,
-            state: Mutex::new(State::Closed),
+            state: Mutex::new(VideoState::Closed),
             outputs: Mutex::default(),
             stats,
             events: EventLog::new(),
@@ -77,12 +77,12 @@ impl Shared {
     }
 
     /// Only with the GIL released.
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, VideoState> {
         lock(&self.state)
     }
 
     /// Only with the GIL released.
-    pub(crate) fn outputs(&self) -> MutexGuard<'_, Vec<Ending>> {
+    pub(crate) fn outputs(&self) -> MutexGuard<'_, Vec<RequestedOutput>> {
         lock(&self.outputs)
     }
 
@@ -98,7 +98,7 @@ impl Shared {
         if let Some(filter) = &self.opening.filter {
             pipeline = pipeline.filter(filter);
         }
-        *self.state() = State::Open(Box::new(pipeline));
+        *self.state() = VideoState::Open(Box::new(pipeline));
     }
 
     /// Ends a video that was never started: nobody is to stay connected.
@@ -112,32 +112,32 @@ impl Shared {
     }
 }
 
-impl Finish for Shared {
+impl Finish for VideoShared {
     fn finish(&self) {
         self.stop.stop();
-        let ended = std::mem::replace(&mut *self.state(), State::Closed);
+        let ended = std::mem::replace(&mut *self.state(), VideoState::Closed);
         drop(ended);
         self.give_up();
     }
 }
 
 /// Finishes everything. The first wrong thing that wasn't told before is raised.
-pub(crate) fn finish(py: Python<'_>, shared: &Shared) -> PyResult<()> {
+pub(crate) fn finish(py: Python<'_>, shared: &VideoShared) -> PyResult<()> {
     let step = || {
         let mut state = shared.state();
         let done = match &mut *state {
-            State::Running(frames) => frames.finish_timeout(SLICE).map(|done| done.is_some()),
-            State::Starting => {
+            VideoState::Running(frames) => frames.finish_timeout(SLICE).map(|done| done.is_some()),
+            VideoState::Starting => {
                 std::thread::sleep(SLICE);
                 Ok(false)
             }
-            State::Open(_) | State::Closed => {
+            VideoState::Open(_) | VideoState::Closed => {
                 shared.give_up();
                 Ok(true)
             }
         };
         if !matches!(done, Ok(false)) {
-            *state = State::Closed;
+            *state = VideoState::Closed;
         }
         done.map(|done| done.then_some(()))
     };

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use frameloom::options::InputOptions;
 use frameloom::{
-    ErrorKind, Frames, Pipeline, Probe, ProbeStream, ProbeVideo, Pulled, Reader, Stop,
+    ErrorKind, Frames, NextFrame, Pipeline, Probe, ProbeStream, ProbeVideo, Reader, Stop,
 };
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -17,9 +17,10 @@ use crate::frame::PyFrame;
 use crate::lock::lock;
 use crate::output::{PyOutput, closed};
 use crate::settings::{
-    Input, OUTPUT_NAMES, Output, place, policies, rate_of, seconds_of, size_of, unknown,
+    InputKeywords, OUTPUT_NAMES, OutputKeywords, place, policies, rate_of, seconds_of, size_of,
+    unknown,
 };
-use crate::shared::{Ending, Opening, Shared, State, at_seconds, finish};
+use crate::shared::{Opening, RequestedOutput, VideoShared, VideoState, at_seconds, finish};
 use crate::state::{PyAudioPacket, PyEvent, PyStats};
 use crate::wait::{SLICE, opened, until};
 
@@ -31,7 +32,7 @@ const OPEN_NAMES: &[&str] = &[
 /// A file or stream that is open: an iterator of its frames.
 #[pyclass(frozen, name = "Video", module = "frameloom")]
 pub(crate) struct PyVideo {
-    shared: Arc<Shared>,
+    shared: Arc<VideoShared>,
     info: Probe,
     is_live: bool,
     /// Of what is read, in seconds.
@@ -98,7 +99,8 @@ pub(crate) fn open(
     live.check(false, true).map_err(|e| raised(&e))?;
     let (size, rate) = (size_of(size)?, rate_of(rate)?);
     let repeat = r#loop;
-    let input = Input { format, start, duration, repeat, realtime, options }.settings(input)?;
+    let input =
+        InputKeywords { format, start, duration, repeat, realtime, options }.settings(input)?;
     input.check().map_err(|e| raised(&e))?;
     let parts = [
         rate.map(|rate| format!("fps={}/{}", rate.num(), rate.den())),
@@ -133,7 +135,7 @@ pub(crate) fn open(
     let reckoned = seconds.zip(rate).map(|(s, rate)| (s * rate.as_f64()).round() as usize);
     let opening = Opening { source: url, input, live, filter, size, format: pixels, progress };
     let size = size.map_or((video.width, video.height), |size| (size.width(), size.height()));
-    let shared = py.detach(|| Arc::new(Shared::new(opening, pipeline, stop)));
+    let shared = py.detach(|| Arc::new(VideoShared::new(opening, pipeline, stop)));
     remember(&shared);
     Ok(PyVideo {
         shared,
@@ -173,7 +175,8 @@ pub(crate) fn probe<'py>(
     options: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let url = place(source)?;
-    let input = Input { format, options, ..Input::default() }.settings(InputOptions::new())?;
+    let input = InputKeywords { format, options, ..InputKeywords::default() }
+        .settings(InputOptions::new())?;
     let stop = Stop::new();
     let pipeline =
         opened(py, Pipeline::builder(&url).input(input).stop(&stop).open_pending(), &stop)?;
@@ -182,11 +185,11 @@ pub(crate) fn probe<'py>(
 }
 
 /// Starts the threads, unless they run already.
-fn start(py: Python<'_>, shared: &Shared) -> PyResult<()> {
+fn start(py: Python<'_>, shared: &VideoShared) -> PyResult<()> {
     let pipeline = py.detach(|| {
         let mut state = shared.state();
-        match std::mem::replace(&mut *state, State::Starting) {
-            State::Open(pipeline) => Some(pipeline),
+        match std::mem::replace(&mut *state, VideoState::Starting) {
+            VideoState::Open(pipeline) => Some(pipeline),
             other => {
                 *state = other;
                 None
@@ -205,8 +208,8 @@ fn start(py: Python<'_>, shared: &Shared) -> PyResult<()> {
     let frames = opened(py, started, &shared.stop);
     py.detach(|| {
         let (state, done) = match frames {
-            Ok(frames) => (State::Running(Box::new(frames)), Ok(())),
-            Err(error) => (State::Closed, Err(error)),
+            Ok(frames) => (VideoState::Running(Box::new(frames)), Ok(())),
+            Err(error) => (VideoState::Closed, Err(error)),
         };
         *shared.state() = state;
         done
@@ -214,11 +217,11 @@ fn start(py: Python<'_>, shared: &Shared) -> PyResult<()> {
 }
 
 /// The pipeline of a video of which nothing was read yet: only such a one takes outputs.
-fn not_started(state: &State) -> frameloom::Result<&Pipeline> {
+fn not_started(state: &VideoState) -> frameloom::Result<&Pipeline> {
     match state {
-        State::Open(pipeline) => Ok(pipeline),
-        State::Closed => Err(closed()),
-        State::Running(_) | State::Starting => Err(frameloom::Error::new(
+        VideoState::Open(pipeline) => Ok(pipeline),
+        VideoState::Closed => Err(closed()),
+        VideoState::Running(_) | VideoState::Starting => Err(frameloom::Error::new(
             ErrorKind::Usage,
             frameloom::Stage::Options,
             "outputs are added before the first frame is read",
@@ -232,13 +235,13 @@ impl PyVideo {
         let step = || {
             let mut state = self.shared.state();
             match &mut *state {
-                State::Running(frames) => Self::pull(frames),
-                State::Starting => {
+                VideoState::Running(frames) => Self::pull(frames),
+                VideoState::Starting => {
                     drop(state);
                     std::thread::sleep(SLICE / 10);
                     Ok(None)
                 }
-                State::Open(_) | State::Closed => Ok(Some(None)),
+                VideoState::Open(_) | VideoState::Closed => Ok(Some(None)),
             }
         };
         let pulled = until(py, step, || {})?;
@@ -250,8 +253,8 @@ impl PyVideo {
 
     fn pull(frames: &mut Frames) -> frameloom::Result<Option<Option<frameloom::Frame>>> {
         Ok(match frames.next_timeout(SLICE)? {
-            Pulled::Frame(frame) => Some(Some(frame)),
-            Pulled::Over => Some(None),
+            NextFrame::Frame(frame) => Some(Some(frame)),
+            NextFrame::Over => Some(None),
             _ => None,
         })
     }
@@ -261,7 +264,7 @@ impl PyVideo {
     }
 
     fn is_closed(&self, py: Python<'_>) -> bool {
-        py.detach(|| matches!(&*self.shared.state(), State::Closed))
+        py.detach(|| matches!(&*self.shared.state(), VideoState::Closed))
     }
 }
 
@@ -327,10 +330,19 @@ impl PyVideo {
         // Frames that go by unedited were not scaled, and one of them may be the first.
         let size = size_of(size)?.or(self.shared.opening.size);
         let rate = rate_of(rate)?;
-        let settings =
-            Output { format, codec, audio_codec, bit_rate, size, rate, audio, overwrite, options };
+        let settings = OutputKeywords {
+            format,
+            codec,
+            audio_codec,
+            bit_rate,
+            size,
+            rate,
+            audio,
+            overwrite,
+            options,
+        };
         let options = settings.settings()?;
-        let shown = frameloom::redact::url(&url);
+        let shown = frameloom::internal::redact::url(&url);
         let pending = py.detach(|| {
             let state = self.shared.state();
             let pipeline = not_started(&state)?;
@@ -346,7 +358,7 @@ impl PyVideo {
             let state = self.shared.state();
             not_started(&state)?;
             let mut outputs = self.shared.outputs();
-            outputs.push(Ending { url, options, outgoing: Some(outgoing), closed: false });
+            outputs.push(RequestedOutput { url, options, outgoing: Some(outgoing), closed: false });
             Ok(outputs.len() - 1)
         });
         let number = added.map_err(|e: frameloom::Error| raised(&e))?;
@@ -370,7 +382,7 @@ impl PyVideo {
         let opening = &self.shared.opening;
         let stop = &self.shared.stop;
         // The running threads end first: they may hold what a second opening needs.
-        py.detach(|| drop(std::mem::replace(&mut *self.shared.state(), State::Starting)));
+        py.detach(|| drop(std::mem::replace(&mut *self.shared.state(), VideoState::Starting)));
         let pending = Pipeline::builder(&opening.source)
             .input(self.input())
             .start_at(at)
@@ -383,7 +395,7 @@ impl PyVideo {
                 Ok(())
             }
             Err(error) => {
-                *self.shared.state() = State::Closed;
+                *self.shared.state() = VideoState::Closed;
                 Err(error)
             }
         })
@@ -445,7 +457,7 @@ impl PyVideo {
     #[getter]
     fn audio(&self, py: Python<'_>) -> Vec<PyAudioPacket> {
         let packets = py.detach(|| match &*self.shared.state() {
-            State::Running(frames) => frames.audio(),
+            VideoState::Running(frames) => frames.audio(),
             _ => Vec::new(),
         });
         packets.iter().map(PyAudioPacket::new).collect()
@@ -518,7 +530,7 @@ impl PyVideo {
     fn failed(&self, py: Python<'_>, message: &str) -> bool {
         let error = frameloom::Error::process(message);
         py.detach(|| match &mut *self.shared.state() {
-            State::Running(frames) => frames.fail(error).is_ok(),
+            VideoState::Running(frames) => frames.fail(error).is_ok(),
             _ => false,
         })
     }

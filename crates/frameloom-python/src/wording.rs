@@ -17,7 +17,7 @@ fn keyword(setting: &Setting) -> Option<(&'static str, &'static str)> {
     let takes = |end: End| {
         let functions: &[&str] = match end {
             End::Input => &["open", "probe"],
-            End::Output => &["output", "create"],
+            _ => &["output", "create"],
         };
         row.python.iter().any(|function| functions.contains(function))
     };
@@ -67,7 +67,7 @@ impl Wording for Keywords {
     fn place(&self, end: End) -> &'static str {
         match end {
             End::Input => "give it to open()",
-            End::Output => "give it to output() or create()",
+            _ => "give it to output() or create()",
         }
     }
 

@@ -13,7 +13,7 @@ use crate::events::EventLog;
 use crate::exit::{Finish, remember};
 use crate::frame::PyFrame;
 use crate::lock::lock;
-use crate::settings::{Output, place, rate_of, reconnecting, size_of, unknown};
+use crate::settings::{OutputKeywords, place, rate_of, reconnecting, size_of, unknown};
 use crate::state::{PyEvent, PyOutputStats};
 use crate::wait::{SLICE, opened, until};
 
@@ -33,7 +33,7 @@ const CREATE_NAMES: &[&str] = &[
 /// A new video, made of arrays. Made by `create`.
 #[pyclass(frozen, name = "Writer", module = "frameloom")]
 pub(crate) struct PyWriter {
-    open: Arc<Open>,
+    open: Arc<OpenFeed>,
     at: Mutex<At>,
     stop: Stop,
     stats: Stats,
@@ -44,11 +44,11 @@ pub(crate) struct PyWriter {
 }
 
 /// The output itself; none once it is closed.
-struct Open {
+struct OpenFeed {
     feed: Mutex<Option<Feed>>,
 }
 
-impl Finish for Open {
+impl Finish for OpenFeed {
     fn finish(&self) {
         let ended = lock(&self.feed).take();
         drop(ended);
@@ -107,15 +107,22 @@ pub(crate) fn create(
         Some(rate) => rate,
         None => return Err(invalid("rate: it must be above 0")),
     };
-    let settings =
-        Output { format, codec, bit_rate, overwrite, audio: true, options, ..Output::default() };
+    let settings = OutputKeywords {
+        format,
+        codec,
+        bit_rate,
+        overwrite,
+        audio: true,
+        options,
+        ..OutputKeywords::default()
+    };
     let settings = settings.settings()?;
     let live = reconnecting(reconnect_for, no_reconnect)?;
     let (stop, events) = (Stop::new(), EventLog::new());
     let builder = Feed::builder(&url).output(settings).rate(rate).live(live).stop(&stop);
     let feed = opened(py, builder.on_event(events.listener()).open_pending(), &stop)?;
     let stats = feed.stats();
-    let open = Arc::new(Open { feed: Mutex::new(Some(feed)) });
+    let open = Arc::new(OpenFeed { feed: Mutex::new(Some(feed)) });
     remember(&open);
     Ok(PyWriter {
         open,
@@ -125,7 +132,7 @@ pub(crate) fn create(
         events,
         format: pixels,
         rate,
-        shown: frameloom::redact::url(&url),
+        shown: frameloom::internal::redact::url(&url),
     })
 }
 

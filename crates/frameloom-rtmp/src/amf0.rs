@@ -14,24 +14,26 @@ use std::fmt;
 use bytes::{BufMut, BytesMut};
 
 pub use self::cursor::MAX_DEPTH;
-use self::cursor::{Cursor, text};
+use self::cursor::{AmfCursor, text};
 pub use self::value::{AmfError, Properties, Value, object};
 use crate::Limits;
 
 /// Reads AMF0 values one after another.
-pub struct Decoder<'a>(Cursor<'a>);
+pub struct Amf0Decoder<'a>(AmfCursor<'a>);
 
-impl fmt::Debug for Decoder<'_> {
+impl fmt::Debug for Amf0Decoder<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Decoder").field("rest_bytes", &self.0.rest.len()).finish_non_exhaustive()
+        f.debug_struct("Amf0Decoder")
+            .field("rest_bytes", &self.0.rest.len())
+            .finish_non_exhaustive()
     }
 }
 
-impl<'a> Decoder<'a> {
+impl<'a> Amf0Decoder<'a> {
     /// A decoder over one message's payload.
     #[must_use]
     pub fn new(bytes: &'a [u8], limits: &Limits) -> Self {
-        Decoder(Cursor::new(bytes, limits))
+        Amf0Decoder(AmfCursor::new(bytes, limits))
     }
 
     /// What has not been read yet.
@@ -137,7 +139,7 @@ impl<'a> Decoder<'a> {
 ///
 /// [`AmfError`] where any of them is bad or a limit is passed.
 pub fn decode_all(bytes: &[u8], limits: &Limits) -> Result<Vec<Value>, AmfError> {
-    let mut decoder = Decoder::new(bytes, limits);
+    let mut decoder = Amf0Decoder::new(bytes, limits);
     let mut values = Vec::new();
     while let Some(value) = decoder.value()? {
         values.push(value);

@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use crate::message::{Control, Message, kind};
+use crate::message::{ControlMessage, Message, kind};
 use crate::output::OutputBuffer;
 use crate::{Error, Limits, Result};
 
@@ -75,7 +75,7 @@ impl fmt::Debug for ChunkReader {
     }
 }
 
-enum Step {
+enum ChunkStep {
     /// The header is incomplete.
     More,
     /// So many bytes were used.
@@ -129,12 +129,12 @@ impl ChunkReader {
                 }
                 let step = self.step(input)?;
                 match step {
-                    Step::More => {
+                    ChunkStep::More => {
                         self.carry.extend_from_slice(input);
                         *input = &[];
                         return Ok(None);
                     }
-                    Step::Used(used) | Step::Complete(used, _) => {
+                    ChunkStep::Used(used) | ChunkStep::Complete(used, _) => {
                         *input = input.get(used..).unwrap_or_default();
                     }
                 }
@@ -143,10 +143,10 @@ impl ChunkReader {
                 let mut carry = std::mem::take(&mut self.carry);
                 let step = self.step(&carry);
                 match step {
-                    Ok(Step::Used(used) | Step::Complete(used, _)) => {
+                    Ok(ChunkStep::Used(used) | ChunkStep::Complete(used, _)) => {
                         carry.drain(..used);
                     }
-                    Ok(Step::More) => match input.split_first() {
+                    Ok(ChunkStep::More) => match input.split_first() {
                         Some((&byte, rest)) => {
                             carry.push(byte);
                             *input = rest;
@@ -161,13 +161,13 @@ impl ChunkReader {
                 self.carry = carry;
                 step?
             };
-            if let Step::Complete(_, index) = step {
+            if let ChunkStep::Complete(_, index) = step {
                 return self.complete(index).map(Some);
             }
         }
     }
 
-    fn step(&mut self, input: &[u8]) -> Result<Step> {
+    fn step(&mut self, input: &[u8]) -> Result<ChunkStep> {
         let Some((index, lacking)) = self.chunk else {
             return self.header(input);
         };
@@ -185,23 +185,23 @@ impl ChunkReader {
         self.held_bytes += count;
         if count < lacking {
             self.chunk = Some((index, lacking - count));
-            return Ok(Step::Used(count));
+            return Ok(ChunkStep::Used(count));
         }
         self.chunk = None;
         if data.len() < assembly.length {
-            return Ok(Step::Used(count));
+            return Ok(ChunkStep::Used(count));
         }
-        Ok(Step::Complete(count, index))
+        Ok(ChunkStep::Complete(count, index))
     }
 
-    fn header(&mut self, input: &[u8]) -> Result<Step> {
+    fn header(&mut self, input: &[u8]) -> Result<ChunkStep> {
         let Some((format, chunk_stream, basic)) = basic_header(input) else {
-            return Ok(Step::More);
+            return Ok(ChunkStep::More);
         };
         let fields = &input[basic..];
         let size = [11, 7, 3, 0][usize::from(format)];
         if fields.len() < size {
-            return Ok(Step::More);
+            return Ok(ChunkStep::More);
         }
         let known = self.streams.iter().position(|open| open.chunk_stream == chunk_stream);
         if known.is_none() {
@@ -219,7 +219,7 @@ impl ChunkReader {
         let mut extended = false;
         if format < 3 && field == EXTENDED {
             let Some(word) = input.get(used..).and_then(<[u8]>::first_chunk) else {
-                return Ok(Step::More);
+                return Ok(ChunkStep::More);
             };
             field = u32::from_be_bytes(*word);
             extended = true;
@@ -241,7 +241,7 @@ impl ChunkReader {
         let assembly = &mut self.streams[index];
         if format == 3 && assembly.extended {
             match assembly.repeated(&input[used..]) {
-                None => return Ok(Step::More),
+                None => return Ok(ChunkStep::More),
                 Some(true) => used += 4,
                 Some(false) => {}
             }
@@ -284,10 +284,10 @@ impl ChunkReader {
         }
         let lacking = assembly.length - assembly.data.len();
         if lacking == 0 {
-            return Ok(Step::Complete(used, index));
+            return Ok(ChunkStep::Complete(used, index));
         }
         self.chunk = Some((index, lacking.min(self.chunk_size)));
-        Ok(Step::Used(used))
+        Ok(ChunkStep::Used(used))
     }
 
     fn complete(&mut self, index: usize) -> Result<Message> {
@@ -303,11 +303,11 @@ impl ChunkReader {
             payload,
         };
         if matches!(message.kind, kind::SET_CHUNK_SIZE | kind::ABORT) {
-            match Control::parse(&message)? {
-                Some(Control::SetChunkSize(size)) => {
+            match ControlMessage::parse(&message)? {
+                Some(ControlMessage::SetChunkSize(size)) => {
                     self.chunk_size = usize::try_from(size).unwrap_or(usize::MAX);
                 }
-                Some(Control::Abort(aborted)) => self.abort(aborted),
+                Some(ControlMessage::Abort(aborted)) => self.abort(aborted),
                 _ => {}
             }
         }
@@ -376,7 +376,7 @@ fn basic_header(input: &[u8]) -> Option<(u8, u32, usize)> {
 
 /// What the last message on a chunk stream was.
 #[derive(Clone, Copy, Debug)]
-struct Last {
+struct LastMessage {
     chunk_stream: u32,
     timestamp: u32,
     /// The last difference, where the last header had one.
@@ -396,7 +396,7 @@ pub struct ChunkWriter {
     chunk_size: usize,
     /// In the order of their first messages; a handful, as in [`ChunkReader`]. With hundreds of
     /// players each packet finds none of this in the cache, so it is all in one place.
-    streams: SmallVec<[Last; USUAL_STREAMS]>,
+    streams: SmallVec<[LastMessage; USUAL_STREAMS]>,
 }
 
 impl Default for ChunkWriter {
@@ -414,12 +414,12 @@ const HEADER_BYTES: usize = 3 + 11 + 4;
 
 /// A header while it is made. It has its place on the stack, and goes into the output at once.
 #[derive(Default)]
-struct Header {
+struct ChunkHeader {
     bytes: [u8; HEADER_BYTES],
     length: usize,
 }
 
-impl Header {
+impl ChunkHeader {
     fn put(&mut self, bytes: &[u8]) {
         let end = self.length + bytes.len();
         if let Some(place) = self.bytes.get_mut(self.length..end) {
@@ -446,7 +446,7 @@ impl ChunkWriter {
     ///
     /// [`Error::MessageLength`] above the 16,777,215 bytes that a header can say;
     /// [`Error::ChunkStreams`] for a chunk stream id outside 2 to 65,599; that of
-    /// [`Control::parse`] for a Set Chunk Size that is none. Nothing is written then.
+    /// [`ControlMessage::parse`] for a Set Chunk Size that is none. Nothing is written then.
     pub fn write(&mut self, message: &Message, output: &mut OutputBuffer) -> Result<()> {
         self.write_owned(message.clone(), output)
     }
@@ -466,15 +466,15 @@ impl ChunkWriter {
             return Err(Error::ChunkStreams(65_599));
         }
         let new_size = match message.kind {
-            kind::SET_CHUNK_SIZE => Control::parse(&message)?,
+            kind::SET_CHUNK_SIZE => ControlMessage::parse(&message)?,
             _ => None,
         };
-        let mut header = Header::default();
+        let mut header = ChunkHeader::default();
         let extended = self.first_header(&message, &mut header);
         output.put(header.as_slice());
         let mut rest = message.payload;
         if rest.len() > self.chunk_size {
-            let mut header = Header::default();
+            let mut header = ChunkHeader::default();
             put_basic(3, message.chunk_stream, &mut header);
             if let Some(field) = extended {
                 header.put(&field.to_be_bytes());
@@ -486,14 +486,14 @@ impl ChunkWriter {
         }
         // The last piece is the payload itself: another reference would have to be counted.
         put_payload(rest, output);
-        if let Some(Control::SetChunkSize(size)) = new_size {
+        if let Some(ControlMessage::SetChunkSize(size)) = new_size {
             self.chunk_size = usize::try_from(size).unwrap_or(usize::MAX);
         }
         Ok(())
     }
 
     /// Writes the header and returns its extended timestamp.
-    fn first_header(&mut self, message: &Message, out: &mut Header) -> Option<u32> {
+    fn first_header(&mut self, message: &Message, out: &mut ChunkHeader) -> Option<u32> {
         let Message { chunk_stream, timestamp, kind, stream_id, .. } = *message;
         // Longer ones were refused.
         let length = message.payload.len() as u32;
@@ -512,7 +512,7 @@ impl ChunkWriter {
             Some((_, delta)) => (2, delta),
         };
         let delta = delta.map(|(_, delta)| delta);
-        let this = Last { chunk_stream, timestamp, delta, length, kind, stream_id };
+        let this = LastMessage { chunk_stream, timestamp, delta, length, kind, stream_id };
         match known {
             Some(last) => *last = this,
             None => self.streams.push(this),
@@ -545,7 +545,7 @@ fn put_payload(piece: Bytes, output: &mut OutputBuffer) {
     }
 }
 
-fn put_basic(format: u8, chunk_stream: u32, out: &mut Header) {
+fn put_basic(format: u8, chunk_stream: u32, out: &mut ChunkHeader) {
     let format = format << 6;
     match chunk_stream {
         // The casts keep the low bits, and each range fits.

@@ -10,7 +10,7 @@ use crate::{Limits, Result};
 
 /// One command. `Debug` shows its name and how many arguments it has: among them are stream keys.
 #[derive(Clone, PartialEq)]
-pub struct Command {
+pub struct CommandMessage {
     /// Such as `connect` or `_result`.
     pub name: String,
     /// Whole numbers; 0 where no answer is wanted.
@@ -21,9 +21,9 @@ pub struct Command {
     pub arguments: Vec<Value>,
 }
 
-impl fmt::Debug for Command {
+impl fmt::Debug for CommandMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Command")
+        f.debug_struct("CommandMessage")
             .field("name", &self.name)
             .field("transaction", &self.transaction)
             .field("arguments", &self.arguments.len())
@@ -41,11 +41,11 @@ pub fn without_envelope(message: &Message) -> Bytes {
     message.payload.clone()
 }
 
-impl Command {
+impl CommandMessage {
     /// A command with a null object.
     #[must_use]
     pub fn new(name: &str, transaction: f64, arguments: Vec<Value>) -> Self {
-        Command { name: name.to_owned(), transaction, object: Value::Null, arguments }
+        CommandMessage { name: name.to_owned(), transaction, object: Value::Null, arguments }
     }
 
     /// The command in `message`, or `None` where it is of another type.
@@ -53,12 +53,12 @@ impl Command {
     /// # Errors
     ///
     /// [`Error::Amf`](crate::Error::Amf) for a payload that is none.
-    pub fn parse(message: &Message, limits: &Limits) -> Result<Option<Command>> {
+    pub fn parse(message: &Message, limits: &Limits) -> Result<Option<CommandMessage>> {
         if !matches!(message.kind, kind::COMMAND_AMF0 | kind::COMMAND_AMF3) {
             return Ok(None);
         }
         let payload = without_envelope(message);
-        let mut decoder = amf0::Decoder::new(&payload, limits);
+        let mut decoder = amf0::Amf0Decoder::new(&payload, limits);
         let name = match decoder.value()?.ok_or(AmfError::Truncated)? {
             Value::String(name) => name,
             _ => return Err(AmfError::Marker(payload.first().copied().unwrap_or(0)).into()),
@@ -69,7 +69,7 @@ impl Command {
         while let Some(value) = decoder.value()? {
             arguments.push(value);
         }
-        Ok(Some(Command { name, transaction, object, arguments }))
+        Ok(Some(CommandMessage { name, transaction, object, arguments }))
     }
 
     /// The message, of type 20 on chunk stream 3.

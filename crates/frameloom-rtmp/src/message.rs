@@ -104,7 +104,7 @@ pub enum UserControl {
 /// A protocol control message or a user control event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Control {
+pub enum ControlMessage {
     /// The largest chunk payload the sender writes from now on: 1 to 2^31 − 1 bytes.
     SetChunkSize(u32),
     /// Drop what has been received of the message on this chunk stream.
@@ -128,25 +128,25 @@ fn word(payload: &[u8], at: usize) -> Option<u32> {
     payload.get(at..)?.first_chunk().copied().map(u32::from_be_bytes)
 }
 
-impl Control {
+impl ControlMessage {
     /// The control message in `message`, or `None` where it is of another type.
     ///
     /// # Errors
     ///
-    /// [`Error::Control`] for a payload too short, [`Error::ChunkSize`] for an impossible one.
-    pub fn parse(message: &Message) -> Result<Option<Control>> {
+    /// [`Error::ControlMessage`] for a payload too short, [`Error::ChunkSize`] for an impossible one.
+    pub fn parse(message: &Message) -> Result<Option<ControlMessage>> {
         let payload = &message.payload[..];
         let short = || Error::Control { kind: message.kind, length: payload.len() };
         let first = || word(payload, 0).ok_or_else(short);
         Ok(Some(match message.kind {
             kind::SET_CHUNK_SIZE => match first()? {
-                size @ 1..=0x7FFF_FFFF => Control::SetChunkSize(size),
+                size @ 1..=0x7FFF_FFFF => ControlMessage::SetChunkSize(size),
                 size => return Err(Error::ChunkSize(size)),
             },
-            kind::ABORT => Control::Abort(first()?),
-            kind::ACKNOWLEDGEMENT => Control::Acknowledgement(first()?),
-            kind::WINDOW_ACK_SIZE => Control::WindowAckSize(first()?),
-            kind::SET_PEER_BANDWIDTH => Control::SetPeerBandwidth {
+            kind::ABORT => ControlMessage::Abort(first()?),
+            kind::ACKNOWLEDGEMENT => ControlMessage::Acknowledgement(first()?),
+            kind::WINDOW_ACK_SIZE => ControlMessage::WindowAckSize(first()?),
+            kind::SET_PEER_BANDWIDTH => ControlMessage::SetPeerBandwidth {
                 window: first()?,
                 limit: match payload.get(4) {
                     Some(0) => BandwidthLimit::Hard,
@@ -160,7 +160,7 @@ impl Control {
                 let event = event.ok_or_else(short)?;
                 let value = word(payload, 2);
                 let value = || value.ok_or_else(short);
-                Control::User(match event {
+                ControlMessage::User(match event {
                     0 => UserControl::StreamBegin(value()?),
                     1 => UserControl::StreamEof(value()?),
                     2 => UserControl::StreamDry(value()?),
@@ -183,28 +183,28 @@ impl Control {
     pub fn message(&self) -> Message {
         let mut payload = BytesMut::with_capacity(10);
         let kind = match self {
-            Control::SetChunkSize(size) => {
+            ControlMessage::SetChunkSize(size) => {
                 payload.put_u32(*size);
                 kind::SET_CHUNK_SIZE
             }
-            Control::Abort(chunk_stream) => {
+            ControlMessage::Abort(chunk_stream) => {
                 payload.put_u32(*chunk_stream);
                 kind::ABORT
             }
-            Control::Acknowledgement(sequence) => {
+            ControlMessage::Acknowledgement(sequence) => {
                 payload.put_u32(*sequence);
                 kind::ACKNOWLEDGEMENT
             }
-            Control::WindowAckSize(window) => {
+            ControlMessage::WindowAckSize(window) => {
                 payload.put_u32(*window);
                 kind::WINDOW_ACK_SIZE
             }
-            Control::SetPeerBandwidth { window, limit } => {
+            ControlMessage::SetPeerBandwidth { window, limit } => {
                 payload.put_u32(*window);
                 payload.put_u8(*limit as u8);
                 kind::SET_PEER_BANDWIDTH
             }
-            Control::User(event) => {
+            ControlMessage::User(event) => {
                 put_user(event, &mut payload);
                 kind::USER_CONTROL
             }

@@ -24,15 +24,15 @@ pub struct OutputBuffer {
     done: usize,
     /// What is written next. `None` where there is no shared payload at all: mostly that or this
     /// one is all there is, so it is here and not among the others.
-    first: Option<Part>,
-    later: VecDeque<Part>,
+    first: Option<OutputPiece>,
+    later: VecDeque<OutputPiece>,
     /// Copied bytes that belong to a part. Those behind them follow the last part.
     in_parts: usize,
     bytes: usize,
 }
 
 /// Some copied bytes, and after them a shared payload.
-struct Part {
+struct OutputPiece {
     copied: usize,
     shared: Bytes,
 }
@@ -59,7 +59,7 @@ impl OutputBuffer {
         self.bytes += shared.len();
         let copied = self.copied.len() - self.done - self.in_parts;
         self.in_parts += copied;
-        let part = Part { copied, shared };
+        let part = OutputPiece { copied, shared };
         if self.first.is_none() {
             self.first = Some(part);
         } else {
@@ -134,7 +134,7 @@ impl Buf for OutputBuffer {
 
     fn chunk(&self) -> &[u8] {
         match &self.first {
-            Some(Part { copied: 0, shared }) => shared,
+            Some(OutputPiece { copied: 0, shared }) => shared,
             Some(part) => self.copied_at(0, part.copied),
             None => self.copied.get(self.done..).unwrap_or_default(),
         }

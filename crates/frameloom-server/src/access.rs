@@ -18,15 +18,15 @@ use crate::{Result, ServerConfig};
 const NAME_BYTES: usize = 255;
 
 /// The answer to a visitor: the name to go on under.
-pub(crate) type Verdict = std::result::Result<StreamName, Reason>;
+pub(crate) type AccessVerdict = std::result::Result<StreamName, Reason>;
 
 /// A verdict that takes its time.
-pub(crate) type Pending = Pin<Box<dyn Future<Output = Verdict> + Send>>;
+pub(crate) type PendingDecision = Pin<Box<dyn Future<Output = AccessVerdict> + Send>>;
 
 /// A verdict, or the way to it.
 pub(crate) enum Decision {
-    Now(Verdict),
-    Later(Pending),
+    Now(AccessVerdict),
+    Later(PendingDecision),
 }
 
 /// Decides who may publish and play.
@@ -157,7 +157,7 @@ mod tests {
         }
     }
 
-    fn decide(key: &str, visitor: Visitor) -> Verdict {
+    fn decide(key: &str, visitor: Visitor) -> AccessVerdict {
         let publish_key = Some(Secret::from(key));
         let config = ServerConfig { publish_key, ..ServerConfig::default() };
         let access = Access::new(&config, Arc::default()).unwrap();

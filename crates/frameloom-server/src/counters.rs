@@ -6,7 +6,7 @@ use frameloom_rtmp::Refusal;
 
 /// Counts since the server's start.
 #[derive(Default)]
-pub(crate) struct Counters {
+pub(crate) struct ServerCounters {
     pub(crate) connections: AtomicU64,
     pub(crate) received_bytes: AtomicU64,
     pub(crate) sent_bytes: AtomicU64,
@@ -18,7 +18,7 @@ pub(crate) struct Counters {
     refused: [AtomicU64; Reason::ALL.len()],
 }
 
-impl Counters {
+impl ServerCounters {
     pub(crate) fn refuse(&self, reason: Reason) {
         if let Some(count) = self.refused.get(reason as usize) {
             count.fetch_add(1, Ordering::Relaxed);
@@ -100,21 +100,21 @@ impl Reason {
 
 /// How a stream is played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Protocol {
+pub(crate) enum PlayProtocol {
     Rtmp,
     HttpFlv,
     WebSocketFlv,
 }
 
-impl Protocol {
-    pub(crate) const ALL: [Protocol; 3] =
-        [Protocol::Rtmp, Protocol::HttpFlv, Protocol::WebSocketFlv];
+impl PlayProtocol {
+    pub(crate) const ALL: [PlayProtocol; 3] =
+        [PlayProtocol::Rtmp, PlayProtocol::HttpFlv, PlayProtocol::WebSocketFlv];
 
     pub(crate) fn label(self) -> &'static str {
         match self {
-            Protocol::Rtmp => "rtmp",
-            Protocol::HttpFlv => "http-flv",
-            Protocol::WebSocketFlv => "websocket-flv",
+            PlayProtocol::Rtmp => "rtmp",
+            PlayProtocol::HttpFlv => "http-flv",
+            PlayProtocol::WebSocketFlv => "websocket-flv",
         }
     }
 }

@@ -26,14 +26,14 @@ use self::answer::{Peer, wrong_method};
 use crate::caps::Permit;
 use crate::io::Guarded;
 use crate::metrics;
-use crate::shared::{Phase, Shared};
-use crate::status::{self, Status};
+use crate::shared::{Phase, ServerState};
+use crate::status::{self, ServerStatus};
 
 /// Bytes that may wait in a connection, to be written or to become a request's header.
 const BUFFER_BYTES: usize = 64 << 10;
 
 /// What is served.
-pub(crate) fn router(shared: Arc<Shared>) -> Router {
+pub(crate) fn router(shared: Arc<ServerState>) -> Router {
     let about = Router::new()
         .route("/api/v1/status", get(show_status).fallback(wrong_method))
         .route("/metrics", get(show_metrics).fallback(wrong_method))
@@ -48,7 +48,12 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
 }
 
 /// Serves a connection to its end.
-pub(crate) async fn serve(shared: Arc<Shared>, router: Router, stream: TcpStream, permit: Permit) {
+pub(crate) async fn serve(
+    shared: Arc<ServerState>,
+    router: Router,
+    stream: TcpStream,
+    permit: Permit,
+) {
     let peer = Peer { id: permit.id, address: permit.peer };
     let timeouts = &shared.config.timeouts;
     let io = Guarded::new(stream, permit, Arc::clone(&shared));
@@ -80,11 +85,11 @@ pub(crate) async fn serve(shared: Arc<Shared>, router: Router, stream: TcpStream
     }
 }
 
-async fn show_status(State(shared): State<Arc<Shared>>) -> Json<Status> {
+async fn show_status(State(shared): State<Arc<ServerState>>) -> Json<ServerStatus> {
     Json(status::snapshot(&shared))
 }
 
-async fn show_metrics(State(shared): State<Arc<Shared>>) -> Response {
+async fn show_metrics(State(shared): State<Arc<ServerState>>) -> Response {
     let mut text = metrics::text(&status::snapshot(&shared), &shared.counters);
     if let Some(more) = &shared.config.extensions.metrics {
         text += &more();

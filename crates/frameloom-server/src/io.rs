@@ -15,7 +15,7 @@ use tokio::time::{Sleep, sleep};
 use tokio_rustls::server::TlsStream;
 
 use crate::caps::Permit;
-use crate::shared::Shared;
+use crate::shared::ServerState;
 use crate::warnings::Warning;
 
 /// How long a connection may be silent before the system asks whether the peer is still there.
@@ -122,14 +122,14 @@ impl AsyncWrite for Io {
 /// upgrade), and fails where the peer takes nothing for too long.
 pub(crate) struct Guarded {
     stream: TcpStream,
-    shared: Arc<Shared>,
+    shared: Arc<ServerState>,
     /// Runs while the peer takes nothing.
     timer: Option<Pin<Box<Sleep>>>,
     permit: Permit,
 }
 
 impl Guarded {
-    pub(crate) fn new(stream: TcpStream, permit: Permit, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(stream: TcpStream, permit: Permit, shared: Arc<ServerState>) -> Self {
         Guarded { stream, shared, timer: None, permit }
     }
 

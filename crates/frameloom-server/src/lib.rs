@@ -71,7 +71,7 @@ pub use http::problem_details;
 pub use observer::Observer;
 pub use server::Server;
 pub use status::{
-    AudioStatus, PlayerStatus, PublisherStatus, Status, StreamStatus, Totals, VideoStatus,
+    AudioStatus, PlayerStatus, PublisherStatus, ServerStatus, StreamStatus, Totals, VideoStatus,
 };
 
 /// What the log's lines are filed under.

@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::caps::{Full, Permit};
 use crate::counters::Reason;
 use crate::io::tune;
-use crate::shared::{Phase, Shared};
+use crate::shared::{Phase, ServerState};
 use crate::warnings::Warning;
 use crate::{Error, Result};
 
@@ -44,7 +44,7 @@ fn listener(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Accepts until the server stops, and hands each connection that is let in to `serve`.
 pub(crate) async fn accept_all(
-    shared: Arc<Shared>,
+    shared: Arc<ServerState>,
     listener: TcpListener,
     serve: impl Fn(TcpStream, Permit),
 ) {
@@ -81,7 +81,12 @@ pub(crate) async fn accept_all(
     }
 }
 
-fn admit(shared: &Shared, stream: TcpStream, peer: SocketAddr, serve: &impl Fn(TcpStream, Permit)) {
+fn admit(
+    shared: &ServerState,
+    stream: TcpStream,
+    peer: SocketAddr,
+    serve: &impl Fn(TcpStream, Permit),
+) {
     match shared.caps.admit(peer) {
         Ok(permit) => {
             shared.counters.connections.fetch_add(1, Ordering::Relaxed);

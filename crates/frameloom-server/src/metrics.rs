@@ -3,18 +3,18 @@
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::counters::{Counters, Protocol, Reason};
-use crate::status::Status;
+use crate::counters::{PlayProtocol, Reason, ServerCounters};
+use crate::status::ServerStatus;
 
 /// The counts in Prometheus' text format, version 0.0.4.
-pub(crate) fn text(status: &Status, counters: &Counters) -> String {
+pub(crate) fn text(status: &ServerStatus, counters: &ServerCounters) -> String {
     let mut out = String::with_capacity(4096);
     let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
     gauge(&mut out, "uptime_seconds", "Seconds since the server's start.", status.uptime_seconds);
     gauge(&mut out, "connections", "Open connections of all kinds.", status.connections);
     gauge(&mut out, "publishers", "Streams that are published.", status.streams.len());
     head(&mut out, "players", "gauge", "Players, by protocol.");
-    for protocol in Protocol::ALL {
+    for protocol in PlayProtocol::ALL {
         let label = protocol.label();
         let players = status.streams.iter().flat_map(|stream| &stream.players);
         let count = players.filter(|player| player.protocol == label).count();

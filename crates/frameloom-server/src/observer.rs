@@ -4,24 +4,24 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::relay::StreamName;
-use crate::shared::Shared;
-use crate::status::{self, Status};
+use crate::shared::ServerState;
+use crate::status::{self, ServerStatus};
 
 /// Tells what a server does, also to those who don't own it. Clones look at the same one. It keeps
 /// nothing running: of a server that has stopped it tells that nothing is there.
 #[derive(Clone)]
 pub struct Observer {
-    shared: Arc<Shared>,
+    shared: Arc<ServerState>,
 }
 
 impl Observer {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: Arc<ServerState>) -> Self {
         Observer { shared }
     }
 
     /// What the server is doing.
     #[must_use]
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> ServerStatus {
         status::snapshot(&self.shared)
     }
 

@@ -21,15 +21,15 @@ use std::sync::{Arc, Mutex};
 use std::thread::available_parallelism;
 use std::time::Instant;
 
-use frameloom_rtmp::{Media, MediaKind};
+use frameloom_rtmp::{Media, MediaType};
 
-use self::cursor::{Cursor, Rules, Step};
-use self::info::{Info, Rate};
-use self::log::Log;
-use self::packet::{Codec, classify};
-use self::wake::{Progress, Wake};
+use self::cursor::{CursorRead, LagRules, PlayerCursor};
+use self::info::{BitRateMeter, Info};
+use self::log::PacketLog;
+use self::packet::{StreamCodec, classify};
+use self::wake::{PlayerProgress, Wake};
 use crate::config::{RelayLimits, SecondPublisher};
-use crate::counters::{Counters, Protocol};
+use crate::counters::{PlayProtocol, ServerCounters};
 use crate::lock::lock;
 
 /// An application and a stream's name in it. Only accepted ones become this, so it may be shown.
@@ -57,17 +57,17 @@ pub(crate) struct Publisher {
 
 /// A player, and how far it has come.
 pub(crate) struct Player {
-    pub(crate) protocol: Protocol,
+    pub(crate) protocol: PlayProtocol,
     pub(crate) address: SocketAddr,
     pub(crate) since: Instant,
     pub(crate) skips: AtomicU64,
     wake: Arc<Wake>,
     /// That of a connection's first player is beside its wake-up, for the sake of speed.
-    progress: Option<Progress>,
+    progress: Option<PlayerProgress>,
 }
 
 impl Player {
-    pub(crate) fn progress(&self) -> &Progress {
+    pub(crate) fn progress(&self) -> &PlayerProgress {
         self.progress.as_ref().unwrap_or_else(|| self.wake.progress())
     }
 }
@@ -83,7 +83,7 @@ const LOOK: u64 = u64::MAX;
 pub(crate) struct Relay {
     pub(crate) name: StreamName,
     pub(crate) since: Instant,
-    rules: Rules,
+    rules: LagRules,
     direct_players: usize,
     state: Mutex<RelayState>,
     /// How far the log goes, or [`LOOK`]. A player that has all of it needs no lock to know so.
@@ -91,14 +91,14 @@ pub(crate) struct Relay {
     /// With each player's wake-up beside it: walking them at every packet is felt.
     players: Mutex<Vec<(Arc<Wake>, Arc<Player>)>>,
     info: Mutex<Info>,
-    rate: Mutex<Rate>,
+    rate: Mutex<BitRateMeter>,
     received_bytes: AtomicU64,
     dropped_packets: AtomicU64,
-    counters: Arc<Counters>,
+    counters: Arc<ServerCounters>,
 }
 
 struct RelayState {
-    log: Log,
+    log: PacketLog,
     publisher: Publisher,
     /// Which publisher may append: it rises when another one takes over.
     epoch: u64,
@@ -164,7 +164,7 @@ pub(crate) struct Relays {
     waiting: Mutex<Vec<(StreamName, Arc<Wake>)>>,
     limits: RelayLimits,
     direct_players: usize,
-    counters: Arc<Counters>,
+    counters: Arc<ServerCounters>,
 }
 
 /// Why someone may not publish.
@@ -172,7 +172,7 @@ pub(crate) struct Relays {
 pub(crate) struct NameTaken;
 
 impl Relays {
-    pub(crate) fn new(limits: RelayLimits, counters: Arc<Counters>) -> Self {
+    pub(crate) fn new(limits: RelayLimits, counters: Arc<ServerCounters>) -> Self {
         let is_alone = available_parallelism().is_ok_and(|threads| threads.get() == 1);
         let direct_players = if is_alone { usize::MAX } else { DIRECT_PLAYERS };
         let (streams, waiting) = (Mutex::default(), Mutex::default());
@@ -203,10 +203,10 @@ impl Relays {
                 let relay = Arc::new(Relay {
                     name: name.clone(),
                     since: publisher.since,
-                    rules: Rules { lag_ms, skips: self.limits.player_skips },
+                    rules: LagRules { lag_ms, skips: self.limits.player_skips },
                     direct_players: self.direct_players,
                     state: Mutex::new(RelayState {
-                        log: Log::new(self.limits.cache_bytes, lag_ms),
+                        log: PacketLog::new(self.limits.cache_bytes, lag_ms),
                         publisher,
                         epoch: 0,
                     }),
@@ -240,12 +240,12 @@ impl Relays {
     pub(crate) fn play(
         &self,
         name: &StreamName,
-        protocol: Protocol,
+        protocol: PlayProtocol,
         address: SocketAddr,
         wake: Arc<Wake>,
     ) -> Option<Subscription> {
         let relay = self.find(name)?;
-        let cursor = Cursor::join(&lock(&relay.state).log);
+        let cursor = PlayerCursor::join(&lock(&relay.state).log);
         let is_first = wake.claim();
         let player = Arc::new(Player {
             protocol,
@@ -253,7 +253,7 @@ impl Relays {
             since: Instant::now(),
             skips: AtomicU64::new(0),
             wake: Arc::clone(&wake),
-            progress: (!is_first).then(Progress::default),
+            progress: (!is_first).then(PlayerProgress::default),
         });
         player.progress().clock_ms.store(cursor.clock_ms(), Ordering::Relaxed);
         lock(&relay.players).push((Arc::clone(&wake), Arc::clone(&player)));
@@ -261,9 +261,9 @@ impl Relays {
     }
 
     /// Wakes `wake` whenever `name` is published, until the result is dropped.
-    pub(crate) fn wait_for(self: &Arc<Self>, name: &StreamName, wake: Arc<Wake>) -> Waiting {
+    pub(crate) fn wait_for(self: &Arc<Self>, name: &StreamName, wake: Arc<Wake>) -> WaitingPlayer {
         lock(&self.waiting).push((name.clone(), Arc::clone(&wake)));
-        Waiting { relays: Arc::clone(self), name: name.clone(), wake }
+        WaitingPlayer { relays: Arc::clone(self), name: name.clone(), wake }
     }
 
     /// How many play `name`, or wait for it.
@@ -300,20 +300,20 @@ impl Relays {
 }
 
 /// A player's place among those that wait for a publisher.
-pub(crate) struct Waiting {
+pub(crate) struct WaitingPlayer {
     relays: Arc<Relays>,
     pub(crate) name: StreamName,
     wake: Arc<Wake>,
 }
 
-impl Waiting {
+impl WaitingPlayer {
     /// Whether there is a publisher.
     pub(crate) fn is_over(&self) -> bool {
         self.relays.find(&self.name).is_some()
     }
 }
 
-impl Drop for Waiting {
+impl Drop for WaitingPlayer {
     fn drop(&mut self) {
         let mut waiting = lock(&self.relays.waiting);
         let this = |(name, wake): &(StreamName, Arc<Wake>)| {
@@ -343,7 +343,7 @@ pub(crate) struct Publication {
     epoch: u64,
     main_track: Option<u8>,
     /// The last codec of video and of audio, so that each packet need not lock the information.
-    codecs: [Option<Codec>; 2],
+    codecs: [Option<StreamCodec>; 2],
     appended: bool,
 }
 
@@ -366,7 +366,7 @@ impl Publication {
             self.relay.counters.dropped_packets.fetch_add(1, Ordering::Relaxed);
             return Appended::Unreadable;
         };
-        let metadata = (media.kind == MediaKind::Metadata).then(|| media.payload.clone());
+        let metadata = (media.kind == MediaType::Metadata).then(|| media.payload.clone());
         {
             let mut state = lock(&self.relay.state);
             if state.epoch != self.epoch {
@@ -396,13 +396,13 @@ impl Publication {
         }
     }
 
-    fn note(&mut self, codec: Option<Codec>) {
+    fn note(&mut self, codec: Option<StreamCodec>) {
         let Some(codec) = codec else {
             return;
         };
         let last = match codec {
-            Codec::Video(_) => &mut self.codecs[0],
-            Codec::Audio(_) => &mut self.codecs[1],
+            StreamCodec::Video(_) => &mut self.codecs[0],
+            StreamCodec::Audio(_) => &mut self.codecs[1],
         };
         if *last != Some(codec) {
             *last = Some(codec);
@@ -424,7 +424,7 @@ pub(crate) struct Subscription {
     wake: Arc<Wake>,
     /// The player is the first one of its connection.
     is_first: bool,
-    cursor: Cursor,
+    cursor: PlayerCursor,
 }
 
 impl Subscription {
@@ -433,10 +433,10 @@ impl Subscription {
     }
 
     /// What the player is to get next.
-    pub(crate) fn step(&mut self) -> Step {
+    pub(crate) fn step(&mut self) -> CursorRead {
         // The order is total: whoever sees an old end here is woken after it has changed.
         if self.cursor.has_all(self.relay.end.load(Ordering::SeqCst)) {
-            return Step::Wait;
+            return CursorRead::Wait;
         }
         let skips = self.cursor.skips();
         let step = self.cursor.step(&lock(&self.relay.state).log, self.relay.rules);
@@ -445,13 +445,13 @@ impl Subscription {
             self.player.skips.store(self.cursor.skips(), Ordering::Relaxed);
             self.relay.counters.player_skips.fetch_add(1, Ordering::Relaxed);
         }
-        if matches!(step, Step::Cut) {
+        if matches!(step, CursorRead::Cut) {
             self.relay.counters.players_cut.fetch_add(1, Ordering::Relaxed);
         }
         step
     }
 
-    fn progress(&self) -> &Progress {
+    fn progress(&self) -> &PlayerProgress {
         if self.is_first { self.wake.progress() } else { self.player.progress() }
     }
 

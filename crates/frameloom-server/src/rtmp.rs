@@ -16,15 +16,15 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
 use self::connection::Connection;
-use self::direct::Served;
-use self::end::End;
+use self::direct::SharedConnection;
+use self::end::CloseReason;
 use crate::caps::Permit;
 use crate::io::Io;
-use crate::shared::{Phase, Shared};
+use crate::shared::{Phase, ServerState};
 
 /// Serves a connection to its end.
 pub(crate) async fn serve(
-    shared: Arc<Shared>,
+    shared: Arc<ServerState>,
     stream: TcpStream,
     permit: Permit,
     acceptor: Option<TlsAcceptor>,
@@ -41,24 +41,25 @@ pub(crate) async fn serve(
             }
         },
     };
-    let served =
-        Served::new(|direct| Connection::new(Arc::clone(&shared), permit, io, deadline, direct));
+    let served = SharedConnection::new(|direct| {
+        Connection::new(Arc::clone(&shared), permit, io, deadline, direct)
+    });
     let end = poll_fn(|cx| served.with(|connection| connection.poll(cx))).await;
     served.with(|connection| end.report(&shared, connection.permit.peer, connection.was_of_use));
 }
 
 async fn accept_tls(
-    shared: &Shared,
+    shared: &ServerState,
     acceptor: &TlsAcceptor,
     stream: TcpStream,
     deadline: Instant,
-) -> Result<Io, End> {
+) -> Result<Io, CloseReason> {
     tokio::select! {
-        () = shared.wait_for(Phase::Draining) => Err(End::Stopped),
+        () = shared.wait_for(Phase::Draining) => Err(CloseReason::Stopped),
         accepted = timeout_at(deadline, acceptor.accept(stream)) => match accepted {
             Ok(Ok(stream)) => Ok(Io::Tls(Box::new(stream))),
-            Ok(Err(error)) => Err(End::Tls(error)),
-            Err(_) => Err(End::HandshakeTimeOut),
+            Ok(Err(error)) => Err(CloseReason::Tls(error)),
+            Err(_) => Err(CloseReason::HandshakeTimeOut),
         },
     }
 }

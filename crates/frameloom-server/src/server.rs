@@ -12,8 +12,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::listen::{accept_all, bind};
-use crate::shared::{Addresses, Phase, Shared};
-use crate::status::{self, Status};
+use crate::shared::{Addresses, Phase, ServerState};
+use crate::status::{self, ServerStatus};
 use crate::{Error, Observer, Result, ServerConfig, http, rtmp, tls};
 
 /// How long connections may take to see that they are over.
@@ -27,7 +27,7 @@ const EVENT_INTERVAL: u32 = 256;
 
 /// A running server. Dropping it stops it at once; [`Server::stop`] lets players finish.
 pub struct Server {
-    shared: Arc<Shared>,
+    shared: Arc<ServerState>,
     tasks: Vec<JoinHandle<()>>,
     /// That of [`Server::spawn`].
     runtime: Option<Runtime>,
@@ -65,7 +65,7 @@ impl Server {
         if rtmp.is_none() && rtmps.is_none() && http.is_none() {
             return Err(Error::NoListener);
         }
-        let shared = Arc::new(Shared::new(config, addresses)?);
+        let shared = Arc::new(ServerState::new(config, addresses)?);
         let mut tasks = vec![tokio::spawn(tick(Arc::clone(&shared)))];
         for (listening, acceptor) in [(rtmp, None), (rtmps, acceptor)] {
             let Some(listening) = listening else {
@@ -138,7 +138,7 @@ impl Server {
 
     /// What the server is doing.
     #[must_use]
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> ServerStatus {
         status::snapshot(&self.shared)
     }
 
@@ -209,7 +209,7 @@ impl Listening {
     }
 }
 
-async fn drain(shared: Arc<Shared>, tasks: Vec<JoinHandle<()>>) {
+async fn drain(shared: Arc<ServerState>, tasks: Vec<JoinHandle<()>>) {
     shared.set_phase(Phase::Draining);
     for task in tasks {
         let _ = task.await;
@@ -226,7 +226,7 @@ async fn drain(shared: Arc<Shared>, tasks: Vec<JoinHandle<()>>) {
 }
 
 /// What is to be done every second.
-async fn tick(shared: Arc<Shared>) {
+async fn tick(shared: Arc<ServerState>) {
     let stopping = shared.wait_for(Phase::Draining);
     tokio::pin!(stopping);
     let mut interval = tokio::time::interval(TICK);

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::access::Access;
 use crate::caps::Caps;
-use crate::counters::{Counters, Reason};
+use crate::counters::{Reason, ServerCounters};
 use crate::lock::lock;
 use crate::relay::wake::{Direct, Wake};
 use crate::relay::{Relays, StreamName};
@@ -36,13 +36,13 @@ pub(crate) struct Addresses {
     pub(crate) http: Option<SocketAddr>,
 }
 
-pub(crate) struct Shared {
+pub(crate) struct ServerState {
     pub(crate) config: ServerConfig,
     pub(crate) addresses: Addresses,
     pub(crate) started: Instant,
     pub(crate) access: Access,
     pub(crate) caps: Arc<Caps>,
-    pub(crate) counters: Arc<Counters>,
+    pub(crate) counters: Arc<ServerCounters>,
     pub(crate) relays: Arc<Relays>,
     pub(crate) warnings: Arc<Warnings>,
     /// The phase again, for tasks that look at it each time they run.
@@ -53,15 +53,15 @@ pub(crate) struct Shared {
     seed: AtomicU64,
 }
 
-impl Shared {
+impl ServerState {
     /// # Errors
     ///
     /// [`Error::RootCertificates`](crate::Error::RootCertificates), see [`Access::new`].
     pub(crate) fn new(config: ServerConfig, addresses: Addresses) -> Result<Self> {
-        let counters: Arc<Counters> = Arc::default();
+        let counters: Arc<ServerCounters> = Arc::default();
         let warnings: Arc<Warnings> = Arc::default();
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Ok(Shared {
+        Ok(ServerState {
             access: Access::new(&config, Arc::clone(&warnings))?,
             caps: Caps::new(config.max_connections, config.max_connections_per_address),
             relays: Arc::new(Relays::new(config.relay.clone(), Arc::clone(&counters))),
@@ -138,7 +138,7 @@ impl Shared {
 
 /// An entry among those that learn of the phase.
 pub(crate) struct Enrolled {
-    shared: Arc<Shared>,
+    shared: Arc<ServerState>,
     id: u64,
     pub(crate) wake: Arc<Wake>,
 }

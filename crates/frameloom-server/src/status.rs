@@ -8,12 +8,12 @@ use serde::Serialize;
 
 use crate::relay::info::{audio_name, video_name};
 use crate::relay::{Player, Relay};
-use crate::shared::Shared;
+use crate::shared::ServerState;
 
 /// A snapshot of the server.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
-pub struct Status {
+pub struct ServerStatus {
     /// The server's version.
     pub version: &'static str,
     /// Seconds since its start.
@@ -116,10 +116,10 @@ pub struct Totals {
     pub players_cut: u64,
 }
 
-pub(crate) fn snapshot(shared: &Shared) -> Status {
+pub(crate) fn snapshot(shared: &ServerState) -> ServerStatus {
     let now = Instant::now();
     let counters = &shared.counters;
-    Status {
+    ServerStatus {
         version: env!("CARGO_PKG_VERSION"),
         uptime_seconds: seconds(shared.started, now),
         connections: shared.caps.open(),

@@ -61,11 +61,11 @@ impl Warning {
 /// Counts warnings.
 #[derive(Default)]
 pub(crate) struct Warnings {
-    entries: Mutex<[Entry; Warning::ALL.len()]>,
+    entries: Mutex<[WarningCount; Warning::ALL.len()]>,
 }
 
 #[derive(Default)]
-struct Entry {
+struct WarningCount {
     /// When the last line was written.
     line: Option<Instant>,
     more: u64,
@@ -74,7 +74,7 @@ struct Entry {
 
 /// Those that had no line of their own.
 #[derive(Debug, PartialEq, Eq)]
-struct Sum {
+struct WarningSum {
     noun: &'static str,
     more: u64,
     span: Duration,
@@ -91,7 +91,7 @@ impl Warnings {
 
     /// Writes the sums that are due; to be called about once a second.
     pub(crate) fn flush(&self, now: Instant) {
-        for Sum { noun, more, span, last } in self.due(now, SPAN) {
+        for WarningSum { noun, more, span, last } in self.due(now, SPAN) {
             let seconds = span.as_secs().max(1);
             tracing::warn!(target: crate::LOG, "{more} more {noun} in {seconds} s; the last: {last}");
         }
@@ -99,7 +99,7 @@ impl Warnings {
 
     /// Writes all that is left, at the end.
     pub(crate) fn flush_all(&self, now: Instant) {
-        for Sum { noun, more, last, .. } in self.due(now, Duration::ZERO) {
+        for WarningSum { noun, more, last, .. } in self.due(now, Duration::ZERO) {
             tracing::warn!(target: crate::LOG, "{more} more {noun}; the last: {last}");
         }
     }
@@ -117,7 +117,7 @@ impl Warnings {
         None
     }
 
-    fn due(&self, now: Instant, span: Duration) -> Vec<Sum> {
+    fn due(&self, now: Instant, span: Duration) -> Vec<WarningSum> {
         let mut sums = Vec::new();
         let mut entries = lock(&self.entries);
         for (warning, entry) in Warning::ALL.iter().zip(entries.iter_mut()) {
@@ -126,7 +126,7 @@ impl Warnings {
             };
             let elapsed = now.saturating_duration_since(line);
             if entry.more > 0 && elapsed >= span {
-                sums.push(Sum {
+                sums.push(WarningSum {
                     noun: warning.noun(entry.more),
                     more: std::mem::take(&mut entry.more),
                     span: elapsed,
@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(warnings.due(start + SPAN / 2, SPAN), []);
         let sums = warnings.due(start + SPAN, SPAN);
         let noun = Warning::Cap.noun(300);
-        assert_eq!(sums, [Sum { noun, more: 300, span: SPAN, last: "b299".into() }]);
+        assert_eq!(sums, [WarningSum { noun, more: 300, span: SPAN, last: "b299".into() }]);
         assert_eq!(warnings.due(start + 3 * SPAN, SPAN), []);
         let later = start + 4 * SPAN;
         assert_eq!(warnings.note(Warning::Cap, "d".into(), later).as_deref(), Some("d"));

@@ -40,18 +40,17 @@ mod protocol;
 mod run;
 mod stats;
 mod time;
-#[doc(hidden)]
-pub mod url;
+mod url;
 
 pub use api::{
-    Control, Feed, Frames, InputBuilder, Outgoing, OutputBuilder, OutputId, Pending, Pipeline,
-    Pulled, Reader, Writer,
+    Control, Feed, Frames, InputBuilder, NextFrame, Outgoing, OutputBuilder, OutputId, Pending,
+    Pipeline, Reader, Writer,
 };
 pub use av::{AvError, LogLevel, set_log_level};
 pub use edit::{Command, FrameProcessor};
 pub use error::{
-    BoxError, CommandLine, End, Error, ErrorKind, Hint, Result, Sentence, Setting, Shown, Stage,
-    Wording,
+    BoxError, CommandLine, End, Error, ErrorDisplay, ErrorKind, Hint, Result, Sentence, Setting,
+    Stage, Wording,
 };
 pub use image::convert;
 pub use image::{
@@ -64,7 +63,6 @@ pub use stats::event::Event;
 pub use stats::{EndState, LatencySnapshot, OutputSnapshot, Snapshot, Stats};
 pub use time::stop::Stop;
 pub use time::{Rate, Round, TimeBase, Timestamp};
-pub use url::redact;
 
 /// What the crates of this workspace share and nobody else should use: it changes without notice.
 #[doc(hidden)]
@@ -74,7 +72,13 @@ pub mod internal {
     pub use crate::live::retry::{Retry, RetryPolicy, Verdict};
     pub use crate::live::slate::check_slate;
     pub use crate::options::row::{Group, Row, Scope, ValueType};
-    pub use crate::options::table::{Entry, find_ffmpeg, find_long, library};
+    pub use crate::options::table::{LibraryOption, find_ffmpeg, find_long, library};
     pub use crate::run::plan::check_outputs;
     pub use crate::time::jitter::Jitter;
+    pub use crate::url::redact;
+
+    /// What a URL tells before it is opened.
+    pub mod url {
+        pub use crate::url::{Address, is_live, is_network, is_relayed};
+    }
 }

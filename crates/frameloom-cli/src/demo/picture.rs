@@ -43,13 +43,13 @@ pub(super) fn save(left: &str, right: &str, file: &Path, stop: &Stop) -> Result<
     Ok(true)
 }
 
-struct Side {
+struct HalfPicture {
     width: usize,
     rows: Vec<Vec<u8>>,
 }
 
 /// The first frame of a stream, scaled.
-fn frame_of(url: &str, stop: &Stop) -> Result<Option<Side>> {
+fn frame_of(url: &str, stop: &Stop) -> Result<Option<HalfPicture>> {
     let pipeline = match Pipeline::builder(url).stop(stop).open() {
         Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(None),
         opened => opened?.filter(&format!("scale={WIDTH}:-2")),
@@ -60,7 +60,7 @@ fn frame_of(url: &str, stop: &Stop) -> Result<Option<Side>> {
         let image = frame.image(PixelFormat::Rgb24)?;
         let rows = image.rows().map(<[u8]>::to_vec).collect();
         // The first is the one that counts; there is no room for others.
-        let _ = sender.try_send(Side { width: image.width() as usize, rows });
+        let _ = sender.try_send(HalfPicture { width: image.width() as usize, rows });
         enough.stop();
         Ok(())
     };

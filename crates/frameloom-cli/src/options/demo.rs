@@ -19,14 +19,14 @@ pub(crate) struct DemoOptions {
 }
 
 /// An option of `frameloom demo`.
-pub(crate) struct Setting {
+pub(crate) struct DemoOption {
     pub(crate) row: Row,
     pub(crate) set: fn(&mut DemoOptions, &str) -> Result<()>,
 }
 
 /// Every option of `frameloom demo`.
-pub(crate) const TABLE: &[Setting] = &[
-    Setting {
+pub(crate) const TABLE: &[DemoOption] = &[
+    DemoOption {
         row: Row::ffmpeg(
             "i",
             Scope::Global,
@@ -39,12 +39,12 @@ pub(crate) const TABLE: &[Setting] = &[
             Ok(())
         },
     },
-    Setting {
+    DemoOption {
         row: Row::ffmpeg("t", Scope::Global, ValueType::Duration, "end after this long")
             .default("never"),
         set: |o, v| parse_duration(v).map(|length| o.length = Some(length)),
     },
-    Setting {
+    DemoOption {
         row: Row::long(
             "picture",
             Group::Program,
@@ -60,7 +60,7 @@ pub(crate) const TABLE: &[Setting] = &[
             Ok(())
         },
     },
-    Setting {
+    DemoOption {
         row: Row::long("no-browser", Group::Program, ValueType::Flag, "open no browser"),
         set: |o, _| {
             o.no_browser = true;
@@ -70,6 +70,6 @@ pub(crate) const TABLE: &[Setting] = &[
 ];
 
 /// The option of this name, without its dashes.
-pub(crate) fn find(name: &str, is_long: bool) -> Option<&'static Setting> {
+pub(crate) fn find(name: &str, is_long: bool) -> Option<&'static DemoOption> {
     TABLE.iter().find(|setting| setting.row.is_long == is_long && setting.row.is_named(name))
 }

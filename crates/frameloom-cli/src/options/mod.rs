@@ -5,7 +5,7 @@ pub(crate) mod program;
 pub(crate) mod serve;
 mod verb;
 
-use frameloom::internal::{Entry, Row, Scope, library};
+use frameloom::internal::{LibraryOption, Row, Scope, library};
 
 pub(crate) use self::verb::Verb;
 
@@ -25,7 +25,7 @@ impl Verb {
     }
 }
 
-fn is_for_probe(entry: &Entry) -> bool {
+fn is_for_probe(entry: &LibraryOption) -> bool {
     entry.is_for_input() && entry.row.scope != Scope::Output
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct ProgramOptions {
 }
 
 /// An option about the program itself.
-pub(crate) struct Setting {
+pub(crate) struct ProgramOption {
     pub(crate) row: Row,
     /// The verbs that take it.
     pub(crate) verbs: &'static [Verb],
@@ -33,14 +33,14 @@ impl ProgramOptions {
     ///
     /// # Errors
     /// A value that can't be.
-    pub(crate) fn take(&mut self, setting: &Setting, value: &str) -> Result<()> {
+    pub(crate) fn take(&mut self, setting: &ProgramOption, value: &str) -> Result<()> {
         setting.set.map_or(Ok(()), |set| set(self, value))
     }
 }
 
 /// The option of this name, with or without dashes in front as `is_long` says.
-pub(crate) fn find(verb: Verb, name: &str, is_long: bool) -> Option<&'static Setting> {
-    let named = |s: &&Setting| s.row.is_long == is_long && s.row.is_named(name);
+pub(crate) fn find(verb: Verb, name: &str, is_long: bool) -> Option<&'static ProgramOption> {
+    let named = |s: &&ProgramOption| s.row.is_long == is_long && s.row.is_named(name);
     TABLE.iter().filter(|setting| setting.verbs.contains(&verb)).find(named)
 }
 
@@ -51,14 +51,14 @@ const fn short(name: &'static str, value: ValueType, help: &'static str) -> Row 
 }
 
 /// Every option about the program itself.
-pub(crate) const TABLE: &[Setting] = &[
-    Setting {
+pub(crate) const TABLE: &[ProgramOption] = &[
+    ProgramOption {
         row: short("i", ValueType::Input, "the input: a URL or a file; - is stdin")
             .group(Group::Ffmpeg),
         verbs: &[Verb::Run, Verb::Probe],
         set: None,
     },
-    Setting {
+    ProgramOption {
         row: short("v", ValueType::Choice(&LEVELS), "how much is said on stderr")
             .aliases(&["loglevel"])
             .placeholder("LEVEL")
@@ -70,7 +70,7 @@ pub(crate) const TABLE: &[Setting] = &[
             Ok(())
         }),
     },
-    Setting {
+    ProgramOption {
         row: Row::long(
             "stats",
             Group::Program,
@@ -89,7 +89,7 @@ pub(crate) const TABLE: &[Setting] = &[
             Ok(())
         }),
     },
-    Setting {
+    ProgramOption {
         row: short("stats", ValueType::Flag, "show the progress bar or status line")
             .default("on a terminal, unless -v is below info"),
         verbs: &[Verb::Run, Verb::Probe],
@@ -98,7 +98,7 @@ pub(crate) const TABLE: &[Setting] = &[
             Ok(())
         }),
     },
-    Setting {
+    ProgramOption {
         row: short("nostats", ValueType::Flag, "show no progress bar and no status line"),
         verbs: ALL,
         set: Some(|o, _| {
@@ -106,32 +106,32 @@ pub(crate) const TABLE: &[Setting] = &[
             Ok(())
         }),
     },
-    Setting {
+    ProgramOption {
         row: short("hide_banner", ValueType::Flag, "accepted; there is no banner"),
         verbs: ALL,
         set: None,
     },
-    Setting {
+    ProgramOption {
         row: short("nostdin", ValueType::Flag, "accepted; the keyboard is never read"),
         verbs: ALL,
         set: None,
     },
-    Setting {
+    ProgramOption {
         row: short("h", ValueType::Flag, "show this text").aliases(&["help"]),
         verbs: ALL,
         set: None,
     },
-    Setting {
+    ProgramOption {
         row: Row::long("help", Group::Program, ValueType::Flag, "show this text"),
         verbs: ALL,
         set: None,
     },
-    Setting {
+    ProgramOption {
         row: short("version", ValueType::Flag, "show the version"),
         verbs: &[Verb::Run, Verb::Probe],
         set: None,
     },
-    Setting {
+    ProgramOption {
         row: Row::long("version", Group::Program, ValueType::Flag, "show the version"),
         verbs: &[Verb::Run, Verb::Probe],
         set: None,

@@ -4,9 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use frameloom::Result;
+use frameloom::internal::redact;
 use frameloom::internal::{Group, Row, ValueType};
 use frameloom::options::parse_duration;
-use frameloom::{Result, redact};
 use frameloom_server::{Callback, SecondPublisher, ServerConfig};
 
 use crate::usage::usage;
@@ -25,52 +26,52 @@ pub(crate) struct ServeOptions {
 }
 
 /// An option of `frameloom serve`.
-pub(crate) struct Setting {
+pub(crate) struct ServeOption {
     pub(crate) row: Row,
     pub(crate) set: fn(&mut ServeOptions, &str) -> Result<()>,
 }
 
 /// Every option of `frameloom serve`.
-pub(crate) const TABLE: &[Setting] = &[
-    Setting {
+pub(crate) const TABLE: &[ServeOption] = &[
+    ServeOption {
         row: Row::long("rtmp-listen", Group::Listening, ValueType::Address, "where RTMP is served, or none").default("127.0.0.1:1935"),
         set: |o, v| address(v, 1935).map(|a| o.config.rtmp_listen = a),
     },
-    Setting {
+    ServeOption {
         row: Row::long("http-listen", Group::Listening, ValueType::Address, "where HTTP is served, or none").default("127.0.0.1:8080"),
         set: |o, v| address(v, 8080).map(|a| o.config.http_listen = a),
     },
-    Setting {
+    ServeOption {
         row: Row::long("rtmps-listen", Group::Listening, ValueType::Address, "where RTMP over TLS is served; needs a certificate").default("none"),
         set: |o, v| address(v, 443).map(|a| o.config.rtmps_listen = a),
     },
-    Setting {
+    ServeOption {
         row: Row::long("tls-cert", Group::Listening, ValueType::Path, "the certificate for RTMPS, a PEM file"),
         set: |o, v| {
             o.certificate = Some(v.into());
             Ok(())
         },
     },
-    Setting {
+    ServeOption {
         row: Row::long("tls-key", Group::Listening, ValueType::Path, "the certificate's private key, a PEM file"),
         set: |o, v| {
             o.private_key = Some(v.into());
             Ok(())
         },
     },
-    Setting {
+    ServeOption {
         row: Row::long("publish-key", Group::Access, ValueType::Text, "the key that publishers give as ?key=KEY").placeholder("KEY").secret().default("$FRAMELOOM_PUBLISH_KEY, or no key"),
         set: |o, v| secret(v).map(|s| o.config.publish_key = Some(s.into())),
     },
-    Setting {
+    ServeOption {
         row: Row::long("play-key", Group::Access, ValueType::Text, "the key that players give as ?key=KEY").placeholder("KEY").secret().default("$FRAMELOOM_PLAY_KEY, or no key"),
         set: |o, v| secret(v).map(|s| o.config.play_key = Some(s.into())),
     },
-    Setting {
+    ServeOption {
         row: Row::long("api-token", Group::Access, ValueType::Text, "the bearer token that the API asks for, 16 characters or more; needed where --http-listen is reached from other machines").placeholder("TOKEN").secret().default("$FRAMELOOM_API_TOKEN, or no token"),
         set: |o, v| token(v).map(|s| o.config.api_token = Some(s.into())),
     },
-    Setting {
+    ServeOption {
         row: Row::long("save", Group::Access, ValueType::Choice(&["yes", "no"]), "whether what the API adds, changes and removes is written to FILE").default("no"),
         set: |o, v| {
             o.save = match v {
@@ -81,15 +82,15 @@ pub(crate) const TABLE: &[Setting] = &[
             Ok(())
         },
     },
-    Setting {
+    ServeOption {
         row: Row::long("on-publish", Group::Access, ValueType::Url, "a URL that is asked for each publisher, as nginx-rtmp's on_publish"),
         set: |o, v| callback(v).map(|c| o.config.on_publish = Some(c)),
     },
-    Setting {
+    ServeOption {
         row: Row::long("on-play", Group::Access, ValueType::Url, "a URL that is asked for each player, as nginx-rtmp's on_play"),
         set: |o, v| callback(v).map(|c| o.config.on_play = Some(c)),
     },
-    Setting {
+    ServeOption {
         row: Row::long("second-publisher", Group::Access, ValueType::Choice(&["refuse", "take-over"]), "whether a second publisher of a name is refused or takes over").default("refuse"),
         set: |o, v| {
             o.config.second_publisher = match v {
@@ -100,43 +101,43 @@ pub(crate) const TABLE: &[Setting] = &[
             Ok(())
         },
     },
-    Setting {
+    ServeOption {
         row: Row::long("max-connections", Group::Limits, ValueType::Integer, "the most connections of all kinds together").default("4096"),
         set: |o, v| whole(v).map(|n| o.config.max_connections = n),
     },
-    Setting {
+    ServeOption {
         row: Row::long("max-connections-per-address", Group::Limits, ValueType::Integer, "the most connections from one address").default("1024"),
         set: |o, v| whole(v).map(|n| o.config.max_connections_per_address = n),
     },
-    Setting {
+    ServeOption {
         row: Row::long("max-message-bytes", Group::Limits, ValueType::Integer, "the longest RTMP message, in bytes").default("8388608"),
         set: |o, v| whole(v).map(|n| o.config.rtmp.message_bytes = n),
     },
-    Setting {
+    ServeOption {
         row: Row::long("max-connection-bytes", Group::Limits, ValueType::Integer, "what one RTMP connection may hold in all, in bytes").default("16777216"),
         set: |o, v| whole(v).map(|n| o.config.rtmp.connection_bytes = n),
     },
-    Setting {
+    ServeOption {
         row: Row::long("max-chunk-streams", Group::Limits, ValueType::Integer, "the most chunk streams of one RTMP connection").default("64"),
         set: |o, v| whole(v).map(|n| o.config.rtmp.chunk_streams = n),
     },
-    Setting {
+    ServeOption {
         row: Row::long("max-message-streams", Group::Limits, ValueType::Integer, "the most message streams of one RTMP connection").default("8"),
         set: |o, v| whole(v).map(|n| o.config.rtmp.message_streams = n),
     },
-    Setting {
+    ServeOption {
         row: Row::long("max-amf-depth", Group::Limits, ValueType::Integer, "how deep AMF0 values may be nested, up to 128").default("32"),
         set: |o, v| whole(v).map(|n| o.config.rtmp.amf_depth = n),
     },
-    Setting {
+    ServeOption {
         row: Row::long("cache-bytes", Group::Limits, ValueType::Integer, "what is held of one stream for late and slow players, in bytes").default("33554432"),
         set: |o, v| whole(v).map(|n| o.config.relay.cache_bytes = n),
     },
-    Setting {
+    ServeOption {
         row: Row::long("player-lag", Group::Timeouts, ValueType::Duration, "how far behind a player may be before it skips to a keyframe").default("5s"),
         set: |o, v| time(v).map(|t| o.config.relay.player_lag = t),
     },
-    Setting {
+    ServeOption {
         row: Row::long("player-skips", Group::Limits, ValueType::Integer, "how often a player may skip in a row before it is disconnected").default("3"),
         set: |o, v| {
             let wrong = || usage(format!("'{v}' is not a whole number"));
@@ -144,38 +145,38 @@ pub(crate) const TABLE: &[Setting] = &[
             Ok(())
         },
     },
-    Setting {
+    ServeOption {
         row: Row::long("player-stall", Group::Timeouts, ValueType::Duration, "how long a player may read nothing").default("8s"),
         set: |o, v| time(v).map(|t| o.config.timeouts.player_stall = t),
     },
-    Setting {
+    ServeOption {
         row: Row::long("idle-publisher", Group::Timeouts, ValueType::Duration, "how long a publisher may send nothing").default("15s"),
         set: |o, v| time(v).map(|t| o.config.timeouts.idle_publisher = t),
     },
-    Setting {
+    ServeOption {
         row: Row::long("handshake-timeout", Group::Timeouts, ValueType::Duration, "how long RTMP's and TLS's handshake and HTTP's headers may take").default("5s"),
         set: |o, v| time(v).map(|t| o.config.timeouts.handshake = t),
     },
-    Setting {
+    ServeOption {
         row: Row::long("command-timeout", Group::Timeouts, ValueType::Duration, "how long a connection may neither publish nor play").default("10s"),
         set: |o, v| time(v).map(|t| o.config.timeouts.command = t),
     },
-    Setting {
+    ServeOption {
         row: Row::long("play-wait", Group::Timeouts, ValueType::Duration, "how long a player may wait for a stream to come").default("9s"),
         set: |o, v| time(v).map(|t| o.config.timeouts.play_wait = t),
     },
-    Setting {
+    ServeOption {
         row: Row::long("callback-timeout", Group::Timeouts, ValueType::Duration, "how long the answer to --on-publish and --on-play may take").default("5s"),
         set: |o, v| time(v).map(|t| o.config.timeouts.callback = t),
     },
-    Setting {
+    ServeOption {
         row: Row::long("drain", Group::Timeouts, ValueType::Duration, "how long a stop waits for players").default("2s"),
         set: |o, v| time(v).map(|t| o.config.timeouts.drain = t),
     },
 ];
 
 /// The option of this name, without its dashes.
-pub(crate) fn find(name: &str) -> Option<&'static Setting> {
+pub(crate) fn find(name: &str) -> Option<&'static ServeOption> {
     TABLE.iter().find(|setting| setting.row.is_named(name))
 }
 

@@ -22,10 +22,10 @@ use serde_json::{Value, json};
 pub(crate) use self::shared::Api;
 use super::node::Node;
 use super::pipelines::Refused;
-use super::pipelines::pipeline::Pipeline;
+use super::pipelines::pipeline::ManagedPipeline;
 use super::pipelines::settings::Settings;
 use super::save::Change;
-use super::snapshot::End;
+use super::snapshot::PipelineEnd;
 
 /// Most bytes of a request's body.
 const MOST_BODY: usize = 64 << 10;
@@ -35,7 +35,7 @@ const LINES: usize = 100;
 const HIDDEN: &str = "***";
 
 impl Api {
-    fn find(&self, name: &str) -> Result<Arc<Pipeline>, Problem> {
+    fn find(&self, name: &str) -> Result<Arc<ManagedPipeline>, Problem> {
         self.pipelines.find(name).ok_or_else(|| Refused::Unknown.into())
     }
 
@@ -91,13 +91,13 @@ impl From<Refused> for Problem {
 
 /// The routes.
 pub(crate) fn routes(api: Arc<Api>) -> Router {
-    let act = |act: fn(&Pipeline)| {
+    let act = |act: fn(&ManagedPipeline)| {
         let order = move |api: State<Arc<Api>>, headers: HeaderMap, name: Path<String>| async move {
             ordered(&api, &headers, &name, act)
         };
         only("POST", post(order))
     };
-    let picture = |end: End| {
+    let picture = |end: PipelineEnd| {
         let show = move |State(api): State<Arc<Api>>, name: Path<String>| async move {
             let pipeline = api.find(&name)?;
             Ok::<_, Problem>(api.snapshots.picture(&api.pipelines, &pipeline, end).await)
@@ -108,13 +108,13 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
     Router::new()
         .route("/api/v1/pipelines", only("GET, POST", get(list).post(add)))
         .route(one, only("GET, PUT, DELETE", get(show).put(change).delete(remove)))
-        .route(&format!("{one}/start"), act(Pipeline::start))
-        .route(&format!("{one}/stop"), act(Pipeline::stop))
-        .route(&format!("{one}/restart"), act(Pipeline::restart))
+        .route(&format!("{one}/start"), act(ManagedPipeline::start))
+        .route(&format!("{one}/stop"), act(ManagedPipeline::stop))
+        .route(&format!("{one}/restart"), act(ManagedPipeline::restart))
         .route(&format!("{one}/stats"), only("GET", get(stats)))
         .route(&format!("{one}/log"), only("GET", get(log)))
-        .route(&format!("{one}/input.jpg"), picture(End::Input))
-        .route(&format!("{one}/output.jpg"), picture(End::Output))
+        .route(&format!("{one}/input.jpg"), picture(PipelineEnd::Input))
+        .route(&format!("{one}/output.jpg"), picture(PipelineEnd::Output))
         .route("/api/v1/events", only("GET", get(events::serve)))
         .route("/api/v1/openapi.json", only("GET", get(description)))
         .route("/api/{*rest}", axum::routing::any(nothing))
@@ -199,7 +199,7 @@ fn ordered(
     api: &Api,
     headers: &HeaderMap,
     name: &str,
-    act: fn(&Pipeline),
+    act: fn(&ManagedPipeline),
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let pipeline = api.find(name)?;
     act(&pipeline);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use frameloom::Error;
 use frameloom::internal::os_words;
 
-use super::node::{Entry, Fault, Node, Value, unknown};
+use super::node::{FileFault, Node, NodeEntry, NodeValue, unknown};
 use super::pipelines::circle;
 use super::pipelines::settings::Settings;
 use super::place::Here;
@@ -19,8 +19,8 @@ const MOST_BYTES: u64 = 1 << 20;
 pub(crate) struct File {
     pub(crate) path: PathBuf,
     /// `[server]`.
-    pub(crate) server: Vec<Entry>,
-    pipelines: Vec<Entry>,
+    pub(crate) server: Vec<NodeEntry>,
+    pipelines: Vec<NodeEntry>,
 }
 
 impl File {
@@ -46,22 +46,22 @@ impl File {
         path: &Path,
         text: &str,
         environment: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<File, Fault> {
+    ) -> Result<File, FileFault> {
         let mut root = Node::from_toml(text)?;
         root.fill_in(environment)?;
         let mut file = File { path: path.to_owned(), server: Vec::new(), pipelines: Vec::new() };
-        let Value::Table(entries) = root.value else { return Ok(file) };
-        for Entry { key, place, node } in entries {
+        let NodeValue::Table(entries) = root.value else { return Ok(file) };
+        for NodeEntry { key, place, node } in entries {
             let wanted = match key.as_str() {
                 "server" => &mut file.server,
                 "pipelines" => &mut file.pipelines,
                 _ => return Err(unknown("", &key, place, ["server", "pipelines"])),
             };
             match node.value {
-                Value::Table(inner) => *wanted = inner,
+                NodeValue::Table(inner) => *wanted = inner,
                 _ => {
                     let kind = node.kind();
-                    return Err(Fault::new(place, key, format!("it is a table, not {kind}")));
+                    return Err(FileFault::new(place, key, format!("it is a table, not {kind}")));
                 }
             }
         }
@@ -76,19 +76,19 @@ impl File {
         self.checked(here).map_err(|fault| told(&self.path, &fault))
     }
 
-    fn checked(&self, here: &Here) -> Result<Vec<Settings>, Fault> {
-        let read = |entry: &Entry| Settings::read(&entry.key, &entry.node, entry.place, here);
+    fn checked(&self, here: &Here) -> Result<Vec<Settings>, FileFault> {
+        let read = |entry: &NodeEntry| Settings::read(&entry.key, &entry.node, entry.place, here);
         let all: Vec<Settings> = self.pipelines.iter().map(read).collect::<Result<_, _>>()?;
         circle::check(all.iter()).map_err(|(name, text)| {
             let place = self.pipelines.iter().find(|entry| entry.key == name);
-            Fault::new(place.and_then(|entry| entry.place), "", text)
+            FileFault::new(place.and_then(|entry| entry.place), "", text)
         })?;
         Ok(all)
     }
 }
 
 /// The error for what is wrong in the file at `path`.
-pub(crate) fn told(path: &Path, fault: &Fault) -> Error {
+pub(crate) fn told(path: &Path, fault: &FileFault) -> Error {
     let place = fault.place.map(|place| format!(":{place}")).unwrap_or_default();
     usage(format!("{}{place}: {fault}", path.display()))
 }

@@ -13,7 +13,7 @@ use super::api::Api;
 use super::metrics;
 use super::pipelines::Pipelines;
 use super::place::Here;
-use super::save::Store;
+use super::save::ChangeStore;
 use super::snapshot::Snapshots;
 use super::urls::Urls;
 use super::{api, page};
@@ -45,7 +45,7 @@ impl ServerRun {
     pub(crate) fn start(
         words: &[OsString],
         config: ServerConfig,
-        store: Option<Store>,
+        store: Option<ChangeStore>,
     ) -> Result<ServerRun> {
         allow_many_files();
         let pipelines = Arc::new(Pipelines::new(words)?);

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use frameloom::Snapshot;
 use serde::Serialize;
 
-use super::pipelines::state::State;
+use super::pipelines::state::PipelineState;
 use super::pipelines::usage::Used;
 
 /// One a second, for ten minutes.
@@ -50,14 +50,14 @@ impl Point {
 
 /// The last of a kind, oldest first.
 #[derive(Debug)]
-pub(crate) struct Last<T> {
+pub(crate) struct LastFew<T> {
     all: VecDeque<T>,
     most: usize,
 }
 
-impl<T> Last<T> {
-    fn new(most: usize) -> Last<T> {
-        Last { all: VecDeque::new(), most }
+impl<T> LastFew<T> {
+    fn new(most: usize) -> LastFew<T> {
+        LastFew { all: VecDeque::new(), most }
     }
 
     pub(crate) fn push(&mut self, item: T) {
@@ -74,26 +74,26 @@ impl<T> Last<T> {
 }
 
 /// Ten minutes of stats.
-pub(crate) fn points() -> Last<Point> {
-    Last::new(POINTS)
+pub(crate) fn points() -> LastFew<Point> {
+    LastFew::new(POINTS)
 }
 
 /// A line of a log.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Line {
+pub(crate) struct HistoryLine {
     /// Since 1970.
     pub(crate) time_ms: u64,
     /// Without secrets and control characters.
     pub(crate) text: String,
     /// What the pipeline came to be, where the line tells of that.
     #[serde(skip_serializing_if = "Option::is_none")]
-    state: Option<State>,
+    state: Option<PipelineState>,
 }
 
-impl Line {
+impl HistoryLine {
     /// The pipeline came to this state.
-    pub(crate) fn of_state(state: State, text: &str) -> Line {
-        Line { state: Some(state), ..Line::new(text) }
+    pub(crate) fn of_state(state: PipelineState, text: &str) -> HistoryLine {
+        HistoryLine { state: Some(state), ..HistoryLine::new(text) }
     }
 
     /// Whether its process said it, or what it started.
@@ -101,21 +101,21 @@ impl Line {
         self.state.is_none()
     }
 
-    pub(crate) fn new(text: &str) -> Line {
+    pub(crate) fn new(text: &str) -> HistoryLine {
         let plain = |c: char| if c.is_control() && c != '\t' { '\u{fffd}' } else { c };
-        let mut text: String = frameloom::redact::text(text).chars().map(plain).collect();
+        let mut text: String = frameloom::internal::redact::text(text).chars().map(plain).collect();
         if text.len() > LINE_BYTES {
             let end = (0..=LINE_BYTES).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
             text.truncate(end);
             text.push('…');
         }
-        Line { time_ms: now_ms(), text, state: None }
+        HistoryLine { time_ms: now_ms(), text, state: None }
     }
 }
 
 /// A pipeline's log.
-pub(crate) fn lines() -> Last<Line> {
-    Last::new(LINES)
+pub(crate) fn lines() -> LastFew<HistoryLine> {
+    LastFew::new(LINES)
 }
 
 /// Milliseconds since 1970.
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn only_the_last_are_kept() {
-        let mut last = Last::new(3);
+        let mut last = LastFew::new(3);
         (0..5).for_each(|n| last.push(n));
         assert_eq!(last.last(9).copied().collect::<Vec<_>>(), [2, 3, 4]);
         assert_eq!(last.last(2).copied().collect::<Vec<_>>(), [3, 4]);
@@ -140,10 +140,10 @@ mod tests {
     #[test]
     fn lines_are_short_and_plain() {
         assert_eq!(
-            Line::new("a\tb\x1b[1m rtmp://h/live/Key-key").text,
+            HistoryLine::new("a\tb\x1b[1m rtmp://h/live/Key-key").text,
             "a\tb\u{fffd}[1m rtmp://h/live/***"
         );
-        let long = Line::new(&"é".repeat(2000)).text;
+        let long = HistoryLine::new(&"é".repeat(2000)).text;
         assert!(long.len() <= LINE_BYTES + 3 && long.ends_with("é…"), "{}", long.len());
     }
 }

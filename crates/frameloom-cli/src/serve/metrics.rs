@@ -7,10 +7,10 @@ use frameloom::{EndState, Snapshot};
 
 use super::pipelines::Pipelines;
 use super::pipelines::pipeline::Counts;
-use super::pipelines::state::State;
+use super::pipelines::state::PipelineState;
 
 /// A pipeline at one moment, by its name.
-type Seen = (String, Counts);
+type PipelineCounts = (String, Counts);
 
 /// A number of the stats: its metric, type and help, and where it stands.
 type Number = (&'static str, &'static str, &'static str, fn(&Snapshot) -> f64);
@@ -48,16 +48,16 @@ const NUMBERS: &[Number] = &[
 
 /// The metrics of all pipelines.
 pub(crate) fn text(pipelines: &Pipelines) -> String {
-    let all: Vec<Seen> =
+    let all: Vec<PipelineCounts> =
         pipelines.all().iter().map(|pipeline| (pipeline.name.clone(), pipeline.counts())).collect();
     written(&all)
 }
 
-fn written(all: &[Seen]) -> String {
+fn written(all: &[PipelineCounts]) -> String {
     let mut out = String::with_capacity(2048 + all.len() * 2048);
     head(&mut out, "state", "gauge", "1 for the state that the pipeline is in.");
     for (pipeline, seen) in all {
-        for state in State::ALL {
+        for state in PipelineState::ALL {
             let is = u8::from(state == seen.state);
             line(&mut out, "state", pipeline, &[("state", state.name())], is);
         }
@@ -102,12 +102,12 @@ fn written(all: &[Seen]) -> String {
     out
 }
 
-fn with_stats(all: &[Seen]) -> impl Iterator<Item = (&str, &Snapshot)> {
+fn with_stats(all: &[PipelineCounts]) -> impl Iterator<Item = (&str, &Snapshot)> {
     all.iter().filter_map(|(name, counts)| Some((name.as_str(), counts.stats.as_ref()?)))
 }
 
 /// From a packet's arrival to its frame's departure.
-fn histogram(out: &mut String, all: &[Seen]) {
+fn histogram(out: &mut String, all: &[PipelineCounts]) {
     let name = "latency_seconds";
     head(out, name, "histogram", "From a packet's arrival to its frame's departure.");
     for (pipeline, stats) in with_stats(all) {
@@ -159,7 +159,7 @@ mod tests {
             "latency": { "le_ms": [5, 10], "counts": [1, 2, 3], "sum_ms": 250.0 },
         }));
         let counts = Counts {
-            state: State::Running,
+            state: PipelineState::Running,
             restarts: 3,
             wrong_reports: 2,
             stats: Some(stats),

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use frameloom::internal::nearest;
-use frameloom::redact;
+use frameloom::internal::redact;
 use serde_json::{Map, Value as Json};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -13,12 +13,12 @@ use crate::level::listed;
 
 /// A place in a file, both counted from 1; the column in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct FilePosition {
     pub(crate) line: usize,
     pub(crate) column: usize,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for FilePosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.line, self.column)
     }
@@ -26,8 +26,8 @@ impl fmt::Display for Place {
 
 /// What is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
-    pub(crate) place: Option<Place>,
+pub(crate) struct FileFault {
+    pub(crate) place: Option<FilePosition>,
     /// The key that it is about, with the tables it is in: `pipelines.a.input`. Empty where it is
     /// about none.
     pub(crate) key: String,
@@ -35,17 +35,17 @@ pub(crate) struct Fault {
     pub(crate) text: String,
 }
 
-impl Fault {
+impl FileFault {
     pub(crate) fn new(
-        place: Option<Place>,
+        place: Option<FilePosition>,
         key: impl Into<String>,
         text: impl AsRef<str>,
-    ) -> Fault {
-        Fault { place, key: key.into(), text: redact::text(text.as_ref()) }
+    ) -> FileFault {
+        FileFault { place, key: key.into(), text: redact::text(text.as_ref()) }
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for FileFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.key.is_empty() {
             write!(f, "{}: ", self.key)?;
@@ -58,9 +58,9 @@ impl fmt::Display for Fault {
 pub(crate) fn unknown<'a>(
     table: &str,
     key: &str,
-    place: Option<Place>,
+    place: Option<FilePosition>,
     known: impl IntoIterator<Item = &'a str>,
-) -> Fault {
+) -> FileFault {
     let known: Vec<&str> = known.into_iter().collect();
     let near = nearest(key, known.iter().copied());
     let help = if near.is_empty() {
@@ -68,54 +68,54 @@ pub(crate) fn unknown<'a>(
     } else {
         format!("did you mean {}?", listed(near))
     };
-    Fault::new(place, table, format!("there is no key '{key}' ({help})"))
+    FileFault::new(place, table, format!("there is no key '{key}' ({help})"))
 }
 
 /// A value.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
-    pub(crate) place: Option<Place>,
-    pub(crate) value: Value,
+    pub(crate) place: Option<FilePosition>,
+    pub(crate) value: NodeValue,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) enum Value {
+pub(crate) enum NodeValue {
     Text(String),
     /// As it was written: nobody computes with it.
     Number(String),
     Flag(bool),
     List(Vec<Node>),
-    Table(Vec<Entry>),
+    Table(Vec<NodeEntry>),
     /// What no setting is; with its name.
     Other(&'static str),
 }
 
 /// A key of a table, and its value.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct NodeEntry {
     pub(crate) key: String,
-    pub(crate) place: Option<Place>,
+    pub(crate) place: Option<FilePosition>,
     pub(crate) node: Node,
 }
 
 /// The order of a table's keys doesn't matter to what is said.
-impl PartialEq for Value {
-    fn eq(&self, other: &Value) -> bool {
+impl PartialEq for NodeValue {
+    fn eq(&self, other: &NodeValue) -> bool {
         match (self, other) {
-            (Value::Text(one), Value::Text(other)) => one == other,
-            (Value::Number(one), Value::Number(other)) => one == other,
-            (Value::Flag(one), Value::Flag(other)) => one == other,
-            (Value::List(one), Value::List(other)) => one == other,
-            (Value::Table(one), Value::Table(other)) => {
+            (NodeValue::Text(one), NodeValue::Text(other)) => one == other,
+            (NodeValue::Number(one), NodeValue::Number(other)) => one == other,
+            (NodeValue::Flag(one), NodeValue::Flag(other)) => one == other,
+            (NodeValue::List(one), NodeValue::List(other)) => one == other,
+            (NodeValue::Table(one), NodeValue::Table(other)) => {
                 one.len() == other.len() && one.iter().all(|entry| other.contains(entry))
             }
-            (Value::Other(one), Value::Other(other)) => one == other,
+            (NodeValue::Other(one), NodeValue::Other(other)) => one == other,
             _ => false,
         }
     }
 }
 
-impl Eq for Value {}
+impl Eq for NodeValue {}
 
 /// Places don't matter to what is said.
 impl PartialEq for Node {
@@ -126,27 +126,27 @@ impl PartialEq for Node {
 
 impl Eq for Node {}
 
-impl PartialEq for Entry {
-    fn eq(&self, other: &Entry) -> bool {
+impl PartialEq for NodeEntry {
+    fn eq(&self, other: &NodeEntry) -> bool {
         self.key == other.key && self.node == other.node
     }
 }
 
-impl Eq for Entry {}
+impl Eq for NodeEntry {}
 
 impl Node {
     /// Reads TOML.
     ///
     /// # Errors
     /// What is no TOML, a key that is given twice among it.
-    pub(crate) fn from_toml(text: &str) -> Result<Node, Fault> {
-        let lines = Lines(text);
+    pub(crate) fn from_toml(text: &str) -> Result<Node, FileFault> {
+        let lines = TextPositions(text);
         match DeTable::parse(text) {
             Ok(table) => Ok(lines.table(table.get_ref(), None)),
             Err(error) => {
                 let place = error.span().map(|span| lines.place(span.start));
                 let message = error.message().lines().collect::<Vec<_>>().join(", ");
-                Err(Fault::new(place, "", message))
+                Err(FileFault::new(place, "", message))
             }
         }
     }
@@ -154,15 +154,16 @@ impl Node {
     /// Takes over JSON.
     pub(crate) fn from_json(json: Json) -> Node {
         let value = match json {
-            Json::String(text) => Value::Text(text),
-            Json::Number(number) => Value::Number(number.to_string()),
-            Json::Bool(flag) => Value::Flag(flag),
-            Json::Array(list) => Value::List(list.into_iter().map(Node::from_json).collect()),
+            Json::String(text) => NodeValue::Text(text),
+            Json::Number(number) => NodeValue::Number(number.to_string()),
+            Json::Bool(flag) => NodeValue::Flag(flag),
+            Json::Array(list) => NodeValue::List(list.into_iter().map(Node::from_json).collect()),
             Json::Object(map) => {
-                let entry = |(key, json)| Entry { key, place: None, node: Node::from_json(json) };
-                Value::Table(map.into_iter().map(entry).collect())
+                let entry =
+                    |(key, json)| NodeEntry { key, place: None, node: Node::from_json(json) };
+                NodeValue::Table(map.into_iter().map(entry).collect())
             }
-            Json::Null => Value::Other("null"),
+            Json::Null => NodeValue::Other("null"),
         };
         Node { place: None, value }
     }
@@ -170,17 +171,17 @@ impl Node {
     /// As JSON, fit to be shown: URLs and remembered secrets are hidden.
     pub(crate) fn shown(&self) -> Json {
         match &self.value {
-            Value::Text(text) => redact::text(text).into(),
-            Value::Number(text) => {
+            NodeValue::Text(text) => redact::text(text).into(),
+            NodeValue::Number(text) => {
                 serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into())
             }
-            Value::Flag(flag) => (*flag).into(),
-            Value::List(list) => list.iter().map(Node::shown).collect(),
-            Value::Table(entries) => {
-                let pair = |entry: &Entry| (entry.key.clone(), entry.node.shown());
+            NodeValue::Flag(flag) => (*flag).into(),
+            NodeValue::List(list) => list.iter().map(Node::shown).collect(),
+            NodeValue::Table(entries) => {
+                let pair = |entry: &NodeEntry| (entry.key.clone(), entry.node.shown());
                 Json::Object(entries.iter().map(pair).collect::<Map<_, _>>())
             }
-            Value::Other(name) => (*name).into(),
+            NodeValue::Other(name) => (*name).into(),
         }
     }
 
@@ -188,10 +189,10 @@ impl Node {
     /// settings that were shown can be sent back.
     pub(crate) fn restored(self, old: &Node) -> Node {
         let value = match (self.value, &old.value) {
-            (Value::Text(text), Value::Text(_)) if old.shown() == text.as_str() => {
+            (NodeValue::Text(text), NodeValue::Text(_)) if old.shown() == text.as_str() => {
                 return old.clone();
             }
-            (Value::List(list), Value::List(known)) => {
+            (NodeValue::List(list), NodeValue::List(known)) => {
                 let item = |(at, node): (usize, Node)| match known.get(at) {
                     Some(same) if same.shown() == node.shown() => node.restored(same),
                     _ => {
@@ -203,14 +204,15 @@ impl Node {
                         }
                     }
                 };
-                Value::List(list.into_iter().enumerate().map(item).collect())
+                NodeValue::List(list.into_iter().enumerate().map(item).collect())
             }
-            (Value::Table(entries), Value::Table(known)) => {
-                let item = |entry: Entry| match known.iter().find(|known| known.key == entry.key) {
-                    Some(same) => Entry { node: entry.node.restored(&same.node), ..entry },
-                    None => entry,
-                };
-                Value::Table(entries.into_iter().map(item).collect())
+            (NodeValue::Table(entries), NodeValue::Table(known)) => {
+                let item =
+                    |entry: NodeEntry| match known.iter().find(|known| known.key == entry.key) {
+                        Some(same) => NodeEntry { node: entry.node.restored(&same.node), ..entry },
+                        None => entry,
+                    };
+                NodeValue::Table(entries.into_iter().map(item).collect())
             }
             (value, _) => value,
         };
@@ -220,9 +222,9 @@ impl Node {
     /// Whether a string in it has `mark` in it.
     pub(crate) fn mentions(&self, mark: &str) -> bool {
         match &self.value {
-            Value::Text(text) => text.contains(mark),
-            Value::List(list) => list.iter().any(|node| node.mentions(mark)),
-            Value::Table(entries) => entries.iter().any(|entry| entry.node.mentions(mark)),
+            NodeValue::Text(text) => text.contains(mark),
+            NodeValue::List(list) => list.iter().any(|node| node.mentions(mark)),
+            NodeValue::Table(entries) => entries.iter().any(|entry| entry.node.mentions(mark)),
             _ => false,
         }
     }
@@ -230,12 +232,12 @@ impl Node {
     /// What it is, with an article.
     pub(crate) fn kind(&self) -> &'static str {
         match &self.value {
-            Value::Text(_) => "a string",
-            Value::Number(_) => "a number",
-            Value::Flag(_) => "true or false",
-            Value::List(_) => "a list",
-            Value::Table(_) => "a table",
-            Value::Other(name) => name,
+            NodeValue::Text(_) => "a string",
+            NodeValue::Number(_) => "a number",
+            NodeValue::Flag(_) => "true or false",
+            NodeValue::List(_) => "a list",
+            NodeValue::Table(_) => "a table",
+            NodeValue::Other(name) => name,
         }
     }
 
@@ -247,15 +249,16 @@ impl Node {
     pub(crate) fn fill_in(
         &mut self,
         environment: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), FileFault> {
         let place = self.place;
         match &mut self.value {
-            Value::Text(text) => {
-                *text = filled_in(text, environment).map_err(|why| Fault::new(place, "", why))?;
+            NodeValue::Text(text) => {
+                *text =
+                    filled_in(text, environment).map_err(|why| FileFault::new(place, "", why))?;
                 Ok(())
             }
-            Value::List(list) => list.iter_mut().try_for_each(|node| node.fill_in(environment)),
-            Value::Table(entries) => {
+            NodeValue::List(list) => list.iter_mut().try_for_each(|node| node.fill_in(environment)),
+            NodeValue::Table(entries) => {
                 entries.iter_mut().try_for_each(|entry| entry.node.fill_in(environment))
             }
             _ => Ok(()),
@@ -294,22 +297,22 @@ fn filled_in(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result
 }
 
 /// A file's text, to find places in.
-struct Lines<'a>(&'a str);
+struct TextPositions<'a>(&'a str);
 
-impl Lines<'_> {
-    fn place(&self, byte: usize) -> Place {
+impl TextPositions<'_> {
+    fn place(&self, byte: usize) -> FilePosition {
         let before = self.0.get(..byte).unwrap_or(self.0);
         let start = before.rfind('\n').map_or(0, |at| at + 1);
-        Place {
+        FilePosition {
             line: before.matches('\n').count() + 1,
             column: before[start..].chars().count() + 1,
         }
     }
 
-    fn table(&self, table: &DeTable<'_>, place: Option<Place>) -> Node {
-        let mut entries: Vec<Entry> = table
+    fn table(&self, table: &DeTable<'_>, place: Option<FilePosition>) -> Node {
+        let mut entries: Vec<NodeEntry> = table
             .iter()
-            .map(|(key, value)| Entry {
+            .map(|(key, value)| NodeEntry {
                 key: key.get_ref().to_string(),
                 place: Some(self.place(key.span().start)),
                 node: self.node(value),
@@ -317,18 +320,20 @@ impl Lines<'_> {
             .collect();
         // In the order of the file, so that the first thing wrong is told first.
         entries.sort_by_key(|entry| entry.place.map(|place| (place.line, place.column)));
-        Node { place, value: Value::Table(entries) }
+        Node { place, value: NodeValue::Table(entries) }
     }
 
     fn node(&self, value: &Spanned<DeValue<'_>>) -> Node {
         let place = Some(self.place(value.span().start));
         let value = match value.get_ref() {
-            DeValue::String(text) => Value::Text(text.to_string()),
-            DeValue::Integer(number) => Value::Number(number.to_string()),
-            DeValue::Float(number) => Value::Number(number.to_string()),
-            DeValue::Boolean(flag) => Value::Flag(*flag),
-            DeValue::Datetime(_) => Value::Other("a date"),
-            DeValue::Array(list) => Value::List(list.iter().map(|node| self.node(node)).collect()),
+            DeValue::String(text) => NodeValue::Text(text.to_string()),
+            DeValue::Integer(number) => NodeValue::Number(number.to_string()),
+            DeValue::Float(number) => NodeValue::Number(number.to_string()),
+            DeValue::Boolean(flag) => NodeValue::Flag(*flag),
+            DeValue::Datetime(_) => NodeValue::Other("a date"),
+            DeValue::Array(list) => {
+                NodeValue::List(list.iter().map(|node| self.node(node)).collect())
+            }
             DeValue::Table(table) => return self.table(table, place),
         };
         Node { place, value }
@@ -357,12 +362,12 @@ mod tests {
     #[test]
     fn everything_knows_its_place() {
         let node = Node::from_toml("a = 1\n[t]\n  \"é\" = [true,\n 'x']\n").unwrap();
-        let Value::Table(entries) = &node.value else { panic!("{node:?}") };
-        assert_eq!(entries[0].place, Some(Place { line: 1, column: 1 }));
-        let Value::Table(inner) = &entries[1].node.value else { panic!("{entries:?}") };
-        assert_eq!(inner[0].place, Some(Place { line: 3, column: 3 }));
-        let Value::List(list) = &inner[0].node.value else { panic!("{inner:?}") };
-        assert_eq!(list[1].place, Some(Place { line: 4, column: 2 }));
+        let NodeValue::Table(entries) = &node.value else { panic!("{node:?}") };
+        assert_eq!(entries[0].place, Some(FilePosition { line: 1, column: 1 }));
+        let NodeValue::Table(inner) = &entries[1].node.value else { panic!("{entries:?}") };
+        assert_eq!(inner[0].place, Some(FilePosition { line: 3, column: 3 }));
+        let NodeValue::List(list) = &inner[0].node.value else { panic!("{inner:?}") };
+        assert_eq!(list[1].place, Some(FilePosition { line: 4, column: 2 }));
         assert_eq!(node, Node::from_json(serde_json::json!({"t": {"é": [true, "x"]}, "a": 1})));
         assert_ne!(node, Node::from_json(serde_json::json!({"t": {"é": ["x", true]}, "a": 1})));
     }

@@ -19,10 +19,10 @@ use frameloom::{Error, ErrorKind, Result, Stage};
 use frameloom_server::Observer;
 use tokio::sync::broadcast;
 
-use self::child::Program;
-use self::pipeline::Pipeline;
+use self::child::ProgramFile;
+use self::pipeline::ManagedPipeline;
 use self::settings::Settings;
-use self::shared::{Event, Shared, SnapshotGuard};
+use self::shared::{PipelineEvent, PipelinesShared, SnapshotGuard};
 use super::place::StreamOf;
 
 /// Most pipelines of one server.
@@ -45,14 +45,14 @@ pub(crate) enum Refused {
 
 /// All pipelines, by name.
 pub(crate) struct Pipelines {
-    shared: Arc<Shared>,
+    shared: Arc<PipelinesShared>,
     all: Mutex<BTreeMap<String, Kept>>,
     /// Those that were removed and have not ended yet.
     leaving: Mutex<Vec<JoinHandle<()>>>,
 }
 
 struct Kept {
-    pipeline: Arc<Pipeline>,
+    pipeline: Arc<ManagedPipeline>,
     thread: JoinHandle<()>,
 }
 
@@ -63,13 +63,13 @@ impl Pipelines {
     /// A process that can't be started again: its file is gone, or it was started otherwise.
     pub(crate) fn new(words: &[OsString]) -> Result<Pipelines> {
         let file = std::env::current_exe().ok();
-        let program = file.and_then(|file| Program::new(file, std::env::args_os(), words));
+        let program = file.and_then(|file| ProgramFile::new(file, std::env::args_os(), words));
         let program = program.ok_or_else(|| {
             let cause = "this process does not know how it was started, to start pipelines so";
             Error::new(ErrorKind::Other, Stage::Options, cause)
                 .hint("run frameloom as a program of its own")
         })?;
-        let shared = Arc::new(Shared::new(program));
+        let shared = Arc::new(PipelinesShared::new(program));
         Ok(Pipelines { shared, all: Mutex::default(), leaving: Mutex::default() })
     }
 
@@ -83,12 +83,12 @@ impl Pipelines {
     }
 
     /// What happens from now on.
-    pub(crate) fn events(&self) -> broadcast::Receiver<Event> {
+    pub(crate) fn events(&self) -> broadcast::Receiver<PipelineEvent> {
         self.shared.events()
     }
 
     /// How children are started.
-    pub(crate) fn program(&self) -> &Program {
+    pub(crate) fn program(&self) -> &ProgramFile {
         &self.shared.program
     }
 
@@ -102,11 +102,11 @@ impl Pipelines {
     }
 
     /// All of them, by name.
-    pub(crate) fn all(&self) -> Vec<Arc<Pipeline>> {
+    pub(crate) fn all(&self) -> Vec<Arc<ManagedPipeline>> {
         self.lock().values().map(|kept| Arc::clone(&kept.pipeline)).collect()
     }
 
-    pub(crate) fn find(&self, name: &str) -> Option<Arc<Pipeline>> {
+    pub(crate) fn find(&self, name: &str) -> Option<Arc<ManagedPipeline>> {
         self.lock().get(name).map(|kept| Arc::clone(&kept.pipeline))
     }
 
@@ -114,7 +114,10 @@ impl Pipelines {
     ///
     /// # Errors
     /// [`Refused`], and nothing has changed.
-    pub(crate) fn add(&self, settings: Settings) -> std::result::Result<Arc<Pipeline>, Refused> {
+    pub(crate) fn add(
+        &self,
+        settings: Settings,
+    ) -> std::result::Result<Arc<ManagedPipeline>, Refused> {
         let mut all = self.lock();
         if all.contains_key(&settings.name) {
             return Err(Refused::Taken);
@@ -126,12 +129,12 @@ impl Pipelines {
         &self,
         all: &mut BTreeMap<String, Kept>,
         settings: Settings,
-    ) -> std::result::Result<Arc<Pipeline>, Refused> {
+    ) -> std::result::Result<Arc<ManagedPipeline>, Refused> {
         fits(all, &settings)?;
         if all.len() >= MOST {
             return Err(Refused::Full(format!("there are {MOST} pipelines already")));
         }
-        let pipeline = Pipeline::new(settings, Arc::clone(&self.shared));
+        let pipeline = ManagedPipeline::new(settings, Arc::clone(&self.shared));
         let supervised = Arc::clone(&pipeline);
         let thread = thread::Builder::new()
             .name(format!("pipeline {}", pipeline.name))
@@ -145,7 +148,10 @@ impl Pipelines {
     ///
     /// # Errors
     /// [`Refused`], and nothing has changed.
-    pub(crate) fn change(&self, settings: Settings) -> std::result::Result<Arc<Pipeline>, Refused> {
+    pub(crate) fn change(
+        &self,
+        settings: Settings,
+    ) -> std::result::Result<Arc<ManagedPipeline>, Refused> {
         let all = self.lock();
         let kept = all.get(&settings.name).ok_or(Refused::Unknown)?;
         fits(&all, &settings)?;
@@ -220,7 +226,7 @@ impl Pipelines {
     /// Asks all of them to end.
     pub(crate) fn end(&self) {
         self.all().iter().for_each(|pipeline| pipeline.end());
-        self.shared.tell(Event::Over);
+        self.shared.tell(PipelineEvent::Over);
     }
 
     /// Waits until all have ended, for `limit` at the most. Whether they have.

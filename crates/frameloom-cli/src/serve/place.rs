@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use frameloom::redact;
-use frameloom::url::Address;
+use frameloom::internal::redact;
+use frameloom::internal::url::Address;
 use frameloom_server::{Server, ServerConfig};
 
 /// A stream on a server: its application, and its name there.
@@ -77,7 +77,7 @@ impl Here {
     }
 }
 
-struct Parts {
+struct UrlParts {
     scheme: String,
     host: String,
     port: u16,
@@ -85,10 +85,10 @@ struct Parts {
     path: String,
 }
 
-fn parts(url: &str) -> Option<Parts> {
+fn parts(url: &str) -> Option<UrlParts> {
     let address = Address::parse(url)?;
     let (host, _) = address.host_and_port()?;
-    Some(Parts {
+    Some(UrlParts {
         scheme: address.scheme.to_ascii_lowercase(),
         host: host.trim_end_matches('.').to_ascii_lowercase(),
         port: address.port()?,

@@ -11,7 +11,7 @@ use signal_hook::consts::SIGHUP;
 
 use super::api::Api;
 use super::file::File;
-use super::node::Entry;
+use super::node::NodeEntry;
 use super::pipelines::Refused;
 use super::pipelines::settings::Settings;
 
@@ -43,7 +43,7 @@ pub(crate) struct Reload {
     read: Option<Version>,
     seen: Option<Version>,
     /// What it said when it was last taken.
-    server: Vec<Entry>,
+    server: Vec<NodeEntry>,
     pipelines: Vec<Settings>,
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, Value as Toml};
 
-use super::node::{Entry, Node, Value};
+use super::node::{Node, NodeEntry, NodeValue};
 use super::pipelines::settings::Settings;
 
 /// What has changed.
@@ -21,14 +21,14 @@ pub(crate) enum Change {
 }
 
 /// The file that changes are written to.
-pub(crate) struct Store {
+pub(crate) struct ChangeStore {
     /// Held while it is written: changes come from many connections.
     path: Mutex<PathBuf>,
 }
 
-impl Store {
-    pub(crate) fn new(path: &Path) -> Store {
-        Store { path: Mutex::new(path.to_owned()) }
+impl ChangeStore {
+    pub(crate) fn new(path: &Path) -> ChangeStore {
+        ChangeStore { path: Mutex::new(path.to_owned()) }
     }
 
     /// Writes a change; the file is the old one or the new one at any time.
@@ -85,7 +85,7 @@ fn edited(
     let text = document.to_string();
     if let Change::Set(settings) = change {
         let written = entries_of(&text, &settings.name, environment);
-        if Value::Table(written) != Value::Table(settings.entries().to_vec()) {
+        if NodeValue::Table(written) != NodeValue::Table(settings.entries().to_vec()) {
             return Err("the settings would not be read as they were written".to_owned());
         }
     }
@@ -93,9 +93,13 @@ fn edited(
 }
 
 /// What the file says of a pipeline; nothing where it doesn't.
-fn entries_of(text: &str, name: &str, environment: &dyn Fn(&str) -> Option<String>) -> Vec<Entry> {
+fn entries_of(
+    text: &str,
+    name: &str,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Vec<NodeEntry> {
     let inside = |node: Node, key: &str| match node.value {
-        Value::Table(entries) => entries.into_iter().find(|e| e.key == key).map(|e| e.node),
+        NodeValue::Table(entries) => entries.into_iter().find(|e| e.key == key).map(|e| e.node),
         _ => None,
     };
     let found = Node::from_toml(text).ok().and_then(|root| inside(root, "pipelines"));
@@ -105,13 +109,17 @@ fn entries_of(text: &str, name: &str, environment: &dyn Fn(&str) -> Option<Strin
     // What can't be filled in is another value than any that is set.
     let _ = found.fill_in(environment);
     match found.value {
-        Value::Table(entries) => entries,
+        NodeValue::Table(entries) => entries,
         _ => Vec::new(),
     }
 }
 
 /// Writes `entries` to `table`; what it says already is not touched.
-fn set(table: &mut dyn TableLike, before: &[Entry], entries: &[Entry]) -> Result<(), String> {
+fn set(
+    table: &mut dyn TableLike,
+    before: &[NodeEntry],
+    entries: &[NodeEntry],
+) -> Result<(), String> {
     let gone: Vec<String> = table
         .iter()
         .map(|(key, _)| key.to_owned())
@@ -138,19 +146,19 @@ fn set(table: &mut dyn TableLike, before: &[Entry], entries: &[Entry]) -> Result
 
 fn toml(node: &Node) -> Result<Toml, String> {
     Ok(match &node.value {
-        Value::Text(text) => text.replace("${", "$${").into(),
-        Value::Number(number) => match (number.parse::<i64>(), number.parse::<f64>()) {
+        NodeValue::Text(text) => text.replace("${", "$${").into(),
+        NodeValue::Number(number) => match (number.parse::<i64>(), number.parse::<f64>()) {
             (Ok(whole), _) => whole.into(),
             (_, Ok(real)) => real.into(),
             _ => return Err(format!("TOML has no number {number}")),
         },
-        Value::Flag(flag) => (*flag).into(),
-        Value::List(list) => Toml::Array(list.iter().map(toml).collect::<Result<Array, _>>()?),
-        Value::Table(entries) => {
-            let pair = |entry: &Entry| Ok::<_, String>((entry.key.clone(), toml(&entry.node)?));
+        NodeValue::Flag(flag) => (*flag).into(),
+        NodeValue::List(list) => Toml::Array(list.iter().map(toml).collect::<Result<Array, _>>()?),
+        NodeValue::Table(entries) => {
+            let pair = |entry: &NodeEntry| Ok::<_, String>((entry.key.clone(), toml(&entry.node)?));
             Toml::InlineTable(entries.iter().map(pair).collect::<Result<InlineTable, _>>()?)
         }
-        Value::Other(name) => return Err(format!("TOML has no {name} here")),
+        NodeValue::Other(name) => return Err(format!("TOML has no {name} here")),
     })
 }
 
@@ -230,7 +238,7 @@ outputs = [\"rtmp://h/live/b\"]
         let path = room.path().join("f.toml");
         fs::write(&path, FILE).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        let store = Store::new(&path);
+        let store = ChangeStore::new(&path);
         store.keep(&Change::Removed("b".to_owned()), &environment).unwrap();
         assert!(!fs::read_to_string(&path).unwrap().contains("pipelines.b"));
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);

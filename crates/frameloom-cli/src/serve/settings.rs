@@ -7,7 +7,7 @@ use frameloom::{Error, Hint, Result, Setting, sentence};
 use frameloom_server::{ServerConfig, TlsFiles};
 
 use super::file::{File, told};
-use super::node::{Entry, Fault, Value, unknown as unknown_key};
+use super::node::{FileFault, NodeEntry, NodeValue, unknown as unknown_key};
 use super::wording::Keys;
 use crate::level::Level;
 use crate::options::Verb;
@@ -78,7 +78,7 @@ impl ServeArgs {
 }
 
 /// Takes a key of `[server]`.
-fn take(options: &mut ServeOptions, entry: &Entry) -> std::result::Result<(), Fault> {
+fn take(options: &mut ServeOptions, entry: &NodeEntry) -> std::result::Result<(), FileFault> {
     let setting = TABLE.iter().find(|setting| setting.row.key() == entry.key);
     let Some(setting) = setting else {
         let known: Vec<String> = TABLE.iter().map(|setting| setting.row.key()).collect();
@@ -87,8 +87,8 @@ fn take(options: &mut ServeOptions, entry: &Entry) -> std::result::Result<(), Fa
     };
     let flag;
     let value = match &entry.node.value {
-        Value::Text(value) | Value::Number(value) => Some(value),
-        Value::Flag(said) if setting.row.choices().contains(&"yes") => {
+        NodeValue::Text(value) | NodeValue::Number(value) => Some(value),
+        NodeValue::Flag(said) if setting.row.choices().contains(&"yes") => {
             flag = if *said { "yes" } else { "no" }.to_owned();
             Some(&flag)
         }
@@ -97,11 +97,11 @@ fn take(options: &mut ServeOptions, entry: &Entry) -> std::result::Result<(), Fa
     let Some(value) = value else {
         let kind = entry.node.kind();
         let text = format!("it is a string or a number, not {kind}");
-        return Err(Fault::new(entry.node.place, format!("server.{}", entry.key), text));
+        return Err(FileFault::new(entry.node.place, format!("server.{}", entry.key), text));
     };
     (setting.set)(options, value).map_err(|error| {
         let told = error.display(&Keys).in_place().to_string();
-        Fault::new(entry.node.place, format!("server.{}", entry.key), told)
+        FileFault::new(entry.node.place, format!("server.{}", entry.key), told)
     })
 }
 

@@ -17,9 +17,9 @@ use tokio::time::timeout;
 
 use super::pipelines::Pipelines;
 use super::pipelines::child::{command, line_of};
-use super::pipelines::pipeline::Pipeline;
+use super::pipelines::pipeline::ManagedPipeline;
 use super::pipelines::settings::Settings;
-use super::pipelines::state::State;
+use super::pipelines::state::PipelineState;
 use super::place::StreamOf;
 
 /// How long a picture may take, and how long a request may wait for its turn.
@@ -35,7 +35,7 @@ const SCALE: &str = "scale='min(640,iw)':-2";
 
 /// Which end of a pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum End {
+pub(crate) enum PipelineEnd {
     Input,
     Output,
 }
@@ -43,7 +43,7 @@ pub(crate) enum End {
 /// Makes pictures, and keeps each for a moment.
 pub(crate) struct Snapshots {
     turns: Semaphore,
-    kept: Mutex<HashMap<(String, End), (Instant, Bytes)>>,
+    kept: Mutex<HashMap<(String, PipelineEnd), (Instant, Bytes)>>,
     /// What this server asks its players for: whoever may ask for a picture may see it.
     play_key: Option<Secret>,
 }
@@ -57,8 +57,8 @@ impl Snapshots {
     pub(crate) async fn picture(
         &self,
         pipelines: &Pipelines,
-        pipeline: &Arc<Pipeline>,
-        end: End,
+        pipeline: &Arc<ManagedPipeline>,
+        end: PipelineEnd,
     ) -> Response {
         let answer = timeout(LIMIT, self.make(pipelines, pipeline, end)).await;
         match answer.unwrap_or_else(|_| Err("no picture came in time; try again")) {
@@ -73,8 +73,8 @@ impl Snapshots {
     async fn make(
         &self,
         pipelines: &Pipelines,
-        pipeline: &Arc<Pipeline>,
-        end: End,
+        pipeline: &Arc<ManagedPipeline>,
+        end: PipelineEnd,
     ) -> Result<Bytes, &'static str> {
         let settings = pipeline.settings();
         // First of all, so that nobody sees what is no more.
@@ -101,19 +101,19 @@ impl Snapshots {
     fn words<'a>(
         &self,
         pipelines: &Pipelines,
-        pipeline: &Pipeline,
+        pipeline: &ManagedPipeline,
         settings: &'a Settings,
-        end: End,
+        end: PipelineEnd,
     ) -> Result<(Vec<String>, Option<&'a StreamOf>), &'static str> {
         let mut words = vec!["-v".to_owned(), "error".to_owned()];
         let (url, here) = match end {
-            End::Input => {
+            PipelineEnd::Input => {
                 words.extend(settings.input_options().iter().cloned());
                 (settings.input_url(), settings.input_here.as_ref())
             }
-            End::Output => {
+            PipelineEnd::Output => {
                 let playable = settings.playable().ok_or("it has no output that can be played")?;
-                if pipeline.state() != State::Running {
+                if pipeline.state() != PipelineState::Running {
                     return Err("it is not running: there is no output to be seen");
                 }
                 playable
@@ -133,7 +133,7 @@ impl Snapshots {
         Ok((words, here))
     }
 
-    fn kept(&self, name: &str, end: End) -> Option<Bytes> {
+    fn kept(&self, name: &str, end: PipelineEnd) -> Option<Bytes> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, bytes) = kept.get(&(name.to_owned(), end))?;
         (at.elapsed() < FRESH).then(|| bytes.clone())

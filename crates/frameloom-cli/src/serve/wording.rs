@@ -29,7 +29,7 @@ impl Wording for Keys {
     fn place(&self, end: End) -> &'static str {
         match end {
             End::Input => "put it into input_options",
-            End::Output => "put it into output_options",
+            _ => "put it into output_options",
         }
     }
 

@@ -4,7 +4,7 @@
 //! Objects that are meant a second time are not copied: a few bytes could stand for any number of
 //! copies. Text that is meant again is, within a budget.
 
-use super::cursor::{Cursor, text};
+use super::cursor::{AmfCursor, text};
 use super::value::{AmfError, Properties, Value};
 
 /// What objects of one class have in common. Section 3.12.
@@ -20,14 +20,14 @@ struct Traits<'a> {
 }
 
 struct Amf3<'d, 'a> {
-    cursor: &'d mut Cursor<'a>,
+    cursor: &'d mut AmfCursor<'a>,
     strings: Vec<&'a [u8]>,
     names: Vec<&'a [u8]>,
     traits: Vec<Traits<'a>>,
 }
 
 /// The value after AMF0's marker 0x11. Tables of references begin anew with each.
-pub(crate) fn value(cursor: &mut Cursor<'_>) -> Result<Value, AmfError> {
+pub(crate) fn value(cursor: &mut AmfCursor<'_>) -> Result<Value, AmfError> {
     let (strings, names, traits) = (Vec::new(), Vec::new(), Vec::new());
     Amf3 { cursor, strings, names, traits }.value()
 }

@@ -11,7 +11,7 @@ pub const MAX_DEPTH: usize = 128;
 const REPEATED_BYTES: usize = 1 << 20;
 
 /// Reads numbers and pieces of bytes, and counts values and depth for AMF0 and AMF3 alike.
-pub(super) struct Cursor<'a> {
+pub(super) struct AmfCursor<'a> {
     pub(super) rest: &'a [u8],
     depth: usize,
     values: usize,
@@ -20,9 +20,9 @@ pub(super) struct Cursor<'a> {
     max_values: usize,
 }
 
-impl<'a> Cursor<'a> {
+impl<'a> AmfCursor<'a> {
     pub(super) fn new(bytes: &'a [u8], limits: &Limits) -> Self {
-        Cursor {
+        AmfCursor {
             rest: bytes,
             depth: 0,
             values: 0,

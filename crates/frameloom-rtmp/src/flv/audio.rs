@@ -71,7 +71,7 @@ pub enum AudioPacketKind {
 
 /// An audio tag's body, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AudioPacket {
+pub struct AudioTag {
     /// The codec.
     pub codec: AudioCodec,
     /// What `data` is.
@@ -90,13 +90,13 @@ pub struct AudioPacket {
 
 const MULTITRACK: u8 = 5;
 
-impl AudioPacket {
+impl AudioTag {
     /// Reads an audio tag's or message's body. Nothing is copied.
     ///
     /// # Errors
     ///
     /// [`FlvError::Truncated`], and [`FlvError::PacketType`] for one of no known meaning.
-    pub fn parse(body: &Bytes) -> Result<AudioPacket, FlvError> {
+    pub fn parse(body: &Bytes) -> Result<AudioTag, FlvError> {
         let mut data = body.clone();
         let first = take_u8(&mut data)?;
         if first >> 4 == 9 {
@@ -109,7 +109,7 @@ impl AudioPacket {
                 4 => AudioPacketKind::MultichannelConfig,
                 other => return Err(FlvError::PacketType(other)),
             };
-            return Ok(AudioPacket {
+            return Ok(AudioTag {
                 codec: AudioCodec::from_four_cc(head.four_cc),
                 kind,
                 flags: None,
@@ -132,7 +132,7 @@ impl AudioPacket {
             _ => AudioPacketKind::Frame,
         };
         let flags = Some(first);
-        Ok(AudioPacket { codec, kind, flags, timestamp_offset_ns: 0, track: None, data })
+        Ok(AudioTag { codec, kind, flags, timestamp_offset_ns: 0, track: None, data })
     }
 
     /// The body that says this: FLV's own form where `flags` is set, else Enhanced RTMP's with a

@@ -18,10 +18,10 @@ pub enum TagKind {
 
 /// One tag of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tag {
+pub struct FlvTag {
     /// What it holds.
     pub kind: TagKind,
-    /// Decoding time in milliseconds; it wraps after 2^32, for [`Timeline`](crate::Timeline).
+    /// Decoding time in milliseconds; it wraps after 2^32, for [`TimestampUnwrapper`](crate::Timeline).
     pub timestamp_ms: u32,
     /// The tag's body, at most 16,777,215 bytes.
     pub data: Bytes,
@@ -81,7 +81,7 @@ impl FlvReader {
     /// # Errors
     ///
     /// [`FlvError`] where this is no FLV, or a tag passes the limit. Nothing can be read after.
-    pub fn poll(&mut self) -> Result<Option<Tag>, FlvError> {
+    pub fn poll(&mut self) -> Result<Option<FlvTag>, FlvError> {
         if !self.started {
             let Some(header) = self.buffer.first_chunk::<9>() else {
                 let length = self.buffer.len().min(4);
@@ -121,7 +121,7 @@ impl FlvReader {
         }
         self.buffer.advance(11);
         self.skip = 4;
-        Ok(Some(Tag {
+        Ok(Some(FlvTag {
             kind,
             timestamp_ms: u32::from_be_bytes([t3, t2, t1, t0]),
             data: self.buffer.split_to(length).freeze(),

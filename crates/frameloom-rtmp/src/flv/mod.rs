@@ -8,9 +8,9 @@ mod video;
 
 use bytes::{Buf, Bytes};
 
-pub use audio::{AudioCodec, AudioPacket, AudioPacketKind};
-pub use file::{FlvReader, Tag, TagKind, file_header, tag_header, tag_trailer};
-pub use video::{VideoCodec, VideoPacket, VideoPacketKind};
+pub use audio::{AudioCodec, AudioPacketKind, AudioTag};
+pub use file::{FlvReader, FlvTag, TagKind, file_header, tag_header, tag_trailer};
+pub use video::{VideoCodec, VideoPacketKind, VideoTag};
 
 /// Why bytes are not FLV, or nothing that can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,7 +58,7 @@ fn take(data: &mut Bytes, count: usize) -> Result<Bytes, FlvError> {
 }
 
 /// What Enhanced RTMP v2 puts before a packet of audio or video alike.
-struct Enhanced {
+struct EnhancedHeader {
     packet_type: u8,
     four_cc: FourCc,
     track: Option<u8>,
@@ -93,10 +93,10 @@ fn enhanced(
     packet_type: u8,
     timestamp_offset_ns: u32,
     multitrack: u8,
-) -> Result<Enhanced, FlvError> {
+) -> Result<EnhancedHeader, FlvError> {
     if packet_type != multitrack {
         let four_cc = take_array(data)?;
-        return Ok(Enhanced { packet_type, four_cc, track: None, timestamp_offset_ns });
+        return Ok(EnhancedHeader { packet_type, four_cc, track: None, timestamp_offset_ns });
     }
     let byte = take_u8(data)?;
     let (layout, packet_type) = (byte >> 4, byte & 0x0F);
@@ -109,5 +109,5 @@ fn enhanced(
         let size = take_u24(data)? as usize;
         *data = take(data, size)?;
     }
-    Ok(Enhanced { packet_type, four_cc, track, timestamp_offset_ns })
+    Ok(EnhancedHeader { packet_type, four_cc, track, timestamp_offset_ns })
 }

@@ -75,7 +75,7 @@ pub enum VideoPacketKind {
 
 /// A video tag's body, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VideoPacket {
+pub struct VideoTag {
     /// The codec.
     pub codec: VideoCodec,
     /// What `data` is.
@@ -97,13 +97,13 @@ pub struct VideoPacket {
 
 const MULTITRACK: u8 = 6;
 
-impl VideoPacket {
+impl VideoTag {
     /// Reads a video tag's or message's body. Nothing is copied.
     ///
     /// # Errors
     ///
     /// [`FlvError::Truncated`], and [`FlvError::PacketType`] for one of no known meaning.
-    pub fn parse(body: &Bytes) -> Result<VideoPacket, FlvError> {
+    pub fn parse(body: &Bytes) -> Result<VideoTag, FlvError> {
         let mut data = body.clone();
         let first = take_u8(&mut data)?;
         let frame_type = first >> 4 & 7;
@@ -115,7 +115,7 @@ impl VideoPacket {
         // A command has no codec, and neither frame nor track.
         if frame_type == 5 && packet_type != 4 {
             let kind = VideoPacketKind::Command(take_u8(&mut data)?);
-            return Ok(VideoPacket {
+            return Ok(VideoTag {
                 codec: VideoCodec::Legacy(0),
                 kind,
                 keyframe: false,
@@ -144,7 +144,7 @@ impl VideoPacket {
             5 => VideoPacketKind::Mpeg2TsSequenceHeader,
             other => return Err(FlvError::PacketType(other)),
         };
-        Ok(VideoPacket {
+        Ok(VideoTag {
             codec,
             kind,
             keyframe: keyframe && kind != VideoPacketKind::Metadata,
@@ -205,7 +205,7 @@ fn signed24([high, middle, low]: [u8; 3]) -> i32 {
     i32::from_be_bytes([high, middle, low, 0]) >> 8
 }
 
-fn legacy(frame_type: u8, codec: u8, mut data: Bytes) -> Result<VideoPacket, FlvError> {
+fn legacy(frame_type: u8, codec: u8, mut data: Bytes) -> Result<VideoTag, FlvError> {
     let codec = match codec {
         7 => VideoCodec::Avc,
         12 => VideoCodec::Hevc,
@@ -231,7 +231,7 @@ fn legacy(frame_type: u8, codec: u8, mut data: Bytes) -> Result<VideoPacket, Flv
             other => return Err(FlvError::PacketType(other)),
         }
     };
-    Ok(VideoPacket {
+    Ok(VideoTag {
         codec,
         kind,
         // 4 is a keyframe that a server made from others.

@@ -5,14 +5,14 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::auth::Challenge;
-use super::enhanced::{self, Enhanced, FourCcInfo};
-use super::link::{Incoming, Link};
+use super::enhanced::{self, FourCcInfo, PeerCapabilities};
+use super::link::{ChunkLink, IncomingMessage};
 use super::media::{is_media, media_message, media_of, room_for_event};
-use super::{Media, MediaKind, PublishKind, Secret, StreamKey, Timeline};
+use super::{Media, MediaType, PublishKind, Secret, StreamKey, TimestampUnwrapper};
 use crate::amf0::{Properties, Value};
-use crate::command::Command;
+use crate::command::CommandMessage;
 use crate::handshake::{DigestScheme, Handshake};
-use crate::message::{Control, Message, UserControl};
+use crate::message::{ControlMessage, Message, UserControl};
 use crate::output::OutputBuffer;
 use crate::{Error, Limits, Result};
 
@@ -153,11 +153,11 @@ const ASK: f64 = 5.0;
 /// The client's side of one connection. See the crate's documentation for its run loop.
 #[derive(Debug)]
 pub struct ClientSession {
-    link: Link,
+    link: ChunkLink,
     config: ClientConfig,
     state: ClientState,
     stream_id: u32,
-    timeline: Timeline,
+    timeline: TimestampUnwrapper,
     events: VecDeque<ClientEvent>,
     failed: bool,
 }
@@ -169,11 +169,11 @@ impl ClientSession {
         let mut output = OutputBuffer::new();
         let handshake = Handshake::client(config.seed, config.digest, &mut output);
         ClientSession {
-            link: Link::new(config.limits.clone(), config.window_bytes, handshake, output),
+            link: ChunkLink::new(config.limits.clone(), config.window_bytes, handshake, output),
             config,
             state: ClientState::Handshake,
             stream_id: 0,
-            timeline: Timeline::default(),
+            timeline: TimestampUnwrapper::default(),
             events: VecDeque::new(),
             failed: false,
         }
@@ -225,7 +225,7 @@ impl ClientSession {
     /// [`Error::Stream`] where we don't publish, or not yet; [`Error::ConnectionBytes`] where the
     /// server reads too slowly (nothing is sent then, and the session goes on);
     /// [`Error::MessageLength`] above 16,777,215 bytes.
-    pub fn send_media(&mut self, kind: MediaKind, timestamp_ms: u64, payload: Bytes) -> Result<()> {
+    pub fn send_media(&mut self, kind: MediaType, timestamp_ms: u64, payload: Bytes) -> Result<()> {
         if self.state != ClientState::Running || !self.publishes() {
             return Err(Error::Stream(self.stream_id));
         }
@@ -240,7 +240,7 @@ impl ClientSession {
     ///
     /// [`Error::ConnectionBytes`] where the output is full.
     pub fn ping(&mut self, time: u32) -> Result<()> {
-        self.link.send(Control::User(UserControl::PingRequest(time)).message())
+        self.link.send(ControlMessage::User(UserControl::PingRequest(time)).message())
     }
 
     /// Says goodbye: write the output, then close the connection.
@@ -268,17 +268,17 @@ impl ClientSession {
         while let Some(incoming) = self.link.read(input, 0)? {
             room_for_event(&self.events, &self.link.limits)?;
             match incoming {
-                Incoming::Ready => self.connect()?,
-                Incoming::User(UserControl::PingResponse(time)) => {
+                IncomingMessage::Ready => self.connect()?,
+                IncomingMessage::User(UserControl::PingResponse(time)) => {
                     self.events.push_back(ClientEvent::Pong(time));
                 }
-                Incoming::User(UserControl::StreamEof(id)) if id == self.stream_id => {
+                IncomingMessage::User(UserControl::StreamEof(id)) if id == self.stream_id => {
                     self.ended("NetStream.Play.Stop");
                 }
-                Incoming::User(_) => {}
-                Incoming::Message(message) if is_media(&message) => self.media(message)?,
-                Incoming::Message(message) => {
-                    if let Some(command) = Command::parse(&message, &self.link.limits)? {
+                IncomingMessage::User(_) => {}
+                IncomingMessage::Message(message) if is_media(&message) => self.media(message)?,
+                IncomingMessage::Message(message) => {
+                    if let Some(command) = CommandMessage::parse(&message, &self.link.limits)? {
                         self.command(&command)?;
                     }
                 }
@@ -322,12 +322,12 @@ impl ClientSession {
         arguments: Vec<Value>,
         stream_id: u32,
     ) -> Result<()> {
-        self.link.send(Command::new(name, transaction, arguments).message(stream_id))
+        self.link.send(CommandMessage::new(name, transaction, arguments).message(stream_id))
     }
 
     fn connect(&mut self) -> Result<()> {
         let chunk_size = self.config.chunk_size.clamp(1, 0xFF_FFFF);
-        self.link.send(Control::SetChunkSize(chunk_size).message())?;
+        self.link.send(ControlMessage::SetChunkSize(chunk_size).message())?;
         let mut properties = vec![
             ("app", self.config.app.expose().into()),
             ("flashVer", self.config.flash_version.as_str().into()),
@@ -350,15 +350,15 @@ impl ClientSession {
         if self.config.enhanced {
             properties.extend(enhanced::request(self.publishes()));
         }
-        let command = Command {
+        let command = CommandMessage {
             object: Value::Object(properties),
-            ..Command::new("connect", CONNECT, Vec::new())
+            ..CommandMessage::new("connect", CONNECT, Vec::new())
         };
         self.state = ClientState::Connecting;
         self.link.send(command.message(0))
     }
 
-    fn command(&mut self, command: &Command) -> Result<()> {
+    fn command(&mut self, command: &CommandMessage) -> Result<()> {
         match command.name.as_str() {
             "_result"
                 if command.transaction == CONNECT && self.state == ClientState::Connecting =>
@@ -388,10 +388,10 @@ impl ClientSession {
         }
     }
 
-    fn connected(&mut self, command: &Command) -> Result<()> {
+    fn connected(&mut self, command: &CommandMessage) -> Result<()> {
         // Enhanced RTMP servers say it in either object.
         let objects = [Some(&command.object), command.arguments.first()];
-        let said = objects.into_iter().flatten().map(Enhanced::parse);
+        let said = objects.into_iter().flatten().map(PeerCapabilities::parse);
         let said = said.reduce(|first, second| if first.is_empty() { second } else { first });
         let said = said.unwrap_or_default();
         let version = command.object.get("fmsVer").and_then(Value::as_str).unwrap_or_default();
@@ -425,12 +425,12 @@ impl ClientSession {
             ClientRole::Play { buffer_ms } => {
                 self.call("play", ASK, vec![key, (-2000.0).into()], stream_id)?;
                 let event = UserControl::SetBufferLength { stream_id, buffer_ms };
-                self.link.send(Control::User(event).message())
+                self.link.send(ControlMessage::User(event).message())
             }
         }
     }
 
-    fn on_status(&mut self, command: &Command) {
+    fn on_status(&mut self, command: &CommandMessage) {
         let information = command.arguments.first();
         let text = |name| information.and_then(|info| info.get(name)).and_then(Value::as_str);
         let code = text("code").unwrap_or_default();
@@ -451,7 +451,7 @@ impl ClientSession {
         }
     }
 
-    fn refused(&mut self, command: &Command) {
+    fn refused(&mut self, command: &CommandMessage) {
         if self.state == ClientState::Over {
             return;
         }

@@ -41,7 +41,7 @@ const FORWARD: u32 = 4;
 
 /// What a peer said.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Enhanced {
+pub(super) struct PeerCapabilities {
     pub(super) four_ccs: Vec<String>,
     pub(super) video: Vec<FourCcInfo>,
     pub(super) audio: Vec<FourCcInfo>,
@@ -49,7 +49,7 @@ pub(super) struct Enhanced {
     pub(super) caps_ex: Option<u32>,
 }
 
-impl Enhanced {
+impl PeerCapabilities {
     pub(super) fn parse(object: &Value) -> Self {
         let four_ccs = match object.get("fourCcList") {
             Some(Value::StrictArray(items)) => {
@@ -70,7 +70,7 @@ impl Enhanced {
             });
             entries.collect()
         };
-        Enhanced {
+        PeerCapabilities {
             four_ccs,
             video: map("videoFourCcInfoMap"),
             audio: map("audioFourCcInfoMap"),
@@ -80,7 +80,7 @@ impl Enhanced {
 
     /// Whether the peer said nothing.
     pub(super) fn is_empty(&self) -> bool {
-        *self == Enhanced::default()
+        *self == PeerCapabilities::default()
     }
 
     /// A relay's answer: the codecs of the client's list that we know, and to v2 that we pass on

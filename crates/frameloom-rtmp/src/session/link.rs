@@ -2,7 +2,7 @@
 
 use crate::chunk::{ChunkReader, ChunkWriter};
 use crate::handshake::Handshake;
-use crate::message::{BandwidthLimit, Control, Message, UserControl};
+use crate::message::{BandwidthLimit, ControlMessage, Message, UserControl};
 use crate::output::OutputBuffer;
 use crate::{Error, Limits, Result};
 
@@ -10,7 +10,7 @@ use crate::{Error, Limits, Result};
 const ANSWER_BYTES: usize = 64 * 1024;
 
 #[derive(Debug)]
-pub(super) struct Link {
+pub(super) struct ChunkLink {
     pub(super) limits: Limits,
     pub(super) output: OutputBuffer,
     handshake: Option<Handshake>,
@@ -25,21 +25,21 @@ pub(super) struct Link {
     window_sent: u32,
 }
 
-pub(super) enum Incoming {
+pub(super) enum IncomingMessage {
     /// The handshake is complete.
     Ready,
     User(UserControl),
     Message(Message),
 }
 
-impl Link {
+impl ChunkLink {
     pub(super) fn new(
         limits: Limits,
         window: u32,
         handshake: Handshake,
         output: OutputBuffer,
     ) -> Self {
-        Link {
+        ChunkLink {
             reader: ChunkReader::new(limits.clone()),
             limits,
             output,
@@ -57,7 +57,7 @@ impl Link {
         &mut self,
         input: &mut &[u8],
         held_bytes: usize,
-    ) -> Result<Option<Incoming>> {
+    ) -> Result<Option<IncomingMessage>> {
         let before = input.len();
         let incoming = self.read_uncounted(input, held_bytes);
         // The cast keeps the low bits, as the sequence number does.
@@ -65,18 +65,22 @@ impl Link {
         let incoming = incoming?;
         if self.window > 0 && self.received.wrapping_sub(self.acknowledged) >= self.window {
             self.acknowledged = self.received;
-            self.send(Control::Acknowledgement(self.received).message())?;
+            self.send(ControlMessage::Acknowledgement(self.received).message())?;
         }
         Ok(incoming)
     }
 
-    fn read_uncounted(&mut self, input: &mut &[u8], held_bytes: usize) -> Result<Option<Incoming>> {
+    fn read_uncounted(
+        &mut self,
+        input: &mut &[u8],
+        held_bytes: usize,
+    ) -> Result<Option<IncomingMessage>> {
         if let Some(handshake) = &mut self.handshake {
             if !handshake.read(input, &mut self.output)? {
                 return Ok(None);
             }
             self.handshake = None;
-            return Ok(Some(Incoming::Ready));
+            return Ok(Some(IncomingMessage::Ready));
         }
         loop {
             // A full output must not fail the peer's short messages, such as acknowledgements.
@@ -85,14 +89,14 @@ impl Link {
             let Some(message) = self.reader.read(input)? else {
                 return Ok(None);
             };
-            match Control::parse(&message)? {
-                None => return Ok(Some(Incoming::Message(message))),
-                Some(Control::User(UserControl::PingRequest(time))) => {
-                    self.send(Control::User(UserControl::PingResponse(time)).message())?;
+            match ControlMessage::parse(&message)? {
+                None => return Ok(Some(IncomingMessage::Message(message))),
+                Some(ControlMessage::User(UserControl::PingRequest(time))) => {
+                    self.send(ControlMessage::User(UserControl::PingResponse(time)).message())?;
                 }
-                Some(Control::User(event)) => return Ok(Some(Incoming::User(event))),
-                Some(Control::WindowAckSize(window)) => self.window = window,
-                Some(Control::SetPeerBandwidth { window, limit }) => {
+                Some(ControlMessage::User(event)) => return Ok(Some(IncomingMessage::User(event))),
+                Some(ControlMessage::WindowAckSize(window)) => self.window = window,
+                Some(ControlMessage::SetPeerBandwidth { window, limit }) => {
                     // How fast we send is the embedder's affair; the peer only wants to hear it.
                     if limit != BandwidthLimit::Dynamic || self.window_sent == 0 {
                         self.send_window(window)?;
@@ -108,7 +112,7 @@ impl Link {
             return Ok(());
         }
         self.window_sent = window;
-        self.send(Control::WindowAckSize(window).message())
+        self.send(ControlMessage::WindowAckSize(window).message())
     }
 
     pub(super) fn send(&mut self, message: Message) -> Result<()> {

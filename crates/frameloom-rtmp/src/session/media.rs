@@ -8,11 +8,11 @@ use bytes::{Bytes, BytesMut};
 use crate::amf0::{self, Value};
 use crate::command::without_envelope;
 use crate::message::{Message, kind};
-use crate::{Error, Limits, Result, Timeline};
+use crate::{Error, Limits, Result, TimestampUnwrapper};
 
 /// What a piece of media is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MediaKind {
+pub enum MediaType {
     /// The body of an FLV audio tag.
     Audio,
     /// The body of an FLV video tag.
@@ -29,7 +29,7 @@ pub struct Media {
     /// The message stream it belongs to.
     pub stream_id: u32,
     /// What the payload is.
-    pub kind: MediaKind,
+    pub kind: MediaType,
     /// Decoding time in milliseconds on the publisher's clock, unwrapped past 2^32.
     pub timestamp_ms: u64,
     /// An FLV tag's body, for [`crate::flv`] to read.
@@ -57,7 +57,7 @@ pub(super) fn is_media(message: &Message) -> bool {
 /// Hands every piece of media in `message` to `each`, up to the first error.
 pub(super) fn media_of(
     message: Message,
-    timeline: &mut Timeline,
+    timeline: &mut TimestampUnwrapper,
     limits: &Limits,
     each: &mut impl FnMut(Media) -> Result<()>,
 ) -> Result<()> {
@@ -69,8 +69,8 @@ pub(super) fn media_of(
         return Ok(());
     }
     let (kind, payload) = match message.kind {
-        kind::AUDIO => (MediaKind::Audio, message.payload),
-        kind::VIDEO => (MediaKind::Video, message.payload),
+        kind::AUDIO => (MediaType::Audio, message.payload),
+        kind::VIDEO => (MediaType::Video, message.payload),
         kind::DATA_AMF0 | kind::DATA_AMF3 => {
             let mut payload = without_envelope(&message);
             let mut name = data_name(&payload, limits);
@@ -79,9 +79,9 @@ pub(super) fn media_of(
                 name = data_name(&payload, limits);
             }
             match name.as_ref().map(|(name, _)| name.as_str()) {
-                Some("onMetaData") => (MediaKind::Metadata, payload),
+                Some("onMetaData") => (MediaType::Metadata, payload),
                 Some("@clearDataFrame") => return Ok(()),
-                _ => (MediaKind::Data, payload),
+                _ => (MediaType::Data, payload),
             }
         }
         _ => return Ok(()),
@@ -96,7 +96,7 @@ fn data_name(payload: &[u8], limits: &Limits) -> Option<(String, usize)> {
     if payload.first() != Some(&0x02) {
         return None;
     }
-    let mut decoder = amf0::Decoder::new(payload, limits);
+    let mut decoder = amf0::Amf0Decoder::new(payload, limits);
     match decoder.value() {
         Ok(Some(Value::String(name))) => Some((name, payload.len() - decoder.rest().len())),
         _ => None,
@@ -143,21 +143,21 @@ pub(super) fn room_for_event<E>(events: &VecDeque<E>, limits: &Limits) -> Result
 /// The message that carries media to the peer. `publish` wraps metadata as publishers do.
 pub(super) fn media_message(
     stream_id: u32,
-    kind: MediaKind,
+    kind: MediaType,
     timestamp_ms: u64,
     payload: Bytes,
     publish: bool,
 ) -> Message {
     let (chunk_stream, kind, payload) = match kind {
-        MediaKind::Audio => (4, kind::AUDIO, payload),
-        MediaKind::Video => (6, kind::VIDEO, payload),
-        MediaKind::Metadata if publish => {
+        MediaType::Audio => (4, kind::AUDIO, payload),
+        MediaType::Video => (6, kind::VIDEO, payload),
+        MediaType::Metadata if publish => {
             let mut wrapped = BytesMut::with_capacity(16 + payload.len());
             amf0::encode(&Value::from("@setDataFrame"), &mut wrapped);
             wrapped.extend_from_slice(&payload);
             (5, kind::DATA_AMF0, wrapped.freeze())
         }
-        MediaKind::Metadata | MediaKind::Data => (5, kind::DATA_AMF0, payload),
+        MediaType::Metadata | MediaType::Data => (5, kind::DATA_AMF0, payload),
     };
     // The wire's clock has 32 bits; the cast is its wrap.
     Message { chunk_stream, timestamp: timestamp_ms as u32, kind, stream_id, payload }

@@ -11,12 +11,13 @@ mod timeline;
 
 pub use client::{ClientConfig, ClientEvent, ClientRole, ClientSession, ServerInfo};
 pub use enhanced::{FOUR_CCS, FourCcInfo, caps_ex};
-pub use media::{Media, MediaKind};
+pub use media::{Media, MediaType};
 pub use secret::{Secret, StreamKey, percent_decode};
 pub use server::{
-    ConnectRequest, PlayRequest, PublishRequest, Refusal, ServerConfig, ServerEvent, ServerSession,
+    ConnectRequest, PlayRequest, PublishRequest, Refusal, ServerEvent, ServerSession,
+    ServerSessionConfig,
 };
-pub use timeline::Timeline;
+pub use timeline::TimestampUnwrapper;
 
 /// What a publisher asks for. RTMP 1.0, section 7.2.2.6.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -9,14 +9,14 @@
 /// A stream that starts near zero may have a few times below it, which the wire shows as ones near
 /// 2^32: they count as zero.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Timeline {
+pub struct TimestampUnwrapper {
     last_ms: Option<u64>,
 }
 
 /// How far below zero a time may be and count as zero, in milliseconds.
 const BELOW_ZERO_MS: i32 = 10_000;
 
-impl Timeline {
+impl TimestampUnwrapper {
     /// The unwrapped time in milliseconds. The first one is itself.
     pub fn unwrap_ms(&mut self, wire_ms: u32) -> u64 {
         let time_ms = match self.last_ms {

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use frameloom_rtmp::chunk::{ChunkReader, ChunkWriter};
-use frameloom_rtmp::message::{Control, Message, kind};
-use frameloom_rtmp::{Error, Limits, OutputBuffer, Timeline};
+use frameloom_rtmp::message::{ControlMessage, Message, kind};
+use frameloom_rtmp::{Error, Limits, OutputBuffer, TimestampUnwrapper};
 use proptest::prelude::*;
 
 fn message(chunk_stream: u32, timestamp: u32, payload: impl Into<Bytes>) -> Message {
@@ -142,7 +142,7 @@ fn timestamps_cross_16_777_215_and_2_to_the_31_and_32_ms() {
             .collect();
         let bytes = write(&messages);
         assert!(read(&bytes).unwrap() == messages, "{boundary}");
-        let mut timeline = Timeline::default();
+        let mut timeline = TimestampUnwrapper::default();
         let times: Vec<_> =
             messages.iter().map(|message| timeline.unwrap_ms(message.timestamp)).collect();
         let first = u64::from(boundary) - 65;
@@ -180,25 +180,25 @@ fn extended_timestamps_are_repeated_on_continuations_or_not() {
 fn time_that_steps_back_is_kept() {
     let messages = [message(4, 1000, vec![1]), message(4, 960, vec![1]), message(4, 0, vec![1])];
     assert_eq!(read(&write(&messages)).unwrap(), messages);
-    let mut timeline = Timeline::default();
+    let mut timeline = TimestampUnwrapper::default();
     let times = [5_000_000, 0, 5_000_040].map(|time| timeline.unwrap_ms(time));
     assert_eq!(times, [5_000_000, 0, 5_000_040]);
 }
 
 #[test]
 fn times_a_little_below_zero_are_zero_and_do_no_lasting_harm() {
-    let mut timeline = Timeline::default();
+    let mut timeline = TimestampUnwrapper::default();
     let wire = [5, 0xFFFF_FFFA, 0xFFFF_F000, 12, 25];
     assert_eq!(wire.map(|time| timeline.unwrap_ms(time)), [5, 0, 0, 12, 25]);
     // Far below zero is no step back.
-    let mut timeline = Timeline::default();
+    let mut timeline = TimestampUnwrapper::default();
     let wire = [0, 3_000_000_000, 3_000_000_040];
     assert_eq!(wire.map(|time| timeline.unwrap_ms(time)), wire.map(u64::from));
 }
 
 #[test]
 fn a_time_of_zero_past_2_to_the_31_does_no_lasting_harm() {
-    let mut timeline = Timeline::default();
+    let mut timeline = TimestampUnwrapper::default();
     assert_eq!(timeline.unwrap_ms(3_000_000_000), 3_000_000_000);
     timeline.unwrap_ms(0);
     assert_eq!(timeline.unwrap_ms(3_000_000_040), 3_000_000_040);
@@ -250,7 +250,7 @@ fn a_chunk_stream_has_to_begin_with_a_header() {
 #[test]
 fn an_aborted_message_is_dropped() {
     let mut bytes = full(4, 0, 300, &[1; 128]);
-    bytes.extend(write(&[Control::Abort(4).message()]));
+    bytes.extend(write(&[ControlMessage::Abort(4).message()]));
     bytes.extend(full(4, 9, 2, &[2; 2]));
     let messages = read(&bytes).unwrap();
     assert_eq!(messages[1..], [message(4, 9, vec![2; 2])]);
@@ -259,7 +259,7 @@ fn an_aborted_message_is_dropped() {
 #[test]
 fn a_chunk_size_takes_effect_within_another_message() {
     let mut bytes = full(4, 0, 300, &[1; 128]);
-    bytes.extend(write(&[Control::SetChunkSize(1000).message()]));
+    bytes.extend(write(&[ControlMessage::SetChunkSize(1000).message()]));
     bytes.push(0xC4);
     bytes.extend([1; 172]);
     assert_eq!(read(&bytes).unwrap()[1..], [message(4, 0, vec![1; 300])]);
@@ -304,7 +304,7 @@ fn any_message() -> impl Strategy<Value = Message> {
 }
 
 fn messages() -> impl Strategy<Value = Vec<Message>> {
-    let chunk_size = (1_u32..70_000).prop_map(|size| Control::SetChunkSize(size).message());
+    let chunk_size = (1_u32..70_000).prop_map(|size| ControlMessage::SetChunkSize(size).message());
     prop::collection::vec(prop_oneof![9 => any_message(), 1 => chunk_size], 0..30)
 }
 

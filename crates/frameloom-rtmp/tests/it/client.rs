@@ -1,7 +1,7 @@
 //! A client session against servers of all kinds, answer by answer.
 
 use frameloom_rtmp::amf0::{Value, object};
-use frameloom_rtmp::command::{Command, status};
+use frameloom_rtmp::command::{CommandMessage, status};
 use frameloom_rtmp::{
     ClientConfig, ClientEvent, ClientRole, ClientSession, FOUR_CCS, PublishKind, Secret,
     ServerInfo, caps_ex,
@@ -20,8 +20,8 @@ fn send(
     name: &str,
     transaction: f64,
     info: Value,
-) -> Vec<Command> {
-    let command = Command::new(name, transaction, vec![info]);
+) -> Vec<CommandMessage> {
+    let command = CommandMessage::new(name, transaction, vec![info]);
     commands(&server.send(&command.message(0)).unwrap())
 }
 
@@ -105,7 +105,8 @@ fn connect_tells_of_enhanced_rtmp_unless_told_not_to() {
         other => panic!("{other:?}"),
     }
     // A publisher encodes, a player decodes.
-    let flags = |connect: &Command, map| connect.object.get(map)?.properties()?[0].1.as_number();
+    let flags =
+        |connect: &CommandMessage, map| connect.object.get(map)?.properties()?[0].1.as_number();
     assert_eq!(flags(&connect, "videoFourCcInfoMap"), Some(2.0));
     assert_eq!(flags(&connect, "audioFourCcInfoMap"), Some(2.0));
     let caps = connect.object.get("capsEx").and_then(Value::as_number).unwrap() as u32;
@@ -135,7 +136,8 @@ fn what_a_server_says_of_enhanced_rtmp_is_found_in_either_object() {
         } else {
             (object([("fmsVer", "FMS/3,5".into())]), object(said()))
         };
-        let result = Command { object, ..Command::new("_result", 1.0, vec![argument]) };
+        let result =
+            CommandMessage { object, ..CommandMessage::new("_result", 1.0, vec![argument]) };
         server.send(&result.message(0)).unwrap();
         match &server.events()[..] {
             [ClientEvent::Connected(ServerInfo { four_ccs, caps_ex, video_codecs, .. })] => {

@@ -1,11 +1,11 @@
 //! What a server session makes of the commands that clients send, in all their orders.
 
 use frameloom_rtmp::amf0::{Value, object};
-use frameloom_rtmp::command::Command;
+use frameloom_rtmp::command::CommandMessage;
 use frameloom_rtmp::message::{Message, kind};
 use frameloom_rtmp::{
-    Error, FourCcInfo, Limits, MediaKind, PlayRequest, PublishKind, PublishRequest, ServerConfig,
-    ServerEvent, StreamKey, caps_ex,
+    Error, FourCcInfo, Limits, MediaType, PlayRequest, PublishKind, PublishRequest, ServerEvent,
+    ServerSessionConfig, StreamKey, caps_ex,
 };
 
 use crate::far_end::{FarEnd, commands, connect, named};
@@ -16,7 +16,7 @@ fn video(stream_id: u32, timestamp: u32) -> Message {
 }
 
 fn held() -> FarEnd<frameloom_rtmp::ServerSession> {
-    FarEnd::with(ServerConfig { hold_connect: true, ..ServerConfig::default() })
+    FarEnd::with(ServerSessionConfig { hold_connect: true, ..ServerSessionConfig::default() })
 }
 
 #[test]
@@ -72,7 +72,8 @@ fn a_connect_can_be_refused_in_words_of_ones_own() {
 #[test]
 fn what_comes_before_a_held_connect_is_answered_is_limited() {
     let limits = Limits { held_messages: 3, ..Limits::default() };
-    let config = ServerConfig { hold_connect: true, limits, ..ServerConfig::default() };
+    let config =
+        ServerSessionConfig { hold_connect: true, limits, ..ServerSessionConfig::default() };
     let mut peer = FarEnd::with(config.clone());
     peer.send(&connect(&[])).unwrap();
     for _ in 0..3 {
@@ -82,7 +83,7 @@ fn what_comes_before_a_held_connect_is_answered_is_limited() {
     assert_eq!(peer.send(&video(1, 0)), Err(error));
 
     let limits = Limits { connection_bytes: 100_000, ..Limits::default() };
-    let mut peer = FarEnd::with(ServerConfig { limits, ..config });
+    let mut peer = FarEnd::with(ServerSessionConfig { limits, ..config });
     peer.send(&connect(&[])).unwrap();
     let large = Message { payload: vec![9; 40_000].into(), ..video(1, 0) };
     let error = (0..100).find_map(|_| peer.send(&large).err());
@@ -235,7 +236,7 @@ fn one_connection_publishes_again_under_another_name() {
         match &peer.events()[..] {
             // And its clock starts anew.
             [ServerEvent::Media(media)] => {
-                assert_eq!((media.timestamp_ms, media.kind), (0, MediaKind::Video));
+                assert_eq!((media.timestamp_ms, media.kind), (0, MediaType::Video));
             }
             other => panic!("{other:?} after {ending:?}"),
         }
@@ -372,7 +373,7 @@ fn a_player_changes_over_and_stops_as_flash_does() {
     peer.events();
     peer.call("play", 0.0, vec![false.into()], 1);
     assert_eq!(peer.events(), [ended]);
-    let gone = peer.session.send_media(1, MediaKind::Video, 0, vec![1].into());
+    let gone = peer.session.send_media(1, MediaType::Video, 0, vec![1].into());
     assert_eq!(gone, Err(Error::Stream(1)));
 }
 
@@ -394,12 +395,12 @@ fn amf3_arguments_do_not_end_a_connection() {
     let mut peer = FarEnd::connected();
     // What Flash sends once it believes in AMF3: an envelope, and an AMF3 object as the argument.
     let mut payload = vec![0];
-    payload.extend_from_slice(&Command::new("hello", 7.0, vec![]).message(0).payload);
+    payload.extend_from_slice(&CommandMessage::new("hello", 7.0, vec![]).message(0).payload);
     payload.extend([0x11, 0x0A, 0x0B, 1, 3, b'a', 4, 5, 1, 0x11, 6, 5, b'h', b'i']);
     let message = Message { kind: kind::COMMAND_AMF3, payload: payload.into(), ..video(0, 0) };
     let answers = commands(&peer.send(&message).unwrap());
     assert_eq!(answers.iter().map(named).collect::<Vec<_>>(), ["_error NetConnection.Call.Failed"]);
-    let parsed = Command::parse(&message, &Limits::default()).unwrap().unwrap();
+    let parsed = CommandMessage::parse(&message, &Limits::default()).unwrap().unwrap();
     assert!(parsed.arguments == [object([("a", 5.0.into())]), "hi".into()]);
     assert_eq!(peer.call("createStream", 2.0, vec![], 0), ["_result"]);
 }

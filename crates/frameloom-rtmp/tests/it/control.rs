@@ -4,9 +4,9 @@
 use bytes::{Bytes, BytesMut};
 use frameloom_rtmp::amf0::AmfError;
 use frameloom_rtmp::auth::{AuthScheme, Challenge};
-use frameloom_rtmp::command::Command;
-use frameloom_rtmp::message::{BandwidthLimit, Control, Message, UserControl, kind};
-use frameloom_rtmp::{Error, MediaKind, Secret, ServerEvent};
+use frameloom_rtmp::command::CommandMessage;
+use frameloom_rtmp::message::{BandwidthLimit, ControlMessage, Message, UserControl, kind};
+use frameloom_rtmp::{Error, MediaType, Secret, ServerEvent};
 
 use crate::far_end::{FarEnd, connect};
 
@@ -48,18 +48,18 @@ fn commands_besides_are_answered_politely() {
 #[test]
 fn a_command_before_connect_ends_it() {
     let mut peer = FarEnd::new();
-    let create = Command::new("createStream", 1.0, vec![]).message(0);
+    let create = CommandMessage::new("createStream", 1.0, vec![]).message(0);
     assert_eq!(peer.send(&create), Err(Error::Command("a command before connect")));
 }
 
 #[test]
 fn pings_and_windows_are_answered() {
     let mut peer = FarEnd::publishing();
-    let ping = Control::User(UserControl::PingRequest(77)).message();
-    let pong = Control::User(UserControl::PingResponse(77));
+    let ping = ControlMessage::User(UserControl::PingRequest(77)).message();
+    let pong = ControlMessage::User(UserControl::PingResponse(77));
     let answers = peer.send(&ping).unwrap();
-    assert_eq!(Control::parse(&answers[answers.len() - 1]).unwrap(), Some(pong));
-    peer.send(&Control::WindowAckSize(5000).message()).unwrap();
+    assert_eq!(ControlMessage::parse(&answers[answers.len() - 1]).unwrap(), Some(pong));
+    peer.send(&ControlMessage::WindowAckSize(5000).message()).unwrap();
     let before = peer.send(&media(kind::VIDEO, 0, vec![0; 100])).unwrap().len();
     let after = peer.send(&media(kind::VIDEO, 40, vec![0; 6000])).unwrap();
     assert!(before <= 1);
@@ -82,14 +82,17 @@ fn a_peer_that_names_no_window_is_acknowledged_after_ours() {
 fn a_bandwidth_is_answered_with_a_window_once() {
     let mut peer = FarEnd::publishing();
     let mut windows = |window, limit| {
-        let answers = peer.send(&Control::SetPeerBandwidth { window, limit }.message()).unwrap();
-        let controls = answers.iter().filter_map(|answer| Control::parse(answer).unwrap());
-        controls.filter(|control| matches!(control, Control::WindowAckSize(_))).collect::<Vec<_>>()
+        let answers =
+            peer.send(&ControlMessage::SetPeerBandwidth { window, limit }.message()).unwrap();
+        let controls = answers.iter().filter_map(|answer| ControlMessage::parse(answer).unwrap());
+        controls
+            .filter(|control| matches!(control, ControlMessage::WindowAckSize(_)))
+            .collect::<Vec<_>>()
     };
-    assert_eq!(windows(5000, BandwidthLimit::Hard), [Control::WindowAckSize(5000)]);
+    assert_eq!(windows(5000, BandwidthLimit::Hard), [ControlMessage::WindowAckSize(5000)]);
     assert_eq!(windows(5000, BandwidthLimit::Soft), []);
     assert_eq!(windows(9000, BandwidthLimit::Dynamic), []);
-    assert_eq!(windows(9000, BandwidthLimit::Soft), [Control::WindowAckSize(9000)]);
+    assert_eq!(windows(9000, BandwidthLimit::Soft), [ControlMessage::WindowAckSize(9000)]);
 }
 
 #[test]
@@ -100,14 +103,16 @@ fn an_output_that_is_full_does_not_fail_the_peers_short_messages() {
     peer.session.accept(1).unwrap();
     for length in [8000, 1] {
         let payload = Bytes::from(vec![7; length]);
-        while peer.session.send_media(1, MediaKind::Video, 0, payload.clone()).is_ok() {}
+        while peer.session.send_media(1, MediaType::Video, 0, payload.clone()).is_ok() {}
     }
     let full = peer.session.output_bytes();
     // Straight to the session: nothing is read from it.
     let mut output = frameloom_rtmp::OutputBuffer::new();
     let mut writer = frameloom_rtmp::chunk::ChunkWriter::new();
-    writer.write(&Control::Acknowledgement(1).message(), &mut output).unwrap();
-    writer.write(&Control::User(UserControl::PingRequest(7)).message(), &mut output).unwrap();
+    writer.write(&ControlMessage::Acknowledgement(1).message(), &mut output).unwrap();
+    writer
+        .write(&ControlMessage::User(UserControl::PingRequest(7)).message(), &mut output)
+        .unwrap();
     while let Some(piece) = output.poll() {
         peer.session.receive(&piece).unwrap();
     }
@@ -132,7 +137,7 @@ fn a_message_that_shrinks_mid_assembly_does_not_end_a_session() {
 
 #[test]
 fn a_command_of_250_kb_of_nested_amf0_ends_its_session_and_nothing_else() {
-    let call = Command::new("x", 5.0, vec![]).message(0);
+    let call = CommandMessage::new("x", 5.0, vec![]).message(0);
     for nested in [&[0x03, 0, 1, b'a'][..], &[0x0A, 0, 0, 0, 1], &[0x11, 9, 3, 1]] {
         let payload = [&call.payload, &nested.repeat(250_000 / nested.len())[..]].concat();
         let message = Message { payload: payload.into(), ..call.clone() };
@@ -163,7 +168,7 @@ fn an_aggregate_is_taken_apart() {
             other => panic!("{other:?}"),
         })
         .collect();
-    let (audio, video) = (MediaKind::Audio, MediaKind::Video);
+    let (audio, video) = (MediaType::Audio, MediaType::Video);
     assert_eq!(got, [(video, 1000, 1), (audio, 1020, 2), (video, 1040, 3)]);
 }
 

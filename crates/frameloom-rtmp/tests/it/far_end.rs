@@ -2,9 +2,11 @@
 
 use frameloom_rtmp::amf0::Value;
 use frameloom_rtmp::chunk::{ChunkReader, ChunkWriter};
-use frameloom_rtmp::command::Command;
+use frameloom_rtmp::command::CommandMessage;
 use frameloom_rtmp::message::Message;
-use frameloom_rtmp::{ClientSession, Error, Limits, OutputBuffer, ServerConfig, ServerSession};
+use frameloom_rtmp::{
+    ClientSession, Error, Limits, OutputBuffer, ServerSession, ServerSessionConfig,
+};
 
 pub(crate) trait Session {
     fn receive(&mut self, bytes: &[u8]) -> Result<(), Error>;
@@ -81,27 +83,28 @@ impl<S: Session> FarEnd<S> {
         arguments: Vec<Value>,
         id: u32,
     ) -> Vec<String> {
-        let answers = self.send(&Command::new(name, transaction, arguments).message(id)).unwrap();
+        let answers =
+            self.send(&CommandMessage::new(name, transaction, arguments).message(id)).unwrap();
         commands(&answers).iter().map(named).collect()
     }
 }
 
-pub(crate) fn commands(messages: &[Message]) -> Vec<Command> {
-    let parse = |message| Command::parse(message, &Limits::default()).unwrap();
+pub(crate) fn commands(messages: &[Message]) -> Vec<CommandMessage> {
+    let parse = |message| CommandMessage::parse(message, &Limits::default()).unwrap();
     messages.iter().filter_map(parse).collect()
 }
 
-pub(crate) fn named(command: &Command) -> String {
+pub(crate) fn named(command: &CommandMessage) -> String {
     let code = command.arguments.first().and_then(|info| info.get("code")).and_then(Value::as_str);
     format!("{} {}", command.name, code.unwrap_or_default()).trim().to_owned()
 }
 
 impl FarEnd<ServerSession> {
     pub(crate) fn new() -> Self {
-        FarEnd::with(ServerConfig::default())
+        FarEnd::with(ServerSessionConfig::default())
     }
 
-    pub(crate) fn with(config: ServerConfig) -> Self {
+    pub(crate) fn with(config: ServerSessionConfig) -> Self {
         FarEnd::after_handshake(ServerSession::new(config), 3073)
     }
 
@@ -130,7 +133,7 @@ impl FarEnd<ServerSession> {
 
 impl FarEnd<ClientSession> {
     /// And the `connect` that the client sent.
-    pub(crate) fn client(config: frameloom_rtmp::ClientConfig) -> (Self, Command) {
+    pub(crate) fn client(config: frameloom_rtmp::ClientConfig) -> (Self, CommandMessage) {
         let mut far_end = FarEnd::after_handshake(ClientSession::new(config), 3073);
         let connect = commands(&far_end.answers()).remove(0);
         (far_end, connect)
@@ -144,5 +147,5 @@ impl FarEnd<ClientSession> {
 pub(crate) fn connect(properties: &[(&str, Value)]) -> Message {
     let properties = properties.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
     let object = Value::Object(properties.collect());
-    Command { object, ..Command::new("connect", 1.0, vec![]) }.message(0)
+    CommandMessage { object, ..CommandMessage::new("connect", 1.0, vec![]) }.message(0)
 }

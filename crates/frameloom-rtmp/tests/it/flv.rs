@@ -2,17 +2,17 @@
 
 use bytes::Bytes;
 use frameloom_rtmp::flv::{
-    AudioCodec, AudioPacket, AudioPacketKind, FlvError, FlvReader, Tag, TagKind, VideoCodec,
-    VideoPacket, VideoPacketKind, file_header, tag_header, tag_trailer,
+    AudioCodec, AudioPacketKind, AudioTag, FlvError, FlvReader, FlvTag, TagKind, VideoCodec,
+    VideoPacketKind, VideoTag, file_header, tag_header, tag_trailer,
 };
 use proptest::prelude::*;
 
-fn video(bytes: &[u8]) -> VideoPacket {
-    VideoPacket::parse(&Bytes::copy_from_slice(bytes)).unwrap()
+fn video(bytes: &[u8]) -> VideoTag {
+    VideoTag::parse(&Bytes::copy_from_slice(bytes)).unwrap()
 }
 
-fn audio(bytes: &[u8]) -> AudioPacket {
-    AudioPacket::parse(&Bytes::copy_from_slice(bytes)).unwrap()
+fn audio(bytes: &[u8]) -> AudioTag {
+    AudioTag::parse(&Bytes::copy_from_slice(bytes)).unwrap()
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn one_track_of_several_says_which() {
     for byte in [0x16, 0x31] {
         let mut body = vec![0x96, byte];
         body.extend([b'a'; 20]);
-        let refused = VideoPacket::parse(&Bytes::from(body));
+        let refused = VideoTag::parse(&Bytes::from(body));
         assert_eq!(refused, Err(FlvError::PacketType(byte & 0x0F)));
     }
 }
@@ -89,11 +89,11 @@ fn one_track_of_several_says_which() {
 fn a_composition_time_is_written_or_the_packet_is_not() {
     let late = |codec, enhanced, composition_time_ms| {
         let header = video(&[0x17, 1, 0, 0, 0, 9]);
-        VideoPacket { codec, enhanced, composition_time_ms, ..header }
+        VideoTag { codec, enhanced, composition_time_ms, ..header }
     };
     for (codec, time) in [(VideoCodec::Avc, 0x7F_FFFF), (VideoCodec::Hevc, -0x80_0000)] {
         let packet = late(codec, true, time);
-        assert_eq!(VideoPacket::parse(&packet.body().unwrap()), Ok(packet));
+        assert_eq!(VideoTag::parse(&packet.body().unwrap()), Ok(packet));
     }
     for (codec, time) in
         [(VideoCodec::Av1, 40), (VideoCodec::Vp9, -1), (VideoCodec::Avc, 0x80_0000)]
@@ -150,8 +150,8 @@ proptest! {
     #[test]
     fn any_body_is_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
         let bytes = Bytes::from(bytes);
-        let _ = VideoPacket::parse(&bytes);
-        let _ = AudioPacket::parse(&bytes);
+        let _ = VideoTag::parse(&bytes);
+        let _ = AudioTag::parse(&bytes);
         let mut reader = FlvReader::new(1000);
         reader.push(&file_header(true, true));
         reader.push(&bytes);
@@ -170,12 +170,12 @@ proptest! {
             VideoPacketKind::SequenceEnd][kind];
         let timed = matches!(codec, VideoCodec::Avc | VideoCodec::Hevc)
             && kind == VideoPacketKind::Frame;
-        let packet = VideoPacket {
+        let packet = VideoTag {
             codec, kind, keyframe, composition_time_ms: if timed { time } else { 0 },
             timestamp_offset_ns: 0, track: None, enhanced: enhanced || codec != VideoCodec::Avc,
             data: data.into(),
         };
-        prop_assert_eq!(VideoPacket::parse(&packet.body().unwrap()), Ok(packet));
+        prop_assert_eq!(VideoTag::parse(&packet.body().unwrap()), Ok(packet));
     }
 
     #[test]
@@ -185,8 +185,8 @@ proptest! {
         split in 1_usize..40,
     ) {
         let kinds = [TagKind::Audio, TagKind::Video, TagKind::Script];
-        let tags: Vec<Tag> = tags.into_iter().map(|(kind, timestamp_ms, data)| {
-            Tag { kind: kinds[kind], timestamp_ms, data: data.into() }
+        let tags: Vec<FlvTag> = tags.into_iter().map(|(kind, timestamp_ms, data)| {
+            FlvTag { kind: kinds[kind], timestamp_ms, data: data.into() }
         }).collect();
         let mut file = file_header(true, false).to_vec();
         for tag in &tags {

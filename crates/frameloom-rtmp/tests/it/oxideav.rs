@@ -11,12 +11,12 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use frameloom_rtmp::amf0::{self, Value, decode_all};
 use frameloom_rtmp::chunk::{ChunkReader, ChunkWriter};
-use frameloom_rtmp::flv::{AudioPacket, VideoPacket, VideoPacketKind};
+use frameloom_rtmp::flv::{AudioTag, VideoPacketKind, VideoTag};
 use frameloom_rtmp::handshake::{DigestScheme, Handshake};
 use frameloom_rtmp::message::{Message, kind};
 use frameloom_rtmp::{
-    ClientConfig, ClientEvent, ClientRole, ClientSession, Limits, MediaKind, OutputBuffer,
-    PublishKind, ServerConfig, ServerEvent, ServerSession,
+    ClientConfig, ClientEvent, ClientRole, ClientSession, Limits, MediaType, OutputBuffer,
+    PublishKind, ServerEvent, ServerSession, ServerSessionConfig,
 };
 use oxideav_rtmp::chunk as theirs;
 use oxideav_rtmp::handshake::{
@@ -63,7 +63,8 @@ fn plain(message: &Message) -> Plain {
 
 fn we_read(mut bytes: &[u8], chunk_size: usize) -> Vec<Plain> {
     let mut reader = ChunkReader::new(Limits::default());
-    let size = frameloom_rtmp::message::Control::SetChunkSize(u32::try_from(chunk_size).unwrap());
+    let size =
+        frameloom_rtmp::message::ControlMessage::SetChunkSize(u32::try_from(chunk_size).unwrap());
     let mut output = OutputBuffer::new();
     ChunkWriter::new().write(&size.message(), &mut output).unwrap();
     assert!(reader.read(&mut &drain(&mut output)[..]).unwrap().is_some());
@@ -223,7 +224,7 @@ proptest! {
     #[test]
     fn they_read_what_we_write(messages in messages(), size in 1_u32..9000) {
         let (mut writer, mut output) = (ChunkWriter::new(), OutputBuffer::new());
-        let control = frameloom_rtmp::message::Control::SetChunkSize(size);
+        let control = frameloom_rtmp::message::ControlMessage::SetChunkSize(size);
         writer.write(&control.message(), &mut output).unwrap();
         drain(&mut output);
         messages.iter().for_each(|message| writer.write(message, &mut output).unwrap());
@@ -379,7 +380,7 @@ fn their_client_publishes_to_our_server() {
     });
     let mut socket = listener.accept().unwrap().0;
     socket.set_read_timeout(PATIENCE).unwrap();
-    let mut session = ServerSession::new(ServerConfig::default());
+    let mut session = ServerSession::new(ServerSessionConfig::default());
     let mut buffer = [0; 4096];
     let (mut video, mut audio, mut metadata, mut ended) = (Vec::new(), Vec::new(), 0, false);
     loop {
@@ -395,12 +396,12 @@ fn their_client_publishes_to_our_server() {
                     session.accept(request.stream_id).unwrap();
                 }
                 ServerEvent::Media(media) => match media.kind {
-                    MediaKind::Video => {
-                        let packet = VideoPacket::parse(&media.payload).unwrap();
+                    MediaType::Video => {
+                        let packet = VideoTag::parse(&media.payload).unwrap();
                         video.push((media.timestamp_ms, packet));
                     }
-                    MediaKind::Audio => {
-                        let packet = AudioPacket::parse(&media.payload).unwrap();
+                    MediaType::Audio => {
+                        let packet = AudioTag::parse(&media.payload).unwrap();
                         audio.push((media.timestamp_ms, packet));
                     }
                     _ => metadata += 1,
@@ -468,9 +469,9 @@ fn our_client_publishes_to_their_server() {
     for (time, keyframe, body) in FRAMES {
         let head = [if keyframe { 0x17 } else { 0x27 }, 1, 0, 0, 0];
         let payload = Bytes::from([&head, body].concat());
-        client.send_media(MediaKind::Video, time.into(), payload).unwrap();
+        client.send_media(MediaType::Video, time.into(), payload).unwrap();
         let audio = Bytes::from_static(&[0xAF, 1, 9, 9, 9]);
-        client.send_media(MediaKind::Audio, time.into(), audio).unwrap();
+        client.send_media(MediaType::Audio, time.into(), audio).unwrap();
     }
     client.finish().unwrap();
     while let Some(piece) = client.poll_output() {

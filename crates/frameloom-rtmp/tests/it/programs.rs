@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use frameloom_rtmp::flv::{
-    AudioCodec, AudioPacket, FlvReader, Tag, TagKind, VideoCodec, VideoPacket, VideoPacketKind,
+    AudioCodec, AudioTag, FlvReader, FlvTag, TagKind, VideoCodec, VideoPacketKind, VideoTag,
 };
 use frameloom_rtmp::{
-    ClientConfig, ClientEvent, ClientRole, ClientSession, Media, MediaKind, PublishKind,
-    ServerConfig, ServerEvent, ServerSession, Timeline,
+    ClientConfig, ClientEvent, ClientRole, ClientSession, Media, MediaType, PublishKind,
+    ServerEvent, ServerSession, ServerSessionConfig, TimestampUnwrapper,
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -120,17 +120,17 @@ fn hashes(input: &str) -> Vec<String> {
     lines
 }
 
-fn tags(path: &str) -> Vec<Tag> {
+fn tags(path: &str) -> Vec<FlvTag> {
     let mut reader = FlvReader::new(8 << 20);
     reader.push(&std::fs::read(path).unwrap());
     std::iter::from_fn(|| reader.poll().unwrap()).collect()
 }
 
-fn kind_of(tag: &Tag) -> MediaKind {
+fn kind_of(tag: &FlvTag) -> MediaType {
     match tag.kind {
-        TagKind::Audio => MediaKind::Audio,
-        TagKind::Video => MediaKind::Video,
-        TagKind::Script => MediaKind::Metadata,
+        TagKind::Audio => MediaType::Audio,
+        TagKind::Video => MediaType::Video,
+        TagKind::Script => MediaType::Metadata,
     }
 }
 
@@ -152,7 +152,7 @@ fn receive<'a>(socket: &mut TcpStream, buffer: &'a mut [u8]) -> &'a [u8] {
 /// Serves one publisher to its end.
 fn serve_publisher(listener: &TcpListener) -> Vec<Media> {
     let mut socket = accept(listener);
-    let mut session = ServerSession::new(ServerConfig::default());
+    let mut session = ServerSession::new(ServerSessionConfig::default());
     let mut buffer = vec![0; 64 * 1024];
     let mut all = Vec::new();
     loop {
@@ -181,7 +181,7 @@ fn serve_publisher(listener: &TcpListener) -> Vec<Media> {
 /// Serves one player all there is, then the end.
 fn serve_player(listener: &TcpListener, media: &[Media]) {
     let mut socket = accept(listener);
-    let mut session = ServerSession::new(ServerConfig::default());
+    let mut session = ServerSession::new(ServerSessionConfig::default());
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let bytes = receive(&mut socket, &mut buffer);
@@ -220,8 +220,8 @@ fn ffmpeg_publishes_and_another_ffmpeg_plays_bit_for_bit() {
     assert!(publisher.0.wait().unwrap().success());
     // ffmpeg copies packets: what came is what is in the file.
     let frames = |kind| media.iter().filter(|media| media.kind == kind).count();
-    assert!(frames(MediaKind::Video) > 50 && frames(MediaKind::Audio) > 80);
-    assert!(frames(MediaKind::Metadata) > 0);
+    assert!(frames(MediaType::Video) > 50 && frames(MediaType::Audio) > 80);
+    assert!(frames(MediaType::Metadata) > 0);
 
     let server = thread::spawn(move || serve_player(&listener, &media));
     assert_eq!(hashes(&url), hashes(&clip));
@@ -272,15 +272,15 @@ fn ffmpeg_relays_enhanced_rtmp_bit_for_bit() {
         let media = serve_publisher(&listener);
         assert!(publisher.0.wait().unwrap().success());
         let bodies = |kind| media.iter().filter(move |media| media.kind == kind);
-        let packets: Vec<_> = bodies(MediaKind::Video)
-            .map(|media| VideoPacket::parse(&media.payload).unwrap())
+        let packets: Vec<_> = bodies(MediaType::Video)
+            .map(|media| VideoTag::parse(&media.payload).unwrap())
             .filter(|packet| packet.kind != VideoPacketKind::Metadata)
             .collect();
         assert!(packets.iter().all(|packet| packet.codec == video_codec), "{video}");
         assert_eq!(packets[0].kind, VideoPacketKind::SequenceHeader);
         assert!(packets[1].keyframe);
-        for media in bodies(MediaKind::Audio) {
-            assert_eq!(AudioPacket::parse(&media.payload).unwrap().codec, audio_codec);
+        for media in bodies(MediaType::Audio) {
+            assert_eq!(AudioTag::parse(&media.payload).unwrap().codec, audio_codec);
         }
         let server = thread::spawn(move || serve_player(&listener, &media));
         // What the publisher sends is not the file's to the bit: it writes VP9's header anew.
@@ -364,13 +364,13 @@ fn connect(address: &str) -> TcpStream {
     }
 }
 
-fn publish(client: &mut ClientSession, socket: &mut TcpStream, tags: &[Tag]) {
+fn publish(client: &mut ClientSession, socket: &mut TcpStream, tags: &[FlvTag]) {
     drive(client, socket, |event| match event {
         ClientEvent::Started => true,
         ClientEvent::Refused { .. } | ClientEvent::Ended { .. } => panic!("{event:?}"),
         _ => false,
     });
-    let mut timeline = Timeline::default();
+    let mut timeline = TimestampUnwrapper::default();
     for tag in tags {
         client
             .send_media(kind_of(tag), timeline.unwrap_ms(tag.timestamp_ms), tag.data.clone())
@@ -440,7 +440,7 @@ fn our_client_publishes_to_nginx_and_plays_from_it_bit_for_bit() {
     let mut client = ClientSession::new(config(&address, PUBLISH));
     let tags = tags(&clip);
     publish(&mut client, &mut socket, &tags);
-    let media: Vec<&Tag> = tags.iter().filter(|tag| tag.kind != TagKind::Script).collect();
+    let media: Vec<&FlvTag> = tags.iter().filter(|tag| tag.kind != TagKind::Script).collect();
     let sent = |kind| -> Bytes {
         let tags = media.iter().filter(|tag| tag.kind == kind);
         tags.flat_map(|tag| tag.data.clone()).collect::<BytesMut>().freeze()
@@ -450,9 +450,9 @@ fn our_client_publishes_to_nginx_and_plays_from_it_bit_for_bit() {
     drive(&mut player, &mut play_socket, |event| {
         if let ClientEvent::Media(media) = event {
             match media.kind {
-                MediaKind::Audio => got_audio.extend_from_slice(&media.payload),
-                MediaKind::Video => got_video.extend_from_slice(&media.payload),
-                MediaKind::Metadata | MediaKind::Data => {}
+                MediaType::Audio => got_audio.extend_from_slice(&media.payload),
+                MediaType::Video => got_video.extend_from_slice(&media.payload),
+                MediaType::Metadata | MediaType::Data => {}
             }
         }
         got_audio.len() >= audio.len() && got_video.len() >= video.len()

@@ -8,12 +8,12 @@ use bytes::{Bytes, BytesMut};
 use frameloom_rtmp::amf0::{self, decode_all};
 use frameloom_rtmp::chunk::{ChunkReader, ChunkWriter};
 use frameloom_rtmp::flv::{
-    AudioPacket, FlvReader, Tag, VideoPacket, file_header, tag_header, tag_trailer,
+    AudioTag, FlvReader, FlvTag, VideoTag, file_header, tag_header, tag_trailer,
 };
 use frameloom_rtmp::handshake::{DigestScheme, Handshake, PACKET_BYTES};
 use frameloom_rtmp::{
-    ClientConfig, ClientEvent, ClientRole, ClientSession, Error, Limits, MediaKind, OutputBuffer,
-    PublishKind, Refusal, ServerConfig, ServerEvent, ServerSession,
+    ClientConfig, ClientEvent, ClientRole, ClientSession, Error, Limits, MediaType, OutputBuffer,
+    PublishKind, Refusal, ServerEvent, ServerSession, ServerSessionConfig,
 };
 
 /// `bytes` in pieces: of one byte, of a few, or of many.
@@ -144,30 +144,30 @@ pub(crate) fn amf0(data: &[u8]) {
 pub(crate) fn flv(data: &[u8]) {
     let Some((&seed, bytes)) = data.split_first() else { return };
     let body = Bytes::copy_from_slice(bytes);
-    if let Ok(packet) = VideoPacket::parse(&body) {
+    if let Ok(packet) = VideoTag::parse(&body) {
         assert!(packet.data.len() < bytes.len() && packet.timestamp_offset_ns < 1_000_000);
         if let Some(body) = packet.body() {
-            let expected = VideoPacket {
+            let expected = VideoTag {
                 timestamp_offset_ns: 0,
                 track: None,
                 enhanced: body[0] & 0x80 != 0,
                 ..packet
             };
-            assert_eq!(VideoPacket::parse(&body), Ok(expected));
+            assert_eq!(VideoTag::parse(&body), Ok(expected));
         }
     }
-    if let Ok(packet) = AudioPacket::parse(&body) {
+    if let Ok(packet) = AudioTag::parse(&body) {
         assert!(packet.data.len() < bytes.len() && packet.timestamp_offset_ns < 1_000_000);
         if let Some(body) = packet.body() {
-            let expected = AudioPacket { timestamp_offset_ns: 0, track: None, ..packet };
-            assert_eq!(AudioPacket::parse(&body), Ok(expected));
+            let expected = AudioTag { timestamp_offset_ns: 0, track: None, ..packet };
+            assert_eq!(AudioTag::parse(&body), Ok(expected));
         }
     }
 
     let limit_bytes = 3000;
     let run = |pieces: &mut dyn Iterator<Item = &[u8]>| {
         let mut reader = FlvReader::new(limit_bytes);
-        let mut tags: Vec<Tag> = Vec::new();
+        let mut tags: Vec<FlvTag> = Vec::new();
         for piece in pieces {
             reader.push(piece);
             loop {
@@ -243,7 +243,7 @@ impl Embedded for ServerSession {
                 let _ = self.accept(id);
                 for time in [0, 20, 0x100_0000, 0xFFFF_FFFF, 0x1_0000_0013] {
                     let payload = Bytes::from_static(PAYLOAD);
-                    let _ = self.send_media(id, MediaKind::Video, time, payload);
+                    let _ = self.send_media(id, MediaType::Video, time, payload);
                 }
                 if seed & 0x20 != 0 {
                     let _ = self.finish_play(id);
@@ -275,7 +275,7 @@ impl Embedded for ClientSession {
 
     fn act(&mut self, event: &ClientEvent, seed: u8) {
         if *event == ClientEvent::Started {
-            let _ = self.send_media(MediaKind::Video, 0, Bytes::from_static(PAYLOAD));
+            let _ = self.send_media(MediaType::Video, 0, Bytes::from_static(PAYLOAD));
             if seed & 0x20 != 0 {
                 let _ = self.finish();
             }
@@ -342,11 +342,11 @@ fn small() -> Limits {
 /// The same happens in a server's session however the bytes are split.
 pub(crate) fn server(data: &[u8]) {
     let Some((&seed, bytes)) = data.split_first() else { return };
-    let config = ServerConfig {
+    let config = ServerSessionConfig {
         limits: small(),
         hold_connect: seed & 0x40 != 0,
         chunk_size: if seed & 0x80 != 0 { 128 } else { 65_536 },
-        ..ServerConfig::default()
+        ..ServerSessionConfig::default()
     };
     let whole = drive(ServerSession::new(config.clone()), seed, bytes, true);
     assert!(drive(ServerSession::new(config), seed, bytes, false) == whole);

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use frameloom_rtmp::handshake::DigestScheme;
 use frameloom_rtmp::{
-    ClientConfig, ClientEvent, ClientRole, ClientSession, Error, Limits, Media, MediaKind,
-    PublishKind, Refusal, Secret, ServerConfig, ServerEvent, ServerSession,
+    ClientConfig, ClientEvent, ClientRole, ClientSession, Error, Limits, Media, MediaType,
+    PublishKind, Refusal, Secret, ServerEvent, ServerSession, ServerSessionConfig,
 };
 use proptest::prelude::*;
 
@@ -32,7 +32,7 @@ impl Pair {
     fn new(config: ClientConfig, split: usize) -> Self {
         Pair {
             client: ClientSession::new(config),
-            server: ServerSession::new(ServerConfig::default()),
+            server: ServerSession::new(ServerSessionConfig::default()),
             split,
             client_events: Vec::new(),
             server_events: Vec::new(),
@@ -91,10 +91,10 @@ fn sample() -> Vec<Media> {
         let mut metadata = vec![2, 0, 10];
         metadata.extend(b"onMetaData\x08\0\0\0\0\0\0\x09");
         let parts = [
-            (MediaKind::Video, video),
-            (MediaKind::Audio, Bytes::from(vec![0xAF; 300])),
-            (MediaKind::Metadata, Bytes::from(metadata)),
-            (MediaKind::Data, Bytes::from_static(b"\x02\0\x05onCue\x05")),
+            (MediaType::Video, video),
+            (MediaType::Audio, Bytes::from(vec![0xAF; 300])),
+            (MediaType::Metadata, Bytes::from(metadata)),
+            (MediaType::Data, Bytes::from_static(b"\x02\0\x05onCue\x05")),
         ];
         for (kind, payload) in parts {
             all.push(Media { stream_id: 1, kind, timestamp_ms, payload });
@@ -154,7 +154,7 @@ fn across(boundary: u64) -> Vec<Media> {
     };
     let steps = (0..20).flat_map(|index| {
         let time = boundary - 200 + index * 20;
-        [media(MediaKind::Video, time, 3000), media(MediaKind::Audio, time + 7, 200)]
+        [media(MediaType::Video, time, 3000), media(MediaType::Audio, time + 7, 200)]
     });
     steps.collect()
 }
@@ -174,7 +174,7 @@ fn sessions_keep_time_across_16_777_215_and_2_to_the_31_and_32_ms() {
             let sent: Vec<_> = across(boundary).into_iter().map(ServerEvent::Media).collect();
             assert!(pair.server_events == sent, "published {boundary} {chunk_size}");
 
-            let server = ServerConfig { chunk_size, ..ServerConfig::default() };
+            let server = ServerSessionConfig { chunk_size, ..ServerSessionConfig::default() };
             let mut pair = Pair::new(config(PLAY), 100);
             pair.server = ServerSession::new(server);
             pair.run();
@@ -191,7 +191,7 @@ fn sessions_keep_time_across_16_777_215_and_2_to_the_31_and_32_ms() {
 
 #[test]
 fn a_refused_connect_and_a_reconnect_request_reach_the_client() {
-    let held = ServerConfig { hold_connect: true, ..ServerConfig::default() };
+    let held = ServerSessionConfig { hold_connect: true, ..ServerSessionConfig::default() };
     let mut pair = Pair::new(config(PUBLISH), 100);
     pair.server = ServerSession::new(held);
     pair.run();
@@ -215,7 +215,7 @@ fn a_refused_connect_and_a_reconnect_request_reach_the_client() {
     let tc_url = Some(Secret::from("rtmp://localhost/other"));
     let events = [tc_url, None].map(|tc_url| ClientEvent::ReconnectRequested { tc_url });
     assert_eq!(pair.client_events, events);
-    let fresh = &mut ServerSession::new(ServerConfig::default());
+    let fresh = &mut ServerSession::new(ServerSessionConfig::default());
     assert!(fresh.request_reconnect(None).is_err());
 }
 
@@ -223,7 +223,7 @@ fn a_refused_connect_and_a_reconnect_request_reach_the_client() {
 fn a_payload_is_not_copied_for_a_player() {
     let mut pair = started(PLAY, None, 1000);
     let payload = Bytes::from(vec![7; 60_000]);
-    pair.server.send_media(1, MediaKind::Video, 0, payload.clone()).unwrap();
+    pair.server.send_media(1, MediaType::Video, 0, payload.clone()).unwrap();
     let mut shared = false;
     while let Some(piece) = pair.server.poll_output() {
         shared |= piece.as_ptr() == payload.as_ptr() && piece.len() == payload.len();
@@ -272,7 +272,7 @@ fn a_player_that_stops_reading_fills_its_output_and_no_more() {
     let payload = Bytes::from(vec![7; 1 << 20]);
     let sent = (0..100)
         .take_while(|index| {
-            pair.server.send_media(1, MediaKind::Video, index * 40, payload.clone()).is_ok()
+            pair.server.send_media(1, MediaType::Video, index * 40, payload.clone()).is_ok()
         })
         .count();
     assert_eq!(sent, 15);
@@ -281,12 +281,12 @@ fn a_player_that_stops_reading_fills_its_output_and_no_more() {
     pair.client_events.clear();
     pair.run();
     assert_eq!(pair.client_events.len(), 15);
-    pair.server.send_media(1, MediaKind::Video, 0, payload).unwrap();
+    pair.server.send_media(1, MediaType::Video, 0, payload).unwrap();
 }
 
 #[test]
 fn another_protocol_is_known_by_its_first_byte() {
-    let mut server = ServerSession::new(ServerConfig::default());
+    let mut server = ServerSession::new(ServerSessionConfig::default());
     assert_eq!(server.receive(b"GET / HTTP/1.1\r\n"), Err(Error::Version(b'G')));
     assert_eq!(server.receive(&[3]), Err(Error::Failed));
 }
@@ -305,12 +305,12 @@ fn debug_output_has_no_stream_key() {
 #[test]
 fn streams_and_nesting_on_a_connection_are_limited() {
     use frameloom_rtmp::chunk::ChunkWriter;
-    use frameloom_rtmp::command::Command;
+    use frameloom_rtmp::command::CommandMessage;
     use frameloom_rtmp::{OutputBuffer, amf0};
     let mut client = ClientSession::new(config(PLAY));
-    let mut server = ServerSession::new(ServerConfig {
+    let mut server = ServerSession::new(ServerSessionConfig {
         limits: Limits { message_streams: 2, ..Limits::default() },
-        ..ServerConfig::default()
+        ..ServerSessionConfig::default()
     });
     while let Some(piece) = client.poll_output() {
         server.receive(&piece).unwrap();
@@ -318,14 +318,15 @@ fn streams_and_nesting_on_a_connection_are_limited() {
     server.receive(&[0; 1536]).unwrap();
     let mut output = OutputBuffer::new();
     let mut writer = ChunkWriter::new();
-    let connect = Command { object: amf0::object([]), ..Command::new("connect", 1.0, vec![]) };
+    let connect =
+        CommandMessage { object: amf0::object([]), ..CommandMessage::new("connect", 1.0, vec![]) };
     writer.write(&connect.message(0), &mut output).unwrap();
     for transaction in [2.0, 3.0, 4.0] {
-        let create = Command::new("createStream", transaction, vec![]);
+        let create = CommandMessage::new("createStream", transaction, vec![]);
         writer.write(&create.message(0), &mut output).unwrap();
     }
     let nested = (0..40).fold(amf0::Value::Null, |value, _| amf0::Value::StrictArray(vec![value]));
-    writer.write(&Command::new("x", 5.0, vec![nested]).message(0), &mut output).unwrap();
+    writer.write(&CommandMessage::new("x", 5.0, vec![nested]).message(0), &mut output).unwrap();
     let bytes: Vec<u8> = std::iter::from_fn(|| output.poll()).flatten().collect();
     assert_eq!(server.receive(&bytes), Err(Error::Amf(amf0::AmfError::Depth(32))));
     let answers: Vec<u8> = std::iter::from_fn(|| server.poll_output()).flatten().collect();
@@ -362,7 +363,7 @@ fn publishing() -> Vec<u8> {
 }
 
 fn events(bytes: &[u8], splits: &[usize]) -> Vec<ServerEvent> {
-    let mut server = ServerSession::new(ServerConfig::default());
+    let mut server = ServerSession::new(ServerSessionConfig::default());
     let mut events = Vec::new();
     let mut rest = bytes;
     let mut splits = splits.iter().cycle();

@@ -18,14 +18,14 @@ use super::answer::{Peer, problem, wrong_method};
 use super::stream::{FlvStream, NextTag};
 use super::{guard, websocket};
 use crate::access::Decision;
-use crate::counters::{Protocol, Reason};
+use crate::counters::{PlayProtocol, Reason};
 use crate::relay::StreamName;
 use crate::relay::wake::Wake;
-use crate::shared::{Phase, Shared, shown};
+use crate::shared::{Phase, ServerState, shown};
 use crate::visitor::{Action, Visitor};
 
 /// Answers every request that nothing else answers.
-pub(super) async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+pub(super) async fn serve(State(shared): State<Arc<ServerState>>, request: Request) -> Response {
     let mut response = match *request.method() {
         Method::GET | Method::HEAD => answer(&shared, request).await,
         _ => wrong_method().await,
@@ -35,7 +35,7 @@ pub(super) async fn serve(State(shared): State<Arc<Shared>>, request: Request) -
     response
 }
 
-async fn answer(shared: &Arc<Shared>, request: Request) -> Response {
+async fn answer(shared: &Arc<ServerState>, request: Request) -> Response {
     let Some(peer) = request.extensions().get::<Peer>().copied() else {
         return problem(StatusCode::INTERNAL_SERVER_ERROR, "the connection has no address");
     };
@@ -81,7 +81,7 @@ async fn answer(shared: &Arc<Shared>, request: Request) -> Response {
 }
 
 /// Waits until somebody publishes `name`, where that is to be expected.
-async fn wait_for(shared: &Arc<Shared>, name: &StreamName) {
+async fn wait_for(shared: &Arc<ServerState>, name: &StreamName) {
     if shared.relays.find(name).is_some() || !shared.is_wanted(name) {
         return;
     }
@@ -99,7 +99,7 @@ async fn wait_for(shared: &Arc<Shared>, name: &StreamName) {
 }
 
 async fn play(
-    shared: &Arc<Shared>,
+    shared: &Arc<ServerState>,
     request: Request,
     peer: Peer,
     name: &StreamName,
@@ -109,18 +109,18 @@ async fn play(
     if request.headers().contains_key(UPGRADE) {
         let (mut parts, _) = request.into_parts();
         let upgraded = parts.extensions.remove();
-        let handshake = match websocket::Handshake::check(&mut parts).await {
+        let handshake = match websocket::UpgradeRequest::check(&mut parts).await {
             Ok(handshake) => handshake,
             Err(refusal) => return Some(refusal),
         };
-        let flv = FlvStream::new(shared, peer, join(Protocol::WebSocketFlv)?);
+        let flv = FlvStream::new(shared, peer, join(PlayProtocol::WebSocketFlv)?);
         return Some(handshake.accept(shared, upgraded?, flv, wake));
     }
     let body = if *request.method() == Method::HEAD {
         shared.relays.find(name)?;
         Body::empty()
     } else {
-        let flv = FlvStream::new(shared, peer, join(Protocol::HttpFlv)?);
+        let flv = FlvStream::new(shared, peer, join(PlayProtocol::HttpFlv)?);
         Body::new(FlvBody { flv, wake: Arc::clone(&wake), rest: Default::default() })
     };
     let headers = [(CONTENT_TYPE, "video/x-flv"), (CACHE_CONTROL, "no-store")];

@@ -12,11 +12,11 @@ use axum::response::Response;
 
 use super::answer::{problem, problem_details};
 use crate::access::equal;
-use crate::shared::Shared;
+use crate::shared::ServerState;
 
 /// Lets a request through, or says why not.
 pub(super) async fn check(
-    State(shared): State<Arc<Shared>>,
+    State(shared): State<Arc<ServerState>>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -47,7 +47,7 @@ pub(super) async fn check(
 }
 
 /// Whether the API's token is among these headers. Where the API has none, nothing is.
-pub(super) fn shows_token(shared: &Shared, headers: &HeaderMap) -> bool {
+pub(super) fn shows_token(shared: &ServerState, headers: &HeaderMap) -> bool {
     shared.config.api_token.as_ref().is_some_and(|token| has_token(headers, token.expose()))
 }
 

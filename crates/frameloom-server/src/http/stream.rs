@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use frameloom_rtmp::MediaKind;
+use frameloom_rtmp::MediaType;
 use frameloom_rtmp::flv::{TagKind, file_header as file_header_of, tag_header, tag_trailer};
 
 use super::answer::Peer;
 use crate::relay::Subscription;
-use crate::relay::cursor::Step;
-use crate::relay::packet::Packet;
-use crate::shared::Shared;
+use crate::relay::cursor::CursorRead;
+use crate::relay::packet::RelayPacket;
+use crate::shared::ServerState;
 use crate::warnings::Warning;
 
 /// One tag, and before the first one the file's header.
-pub(super) struct Tag {
+pub(super) struct PlayedTag {
     pub(super) file_header: Option<[u8; 13]>,
     pub(super) header: [u8; 11],
     pub(super) payload: Bytes,
@@ -23,7 +23,7 @@ pub(super) struct Tag {
 
 /// What comes next.
 pub(super) enum NextTag {
-    Tag(Tag),
+    Tag(PlayedTag),
     /// Nothing yet.
     Wait,
     /// The stream is over.
@@ -34,14 +34,14 @@ pub(super) enum NextTag {
 
 /// A player's packets as FLV.
 pub(super) struct FlvStream {
-    shared: Arc<Shared>,
+    shared: Arc<ServerState>,
     peer: Peer,
     subscription: Subscription,
     begun: bool,
 }
 
 impl FlvStream {
-    pub(super) fn new(shared: &Arc<Shared>, peer: Peer, subscription: Subscription) -> Self {
+    pub(super) fn new(shared: &Arc<ServerState>, peer: Peer, subscription: Subscription) -> Self {
         let (address, name) = (peer.address, subscription.name());
         tracing::debug!(target: crate::LOG, "{address} plays {name} as FLV");
         FlvStream { shared: Arc::clone(shared), peer, subscription, begun: false }
@@ -49,10 +49,10 @@ impl FlvStream {
 
     pub(super) fn next(&mut self) -> NextTag {
         let packet = match self.subscription.step() {
-            Step::Packet(packet) => packet,
-            Step::Wait => return NextTag::Wait,
-            Step::Ended => return NextTag::Ended,
-            Step::Cut => {
+            CursorRead::Packet(packet) => packet,
+            CursorRead::Wait => return NextTag::Wait,
+            CursorRead::Ended => return NextTag::Ended,
+            CursorRead::Cut => {
                 let peer = self.peer.address;
                 self.shared.warnings.warn(Warning::SlowPlayer, || {
                     format!("closed {peer}: too slow for what it plays")
@@ -69,7 +69,7 @@ impl FlvStream {
         }
         let length = packet.payload.len();
         self.subscription.sent(11 + length + 4);
-        NextTag::Tag(Tag {
+        NextTag::Tag(PlayedTag {
             file_header,
             header: tag(&packet),
             payload: packet.payload,
@@ -78,11 +78,11 @@ impl FlvStream {
     }
 }
 
-fn tag(packet: &Packet) -> [u8; 11] {
+fn tag(packet: &RelayPacket) -> [u8; 11] {
     let kind = match packet.kind {
-        MediaKind::Audio => TagKind::Audio,
-        MediaKind::Video => TagKind::Video,
-        MediaKind::Metadata | MediaKind::Data => TagKind::Script,
+        MediaType::Audio => TagKind::Audio,
+        MediaType::Video => TagKind::Video,
+        MediaType::Metadata | MediaType::Data => TagKind::Script,
     };
     // The file's clock has 32 bits; the cast is its wrap.
     tag_header(kind, packet.timestamp_ms as u32, packet.payload.len())

@@ -22,11 +22,11 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::stream::{FlvStream, NextTag, Tag};
+use super::stream::{FlvStream, NextTag, PlayedTag};
 use crate::io::Guarded;
 use crate::outgoing::poll_write;
 use crate::relay::wake::Wake;
-use crate::shared::{Phase, Shared};
+use crate::shared::{Phase, ServerState};
 
 /// With so many bytes waiting to be written, no more is pulled.
 const PULL_BYTES: usize = 64 << 10;
@@ -45,11 +45,11 @@ const NORMAL: u16 = 1000;
 const POLICY: u16 = 1008;
 
 /// A request that asks for a WebSocket, as it should.
-pub(super) struct Handshake {
+pub(super) struct UpgradeRequest {
     upgrade: WebSocketUpgrade,
 }
 
-impl Handshake {
+impl UpgradeRequest {
     /// Checks a request.
     ///
     /// # Errors
@@ -60,7 +60,7 @@ impl Handshake {
         // connection.
         parts.extensions.insert(hyper::upgrade::on(axum::http::Request::new(())));
         match WebSocketUpgrade::from_request_parts(parts, &()).await {
-            Ok(upgrade) => Ok(Handshake { upgrade }),
+            Ok(upgrade) => Ok(UpgradeRequest { upgrade }),
             Err(refusal) => Err(refusal.into_response()),
         }
     }
@@ -68,7 +68,7 @@ impl Handshake {
     /// Answers yes, and plays once the connection is ours.
     pub(super) fn accept(
         self,
-        shared: &Arc<Shared>,
+        shared: &Arc<ServerState>,
         upgraded: OnUpgrade,
         flv: FlvStream,
         wake: Arc<Wake>,
@@ -106,14 +106,14 @@ struct Viewer {
     flv: FlvStream,
     wake: Arc<Wake>,
     output: OutputBuffer,
-    incoming: Incoming,
+    incoming: FrameParser,
     /// The last frame is among the outgoing ones.
     closing: bool,
 }
 
 impl Viewer {
     fn new(io: Guarded, flv: FlvStream, wake: Arc<Wake>) -> Self {
-        let (output, incoming) = (OutputBuffer::new(), Incoming::default());
+        let (output, incoming) = (OutputBuffer::new(), FrameParser::default());
         Viewer { io, flv, wake, output, incoming, closing: false }
     }
 
@@ -188,7 +188,7 @@ impl Viewer {
         Ok(())
     }
 
-    fn send(&mut self, tag: Tag) {
+    fn send(&mut self, tag: PlayedTag) {
         if let Some(header) = &tag.file_header {
             frame_header(BINARY, header.len(), &mut self.output);
             self.output.put(header);
@@ -234,14 +234,14 @@ enum Opcode {
 
 /// A frame from the player. Only a control frame's payload is kept, which is at most 125 bytes.
 #[derive(Debug, PartialEq, Eq)]
-struct Control {
+struct ControlFrame {
     opcode: Opcode,
     payload: Bytes,
 }
 
 /// Frames out of bytes that come in pieces of any size.
 #[derive(Default)]
-struct Incoming {
+struct FrameParser {
     /// A header of which the end has not come yet: at most 14 bytes.
     header: Vec<u8>,
     frame: Option<Arriving>,
@@ -254,9 +254,9 @@ struct Arriving {
     payload: Vec<u8>,
 }
 
-impl Incoming {
+impl FrameParser {
     /// Reads from the front of `bytes` until a frame is complete, or they are used up (`None`).
-    fn read(&mut self, bytes: &mut &[u8]) -> Result<Option<Control>, Over> {
+    fn read(&mut self, bytes: &mut &[u8]) -> Result<Option<ControlFrame>, Over> {
         loop {
             let Some(frame) = &mut self.frame else {
                 let Some((&byte, rest)) = bytes.split_first() else {
@@ -284,7 +284,7 @@ impl Incoming {
                 let mask = frame.mask.iter().cycle();
                 frame.payload.iter_mut().zip(mask).for_each(|(byte, mask)| *byte ^= mask);
                 let payload = frame.payload.into();
-                return Ok(Some(Control { opcode: frame.opcode, payload }));
+                return Ok(Some(ControlFrame { opcode: frame.opcode, payload }));
             }
         }
     }
@@ -346,7 +346,7 @@ mod tests {
         bytes.extend(client_frame(0x82, &[7; 300]));
         bytes.extend(client_frame(0x88, &NORMAL.to_be_bytes()));
         for size in [1, 3, 1000, bytes.len()] {
-            let mut incoming = Incoming::default();
+            let mut incoming = FrameParser::default();
             let mut frames = Vec::new();
             for mut part in bytes.chunks(size) {
                 while let Ok(Some(frame)) = incoming.read(&mut part) {
@@ -363,7 +363,7 @@ mod tests {
     #[test]
     fn frames_that_no_client_may_send_end_it() {
         for bytes in [&[0x81, 0x01, 0, 0, 0, 0][..], &[0x8B, 0x80], &[0x89, 0xFE, 1, 0]] {
-            assert!(Incoming::default().read(&mut &bytes[..]).is_err(), "{bytes:?}");
+            assert!(FrameParser::default().read(&mut &bytes[..]).is_err(), "{bytes:?}");
         }
     }
 

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use frameloom_rtmp::MediaKind;
+use frameloom_rtmp::MediaType;
 
-use super::log::{Headers, Log};
-use super::packet::{Packet, Part};
+use super::log::{Headers, PacketLog};
+use super::packet::{PacketRole, RelayPacket};
 
 /// When a player is too slow.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Rules {
+pub(crate) struct LagRules {
     /// Milliseconds of media a player may be behind.
     pub(crate) lag_ms: u64,
     /// Skips without having caught up in between.
@@ -17,8 +17,8 @@ pub(crate) struct Rules {
 }
 
 /// What there is for a player.
-pub(crate) enum Step {
-    Packet(Packet),
+pub(crate) enum CursorRead {
+    Packet(RelayPacket),
     /// Nothing yet.
     Wait,
     /// The stream is over, and the player has had all of it.
@@ -28,9 +28,9 @@ pub(crate) enum Step {
 }
 
 /// Where a player is. What waits for a slow player is this, and no copy of anything.
-pub(crate) struct Cursor {
+pub(crate) struct PlayerCursor {
     next: u64,
-    headers: Option<Due>,
+    headers: Option<DueHeaders>,
     /// Video is left out until a keyframe comes.
     waits_for_keyframe: bool,
     skips_in_a_row: u32,
@@ -39,7 +39,7 @@ pub(crate) struct Cursor {
 }
 
 /// Headers that the player is to get before the packet at its place.
-struct Due {
+struct DueHeaders {
     headers: Arc<Headers>,
     index: usize,
     /// The player has had those before this sequence number.
@@ -47,10 +47,10 @@ struct Due {
     timestamp_ms: u64,
 }
 
-impl Cursor {
+impl PlayerCursor {
     /// The place of a player that joins now: the latest keyframe, or where there is none, the end.
-    pub(crate) fn join(log: &Log) -> Self {
-        let mut cursor = Cursor {
+    pub(crate) fn join(log: &PacketLog) -> Self {
+        let mut cursor = PlayerCursor {
             next: 0,
             headers: None,
             waits_for_keyframe: false,
@@ -64,7 +64,7 @@ impl Cursor {
 
     /// Goes on after a pause. Where a keyframe has come meanwhile it starts there; otherwise it
     /// goes on where it stopped, which no decoder notices.
-    pub(crate) fn resume(&mut self, log: &Log) {
+    pub(crate) fn resume(&mut self, log: &PacketLog) {
         let newer = log.latest_start().is_some_and(|start| start.sequence > self.next);
         if newer || self.next < log.first() {
             self.jump(log, self.had());
@@ -81,31 +81,31 @@ impl Cursor {
     }
 
     /// What the player is to get next.
-    pub(crate) fn step(&mut self, log: &Log, rules: Rules) -> Step {
+    pub(crate) fn step(&mut self, log: &PacketLog, rules: LagRules) -> CursorRead {
         if self.is_late(log, rules) {
             if self.skips_in_a_row >= rules.skips {
-                return Step::Cut;
+                return CursorRead::Cut;
             }
             self.skips_in_a_row += 1;
             self.skips += 1;
             self.jump(log, self.had());
         }
         if let Some(packet) = self.header() {
-            return Step::Packet(packet);
+            return CursorRead::Packet(packet);
         }
         while let Some(packet) = log.get(self.next) {
             self.next += 1;
             self.clock_ms = packet.clock_ms;
             match packet.part {
-                Part::GopStart => self.waits_for_keyframe = false,
-                Part::Picture if self.waits_for_keyframe => continue,
+                PacketRole::GopStart => self.waits_for_keyframe = false,
+                PacketRole::Picture if self.waits_for_keyframe => continue,
                 _ => {}
             }
-            return Step::Packet(packet.clone());
+            return CursorRead::Packet(packet.clone());
         }
         self.skips_in_a_row = 0;
         self.clock_ms = log.clock_ms();
-        if log.has_ended() { Step::Ended } else { Step::Wait }
+        if log.has_ended() { CursorRead::Ended } else { CursorRead::Wait }
     }
 
     /// Skips since the player joined.
@@ -123,7 +123,7 @@ impl Cursor {
         self.headers.as_ref().map_or(self.next, |due| due.from)
     }
 
-    fn is_late(&self, log: &Log, rules: Rules) -> bool {
+    fn is_late(&self, log: &PacketLog, rules: LagRules) -> bool {
         if self.next < log.first() {
             return true;
         }
@@ -136,7 +136,7 @@ impl Cursor {
 
     /// Goes to the latest keyframe, or to the end where there is none. Headers from `had` on are
     /// due first.
-    fn jump(&mut self, log: &Log, had: u64) {
+    fn jump(&mut self, log: &PacketLog, had: u64) {
         let (next, headers) = match log.latest_start() {
             Some(start) => (start.sequence, &start.headers),
             None => (log.end(), log.headers()),
@@ -145,17 +145,17 @@ impl Cursor {
         self.next = next;
         let timestamp_ms = log.get(next).map_or(log.last_ms(), |packet| packet.timestamp_ms);
         self.headers =
-            Some(Due { headers: Arc::clone(headers), index: 0, from: had, timestamp_ms });
+            Some(DueHeaders { headers: Arc::clone(headers), index: 0, from: had, timestamp_ms });
     }
 
-    fn header(&mut self) -> Option<Packet> {
+    fn header(&mut self) -> Option<RelayPacket> {
         let due = self.headers.as_mut()?;
         while let Some(header) = due.headers.entries().get(due.index) {
             due.index += 1;
             if header.sequence >= due.from {
                 let mut packet = header.packet.clone();
                 packet.timestamp_ms = due.timestamp_ms;
-                if packet.kind == MediaKind::Metadata && due.from == 0 {
+                if packet.kind == MediaType::Metadata && due.from == 0 {
                     packet.timestamp_ms = metadata_ms(due.timestamp_ms);
                 }
                 return Some(packet);

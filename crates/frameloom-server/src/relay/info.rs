@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use frameloom_rtmp::Limits;
-use frameloom_rtmp::amf0::{Decoder, Value};
+use frameloom_rtmp::amf0::{Amf0Decoder, Value};
 use frameloom_rtmp::flv::{AudioCodec, FourCc, VideoCodec};
 
-use super::packet::Codec;
+use super::packet::StreamCodec;
 
 /// Seconds over which a bit rate is measured.
 const RATE_SAMPLES: usize = 6;
@@ -25,17 +25,17 @@ pub(crate) struct Info {
 }
 
 impl Info {
-    pub(crate) fn saw(&mut self, codec: Codec) {
+    pub(crate) fn saw(&mut self, codec: StreamCodec) {
         match codec {
-            Codec::Video(codec) => self.video = Some(codec),
-            Codec::Audio(codec) => self.audio = Some(codec),
+            StreamCodec::Video(codec) => self.video = Some(codec),
+            StreamCodec::Audio(codec) => self.audio = Some(codec),
         }
     }
 
     /// Reads `onMetaData`. What it doesn't say stays as it was.
     pub(crate) fn read_metadata(&mut self, payload: &Bytes) {
         let limits = Limits::default();
-        let mut decoder = Decoder::new(payload, &limits);
+        let mut decoder = Amf0Decoder::new(payload, &limits);
         let (Ok(Some(_name)), Ok(Some(metadata))) = (decoder.value(), decoder.value()) else {
             return;
         };
@@ -99,12 +99,12 @@ fn four_cc_name(four_cc: FourCc) -> String {
 
 /// A rate over the last seconds, from a count that is looked at once a second.
 #[derive(Default)]
-pub(crate) struct Rate {
+pub(crate) struct BitRateMeter {
     /// Milliseconds since the stream began, and bytes by then.
     samples: VecDeque<(u64, u64)>,
 }
 
-impl Rate {
+impl BitRateMeter {
     pub(crate) fn sample(&mut self, time_ms: u64, bytes: u64) {
         if self.samples.len() >= RATE_SAMPLES {
             self.samples.pop_front();
@@ -145,14 +145,14 @@ mod tests {
         info.read_metadata(&metadata(&object(properties)));
         assert_eq!((info.width, info.height), (Some(1280), Some(720)));
         assert_eq!(info.flags(0), (false, true));
-        info.saw(Codec::Audio(AudioCodec::Aac));
+        info.saw(StreamCodec::Audio(AudioCodec::Aac));
         assert_eq!(info.flags(0), (true, true));
     }
 
     #[test]
     fn without_metadata_the_packets_tell_after_a_second() {
         let mut info = Info::default();
-        info.saw(Codec::Audio(AudioCodec::Opus));
+        info.saw(StreamCodec::Audio(AudioCodec::Opus));
         assert_eq!(info.flags(999), (true, true));
         assert_eq!(info.flags(1000), (true, false));
         info.read_metadata(&Bytes::from_static(b"\x02\0\x0aonMetaData"));
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_rate_is_that_of_the_last_seconds() {
-        let mut rate = Rate::default();
+        let mut rate = BitRateMeter::default();
         assert_eq!(rate.bits_per_second(), 0);
         for second in 0..20 {
             rate.sample(second * 1000, second.min(10) * 125_000);

@@ -1,15 +1,15 @@
 //! The packets of one stream, in order, as far back as someone may still want them.
 //!
 //! It is the GOP cache, and the queue of every player at once: a player is a
-//! [`Cursor`](super::cursor::Cursor) into it. Nothing here knows of sockets or clocks.
+//! [`PlayerCursor`](super::cursor::Cursor) into it. Nothing here knows of sockets or clocks.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use frameloom_rtmp::MediaKind;
+use frameloom_rtmp::MediaType;
 
-use super::packet::{Packet, Part, Slot};
+use super::packet::{PacketRole, RelayPacket, Slot};
 
 /// Headers that are kept, in bytes and number: far above what any codec has, and far below what
 /// a publisher would need to use up memory with them.
@@ -22,34 +22,34 @@ const LONGEST_STEP_MS: u64 = 10_000;
 /// The headers in force at some point, in the order in which players get them.
 #[derive(Clone, Default)]
 pub(crate) struct Headers {
-    entries: Vec<Header>,
+    entries: Vec<LogHeader>,
 }
 
 #[derive(Clone)]
-pub(crate) struct Header {
+pub(crate) struct LogHeader {
     slot: Slot,
     pub(crate) sequence: u64,
-    pub(crate) packet: Packet,
+    pub(crate) packet: RelayPacket,
 }
 
 impl Headers {
-    fn set(&mut self, slot: Slot, sequence: u64, packet: &Packet) {
+    fn set(&mut self, slot: Slot, sequence: u64, packet: &RelayPacket) {
         self.entries.retain(|entry| entry.slot != slot);
         let held: usize = self.entries.iter().map(|entry| entry.packet.payload.len()).sum();
         if held + packet.payload.len() > HEADER_BYTES || self.entries.len() >= HEADER_COUNT {
             return;
         }
         let place = self.entries.partition_point(|entry| entry.slot < slot);
-        self.entries.insert(place, Header { slot, sequence, packet: packet.clone() });
+        self.entries.insert(place, LogHeader { slot, sequence, packet: packet.clone() });
     }
 
-    pub(crate) fn entries(&self) -> &[Header] {
+    pub(crate) fn entries(&self) -> &[LogHeader] {
         &self.entries
     }
 }
 
 /// A keyframe in the log.
-pub(crate) struct Start {
+pub(crate) struct LogKeyframe {
     pub(crate) sequence: u64,
     clock_ms: u64,
     /// What was in force just before it.
@@ -66,12 +66,12 @@ enum Base {
     Moved { floor_ms: u64, by_ms: i128 },
 }
 
-pub(crate) struct Log {
-    packets: VecDeque<Packet>,
+pub(crate) struct PacketLog {
+    packets: VecDeque<RelayPacket>,
     /// The sequence number of the first packet that is kept.
     first: u64,
     bytes: usize,
-    starts: VecDeque<Start>,
+    starts: VecDeque<LogKeyframe>,
     headers: Arc<Headers>,
     clock_ms: u64,
     /// The newest of the publisher's timestamps, from which the clock moves on.
@@ -83,14 +83,14 @@ pub(crate) struct Log {
     needs_keyframe: bool,
     ended: bool,
     cache_bytes: usize,
-    keep_ms: u64,
+    retention_ms: u64,
 }
 
-impl Log {
-    /// A log of at most `cache_bytes`, which keeps `keep_ms` of media and the GOP before the
+impl PacketLog {
+    /// A log of at most `cache_bytes`, which keeps `retention_ms` of media and the GOP before the
     /// current one where they fit: a player may be so far behind without losing anything.
-    pub(crate) fn new(cache_bytes: usize, keep_ms: u64) -> Self {
-        Log {
+    pub(crate) fn new(cache_bytes: usize, retention_ms: u64) -> Self {
+        PacketLog {
             packets: VecDeque::new(),
             first: 0,
             bytes: 0,
@@ -103,35 +103,37 @@ impl Log {
             needs_keyframe: false,
             ended: false,
             cache_bytes,
-            keep_ms,
+            retention_ms,
         }
     }
 
     /// Adds what a publisher sent.
     pub(crate) fn append(
         &mut self,
-        kind: MediaKind,
-        part: Part,
+        kind: MediaType,
+        part: PacketRole,
         timestamp_ms: u64,
         payload: Bytes,
     ) {
         match part {
-            Part::GopStart => self.needs_keyframe = false,
-            Part::Picture if self.needs_keyframe => return,
+            PacketRole::GopStart => self.needs_keyframe = false,
+            PacketRole::Picture if self.needs_keyframe => return,
             _ => {}
         }
         let clock_ms = self.advance(timestamp_ms);
-        let timestamp_ms = self.place(timestamp_ms, !matches!(part, Part::Header(_)));
+        let timestamp_ms = self.place(timestamp_ms, !matches!(part, PacketRole::Header(_)));
         self.last_ms = self.last_ms.max(timestamp_ms);
-        let packet = Packet { kind, part, timestamp_ms, clock_ms, payload };
+        let packet = RelayPacket { kind, part, timestamp_ms, clock_ms, payload };
         let sequence = self.end();
         match part {
-            Part::Header(slot) => Arc::make_mut(&mut self.headers).set(slot, sequence, &packet),
-            Part::GopStart => {
-                let headers = Arc::clone(&self.headers);
-                self.starts.push_back(Start { sequence, clock_ms, headers });
+            PacketRole::Header(slot) => {
+                Arc::make_mut(&mut self.headers).set(slot, sequence, &packet);
             }
-            Part::Picture | Part::Other => {}
+            PacketRole::GopStart => {
+                let headers = Arc::clone(&self.headers);
+                self.starts.push_back(LogKeyframe { sequence, clock_ms, headers });
+            }
+            PacketRole::Picture | PacketRole::Other => {}
         }
         self.bytes += cost(&packet);
         self.packets.push_back(packet);
@@ -168,13 +170,13 @@ impl Log {
         self.first
     }
 
-    pub(crate) fn get(&self, sequence: u64) -> Option<&Packet> {
+    pub(crate) fn get(&self, sequence: u64) -> Option<&RelayPacket> {
         let index = usize::try_from(sequence.checked_sub(self.first)?).ok()?;
         self.packets.get(index)
     }
 
     /// The latest keyframe that is still here.
-    pub(crate) fn latest_start(&self) -> Option<&Start> {
+    pub(crate) fn latest_start(&self) -> Option<&LogKeyframe> {
         self.starts.back()
     }
 
@@ -255,7 +257,7 @@ impl Log {
     }
 
     fn is_old(&self, clock_ms: Option<u64>) -> bool {
-        clock_ms.is_some_and(|clock_ms| clock_ms + self.keep_ms < self.clock_ms)
+        clock_ms.is_some_and(|clock_ms| clock_ms + self.retention_ms < self.clock_ms)
     }
 
     fn drop_first(&mut self) {
@@ -267,6 +269,6 @@ impl Log {
 }
 
 /// What a packet takes, in bytes: tiny ones must not pass the limit by their number.
-fn cost(packet: &Packet) -> usize {
-    size_of::<Packet>() + packet.payload.len()
+fn cost(packet: &RelayPacket) -> usize {
+    size_of::<RelayPacket>() + packet.payload.len()
 }

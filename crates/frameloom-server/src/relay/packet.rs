@@ -1,16 +1,16 @@
 //! What a publisher sent, and what it is good for.
 
 use bytes::Bytes;
-use frameloom_rtmp::MediaKind;
+use frameloom_rtmp::MediaType;
 use frameloom_rtmp::flv::{
-    AudioCodec, AudioPacket, AudioPacketKind, FlvError, VideoCodec, VideoPacket, VideoPacketKind,
+    AudioCodec, AudioPacketKind, AudioTag, FlvError, VideoCodec, VideoPacketKind, VideoTag,
 };
 
 /// One packet of a stream, as it goes to every player.
 #[derive(Clone)]
-pub(crate) struct Packet {
-    pub(crate) kind: MediaKind,
-    pub(crate) part: Part,
+pub(crate) struct RelayPacket {
+    pub(crate) kind: MediaType,
+    pub(crate) part: PacketRole,
     /// Milliseconds on the clock that players see.
     pub(crate) timestamp_ms: u64,
     /// Milliseconds of media since the stream began; it never steps back.
@@ -20,7 +20,7 @@ pub(crate) struct Packet {
 
 /// What a packet is for someone who joins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum PacketRole {
     /// Needed before anything that follows: metadata, a decoder's configuration.
     Header(Slot),
     /// A keyframe of the main track: decoding can start here.
@@ -47,7 +47,7 @@ pub(crate) enum Slot {
 
 /// A codec, for whoever shows what a stream has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Codec {
+pub(crate) enum StreamCodec {
     Video(VideoCodec),
     Audio(AudioCodec),
 }
@@ -58,39 +58,43 @@ pub(crate) enum Codec {
 ///
 /// [`FlvError`] where the payload is no body of an FLV tag of its kind.
 pub(crate) fn classify(
-    kind: MediaKind,
+    kind: MediaType,
     payload: &Bytes,
     main_track: &mut Option<u8>,
-) -> Result<(Part, Option<Codec>), FlvError> {
+) -> Result<(PacketRole, Option<StreamCodec>), FlvError> {
     match kind {
-        MediaKind::Metadata => Ok((Part::Header(Slot::Metadata), None)),
-        MediaKind::Data => Ok((Part::Other, None)),
-        MediaKind::Audio => {
-            let packet = AudioPacket::parse(payload)?;
+        MediaType::Metadata => Ok((PacketRole::Header(Slot::Metadata), None)),
+        MediaType::Data => Ok((PacketRole::Other, None)),
+        MediaType::Audio => {
+            let packet = AudioTag::parse(payload)?;
             let track = packet.track.unwrap_or(0);
             let part = match packet.kind {
-                AudioPacketKind::SequenceHeader => Part::Header(Slot::Audio(track)),
-                AudioPacketKind::MultichannelConfig => Part::Header(Slot::Channels(track)),
-                _ => Part::Other,
+                AudioPacketKind::SequenceHeader => PacketRole::Header(Slot::Audio(track)),
+                AudioPacketKind::MultichannelConfig => PacketRole::Header(Slot::Channels(track)),
+                _ => PacketRole::Other,
             };
-            Ok((part, Some(Codec::Audio(packet.codec))))
+            Ok((part, Some(StreamCodec::Audio(packet.codec))))
         }
-        MediaKind::Video => {
-            let packet = VideoPacket::parse(payload)?;
+        MediaType::Video => {
+            let packet = VideoTag::parse(payload)?;
             let track = packet.track.unwrap_or(0);
             let part = match packet.kind {
                 VideoPacketKind::SequenceHeader | VideoPacketKind::Mpeg2TsSequenceHeader => {
-                    Part::Header(Slot::Video(track))
+                    PacketRole::Header(Slot::Video(track))
                 }
-                VideoPacketKind::Metadata => Part::Header(Slot::VideoMetadata(track)),
+                VideoPacketKind::Metadata => PacketRole::Header(Slot::VideoMetadata(track)),
                 VideoPacketKind::Frame => {
                     let main = *main_track.get_or_insert(track);
-                    if packet.keyframe && track == main { Part::GopStart } else { Part::Picture }
+                    if packet.keyframe && track == main {
+                        PacketRole::GopStart
+                    } else {
+                        PacketRole::Picture
+                    }
                 }
-                _ => Part::Other,
+                _ => PacketRole::Other,
             };
             let counts = !matches!(packet.kind, VideoPacketKind::Command(_));
-            Ok((part, counts.then_some(Codec::Video(packet.codec))))
+            Ok((part, counts.then_some(StreamCodec::Video(packet.codec))))
         }
     }
 }
@@ -99,49 +103,49 @@ pub(crate) fn classify(
 mod tests {
     use super::*;
 
-    fn part(kind: MediaKind, payload: &'static [u8]) -> Part {
+    fn part(kind: MediaType, payload: &'static [u8]) -> PacketRole {
         classify(kind, &Bytes::from_static(payload), &mut None).unwrap().0
     }
 
     #[test]
     fn headers_and_keyframes_are_recognised_in_every_form() {
-        use MediaKind::{Audio, Video};
-        assert_eq!(part(Video, b"\x17\0\0\0\0avcC"), Part::Header(Slot::Video(0)));
-        assert_eq!(part(Video, b"\x17\x01\0\0\0idr"), Part::GopStart);
-        assert_eq!(part(Video, b"\x27\x01\0\0\0p"), Part::Picture);
-        assert_eq!(part(Video, b"\x17\x02\0\0\0"), Part::Other);
-        assert_eq!(part(Video, b"\x90hvc1hvcC"), Part::Header(Slot::Video(0)));
-        assert_eq!(part(Video, b"\x93hvc1idr"), Part::GopStart);
+        use MediaType::{Audio, Video};
+        assert_eq!(part(Video, b"\x17\0\0\0\0avcC"), PacketRole::Header(Slot::Video(0)));
+        assert_eq!(part(Video, b"\x17\x01\0\0\0idr"), PacketRole::GopStart);
+        assert_eq!(part(Video, b"\x27\x01\0\0\0p"), PacketRole::Picture);
+        assert_eq!(part(Video, b"\x17\x02\0\0\0"), PacketRole::Other);
+        assert_eq!(part(Video, b"\x90hvc1hvcC"), PacketRole::Header(Slot::Video(0)));
+        assert_eq!(part(Video, b"\x93hvc1idr"), PacketRole::GopStart);
         assert_eq!(
             part(Video, b"\x94hvc1\x02\0\x09colorInfo"),
-            Part::Header(Slot::VideoMetadata(0))
+            PacketRole::Header(Slot::VideoMetadata(0))
         );
-        assert_eq!(part(Video, b"\x96\0av01\x03av1C"), Part::Header(Slot::Video(3)));
-        assert_eq!(part(Video, b"\x52\x00"), Part::Other);
-        assert_eq!(part(Audio, b"\xAF\0\x12\x10"), Part::Header(Slot::Audio(0)));
-        assert_eq!(part(Audio, b"\xAF\x01aac"), Part::Other);
-        assert_eq!(part(Audio, b"\x90OpusOpusHead"), Part::Header(Slot::Audio(0)));
-        assert_eq!(part(Audio, b"\x94Opus\0\x02"), Part::Header(Slot::Channels(0)));
-        assert_eq!(part(Audio, b"\x2Fmp3"), Part::Other);
+        assert_eq!(part(Video, b"\x96\0av01\x03av1C"), PacketRole::Header(Slot::Video(3)));
+        assert_eq!(part(Video, b"\x52\x00"), PacketRole::Other);
+        assert_eq!(part(Audio, b"\xAF\0\x12\x10"), PacketRole::Header(Slot::Audio(0)));
+        assert_eq!(part(Audio, b"\xAF\x01aac"), PacketRole::Other);
+        assert_eq!(part(Audio, b"\x90OpusOpusHead"), PacketRole::Header(Slot::Audio(0)));
+        assert_eq!(part(Audio, b"\x94Opus\0\x02"), PacketRole::Header(Slot::Channels(0)));
+        assert_eq!(part(Audio, b"\x2Fmp3"), PacketRole::Other);
     }
 
     #[test]
     fn only_the_main_tracks_keyframes_start_a_gop() {
         let mut main = None;
         let mut video = |payload: &'static [u8]| {
-            classify(MediaKind::Video, &Bytes::from_static(payload), &mut main).unwrap().0
+            classify(MediaType::Video, &Bytes::from_static(payload), &mut main).unwrap().0
         };
-        assert_eq!(video(b"\x17\x01\0\0\0idr"), Part::GopStart);
+        assert_eq!(video(b"\x17\x01\0\0\0idr"), PacketRole::GopStart);
         // One track, number 1, a coded frame of AV1, a keyframe.
-        assert_eq!(video(b"\x96\x01av01\x01idr"), Part::Picture);
-        assert_eq!(video(b"\x96\x01av01\x00idr"), Part::GopStart);
+        assert_eq!(video(b"\x96\x01av01\x01idr"), PacketRole::Picture);
+        assert_eq!(video(b"\x96\x01av01\x00idr"), PacketRole::GopStart);
     }
 
     #[test]
     fn what_is_no_tag_is_told_apart() {
         for payload in [&b""[..], b"\x17", b"\x17\x09\0\0\0", b"\x9Fav01", b"\x90av"] {
             let payload = Bytes::from_static(payload);
-            assert!(classify(MediaKind::Video, &payload, &mut None).is_err());
+            assert!(classify(MediaType::Video, &payload, &mut None).is_err());
         }
     }
 }

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use frameloom_rtmp::MediaKind;
+use frameloom_rtmp::MediaType;
 use proptest::prelude::*;
 
-use super::cursor::{Cursor, Rules, Step};
-use super::log::Log;
-use super::packet::{Packet, Part, Slot, classify};
+use super::cursor::{CursorRead, LagRules, PlayerCursor};
+use super::log::PacketLog;
+use super::packet::{PacketRole, RelayPacket, Slot, classify};
 
-const PATIENT: Rules = Rules { lag_ms: 500, skips: u32::MAX };
+const PATIENT: LagRules = LagRules { lag_ms: 500, skips: u32::MAX };
 
 /// A packet whose payload is like no other's.
 fn payload(head: &[u8], number: usize) -> Bytes {
@@ -30,28 +30,32 @@ enum What {
 }
 
 impl What {
-    fn head(self) -> (MediaKind, &'static [u8]) {
+    fn head(self) -> (MediaType, &'static [u8]) {
         match self {
-            What::Metadata => (MediaKind::Metadata, b"\x02\0\x0aonMetaData"),
-            What::VideoHeader => (MediaKind::Video, b"\x17\0\0\0\0"),
-            What::AudioHeader => (MediaKind::Audio, b"\xAF\0"),
-            What::Keyframe => (MediaKind::Video, b"\x17\x01\0\0\0"),
-            What::Picture => (MediaKind::Video, b"\x27\x01\0\0\0"),
-            What::Audio => (MediaKind::Audio, b"\xAF\x01"),
+            What::Metadata => (MediaType::Metadata, b"\x02\0\x0aonMetaData"),
+            What::VideoHeader => (MediaType::Video, b"\x17\0\0\0\0"),
+            What::AudioHeader => (MediaType::Audio, b"\xAF\0"),
+            What::Keyframe => (MediaType::Video, b"\x17\x01\0\0\0"),
+            What::Picture => (MediaType::Video, b"\x27\x01\0\0\0"),
+            What::Audio => (MediaType::Audio, b"\xAF\x01"),
         }
     }
 }
 
 /// A log and all that went into it.
 struct Rig {
-    log: Log,
-    published: Vec<Packet>,
+    log: PacketLog,
+    published: Vec<RelayPacket>,
     time_ms: u64,
 }
 
 impl Rig {
     fn new(cache_bytes: usize) -> Self {
-        Rig { log: Log::new(cache_bytes, PATIENT.lag_ms), published: Vec::new(), time_ms: 1000 }
+        Rig {
+            log: PacketLog::new(cache_bytes, PATIENT.lag_ms),
+            published: Vec::new(),
+            time_ms: 1000,
+        }
     }
 
     fn publish(&mut self, what: What) {
@@ -61,11 +65,11 @@ impl Rig {
         self.time_ms += 20;
         self.log.append(kind, part, self.time_ms, payload.clone());
         let (timestamp_ms, clock_ms) = (self.time_ms, self.log.clock_ms());
-        self.published.push(Packet { kind, part, timestamp_ms, clock_ms, payload });
+        self.published.push(RelayPacket { kind, part, timestamp_ms, clock_ms, payload });
     }
 
     /// Where in the published a payload stands.
-    fn place(&self, packet: &Packet) -> usize {
+    fn place(&self, packet: &RelayPacket) -> usize {
         let number = packet.payload.last_chunk().copied().unwrap();
         let place = usize::from_be_bytes(number);
         assert_eq!(self.published[place].payload, packet.payload);
@@ -76,7 +80,7 @@ impl Rig {
     fn headers_at(&self, place: usize) -> BTreeMap<Slot, usize> {
         let mut headers = BTreeMap::new();
         for (index, packet) in self.published[..place].iter().enumerate() {
-            if let Part::Header(slot) = packet.part {
+            if let PacketRole::Header(slot) = packet.part {
                 headers.insert(slot, index);
             }
         }
@@ -86,7 +90,7 @@ impl Rig {
 
 /// A player, and what it has seen.
 struct Seen {
-    cursor: Cursor,
+    cursor: PlayerCursor,
     /// The places of all it got.
     got: Vec<usize>,
     headers: BTreeMap<Slot, usize>,
@@ -98,7 +102,7 @@ struct Seen {
 impl Seen {
     fn join(rig: &Rig) -> Self {
         Seen {
-            cursor: Cursor::join(&rig.log),
+            cursor: PlayerCursor::join(&rig.log),
             got: Vec::new(),
             headers: BTreeMap::new(),
             last: None,
@@ -107,37 +111,37 @@ impl Seen {
     }
 
     /// Pulls once, and checks what came. Gives whether anything did.
-    fn pull(&mut self, rig: &Rig, rules: Rules) -> bool {
+    fn pull(&mut self, rig: &Rig, rules: LagRules) -> bool {
         let skips = self.cursor.skips();
         let step = self.cursor.step(&rig.log, rules);
         if self.cursor.skips() > skips {
             self.decodes = false;
         }
-        let Step::Packet(packet) = step else {
+        let CursorRead::Packet(packet) = step else {
             return false;
         };
         let place = rig.place(&packet);
         self.got.push(place);
         match packet.part {
-            Part::Header(slot) => {
+            PacketRole::Header(slot) => {
                 self.headers.insert(slot, place);
             }
-            Part::GopStart => {
+            PacketRole::GopStart => {
                 // The right headers are there, whatever was skipped.
                 assert_eq!(self.headers, rig.headers_at(place));
                 self.decodes = true;
             }
-            Part::Picture => {
+            PacketRole::Picture => {
                 assert!(self.decodes, "a picture without its keyframe");
                 // All pictures since the last one, or since the keyframe.
-                let before = rig.published[..place]
-                    .iter()
-                    .rposition(|other| matches!(other.part, Part::GopStart | Part::Picture));
+                let before = rig.published[..place].iter().rposition(|other| {
+                    matches!(other.part, PacketRole::GopStart | PacketRole::Picture)
+                });
                 assert!(before.is_some_and(|before| self.got.contains(&before)));
             }
-            Part::Other => {}
+            PacketRole::Other => {}
         }
-        if !matches!(packet.part, Part::Header(_)) {
+        if !matches!(packet.part, PacketRole::Header(_)) {
             assert!(self.last.is_none_or(|last| last < place), "out of order");
             assert_eq!(packet.timestamp_ms, rig.published[place].timestamp_ms);
             self.last = Some(place);
@@ -180,7 +184,7 @@ proptest! {
     ) {
         let mut rig = Rig::new(1 << 20);
         before.into_iter().for_each(|what| rig.publish(what));
-        let keyframe = rig.published.iter().rposition(|packet| packet.part == Part::GopStart);
+        let keyframe = rig.published.iter().rposition(|packet| packet.part == PacketRole::GopStart);
         let start = keyframe.unwrap_or(rig.published.len());
         let mut player = Seen::join(&rig);
         let headers = rig.headers_at(start).len();
@@ -191,9 +195,9 @@ proptest! {
         }
         let mut expected: Vec<_> = (start..rig.published.len()).collect();
         // Without a keyframe there is no picture yet.
-        let first = rig.published[start..].iter().position(|packet| packet.part == Part::GopStart);
+        let first = rig.published[start..].iter().position(|packet| packet.part == PacketRole::GopStart);
         let first = first.map_or(rig.published.len(), |first| start + first);
-        expected.retain(|place| rig.published[*place].part != Part::Picture || *place > first);
+        expected.retain(|place| rig.published[*place].part != PacketRole::Picture || *place > first);
         prop_assert_eq!(&player.got[headers..], &expected);
         prop_assert_eq!(player.cursor.skips(), 0);
     }
@@ -217,7 +221,7 @@ proptest! {
         }
         rig.log.end_stream();
         while player.pull(&rig, PATIENT) {}
-        prop_assert!(matches!(player.cursor.step(&rig.log, PATIENT), Step::Ended));
+        prop_assert!(matches!(player.cursor.step(&rig.log, PATIENT), CursorRead::Ended));
     }
 
     #[test]
@@ -229,7 +233,7 @@ proptest! {
         for what in whats {
             rig.publish(what);
             let kept = rig.log.end() - rig.log.first();
-            let fits = usize::try_from(kept).unwrap() * size_of::<Packet>() <= cache_bytes;
+            let fits = usize::try_from(kept).unwrap() * size_of::<RelayPacket>() <= cache_bytes;
             prop_assert!(kept == 1 || fits, "{} packets", kept);
         }
     }
@@ -255,7 +259,7 @@ fn a_new_gop_does_not_take_the_last_one_from_a_player_that_is_a_bit_behind() {
 
 #[test]
 fn a_player_that_skips_too_often_is_cut_unless_it_catches_up() {
-    let rules = Rules { lag_ms: 500, skips: 2 };
+    let rules = LagRules { lag_ms: 500, skips: 2 };
     let mut rig = Rig::new(1 << 20);
     rig.publish(What::Keyframe);
     let mut player = Seen::join(&rig);
@@ -277,12 +281,12 @@ fn a_player_that_skips_too_often_is_cut_unless_it_catches_up() {
         assert_eq!(player.cursor.skips(), skips);
     }
     fall_behind(&mut rig);
-    assert!(matches!(player.cursor.step(&rig.log, rules), Step::Cut));
+    assert!(matches!(player.cursor.step(&rig.log, rules), CursorRead::Cut));
 }
 
 #[test]
 fn a_publisher_that_sets_its_clock_makes_no_player_late() {
-    let rules = Rules { lag_ms: 500, skips: 0 };
+    let rules = LagRules { lag_ms: 500, skips: 0 };
     let mut rig = Rig::new(1 << 20);
     gop(&mut rig, 5);
     let mut player = Seen::join(&rig);
@@ -315,12 +319,12 @@ fn after_a_pause_a_player_goes_on_at_the_latest_keyframe_or_where_it_was() {
 
 #[test]
 fn headers_that_fill_memory_are_passed_on_but_not_kept() {
-    let mut log = Log::new(64 << 20, 5000);
-    let mut player = Cursor::join(&log);
+    let mut log = PacketLog::new(64 << 20, 5000);
+    let mut player = PlayerCursor::join(&log);
     for track in 0..=255 {
         let slot = Slot::Audio(track);
-        log.append(MediaKind::Audio, Part::Header(slot), 0, vec![track; 100_000].into());
-        assert!(matches!(player.step(&log, PATIENT), Step::Packet(_)));
+        log.append(MediaType::Audio, PacketRole::Header(slot), 0, vec![track; 100_000].into());
+        assert!(matches!(player.step(&log, PATIENT), CursorRead::Packet(_)));
     }
     let held: usize = log.headers().entries().iter().map(|entry| entry.packet.payload.len()).sum();
     assert!((100_000..=1 << 20).contains(&held), "{held}");
@@ -335,19 +339,19 @@ fn old_audio_is_not_kept() {
 
 #[test]
 fn another_publishers_times_are_never_before_the_end_of_the_first_ones() {
-    let mut log = Log::new(1 << 20, 5000);
-    let append = |log: &mut Log, part, time| {
-        log.append(MediaKind::Audio, part, time, Bytes::from_static(b"\xAF\x01"));
+    let mut log = PacketLog::new(1 << 20, 5000);
+    let append = |log: &mut PacketLog, part, time| {
+        log.append(MediaType::Audio, part, time, Bytes::from_static(b"\xAF\x01"));
     };
-    append(&mut log, Part::Other, 9000);
-    let mut player = Cursor::join(&log);
+    append(&mut log, PacketRole::Other, 9000);
+    let mut player = PlayerCursor::join(&log);
     log.change_publisher();
-    append(&mut log, Part::Header(Slot::Audio(0)), 0);
+    append(&mut log, PacketRole::Header(Slot::Audio(0)), 0);
     for time in [500, 520, 480, 0, 560] {
-        append(&mut log, Part::Other, time);
+        append(&mut log, PacketRole::Other, time);
     }
     let mut times = Vec::new();
-    while let Step::Packet(packet) = player.step(&log, PATIENT) {
+    while let CursorRead::Packet(packet) = player.step(&log, PATIENT) {
         times.push(packet.timestamp_ms);
     }
     assert_eq!(times, [9000, 9001, 9021, 9000, 9000, 9061]);

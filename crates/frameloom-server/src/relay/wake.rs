@@ -8,7 +8,7 @@ use crate::lock::lock;
 
 /// How far a player has come.
 #[derive(Default)]
-pub(crate) struct Progress {
+pub(crate) struct PlayerProgress {
     /// Bytes of media.
     pub(crate) sent_bytes: AtomicU64,
     /// Milliseconds on the log's clock.
@@ -36,7 +36,7 @@ pub(crate) struct Wake {
     wants_media: AtomicBool,
     has_input: AtomicBool,
     is_claimed: AtomicBool,
-    progress: Progress,
+    progress: PlayerProgress,
 }
 
 impl Default for Wake {
@@ -48,7 +48,7 @@ impl Default for Wake {
             // Nobody has looked yet.
             has_input: AtomicBool::new(true),
             is_claimed: AtomicBool::new(false),
-            progress: Progress::default(),
+            progress: PlayerProgress::default(),
         }
     }
 }
@@ -100,7 +100,7 @@ impl Wake {
     }
 
     /// How far the player has come that claimed it.
-    pub(crate) fn progress(&self) -> &Progress {
+    pub(crate) fn progress(&self) -> &PlayerProgress {
         &self.progress
     }
 

@@ -8,22 +8,22 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use frameloom_rtmp::{
-    ConnectRequest, Error, Secret, ServerConfig as SessionConfig, ServerEvent, ServerSession,
-    StreamKey,
+    ConnectRequest, Error, Secret, ServerEvent, ServerSession,
+    ServerSessionConfig as SessionConfig, StreamKey,
 };
 use smallvec::SmallVec;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::end::End;
+use super::end::CloseReason;
 use super::role::Role;
-use crate::access::{Decision, Verdict};
+use crate::access::{AccessVerdict, Decision};
 use crate::caps::Permit;
 use crate::counters::Reason;
 use crate::io::Io;
 use crate::outgoing::poll_write;
 use crate::relay::wake::Direct;
-use crate::shared::{Enrolled, Phase, Shared, shown};
+use crate::shared::{Enrolled, Phase, ServerState, shown};
 use crate::visitor::{Action, Visitor};
 
 /// Bytes of one read. They are on the stack, so a connection that is idle holds none.
@@ -42,12 +42,12 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// A connection, and what its message streams do.
 pub(super) struct Connection {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<ServerState>,
     pub(super) permit: Permit,
     pub(super) enrolled: Enrolled,
     pub(super) io: Io,
     pub(super) session: ServerSession,
-    client: Option<Box<Client>>,
+    client: Option<Box<ConnectedClient>>,
     /// What each message stream does. Few connections have more than one.
     pub(super) roles: SmallVec<[(u32, Role); 1]>,
     /// Used for reading alone.
@@ -65,14 +65,14 @@ pub(super) struct Connection {
     pub(super) flushing: bool,
     pub(super) draining: bool,
     /// What went wrong while the task did not run.
-    pub(super) failed: Option<End>,
+    pub(super) failed: Option<CloseReason>,
     pub(super) closing: Option<Closing>,
     /// Whether it ever published or played.
     pub(super) was_of_use: bool,
 }
 
 /// What the client said in `connect`.
-struct Client {
+struct ConnectedClient {
     query: Secret,
     tc_url: Secret,
     name: Arc<str>,
@@ -80,7 +80,7 @@ struct Client {
 
 /// What is left to do for a connection that ends.
 pub(super) struct Closing {
-    end: End,
+    end: CloseReason,
     pub(super) deadline: Instant,
     /// Our side is closed; what the client still sends is dropped.
     shut: bool,
@@ -96,7 +96,7 @@ enum Written {
 
 impl Connection {
     pub(super) fn new(
-        shared: Arc<Shared>,
+        shared: Arc<ServerState>,
         permit: Permit,
         io: Io,
         deadline: Instant,
@@ -132,12 +132,12 @@ impl Connection {
         }
     }
 
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
         // First, so that whatever changes from here on wakes the task again.
         self.enrolled.wake.register(cx.waker());
         self.now = Instant::now();
         match self.shared.phase() {
-            Phase::Over => return Poll::Ready(End::Stopped),
+            Phase::Over => return Poll::Ready(CloseReason::Stopped),
             Phase::Draining if !self.draining => self.drain(),
             _ => {}
         }
@@ -161,7 +161,7 @@ impl Connection {
         self.poll_timer(cx)
     }
 
-    fn run(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+    fn run(&mut self, cx: &mut Context<'_>) -> Result<(), CloseReason> {
         if let Some(end) = self.failed.take() {
             return Err(end);
         }
@@ -209,23 +209,23 @@ impl Connection {
 
     /// Reads once. Not inlined, so that its bytes are on the stack only while it runs.
     #[inline(never)]
-    fn read(&mut self) -> Poll<Result<(), End>> {
+    fn read(&mut self) -> Poll<Result<(), CloseReason>> {
         let mut space = [MaybeUninit::uninit(); READ_BYTES];
         let mut buffer = ReadBuf::uninit(&mut space);
         let mut cx = Context::from_waker(&self.input_waker);
-        ready!(Pin::new(&mut self.io).poll_read(&mut cx, &mut buffer)).map_err(End::Io)?;
+        ready!(Pin::new(&mut self.io).poll_read(&mut cx, &mut buffer)).map_err(CloseReason::Io)?;
         let bytes = buffer.filled();
         if bytes.is_empty() {
-            return Poll::Ready(Err(End::Closed));
+            return Poll::Ready(Err(CloseReason::Closed));
         }
         self.shared.counters.received_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         let received = self.session.receive(bytes);
         // What was understood before an error counts.
         self.events()?;
-        Poll::Ready(received.map_err(End::Protocol))
+        Poll::Ready(received.map_err(CloseReason::Protocol))
     }
 
-    fn events(&mut self) -> Result<(), End> {
+    fn events(&mut self) -> Result<(), CloseReason> {
         while let Some(event) = self.session.poll_event() {
             match event {
                 ServerEvent::Connected(request) => self.connected(request),
@@ -248,7 +248,7 @@ impl Connection {
     }
 
     fn connected(&mut self, request: ConnectRequest) {
-        self.client = Some(Box::new(Client {
+        self.client = Some(Box::new(ConnectedClient {
             query: request.query,
             tc_url: request.tc_url,
             name: shown(&request.flash_version).into(),
@@ -265,7 +265,7 @@ impl Connection {
         stream_id: u32,
         app: String,
         key: &StreamKey,
-    ) -> Result<(), End> {
+    ) -> Result<(), CloseReason> {
         if self.draining {
             return self.refuse(action, stream_id, &app, Reason::Stopping);
         }
@@ -293,7 +293,7 @@ impl Connection {
         }
     }
 
-    fn poll_asked(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+    fn poll_asked(&mut self, cx: &mut Context<'_>) -> Result<(), CloseReason> {
         let mut index = 0;
         while let Some((stream_id, role)) = self.roles.get_mut(index) {
             let stream_id = *stream_id;
@@ -319,8 +319,8 @@ impl Connection {
         action: Action,
         stream_id: u32,
         app: &str,
-        verdict: Verdict,
-    ) -> Result<(), End> {
+        verdict: AccessVerdict,
+    ) -> Result<(), CloseReason> {
         let begun = match (verdict, action) {
             (Ok(name), Action::Publish) => self.begin_publish(stream_id, &name),
             (Ok(name), Action::Play) => match self.begin_play(stream_id, &name) {
@@ -345,7 +345,7 @@ impl Connection {
         stream_id: u32,
         app: &str,
         begun: Result<Role, Reason>,
-    ) -> Result<(), End> {
+    ) -> Result<(), CloseReason> {
         match begun {
             Ok(role) => match self.session.accept(stream_id) {
                 Ok(()) => {
@@ -355,7 +355,7 @@ impl Connection {
                 }
                 // The client has changed its mind already; the event that says so is next.
                 Err(Error::Stream(_)) => Ok(()),
-                Err(error) => Err(End::Protocol(error)),
+                Err(error) => Err(CloseReason::Protocol(error)),
             },
             Err(reason) => self.refuse(action, stream_id, app, reason),
         }
@@ -367,15 +367,15 @@ impl Connection {
         stream_id: u32,
         app: &str,
         reason: Reason,
-    ) -> Result<(), End> {
+    ) -> Result<(), CloseReason> {
         self.shared.refused(action, app, self.permit.peer, reason);
         match self.session.refuse(stream_id, reason.refusal()) {
             Ok(()) | Err(Error::Stream(_)) => {}
-            Err(error) => return Err(End::Protocol(error)),
+            Err(error) => return Err(CloseReason::Protocol(error)),
         }
         // With nothing else to do here, a client that was refused goes on forever.
         if self.roles.is_empty() {
-            return Err(End::Refused);
+            return Err(CloseReason::Refused);
         }
         Ok(())
     }
@@ -398,7 +398,7 @@ impl Connection {
         }
     }
 
-    fn write(&mut self, cx: &mut Context<'_>) -> Result<Written, End> {
+    fn write(&mut self, cx: &mut Context<'_>) -> Result<Written, CloseReason> {
         while self.session.output_bytes() > 0 {
             match poll_write(&mut self.io, cx, self.session.output()) {
                 Poll::Ready(Ok(count)) => {
@@ -406,13 +406,13 @@ impl Connection {
                     self.blocked_since = None;
                     self.flushing = self.io.is_tls();
                 }
-                Poll::Ready(Err(error)) => return Err(End::Io(error)),
+                Poll::Ready(Err(error)) => return Err(CloseReason::Io(error)),
                 Poll::Pending => return Ok(self.blocked()),
             }
         }
         if self.flushing {
             match Pin::new(&mut self.io).poll_flush(cx) {
-                Poll::Ready(result) => result.map_err(End::Io)?,
+                Poll::Ready(result) => result.map_err(CloseReason::Io)?,
                 Poll::Pending => return Ok(self.blocked()),
             }
             self.flushing = false;
@@ -432,7 +432,7 @@ impl Connection {
         let publishes = self.roles.iter().any(|(_, role)| !matches!(role, Role::Play(_)));
         self.end_pauses();
         if publishes || self.roles.is_empty() {
-            self.close(End::Stopped);
+            self.close(CloseReason::Stopped);
         }
     }
 
@@ -444,12 +444,12 @@ impl Connection {
     }
 
     /// Ends everything, writes what is left, and closes.
-    pub(super) fn close(&mut self, end: End) {
+    pub(super) fn close(&mut self, end: CloseReason) {
         if self.closing.is_some() {
             return;
         }
         for stream_id in self.leave() {
-            if matches!(end, End::Stopped) {
+            if matches!(end, CloseReason::Stopped) {
                 // It is no matter whether the client hears of it.
                 let _ = self.session.refuse(stream_id, Reason::Stopping.refusal());
             }
@@ -461,7 +461,7 @@ impl Connection {
         self.closing = Some(Closing { end, deadline: self.now + wait, shut: false });
     }
 
-    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
         if !matches!(&self.closing, Some(Closing { shut: true, .. })) {
             let written = self.write(cx);
             if !matches!(written, Ok(Written::All)) {
@@ -487,7 +487,7 @@ impl Connection {
         Poll::Pending
     }
 
-    pub(super) fn closed(&mut self) -> Poll<End> {
-        Poll::Ready(self.closing.take().map_or(End::Closed, |closing| closing.end))
+    pub(super) fn closed(&mut self) -> Poll<CloseReason> {
+        Poll::Ready(self.closing.take().map_or(CloseReason::Closed, |closing| closing.end))
     }
 }

@@ -9,19 +9,21 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, Weak};
 
 use super::connection::Connection;
-use super::role::{Pulled, Role};
+use super::role::{PullEnd, Role};
 use crate::io::Io;
 use crate::lock::lock;
 use crate::outgoing::try_write;
 use crate::relay::wake::Direct;
 
 /// A connection that its own task and publishers have a part in.
-pub(super) struct Served(Arc<Mutex<Connection>>);
+pub(super) struct SharedConnection(Arc<Mutex<Connection>>);
 
-impl Served {
+impl SharedConnection {
     /// `new` is given what publishers may have of it.
     pub(super) fn new(new: impl FnOnce(Weak<dyn Direct>) -> Connection) -> Self {
-        Served(Arc::new_cyclic(|this: &Weak<Mutex<Connection>>| Mutex::new(new(this.clone()))))
+        SharedConnection(Arc::new_cyclic(|this: &Weak<Mutex<Connection>>| {
+            Mutex::new(new(this.clone()))
+        }))
     }
 
     pub(super) fn with<T>(&self, run: impl FnOnce(&mut Connection) -> T) -> T {
@@ -29,7 +31,7 @@ impl Served {
     }
 }
 
-impl Drop for Served {
+impl Drop for SharedConnection {
     /// A publisher may hold the connection a moment longer, and while it walks through the players
     /// none may leave.
     fn drop(&mut self) {
@@ -55,9 +57,9 @@ impl Connection {
             return false;
         };
         match self.pull_one(0) {
-            Ok(Pulled::All) => {}
+            Ok(PullEnd::All) => {}
             // To end it here would be to leave the list that the publisher walks through.
-            Ok(Pulled::Enough | Pulled::Ended) => return false,
+            Ok(PullEnd::Enough | PullEnd::Ended) => return false,
             Err(end) => {
                 self.failed = Some(end);
                 return false;

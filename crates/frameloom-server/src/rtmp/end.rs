@@ -6,12 +6,12 @@ use std::sync::atomic::Ordering;
 
 use frameloom_rtmp::Error;
 
-use crate::shared::Shared;
+use crate::shared::ServerState;
 use crate::warnings::Warning;
 
 /// Why a connection ends.
 #[derive(Debug)]
-pub(super) enum End {
+pub(super) enum CloseReason {
     /// The client closed it.
     Closed,
     /// The connection broke.
@@ -53,18 +53,22 @@ fn stranger(first: u8) -> Stranger {
     }
 }
 
-impl End {
+impl CloseReason {
     /// Whether there is nothing to be said to the client any more.
     pub(super) fn is_final(&self) -> bool {
         matches!(
             self,
-            End::Closed | End::Io(_) | End::Tls(_) | End::HandshakeTimeOut | End::Stalled
+            CloseReason::Closed
+                | CloseReason::Io(_)
+                | CloseReason::Tls(_)
+                | CloseReason::HandshakeTimeOut
+                | CloseReason::Stalled
         )
     }
 
     /// What to tell a client that speaks another protocol.
-    pub(super) fn hint(&self, shared: &Shared) -> Option<String> {
-        let End::Protocol(Error::Version(first)) = self else {
+    pub(super) fn hint(&self, shared: &ServerState) -> Option<String> {
+        let CloseReason::Protocol(Error::Version(first)) = self else {
             return None;
         };
         if !matches!(stranger(*first), Stranger::Http) {
@@ -85,63 +89,65 @@ impl End {
 
     /// Writes a line to the log, or adds to a sum. `was_of_use` says whether the connection ever
     /// published or played.
-    pub(super) fn report(&self, shared: &Shared, peer: SocketAddr, was_of_use: bool) {
+    pub(super) fn report(&self, shared: &ServerState, peer: SocketAddr, was_of_use: bool) {
         let counters = &shared.counters;
         let timeouts = &shared.config.timeouts;
         let warn = |warning, text: String| shared.warnings.warn(warning, || text);
         match self {
-            End::Closed => tracing::debug!(target: crate::LOG, "{peer} closed the connection"),
-            End::Io(error) => {
+            CloseReason::Closed => {
+                tracing::debug!(target: crate::LOG, "{peer} closed the connection");
+            }
+            CloseReason::Io(error) => {
                 tracing::debug!(target: crate::LOG, "the connection from {peer} broke: {error}");
             }
-            End::Tls(error) => {
+            CloseReason::Tls(error) => {
                 counters.bad_input.fetch_add(1, Ordering::Relaxed);
                 warn(Warning::Tls, format!("no TLS from {peer} on the RTMPS port: {error}"));
             }
-            End::Protocol(error) => {
+            CloseReason::Protocol(error) => {
                 counters.bad_input.fetch_add(1, Ordering::Relaxed);
                 warn(Warning::Protocol, format!("closed {peer}: {}", explain(error, shared)));
             }
-            End::HandshakeTimeOut => {
+            CloseReason::HandshakeTimeOut => {
                 counters.timed_out.fetch_add(1, Ordering::Relaxed);
                 let limit = timeouts.handshake;
                 let text = format!("closed {peer}: no handshake within {limit:?}");
                 warn(Warning::TimeOut, text);
             }
             // A player whose stream is over may well stay until it is told to go.
-            End::CommandTimeOut if was_of_use => {
+            CloseReason::CommandTimeOut if was_of_use => {
                 tracing::debug!(target: crate::LOG, "closed {peer}: nothing to do any more");
             }
-            End::CommandTimeOut => {
+            CloseReason::CommandTimeOut => {
                 counters.timed_out.fetch_add(1, Ordering::Relaxed);
                 let limit = timeouts.command;
                 let text = format!("closed {peer}: neither publish nor play within {limit:?}");
                 warn(Warning::TimeOut, text);
             }
-            End::IdlePublisher => {
+            CloseReason::IdlePublisher => {
                 counters.timed_out.fetch_add(1, Ordering::Relaxed);
                 let limit = timeouts.idle_publisher;
                 let text = format!("closed publisher {peer}: no audio or video for {limit:?}");
                 warn(Warning::TimeOut, text);
             }
-            End::Stalled => {
+            CloseReason::Stalled => {
                 counters.players_cut.fetch_add(1, Ordering::Relaxed);
                 let limit = timeouts.player_stall;
                 warn(Warning::SlowPlayer, format!("closed {peer}: it took nothing for {limit:?}"));
             }
-            End::TooSlow => {
+            CloseReason::TooSlow => {
                 let text = format!("closed {peer}: too slow for what it plays");
                 warn(Warning::SlowPlayer, text);
             }
-            End::Replaced => {
+            CloseReason::Replaced => {
                 tracing::info!(target: crate::LOG, "closed {peer}: another publisher took over");
             }
-            End::Refused | End::Stopped => {}
+            CloseReason::Refused | CloseReason::Stopped => {}
         }
     }
 }
 
-fn explain(error: &Error, shared: &Shared) -> String {
+fn explain(error: &Error, shared: &ServerState) -> String {
     let Error::Version(first) = error else {
         return error.to_string();
     };

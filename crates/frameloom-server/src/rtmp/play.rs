@@ -3,18 +3,21 @@
 use std::sync::Arc;
 
 use super::connection::{Connection, PULL_BYTES};
-use super::end::End;
-use super::role::{Play, Pulled, Role, Waits};
-use crate::counters::{Protocol, Reason};
+use super::end::CloseReason;
+use super::role::{Play, PullEnd, Role, Waits};
+use crate::counters::{PlayProtocol, Reason};
 use crate::relay::StreamName;
-use crate::relay::cursor::Step;
+use crate::relay::cursor::CursorRead;
 use crate::visitor::Action;
 
 impl Connection {
     pub(super) fn begin_play(&self, stream_id: u32, name: &StreamName) -> Result<Role, Reason> {
         let (peer, wake) = (self.permit.peer, Arc::clone(&self.enrolled.wake));
-        let subscription =
-            self.shared.relays.play(name, Protocol::Rtmp, peer, wake).ok_or(Reason::NotFound)?;
+        let subscription = self
+            .shared
+            .relays
+            .play(name, PlayProtocol::Rtmp, peer, wake)
+            .ok_or(Reason::NotFound)?;
         tracing::debug!(target: crate::LOG, "{peer} plays {name} on message stream {stream_id}");
         Ok(Role::Play(Play { subscription, paused: false }))
     }
@@ -32,7 +35,7 @@ impl Connection {
     }
 
     /// Begins what was waited for.
-    pub(super) fn look_for_publishers(&mut self) -> Result<(), End> {
+    pub(super) fn look_for_publishers(&mut self) -> Result<(), CloseReason> {
         let is_there = |(_, role): &(u32, Role)| match role {
             Role::Waits(waits) => waits.waiting.is_over(),
             _ => false,
@@ -49,7 +52,7 @@ impl Connection {
     }
 
     /// Nobody came.
-    pub(super) fn give_up_waiting(&mut self, stream_id: u32) -> Result<(), End> {
+    pub(super) fn give_up_waiting(&mut self, stream_id: u32) -> Result<(), CloseReason> {
         let place = self.roles.iter().position(|(id, _)| *id == stream_id);
         match place.map(|place| self.roles.swap_remove(place)) {
             Some((_, Role::Waits(waits))) => {
@@ -78,19 +81,19 @@ impl Connection {
 
     /// Moves media from the relays to the output, as far as the client keeps up. Tells whether
     /// there may be more.
-    pub(super) fn pull(&mut self) -> Result<bool, End> {
+    pub(super) fn pull(&mut self) -> Result<bool, CloseReason> {
         let mut index = 0;
         while index < self.roles.len() {
             match self.pull_one(index)? {
-                Pulled::Enough => return Ok(true),
-                Pulled::All => index += 1,
-                Pulled::Ended => {
+                PullEnd::Enough => return Ok(true),
+                PullEnd::All => index += 1,
+                PullEnd::Ended => {
                     let stream_id = self.roles.get(index).map_or(0, |(id, _)| *id);
                     // The client may have ended it itself.
                     let _ = self.session.finish_play(stream_id);
                     self.remove(stream_id);
                     if self.draining && self.roles.is_empty() {
-                        self.close(End::Stopped);
+                        self.close(CloseReason::Stopped);
                     }
                 }
             }
@@ -98,26 +101,26 @@ impl Connection {
         Ok(false)
     }
 
-    pub(super) fn pull_one(&mut self, index: usize) -> Result<Pulled, End> {
+    pub(super) fn pull_one(&mut self, index: usize) -> Result<PullEnd, CloseReason> {
         let Some((stream_id, Role::Play(play))) = self.roles.get_mut(index) else {
-            return Ok(Pulled::All);
+            return Ok(PullEnd::All);
         };
         if play.paused {
-            return Ok(Pulled::All);
+            return Ok(PullEnd::All);
         }
         while self.session.output_bytes() < PULL_BYTES {
             match play.subscription.step() {
-                Step::Packet(packet) => {
+                CursorRead::Packet(packet) => {
                     play.subscription.sent(packet.payload.len());
                     self.session
                         .send_media(*stream_id, packet.kind, packet.timestamp_ms, packet.payload)
-                        .map_err(End::Protocol)?;
+                        .map_err(CloseReason::Protocol)?;
                 }
-                Step::Wait => return Ok(Pulled::All),
-                Step::Ended => return Ok(Pulled::Ended),
-                Step::Cut => return Err(End::TooSlow),
+                CursorRead::Wait => return Ok(PullEnd::All),
+                CursorRead::Ended => return Ok(PullEnd::Ended),
+                CursorRead::Cut => return Err(CloseReason::TooSlow),
             }
         }
-        Ok(Pulled::Enough)
+        Ok(PullEnd::Enough)
     }
 }

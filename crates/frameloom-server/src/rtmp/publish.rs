@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use frameloom_rtmp::{Media, MediaKind, Refusal};
+use frameloom_rtmp::{Media, MediaType, Refusal};
 
 use super::connection::Connection;
-use super::end::End;
+use super::end::CloseReason;
 use super::role::{Publish, Role};
 use crate::counters::Reason;
 use crate::relay::{Appended, Publisher, StreamName};
@@ -44,7 +44,7 @@ impl Connection {
         };
         let kind = media.kind;
         match publish.publication.append(media) {
-            Appended::Yes if matches!(kind, MediaKind::Audio | MediaKind::Video) => {
+            Appended::Yes if matches!(kind, MediaType::Audio | MediaType::Video) => {
                 publish.last_media = now;
             }
             Appended::Unreadable if !publish.warned => {
@@ -69,7 +69,7 @@ impl Connection {
     }
 
     /// Ends what another publisher has taken over.
-    pub(super) fn leave_replaced(&mut self) -> Result<(), End> {
+    pub(super) fn leave_replaced(&mut self) -> Result<(), CloseReason> {
         let replaced = |(_, role): &(u32, Role)| match role {
             Role::Publish(publish) => publish.publication.is_replaced(),
             _ => false,
@@ -79,7 +79,7 @@ impl Connection {
             let _ = self.session.refuse(stream_id, Refusal::NameTaken);
             self.remove(stream_id);
             if self.roles.is_empty() {
-                return Err(End::Replaced);
+                return Err(CloseReason::Replaced);
             }
         }
         Ok(())

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::access::Pending;
-use crate::relay::{Publication, Subscription, Waiting};
+use crate::access::PendingDecision;
+use crate::relay::{Publication, Subscription, WaitingPlayer};
 use crate::visitor::Action;
 
 /// What a message stream does.
 pub(super) enum Role {
     /// It waits for a callback's word.
-    Asked(Action, String, Pending),
+    Asked(Action, String, PendingDecision),
     /// It may play what nobody publishes yet.
     Waits(Box<Waits>),
     Publish(Box<Publish>),
@@ -35,13 +35,13 @@ impl Play {
 
 /// A message stream that waits for a publisher.
 pub(super) struct Waits {
-    pub(super) waiting: Waiting,
+    pub(super) waiting: WaitingPlayer,
     /// When it is told that there is none.
     pub(super) deadline: Instant,
 }
 
 /// Why a player pulls no more for now.
-pub(super) enum Pulled {
+pub(super) enum PullEnd {
     /// There is nothing.
     All,
     /// There is enough to write.

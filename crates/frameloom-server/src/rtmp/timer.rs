@@ -7,12 +7,12 @@ use frameloom_rtmp::Refusal;
 use tokio::time::Instant;
 
 use super::connection::Connection;
-use super::end::End;
+use super::end::CloseReason;
 use super::role::Role;
 
 /// What has taken too long.
 #[derive(Clone, Copy)]
-enum Due {
+enum Overdue {
     Handshake,
     /// Nothing was published or played.
     Command,
@@ -30,7 +30,7 @@ enum Due {
 
 impl Connection {
     /// Ready when the connection has to end now.
-    pub(super) fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+    pub(super) fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
         loop {
             let Some((deadline, due)) = self.deadline() else {
                 return Poll::Pending;
@@ -48,60 +48,63 @@ impl Connection {
     }
 
     /// When the next thing has taken too long, and which.
-    fn deadline(&self) -> Option<(Instant, Due)> {
+    fn deadline(&self) -> Option<(Instant, Overdue)> {
         if let Some(closing) = &self.closing {
-            return Some((closing.deadline, Due::Closed));
+            return Some((closing.deadline, Overdue::Closed));
         }
         let timeouts = &self.shared.config.timeouts;
-        let mut next: Option<(Instant, Due)> = None;
+        let mut next: Option<(Instant, Overdue)> = None;
         let mut consider = |deadline, due| {
             if next.as_ref().is_none_or(|(earliest, _)| deadline < *earliest) {
                 next = Some((deadline, due));
             }
         };
         if self.session.is_handshaking() {
-            consider(self.handshake_deadline, Due::Handshake);
+            consider(self.handshake_deadline, Overdue::Handshake);
         } else if self.roles.is_empty() {
-            consider(self.idle_since + timeouts.command, Due::Command);
+            consider(self.idle_since + timeouts.command, Overdue::Command);
         }
         if let Some(since) = self.blocked_since {
-            consider(since + timeouts.player_stall, Due::Stall);
+            consider(since + timeouts.player_stall, Overdue::Stall);
         }
         for (stream_id, role) in &self.roles {
             match role {
                 Role::Publish(publish) => {
-                    consider(publish.last_media + timeouts.idle_publisher, Due::Media(*stream_id));
+                    consider(
+                        publish.last_media + timeouts.idle_publisher,
+                        Overdue::Media(*stream_id),
+                    );
                     if let Some(due) = publish.round_due() {
-                        consider(due, Due::Round);
+                        consider(due, Overdue::Round);
                     }
                 }
-                Role::Waits(waits) => consider(waits.deadline, Due::Wait(*stream_id)),
+                Role::Waits(waits) => consider(waits.deadline, Overdue::Wait(*stream_id)),
                 Role::Asked(..) | Role::Play(_) => {}
             }
         }
         next
     }
 
-    fn expire(&mut self, cx: &mut Context<'_>, due: Due) -> Poll<End> {
+    fn expire(&mut self, cx: &mut Context<'_>, due: Overdue) -> Poll<CloseReason> {
         match due {
-            Due::Closed => return self.closed(),
-            Due::Handshake => return Poll::Ready(End::HandshakeTimeOut),
-            Due::Stall => {
+            Overdue::Closed => return self.closed(),
+            Overdue::Handshake => return Poll::Ready(CloseReason::HandshakeTimeOut),
+            Overdue::Stall => {
                 self.leave();
-                return Poll::Ready(End::Stalled);
+                return Poll::Ready(CloseReason::Stalled);
             }
-            Due::Round => self.wake_players(),
-            Due::Wait(stream_id) => {
+            Overdue::Round => self.wake_players(),
+            Overdue::Wait(stream_id) => {
                 if let Err(end) = self.give_up_waiting(stream_id) {
                     self.close(end);
                 }
             }
-            Due::Command => self.close(End::CommandTimeOut),
-            Due::Media(stream_id) => {
+            Overdue::Command => self.close(CloseReason::CommandTimeOut),
+            Overdue::Media(stream_id) => {
                 let _ = self.session.refuse(stream_id, Refusal::Unavailable);
                 self.remove(stream_id);
                 if self.roles.is_empty() {
-                    self.close(End::IdlePublisher);
+                    self.close(CloseReason::IdlePublisher);
                 }
             }
         }

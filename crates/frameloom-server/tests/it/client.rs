@@ -10,7 +10,7 @@ use frameloom_rtmp::amf0::{encode, object};
 use frameloom_rtmp::chunk::ChunkWriter;
 use frameloom_rtmp::message::{Message, kind};
 use frameloom_rtmp::{
-    ClientConfig, ClientEvent, ClientRole, ClientSession, Media, MediaKind, OutputBuffer,
+    ClientConfig, ClientEvent, ClientRole, ClientSession, Media, MediaType, OutputBuffer,
     PublishKind,
 };
 use frameloom_server::{Server, ServerConfig};
@@ -193,7 +193,7 @@ impl Client {
         let mut writer = ChunkWriter::new();
         let mut output = OutputBuffer::new();
         for Packet { kind, timestamp_ms, payload } in packets.iter().cloned() {
-            assert_eq!(kind, MediaKind::Audio);
+            assert_eq!(kind, MediaType::Audio);
             let timestamp = u32::try_from(timestamp_ms).unwrap();
             let (kind, chunk_stream, stream_id) = (kind::AUDIO, 4, 1);
             let message = Message { chunk_stream, timestamp, kind, stream_id, payload };
@@ -233,7 +233,7 @@ impl Client {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Packet {
-    pub(crate) kind: MediaKind,
+    pub(crate) kind: MediaType,
     pub(crate) timestamp_ms: u64,
     pub(crate) payload: Bytes,
 }
@@ -244,7 +244,7 @@ impl From<Media> for Packet {
     }
 }
 
-pub(crate) fn packet(kind: MediaKind, timestamp_ms: u64, payload: impl Into<Bytes>) -> Packet {
+pub(crate) fn packet(kind: MediaType, timestamp_ms: u64, payload: impl Into<Bytes>) -> Packet {
     Packet { kind, timestamp_ms, payload: payload.into() }
 }
 
@@ -253,26 +253,26 @@ pub(crate) fn metadata(timestamp_ms: u64) -> Packet {
     encode(&"onMetaData".into(), &mut payload);
     let size = [("width", 640.0.into()), ("height", 360.0.into()), ("audiocodecid", 10.0.into())];
     encode(&object(size), &mut payload);
-    packet(MediaKind::Metadata, timestamp_ms, payload)
+    packet(MediaType::Metadata, timestamp_ms, payload)
 }
 
 pub(crate) fn video_header(timestamp_ms: u64, fill: u8) -> Packet {
-    packet(MediaKind::Video, timestamp_ms, vec![0x17, 0, 0, 0, 0, 1, fill])
+    packet(MediaType::Video, timestamp_ms, vec![0x17, 0, 0, 0, 0, 1, fill])
 }
 
 pub(crate) fn audio_header(timestamp_ms: u64) -> Packet {
-    packet(MediaKind::Audio, timestamp_ms, vec![0xAF, 0, 0x12, 0x10])
+    packet(MediaType::Audio, timestamp_ms, vec![0xAF, 0, 0x12, 0x10])
 }
 
 /// A video frame of `bytes` bytes, each of them `fill`.
 pub(crate) fn video(timestamp_ms: u64, keyframe: bool, fill: u8, bytes: usize) -> Packet {
     let mut payload = vec![if keyframe { 0x17 } else { 0x27 }, 1, 0, 0, 0];
     payload.resize(bytes.max(5), fill);
-    packet(MediaKind::Video, timestamp_ms, payload)
+    packet(MediaType::Video, timestamp_ms, payload)
 }
 
 pub(crate) fn audio(timestamp_ms: u64, fill: u8) -> Packet {
-    packet(MediaKind::Audio, timestamp_ms, vec![0xAF, 1, fill, fill, fill])
+    packet(MediaType::Audio, timestamp_ms, vec![0xAF, 1, fill, fill, fill])
 }
 
 /// Metadata and both headers.

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Instant;
 
-use frameloom_rtmp::MediaKind;
+use frameloom_rtmp::MediaType;
 use frameloom_rtmp::flv::{FlvReader, TagKind};
 use frameloom_server::Server;
 
@@ -99,9 +99,9 @@ fn tags(reader: &mut FlvReader, count: usize, mut more: impl FnMut() -> Vec<u8>)
         match reader.poll().unwrap() {
             Some(tag) => packets.push(Packet {
                 kind: match tag.kind {
-                    TagKind::Audio => MediaKind::Audio,
-                    TagKind::Video => MediaKind::Video,
-                    TagKind::Script => MediaKind::Metadata,
+                    TagKind::Audio => MediaType::Audio,
+                    TagKind::Video => MediaType::Video,
+                    TagKind::Script => MediaType::Metadata,
                 },
                 timestamp_ms: tag.timestamp_ms.into(),
                 payload: tag.data,

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use frameloom_rtmp::{ClientRole, MediaKind};
+use frameloom_rtmp::{ClientRole, MediaType};
 use frameloom_server::Server;
 use socket2::{Domain, Socket, Type};
 
@@ -143,7 +143,7 @@ fn a_slow_player_skips_to_a_keyframe_and_is_cut_when_that_does_not_help() {
     wait_until("it has come across the gap", || {
         while slow.pump() {}
         while let Some(packet) = slow.queued() {
-            if packet.kind != MediaKind::Video || packet.payload.len() < 100 {
+            if packet.kind != MediaType::Video || packet.payload.len() < 100 {
                 continue;
             }
             if last.is_some_and(|last| packet.timestamp_ms != last + 40) {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use frameloom_rtmp::MediaKind;
+use frameloom_rtmp::MediaType;
 use frameloom_server::{SecondPublisher, Server};
 
 use crate::client::{
@@ -24,7 +24,7 @@ fn what_is_published_is_played_bit_for_bit() {
     let mut player = Client::play(&server, "camera");
     let mut sent = headers(0);
     sent.extend(gop(0, 20));
-    sent.push(packet(MediaKind::Data, 900, &b"\x02\0\x05onCue\x05"[..]));
+    sent.push(packet(MediaType::Data, 900, &b"\x02\0\x05onCue\x05"[..]));
     // A frame of many chunks, and one of a single byte of data.
     sent.push(video(940, true, 9, 700_000));
     sent.push(audio(941, 1));
@@ -127,14 +127,14 @@ fn audio_alone_is_played_from_now_on() {
 fn enhanced_streams_start_at_their_keyframes() {
     let server = serve(|_| {});
     let mut publisher = Client::publish(&server, "camera");
-    let enhanced = |time, bytes: &'static [u8]| packet(MediaKind::Video, time, bytes);
+    let enhanced = |time, bytes: &'static [u8]| packet(MediaType::Video, time, bytes);
     let sent = [
         enhanced(0, b"\x90hvc1config"),
-        packet(MediaKind::Audio, 0, &b"\x90OpusOpusHead"[..]),
+        packet(MediaType::Audio, 0, &b"\x90OpusOpusHead"[..]),
         enhanced(0, b"\x93hvc1one"),
         enhanced(40, b"\xA3hvc1two"),
         enhanced(80, b"\x93hvc1three"),
-        packet(MediaKind::Audio, 80, &b"\x91Opussound"[..]),
+        packet(MediaType::Audio, 80, &b"\x91Opussound"[..]),
     ];
     publisher.send_all(&sent);
     wait_until_received(&server, &sent);

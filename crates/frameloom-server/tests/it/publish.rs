@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use frameloom_rtmp::MediaKind;
+use frameloom_rtmp::MediaType;
 
 use crate::client::{Client, audio, gop, headers, packet, serve, video, wait_until};
 
@@ -36,9 +36,9 @@ fn what_is_no_media_is_left_out_and_does_not_count_as_any() {
     let mut player = Client::play(&server, "camera");
     publisher.send_all(&headers(0));
     publisher.send_all(&[
-        packet(MediaKind::Video, 0, &b"\x17"[..]),
-        packet(MediaKind::Video, 0, &b"\x9Fhvc1"[..]),
-        packet(MediaKind::Audio, 0, &b"\xAF\x07"[..]),
+        packet(MediaType::Video, 0, &b"\x17"[..]),
+        packet(MediaType::Video, 0, &b"\x9Fhvc1"[..]),
+        packet(MediaType::Audio, 0, &b"\xAF\x07"[..]),
     ]);
     publisher.send(&video(10, true, 1, 100));
     let got = player.take(4);
@@ -48,7 +48,7 @@ fn what_is_no_media_is_left_out_and_does_not_count_as_any() {
     let mut index = 0;
     wait_until("the publisher is gone", || {
         index += 1;
-        publisher.send(&packet(MediaKind::Video, index, &b"\x17"[..]));
+        publisher.send(&packet(MediaType::Video, index, &b"\x17"[..]));
         server.status().streams.is_empty()
     });
     player.ended();

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use frameloom_rtmp::amf0::{Value, object};
 use frameloom_rtmp::chunk::{ChunkReader, ChunkWriter};
-use frameloom_rtmp::command::Command;
+use frameloom_rtmp::command::CommandMessage;
 use frameloom_rtmp::handshake::Handshake;
 use frameloom_rtmp::message::{Message, kind};
-use frameloom_rtmp::{Limits, MediaKind, OutputBuffer};
+use frameloom_rtmp::{Limits, MediaType, OutputBuffer};
 use frameloom_server::Server;
 
 use crate::client::{
@@ -53,7 +53,10 @@ impl Wire {
         }
         wire.write(&mut output);
         let information = object([("app", "live".into()), ("tcUrl", "rtmp://localhost".into())]);
-        let connect = Command { object: information, ..Command::new("connect", 1.0, Vec::new()) };
+        let connect = CommandMessage {
+            object: information,
+            ..CommandMessage::new("connect", 1.0, Vec::new())
+        };
         wire.send(&connect.message(0));
         wire.answer("_result");
         wire
@@ -72,7 +75,7 @@ impl Wire {
     }
 
     fn call(&mut self, stream_id: u32, name: &str, arguments: Vec<Value>) {
-        self.send(&Command::new(name, 2.0, arguments).message(stream_id));
+        self.send(&CommandMessage::new(name, 2.0, arguments).message(stream_id));
     }
 
     fn fill(&mut self) {
@@ -109,16 +112,18 @@ impl Wire {
     }
 
     /// A command of this name.
-    fn answer(&mut self, name: &str) -> Command {
+    fn answer(&mut self, name: &str) -> CommandMessage {
         self.next(|message| {
-            Command::parse(message, &Limits::default()).unwrap().filter(|got| got.name == name)
+            CommandMessage::parse(message, &Limits::default())
+                .unwrap()
+                .filter(|got| got.name == name)
         })
     }
 
     /// An `onStatus` with this code, on this message stream.
     fn status(&mut self, stream_id: u32, code: &str) {
         self.next(|message| {
-            let command = Command::parse(message, &Limits::default()).unwrap()?;
+            let command = CommandMessage::parse(message, &Limits::default()).unwrap()?;
             let got = command.arguments.first()?.get("code")?.as_str()?;
             (message.stream_id == stream_id && got == code).then_some(())
         });
@@ -135,9 +140,9 @@ impl Wire {
             .map(|_| {
                 self.next(|message| {
                     let kind = match message.kind {
-                        kind::AUDIO => MediaKind::Audio,
-                        kind::VIDEO => MediaKind::Video,
-                        kind::DATA_AMF0 => MediaKind::Metadata,
+                        kind::AUDIO => MediaType::Audio,
+                        kind::VIDEO => MediaType::Video,
+                        kind::DATA_AMF0 => MediaType::Metadata,
                         _ => return None,
                     };
                     let (timestamp_ms, payload) =

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::Frame;
 use crate::options::LiveOptions;
 use crate::protocol::Target;
-use crate::protocol::ends::Outside;
+use crate::protocol::environment::Environment;
 use crate::run::FeedSetup;
 use crate::run::stages::EncodeMessage;
 use crate::run::threads::{Failure, Threads};
@@ -72,7 +72,7 @@ impl OutputBuilder<Feed> {
     /// # Errors
     /// Where the name doesn't tell the format, or the output can't be opened.
     pub fn open(self) -> Result<Feed> {
-        self.open_in(Outside::real())
+        self.open_in(Environment::real())
     }
 
     /// Opens it on a thread of its own.
@@ -83,17 +83,25 @@ impl OutputBuilder<Feed> {
         Pending::start(move || self.open())
     }
 
-    fn open_in(self, outside: Outside) -> Result<Feed> {
+    fn open_in(self, environment: Environment) -> Result<Feed> {
         let OutputBuilder { url, options, rate, live, events, stop: asked, .. } = self;
         options.check()?;
         live.check(false, false)?;
         let target = Target::resolve(&url, &options)?;
-        let stats = Stats::new(None, Arc::clone(&outside.clock));
+        let stats = Stats::new(None, Arc::clone(&environment.clock));
         // Stopped with the caller's, and by a stage that fails.
         let stop = asked.child();
         let failure = Failure::new(stop.clone());
-        let setup =
-            FeedSetup { target, options, rate, live, events, stats: stats.clone(), outside, stop };
+        let setup = FeedSetup {
+            target,
+            options,
+            rate,
+            live,
+            events,
+            stats: stats.clone(),
+            environment,
+            stop,
+        };
         let (frames, threads) = setup.start(&failure)?;
         Ok(Feed { frames: Some(frames), threads, failure, stop: asked, stats })
     }

@@ -9,8 +9,8 @@ use crate::edit::chain::{Chain, guarded};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::Frame;
 use crate::options::OnError;
+use crate::run::code_messages::{Ask, CodeReport, Pulling};
 use crate::run::control::OutputsOwner;
-use crate::run::link::{Ask, Pulling, Report};
 use crate::run::registry::Registry;
 use crate::run::sound::{AudioPacket, Sound};
 use crate::run::threads::{Failure, Threads};
@@ -27,7 +27,7 @@ const LONG: Duration = Duration::from_secs(1);
 /// What [`Frames::next_timeout`] found.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Pulled {
+pub enum NextFrame {
     /// The next frame.
     Frame(Frame),
     /// None came within the limit.
@@ -36,7 +36,7 @@ pub enum Pulled {
     Over,
 }
 
-enum Incoming {
+enum PulledItem {
     Ask(Ask),
     Frame(Frame),
 }
@@ -64,7 +64,7 @@ enum Incoming {
 /// # }
 /// ```
 pub struct Frames {
-    link: Option<Pulling>,
+    channels: Option<Pulling>,
     chain: Chain,
     /// Made of the frame that was asked for last, and not given out yet.
     ready: VecDeque<Frame>,
@@ -101,7 +101,7 @@ impl Frames {
         let chain = Chain { stages: std::mem::take(&mut setup.stages) };
         let Started { threads, pulling, sound, registry, outputs } = setup.start(&failure)?;
         Ok(Frames {
-            link: pulling,
+            channels: pulling,
             chain,
             ready: VecDeque::new(),
             asked: None,
@@ -124,44 +124,50 @@ impl Frames {
     ///
     /// # Errors
     /// What ended the run, once.
-    pub fn next_timeout(&mut self, limit: Duration) -> Result<Pulled> {
+    pub fn next_timeout(&mut self, limit: Duration) -> Result<NextFrame> {
         let until = moment_after(Instant::now(), limit);
         loop {
             if let Some(frame) = self.ready.pop_front() {
                 self.pass_over();
                 self.unwritten = true;
-                return Ok(Pulled::Frame(frame));
+                return Ok(NextFrame::Frame(frame));
             }
             if self.is_drained || self.is_closed || self.stop.is_stopped() {
                 self.pass_over();
                 return self.end_of_frames();
             }
             if let Some(number) = self.asked {
-                let answer =
-                    Report::Answer { number, frames: Vec::new(), is_whole: true, is_ready: true };
+                let answer = CodeReport::Answer {
+                    number,
+                    frames: Vec::new(),
+                    is_whole: true,
+                    is_ready: true,
+                };
                 if self.report(answer, until).is_some() {
-                    return Ok(Pulled::NotYet);
+                    return Ok(NextFrame::NotYet);
                 }
                 self.asked = None;
                 self.pass_over();
                 continue;
             }
-            let Some(link) = &self.link else { return Ok(Pulled::Over) };
+            let Some(channels) = &self.channels else { return Ok(NextFrame::Over) };
             let left = until.saturating_duration_since(Instant::now());
-            let came = match link {
-                Pulling::Gate(link) => link.asks.recv_timeout(left.min(TICK)).map(Incoming::Ask),
+            let came = match channels {
+                Pulling::Gate(channels) => {
+                    channels.asks.recv_timeout(left.min(TICK)).map(PulledItem::Ask)
+                }
                 Pulling::Decoder(frames) => {
-                    frames.recv_timeout(left.min(TICK)).map(Incoming::Frame)
+                    frames.recv_timeout(left.min(TICK)).map(PulledItem::Frame)
                 }
             };
-            let is_at_gate = matches!(link, Pulling::Gate(_));
+            let is_at_gate = matches!(channels, Pulling::Gate(_));
             match came {
-                Ok(Incoming::Ask(ask)) => self.take_ask(ask)?,
-                Ok(Incoming::Frame(frame)) => {
+                Ok(PulledItem::Ask(ask)) => self.take_ask(ask)?,
+                Ok(PulledItem::Frame(frame)) => {
                     self.stats.reached(frame.pts());
                     self.run_stages(Some(frame))?;
                 }
-                Err(RecvTimeoutError::Timeout) if left <= TICK => return Ok(Pulled::NotYet),
+                Err(RecvTimeoutError::Timeout) if left <= TICK => return Ok(NextFrame::NotYet),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) if is_at_gate => self.is_closed = true,
                 Err(RecvTimeoutError::Disconnected) => {
@@ -211,19 +217,19 @@ impl Frames {
     }
 
     /// No more frames: with what went wrong, if anything did.
-    fn end_of_frames(&mut self) -> Result<Pulled> {
+    fn end_of_frames(&mut self) -> Result<NextFrame> {
         // With no output there is nothing that could still be written, and with an error nothing
         // that could be wanted.
         if self.registry.is_empty() || self.failure.is_there() {
             self.end()?;
         }
-        Ok(Pulled::Over)
+        Ok(NextFrame::Over)
     }
 
     /// Gives a report back where the gate doesn't take it in time.
-    fn report(&mut self, report: Report, until: Instant) -> Option<Report> {
-        let Some(Pulling::Gate(link)) = &self.link else { return None };
-        match link.reports.send_deadline(report, until) {
+    fn report(&mut self, report: CodeReport, until: Instant) -> Option<CodeReport> {
+        let Some(Pulling::Gate(channels)) = &self.channels else { return None };
+        match channels.reports.send_deadline(report, until) {
             Ok(()) => None,
             Err(SendTimeoutError::Timeout(report)) => Some(report),
             Err(SendTimeoutError::Disconnected(_)) => {
@@ -268,7 +274,7 @@ impl Frames {
         frame: Frame,
         limit: Duration,
     ) -> Result<Option<Frame>> {
-        if self.link.is_none() {
+        if self.channels.is_none() {
             return Err(Error::new(ErrorKind::Usage, Stage::Sink, "the outputs are finished"));
         }
         if self.registry.is_empty() {
@@ -283,13 +289,13 @@ impl Frames {
         let mut frame = frame.for_output(output);
         frame.shrink()?;
         let answer =
-            Report::Answer { number, frames: vec![frame], is_whole: false, is_ready: false };
+            CodeReport::Answer { number, frames: vec![frame], is_whole: false, is_ready: false };
         let back = self.report(answer, moment_after(Instant::now(), limit));
         if self.is_closed && self.failure.is_there() {
             self.end()?;
         }
         match back {
-            Some(Report::Answer { mut frames, .. }) => Ok(frames.pop()),
+            Some(CodeReport::Answer { mut frames, .. }) => Ok(frames.pop()),
             _ => {
                 self.unwritten = false;
                 Ok(None)
@@ -309,7 +315,7 @@ impl Frames {
         }
         let Some(number) = self.asked.filter(|_| !self.is_drained) else { return Ok(()) };
         self.unwritten = false;
-        let mut report = Report::Failed { number, error };
+        let mut report = CodeReport::Failed { number, error };
         while let Some(back) = self.report(report, Instant::now() + LONG) {
             report = back;
         }
@@ -355,13 +361,13 @@ impl Frames {
 
     /// Lets go of the gate.
     fn leave(&mut self) {
-        if self.link.is_some() {
+        if self.channels.is_some() {
             self.pass_over();
             if !self.is_drained && !self.is_closed {
                 self.stop.stop();
             }
             self.ready.clear();
-            self.link = None;
+            self.channels = None;
         }
     }
 
@@ -382,9 +388,9 @@ impl Iterator for Frames {
     fn next(&mut self) -> Option<Result<Frame>> {
         loop {
             match self.next_timeout(LONG) {
-                Ok(Pulled::Frame(frame)) => return Some(Ok(frame)),
-                Ok(Pulled::NotYet) => {}
-                Ok(Pulled::Over) => return None,
+                Ok(NextFrame::Frame(frame)) => return Some(Ok(frame)),
+                Ok(NextFrame::NotYet) => {}
+                Ok(NextFrame::Over) => return None,
                 Err(error) => return Some(Err(error)),
             }
         }

@@ -15,7 +15,7 @@ mod writer;
 pub use builder::{InputBuilder, OutputBuilder};
 pub use control::{Control, OutputId};
 pub use feed::Feed;
-pub use frames::{Frames, Pulled};
+pub use frames::{Frames, NextFrame};
 pub use outgoing::Outgoing;
 pub use pending::Pending;
 pub use pipeline::Pipeline;

@@ -13,12 +13,12 @@ use crate::image::Frame;
 use crate::input::Source;
 use crate::input::probe::{self, Probe};
 use crate::options::{InputOptions, LiveOptions, OutputOptions};
-use crate::protocol::ends::Outside;
+use crate::protocol::environment::Environment;
 use crate::run::control::OutputsOwner;
 use crate::run::outputs::{NewOutput, OpenSink};
 use crate::run::plan::plan;
 use crate::run::threads::Failure;
-use crate::run::writing::Again;
+use crate::run::writing::SinkOpener;
 use crate::run::{Setup, Started};
 use crate::stats::event::{Event, Events};
 use crate::stats::{Snapshot, Stats};
@@ -43,7 +43,7 @@ use crate::time::stop::Stop;
 /// ```
 pub struct Pipeline {
     source: Source,
-    outside: Outside,
+    environment: Environment,
     stages: Vec<Box<dyn FrameProcessor>>,
     command: Option<Command>,
     outputs: OutputsOwner,
@@ -63,7 +63,7 @@ impl InputBuilder<Pipeline> {
     /// Where it can't be opened, holds neither video nor audio, or can't be sought in though it is
     /// to begin later.
     pub fn open(self) -> Result<Pipeline> {
-        Pipeline::open_in(Outside::real(), &self.url, self.options, &self.stop)
+        Pipeline::open_in(Environment::real(), &self.url, self.options, &self.stop)
     }
 
     /// Opens the input on a thread of its own.
@@ -103,19 +103,19 @@ impl Pipeline {
     }
 
     pub(super) fn open_in(
-        outside: Outside,
+        environment: Environment,
         url: &str,
         options: InputOptions,
         stop: &Stop,
     ) -> Result<Pipeline> {
         let asked = stop.child();
         let stop = asked.child();
-        let source = Source::open(url, options, &outside, &stop)?;
-        let stats = Stats::new(source.duration(), Arc::clone(&outside.clock));
+        let source = Source::open(url, options, &environment, &stop)?;
+        let stats = Stats::new(source.duration(), Arc::clone(&environment.clock));
         stats.set_live(source.is_live);
         Ok(Pipeline {
             source,
-            outside,
+            environment,
             stages: Vec::new(),
             command: None,
             outputs: OutputsOwner::new(),
@@ -274,19 +274,19 @@ impl Pipeline {
     pub fn outgoing_pending(&self, url: &str, options: OutputOptions) -> Result<Pending<Outgoing>> {
         let mut output = NewOutput::new(url, options)?;
         let (video, audio) = (self.source.video.as_ref(), self.source.audio.as_ref());
-        let again = match video {
+        let opener = match video {
             None => None,
             Some(video) => {
                 let (target, options) = (output.target.clone(), output.options.clone());
                 let plan = plan(Some(video), audio, target, options, true)?;
-                Some(Again::new(&plan, &self.stats, &self.live))
+                Some(SinkOpener::new(&plan, &self.stats, &self.live))
             }
         };
-        let (outside, stop) = (self.outside.clone(), self.stop.clone());
+        let (environment, stop) = (self.environment.clone(), self.stop.clone());
         Pending::start(move || {
-            if let Some(again) = again {
-                let sink = again.open(&outside, &stop)?;
-                output.open = Some(OpenSink { kinds: again.kinds, sink });
+            if let Some(opener) = opener {
+                let sink = opener.open(&environment, &stop)?;
+                output.open = Some(OpenSink { kinds: opener.kinds, sink });
             }
             Ok(Outgoing(output))
         })
@@ -316,7 +316,7 @@ impl Pipeline {
             live: self.live,
             events: self.events,
             stats: self.stats,
-            outside: self.outside,
+            environment: self.environment,
             stop: self.stop,
         }
     }

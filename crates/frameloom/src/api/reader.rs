@@ -8,7 +8,7 @@ use crate::codec::decode::VideoDecoder;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::Frame;
 use crate::input::Source;
-use crate::protocol::ends::Outside;
+use crate::protocol::environment::Environment;
 use crate::stats::Stats;
 use crate::time::{Rate, Timestamp};
 
@@ -34,7 +34,7 @@ const SEEK_THRESHOLD: Timestamp = Timestamp::from_micros(1_000_000);
 pub struct Reader {
     source: Source,
     decoder: VideoDecoder,
-    state: State,
+    state: ReaderState,
     /// Read by [`Reader::frame_at`] to know that the one before it was the last not later.
     ahead: Option<Frame>,
     /// The pts of the last frame that was looked at by it.
@@ -44,7 +44,7 @@ pub struct Reader {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum State {
+enum ReaderState {
     Reading,
     Drained,
     Failed,
@@ -56,9 +56,9 @@ impl InputBuilder<Reader> {
     /// # Errors
     /// Where it can't be opened, holds no video, or can't be sought in though it is to begin later.
     pub fn open(self) -> Result<Reader> {
-        let outside = Outside::real();
-        let source = Source::open(&self.url, self.options, &outside, &self.stop)?;
-        let stats = Stats::new(source.duration(), outside.clock);
+        let environment = Environment::real();
+        let source = Source::open(&self.url, self.options, &environment, &self.stop)?;
+        let stats = Stats::new(source.duration(), environment.clock);
         stats.set_live(source.is_live);
         let decoder = match &source.video {
             Some(video) => VideoDecoder::open(video, &source.options, source.is_live, stats)?,
@@ -68,7 +68,14 @@ impl InputBuilder<Reader> {
                 return Err(error.at(&self.url));
             }
         };
-        Ok(Reader { source, decoder, state: State::Reading, ahead: None, last: None, cut: None })
+        Ok(Reader {
+            source,
+            decoder,
+            state: ReaderState::Reading,
+            ahead: None,
+            last: None,
+            cut: None,
+        })
     }
 
     /// Opens the input on a thread of its own.
@@ -112,7 +119,7 @@ impl Reader {
     pub fn seek(&mut self, at: Timestamp) -> Result<()> {
         self.source.seek(at)?;
         self.decoder.begin_at(at);
-        (self.state, self.ahead, self.cut) = (State::Reading, None, None);
+        (self.state, self.ahead, self.cut) = (ReaderState::Reading, None, None);
         Ok(())
     }
 
@@ -128,10 +135,10 @@ impl Reader {
         }
         let near = at.minus(SEEK_THRESHOLD);
         let is_ahead = self.last.is_some_and(|last| last <= at && last >= near);
-        if !is_ahead || self.state != State::Reading || self.ahead.is_none() {
+        if !is_ahead || self.state != ReaderState::Reading || self.ahead.is_none() {
             self.source.seek(at)?;
             self.decoder.begin_at(Timestamp::from_micros(i64::MIN / 4));
-            self.state = State::Reading;
+            self.state = ReaderState::Reading;
             self.ahead = None;
         }
         let mut shown: Option<Frame> = None;
@@ -168,9 +175,9 @@ impl Reader {
                 return Ok(Some(frame));
             }
             match self.state {
-                State::Failed => return Ok(None),
-                State::Drained => return self.cut.take().map_or(Ok(None), Err),
-                State::Reading => match self.source.read()? {
+                ReaderState::Failed => return Ok(None),
+                ReaderState::Drained => return self.cut.take().map_or(Ok(None), Err),
+                ReaderState::Reading => match self.source.read()? {
                     Some(StreamMessage::Packet(packet)) if packet.kind == MediaKind::Video => {
                         self.decoder.send(&packet)?;
                     }
@@ -179,7 +186,7 @@ impl Reader {
                         self.cut = self.source.take_cut();
                         self.decoder.drain()?;
                         self.decoder.finish()?;
-                        self.state = State::Drained;
+                        self.state = ReaderState::Drained;
                     }
                 },
             }
@@ -196,7 +203,7 @@ impl Iterator for Reader {
             None => self.advance(),
         };
         if next.is_err() {
-            self.state = State::Failed;
+            self.state = ReaderState::Failed;
         }
         next.transpose()
     }

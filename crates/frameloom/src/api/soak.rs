@@ -14,7 +14,7 @@ use self::ends::{CAMERA, Doors, FRAME_MS, Ledger, SHAKY, STEADY, World};
 use crate::api::Pipeline;
 use crate::image::PixelFormat;
 use crate::options::{InputOptions, LiveOptions, OutputOptions};
-use crate::protocol::ends::Outside;
+use crate::protocol::environment::Environment;
 use crate::stats::event::Event;
 use crate::stats::{EndState, Snapshot};
 use crate::time::stop::Stop;
@@ -49,18 +49,18 @@ const ALONE: &str = "FRAMELOOM_SOAK_ALONE";
 
 /// What the process has of what must not grow.
 #[derive(Clone, Copy, Debug)]
-struct Held {
+struct ProcessUse {
     memory_kib: u64,
     descriptors: usize,
     threads: usize,
 }
 
-impl Held {
-    fn now() -> Held {
+impl ProcessUse {
+    fn now() -> ProcessUse {
         let status = std::fs::read_to_string("/proc/self/status").unwrap();
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         let count = |folder| std::fs::read_dir(folder).unwrap().count();
-        Held {
+        ProcessUse {
             memory_kib: resident.trim_end_matches("kB").trim().parse().unwrap(),
             descriptors: count("/proc/self/fd"),
             threads: count("/proc/self/task"),
@@ -117,10 +117,11 @@ fn live_through_a_day() {
     let begun = Instant::now();
     let clock = Leaping::new(seed);
     let world = World::new(&clock, seed);
-    let outside = Outside { clock: clock.clone(), ends: Arc::new(Doors(Arc::clone(&world))) };
-    let (told, seen) = (Arc::new(EventCounts::default()), Arc::new(AtomicU64::new(0)));
-    let pipeline = plain(outside, &clock, &seen);
-    let listener = Arc::clone(&told);
+    let environment =
+        Environment { clock: clock.clone(), opener: Arc::new(Doors(Arc::clone(&world))) };
+    let (events, seen) = (Arc::new(EventCounts::default()), Arc::new(AtomicU64::new(0)));
+    let pipeline = plain(environment, &clock, &seen);
+    let listener = Arc::clone(&events);
     let pipeline = pipeline.on_event(move |event| listener.hear(event));
     let (stats, stop) = (pipeline.stats(), pipeline.stop_handle());
     world.stats.set(stats.clone()).unwrap();
@@ -146,14 +147,14 @@ fn live_through_a_day() {
         // Whatever is looked at must not be lost meanwhile.
         clock.stand(true);
         if first.is_none() && clock.passed() >= HOUR && are_there() {
-            first = Some(Held::now());
+            first = Some(ProcessUse::now());
         }
         if clock.passed() >= DAY && are_there() {
             break;
         }
         clock.stand(false);
     }
-    let (last, passed) = (Held::now(), clock.passed());
+    let (last, passed) = (ProcessUse::now(), clock.passed());
     stop.stop();
     while !run.is_finished() {
         std::thread::sleep(IDLE);
@@ -162,7 +163,7 @@ fn live_through_a_day() {
     let counted = run.join().unwrap().unwrap();
     let seen = seen.load(SeqCst);
     println!("{:?} in {:?}, {} leaps", clock.passed(), begun.elapsed(), clock.leaps());
-    println!("{counted:?}\n{told:?}\n{:?}", world.ledgers());
+    println!("{counted:?}\n{events:?}\n{:?}", world.ledgers());
     println!("{first:?}, then {last:?}; tries {:?} apart", world.closest_tries());
 
     let first = first.unwrap();
@@ -171,8 +172,9 @@ fn live_through_a_day() {
     let losses = [0, 1].map(|which| world.losses[which].load(SeqCst));
     account_for(&counted, losses, &world.ledgers());
     account_for_code(&counted, seen, &world.ledgers());
-    let told = [&told.input, &told.output].map(|both| both.each_ref().map(|n| n.load(SeqCst)));
-    assert_eq!(told, losses.map(|count| [count; 2]));
+    let event_counts =
+        [&events.input, &events.output].map(|both| both.each_ref().map(|n| n.load(SeqCst)));
+    assert_eq!(event_counts, losses.map(|count| [count; 2]));
     // A storm of tries is none, though many connections end as soon as they are there.
     let short = world.short.each_ref().map(|count| count.load(SeqCst));
     assert!(short.iter().all(|count| *count > 40), "{short:?}");
@@ -219,12 +221,12 @@ fn output(audio: &str) -> OutputOptions {
     options.iter().fold(OutputOptions::new(), |all, (name, value)| all.with(name, value).unwrap())
 }
 
-fn plain(outside: Outside, clock: &Arc<Leaping>, seen: &Arc<AtomicU64>) -> Pipeline {
+fn plain(environment: Environment, clock: &Arc<Leaping>, seen: &Arc<AtomicU64>) -> Pipeline {
     let mut live = LiveOptions::new();
     // Computing takes no time here, so that no frame is too late for the code.
     live.set("on-slow", "block").unwrap();
     let (clock, seen) = (Arc::clone(clock), Arc::clone(seen));
-    Pipeline::open_in(outside, CAMERA, input(), &Stop::new())
+    Pipeline::open_in(environment, CAMERA, input(), &Stop::new())
         .unwrap()
         .live(live)
         .process(move |frame| {

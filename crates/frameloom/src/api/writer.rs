@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::image::Frame;
 use crate::output::{Sink, nothing_written};
 use crate::protocol::Target;
-use crate::protocol::ends::Outside;
+use crate::protocol::environment::Environment;
 use crate::run::plan::plan_writer;
 use crate::stats::Stats;
 
@@ -45,10 +45,10 @@ impl OutputBuilder<Writer> {
         let target = Target::resolve(&url, &options)?;
         let plan = plan_writer(&target, &options)?;
         let encoder = VideoEncoder::new(plan, target.muxer.wants_global_header(), rate)?;
-        let outside = Outside::real();
-        let stats = Stats::new(None, outside.clock.clone());
+        let environment = Environment::real();
+        let stats = Stats::new(None, environment.clock.clone());
         let kinds = [MediaKind::Video];
-        let sink = Sink::open(target, &options, &kinds, stats, &outside, &stop)?;
+        let sink = Sink::open(target, &options, &kinds, stats, &environment, &stop)?;
         Ok(Writer { encoder, sink })
     }
 }

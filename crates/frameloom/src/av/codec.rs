@@ -29,14 +29,14 @@ impl<T> Received<T> {
     }
 }
 
-struct Context(*mut ff::AVCodecContext);
+struct CodecContext(*mut ff::AVCodecContext);
 
-impl Context {
-    fn new(codec: *const ff::AVCodec) -> Result<Context, AvError> {
+impl CodecContext {
+    fn new(codec: *const ff::AVCodec) -> Result<CodecContext, AvError> {
         super::init();
         // SAFETY: a static codec; null is checked.
         let ctx = unsafe { ff::avcodec_alloc_context3(codec) };
-        if ctx.is_null() { Err(AvError::no_memory()) } else { Ok(Context(ctx)) }
+        if ctx.is_null() { Err(AvError::no_memory()) } else { Ok(CodecContext(ctx)) }
     }
 
     fn get_mut(&mut self) -> &mut ff::AVCodecContext {
@@ -55,7 +55,7 @@ impl Context {
     }
 }
 
-impl Drop for Context {
+impl Drop for CodecContext {
     fn drop(&mut self) {
         // SAFETY: frees what we own.
         unsafe { ff::avcodec_free_context(&mut self.0) };
@@ -63,7 +63,7 @@ impl Drop for Context {
 }
 
 // SAFETY: a context is used by one owner at a time and has no tie to a thread.
-unsafe impl Send for Context {}
+unsafe impl Send for CodecContext {}
 
 /// How a decoder is to be opened.
 pub(crate) struct DecoderSetup<'a> {
@@ -80,7 +80,7 @@ const MOST_DECODER_THREADS: usize = 4;
 
 /// An owned decoder.
 pub(crate) struct Decoder {
-    ctx: Context,
+    ctx: CodecContext,
 }
 
 impl Decoder {
@@ -96,7 +96,7 @@ impl Decoder {
         if codec.is_null() {
             return Err(AvError::new(ff::AVERROR_DECODER_NOT_FOUND));
         }
-        let mut ctx = Context::new(codec)?;
+        let mut ctx = CodecContext::new(codec)?;
         // SAFETY: both are valid.
         AvError::check(unsafe { ff::avcodec_parameters_to_context(ctx.0, setup.params.as_ptr()) })?;
         let c = ctx.get_mut();
@@ -273,7 +273,7 @@ impl EncoderSetup {
         global_header: bool,
         options: &mut Dict,
     ) -> Result<Encoder, AvError> {
-        let mut ctx = Context::new(self.codec)?;
+        let mut ctx = CodecContext::new(self.codec)?;
         let c = ctx.get_mut();
         c.width = libc::c_int::try_from(shape.width).unwrap_or(0);
         c.height = libc::c_int::try_from(shape.height).unwrap_or(0);
@@ -307,7 +307,7 @@ impl EncoderSetup {
         global_header: bool,
         options: &mut Dict,
     ) -> Result<Encoder, AvError> {
-        let mut ctx = Context::new(self.codec)?;
+        let mut ctx = CodecContext::new(self.codec)?;
         let c = ctx.get_mut();
         let (format, layout) = (c_string(&shape.sample_format), c_string(&shape.channel_layout));
         // SAFETY: NUL-terminated strings; the layout is a field of a context of ours.
@@ -359,7 +359,7 @@ fn set_colors(c: &mut ff::AVCodecContext, colors: ColorTags) {
 
 /// An owned, open encoder.
 pub(crate) struct Encoder {
-    ctx: Context,
+    ctx: CodecContext,
 }
 
 impl Encoder {
@@ -397,7 +397,7 @@ impl Encoder {
     }
 }
 
-fn params_of(ctx: &Context) -> Result<CodecParams, AvError> {
+fn params_of(ctx: &CodecContext) -> Result<CodecParams, AvError> {
     let mut params = CodecParams::new()?;
     // SAFETY: both are valid.
     AvError::check(unsafe { ff::avcodec_parameters_from_context(params.as_mut_ptr(), ctx.0) })?;

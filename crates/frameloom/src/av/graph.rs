@@ -16,7 +16,7 @@ pub(crate) struct GraphInput<'a> {
 const PLAIN_RATE: Option<Rate> = Rate::new(25, 1);
 
 /// An owned filter graph with one input and one output.
-pub(crate) struct Graph {
+pub(crate) struct AvFilterGraph {
     graph: *mut ff::AVFilterGraph,
     source: *mut ff::AVFilterContext,
     sink: *mut ff::AVFilterContext,
@@ -26,10 +26,10 @@ pub(crate) struct Graph {
     step: i64,
 }
 
-impl Graph {
+impl AvFilterGraph {
     /// A video graph by FFmpeg's filter syntax.
-    pub(crate) fn video(input: &GraphInput<'_>, spec: &str) -> Result<Graph, AvError> {
-        Graph::new(input, spec, c"buffer", c"buffersink")
+    pub(crate) fn video(input: &GraphInput<'_>, spec: &str) -> Result<AvFilterGraph, AvError> {
+        AvFilterGraph::new(input, spec, c"buffer", c"buffersink")
     }
 
     /// An audio graph by FFmpeg's filter syntax. `frame_samples` cuts the output into frames of
@@ -38,8 +38,8 @@ impl Graph {
         input: &GraphInput<'_>,
         spec: &str,
         frame_samples: Option<u32>,
-    ) -> Result<Graph, AvError> {
-        let graph = Graph::new(input, spec, c"abuffer", c"abuffersink")?;
+    ) -> Result<AvFilterGraph, AvError> {
+        let graph = AvFilterGraph::new(input, spec, c"abuffer", c"abuffersink")?;
         if let Some(n) = frame_samples {
             // SAFETY: a configured sink of ours.
             unsafe { ff::av_buffersink_set_frame_size(graph.sink, n) };
@@ -52,14 +52,14 @@ impl Graph {
         spec: &str,
         source_name: &std::ffi::CStr,
         sink_name: &std::ffi::CStr,
-    ) -> Result<Graph, AvError> {
+    ) -> Result<AvFilterGraph, AvError> {
         super::init();
         // SAFETY: allocates; null is checked.
         let graph = unsafe { ff::avfilter_graph_alloc() };
         if graph.is_null() {
             return Err(AvError::no_memory());
         }
-        let mut this = Graph {
+        let mut this = AvFilterGraph {
             graph,
             source: ptr::null_mut(),
             sink: ptr::null_mut(),
@@ -242,7 +242,7 @@ impl Graph {
     }
 }
 
-impl Drop for Graph {
+impl Drop for AvFilterGraph {
     fn drop(&mut self) {
         // SAFETY: frees what we own, the filters with it.
         unsafe { ff::avfilter_graph_free(&mut self.graph) };
@@ -250,4 +250,4 @@ impl Drop for Graph {
 }
 
 // SAFETY: a graph is used by one owner at a time and has no tie to a thread.
-unsafe impl Send for Graph {}
+unsafe impl Send for AvFilterGraph {}

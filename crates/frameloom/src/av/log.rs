@@ -9,7 +9,8 @@ use ffmpeg_sys_next as ff;
 /// How much of libav's own messages are passed on, by FFmpeg's `-loglevel` names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(i32)]
-pub enum Level {
+#[non_exhaustive]
+pub enum LogLevel {
     /// Nothing.
     Quiet = -8,
     /// What libav calls an error.
@@ -26,7 +27,7 @@ pub enum Level {
     Trace = 56,
 }
 
-static LEVEL: AtomicI32 = AtomicI32::new(Level::Quiet as i32);
+static LEVEL: AtomicI32 = AtomicI32::new(LogLevel::Quiet as i32);
 
 thread_local! {
     static LAST_ERROR: RefCell<Option<String>> = const { RefCell::new(None) };
@@ -38,11 +39,12 @@ thread_local! {
 const CAUGHT: bool = cfg!(all(target_arch = "x86_64", not(windows)));
 
 /// Sets how much of libav's own messages reaches `tracing` (target `libav`); nothing by default.
-pub fn set_level(level: Level) {
+pub fn set_level(level: LogLevel) {
     LEVEL.store(level as i32, Ordering::Relaxed);
     init();
     // Where its messages can't be caught, and so not redacted, libav stays silent.
-    let level = if CAUGHT { (level as i32).max(Level::Error as i32) } else { Level::Quiet as i32 };
+    let level =
+        if CAUGHT { (level as i32).max(LogLevel::Error as i32) } else { LogLevel::Quiet as i32 };
     // SAFETY: sets one integer.
     unsafe { ff::av_log_set_level(level) };
 }
@@ -63,8 +65,8 @@ pub(crate) fn init() {
             ff::avformat_network_init();
             #[cfg(all(target_arch = "x86_64", not(windows)))]
             ff::av_log_set_callback(Some(receive));
-            let level = LEVEL.load(Ordering::Relaxed).max(Level::Error as i32);
-            ff::av_log_set_level(if CAUGHT { level } else { Level::Quiet as i32 });
+            let level = LEVEL.load(Ordering::Relaxed).max(LogLevel::Error as i32);
+            ff::av_log_set_level(if CAUGHT { level } else { LogLevel::Quiet as i32 });
         }
     });
 }
@@ -114,7 +116,7 @@ fn pass_on(level: i32, piece: &str) {
         if text.is_empty() {
             return;
         }
-        if level <= Level::Error as i32 {
+        if level <= LogLevel::Error as i32 {
             // "[libx264 @ 0x55...] " says where in memory, which helps nobody.
             let bare = text
                 .strip_prefix('[')

@@ -25,9 +25,9 @@ pub(crate) use demux::{Demuxer, Interrupt, StreamInfo};
 pub(crate) use dict::Dict;
 pub use error::AvError;
 pub(crate) use frame::AvFrame;
-pub(crate) use graph::{Graph, GraphInput};
+pub(crate) use graph::{AvFilterGraph, GraphInput};
 pub(crate) use log::init;
-pub use log::{Level as LogLevel, set_level as set_log_level};
+pub use log::{LogLevel, set_level as set_log_level};
 pub(crate) use mux::{Muxer, configuration_box};
 pub(crate) use names::{
     CodecId, Direction, MediaKind, MuxerInfo, PixFmt, decoder_exists, demuxer_exists,

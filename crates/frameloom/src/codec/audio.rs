@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::av::{
-    AudioShape, AvError, AvFrame, Decoder, Dict, Encoder, Graph, GraphInput, MediaKind, Received,
-    StreamInfo,
+    AudioShape, AvError, AvFilterGraph, AvFrame, Decoder, Dict, Encoder, GraphInput, MediaKind,
+    Received, StreamInfo,
 };
 use crate::codec::configuration::{StreamConfiguration, StreamMessage};
 use crate::codec::decode::open_decoder;
 use crate::codec::encode::find_encoder;
 use crate::codec::packet::Packet;
-use crate::codec::window::{Place, Window};
+use crate::codec::window::{Window, WindowPosition};
 use crate::error::{Error, ErrorKind, Result, Stage, were};
 use crate::options::InputOptions;
 use crate::stats::Stats;
@@ -46,17 +46,17 @@ pub(crate) struct AudioTranscoder {
 }
 
 struct OpenTranscoder {
-    graph: Graph,
+    graph: AvFilterGraph,
     /// What the graph takes: sample format, samples a second, channels.
-    takes: Sound,
+    takes: SoundFormat,
     /// What the encoder takes.
     shape: AudioShape,
     encoder: Encoder,
 }
 
-type Sound = (i32, (u32, u32));
+type SoundFormat = (i32, (u32, u32));
 
-fn sound_of(frame: &AvFrame) -> Sound {
+fn sound_of(frame: &AvFrame) -> SoundFormat {
     (frame.samples().0, frame.sound())
 }
 
@@ -219,12 +219,14 @@ impl AudioTranscoder {
     fn encode(&mut self, mut frame: AvFrame) -> Result<()> {
         let at = self.time_base.at(frame.pts().unwrap_or(self.next_pts));
         match self.plan.window.place(at) {
-            Place::Before => return Ok(()),
-            Place::After => {
+            WindowPosition::Before => return Ok(()),
+            WindowPosition::After => {
                 self.limit_reached = true;
                 return Ok(());
             }
-            Place::Inside(placed) => frame.set_pts(Some(placed.rescale(self.time_base).ticks())),
+            WindowPosition::Inside(placed) => {
+                frame.set_pts(Some(placed.rescale(self.time_base).ticks()));
+            }
         }
         if self.open.is_none() {
             let open = self.open_for(&frame)?;
@@ -274,7 +276,7 @@ impl AudioTranscoder {
         }
         let input = GraphInput { frame, time_base: self.time_base, frame_rate: None };
         let plan = &self.plan;
-        let probe = Graph::audio(&input, &spec, None).map_err(|e| failed(plan, e))?;
+        let probe = AvFilterGraph::audio(&input, &spec, None).map_err(|e| failed(plan, e))?;
         let shape = AudioShape {
             sample_rate: probe.sample_rate(),
             sample_format: probe.sample_format().to_owned(),
@@ -288,8 +290,8 @@ impl AudioTranscoder {
             let cause = format!("{} {what}: {}", plan.encoder, e.cause());
             e.in_stage(Stage::Encode).of_kind(ErrorKind::Usage).reworded(cause)
         })?;
-        let graph =
-            Graph::audio(&input, &spec, encoder.frame_samples()).map_err(|e| failed(plan, e))?;
+        let graph = AvFilterGraph::audio(&input, &spec, encoder.frame_samples())
+            .map_err(|e| failed(plan, e))?;
         let configuration = StreamConfiguration {
             params: encoder.params().map_err(|e| failed(plan, e))?,
             time_base: encoder.time_base(),
@@ -312,7 +314,7 @@ impl OpenTranscoder {
              channel_layouts={channel_layout}"
         );
         let input = GraphInput { frame, time_base, frame_rate: None };
-        self.graph = Graph::audio(&input, &spec, self.encoder.frame_samples())?;
+        self.graph = AvFilterGraph::audio(&input, &spec, self.encoder.frame_samples())?;
         self.takes = sound_of(frame);
         Ok(())
     }

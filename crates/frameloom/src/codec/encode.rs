@@ -12,7 +12,7 @@ use std::time::Instant;
 use crate::av::{AvError, AvFrame, Encoder, EncoderSetup, MediaKind, Received, VideoShape};
 use crate::codec::configuration::{StreamConfiguration, StreamMessage};
 use crate::codec::packet::Packet;
-use crate::codec::window::Place;
+use crate::codec::window::WindowPosition;
 use crate::edit::{FilterGraph, Fit};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::Frame;
@@ -107,8 +107,8 @@ impl VideoEncoder {
     /// Shows the last picture once more, or the slate, at `at`. `false` where there is none yet.
     pub(crate) fn repeat(&mut self, at: Timestamp, length: Timestamp) -> Result<bool> {
         let placed = match self.plan.window.place(at) {
-            Place::Inside(placed) if !self.is_done() => placed,
-            Place::After => {
+            WindowPosition::Inside(placed) if !self.is_done() => placed,
+            WindowPosition::After => {
                 self.limit_reached = true;
                 return Ok(false);
             }
@@ -200,12 +200,12 @@ impl VideoEncoder {
         }
         self.held_until = None;
         let placed = match self.plan.window.place(frame.pts()) {
-            Place::Before => return Ok(()),
-            Place::After => {
+            WindowPosition::Before => return Ok(()),
+            WindowPosition::After => {
                 self.limit_reached = true;
                 return Ok(());
             }
-            Place::Inside(placed) => placed,
+            WindowPosition::Inside(placed) => placed,
         };
         let size = (frame.width(), frame.height());
         if self.on_resize == OnResize::Restart

@@ -11,7 +11,7 @@ pub(crate) struct Window {
 
 /// Where a timestamp lies in a [`Window`].
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Place {
+pub(crate) enum WindowPosition {
     Before,
     /// Inside; the timestamp counted from the window's start.
     Inside(Timestamp),
@@ -19,15 +19,15 @@ pub(crate) enum Place {
 }
 
 impl Window {
-    pub(crate) fn place(&self, at: Timestamp) -> Place {
+    pub(crate) fn place(&self, at: Timestamp) -> WindowPosition {
         let from_start = match self.start {
-            Some(start) if at < start => return Place::Before,
+            Some(start) if at < start => return WindowPosition::Before,
             Some(start) => at.minus(start),
             None => at,
         };
         match self.length {
-            Some(length) if from_start >= length => Place::After,
-            _ => Place::Inside(from_start),
+            Some(length) if from_start >= length => WindowPosition::After,
+            _ => WindowPosition::Inside(from_start),
         }
     }
 }
@@ -41,13 +41,13 @@ mod tests {
         let at = |ms: i64| Timestamp::from_micros(ms * 1000);
         let window = Window { start: Some(at(1000)), length: Some(at(500)) };
         for (ms, place) in [
-            (999, Place::Before),
-            (1000, Place::Inside(at(0))),
-            (1499, Place::Inside(at(499))),
-            (1500, Place::After),
+            (999, WindowPosition::Before),
+            (1000, WindowPosition::Inside(at(0))),
+            (1499, WindowPosition::Inside(at(499))),
+            (1500, WindowPosition::After),
         ] {
             assert_eq!(window.place(at(ms)), place, "{ms}");
         }
-        assert_eq!(Window::default().place(at(-5)), Place::Inside(at(-5)));
+        assert_eq!(Window::default().place(at(-5)), WindowPosition::Inside(at(-5)));
     }
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 pub use self::program::kill_commands;
 use self::program::{Launch, Launched, Launcher, Processes};
-pub(crate) use self::running::Running;
+pub(crate) use self::running::RunningCommand;
 use crate::edit::Fit;
 use crate::error::{Error, ErrorKind, Hint, Result, Stage, counted, os_words};
 use crate::image::Frame;
@@ -97,7 +97,7 @@ impl Command {
         hang_limit: Option<Duration>,
         clock: &Arc<dyn Clock>,
         stop: &Stop,
-    ) -> Result<Spawned> {
+    ) -> Result<SpawnedCommand> {
         let (width, height) = (frame.width(), frame.height());
         let frame_bytes = self.format.frame_bytes(width, height);
         let launch = Launch {
@@ -127,7 +127,7 @@ impl Command {
         let answers = answers.map_err(|e| fail(e, "its stdout can't be read"))?;
         let farewell = if hang_limit.is_some() { SHORT_EXIT_TIMEOUT } else { EXIT_TIMEOUT };
         let clock = Arc::clone(clock);
-        let running = Running::new(program, self.name(), hang_limit, farewell, clock);
+        let running = RunningCommand::new(program, self.name(), hang_limit, farewell, clock);
         let running = Arc::new(running);
         pipe::prepare(stdin.as_fd()).map_err(|e| fail(e, "its stdin can't be written"))?;
         if let Some(stdout) = &stdout {
@@ -151,16 +151,16 @@ impl Command {
             stop: stop.clone(),
         });
         let limit = HELD_BACK + 4 * pipe::PIPE_BYTES / frame_bytes.max(1);
-        Ok(Spawned { input, output, running, in_flight_limit: limit })
+        Ok(SpawnedCommand { input, output, running, in_flight_limit: limit })
     }
 }
 
 /// A program that was started.
-pub(crate) struct Spawned {
+pub(crate) struct SpawnedCommand {
     pub(crate) input: CommandInput,
     /// `None` where it only reads.
     pub(crate) output: Option<CommandOutput>,
-    pub(crate) running: Arc<Running>,
+    pub(crate) running: Arc<RunningCommand>,
     /// How many frames may be inside it before it is clear that none will come back.
     pub(crate) in_flight_limit: usize,
 }
@@ -181,7 +181,7 @@ pub(crate) struct CommandInput {
     fit: Fit,
     sent: u64,
     reads_only: bool,
-    running: Arc<Running>,
+    running: Arc<RunningCommand>,
     stop: Stop,
 }
 
@@ -212,7 +212,7 @@ impl CommandInput {
     /// Writes a frame to its stdin; `false` where it takes no more.
     pub(crate) fn write(&mut self, pixels: &PixelBuffer) -> Result<bool> {
         let Some(stdin) = &self.stdin else { return Ok(false) };
-        let reader = Reader(&self.running);
+        let reader = StdinActivity(&self.running);
         match pipe::write_all(stdin.as_fd(), pixels.as_slice(), &self.stop, &reader) {
             Ok(Transfer::Done) => {
                 self.sent += 1;
@@ -267,7 +267,7 @@ impl CommandInput {
             Some(status) if status.success() => Ok(()),
             Some(status) => Err(self.running.error(format!(
                 "it ended with {} after {}",
-                told(status),
+                exit_text(status),
                 counted(self.sent, "frame")
             ))),
             None => Err(self.running.error("it did not end when its frames did, and was killed")),
@@ -299,9 +299,9 @@ impl CommandInput {
 }
 
 /// A program that is to read what is written to it.
-struct Reader<'a>(&'a Running);
+struct StdinActivity<'a>(&'a RunningCommand);
 
-impl Guard for Reader<'_> {
+impl Guard for StdinActivity<'_> {
     fn moved(&self) {
         self.0.moved();
     }
@@ -316,7 +316,7 @@ pub(crate) struct CommandOutput {
     stdout: OwnedFd,
     format: PixelFormat,
     received: u64,
-    running: Arc<Running>,
+    running: Arc<RunningCommand>,
     stop: Stop,
 }
 
@@ -363,7 +363,7 @@ impl CommandOutput {
 
     fn ended_early(&self, bytes: usize, whole: usize) -> Error {
         let status = self.running.end(self.running.farewell);
-        let status = status.map_or_else(|| "no exit status".to_owned(), told);
+        let status = status.map_or_else(|| "no exit status".to_owned(), exit_text);
         let n = counted(self.received, "frame");
         if bytes > 0 {
             let cause = format!(
@@ -408,7 +408,7 @@ impl CommandOutput {
             Some(status) if status.success() => Ok(()),
             Some(status) => Err(self.running.error(format!(
                 "it ended with {} after {}",
-                told(status),
+                exit_text(status),
                 counted(self.received, "frame")
             ))),
             None => Err(self.running.error("it did not end when its frames did, and was killed")),
@@ -435,7 +435,7 @@ impl CommandOutput {
     }
 }
 
-fn told(status: ExitStatus) -> String {
+fn exit_text(status: ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt;
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit status {code}"),

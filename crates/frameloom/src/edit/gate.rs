@@ -32,7 +32,7 @@ pub(crate) trait GateItem: Sized {
 
 /// The policies that a gate follows.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Rules {
+pub(crate) struct GateRules {
     pub(crate) on_slow: OnSlow,
     /// How long the code may have a frame, with [`OnSlow::Bypass`].
     pub(crate) deadline: Option<Duration>,
@@ -40,7 +40,7 @@ pub(crate) struct Rules {
     pub(crate) passes_failed: bool,
 }
 
-impl Rules {
+impl GateRules {
     /// Whether a frame may have to go out as it came after the code got it.
     fn keeps_originals(&self) -> bool {
         self.passes_failed || self.on_slow == OnSlow::Bypass
@@ -68,7 +68,7 @@ pub(crate) struct Tally {
 }
 
 /// One place in the queue.
-struct Entry<F> {
+struct QueuedFrame<F> {
     turn: EntryState<F>,
     /// The input's clock went backwards here: what left before says nothing about the order.
     jumped: bool,
@@ -109,7 +109,7 @@ impl<F> Asked<F> {
 
 /// Where the code stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Code {
+enum CodeReadiness {
     /// It takes the next frame.
     Ready,
     /// It works on the last one.
@@ -120,12 +120,12 @@ enum Code {
 
 /// See the module's text.
 pub(crate) struct Gate<F> {
-    rules: Rules,
-    code: Code,
+    rules: GateRules,
+    code: CodeReadiness,
     /// It was started again and has not answered yet: it is asked, and nobody waits for it.
     is_warming: bool,
-    waiting: Option<Entry<F>>,
-    queue: VecDeque<Entry<F>>,
+    waiting: Option<QueuedFrame<F>>,
+    queue: VecDeque<QueuedFrame<F>>,
     next_number: u64,
     last_offered: Option<Timestamp>,
     last_answer: Option<Timestamp>,
@@ -137,10 +137,10 @@ pub(crate) struct Gate<F> {
 
 impl<F: GateItem> Gate<F> {
     /// In front of code that takes a frame at once.
-    pub(crate) fn new(rules: Rules) -> Gate<F> {
+    pub(crate) fn new(rules: GateRules) -> Gate<F> {
         Gate {
             rules,
-            code: Code::Ready,
+            code: CodeReadiness::Ready,
             is_warming: false,
             waiting: None,
             queue: VecDeque::new(),
@@ -163,8 +163,8 @@ impl<F: GateItem> Gate<F> {
     /// one that replaces another has room.
     pub(crate) fn wants_frame(&self, is_held_up: bool) -> bool {
         match self.on_slow() {
-            OnSlow::Latest if self.code != Code::Down => true,
-            OnSlow::Block if self.code != Code::Down => self.waiting.is_none(),
+            OnSlow::Latest if self.code != CodeReadiness::Down => true,
+            OnSlow::Block if self.code != CodeReadiness::Down => self.waiting.is_none(),
             _ => !is_held_up,
         }
     }
@@ -173,10 +173,10 @@ impl<F: GateItem> Gate<F> {
     pub(crate) fn offer(&mut self, frame: F) {
         let pts = frame.pts();
         let jumped = self.last_offered.replace(pts).is_some_and(|last| pts < last);
-        let entry = Entry { turn: EntryState::Unedited(frame), jumped };
+        let entry = QueuedFrame { turn: EntryState::Unedited(frame), jumped };
         let replaced = match (self.code, self.on_slow()) {
-            (Code::Down, _) => return self.pass(entry),
-            (Code::Busy, OnSlow::Bypass) => return self.pass(entry),
+            (CodeReadiness::Down, _) => return self.pass(entry),
+            (CodeReadiness::Busy, OnSlow::Bypass) => return self.pass(entry),
             (_, OnSlow::Latest) => {
                 let replaced = self.waiting.replace(entry);
                 self.tally.dropped += u64::from(replaced.is_some());
@@ -196,7 +196,7 @@ impl<F: GateItem> Gate<F> {
     }
 
     /// Sends a frame out unedited; if the policies never let one out so, it is left out.
-    fn pass(&mut self, entry: Entry<F>) {
+    fn pass(&mut self, entry: QueuedFrame<F>) {
         if !self.rules.keeps_originals() {
             self.tally.dropped += 1;
             return;
@@ -208,7 +208,7 @@ impl<F: GateItem> Gate<F> {
         if passed > PASSED_LIMIT {
             let mut queue = self.queue.iter_mut();
             let asked = queue.find(|e| matches!(&e.turn, EntryState::Asked(a) if !a.is_whole));
-            if asked.is_some_and(Entry::give_up) {
+            if asked.is_some_and(QueuedFrame::give_up) {
                 self.tally.bypassed += 1;
             }
         }
@@ -222,8 +222,8 @@ impl<F: GateItem> Gate<F> {
     /// The code takes the next frame, if `after` is the last ask it got; what was said before that
     /// one was sent means nothing now.
     pub(crate) fn ready(&mut self, after: u64) {
-        if self.code == Code::Busy && after + 1 == self.next_number {
-            self.code = Code::Ready;
+        if self.code == CodeReadiness::Busy && after + 1 == self.next_number {
+            self.code = CodeReadiness::Ready;
         }
     }
 
@@ -233,10 +233,11 @@ impl<F: GateItem> Gate<F> {
     /// # Errors
     /// Where there is no memory for a copy.
     pub(crate) fn ask(&mut self, now: Instant) -> Result<Option<(u64, F)>> {
-        if self.code != Code::Ready {
+        if self.code != CodeReadiness::Ready {
             return Ok(None);
         }
-        let Some(Entry { turn: EntryState::Unedited(mut frame), jumped }) = self.waiting.take()
+        let Some(QueuedFrame { turn: EntryState::Unedited(mut frame), jumped }) =
+            self.waiting.take()
         else {
             return Ok(None);
         };
@@ -248,11 +249,11 @@ impl<F: GateItem> Gate<F> {
         let number = self.number();
         match original {
             Some(original) if self.is_warming => {
-                self.pass(Entry { turn: EntryState::Unedited(original), jumped });
+                self.pass(QueuedFrame { turn: EntryState::Unedited(original), jumped });
             }
             original => {
                 let asked = Asked::new(number, now, original);
-                self.queue.push_back(Entry { turn: EntryState::Asked(asked), jumped });
+                self.queue.push_back(QueuedFrame { turn: EntryState::Asked(asked), jumped });
             }
         }
         Ok(Some((number, frame)))
@@ -262,24 +263,24 @@ impl<F: GateItem> Gate<F> {
     /// has ended and the code has had everything.
     pub(crate) fn ask_drain(&mut self, now: Instant) -> Option<u64> {
         let is_due = self.has_ended && !self.has_drained && self.waiting.is_none();
-        if !is_due || self.code != Code::Ready {
+        if !is_due || self.code != CodeReadiness::Ready {
             return None;
         }
         self.has_drained = true;
         let number = self.number();
         let asked = Asked { is_drain: true, ..Asked::new(number, now, None) };
-        self.queue.push_back(Entry { turn: EntryState::Asked(asked), jumped: false });
+        self.queue.push_back(QueuedFrame { turn: EntryState::Asked(asked), jumped: false });
         Some(number)
     }
 
     fn number(&mut self) -> u64 {
         let number = self.next_number;
         self.next_number += 1;
-        self.code = Code::Busy;
+        self.code = CodeReadiness::Busy;
         number
     }
 
-    fn asked(&mut self, number: u64) -> Option<&mut Entry<F>> {
+    fn asked(&mut self, number: u64) -> Option<&mut QueuedFrame<F>> {
         self.queue
             .iter_mut()
             .find(|e| matches!(&e.turn, EntryState::Asked(a) if a.number == number && !a.is_whole))
@@ -288,7 +289,7 @@ impl<F: GateItem> Gate<F> {
     /// What came out for an ask; with `is_whole` nothing more does. An answer that nobody waits
     /// for any more is thrown away.
     pub(crate) fn answer(&mut self, number: u64, frames: Vec<F>, is_whole: bool) {
-        if let Some(Entry { turn: EntryState::Asked(asked), .. }) = self.asked(number) {
+        if let Some(QueuedFrame { turn: EntryState::Asked(asked), .. }) = self.asked(number) {
             asked.answers.extend(frames);
             asked.is_whole = is_whole;
         }
@@ -304,7 +305,7 @@ impl<F: GateItem> Gate<F> {
 
     /// The code isn't there: what it has and what comes passes by. Returns how many frames it had.
     pub(crate) fn down(&mut self) -> u64 {
-        self.code = Code::Down;
+        self.code = CodeReadiness::Down;
         self.is_warming = false;
         let mut lost = 0;
         for entry in &mut self.queue {
@@ -330,8 +331,8 @@ impl<F: GateItem> Gate<F> {
 
     /// The code is there again. Until it is [`Gate::warm`], it is asked and nobody waits for it.
     pub(crate) fn up(&mut self) {
-        if self.code == Code::Down {
-            self.code = Code::Ready;
+        if self.code == CodeReadiness::Down {
+            self.code = CodeReadiness::Ready;
             self.is_warming = true;
             self.has_drained = false;
         }
@@ -392,7 +393,7 @@ impl<F: GateItem> Gate<F> {
                     None => return None,
                 },
                 EntryState::Unedited(_) => {
-                    let Some(Entry { turn: EntryState::Unedited(frame), .. }) =
+                    let Some(QueuedFrame { turn: EntryState::Unedited(frame), .. }) =
                         self.queue.pop_front()
                     else {
                         return None;
@@ -423,7 +424,7 @@ impl<F: GateItem> Gate<F> {
 
     /// Whether the code isn't there.
     pub(crate) fn is_down(&self) -> bool {
-        self.code == Code::Down
+        self.code == CodeReadiness::Down
     }
 
     /// The code answers no more. Whether it has been asked for all it held.
@@ -442,7 +443,7 @@ impl<F: GateItem> Gate<F> {
     }
 }
 
-impl<F> Entry<F> {
+impl<F> QueuedFrame<F> {
     /// Lets go of the code's answer. `true` where the original goes out in its place: not where
     /// there is none, or a part of the answer has left already.
     fn give_up(&mut self) -> bool {

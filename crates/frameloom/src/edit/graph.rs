@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use crate::av::{Graph, GraphInput, PixFmt, Received};
+use crate::av::{AvFilterGraph, GraphInput, PixFmt, Received};
 use crate::edit::FrameProcessor;
 use crate::error::{BoxError, Error, ErrorKind, Result, Stage};
 use crate::image::BufferPool;
@@ -13,20 +13,20 @@ use crate::time::{Rate, TimeBase};
 pub(crate) struct FilterGraph {
     spec: String,
     frame_rate: Option<Rate>,
-    open: Option<Open>,
+    open: Option<OpenGraph>,
     ready: VecDeque<Frame>,
 }
 
-struct Open {
-    graph: Graph,
-    shape: Shape,
+struct OpenGraph {
+    graph: AvFilterGraph,
+    shape: PictureShape,
     in_base: TimeBase,
     in_flight: VecDeque<(i64, u64, Instant)>,
     pool: BufferPool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-struct Shape(u32, u32, Option<PixFmt>, Option<(i32, i32)>);
+struct PictureShape(u32, u32, Option<PixFmt>, Option<(i32, i32)>);
 
 impl FilterGraph {
     /// By FFmpeg's filter syntax; `frame_rate` is what its input is known to have.
@@ -46,7 +46,7 @@ impl FilterGraph {
 
     fn open_for(&mut self, frame: &Frame) -> Result<()> {
         let picture = frame.picture();
-        let shape = Shape(
+        let shape = PictureShape(
             picture.width(),
             picture.height(),
             picture.format(),
@@ -63,9 +63,9 @@ impl FilterGraph {
             time_base: frame.time_base(),
             frame_rate: self.frame_rate,
         };
-        let graph = Graph::video(&input, &self.spec).map_err(|e| self.fail(e))?;
+        let graph = AvFilterGraph::video(&input, &self.spec).map_err(|e| self.fail(e))?;
         let pool = frame.pool().clone();
-        self.open = Some(Open {
+        self.open = Some(OpenGraph {
             graph,
             shape,
             in_base: frame.time_base(),

@@ -9,7 +9,7 @@ mod graph;
 
 pub(crate) use closure::Closure;
 pub use command::{Command, kill_commands};
-pub(crate) use command::{CommandInput, CommandOutput, InFlight, Running, Spawned};
+pub(crate) use command::{CommandInput, CommandOutput, InFlight, RunningCommand, SpawnedCommand};
 pub(crate) use fit::Fit;
 pub(crate) use graph::FilterGraph;
 

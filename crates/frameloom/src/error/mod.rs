@@ -105,10 +105,10 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// With serde it crosses from one process to another; the source stays behind.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Error(Box<Inner>);
+pub struct Error(Box<ErrorData>);
 
 #[derive(Clone, Serialize, Deserialize)]
-struct Inner {
+struct ErrorData {
     kind: ErrorKind,
     stage: Stage,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -128,7 +128,7 @@ impl Error {
     /// An error of `stage`; `cause` is redacted.
     pub fn new(kind: ErrorKind, stage: Stage, cause: impl Into<Sentence>) -> Error {
         let cause = cause.into().redacted(&redact::text);
-        Error(Box::new(Inner {
+        Error(Box::new(ErrorData {
             kind,
             stage,
             target: None,
@@ -274,19 +274,19 @@ impl Error {
     }
 
     /// The error as one line in the words of `wording`.
-    pub fn display<'a>(&'a self, wording: &'a dyn Wording) -> Shown<'a> {
-        Shown { error: self, wording, has_stage: true }
+    pub fn display<'a>(&'a self, wording: &'a dyn Wording) -> ErrorDisplay<'a> {
+        ErrorDisplay { error: self, wording, has_stage: true }
     }
 }
 
 /// An [`Error`] as it is shown in a front's words.
-pub struct Shown<'a> {
+pub struct ErrorDisplay<'a> {
     error: &'a Error,
     wording: &'a dyn Wording,
     has_stage: bool,
 }
 
-impl Shown<'_> {
+impl ErrorDisplay<'_> {
     /// Leaves out the stage where it is [`Stage::Options`], for a reader who sees which option it
     /// is by other means.
     #[must_use]
@@ -296,9 +296,9 @@ impl Shown<'_> {
     }
 }
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for ErrorDisplay<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { stage, target, option, cause, hint, .. } = &*self.error.0;
+        let ErrorData { stage, target, option, cause, hint, .. } = &*self.error.0;
         if self.has_stage {
             write!(f, "{stage}: ")?;
         }

@@ -15,48 +15,48 @@ use super::wording::{CommandLine, Wording};
 /// without any is a sentence by `into()`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Sentence(Vec<Part>);
+pub struct Sentence(Vec<SentencePart>);
 
 /// A piece of a [`Sentence`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 #[doc(hidden)]
-pub enum Part {
+pub enum SentencePart {
     Text(Cow<'static, str>),
     Setting(Setting),
     Sentence(Sentence),
 }
 
-impl From<Setting> for Part {
-    fn from(setting: Setting) -> Part {
-        Part::Setting(setting)
+impl From<Setting> for SentencePart {
+    fn from(setting: Setting) -> SentencePart {
+        SentencePart::Setting(setting)
     }
 }
 
-impl From<&Setting> for Part {
-    fn from(setting: &Setting) -> Part {
-        Part::Setting(setting.clone())
+impl From<&Setting> for SentencePart {
+    fn from(setting: &Setting) -> SentencePart {
+        SentencePart::Setting(setting.clone())
     }
 }
 
-impl From<Sentence> for Part {
-    fn from(sentence: Sentence) -> Part {
-        Part::Sentence(sentence)
+impl From<Sentence> for SentencePart {
+    fn from(sentence: Sentence) -> SentencePart {
+        SentencePart::Sentence(sentence)
     }
 }
 
-impl From<&Sentence> for Part {
-    fn from(sentence: &Sentence) -> Part {
-        Part::Sentence(sentence.clone())
+impl From<&Sentence> for SentencePart {
+    fn from(sentence: &Sentence) -> SentencePart {
+        SentencePart::Sentence(sentence.clone())
     }
 }
 
 macro_rules! text {
     ($($text:ty),*) => {
         $(
-            impl From<$text> for Part {
-                fn from(text: $text) -> Part {
-                    Part::Text(Cow::Owned(text.to_string()))
+            impl From<$text> for SentencePart {
+                fn from(text: $text) -> SentencePart {
+                    SentencePart::Text(Cow::Owned(text.to_string()))
                 }
             }
             impl From<$text> for Sentence {
@@ -71,7 +71,7 @@ text!(&str, &&str, String, &String, Cow<'_, str>, &Cow<'_, str>, char, u8, u32, 
 
 impl From<Setting> for Sentence {
     fn from(setting: Setting) -> Sentence {
-        Sentence(vec![Part::Setting(setting)])
+        Sentence(vec![SentencePart::Setting(setting)])
     }
 }
 
@@ -101,12 +101,12 @@ pub(crate) use sentence;
 
 impl Sentence {
     #[doc(hidden)]
-    pub fn part(part: impl Into<Part>) -> Part {
+    pub fn part(part: impl Into<SentencePart>) -> SentencePart {
         part.into()
     }
 
     #[doc(hidden)]
-    pub fn fill(template: &'static str, parts: impl IntoIterator<Item = Part>) -> Sentence {
+    pub fn fill(template: &'static str, parts: impl IntoIterator<Item = SentencePart>) -> Sentence {
         let mut parts = parts.into_iter();
         let mut filled = Vec::new();
         for (n, text) in template.split("{}").enumerate() {
@@ -114,25 +114,28 @@ impl Sentence {
                 filled.extend(parts.next());
             }
             if !text.is_empty() {
-                filled.push(Part::Text(Cow::Borrowed(text)));
+                filled.push(SentencePart::Text(Cow::Borrowed(text)));
             }
         }
         Sentence(filled)
     }
 
     /// "a", "a and b", or "a, b and c", with `joint` between the last two.
-    pub fn list<T: Into<Part>>(items: impl IntoIterator<Item = T>, joint: &str) -> Sentence {
-        let mut items: Vec<Part> = items.into_iter().map(Into::into).collect();
+    pub fn list<T: Into<SentencePart>>(
+        items: impl IntoIterator<Item = T>,
+        joint: &str,
+    ) -> Sentence {
+        let mut items: Vec<SentencePart> = items.into_iter().map(Into::into).collect();
         let last = items.pop();
         let mut parts = Vec::new();
         for (n, item) in items.into_iter().enumerate() {
             if n > 0 {
-                parts.push(Part::Text(Cow::Borrowed(", ")));
+                parts.push(SentencePart::Text(Cow::Borrowed(", ")));
             }
             parts.push(item);
         }
         if !parts.is_empty() {
-            parts.push(Part::Text(Cow::Owned(format!(" {joint} "))));
+            parts.push(SentencePart::Text(Cow::Owned(format!(" {joint} "))));
         }
         parts.extend(last);
         Sentence(parts)
@@ -140,7 +143,7 @@ impl Sentence {
 
     /// The sentence in the words of `wording`.
     pub fn display<'a>(&'a self, wording: &'a dyn Wording) -> impl fmt::Display + 'a {
-        Shown { sentence: self, wording }
+        SentenceDisplay { sentence: self, wording }
     }
 
     /// The settings that it names, in their order.
@@ -148,9 +151,9 @@ impl Sentence {
         let mut named = Vec::new();
         for part in &self.0 {
             match part {
-                Part::Text(_) => {}
-                Part::Setting(setting) => named.push(setting),
-                Part::Sentence(sentence) => named.extend(sentence.settings()),
+                SentencePart::Text(_) => {}
+                SentencePart::Setting(setting) => named.push(setting),
+                SentencePart::Sentence(sentence) => named.extend(sentence.settings()),
             }
         }
         named
@@ -160,10 +163,10 @@ impl Sentence {
     pub(super) fn redacted(self, redact: &dyn Fn(&str) -> String) -> Sentence {
         let parts = self.0.into_iter().map(|part| match part {
             // What the program itself says holds no secret.
-            Part::Text(Cow::Borrowed(text)) => Part::Text(Cow::Borrowed(text)),
-            Part::Text(Cow::Owned(text)) => Part::Text(Cow::Owned(redact(&text))),
-            Part::Setting(setting) => Part::Setting(setting.redacted(redact)),
-            Part::Sentence(sentence) => Part::Sentence(sentence.redacted(redact)),
+            SentencePart::Text(Cow::Borrowed(text)) => SentencePart::Text(Cow::Borrowed(text)),
+            SentencePart::Text(Cow::Owned(text)) => SentencePart::Text(Cow::Owned(redact(&text))),
+            SentencePart::Setting(setting) => SentencePart::Setting(setting.redacted(redact)),
+            SentencePart::Sentence(sentence) => SentencePart::Sentence(sentence.redacted(redact)),
         });
         Sentence(parts.collect())
     }
@@ -175,18 +178,18 @@ impl fmt::Display for Sentence {
     }
 }
 
-struct Shown<'a> {
+struct SentenceDisplay<'a> {
     sentence: &'a Sentence,
     wording: &'a dyn Wording,
 }
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for SentenceDisplay<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for part in &self.sentence.0 {
             match part {
-                Part::Text(text) => one_line(text, f)?,
-                Part::Setting(setting) => one_line(&self.wording.written(setting), f)?,
-                Part::Sentence(sentence) => sentence.display(self.wording).fmt(f)?,
+                SentencePart::Text(text) => one_line(text, f)?,
+                SentencePart::Setting(setting) => one_line(&self.wording.written(setting), f)?,
+                SentencePart::Sentence(sentence) => sentence.display(self.wording).fmt(f)?,
             }
         }
         Ok(())

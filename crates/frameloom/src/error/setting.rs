@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// The end of a pipeline that a setting belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum End {
     /// An input.
     Input,

@@ -37,7 +37,7 @@ pub enum PixelFormat {
 }
 
 /// What stands in the planes of a format, chroma subsampling as divisors of the luma size.
-enum Shape {
+enum FormatLayout {
     Packed { pixel_bytes: usize },
     Planar { across: usize, down: usize },
     SemiPlanar { across: usize, down: usize },
@@ -87,17 +87,17 @@ impl PixelFormat {
         }
     }
 
-    const fn shape(self) -> Shape {
+    const fn shape(self) -> FormatLayout {
         match self {
-            Self::Rgb24 | Self::Bgr24 => Shape::Packed { pixel_bytes: 3 },
-            Self::Rgba | Self::Bgra => Shape::Packed { pixel_bytes: 4 },
-            Self::Gray => Shape::Packed { pixel_bytes: 1 },
-            Self::Yuv420p => Shape::Planar { across: 2, down: 2 },
-            Self::Yuv422p => Shape::Planar { across: 2, down: 1 },
-            Self::Yuv444p => Shape::Planar { across: 1, down: 1 },
-            Self::Nv12 | Self::Nv21 => Shape::SemiPlanar { across: 2, down: 2 },
-            Self::Nv16 => Shape::SemiPlanar { across: 2, down: 1 },
-            Self::Nv24 => Shape::SemiPlanar { across: 1, down: 1 },
+            Self::Rgb24 | Self::Bgr24 => FormatLayout::Packed { pixel_bytes: 3 },
+            Self::Rgba | Self::Bgra => FormatLayout::Packed { pixel_bytes: 4 },
+            Self::Gray => FormatLayout::Packed { pixel_bytes: 1 },
+            Self::Yuv420p => FormatLayout::Planar { across: 2, down: 2 },
+            Self::Yuv422p => FormatLayout::Planar { across: 2, down: 1 },
+            Self::Yuv444p => FormatLayout::Planar { across: 1, down: 1 },
+            Self::Nv12 | Self::Nv21 => FormatLayout::SemiPlanar { across: 2, down: 2 },
+            Self::Nv16 => FormatLayout::SemiPlanar { across: 2, down: 1 },
+            Self::Nv24 => FormatLayout::SemiPlanar { across: 1, down: 1 },
         }
     }
 
@@ -105,21 +105,21 @@ impl PixelFormat {
     /// (the luma sample) for the YUV formats.
     pub const fn pixel_bytes(self) -> usize {
         match self.shape() {
-            Shape::Packed { pixel_bytes } => pixel_bytes,
-            Shape::Planar { .. } | Shape::SemiPlanar { .. } => 1,
+            FormatLayout::Packed { pixel_bytes } => pixel_bytes,
+            FormatLayout::Planar { .. } | FormatLayout::SemiPlanar { .. } => 1,
         }
     }
 
     /// Whether chroma stands in planes of its own, so that the picture needs a colour matrix and a
     /// range to be shown.
     pub const fn is_yuv(self) -> bool {
-        !matches!(self.shape(), Shape::Packed { .. })
+        !matches!(self.shape(), FormatLayout::Packed { .. })
     }
 
     /// Rows of the picture for one row of its chroma.
     pub(crate) const fn rows_a_chroma_row(self) -> u32 {
         match self.shape() {
-            Shape::Planar { down: 2, .. } | Shape::SemiPlanar { down: 2, .. } => 2,
+            FormatLayout::Planar { down: 2, .. } | FormatLayout::SemiPlanar { down: 2, .. } => 2,
             _ => 1,
         }
     }
@@ -127,9 +127,9 @@ impl PixelFormat {
     /// The number of planes, 1 to 3.
     pub const fn plane_count(self) -> usize {
         match self.shape() {
-            Shape::Packed { .. } => 1,
-            Shape::SemiPlanar { .. } => 2,
-            Shape::Planar { .. } => 3,
+            FormatLayout::Packed { .. } => 1,
+            FormatLayout::SemiPlanar { .. } => 2,
+            FormatLayout::Planar { .. } => 3,
         }
     }
 
@@ -140,10 +140,10 @@ impl PixelFormat {
         let (width, height) = (width as usize, height as usize);
         match (plane, self.shape()) {
             (0, _) => (width.saturating_mul(self.pixel_bytes()), height),
-            (1 | 2, Shape::Planar { across, down }) => {
+            (1 | 2, FormatLayout::Planar { across, down }) => {
                 (width.div_ceil(across), height.div_ceil(down))
             }
-            (1, Shape::SemiPlanar { across, down }) => {
+            (1, FormatLayout::SemiPlanar { across, down }) => {
                 (width.div_ceil(across).saturating_mul(2), height.div_ceil(down))
             }
             _ => (0, 0),

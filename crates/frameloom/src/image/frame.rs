@@ -22,7 +22,7 @@ pub struct Frame {
     picture: AvFrame,
     time_base: TimeBase,
     views: Views,
-    edited: Edited,
+    edited: EditState,
     /// The rows that were handed out to be changed, from the first to behind the last.
     edited_rows: Range<u32>,
     /// The picture with the edit that was made in a view, for views of other formats.
@@ -35,7 +35,7 @@ pub struct Frame {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Edited {
+enum EditState {
     No,
     /// The picture itself was changed; the views, if any, were made after that.
     Picture,
@@ -89,7 +89,7 @@ impl Frame {
             picture,
             time_base,
             views: Views::default(),
-            edited: Edited::No,
+            edited: EditState::No,
             edited_rows: 0..0,
             settled: OnceCell::new(),
             index,
@@ -157,7 +157,7 @@ impl Frame {
 
     /// Whether the pixels were changed since it was decoded.
     pub fn is_edited(&self) -> bool {
-        self.edited != Edited::No
+        self.edited != EditState::No
     }
 
     /// The codec's own planes: bytes and stride of each, as [`Frame::format_name`] lays them out.
@@ -216,7 +216,7 @@ impl Frame {
     }
 
     fn edit(&mut self, format: PixelFormat, rows: Range<u32>) -> Result<ImageMut<'_>> {
-        if self.edited != Edited::View(format) {
+        if self.edited != EditState::View(format) {
             self.commit()?;
         }
         let is_apart = self.view(format)?.is_some();
@@ -225,10 +225,10 @@ impl Frame {
         self.settled = OnceCell::new();
         self.touch(rows);
         if !is_apart {
-            self.edited = Edited::Picture;
+            self.edited = EditState::Picture;
             return picture::as_image_mut(&mut self.picture, format);
         }
-        self.edited = Edited::View(format);
+        self.edited = EditState::View(format);
         self.views.get_mut(format).map(PixelBuffer::image_mut).ok_or_else(no_view)
     }
 
@@ -275,7 +275,7 @@ impl Frame {
         self.picture = picture::from_view(image, format, &self.picture)?;
         self.views = Views::default();
         self.settled = OnceCell::new();
-        self.edited = Edited::Picture;
+        self.edited = EditState::Picture;
         self.edited_rows = 0..self.height();
         Ok(())
     }
@@ -296,7 +296,7 @@ impl Frame {
     pub(crate) fn replace(&mut self, pixels: PixelBuffer) {
         self.views = Views::default();
         self.settled = OnceCell::new();
-        self.edited = Edited::View(pixels.format());
+        self.edited = EditState::View(pixels.format());
         self.edited_rows = 0..self.height();
         self.views.set(pixels);
     }
@@ -339,7 +339,7 @@ impl Frame {
 
     /// The picture as it is now, with any edit in it.
     fn current(&self) -> Result<&AvFrame> {
-        let Edited::View(_) = self.edited else { return Ok(&self.picture) };
+        let EditState::View(_) = self.edited else { return Ok(&self.picture) };
         if self.settled.get().is_none() {
             let format = self.picture.format().ok_or_else(no_view)?;
             let settled = self.convert_view(format)?;
@@ -351,10 +351,10 @@ impl Frame {
 
     /// Brings an edit made in a view back into the picture, in the picture's own format.
     fn commit(&mut self) -> Result<()> {
-        if let Edited::View(_) = self.edited {
+        if let EditState::View(_) = self.edited {
             self.current()?;
             self.picture = self.settled.take().ok_or_else(no_view)?;
-            self.edited = Edited::Picture;
+            self.edited = EditState::Picture;
         }
         Ok(())
     }
@@ -377,7 +377,7 @@ impl Frame {
 
     /// The edited view as a picture in `format`.
     fn convert_view(&self, format: PixFmt) -> Result<AvFrame> {
-        let Edited::View(edited) = self.edited else { return Err(no_view()) };
+        let EditState::View(edited) = self.edited else { return Err(no_view()) };
         let view = self.views.get(edited).ok_or_else(no_view)?;
         picture::from_view(&view.image(), format, &self.picture)
     }
@@ -390,7 +390,7 @@ impl Frame {
 
     /// The finished picture in `format`, by one conversion at the most.
     pub(crate) fn into_picture_as(self, format: PixFmt) -> Result<AvFrame> {
-        if let Edited::View(_) = self.edited {
+        if let EditState::View(_) = self.edited {
             return self.convert_view(format);
         }
         if self.picture.format() == Some(format) {

@@ -94,7 +94,7 @@ impl fmt::Debug for PlaneMut<'_> {
 }
 
 /// One slice is kept whole, because planes that were split can't be joined again safely.
-enum Store<'a> {
+enum Backing<'a> {
     Packed(&'a mut [u8]),
     Planes([PlaneMut<'a>; MAX_PLANES]),
 }
@@ -120,7 +120,7 @@ pub struct ImageMut<'a> {
     format: PixelFormat,
     width: u32,
     height: u32,
-    store: Store<'a>,
+    store: Backing<'a>,
 }
 
 impl<'a> ImageMut<'a> {
@@ -155,9 +155,9 @@ impl<'a> ImageMut<'a> {
             return Err(ImageError::PlaneCount { format, expected, actual });
         }
         let store = if expected == 1 && checked[0].layout.is_tight() {
-            Store::Packed(mem::take(&mut checked[0]).data)
+            Backing::Packed(mem::take(&mut checked[0]).data)
         } else {
-            Store::Planes(checked)
+            Backing::Planes(checked)
         };
         Ok(Self { format, width, height, store })
     }
@@ -185,7 +185,7 @@ impl<'a> ImageMut<'a> {
         height: u32,
         data: &'a mut [u8],
     ) -> Self {
-        Self { format, width, height, store: Store::Packed(data) }
+        Self { format, width, height, store: Backing::Packed(data) }
     }
 
     /// The format of the bytes.
@@ -207,8 +207,8 @@ impl<'a> ImageMut<'a> {
     pub fn as_image(&self) -> Image<'_> {
         let Self { format, width, height, .. } = *self;
         match &self.store {
-            Store::Packed(data) => Image::over_packed(format, width, height, data),
-            Store::Planes(planes) => {
+            Backing::Packed(data) => Image::over_packed(format, width, height, data),
+            Backing::Planes(planes) => {
                 let planes = planes.each_ref().map(PlaneMut::as_plane);
                 Image { format, width, height, planes, packed: Packed(None) }
             }
@@ -218,8 +218,8 @@ impl<'a> ImageMut<'a> {
     /// The picture again, for a shorter time.
     pub fn reborrow(&mut self) -> ImageMut<'_> {
         let store = match &mut self.store {
-            Store::Packed(data) => Store::Packed(data),
-            Store::Planes(planes) => Store::Planes(planes.each_mut().map(PlaneMut::reborrow)),
+            Backing::Packed(data) => Backing::Packed(data),
+            Backing::Planes(planes) => Backing::Planes(planes.each_mut().map(PlaneMut::reborrow)),
         };
         ImageMut { store, ..*self }
     }
@@ -228,8 +228,8 @@ impl<'a> ImageMut<'a> {
     pub fn planes_mut(&mut self) -> [PlaneMut<'_>; MAX_PLANES] {
         let Self { format, width, height, .. } = *self;
         match &mut self.store {
-            Store::Packed(data) => split(format, width, height, data),
-            Store::Planes(planes) => planes.each_mut().map(PlaneMut::reborrow),
+            Backing::Packed(data) => split(format, width, height, data),
+            Backing::Planes(planes) => planes.each_mut().map(PlaneMut::reborrow),
         }
     }
 
@@ -238,8 +238,8 @@ impl<'a> ImageMut<'a> {
         let Self { format, width, .. } = self;
         let height = rows.end - rows.start;
         let planes = match self.store {
-            Store::Packed(data) => split(format, width, self.height, data),
-            Store::Planes(planes) => planes,
+            Backing::Packed(data) => split(format, width, self.height, data),
+            Backing::Planes(planes) => planes,
         };
         let mut number = 0;
         let mut planes = planes.map(|plane| {
@@ -249,8 +249,8 @@ impl<'a> ImageMut<'a> {
         });
         let is_packed = format.plane_count() == 1 && planes[0].layout.is_tight();
         let store = match is_packed {
-            true => Store::Packed(mem::take(&mut planes[0]).data),
-            false => Store::Planes(planes),
+            true => Backing::Packed(mem::take(&mut planes[0]).data),
+            false => Backing::Planes(planes),
         };
         ImageMut { format, width, height, store }
     }
@@ -272,11 +272,11 @@ impl<'a> ImageMut<'a> {
     /// The first plane without the cost of splitting off the others: it is asked for each pixel.
     fn first_mut(&mut self) -> PlaneMut<'_> {
         match &mut self.store {
-            Store::Packed(data) => {
+            Backing::Packed(data) => {
                 let layout = PlaneLayout::tight(self.format, 0, self.width, self.height);
                 PlaneMut { data: &mut data[..layout.tight_bytes()], layout }
             }
-            Store::Planes(planes) => planes[0].reborrow(),
+            Backing::Planes(planes) => planes[0].reborrow(),
         }
     }
 
@@ -332,8 +332,8 @@ impl<'a> ImageMut<'a> {
     /// The whole picture as one slice, read-only; see [`as_packed_mut`](Self::as_packed_mut).
     pub fn as_packed(&self) -> Option<&[u8]> {
         match &self.store {
-            Store::Packed(data) => Some(data),
-            Store::Planes(_) => None,
+            Backing::Packed(data) => Some(data),
+            Backing::Planes(_) => None,
         }
     }
 
@@ -341,8 +341,8 @@ impl<'a> ImageMut<'a> {
     /// where there is padding or the planes were given apart.
     pub fn as_packed_mut(&mut self) -> Option<&mut [u8]> {
         match &mut self.store {
-            Store::Packed(data) => Some(data),
-            Store::Planes(_) => None,
+            Backing::Packed(data) => Some(data),
+            Backing::Planes(_) => None,
         }
     }
 

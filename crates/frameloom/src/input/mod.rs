@@ -16,7 +16,7 @@ use crate::codec::packet::Packet;
 use crate::error::{Error, ErrorKind, Hint, Result, Stage, counted};
 use crate::options::InputOptions;
 use crate::protocol::discover;
-use crate::protocol::ends::Outside;
+use crate::protocol::environment::Environment;
 use crate::protocol::{Break, Input, Opened};
 use crate::time::Timestamp;
 use crate::time::stop::Stop;
@@ -24,7 +24,7 @@ use crate::time::stop::Stop;
 /// An open input: at most one video and one audio stream, chosen as FFmpeg chooses.
 pub(crate) struct Source {
     url: String,
-    outside: Outside,
+    environment: Environment,
     input: Box<dyn Input>,
     pub(crate) video: Option<StreamInfo>,
     pub(crate) audio: Option<StreamInfo>,
@@ -36,7 +36,7 @@ pub(crate) struct Source {
     /// Where what is wanted begins, on the pipeline's clock.
     floor: Timestamp,
     pending: VecDeque<AvPacket>,
-    clock: Clock,
+    clock: InputClock,
     loops_left: Option<u64>,
     discontinuity: bool,
     cut_short: Option<usize>,
@@ -50,7 +50,7 @@ pub(crate) struct Source {
 }
 
 /// A source's packet, or why there is none.
-pub(crate) enum Next {
+pub(crate) enum SourceItem {
     Packet(Packet),
     /// What holds for the packets of a stream from here on: it is not what held before.
     Configuration(Arc<StreamConfiguration>),
@@ -71,7 +71,7 @@ const BURST_LOOK: Duration = Duration::from_millis(60);
 
 /// Where the input's own timestamps lie on the pipeline's clock.
 #[derive(Debug)]
-struct Clock {
+struct InputClock {
     /// The input's timestamp at the pipeline's zero.
     zero: Timestamp,
     /// What loops have added so far.
@@ -87,22 +87,26 @@ impl Source {
     pub(crate) fn open(
         url: &str,
         options: InputOptions,
-        outside: &Outside,
+        environment: &Environment,
         stop: &Stop,
     ) -> Result<Source> {
         options.check()?;
         crate::url::redact::remember_url(url);
-        let opened = outside.ends.input(url, &options, STALL_LIMIT, stop)?;
+        let opened = environment.opener.input(url, &options, STALL_LIMIT, stop)?;
         let Opened { input, video, audio, is_live, pending, begin } = opened;
         let origin = options.origin.or(options.start);
         let zero = begin.plus(origin.unwrap_or(Timestamp::ZERO));
-        let clock =
-            Clock { zero, looped: Timestamp::ZERO, end: Timestamp::ZERO, limit: options.length() };
+        let clock = InputClock {
+            zero,
+            looped: Timestamp::ZERO,
+            end: Timestamp::ZERO,
+            limit: options.length(),
+        };
         let loops_left = options.loops;
         let options_floor = options.floor();
         Ok(Source {
             url: url.to_owned(),
-            outside: outside.clone(),
+            environment: environment.clone(),
             input,
             video,
             audio,
@@ -129,7 +133,7 @@ impl Source {
         url: &str,
         options: &InputOptions,
         stall_limit: Duration,
-        outside: &Outside,
+        environment: &Environment,
         stop: &Stop,
     ) -> Result<Source> {
         let options = InputOptions {
@@ -139,7 +143,7 @@ impl Source {
             loops: Some(0),
             ..options.clone()
         };
-        let mut source = Source::open(url, options, outside, stop)?;
+        let mut source = Source::open(url, options, environment, stop)?;
         if !source.is_live {
             // A playlist that has got its end: the stream is over, and what is left of it would be
             // played once more.
@@ -164,9 +168,9 @@ impl Source {
 
     /// Reads for as long as packets come faster than their own clock runs.
     fn read_burst(&mut self) -> Result<()> {
-        let start = self.outside.clock.now();
+        let start = self.environment.clock.now();
         let (mut mark, mut mark_at) = (start, self.edge());
-        while self.outside.clock.now().duration_since(start) < LONGEST_BURST {
+        while self.environment.clock.now().duration_since(start) < LONGEST_BURST {
             let packet = match self.input.read() {
                 Ok(Some(packet)) => packet,
                 // It is told when what was read has been used.
@@ -174,7 +178,7 @@ impl Source {
                 Err(broken) => return Err(self.fault(broken)),
             };
             self.pending.push_back(packet);
-            let now = self.outside.clock.now();
+            let now = self.environment.clock.now();
             let passed = now.duration_since(mark);
             if passed >= BURST_LOOK {
                 let at = self.edge();
@@ -221,13 +225,13 @@ impl Source {
     ///
     /// # Errors
     /// As [`Source::read`], of an input that is not live.
-    pub(crate) fn next(&mut self) -> Result<Next> {
+    pub(crate) fn next(&mut self) -> Result<SourceItem> {
         match self.read() {
-            Ok(Some(StreamMessage::Packet(packet))) => Ok(Next::Packet(packet)),
-            Ok(Some(StreamMessage::Configuration(to))) => Ok(Next::Configuration(to)),
-            Ok(None) => Ok(self.loss.take().map_or(Next::Over, Next::Lost)),
+            Ok(Some(StreamMessage::Packet(packet))) => Ok(SourceItem::Packet(packet)),
+            Ok(Some(StreamMessage::Configuration(to))) => Ok(SourceItem::Configuration(to)),
+            Ok(None) => Ok(self.loss.take().map_or(SourceItem::Over, SourceItem::Lost)),
             Err(error) if self.is_live && error.kind() != ErrorKind::Interrupted => {
-                Ok(Next::Lost(error))
+                Ok(SourceItem::Lost(error))
             }
             Err(error) => Err(error),
         }
@@ -339,7 +343,7 @@ impl Source {
                 av: packet,
                 kind,
                 time_base,
-                arrived: Some(self.outside.clock.now()),
+                arrived: Some(self.environment.clock.now()),
                 floor: self.clock.looped.max(self.floor),
                 discontinuity: self.discontinuity && kind == MediaKind::Video,
             };
@@ -427,7 +431,7 @@ impl Source {
     }
 }
 
-impl Clock {
+impl InputClock {
     /// Moves a packet's times to the pipeline's clock.
     fn place(&mut self, packet: &mut Packet) {
         let base = packet.time_base;

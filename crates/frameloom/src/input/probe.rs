@@ -7,7 +7,7 @@ use crate::codec::decode::rotation_degrees;
 use crate::error::Result;
 use crate::input::Source;
 use crate::options::InputOptions;
-use crate::protocol::ends::Outside;
+use crate::protocol::environment::Environment;
 use crate::time::stop::Stop;
 
 /// What an input holds.
@@ -101,7 +101,7 @@ pub struct ProbeAudio {
 /// # Errors
 /// As opening it for a pipeline.
 pub fn probe(url: &str, options: InputOptions, stop: &Stop) -> Result<Probe> {
-    of(&Source::open(url, options, &Outside::real(), stop)?)
+    of(&Source::open(url, options, &Environment::real(), stop)?)
 }
 
 /// What is in an open input.

@@ -93,7 +93,7 @@ pub(crate) struct Placed {
 #[derive(Debug)]
 pub(crate) struct Timeline {
     /// Video and audio.
-    streams: [Stream; 2],
+    streams: [StreamClock; 2],
     /// The shifts that were in use on this connection, the latest first.
     recent: Vec<i64>,
     /// By how much audio is moved beyond its shift, because its clock drifted.
@@ -105,7 +105,7 @@ pub(crate) struct Timeline {
 
 /// One stream of the connection. Positions and spans are in ticks of `FINE`.
 #[derive(Clone, Copy, Debug, Default)]
-struct Stream {
+struct StreamClock {
     shift: i64,
     /// The furthest position so far.
     front: Option<i64>,
@@ -132,7 +132,7 @@ struct Latest {
 
 /// Where a packet may lie, in ticks of `FINE`.
 #[derive(Clone, Copy, Debug)]
-struct Window {
+struct PlausibleSpan {
     low: i64,
     high: i64,
     /// Where it should lie if the source's clock stood still meanwhile, and if it went on.
@@ -141,9 +141,9 @@ struct Window {
     near: i64,
 }
 
-impl Window {
-    const ANYWHERE: Window =
-        Window { low: i64::MIN, high: i64::MAX, expected: (0, 0), near: i64::MAX };
+impl PlausibleSpan {
+    const ANYWHERE: PlausibleSpan =
+        PlausibleSpan { low: i64::MIN, high: i64::MAX, expected: (0, 0), near: i64::MAX };
 
     fn has(&self, position: i64) -> bool {
         (self.low..=self.high).contains(&position)
@@ -163,7 +163,7 @@ impl Window {
 impl Timeline {
     pub(crate) fn new() -> Timeline {
         Timeline {
-            streams: [Stream::default(); 2],
+            streams: [StreamClock::default(); 2],
             recent: vec![0],
             correction: 0,
             drift: Drift::default(),
@@ -248,7 +248,7 @@ impl Timeline {
         let (now, at) = (on_machine(now), fine(within_reach(at)));
         let target = self.latest.map_or(at, |latest| at.max(latest.end));
         let shift = shift_to(within_reach(edge), target);
-        self.streams = [Stream { shift, ..Stream::default() }; 2];
+        self.streams = [StreamClock { shift, ..StreamClock::default() }; 2];
         self.recent = vec![shift];
         self.correction = 0;
         self.drift = Drift::default();
@@ -261,20 +261,20 @@ impl Timeline {
     }
 
     /// Where a packet of this stream may lie.
-    fn window(&mut self, stream: usize, has_dts: bool, now: i64) -> Window {
+    fn window(&mut self, stream: usize, has_dts: bool, now: i64) -> PlausibleSpan {
         let other = self.streams[1 - stream];
         let s = &mut self.streams[stream];
         let Some(front) = s.front else {
-            let Some(front) = other.front else { return Window::ANYWHERE };
+            let Some(front) = other.front else { return PlausibleSpan::ANYWHERE };
             s.shift = other.shift;
             let from = front.saturating_add(now.saturating_sub(other.came).max(0));
             let (low, high) = (from.saturating_sub(BEGIN), from.saturating_add(BEGIN));
-            return Window { low, high, expected: (from, from), near: BEGIN };
+            return PlausibleSpan { low, high, expected: (from, from), near: BEGIN };
         };
         let gap = now.saturating_sub(s.came).max(0);
         let (next, later) = (front.saturating_add(s.step), front.saturating_add(gap));
         let back = if has_dts && s.by_dts { BACK } else { REORDERED };
-        Window {
+        PlausibleSpan {
             low: front.saturating_sub(back).saturating_sub(s.overlap),
             high: next.saturating_add(gap).saturating_add(AHEAD),
             expected: (next, if later > next.saturating_add(PAUSE) { later } else { next }),
@@ -284,7 +284,7 @@ impl Timeline {
 
     /// The shift that belongs to a packet with this time: the stream's own unless it puts the
     /// packet where it can't be.
-    fn shift_for(&mut self, stream: usize, key: Timestamp, window: &Window) -> i64 {
+    fn shift_for(&mut self, stream: usize, key: Timestamp, window: &PlausibleSpan) -> i64 {
         let (own, other) = (self.streams[stream].shift, self.streams[1 - stream]);
         let position = |shift: i64| fine(key.plus(FINE.at(self.total(stream, shift))));
         if window.has(position(own)) {
@@ -337,7 +337,7 @@ impl Timeline {
     }
 }
 
-impl Stream {
+impl StreamClock {
     /// A packet was placed there.
     fn advance(&mut self, position: i64, has_dts: bool, duration: Option<i64>, now: i64) {
         self.came = now;

@@ -10,7 +10,7 @@ use crate::image::Frame;
 use crate::image::{Image, PixelFormat};
 use crate::input::Source;
 use crate::options::{InputOptions, LiveOptions};
-use crate::protocol::ends::Outside;
+use crate::protocol::environment::Environment;
 use crate::stats::Stats;
 use crate::time::Timestamp;
 use crate::time::stop::Stop;
@@ -111,10 +111,10 @@ impl Slate {
 
 /// The first picture of a file.
 fn first_picture(path: &str) -> Result<Option<Frame>> {
-    let outside = Outside::real();
-    let mut source = Source::open(path, InputOptions::new(), &outside, &Stop::new())?;
+    let environment = Environment::real();
+    let mut source = Source::open(path, InputOptions::new(), &environment, &Stop::new())?;
     let Some(video) = &source.video else { return Ok(None) };
-    let stats = Stats::new(None, outside.clock);
+    let stats = Stats::new(None, environment.clock);
     let mut decoder = VideoDecoder::open(video, &source.options, source.is_live, stats)?;
     while let Some(message) = source.read()? {
         match message {

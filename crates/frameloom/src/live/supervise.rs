@@ -80,7 +80,7 @@ fn gave_up(last: &Error, limit: Duration) -> Error {
 
 /// Whether the input's pictures come.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum LineState {
+pub(crate) enum PicturePresence {
     There,
     /// They don't; at the moment `since` the outputs' clock stood at `clock`.
     Lost {
@@ -93,25 +93,28 @@ pub(crate) enum LineState {
 
 /// Tells those who encode whether pictures come. Clones are the same line.
 #[derive(Clone, Debug)]
-pub(crate) struct Line(Arc<Mutex<Shared>>);
+pub(crate) struct PresenceSignal(Arc<Mutex<PresenceState>>);
 
 #[derive(Debug)]
-struct Shared {
-    state: LineState,
+struct PresenceState {
+    state: PicturePresence,
     /// Each is told that there is another state; which one they look up themselves.
     watchers: Vec<Sender<()>>,
 }
 
-impl Line {
-    pub(crate) fn new() -> Line {
-        Line(Arc::new(Mutex::new(Shared { state: LineState::There, watchers: Vec::new() })))
+impl PresenceSignal {
+    pub(crate) fn new() -> PresenceSignal {
+        PresenceSignal(Arc::new(Mutex::new(PresenceState {
+            state: PicturePresence::There,
+            watchers: Vec::new(),
+        })))
     }
 
-    fn shared(&self) -> MutexGuard<'_, Shared> {
+    fn shared(&self) -> MutexGuard<'_, PresenceState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn set(&self, state: LineState) {
+    pub(crate) fn set(&self, state: PicturePresence) {
         let mut shared = self.shared();
         shared.state = state;
         // Where one is told already, once is enough.
@@ -127,13 +130,13 @@ impl Line {
 
     /// Nothing comes any more: what is held ends at `now`, for all alike.
     pub(crate) fn end(&self, now: Instant) {
-        if let LineState::Lost { since, clock } = self.state() {
+        if let PicturePresence::Lost { since, clock } = self.state() {
             let at = clock.plus(micros(now.saturating_duration_since(since)));
-            self.set(LineState::Back(at));
+            self.set(PicturePresence::Back(at));
         }
     }
 
-    pub(crate) fn state(&self) -> LineState {
+    pub(crate) fn state(&self) -> PicturePresence {
         self.shared().state
     }
 }
@@ -148,7 +151,7 @@ const PLAIN_RATE: Timestamp = Timestamp::from_micros(40_000);
 /// Says when the last picture is to be shown again.
 #[derive(Debug)]
 pub(crate) struct Hold {
-    line: Line,
+    presence: PresenceSignal,
     changes: Receiver<()>,
     step: Timestamp,
     /// When the last frame came, and where it ends.
@@ -158,10 +161,10 @@ pub(crate) struct Hold {
 }
 
 impl Hold {
-    pub(crate) fn new(line: Line, rate: Option<Rate>) -> Hold {
+    pub(crate) fn new(presence: PresenceSignal, rate: Option<Rate>) -> Hold {
         let step = rate.map_or(PLAIN_RATE, |rate| rate.time_base().at(1));
-        let changes = line.changes();
-        Hold { line, changes, step, last: None, holds: false }
+        let changes = presence.changes();
+        Hold { presence, changes, step, last: None, holds: false }
     }
 
     /// Gets a message when another picture may be due, or at another time.
@@ -172,7 +175,8 @@ impl Hold {
     /// How long it is until the next picture is due, where no frame comes and the line stays as it
     /// is; `None` where none will be.
     pub(crate) fn time_until_next(&self, now: Instant) -> Option<Duration> {
-        let (LineState::Lost { since, clock }, Some((came, end))) = (self.line.state(), self.last)
+        let (PicturePresence::Lost { since, clock }, Some((came, end))) =
+            (self.presence.state(), self.last)
         else {
             return None;
         };
@@ -186,17 +190,17 @@ impl Hold {
     /// Where the next held picture belongs, and for how long, where one is due.
     pub(crate) fn due(&mut self, now: Instant) -> Option<(Timestamp, Timestamp)> {
         let (came, end) = self.last?;
-        let until = match self.line.state() {
-            LineState::There => return None,
-            LineState::Lost { since, clock } => {
+        let until = match self.presence.state() {
+            PicturePresence::There => return None,
+            PicturePresence::Lost { since, clock } => {
                 let lost = now.saturating_duration_since(since);
                 if lost < HOLD_DELAY || now.saturating_duration_since(came) < HOLD_DELAY {
                     return None;
                 }
                 clock.plus(micros(lost))
             }
-            LineState::Back(from) if self.holds => from,
-            LineState::Back(_) => return None,
+            PicturePresence::Back(from) if self.holds => from,
+            PicturePresence::Back(_) => return None,
         };
         self.before(until, came, end)
     }
@@ -205,8 +209,7 @@ impl Hold {
     pub(crate) fn due_before(&mut self, at: Timestamp) -> Option<(Timestamp, Timestamp)> {
         let (came, end) = self.last?;
         // An input that had been silent and is back at once left no time to hold anything.
-        let is_behind_seam =
-            matches!(self.line.state(), LineState::Back(from) if end < from && from <= at);
+        let is_behind_seam = matches!(self.presence.state(), PicturePresence::Back(from) if end < from && from <= at);
         if !self.holds && !is_behind_seam {
             return None;
         }
@@ -346,11 +349,11 @@ mod tests {
         let clock = FakeClock::new();
         let open = || -> Result<()> { Err(refused()) };
         let limit = Some(Duration::from_secs(5));
-        let Err(told) = reopen(open, limit, &clock, &Stop::new()) else {
+        let Err(error) = reopen(open, limit, &clock, &Stop::new()) else {
             panic!("it never opens");
         };
-        assert_eq!(told.kind(), ErrorKind::Connection);
-        assert!(told.to_string().contains("not back within 5 s: connection refused"), "{told}");
+        assert_eq!(error.kind(), ErrorKind::Connection);
+        assert!(error.to_string().contains("not back within 5 s: connection refused"), "{error}");
         assert!(clock.passed() <= Duration::from_secs(5));
     }
 
@@ -391,14 +394,14 @@ mod tests {
 
     #[test]
     fn pictures_are_held_at_the_streams_rate_until_frames_come_again() {
-        let (line, start) = (Line::new(), Instant::now());
+        let (presence, start) = (PresenceSignal::new(), Instant::now());
         let later = |ms| start + Duration::from_millis(ms);
-        let mut hold = Hold::new(line.clone(), Rate::new(25, 1));
+        let mut hold = Hold::new(presence.clone(), Rate::new(25, 1));
         assert_eq!(hold.due(later(0)), None, "nothing was there to be held");
         assert!(!hold.saw(at(1000), at(40), later(0)));
         assert_eq!(hold.due(later(900)), None, "the line is there");
 
-        line.set(LineState::Lost { since: later(1000), clock: at(2040) });
+        presence.set(PicturePresence::Lost { since: later(1000), clock: at(2040) });
         assert_eq!(hold.due(later(1200)), None, "frames may be on their way");
         let mut held = Vec::new();
         while let Some((at, step)) = hold.due(later(1260)) {
@@ -412,8 +415,8 @@ mod tests {
         assert_eq!(hold.due(later(1281)), Some((at(2280), at(40))));
         assert_eq!(hold.held_until(), Some(at(2320)));
 
-        line.end(later(1360));
-        assert_eq!(line.state(), LineState::Back(at(2400)));
+        presence.end(later(1360));
+        assert_eq!(presence.state(), PicturePresence::Back(at(2400)));
         assert_eq!(hold.due(later(1282)), Some((at(2320), at(40))));
         assert_eq!(hold.due(later(1282)), Some((at(2360), at(40))));
         assert_eq!(hold.due(later(1282)), None);
@@ -427,11 +430,11 @@ mod tests {
 
     #[test]
     fn a_frame_that_still_comes_is_waited_for() {
-        let (line, start) = (Line::new(), Instant::now());
+        let (presence, start) = (PresenceSignal::new(), Instant::now());
         let later = |ms| start + Duration::from_millis(ms);
-        let mut hold = Hold::new(line.clone(), None);
+        let mut hold = Hold::new(presence.clone(), None);
         hold.saw(at(0), at(0), later(0));
-        line.set(LineState::Lost { since: later(40), clock: at(80) });
+        presence.set(PicturePresence::Lost { since: later(40), clock: at(80) });
         hold.saw(at(40), at(0), later(280));
         assert_eq!(hold.due(later(300)), None);
         assert_eq!(hold.due(later(540)), Some((at(80), at(40))));
@@ -439,12 +442,12 @@ mod tests {
 
     #[test]
     fn a_silence_is_filled_though_the_input_is_back_at_once() {
-        let (line, start) = (Line::new(), Instant::now());
+        let (presence, start) = (PresenceSignal::new(), Instant::now());
         let later = |ms| start + Duration::from_millis(ms);
-        let mut hold = Hold::new(line.clone(), Rate::new(10, 1));
+        let mut hold = Hold::new(presence.clone(), Rate::new(10, 1));
         hold.saw(at(0), at(100), later(0));
-        line.set(LineState::Lost { since: later(500), clock: at(500) });
-        line.set(LineState::Back(at(510)));
+        presence.set(PicturePresence::Lost { since: later(500), clock: at(500) });
+        presence.set(PicturePresence::Back(at(510)));
         assert_eq!(hold.due(later(510)), None, "frames from before may be on their way");
         assert_eq!(hold.due_before(at(100)), None, "such as this one");
         hold.saw(at(100), at(100), later(520));
@@ -458,13 +461,13 @@ mod tests {
 
     #[test]
     fn it_is_known_when_the_next_picture_is_due() {
-        let (line, start) = (Line::new(), Instant::now());
+        let (presence, start) = (PresenceSignal::new(), Instant::now());
         let later = |ms| start + Duration::from_millis(ms);
-        let mut hold = Hold::new(line.clone(), Rate::new(2, 1));
+        let mut hold = Hold::new(presence.clone(), Rate::new(2, 1));
         hold.saw(at(0), at(500), later(0));
         assert_eq!(hold.time_until_next(later(100)), None, "frames come");
         assert!(hold.changes().try_recv().is_err());
-        line.set(LineState::Lost { since: later(400), clock: at(500) });
+        presence.set(PicturePresence::Lost { since: later(400), clock: at(500) });
         assert!(hold.changes().try_recv().is_ok(), "it isn't known to be lost");
         let time_until_next = hold.time_until_next(later(400)).unwrap();
         assert_eq!(hold.due(later(400) + time_until_next - Duration::from_micros(2)), None);
@@ -473,8 +476,8 @@ mod tests {
         let time_until_next = hold.time_until_next(later(950)).unwrap();
         assert!(time_until_next >= Duration::from_millis(450), "{time_until_next:?}");
         assert_eq!(hold.due(later(950) + time_until_next), Some((at(1000), at(500))));
-        line.set(LineState::Back(at(1500)));
-        line.set(LineState::Back(at(1500)));
+        presence.set(PicturePresence::Back(at(1500)));
+        presence.set(PicturePresence::Back(at(1500)));
         assert!(hold.changes().try_recv().is_ok() && hold.changes().try_recv().is_err());
         assert_eq!(hold.time_until_next(later(1500)), None);
     }

@@ -6,6 +6,7 @@ use crate::error::{Error, Hint, Result, Setting, sentence};
 
 /// Whether an input counts as live.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Live {
     /// Decided by what was opened: a live protocol, a capture device, a live playlist or a network
     /// stream without a length is live; a file or a pipe is not.
@@ -336,8 +337,8 @@ mod tests {
             ("deadline=0", "more than 0"),
             ("stall-timeout=soon", "'soon' is not a time"),
         ] {
-            let told = built(word, true).unwrap_err().to_string();
-            assert!(told.contains(lists), "{word}: {told}");
+            let message = built(word, true).unwrap_err().to_string();
+            assert!(message.contains(lists), "{word}: {message}");
         }
     }
 
@@ -352,12 +353,12 @@ mod tests {
             "no-reconnect slate=card.png",
             "on-slow=latest deadline=40ms",
         ] {
-            let told = built(line, true).unwrap_err().to_string();
-            assert!(told.contains("can't go together"), "{line}: {told}");
+            let message = built(line, true).unwrap_err().to_string();
+            assert!(message.contains("can't go together"), "{line}: {message}");
         }
         assert!(built("on-error=restart", true).is_ok());
-        let told = built("on-error=restart", false).unwrap_err().to_string();
-        assert!(told.contains("COMMAND"), "{told}");
+        let message = built("on-error=restart", false).unwrap_err().to_string();
+        assert!(message.contains("COMMAND"), "{message}");
         assert!(built("deadline=40ms", false).is_err(), "there is no code to be late");
     }
 

@@ -21,7 +21,7 @@ type Set<T> = fn(&mut T, &str) -> Result<()>;
 
 /// A row of the library's table: an option, and what it sets.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry {
+pub struct LibraryOption {
     /// The option.
     pub row: Row,
     input: Option<Set<InputOptions>>,
@@ -30,25 +30,25 @@ pub struct Entry {
     command: Option<Set<CommandOptions>>,
 }
 
-impl Entry {
-    const fn new(row: Row) -> Entry {
-        Entry { row, input: None, output: None, live: None, command: None }
+impl LibraryOption {
+    const fn new(row: Row) -> LibraryOption {
+        LibraryOption { row, input: None, output: None, live: None, command: None }
     }
 
-    const fn input(self, set: Set<InputOptions>) -> Entry {
-        Entry { input: Some(set), ..self }
+    const fn input(self, set: Set<InputOptions>) -> LibraryOption {
+        LibraryOption { input: Some(set), ..self }
     }
 
-    const fn output(self, set: Set<OutputOptions>) -> Entry {
-        Entry { output: Some(set), ..self }
+    const fn output(self, set: Set<OutputOptions>) -> LibraryOption {
+        LibraryOption { output: Some(set), ..self }
     }
 
-    const fn live(self, set: Set<LiveOptions>) -> Entry {
-        Entry { live: Some(set), ..self }
+    const fn live(self, set: Set<LiveOptions>) -> LibraryOption {
+        LibraryOption { live: Some(set), ..self }
     }
 
-    const fn command(self, set: Set<CommandOptions>) -> Entry {
-        Entry { command: Some(set), ..self }
+    const fn command(self, set: Set<CommandOptions>) -> LibraryOption {
+        LibraryOption { command: Some(set), ..self }
     }
 
     /// Whether it is an option of an input.
@@ -120,8 +120,8 @@ const FRAME_FORMATS: [&str; PixelFormat::ALL.len()] = {
     names
 };
 
-const TABLE: &[Entry] = &[
-    Entry::new(
+const TABLE: &[LibraryOption] = &[
+    LibraryOption::new(
         Row::ffmpeg("y", Scope::Global, ValueType::Flag, "overwrite output files")
             .python(&["output", "create"])
             .keyword("overwrite"),
@@ -130,7 +130,7 @@ const TABLE: &[Entry] = &[
         o.overwrite = true;
         Ok(())
     }),
-    Entry::new(Row::ffmpeg(
+    LibraryOption::new(Row::ffmpeg(
         "n",
         Scope::Global,
         ValueType::Flag,
@@ -140,7 +140,7 @@ const TABLE: &[Entry] = &[
         o.overwrite = false;
         Ok(())
     }),
-    Entry::new(
+    LibraryOption::new(
         Row::ffmpeg(
             "f",
             Scope::Both,
@@ -160,7 +160,7 @@ const TABLE: &[Entry] = &[
         o.format = Some(v.to_owned());
         Ok(())
     }),
-    Entry::new(
+    LibraryOption::new(
         Row::ffmpeg(
             "s",
             Scope::Both,
@@ -172,7 +172,7 @@ const TABLE: &[Entry] = &[
     )
     .input(|o, v| Size::parse(v).map(|size| o.size = Some(size)))
     .output(|o, v| Size::parse(v).map(|size| o.size = Some(size))),
-    Entry::new(Row::ffmpeg(
+    LibraryOption::new(Row::ffmpeg(
         "pix_fmt",
         Scope::Both,
         ValueType::PixelFormat,
@@ -180,7 +180,7 @@ const TABLE: &[Entry] = &[
     ))
     .input(|o, v| pixel_format(v).map(|format| o.pixel_format = Some(format.name().to_owned())))
     .output(|o, v| pixel_format_choice(v).map(|choice| o.pixel_format = Some(choice))),
-    Entry::new(
+    LibraryOption::new(
         Row::ffmpeg(
             "r",
             Scope::Both,
@@ -192,7 +192,7 @@ const TABLE: &[Entry] = &[
     )
     .input(|o, v| parse_rate(v).map(|rate| o.rate = Some(rate)))
     .output(|o, v| parse_rate(v).map(|rate| o.rate = Some(rate))),
-    Entry::new(
+    LibraryOption::new(
         Row::ffmpeg("re", Scope::Input, ValueType::Flag, "read the input at its own speed")
             .python(&["open"])
             .keyword("realtime"),
@@ -201,21 +201,21 @@ const TABLE: &[Entry] = &[
         o.realtime = true;
         Ok(())
     }),
-    Entry::new(
+    LibraryOption::new(
         Row::ffmpeg("ss", Scope::Both, ValueType::Time, "start at this time")
             .python(&["open"])
             .keyword("start"),
     )
     .input(|o, v| parse_span(v).map(|time| o.start = Some(time)))
     .output(|o, v| parse_span(v).map(|time| o.start = Some(time))),
-    Entry::new(
+    LibraryOption::new(
         Row::ffmpeg("t", Scope::Both, ValueType::Time, "stop after this long")
             .python(&["open"])
             .keyword("duration"),
     )
     .input(|o, v| parse_span(v).map(|time| o.duration = Some(time)))
     .output(|o, v| parse_span(v).map(|time| o.duration = Some(time))),
-    Entry::new(Row::ffmpeg(
+    LibraryOption::new(Row::ffmpeg(
         "to",
         Scope::Both,
         ValueType::Time,
@@ -223,7 +223,7 @@ const TABLE: &[Entry] = &[
     ))
     .input(|o, v| parse_span(v).map(|time| o.end = Some(time)))
     .output(|o, v| parse_span(v).map(|time| o.end = Some(time))),
-    Entry::new(
+    LibraryOption::new(
         Row::ffmpeg(
             "stream_loop",
             Scope::Input,
@@ -235,7 +235,7 @@ const TABLE: &[Entry] = &[
         .keyword("loop"),
     )
     .input(|o, v| parse_loops(v).map(|loops| o.loops = loops)),
-    Entry::new(
+    LibraryOption::new(
         Row::ffmpeg("an", Scope::Both, ValueType::Flag, "leave the audio out")
             .python(&["output"])
             .keyword("audio"),
@@ -248,7 +248,7 @@ const TABLE: &[Entry] = &[
         o.no_audio = true;
         Ok(())
     }),
-    Entry::new(Row::ffmpeg("vn", Scope::Both, ValueType::Flag, "leave the video out"))
+    LibraryOption::new(Row::ffmpeg("vn", Scope::Both, ValueType::Flag, "leave the video out"))
         .input(|o, _| {
             o.no_video = true;
             Ok(())
@@ -257,7 +257,7 @@ const TABLE: &[Entry] = &[
             o.no_video = true;
             Ok(())
         }),
-    Entry::new(
+    LibraryOption::new(
         Row::ffmpeg(
             "c",
             Scope::Output,
@@ -276,7 +276,7 @@ const TABLE: &[Entry] = &[
         o.audio = Some(CodecChoice::Copy);
         Ok(())
     }),
-    Entry::new(
+    LibraryOption::new(
         Row::ffmpeg(
             "c:v",
             Scope::Both,
@@ -290,7 +290,7 @@ const TABLE: &[Entry] = &[
     )
     .input(|o, v| decoder(v).map(|name| o.video_decoder = Some(name)))
     .output(|o, v| codec_choice(v, MediaKind::Video).map(|choice| o.video = Some(choice))),
-    Entry::new(
+    LibraryOption::new(
         Row::ffmpeg(
             "c:a",
             Scope::Both,
@@ -304,30 +304,35 @@ const TABLE: &[Entry] = &[
     )
     .input(|o, v| decoder(v).map(|name| o.audio_decoder = Some(name)))
     .output(|o, v| codec_choice(v, MediaKind::Audio).map(|choice| o.audio = Some(choice))),
-    Entry::new(
+    LibraryOption::new(
         Row::ffmpeg("b:v", Scope::Output, ValueType::BitRate, "the video bit rate, such as 2M")
             .aliases(&["b"])
             .python(&["output", "create"])
             .keyword("bit_rate"),
     )
     .output(|o, v| o.push("b:v", v)),
-    Entry::new(Row::ffmpeg(
+    LibraryOption::new(Row::ffmpeg(
         "b:a",
         Scope::Output,
         ValueType::BitRate,
         "the audio bit rate, such as 128k",
     ))
     .output(|o, v| o.push("b:a", v)),
-    Entry::new(Row::ffmpeg("ac", Scope::Output, ValueType::Integer, "audio channels, 1 to 8"))
-        // An input's decoder may know it.
-        .input(|o, v| o.push("ac", v))
-        .output(|o, v| o.push("ch_layout:a", usual_layout(v)?)),
-    Entry::new(
+    LibraryOption::new(Row::ffmpeg(
+        "ac",
+        Scope::Output,
+        ValueType::Integer,
+        "audio channels, 1 to 8",
+    ))
+    // An input's decoder may know it.
+    .input(|o, v| o.push("ac", v))
+    .output(|o, v| o.push("ch_layout:a", usual_layout(v)?)),
+    LibraryOption::new(
         Row::ffmpeg("g", Scope::Output, ValueType::Integer, "the most frames between keyframes")
             .default("two seconds of them on a live output"),
     )
     .output(|o, v| o.push("g:v", v)),
-    Entry::new(
+    LibraryOption::new(
         Row::ffmpeg("vf", Scope::Output, ValueType::FilterGraph, "a filter graph for the video")
             .aliases(&["filter:v"]),
     )
@@ -335,7 +340,7 @@ const TABLE: &[Entry] = &[
         o.filter = Some(v.to_owned());
         Ok(())
     }),
-    Entry::new(
+    LibraryOption::new(
         Row::ffmpeg(
             "frames:v",
             Scope::Output,
@@ -345,7 +350,7 @@ const TABLE: &[Entry] = &[
         .aliases(&["vframes"]),
     )
     .output(|o, v| parse_frames("frames:v", v).map(|frames| o.video_frames = Some(frames))),
-    Entry::new(
+    LibraryOption::new(
         Row::long(
             "open-timeout",
             Group::Ends,
@@ -357,7 +362,7 @@ const TABLE: &[Entry] = &[
     )
     .input(|o, v| parse_duration(v).map(|limit| o.open_timeout = limit))
     .output(|o, v| parse_duration(v).map(|limit| o.open_timeout = Some(limit))),
-    Entry::new(
+    LibraryOption::new(
         Row::long(
             "live",
             Group::Ends,
@@ -369,7 +374,7 @@ const TABLE: &[Entry] = &[
         .python(&["open"]),
     )
     .input(|o, v| choice("live", v).map(|live| o.live = live)),
-    Entry::new(
+    LibraryOption::new(
         Row::long(
             "rtmp",
             Group::Ends,
@@ -380,7 +385,7 @@ const TABLE: &[Entry] = &[
     )
     .input(|o, v| is_libav(v).map(|()| o.rtmp_by_libav = true))
     .output(|o, v| is_libav(v).map(|()| o.rtmp_by_libav = true)),
-    Entry::new(
+    LibraryOption::new(
         Row::long(
             "on-loss",
             Group::Ends,
@@ -392,7 +397,7 @@ const TABLE: &[Entry] = &[
         .python(&["open"]),
     )
     .live(|o, v| choice("on-loss", v).map(|policy| o.on_loss = Some(policy))),
-    Entry::new(
+    LibraryOption::new(
         Row::long(
             "slate",
             Group::Ends,
@@ -406,7 +411,7 @@ const TABLE: &[Entry] = &[
         o.slate = Some(v.into());
         Ok(())
     }),
-    Entry::new(
+    LibraryOption::new(
         Row::long(
             "stall-timeout",
             Group::Ends,
@@ -417,7 +422,7 @@ const TABLE: &[Entry] = &[
         .python(&["open"]),
     )
     .live(|o, v| above_zero("stall-timeout", v).map(|limit| o.stall_timeout = Some(limit))),
-    Entry::new(
+    LibraryOption::new(
         Row::long(
             "reconnect-for",
             Group::Ends,
@@ -428,7 +433,7 @@ const TABLE: &[Entry] = &[
         .python(&["open", "create"]),
     )
     .live(|o, v| parse_duration(v).map(|limit| o.reconnect_for = Some(limit))),
-    Entry::new(
+    LibraryOption::new(
         Row::long(
             "no-reconnect",
             Group::Ends,
@@ -441,7 +446,7 @@ const TABLE: &[Entry] = &[
         o.no_reconnect = true;
         Ok(())
     }),
-    Entry::new(
+    LibraryOption::new(
         Row::long(
             "on-resize",
             Group::Ends,
@@ -453,7 +458,7 @@ const TABLE: &[Entry] = &[
         .python(&["open"]),
     )
     .live(|o, v| choice("on-resize", v).map(|policy| o.on_resize = policy)),
-    Entry::new(
+    LibraryOption::new(
         Row::long(
             "frame-format",
             Group::Code,
@@ -464,7 +469,7 @@ const TABLE: &[Entry] = &[
         .default("rgb24"),
     )
     .command(|o, v| frame_format(v).map(|format| o.frame_format = Some(format))),
-    Entry::new(
+    LibraryOption::new(
         Row::long(
             "frame-size",
             Group::Code,
@@ -474,7 +479,7 @@ const TABLE: &[Entry] = &[
         .default("the input's"),
     )
     .command(|o, v| Size::parse(v).map(|size| o.frame_size = Some(size))),
-    Entry::new(
+    LibraryOption::new(
         Row::long(
             "on-slow",
             Group::Code,
@@ -486,7 +491,7 @@ const TABLE: &[Entry] = &[
         .python(&["open"]),
     )
     .live(|o, v| choice("on-slow", v).map(|policy| o.on_slow = Some(policy))),
-    Entry::new(
+    LibraryOption::new(
         Row::long(
             "deadline",
             Group::Code,
@@ -497,7 +502,7 @@ const TABLE: &[Entry] = &[
         .python(&["open"]),
     )
     .live(|o, v| above_zero("deadline", v).map(|limit| o.deadline = Some(limit))),
-    Entry::new(
+    LibraryOption::new(
         Row::long(
             "on-error",
             Group::Code,
@@ -522,16 +527,16 @@ fn is_libav(value: &str) -> Result<()> {
 }
 
 /// Every option of the library.
-pub fn library() -> &'static [Entry] {
+pub fn library() -> &'static [LibraryOption] {
     TABLE
 }
 
 /// The option of this name among FFmpeg's, without its dash.
-pub fn find_ffmpeg(name: &str) -> Option<&'static Entry> {
+pub fn find_ffmpeg(name: &str) -> Option<&'static LibraryOption> {
     TABLE.iter().find(|entry| !entry.row.is_long && entry.row.is_named(name))
 }
 
 /// The option of this name among Frameloom's own, without its dashes.
-pub fn find_long(name: &str) -> Option<&'static Entry> {
+pub fn find_long(name: &str) -> Option<&'static LibraryOption> {
     TABLE.iter().find(|entry| entry.row.is_long && entry.row.is_named(name))
 }

@@ -41,10 +41,10 @@ fn nonsense_is_wrong_usage() {
 
 #[test]
 fn the_nearest_names_are_told() {
-    let told = OutputOptions::new().set("c:v", "libx246").unwrap_err().to_string();
-    assert!(told.contains("libx264"), "{told}");
-    let told = OutputOptions::new().set("pixfmt", "gray").unwrap_err().to_string();
-    assert!(told.contains("pix_fmt"), "{told}");
+    let message = OutputOptions::new().set("c:v", "libx246").unwrap_err().to_string();
+    assert!(message.contains("libx264"), "{message}");
+    let message = OutputOptions::new().set("pixfmt", "gray").unwrap_err().to_string();
+    assert!(message.contains("pix_fmt"), "{message}");
 }
 
 #[test]

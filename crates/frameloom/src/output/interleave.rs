@@ -7,7 +7,7 @@ use crate::time::Timestamp;
 /// How much may wait for a stream that stays behind. Beyond it, what waits is written all the same:
 /// nothing is ever dropped here.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
+pub(crate) struct InterleaveLimits {
     pub(crate) bytes: usize,
     /// From the first to the last that waits.
     pub(crate) span: Option<Timestamp>,
@@ -17,7 +17,7 @@ pub(crate) struct Limits {
 pub(crate) struct Interleaver<T> {
     lanes: Vec<Lane<T>>,
     bytes: usize,
-    limits: Limits,
+    limits: InterleaveLimits,
 }
 
 struct Lane<T> {
@@ -26,7 +26,7 @@ struct Lane<T> {
 }
 
 impl<T> Interleaver<T> {
-    pub(crate) fn new(lanes: usize, limits: Limits) -> Interleaver<T> {
+    pub(crate) fn new(lanes: usize, limits: InterleaveLimits) -> Interleaver<T> {
         let lanes = (0..lanes).map(|_| Lane { waiting: VecDeque::new(), ended: false }).collect();
         Interleaver { lanes, bytes: 0, limits }
     }
@@ -114,7 +114,7 @@ mod tests {
         std::iter::from_fn(|| i.pop()).collect()
     }
 
-    const LOOSE: Limits = Limits { bytes: 1 << 20, span: None };
+    const LOOSE: InterleaveLimits = InterleaveLimits { bytes: 1 << 20, span: None };
 
     #[test]
     fn waits_for_the_stream_that_is_behind() {
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn goes_on_without_a_stream_that_stays_away_too_long() {
-        let mut i = Interleaver::new(2, Limits { bytes: 100, span: Some(at(1000)) });
+        let mut i = Interleaver::new(2, InterleaveLimits { bytes: 100, span: Some(at(1000)) });
         i.push(0, at(0), 10, 'a');
         i.push(0, at(1000), 10, 'b');
         assert_eq!(all(&mut i), []);

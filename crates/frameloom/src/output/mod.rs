@@ -6,7 +6,7 @@ mod order;
 
 use std::sync::Arc;
 
-use interleave::{Interleaver, Limits};
+use interleave::{InterleaveLimits, Interleaver};
 use order::Order;
 
 use crate::av::MediaKind;
@@ -14,7 +14,7 @@ use crate::codec::configuration::StreamConfiguration;
 use crate::codec::packet::Packet;
 use crate::error::{Error, ErrorKind, Result, Stage, were};
 use crate::options::OutputOptions;
-use crate::protocol::ends::Outside;
+use crate::protocol::environment::Environment;
 use crate::protocol::{Output, Target};
 use crate::stats::Stats;
 use crate::time::Timestamp;
@@ -31,8 +31,8 @@ const WAITING_LIVE: Timestamp = Timestamp::from_micros(10_000_000);
 pub(crate) struct Sink {
     target: Target,
     output: Box<dyn Output>,
-    streams: Vec<Stream>,
-    waiting: Interleaver<Waiting>,
+    streams: Vec<OutputStream>,
+    waiting: Interleaver<WaitingPacket>,
     header_written: bool,
     opened: bool,
     /// Packets.
@@ -43,13 +43,13 @@ pub(crate) struct Sink {
 }
 
 /// A packet that waits for the other streams.
-struct Waiting {
+struct WaitingPacket {
     packet: Packet,
     /// What holds from it on, where that is not what held before.
     configuration: Option<Arc<StreamConfiguration>>,
 }
 
-struct Stream {
+struct OutputStream {
     kind: MediaKind,
     /// What the header is written with.
     known: Option<Arc<StreamConfiguration>>,
@@ -68,15 +68,16 @@ impl Sink {
         options: &OutputOptions,
         kinds: &[MediaKind],
         stats: Stats,
-        outside: &Outside,
+        environment: &Environment,
         stop: &Stop,
     ) -> Result<Sink> {
         target.check_writable(options.overwrite)?;
         target.check_options(options)?;
-        let output = outside.ends.output(&target, options, stop)?;
-        let limits = Limits { bytes: WAITING_BYTES, span: target.is_live.then_some(WAITING_LIVE) };
+        let output = environment.opener.output(&target, options, stop)?;
+        let limits =
+            InterleaveLimits { bytes: WAITING_BYTES, span: target.is_live.then_some(WAITING_LIVE) };
         let allows_equal = target.allows_equal_dts();
-        let stream = |&kind: &MediaKind| Stream {
+        let stream = |&kind: &MediaKind| OutputStream {
             kind,
             known: None,
             next: None,
@@ -150,7 +151,7 @@ impl Sink {
         };
         let order = Order::new(self.target.allows_equal_dts());
         let kind = configuration.params.kind();
-        self.streams.push(Stream { kind, known: None, next: None, number, order });
+        self.streams.push(OutputStream { kind, known: None, next: None, number, order });
         self.waiting.add_lane();
         Ok(())
     }
@@ -169,7 +170,7 @@ impl Sink {
         let dts = packet.dts().or(at).unwrap_or(Timestamp::ZERO);
         let configuration = self.streams.get_mut(stream).and_then(|s| s.next.take());
         let size = packet.av.size();
-        self.waiting.push(stream, dts, size, Waiting { packet, configuration });
+        self.waiting.push(stream, dts, size, WaitingPacket { packet, configuration });
         self.advance()
     }
 
@@ -218,7 +219,7 @@ impl Sink {
             }
             self.write_header()?;
         }
-        while let Some((stream, Waiting { packet, configuration })) = self.waiting.pop() {
+        while let Some((stream, WaitingPacket { packet, configuration })) = self.waiting.pop() {
             let at = packet.pts().or(packet.dts());
             if self.cut.zip(at).is_none_or(|(cut, at)| at < cut) {
                 self.renew(stream, configuration)?;

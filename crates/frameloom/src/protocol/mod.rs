@@ -2,7 +2,7 @@
 
 mod backend;
 pub(crate) mod discover;
-pub(crate) mod ends;
+pub(crate) mod environment;
 mod libav;
 mod live;
 pub(crate) mod pipe;

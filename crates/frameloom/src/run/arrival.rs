@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result, Stage};
-use crate::input::{Next, Source};
+use crate::input::{Source, SourceItem};
 use crate::live::retry::{Retry, RetryPolicy};
 use crate::live::supervise::{Reopened, due, reopen};
-use crate::protocol::ends::Outside;
+use crate::protocol::environment::Environment;
 use crate::time::stop::Stop;
 
 /// Waits until the input has video, and opens it again as it is then. What comes before that is
@@ -18,10 +18,10 @@ pub(super) fn await_video(
     mut source: Source,
     stall_limit: Duration,
     reconnect_for: Option<Duration>,
-    outside: &Outside,
+    environment: &Environment,
     stop: &Stop,
 ) -> Result<Source> {
-    let mut told = false;
+    let mut is_logged = false;
     let mut retry = Retry::new(RetryPolicy::connection(reconnect_for));
     while source.video.is_none() {
         let none =
@@ -30,7 +30,7 @@ pub(super) fn await_video(
         if source.options.no_video || !source.reopen_on_new_stream(true) {
             return Err(none);
         }
-        if !std::mem::replace(&mut told, true) {
+        if !std::mem::replace(&mut is_logged, true) {
             tracing::info!("there is only sound yet; the video is waited for");
         }
         source.set_stall_limit(stall_limit);
@@ -39,13 +39,14 @@ pub(super) fn await_video(
                 _ if stop.is_stopped() => {
                     return Err(Error::new(ErrorKind::Interrupted, Stage::Source, "stopped"));
                 }
-                Next::Packet(_) | Next::Configuration(_) => {}
-                Next::Over => return Err(none),
-                Next::Lost(cause) => break cause,
+                SourceItem::Packet(_) | SourceItem::Configuration(_) => {}
+                SourceItem::Over => return Err(none),
+                SourceItem::Lost(cause) => break cause,
             }
         };
-        let open = || Source::open_again(source.url(), &source.options, stall_limit, outside, stop);
-        let clock = &*outside.clock;
+        let open =
+            || Source::open_again(source.url(), &source.options, stall_limit, environment, stop);
+        let clock = &*environment.clock;
         let first = due(retry.lost(clock.now(), clock.random()), &retry, &cause)?;
         let Reopened { end, retry: after, .. } = reopen(open, retry, first, clock, stop)?;
         retry = after;

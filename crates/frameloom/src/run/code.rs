@@ -6,14 +6,14 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, bounded, never, select};
 
 use crate::edit::chain::{Chain, guarded};
-use crate::edit::gate::Rules;
+use crate::edit::gate::GateRules;
 use crate::edit::{Command, FilterGraph, FrameProcessor};
 use crate::error::Result;
 use crate::image::Frame;
 use crate::options::{LiveOptions, OnError, OnSlow, Size};
+use crate::run::code_messages::{Ask, CodeChannels, CodeReport, Pulling};
 use crate::run::command::{CommandFeed, CommandHandle, CommandPolicy, Restarts, answers_loop};
-use crate::run::gating::{Gating, Parts};
-use crate::run::link::{Ask, Link, Pulling, Report};
+use crate::run::gating::{GateQueues, Gating};
 use crate::run::stages::Fanout;
 use crate::run::threads::{Threads, start_thread};
 use crate::stats::Stats;
@@ -70,7 +70,7 @@ pub(super) fn start(
     }
     let on_error = live.error_policy(is_live, command.is_some());
     let rules =
-        Rules { on_slow, deadline: live.deadline, passes_failed: on_error != OnError::Stop };
+        GateRules { on_slow, deadline: live.deadline, passes_failed: on_error != OnError::Stop };
     let size = command.as_ref().and_then(Command::size);
     if let Some(size) = size {
         stages.push(Box::new(scaler(size)));
@@ -79,7 +79,7 @@ pub(super) fn start(
     // there beside what it asks when the command is back.
     let (asks, asked) = bounded(2);
     let (report, reports) = bounded(1);
-    let link = Link { asks: asked, reports: report };
+    let channels = CodeChannels { asks: asked, reports: report };
     let stop_timeout = if command.is_some() && on_error == OnError::Stop {
         COMMAND_STOP_TIMEOUT
     } else {
@@ -90,12 +90,12 @@ pub(super) fn start(
     let mut handles = Vec::new();
     let mut pulling = None;
     match command {
-        None if is_pulled => pulling = Some(Pulling::Gate(link)),
+        None if is_pulled => pulling = Some(Pulling::Gate(channels)),
         None => {
             let passes_failed = rules.passes_failed;
             handles.push(start_thread("frameloom-process", move || {
-                let ended = stages_loop(chain, &link, passes_failed);
-                link.report(Report::Ended(ended));
+                let ended = stages_loop(chain, &channels, passes_failed);
+                channels.report(CodeReport::Ended(ended));
             })?);
         }
         Some(command) => {
@@ -107,7 +107,7 @@ pub(super) fn start(
                 hang_limit: rules.passes_failed.then_some(limit),
             };
             let (answering, sessions) = bounded(1);
-            let reports = link.reports.clone();
+            let reports = channels.reports.clone();
             let feed = CommandFeed {
                 command,
                 rate,
@@ -117,7 +117,7 @@ pub(super) fn start(
                 chain,
                 stats: stats.clone(),
                 policy,
-                link,
+                channels,
                 answering,
                 handle: handle.clone(),
                 restarts: Restarts::new(),
@@ -128,7 +128,7 @@ pub(super) fn start(
             })?);
         }
     }
-    let parts = Parts {
+    let parts = GateQueues {
         rules,
         frames,
         asks,
@@ -176,8 +176,8 @@ fn scaler(size: Size) -> FilterGraph {
 }
 
 /// The thread of closures and filter graphs.
-fn stages_loop(mut chain: Chain, link: &Link, passes_failed: bool) -> Result<()> {
-    for ask in &link.asks {
+fn stages_loop(mut chain: Chain, channels: &CodeChannels, passes_failed: bool) -> Result<()> {
+    for ask in &channels.asks {
         let (number, is_drain) = match &ask {
             Ask::Frame(number, _) => (*number, false),
             Ask::Drain(number) => (*number, true),
@@ -191,7 +191,7 @@ fn stages_loop(mut chain: Chain, link: &Link, passes_failed: bool) -> Result<()>
                 }
                 let frames = std::mem::take(&mut frames);
                 let (is_whole, is_ready) = (false, false);
-                Ok(link.report(Report::Answer { number, frames, is_whole, is_ready }))
+                Ok(channels.report(CodeReport::Answer { number, frames, is_whole, is_ready }))
             };
             match ask {
                 Ask::Frame(_, frame) => chain.feed(0, frame, &mut out),
@@ -200,14 +200,14 @@ fn stages_loop(mut chain: Chain, link: &Link, passes_failed: bool) -> Result<()>
         });
         let is_whole = result.is_ok();
         let is_ready = is_whole && !is_drain;
-        link.report(Report::Answer { number, frames, is_whole, is_ready });
+        channels.report(CodeReport::Answer { number, frames, is_whole, is_ready });
         match result {
             Ok(true) => {}
             Ok(false) => break,
             Err(error) if passes_failed => {
-                link.report(Report::Failed { number, error });
+                channels.report(CodeReport::Failed { number, error });
                 if !is_drain {
-                    link.report(Report::Ready(number));
+                    channels.report(CodeReport::Ready(number));
                 }
             }
             Err(error) => return Err(error),

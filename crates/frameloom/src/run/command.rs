@@ -9,12 +9,12 @@ use crossbeam_channel::{
 };
 
 use crate::edit::chain::{Chain, guarded};
-use crate::edit::{Command, CommandInput, CommandOutput, InFlight, Running, Spawned};
+use crate::edit::{Command, CommandInput, CommandOutput, InFlight, RunningCommand, SpawnedCommand};
 use crate::error::{Error, Result};
 use crate::image::Frame;
 use crate::live::retry::{Retry, RetryPolicy, Verdict};
 use crate::options::{OnError, OnResize};
-use crate::run::link::{Ask, Link, Report};
+use crate::run::code_messages::{Ask, CodeChannels, CodeReport};
 use crate::stats::Stats;
 use crate::time::Rate;
 use crate::time::clock::{Clock, receive_within};
@@ -40,10 +40,10 @@ pub(super) struct CommandPolicy {
 
 /// The command that runs now, for whoever must end it from another thread.
 #[derive(Clone, Default)]
-pub(super) struct CommandHandle(Arc<Mutex<Option<Arc<Running>>>>);
+pub(super) struct CommandHandle(Arc<Mutex<Option<Arc<RunningCommand>>>>);
 
 impl CommandHandle {
-    fn set(&self, running: Option<Arc<Running>>) {
+    fn set(&self, running: Option<Arc<RunningCommand>>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = running;
     }
 
@@ -70,8 +70,8 @@ pub(super) struct Answering {
 }
 
 /// A command that runs.
-struct Session {
-    spawned: Spawned,
+struct CommandSession {
+    spawned: SpawnedCommand,
     owed: Option<Sender<ExpectedAnswer>>,
     verdict: Receiver<Result<()>>,
 }
@@ -98,7 +98,7 @@ pub(super) struct CommandFeed {
     pub(super) chain: Chain,
     pub(super) stats: Stats,
     pub(super) policy: CommandPolicy,
-    pub(super) link: Link,
+    pub(super) channels: CodeChannels,
     pub(super) answering: Sender<Answering>,
     pub(super) handle: CommandHandle,
     pub(super) restarts: Restarts,
@@ -106,7 +106,7 @@ pub(super) struct CommandFeed {
 
 /// What is remembered from one command to the next.
 pub(super) struct Restarts {
-    session: Option<Session>,
+    session: Option<CommandSession>,
     has_started: bool,
     retry: Retry,
 }
@@ -137,7 +137,7 @@ impl CommandFeed {
                 },
             }
         };
-        self.link.report(Report::Ended(ended));
+        self.channels.report(CodeReport::Ended(ended));
     }
 
     fn next_ask(&mut self) -> Result<Ask, WriterStop> {
@@ -147,7 +147,7 @@ impl CommandFeed {
             let verdict = session.map_or(&silent, |session| &session.verdict);
             let hangs = self.clock.after(self.until_it_hangs());
             select! {
-                recv(self.link.asks) -> ask => return ask.map_err(|_| WriterStop::Over),
+                recv(self.channels.asks) -> ask => return ask.map_err(|_| WriterStop::Over),
                 recv(verdict) -> verdict => return Err(self.interpreted(verdict.ok())),
                 recv(hangs) -> _ => self.check_hang()?,
                 // What it has read is not known before it is asked for.
@@ -172,16 +172,16 @@ impl CommandFeed {
         let Some(session) = &self.restarts.session else { return WriterStop::Over };
         // The answers' thread has seen it or is about to. Where the run ends with the first
         // failure it may first read all that the command still gives.
-        let told = match self.policy.on_error {
+        let ended = match self.policy.on_error {
             OnError::Stop => session.verdict.recv().map_err(|_| RecvTimeoutError::Disconnected),
             _ => session.verdict.recv_timeout(VERDICT_LIMIT),
         };
-        self.interpreted(told.ok())
+        self.interpreted(ended.ok())
     }
 
-    /// What the answers' thread told means.
-    fn interpreted(&self, told: Option<Result<()>>) -> WriterStop {
-        match (told, &self.restarts.session) {
+    /// What the answers' thread said means.
+    fn interpreted(&self, ended: Option<Result<()>>) -> WriterStop {
+        match (ended, &self.restarts.session) {
             (Some(Err(error)), _) => WriterStop::Lost(error),
             (_, Some(session)) => WriterStop::Lost(session.spawned.input.gone()),
             (_, None) => WriterStop::Over,
@@ -195,14 +195,14 @@ impl CommandFeed {
             if self.policy.on_error == OnError::Stop {
                 return Err(WriterStop::Fatal(error));
             }
-            self.link.report(Report::Failed { number, error });
+            self.channels.report(CodeReport::Failed { number, error });
         } else {
             self.whole(number, shown.any);
         }
         if self.policy.keeps_pipes_empty {
             self.wait_for_reader()?;
         }
-        Ok(self.link.report(Report::Ready(number)))
+        Ok(self.channels.report(CodeReport::Ready(number)))
     }
 
     /// Has your own code and the command give out what they hold; `false` with the last of it.
@@ -212,7 +212,7 @@ impl CommandFeed {
             if self.policy.on_error == OnError::Stop {
                 return Err(WriterStop::Fatal(error));
             }
-            self.link.report(Report::Failed { number, error });
+            self.channels.report(CodeReport::Failed { number, error });
         }
         self.whole(number, shown.any);
         match self.finish_command(CommandInput::close) {
@@ -220,7 +220,7 @@ impl CommandFeed {
             Err(WriterStop::Lost(error)) if self.policy.on_error != OnError::Stop => {
                 self.end_session();
                 // There is nothing left to start it for.
-                self.link.report(Report::Down { error, is_final: true });
+                self.channels.report(CodeReport::Down { error, is_final: true });
                 Err(WriterStop::Over)
             }
             Err(trouble) => Err(trouble),
@@ -237,7 +237,12 @@ impl CommandFeed {
             }
             None => {
                 let (frames, is_ready) = (Vec::new(), false);
-                self.link.report(Report::Answer { number, frames, is_whole: true, is_ready });
+                self.channels.report(CodeReport::Answer {
+                    number,
+                    frames,
+                    is_whole: true,
+                    is_ready,
+                });
             }
         }
     }
@@ -247,7 +252,7 @@ impl CommandFeed {
         &mut self,
         number: u64,
         run: impl FnOnce(&mut Chain, &mut dyn FnMut(Frame) -> Result<bool>) -> Result<bool>,
-    ) -> Result<Shown, WriterStop> {
+    ) -> Result<AskOutcome, WriterStop> {
         let mut chain = std::mem::take(&mut self.chain);
         let (mut any, mut trouble) = (false, None);
         let result = guarded(|| {
@@ -265,7 +270,7 @@ impl CommandFeed {
         self.chain = chain;
         match trouble {
             Some(trouble) => Err(trouble),
-            None => Ok(Shown { any, failed: result.err() }),
+            None => Ok(AskOutcome { any, failed: result.err() }),
         }
     }
 
@@ -343,7 +348,7 @@ impl CommandFeed {
             sender
         });
         let verdict = if owed.is_some() { verdict } else { never() };
-        self.restarts.session = Some(Session { spawned, owed, verdict });
+        self.restarts.session = Some(CommandSession { spawned, owed, verdict });
         Ok(())
     }
 
@@ -409,11 +414,11 @@ impl CommandFeed {
         match self.policy.on_error {
             OnError::Stop => return Err(error),
             OnError::Bypass => {
-                self.link.report(Report::Down { error, is_final: true });
+                self.channels.report(CodeReport::Down { error, is_final: true });
                 return Ok(false);
             }
             OnError::Restart => {
-                self.link.report(Report::Down { error, is_final: false });
+                self.channels.report(CodeReport::Down { error, is_final: false });
             }
         }
         let now = self.clock.now();
@@ -422,10 +427,10 @@ impl CommandFeed {
         let Verdict::TryAt(at) = verdict else { return Ok(false) };
         loop {
             let left = at.saturating_duration_since(self.clock.now());
-            match receive_within(&self.link.asks, left, &*self.clock) {
+            match receive_within(&self.channels.asks, left, &*self.clock) {
                 // Asked before the gate knew; it has passed by.
                 Ok(_) => {}
-                Err(RecvTimeoutError::Timeout) => return Ok(self.link.report(Report::Up)),
+                Err(RecvTimeoutError::Timeout) => return Ok(self.channels.report(CodeReport::Up)),
                 Err(RecvTimeoutError::Disconnected) => return Ok(false),
             }
         }
@@ -433,24 +438,24 @@ impl CommandFeed {
 }
 
 /// What became of the frames of an ask.
-struct Shown {
+struct AskOutcome {
     any: bool,
     failed: Option<Error>,
 }
 
 /// The thread that reads the answers of one command after the other.
-pub(super) fn answers_loop(sessions: &Receiver<Answering>, reports: &Sender<Report>) {
+pub(super) fn answers_loop(sessions: &Receiver<Answering>, reports: &Sender<CodeReport>) {
     for Answering { mut output, owed, verdict } in sessions {
-        let told = read_answers(&mut output, &owed, reports);
+        let ended = read_answers(&mut output, &owed, reports);
         // The writer may be gone already.
-        let _ = verdict.send(told);
+        let _ = verdict.send(ended);
     }
 }
 
 fn read_answers(
     output: &mut CommandOutput,
     owed: &Receiver<ExpectedAnswer>,
-    reports: &Sender<Report>,
+    reports: &Sender<CodeReport>,
 ) -> Result<()> {
     let mut is_warm = false;
     loop {
@@ -474,10 +479,10 @@ fn read_answers(
             }
             ExpectedAnswer::End(number) => (number, Vec::new(), true),
         };
-        if !std::mem::replace(&mut is_warm, true) && reports.send(Report::Warm).is_err() {
+        if !std::mem::replace(&mut is_warm, true) && reports.send(CodeReport::Warm).is_err() {
             break;
         }
-        let answer = Report::Answer { number, frames, is_whole, is_ready: false };
+        let answer = CodeReport::Answer { number, frames, is_whole, is_ready: false };
         if reports.send(answer).is_err() {
             output.abandon();
             return Ok(());

@@ -13,11 +13,11 @@ use crate::live::supervise::Hold;
 use crate::options::OnResize;
 use crate::run::change::{ReaderChange, tell, too_many_changes};
 use crate::run::delivery::SinkStream;
-use crate::run::graph::{CodeKind, Graph, InputNode};
+use crate::run::graph::{CodeKind, InputNode, PipelineGraph};
 use crate::run::joining::Joining;
 use crate::run::late::LateStream;
 use crate::run::open::{
-    Context, WriterQueue, key_wishes, open_audio_encoder, open_video_encoder, streams_of,
+    NodeContext, WriterQueue, key_wishes, open_audio_encoder, open_video_encoder, streams_of,
 };
 use crate::run::outputs::NewOutput;
 use crate::run::plan::{OutputPlan, plan};
@@ -26,16 +26,16 @@ use crate::run::spawn::{
     spawn_video_encoder, spawn_writer,
 };
 use crate::run::stages::{EncoderEnd, FramesChange, VideoGroup};
-use crate::run::streams::Streams;
+use crate::run::streams::KnownStreams;
 use crate::run::threads::{MoreThreads, Threads};
-use crate::run::writing::Again;
+use crate::run::writing::SinkOpener;
 use crate::time::Rate;
 
 /// The outputs of a pipeline, from its description to its end. Clones are the same.
 #[derive(Clone)]
-pub(crate) struct Outputs(Arc<Shared>);
+pub(crate) struct Outputs(Arc<ControlState>);
 
-struct Shared {
+struct ControlState {
     state: Mutex<OutputsState>,
     changed: Condvar,
 }
@@ -44,7 +44,7 @@ enum OutputsState {
     /// It doesn't run yet. An output that was removed leaves its place empty.
     Described(Vec<Option<NewOutput>>),
     Starting,
-    Running(Arc<Running>),
+    Running(Arc<RunningPipeline>),
     Ended,
 }
 
@@ -52,8 +52,8 @@ enum OutputsState {
 pub(crate) struct OutputsOwner(Outputs);
 
 /// What is needed to add an output to a pipeline that runs.
-pub(super) struct Running {
-    pub(super) context: Context,
+pub(super) struct RunningPipeline {
+    pub(super) context: NodeContext,
     pub(super) threads: MoreThreads,
     pub(super) code: CodeKind,
     /// A COMMAND whose answers nobody reads, as there was no output when it began.
@@ -67,7 +67,7 @@ impl OutputsOwner {
     /// None yet.
     pub(crate) fn new() -> OutputsOwner {
         let state = Mutex::new(OutputsState::Described(Vec::new()));
-        OutputsOwner(Outputs(Arc::new(Shared { state, changed: Condvar::new() })))
+        OutputsOwner(Outputs(Arc::new(ControlState { state, changed: Condvar::new() })))
     }
 
     /// The same outputs, for whoever adds and removes some.
@@ -89,7 +89,7 @@ impl OutputsOwner {
     }
 
     /// From now on, outputs come and go while it runs.
-    pub(super) fn run(&self, running: Running) {
+    pub(super) fn run(&self, running: RunningPipeline) {
         self.0.set(OutputsState::Running(Arc::new(running)));
     }
 }
@@ -162,7 +162,7 @@ fn not_there(number: usize) -> Error {
 /// What is opened of an output before it has a number.
 struct OpenedOutput {
     plan: OutputPlan,
-    streams: Streams,
+    streams: KnownStreams,
     sink: WriterSink,
 }
 
@@ -176,7 +176,7 @@ struct Codecs {
     rate: Option<Rate>,
 }
 
-impl Running {
+impl RunningPipeline {
     fn remove(&self, number: usize) -> Result<Receiver<Result<()>>> {
         // One change at a time: there is room for this one until it is sent.
         let _next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
@@ -235,10 +235,10 @@ impl Running {
             plan.check_resize()?;
         }
         let stop = self.context.stop.child();
-        let again = Again::new(&plan, &self.context.stats, &self.context.live);
-        let sink = again.open(&self.context.outside, &stop)?;
+        let opener = SinkOpener::new(&plan, &self.context.stats, &self.context.live);
+        let sink = opener.open(&self.context.environment, &stop)?;
         let joining = Some(Joining::new(plan.video.is_some(), length));
-        Ok(OpenedOutput { plan, streams, sink: WriterSink { sink, again, stop, joining } })
+        Ok(OpenedOutput { plan, streams, sink: WriterSink { sink, opener, stop, joining } })
     }
 
     /// Starts an output's threads, and has those that run send to them.
@@ -250,8 +250,8 @@ impl Running {
         threads: &mut Threads,
     ) -> Result<()> {
         let OpenedOutput { plan, streams, sink } = opened;
-        let context = Context { stop: sink.stop.clone(), ..self.context.clone() };
-        let mut graph = Graph::new(CodeKind::None);
+        let context = NodeContext { stop: sink.stop.clone(), ..self.context.clone() };
+        let mut graph = PipelineGraph::new(CodeKind::None);
         let place = graph.add_input(InputNode {
             has_video: streams.video.is_some(),
             has_audio: streams.audio.is_some(),
@@ -285,12 +285,12 @@ impl Running {
     /// Opens an output's codecs, and a decoder where none runs.
     fn open_codecs(
         &self,
-        graph: &Graph,
+        graph: &PipelineGraph,
         wishes: &[Arc<AtomicBool>],
         writers: &[WriterQueue],
-        streams: &Streams,
+        streams: &KnownStreams,
         frames: Option<&FramesLink>,
-        context: &Context,
+        context: &NodeContext,
     ) -> Result<Codecs> {
         let mut codecs = Codecs { transcoder: None, decoder: None, encoder: None, rate: None };
         if let (Some(node), Some(audio)) = (graph.audio_encoders.first(), &streams.audio) {
@@ -316,10 +316,10 @@ impl Running {
     fn start_codecs(
         &self,
         input: &InputLink,
-        graph: &Graph,
+        graph: &PipelineGraph,
         codecs: Codecs,
         frames: &mut Option<FramesLink>,
-        context: &Context,
+        context: &NodeContext,
         threads: &mut Threads,
     ) -> Result<()> {
         let Codecs { transcoder, decoder, encoder, rate } = codecs;
@@ -333,13 +333,13 @@ impl Running {
         let (Some(node), Some(group)) = (graph.video_encoders.first(), encoder) else {
             return Ok(());
         };
-        let hold = node.holds.then(|| Hold::new(input.line.clone(), rate));
+        let hold = node.holds.then(|| Hold::new(input.presence.clone(), rate));
         let outputs = vec![node.output];
         let end = spawn_video_encoder(node, group, outputs, hold, false, context, threads)?;
         self.send_frames(input, frames, (end, has_sound), decoder, threads)
     }
 
-    fn open_decoder(&self, streams: &Streams) -> Result<Option<VideoDecoder>> {
+    fn open_decoder(&self, streams: &KnownStreams) -> Result<Option<VideoDecoder>> {
         let open = |video| {
             let stats = self.context.stats.clone();
             VideoDecoder::open(video, &streams.options, streams.is_live, stats)
@@ -369,7 +369,7 @@ impl Running {
             user: Stages { stages: Vec::new(), command: None },
             is_live: input.node.is_held,
             encoders: vec![end],
-            queues: Graph::DECODING,
+            queues: PipelineGraph::DECODING,
         };
         let edited = spawn_edit(decoder, edit, &self.context, threads)?;
         *frames = Some(FramesLink { changes: edited.changes, rate });
@@ -378,7 +378,11 @@ impl Running {
 }
 
 /// What the reader is to do for an output: its copied streams, and places for those that are late.
-fn reader_changes(graph: &Graph, plan: &OutputPlan, writers: &[WriterQueue]) -> Vec<ReaderChange> {
+fn reader_changes(
+    graph: &PipelineGraph,
+    plan: &OutputPlan,
+    writers: &[WriterQueue],
+) -> Vec<ReaderChange> {
     let mut changes = Vec::new();
     let Some(writer) = writers.first() else { return changes };
     for node in &graph.copies {

@@ -10,7 +10,7 @@ use crate::av::MediaKind;
 use crate::codec::configuration::StreamConfiguration;
 use crate::codec::packet::Packet;
 use crate::stats::Stats;
-use crate::stats::event::{Event, Events, Sum};
+use crate::stats::event::{Event, EventSum, Events};
 use crate::time::Timestamp;
 use crate::time::clock::Clock;
 
@@ -128,7 +128,7 @@ pub(super) struct Drops {
     pub(super) output: usize,
     pub(super) stats: Stats,
     pub(super) events: Events,
-    pub(super) sum: Arc<Sum>,
+    pub(super) sum: Arc<EventSum>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -166,7 +166,7 @@ mod tests {
         let clock: Arc<dyn Clock> = Arc::new(RealClock);
         let stats = Stats::new(None, Arc::clone(&clock));
         stats.output_exists(0, None);
-        let (events, sum) = (Events::default(), Arc::new(Sum::new()));
+        let (events, sum) = (Events::default(), Arc::new(EventSum::new()));
         let drops = Drops { output: 0, stats, events, sum, clock };
         (SinkStream { output: 0, sink, index: 0, relief: Some(Relief::new(drops)) }, messages)
     }

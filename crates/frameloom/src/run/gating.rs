@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, never};
 
 use crate::edit::FilterGraph;
-use crate::edit::gate::{Gate, GateItem, Released, Rules};
+use crate::edit::gate::{Gate, GateItem, GateRules, Released};
 use crate::error::{Error, Result};
 use crate::image::Frame;
 use crate::options::OnSlow;
+use crate::run::code_messages::{Ask, CodeReport};
 use crate::run::command::CommandHandle;
-use crate::run::link::{Ask, Report};
 use crate::run::stages::{EncodeMessage, Fanout};
 use crate::stats::Stats;
-use crate::stats::event::{Event, Events, Sum};
+use crate::stats::event::{Event, EventSum, Events};
 use crate::time::Timestamp;
 use crate::time::clock::Clock;
 use crate::time::stop::Stop;
@@ -53,12 +53,12 @@ enum CodeState {
 }
 
 /// What the thread at the gate is given.
-pub(super) struct Parts {
-    pub(super) rules: Rules,
+pub(super) struct GateQueues {
+    pub(super) rules: GateRules,
     /// From the decoder.
     pub(super) frames: Receiver<Frame>,
     pub(super) asks: Sender<Ask>,
-    pub(super) reports: Receiver<Report>,
+    pub(super) reports: Receiver<CodeReport>,
     /// What the code still gets once a stop was asked for.
     pub(super) stop_timeout: Duration,
     pub(super) fanout: Fanout,
@@ -76,12 +76,12 @@ pub(super) struct Parts {
 /// The thread at the gate.
 pub(super) struct Gating {
     gate: Gate<Frame>,
-    rules: Rules,
+    rules: GateRules,
     frames: Receiver<Frame>,
     /// When the decoder's last frame had come.
     frames_ended: Option<Instant>,
     asks: Option<Sender<Ask>>,
-    reports: Receiver<Report>,
+    reports: Receiver<CodeReport>,
     code: CodeState,
     /// When the code last told anything.
     heard: Instant,
@@ -103,17 +103,17 @@ pub(super) struct Gating {
 /// Events that are told in sum.
 struct Summary {
     events: Events,
-    dropped: Sum,
-    bypassed: Sum,
-    failed: Sum,
+    dropped: EventSum,
+    bypassed: EventSum,
+    failed: EventSum,
     /// The last failure.
     cause: Option<Error>,
 }
 
 impl Gating {
-    pub(super) fn new(parts: Parts) -> Gating {
-        let Parts { rules, frames, asks, reports, stop_timeout, fanout, .. } = parts;
-        let Parts { scale, events, stats, clock, stop, command, handles, .. } = parts;
+    pub(super) fn new(parts: GateQueues) -> Gating {
+        let GateQueues { rules, frames, asks, reports, stop_timeout, fanout, .. } = parts;
+        let GateQueues { scale, events, stats, clock, stop, command, handles, .. } = parts;
         Gating {
             gate: Gate::new(rules),
             rules,
@@ -130,9 +130,9 @@ impl Gating {
             lost_for: None,
             summary: Summary {
                 events,
-                dropped: Sum::new(),
-                bypassed: Sum::new(),
-                failed: Sum::new(),
+                dropped: EventSum::new(),
+                bypassed: EventSum::new(),
+                failed: EventSum::new(),
                 cause: None,
             },
             stats,
@@ -176,7 +176,7 @@ impl Gating {
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Disconnected) if self.handles.is_empty() => {
                         // The caller who pulled the frames has gone.
-                        if !self.take_report(Report::Ended(Ok(())))? {
+                        if !self.take_report(CodeReport::Ended(Ok(())))? {
                             return Ok(());
                         }
                     }
@@ -283,21 +283,21 @@ impl Gating {
     }
 
     /// `false` where the code takes no more frames and gives none.
-    fn take_report(&mut self, report: Report) -> Result<bool> {
+    fn take_report(&mut self, report: CodeReport) -> Result<bool> {
         self.heard = self.clock.now();
         match report {
-            Report::Ready(number) => self.gate.ready(number),
-            Report::Answer { number, frames, is_whole, is_ready } => {
+            CodeReport::Ready(number) => self.gate.ready(number),
+            CodeReport::Answer { number, frames, is_whole, is_ready } => {
                 self.gate.answer(number, frames, is_whole);
                 if is_ready {
                     self.gate.ready(number);
                 }
             }
-            Report::Failed { number, error } => {
+            CodeReport::Failed { number, error } => {
                 self.gate.fail(number);
                 self.failed(1, error);
             }
-            Report::Down { error, is_final } => {
+            CodeReport::Down { error, is_final } => {
                 let lost = self.gate.down();
                 self.stats.errors(1);
                 if is_final {
@@ -308,15 +308,15 @@ impl Gating {
                     self.lost_for = Some(error);
                 }
             }
-            Report::Up => {
+            CodeReport::Up => {
                 self.gate.up();
                 self.stats.restarted();
                 if let Some(cause) = self.lost_for.take() {
                     self.summary.events.tell(&Event::CommandRestarted { cause });
                 }
             }
-            Report::Warm => self.gate.warm(),
-            Report::Ended(ended) => {
+            CodeReport::Warm => self.gate.warm(),
+            CodeReport::Ended(ended) => {
                 self.code = CodeState::Ended;
                 let is_drained = self.gate.close();
                 self.send_leaving()?;

@@ -30,7 +30,7 @@ const CALLER_WRITER_QUEUE: usize = 16;
 
 /// One stream of one input. An input gives at most one of each kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct StreamKey {
+pub(crate) struct InputStreamId {
     /// Inputs are numbered from 0, in their order.
     pub(crate) input: usize,
     pub(crate) kind: MediaKind,
@@ -47,7 +47,7 @@ pub(crate) struct Port {
 
 /// What runs. A node names another by its place in that one's list.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Graph {
+pub(crate) struct PipelineGraph {
     pub(crate) code: CodeKind,
     pub(crate) inputs: Vec<InputNode>,
     pub(crate) decoders: Vec<DecoderNode>,
@@ -86,7 +86,7 @@ pub(crate) struct InputNode {
 /// A thread that turns packets into frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DecoderNode {
-    pub(crate) of: StreamKey,
+    pub(crate) of: InputStreamId,
     /// Packets that may wait for it.
     pub(crate) queue: usize,
 }
@@ -127,7 +127,7 @@ pub(crate) struct VideoEncoderNode {
 /// A thread that decodes audio and encodes it again.
 #[derive(Debug, PartialEq)]
 pub(crate) struct AudioEncoderNode {
-    pub(crate) of: StreamKey,
+    pub(crate) of: InputStreamId,
     pub(crate) plan: AudioPlan,
     pub(crate) global_header: bool,
     pub(crate) users: Vec<Port>,
@@ -138,7 +138,7 @@ pub(crate) struct AudioEncoderNode {
 /// A stream that is copied to an output, by the thread that reads it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct CopyNode {
-    pub(crate) of: StreamKey,
+    pub(crate) of: InputStreamId,
     pub(crate) to: Port,
     pub(crate) window: Window,
     /// It ends after so many packets.
@@ -151,7 +151,7 @@ pub(crate) struct CopyNode {
 /// A place for a stream that the input hasn't got yet.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct LateStreamNode {
-    pub(crate) of: StreamKey,
+    pub(crate) of: InputStreamId,
     pub(crate) to: Port,
     pub(crate) window: Window,
 }
@@ -171,13 +171,13 @@ pub(crate) struct WriterNode {
     pub(crate) video_encoder: Option<usize>,
 }
 
-impl Graph {
+impl PipelineGraph {
     /// The queues of a decoder, and of what gets its frames, that are begun later.
     pub(super) const DECODING: [usize; 2] = [PACKET_QUEUE, FRAME_QUEUE];
 
     /// Nothing yet.
-    pub(crate) fn new(code: CodeKind) -> Graph {
-        Graph {
+    pub(crate) fn new(code: CodeKind) -> PipelineGraph {
+        PipelineGraph {
             code,
             inputs: Vec::new(),
             decoders: Vec::new(),
@@ -191,8 +191,8 @@ impl Graph {
     }
 
     /// A caller's own frames into one output. With `reopens` it is opened again where it is lost.
-    pub(crate) fn of_caller(plan: VideoPlan, global_header: bool, reopens: bool) -> Graph {
-        let mut graph = Graph::new(CodeKind::None);
+    pub(crate) fn of_caller(plan: VideoPlan, global_header: bool, reopens: bool) -> PipelineGraph {
+        let mut graph = PipelineGraph::new(CodeKind::None);
         graph.writers.push(WriterNode {
             output: 0,
             queue: CALLER_WRITER_QUEUE,
@@ -245,7 +245,7 @@ impl Graph {
 
     /// The edit of an input's frames, with its decoder.
     fn edit_of(&mut self, input: usize) -> usize {
-        let of = StreamKey { input, kind: MediaKind::Video };
+        let of = InputStreamId { input, kind: MediaKind::Video };
         let of_decoder = |edit: &EditNode| self.decoders.get(edit.decoder).map(|d| d.of);
         if let Some(place) = self.edits.iter().position(|edit| of_decoder(edit) == Some(of)) {
             return place;
@@ -262,7 +262,7 @@ impl Graph {
         let video = match (&plan.video, self.inputs.get(input)) {
             (Some(Treatment::Encode(video)), _) => video,
             (Some(Treatment::Copy), Some(node)) if node.has_video => {
-                let of = StreamKey { input, kind: MediaKind::Video };
+                let of = InputStreamId { input, kind: MediaKind::Video };
                 let (window, frames) = (plan.window, plan.frames);
                 let drops_before_floor = false;
                 self.copies.push(CopyNode { of, to, window, frames, drops_before_floor });
@@ -305,7 +305,7 @@ impl Graph {
 
     fn add_audio(&mut self, input: usize, plan: &OutputPlan, writer: usize) {
         let Some(node) = self.inputs.get(input).filter(|node| node.has_audio) else { return };
-        let of = StreamKey { input, kind: MediaKind::Audio };
+        let of = InputStreamId { input, kind: MediaKind::Audio };
         let to = Port { writer, stream: plan.audio_index() };
         let audio = match &plan.audio {
             Some(Treatment::Encode(audio)) => audio,
@@ -346,7 +346,7 @@ impl Graph {
         };
         if plan.target.protocol.takes_late_streams() && !options.asks_to_encode(kind) {
             self.late_streams.push(LateStreamNode {
-                of: StreamKey { input, kind },
+                of: InputStreamId { input, kind },
                 to: Port { writer, stream: 1 },
                 window: plan.window,
             });

@@ -7,7 +7,7 @@ use crate::codec::audio::{AudioPlan, AudioTranscoder};
 use crate::codec::configuration::{StreamConfiguration, StreamMessage};
 use crate::codec::packet::Packet;
 use crate::codec::silence::{Silence, encoder_of};
-use crate::codec::window::{Place, Window};
+use crate::codec::window::{Window, WindowPosition};
 use crate::error::{Result, Stage};
 use crate::options::InputOptions;
 use crate::run::delivery::{SinkMessage, SinkStream};
@@ -138,12 +138,12 @@ impl CopyLane {
             return Ok(());
         }
         let shifted = match self.window.place(at) {
-            Place::Before => return Ok(()),
-            Place::After => {
+            WindowPosition::Before => return Ok(()),
+            WindowPosition::After => {
                 self.close();
                 return Ok(());
             }
-            Place::Inside(placed) => at.minus(placed),
+            WindowPosition::Inside(placed) => at.minus(placed),
         };
         let is_key = self.kind == MediaKind::Video && packet.av.is_key();
         // A decoder can begin with a keyframe only.

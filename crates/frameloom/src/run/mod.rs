@@ -10,6 +10,7 @@
 mod arrival;
 mod change;
 mod code;
+pub(crate) mod code_messages;
 mod command;
 pub(crate) mod control;
 mod delivery;
@@ -18,7 +19,6 @@ pub(crate) mod graph;
 mod joining;
 mod lane;
 mod late;
-pub(crate) mod link;
 mod open;
 pub(crate) mod outputs;
 pub(crate) mod plan;

@@ -15,9 +15,11 @@ use crate::error::Result;
 use crate::input::Source;
 use crate::live::slate::Slate;
 use crate::options::{InputOptions, LiveOptions, OnLoss};
-use crate::protocol::ends::Outside;
+use crate::protocol::environment::Environment;
 use crate::run::delivery::{Drops, Relief, SinkMessage, SinkStream};
-use crate::run::graph::{AudioEncoderNode, FramesFrom, Graph, Port, VideoEncoderNode, WriterNode};
+use crate::run::graph::{
+    AudioEncoderNode, FramesFrom, PipelineGraph, Port, VideoEncoderNode, WriterNode,
+};
 use crate::run::lane::CopyLane;
 use crate::run::late::LateStream;
 use crate::run::plan::OutputPlan;
@@ -26,13 +28,13 @@ use crate::run::stages::VideoGroup;
 use crate::run::threads::Failure;
 use crate::run::writing::SinkEnd;
 use crate::stats::Stats;
-use crate::stats::event::{Events, Sum};
+use crate::stats::event::{EventSum, Events};
 use crate::time::Rate;
 use crate::time::stop::Stop;
 
 /// What every node may need.
 #[derive(Clone)]
-pub(super) struct Context {
+pub(super) struct NodeContext {
     pub(super) live: LiveOptions,
     pub(super) on_loss: OnLoss,
     pub(super) stall_limit: Duration,
@@ -40,7 +42,7 @@ pub(super) struct Context {
     pub(super) slate: Option<Arc<Slate>>,
     pub(super) events: Events,
     pub(super) stats: Stats,
-    pub(super) outside: Outside,
+    pub(super) environment: Environment,
     pub(super) stop: Stop,
     pub(super) failure: Failure,
     pub(super) registry: Registry,
@@ -71,15 +73,15 @@ impl WriterQueue {
     pub(super) fn new(
         node: &WriterNode,
         key_wishes: &[Arc<AtomicBool>],
-        context: &Context,
+        context: &NodeContext,
     ) -> WriterQueue {
         let (sender, messages) = bounded(node.queue);
         let drops = Drops {
             output: node.output,
             stats: context.stats.clone(),
             events: context.events.clone(),
-            sum: Arc::new(Sum::new()),
-            clock: Arc::clone(&context.outside.clock),
+            sum: Arc::new(EventSum::new()),
+            clock: Arc::clone(&context.environment.clock),
         };
         let relief = node.drops_when_full.then(|| Relief::new(drops.clone()));
         let keyframe_request = node.video_encoder.and_then(|place| key_wishes.get(place)).cloned();
@@ -100,7 +102,7 @@ pub(super) fn streams_of(writers: &[WriterQueue], ports: &[Port]) -> Vec<SinkStr
 }
 
 /// One wish for a keyframe for each of the graph's video encoders.
-pub(super) fn key_wishes(graph: &Graph) -> Vec<Arc<AtomicBool>> {
+pub(super) fn key_wishes(graph: &PipelineGraph) -> Vec<Arc<AtomicBool>> {
     graph.video_encoders.iter().map(|_| Arc::default()).collect()
 }
 
@@ -110,7 +112,7 @@ pub(super) fn open_video_encoder(
     keyframe_request: &Arc<AtomicBool>,
     writers: &[WriterQueue],
     rate: Option<Rate>,
-    context: &Context,
+    context: &NodeContext,
 ) -> Result<VideoGroup> {
     let mut encoder = VideoEncoder::new(node.plan.clone(), node.global_header, rate)?
         .on_resize(context.live.on_resize);
@@ -133,7 +135,7 @@ pub(super) fn open_audio_encoder(
     stream: &StreamInfo,
     options: &InputOptions,
     is_live: bool,
-    context: &Context,
+    context: &NodeContext,
 ) -> Result<AudioTranscoder> {
     let (plan, stats) = (node.plan.clone(), context.stats.clone());
     AudioTranscoder::open(plan, stream, options, is_live, node.global_header, stats)
@@ -143,10 +145,10 @@ impl Nodes {
     /// Opens what the graph has: decoders, encoders and the streams that are copied. `plans` are
     /// those of its writers.
     pub(super) fn open(
-        graph: &Graph,
+        graph: &PipelineGraph,
         plans: &[OutputPlan],
         sources: &[Source],
-        context: &Context,
+        context: &NodeContext,
     ) -> Result<Nodes> {
         let key_wishes = key_wishes(graph);
         let mut nodes = Nodes::with_writers(graph, &key_wishes, context);
@@ -169,9 +171,9 @@ impl Nodes {
 
     /// Opens the encoders of a caller's own frames, which have this rate.
     pub(super) fn open_for_caller(
-        graph: &Graph,
+        graph: &PipelineGraph,
         rate: Option<Rate>,
-        context: &Context,
+        context: &NodeContext,
     ) -> Result<Nodes> {
         let key_wishes = key_wishes(graph);
         let mut nodes = Nodes::with_writers(graph, &key_wishes, context);
@@ -182,7 +184,11 @@ impl Nodes {
         Ok(nodes)
     }
 
-    fn with_writers(graph: &Graph, key_wishes: &[Arc<AtomicBool>], context: &Context) -> Nodes {
+    fn with_writers(
+        graph: &PipelineGraph,
+        key_wishes: &[Arc<AtomicBool>],
+        context: &NodeContext,
+    ) -> Nodes {
         let queue = |node| WriterQueue::new(node, key_wishes, context);
         Nodes {
             decoders: Vec::new(),
@@ -195,7 +201,7 @@ impl Nodes {
     }
 
     /// The rate of the frames that an encoder gets.
-    pub(super) fn frame_rate(&self, graph: &Graph, from: FramesFrom) -> Option<Rate> {
+    pub(super) fn frame_rate(&self, graph: &PipelineGraph, from: FramesFrom) -> Option<Rate> {
         let FramesFrom::Edit(edit) = from else { return None };
         let decoder = graph.edits.get(edit)?.decoder;
         self.decoders.get(decoder).and_then(VideoDecoder::frame_rate)
@@ -203,7 +209,7 @@ impl Nodes {
 
     fn open_copies(
         &mut self,
-        graph: &Graph,
+        graph: &PipelineGraph,
         plans: &[OutputPlan],
         sources: &[Source],
     ) -> Result<()> {
@@ -230,7 +236,12 @@ impl Nodes {
         Ok(())
     }
 
-    fn open_audio(&mut self, graph: &Graph, sources: &[Source], context: &Context) -> Result<()> {
+    fn open_audio(
+        &mut self,
+        graph: &PipelineGraph,
+        sources: &[Source],
+        context: &NodeContext,
+    ) -> Result<()> {
         for node in &graph.audio_encoders {
             let Some(source) = sources.get(node.of.input) else { continue };
             let Some(audio) = &source.audio else { continue };

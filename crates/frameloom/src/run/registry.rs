@@ -12,9 +12,9 @@ use crate::time::stop::Stop;
 
 /// The outputs of a running pipeline, by their numbers. Clones are the same.
 #[derive(Clone, Default)]
-pub(crate) struct Registry(Arc<Mutex<BTreeMap<usize, Entry>>>);
+pub(crate) struct Registry(Arc<Mutex<BTreeMap<usize, RegisteredOutput>>>);
 
-struct Entry {
+struct RegisteredOutput {
     stop: Stop,
     leaves: Arc<AtomicBool>,
     state: OutputState,
@@ -29,7 +29,7 @@ enum OutputState {
 }
 
 impl Registry {
-    fn entries(&self) -> MutexGuard<'_, BTreeMap<usize, Entry>> {
+    fn entries(&self) -> MutexGuard<'_, BTreeMap<usize, RegisteredOutput>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -37,7 +37,8 @@ impl Registry {
     /// output is removed.
     pub(super) fn add(&self, number: usize, stop: Stop) -> Arc<AtomicBool> {
         let leaves = Arc::<AtomicBool>::default();
-        let entry = Entry { stop, leaves: Arc::clone(&leaves), state: OutputState::There };
+        let entry =
+            RegisteredOutput { stop, leaves: Arc::clone(&leaves), state: OutputState::There };
         self.entries().insert(number, entry);
         leaves
     }

@@ -10,28 +10,29 @@ use crate::codec::decode::VideoDecoder;
 use crate::edit::{Command, FrameProcessor};
 use crate::error::{Error, Result};
 use crate::input::Source;
-use crate::live::supervise::{Hold, Line};
+use crate::live::supervise::{Hold, PresenceSignal};
 use crate::output::{Sink, nothing_written};
 use crate::run::change::{CHANGES, ReaderChange};
 use crate::run::code::{self, Code};
+use crate::run::code_messages::Pulling;
 use crate::run::delivery::SinkStream;
 use crate::run::graph::{
-    AudioEncoderNode, CodeKind, FramesFrom, Graph, InputNode, Port, VideoEncoderNode, WriterNode,
+    AudioEncoderNode, CodeKind, FramesFrom, InputNode, PipelineGraph, Port, VideoEncoderNode,
+    WriterNode,
 };
 use crate::run::joining::Joining;
 use crate::run::lane::CopyLane;
 use crate::run::late::LateStream;
-use crate::run::link::Pulling;
-use crate::run::open::{Context, Nodes, WriterQueue};
-use crate::run::reading::{Live, LiveRules, Reading};
+use crate::run::open::{NodeContext, Nodes, WriterQueue};
+use crate::run::reading::{LiveReading, LiveRules, Reading};
 use crate::run::sound::Sound;
 use crate::run::stages::{
     AudioMessage, DecodeMessage, EncodeMessage, EncoderEnd, Encoding, Fanout, FramesChange,
     VideoGroup, audio_loop, decode_loop,
 };
-use crate::run::streams::Streams;
+use crate::run::streams::KnownStreams;
 use crate::run::threads::Threads;
-use crate::run::writing::{Again, Writing};
+use crate::run::writing::{SinkOpener, Writing};
 use crate::time::Rate;
 use crate::time::stop::Stop;
 
@@ -45,8 +46,8 @@ pub(super) struct Stages {
 pub(super) struct InputLink {
     pub(super) node: InputNode,
     pub(super) changes: Sender<ReaderChange>,
-    pub(super) streams: Arc<Mutex<Streams>>,
-    pub(super) line: Line,
+    pub(super) streams: Arc<Mutex<KnownStreams>>,
+    pub(super) presence: PresenceSignal,
     /// Where its frames are handed to the encoders, if it is decoded.
     pub(super) frames: Mutex<Option<FramesLink>>,
 }
@@ -67,7 +68,7 @@ impl FramesLink {
 }
 
 /// What came of starting the threads.
-pub(super) struct Spawned {
+pub(super) struct StartedThreads {
     pub(super) inputs: Vec<InputLink>,
     /// The caller's end, where it pulls.
     pub(super) pulling: Option<Pulling>,
@@ -78,7 +79,7 @@ pub(super) struct Spawned {
 /// What a writer writes to.
 pub(super) struct WriterSink {
     pub(super) sink: Sink,
-    pub(super) again: Again,
+    pub(super) opener: SinkOpener,
     /// Ends every wait for the other end.
     pub(super) stop: Stop,
     /// Of an output that is added while the pipeline runs.
@@ -89,16 +90,17 @@ impl Nodes {
     /// Gives each node its thread, the last ones first. `sinks` are the writers' own.
     pub(super) fn spawn(
         mut self,
-        graph: &Graph,
+        graph: &PipelineGraph,
         sources: Vec<Source>,
         sinks: Vec<WriterSink>,
         mut user: Stages,
-        context: &Context,
+        context: &NodeContext,
         threads: &mut Threads,
-    ) -> Result<Spawned> {
+    ) -> Result<StartedThreads> {
         self.spawn_writers(graph, sinks, context, threads)?;
-        let lines: Vec<Line> = graph.inputs.iter().map(|_| Line::new()).collect();
-        let mut frames = self.spawn_encoders(graph, &lines, context, threads)?;
+        let presences: Vec<PresenceSignal> =
+            graph.inputs.iter().map(|_| PresenceSignal::new()).collect();
+        let mut frames = self.spawn_encoders(graph, &presences, context, threads)?;
         let mut readings = self.spawn_audio(graph, threads)?;
         let mut pulling = None;
         for (place, (node, decoder)) in
@@ -136,19 +138,27 @@ impl Nodes {
         }
         let sound = (graph.code == CodeKind::Pulled).then(Sound::default);
         let mut inputs = Vec::new();
-        let readers = graph.inputs.iter().zip(sources).zip(lines).zip(readings);
-        for (((node, source), line), to) in readers {
-            inputs.push(spawn_reader(*node, source, line, to, sound.clone(), context, threads)?);
+        let readers = graph.inputs.iter().zip(sources).zip(presences).zip(readings);
+        for (((node, source), presence), to) in readers {
+            inputs.push(spawn_reader(
+                *node,
+                source,
+                presence,
+                to,
+                sound.clone(),
+                context,
+                threads,
+            )?);
         }
-        Ok(Spawned { inputs, pulling, sound })
+        Ok(StartedThreads { inputs, pulling, sound })
     }
 
     /// As [`Nodes::spawn`], for a caller's own frames. Gives the way to their encoder.
     pub(super) fn spawn_for_caller(
         mut self,
-        graph: &Graph,
+        graph: &PipelineGraph,
         sinks: Vec<WriterSink>,
-        context: &Context,
+        context: &NodeContext,
         threads: &mut Threads,
     ) -> Result<Sender<EncodeMessage>> {
         self.spawn_writers(graph, sinks, context, threads)?;
@@ -166,9 +176,9 @@ impl Nodes {
 
     fn spawn_writers(
         &mut self,
-        graph: &Graph,
+        graph: &PipelineGraph,
         sinks: Vec<WriterSink>,
-        context: &Context,
+        context: &NodeContext,
         threads: &mut Threads,
     ) -> Result<()> {
         let writers = graph.writers.iter().zip(self.writers.drain(..)).zip(sinks);
@@ -181,9 +191,9 @@ impl Nodes {
     /// Gives the encoders of each edit.
     fn spawn_encoders(
         &mut self,
-        graph: &Graph,
-        lines: &[Line],
-        context: &Context,
+        graph: &PipelineGraph,
+        presences: &[PresenceSignal],
+        context: &NodeContext,
         threads: &mut Threads,
     ) -> Result<Vec<Vec<EncoderEnd>>> {
         let mut ends: Vec<Vec<EncoderEnd>> = graph.edits.iter().map(|_| Vec::new()).collect();
@@ -192,8 +202,8 @@ impl Nodes {
             let FramesFrom::Edit(edit) = node.from else { continue };
             let rate = self.frame_rate(graph, node.from);
             let input = graph.edits.get(edit).and_then(|e| graph.decoders.get(e.decoder));
-            let line = input.and_then(|d| lines.get(d.of.input)).filter(|_| node.holds);
-            let hold = line.map(|line| Hold::new(line.clone(), rate));
+            let presence = input.and_then(|d| presences.get(d.of.input)).filter(|_| node.holds);
+            let hold = presence.map(|presence| Hold::new(presence.clone(), rate));
             let outputs = users_of(graph, &node.users);
             let end =
                 spawn_video_encoder(node, group, outputs, hold, number == 0, context, threads)?;
@@ -205,7 +215,11 @@ impl Nodes {
     }
 
     /// Gives what each reader is to send to.
-    fn spawn_audio(&mut self, graph: &Graph, threads: &mut Threads) -> Result<Vec<ReaderEnds>> {
+    fn spawn_audio(
+        &mut self,
+        graph: &PipelineGraph,
+        threads: &mut Threads,
+    ) -> Result<Vec<ReaderEnds>> {
         let mut readings: Vec<_> = graph.inputs.iter().map(|_| ReaderEnds::default()).collect();
         let transcoders = self.audio_encoders.drain(..);
         for (node, (transcoder, users)) in graph.audio_encoders.iter().zip(transcoders) {
@@ -229,7 +243,7 @@ struct ReaderEnds {
 }
 
 /// The numbers of the outputs that some ports belong to.
-fn users_of(graph: &Graph, ports: &[Port]) -> Vec<usize> {
+fn users_of(graph: &PipelineGraph, ports: &[Port]) -> Vec<usize> {
     ports.iter().filter_map(|port| Some(graph.writers.get(port.writer)?.output)).collect()
 }
 
@@ -238,16 +252,17 @@ pub(super) fn spawn_writer(
     node: &WriterNode,
     queue: WriterQueue,
     sink: WriterSink,
-    context: &Context,
+    context: &NodeContext,
     threads: &mut Threads,
 ) -> Result<()> {
-    let WriterSink { sink, again, stop, joining } = sink;
-    let (number, url, is_added) = (node.output, again.target.url.clone(), joining.is_some());
-    let again = node.reopens.then_some(again);
+    let WriterSink { sink, opener, stop, joining } = sink;
+    let (number, url, is_added) = (node.output, opener.target.url.clone(), joining.is_some());
+    let opener = node.reopens.then_some(opener);
     let leaves = context.registry.add(number, stop.clone());
-    let outside = context.outside.clone();
-    let writing = Writing::new(sink, queue.end, again, joining, Arc::clone(&leaves), outside, stop);
-    let Context { registry, stats, failure, .. } = context.clone();
+    let environment = context.environment.clone();
+    let writing =
+        Writing::new(sink, queue.end, opener, joining, Arc::clone(&leaves), environment, stop);
+    let NodeContext { registry, stats, failure, .. } = context.clone();
     threads.spawn("frameloom-write", move || {
         let result = match writing.run() {
             Ok(true) => Ok(()),
@@ -275,12 +290,12 @@ pub(super) fn spawn_video_encoder(
     outputs: Vec<usize>,
     hold: Option<Hold>,
     counts: bool,
-    context: &Context,
+    context: &NodeContext,
     threads: &mut Threads,
 ) -> Result<EncoderEnd> {
     let (frames, waiting) = bounded(node.queue);
     let (stats, stop) = (context.stats.clone(), context.stop.clone());
-    let clock = Arc::clone(&context.outside.clock);
+    let clock = Arc::clone(&context.environment.clock);
     let encoding = Encoding { group, hold, counts, clock, stats, stop };
     threads.spawn("frameloom-encode", move || encoding.run(&waiting))?;
     Ok(EncoderEnd { frames, outputs, from: None })
@@ -309,7 +324,7 @@ pub(super) struct Edit {
 }
 
 /// The ends of a decoder and an edit that run.
-pub(super) struct Edited {
+pub(super) struct EditQueues {
     pub(super) packets: Sender<DecodeMessage>,
     pub(super) changes: Sender<FramesChange>,
     pulling: Option<Pulling>,
@@ -319,9 +334,9 @@ pub(super) struct Edited {
 pub(super) fn spawn_edit(
     decoder: VideoDecoder,
     edit: Edit,
-    context: &Context,
+    context: &NodeContext,
     threads: &mut Threads,
-) -> Result<Edited> {
+) -> Result<EditQueues> {
     let Edit { code, user, is_live, encoders, queues: [packets, frames] } = edit;
     let rate = decoder.frame_rate();
     let (packets, waiting) = bounded(packets);
@@ -346,35 +361,35 @@ pub(super) fn spawn_edit(
         rate,
         events: context.events.clone(),
         stats: context.stats.clone(),
-        clock: Arc::clone(&context.outside.clock),
+        clock: Arc::clone(&context.environment.clock),
         stop: context.stop.clone(),
     };
     let pulling = code::start(code, frames, fanout, threads)?;
-    Ok(Edited { packets, changes, pulling })
+    Ok(EditQueues { packets, changes, pulling })
 }
 
 /// Starts the thread that reads an input.
 fn spawn_reader(
     node: InputNode,
     source: Source,
-    line: Line,
+    presence: PresenceSignal,
     to: ReaderEnds,
     sound: Option<Sound>,
-    context: &Context,
+    context: &NodeContext,
     threads: &mut Threads,
 ) -> Result<InputLink> {
     let rules = LiveRules {
-        line: line.clone(),
+        presence: presence.clone(),
         events: context.events.clone(),
         on_loss: context.on_loss,
         reconnect_for: context.live.reconnect_for,
         stall_limit: context.stall_limit,
-        clock: Arc::clone(&context.outside.clock),
+        clock: Arc::clone(&context.environment.clock),
     };
     let (changes, to_come) = bounded(CHANGES);
-    let streams = Arc::new(Mutex::new(Streams::of(&source)?));
+    let streams = Arc::new(Mutex::new(KnownStreams::of(&source)?));
     let reading = Reading {
-        live: source.is_live.then(|| Live::new(&source, rules)),
+        live: source.is_live.then(|| LiveReading::new(&source, rules)),
         source,
         lanes: to.lanes,
         late_streams: to.late_streams,
@@ -386,10 +401,10 @@ fn spawn_reader(
         awaits_key: false,
         sound,
         stats: context.stats.clone(),
-        outside: context.outside.clone(),
+        environment: context.environment.clone(),
         stop: context.stop.clone(),
         moved_by: None,
     };
     threads.spawn_source("frameloom-read", move || reading.run())?;
-    Ok(InputLink { node, changes, streams, line, frames: Mutex::new(to.frames) })
+    Ok(InputLink { node, changes, streams, presence, frames: Mutex::new(to.frames) })
 }

@@ -12,20 +12,20 @@ use crate::input::Source;
 use crate::live::slate::Slate;
 use crate::options::{LiveOptions, OnLoss, OnResize, OutputOptions};
 use crate::protocol::Target;
-use crate::protocol::ends::Outside;
+use crate::protocol::environment::Environment;
 use crate::run::arrival::await_video;
-use crate::run::control::{OutputsOwner, Running};
-use crate::run::graph::{CodeKind, Graph, InputNode};
-use crate::run::link::Pulling;
-use crate::run::open::{Context, Nodes};
+use crate::run::code_messages::Pulling;
+use crate::run::control::{OutputsOwner, RunningPipeline};
+use crate::run::graph::{CodeKind, InputNode, PipelineGraph};
+use crate::run::open::{NodeContext, Nodes};
 use crate::run::outputs::{NewOutput, OpenSink};
 use crate::run::plan::{OutputPlan, plan, plan_writer};
 use crate::run::registry::Registry;
 use crate::run::sound::Sound;
-use crate::run::spawn::{Spawned, Stages, WriterSink};
+use crate::run::spawn::{Stages, StartedThreads, WriterSink};
 use crate::run::stages::EncodeMessage;
 use crate::run::threads::{Failure, Threads};
-use crate::run::writing::Again;
+use crate::run::writing::SinkOpener;
 use crate::stats::Stats;
 use crate::stats::event::Events;
 use crate::time::Rate;
@@ -46,7 +46,7 @@ pub(crate) struct Setup {
     pub(crate) live: LiveOptions,
     pub(crate) events: Events,
     pub(crate) stats: Stats,
-    pub(crate) outside: Outside,
+    pub(crate) environment: Environment,
     /// Ends the run; also what a stage that fails stops.
     pub(crate) stop: Stop,
 }
@@ -60,7 +60,7 @@ pub(crate) struct FeedSetup {
     pub(crate) live: LiveOptions,
     pub(crate) events: Events,
     pub(crate) stats: Stats,
-    pub(crate) outside: Outside,
+    pub(crate) environment: Environment,
     /// Ends every wait; also what a stage that fails stops.
     pub(crate) stop: Stop,
 }
@@ -105,8 +105,9 @@ impl Setup {
         let stall_limit = self.live.stall_timeout.unwrap_or(STALL_TIMEOUT);
         self.source.set_stall_limit(stall_limit);
         if is_edited && self.source.video.is_none() {
-            let (limit, outside, stop) = (self.live.reconnect_for, &self.outside, &self.stop);
-            self.source = await_video(self.source, stall_limit, limit, outside, stop)?;
+            let (limit, environment, stop) =
+                (self.live.reconnect_for, &self.environment, &self.stop);
+            self.source = await_video(self.source, stall_limit, limit, environment, stop)?;
         }
         let next = Mutex::new(described.len());
         let named = described.drain(..).enumerate().filter_map(|(n, output)| Some((n, output?)));
@@ -120,10 +121,17 @@ impl Setup {
         let sinks = open_sinks(&plans, opened, &context)?;
         let mut threads = Threads::new(failure.clone());
         let user = Stages { stages, command };
-        let Spawned { inputs, pulling, sound } =
+        let StartedThreads { inputs, pulling, sound } =
             nodes.spawn(&graph, sources, sinks, user, &context, &mut threads)?;
         let (more, registry) = (threads.close(), context.registry.clone());
-        outputs.run(Running { context, threads: more, code, command_only_reads, inputs, next });
+        outputs.run(RunningPipeline {
+            context,
+            threads: more,
+            code,
+            command_only_reads,
+            inputs,
+            next,
+        });
         Ok(Started { threads, pulling, sound, registry, outputs })
     }
 
@@ -156,7 +164,7 @@ impl Setup {
         plans: &[OutputPlan],
         stall_limit: Duration,
         failure: &Failure,
-    ) -> Result<Context> {
+    ) -> Result<NodeContext> {
         let to_pipe = plans.iter().any(|plan| url::is_pipe(&plan.target.url));
         let on_loss = self.live.loss_policy(to_pipe);
         let slate = match on_loss {
@@ -165,14 +173,14 @@ impl Setup {
             }
             _ => None,
         };
-        Ok(Context {
+        Ok(NodeContext {
             live: self.live.clone(),
             on_loss,
             stall_limit,
             slate,
             events: self.events.clone(),
             stats: self.stats.clone(),
-            outside: self.outside.clone(),
+            environment: self.environment.clone(),
             stop: self.stop.clone(),
             failure: failure.clone(),
             registry: Registry::default(),
@@ -186,9 +194,9 @@ impl Setup {
         plans: &[OutputPlan],
         opened: &[NumberedSink],
         on_loss: OnLoss,
-    ) -> Graph {
+    ) -> PipelineGraph {
         let source = &self.source;
-        let mut graph = Graph::new(code);
+        let mut graph = PipelineGraph::new(code);
         let input = graph.add_input(InputNode {
             has_video: source.video.is_some(),
             has_audio: source.audio.is_some(),
@@ -207,17 +215,17 @@ impl Setup {
 fn open_sinks(
     plans: &[OutputPlan],
     opened: Vec<NumberedSink>,
-    context: &Context,
+    context: &NodeContext,
 ) -> Result<Vec<WriterSink>> {
     let mut sinks = Vec::new();
     for (plan, (_, opened)) in plans.iter().zip(opened) {
-        let again = Again::new(plan, &context.stats, &context.live);
+        let opener = SinkOpener::new(plan, &context.stats, &context.live);
         let stop = context.stop.child();
-        let sink = match opened.filter(|opened| opened.kinds == again.kinds) {
+        let sink = match opened.filter(|opened| opened.kinds == opener.kinds) {
             Some(opened) => opened.sink,
-            None => again.open(&context.outside, &stop)?,
+            None => opener.open(&context.environment, &stop)?,
         };
-        sinks.push(WriterSink { sink, again, stop, joining: None });
+        sinks.push(WriterSink { sink, opener, stop, joining: None });
     }
     Ok(sinks)
 }
@@ -231,33 +239,33 @@ impl FeedSetup {
         let plan = plan_writer(&self.target, &self.options)?;
         let reopens = self.target.is_live && !self.live.no_reconnect;
         let global_header = self.target.muxer.wants_global_header();
-        let graph = Graph::of_caller(plan, global_header, reopens);
+        let graph = PipelineGraph::of_caller(plan, global_header, reopens);
         self.stats.output_exists(0, None);
-        let again = Again {
+        let opener = SinkOpener {
             target: self.target,
             options: self.options,
             kinds: vec![MediaKind::Video],
             stats: self.stats.clone(),
             limit: self.live.reconnect_for,
         };
-        let context = Context {
+        let context = NodeContext {
             live: self.live,
             on_loss: OnLoss::End,
             stall_limit: STALL_TIMEOUT,
             slate: None,
             events: self.events,
             stats: self.stats,
-            outside: self.outside,
+            environment: self.environment,
             stop: self.stop,
             failure: failure.clone(),
             registry: Registry::default(),
             is_controlled: false,
         };
         let nodes = Nodes::open_for_caller(&graph, self.rate, &context)?;
-        let sink = again.open(&context.outside, &context.stop)?;
+        let sink = opener.open(&context.environment, &context.stop)?;
         let mut threads = Threads::new(failure.clone());
         let stop = context.stop.clone();
-        let sinks = vec![WriterSink { sink, again, stop, joining: None }];
+        let sinks = vec![WriterSink { sink, opener, stop, joining: None }];
         let frames = nodes.spawn_for_caller(&graph, sinks, &context, &mut threads)?;
         threads.close();
         Ok((frames, threads))

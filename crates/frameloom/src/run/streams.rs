@@ -7,16 +7,16 @@ use crate::input::Source;
 use crate::options::InputOptions;
 
 /// What is known of an input's streams.
-pub(super) struct Streams {
+pub(super) struct KnownStreams {
     pub(super) video: Option<StreamInfo>,
     pub(super) audio: Option<StreamInfo>,
     pub(super) options: InputOptions,
     pub(super) is_live: bool,
 }
 
-impl Streams {
-    pub(super) fn of(source: &Source) -> Result<Streams> {
-        let known = Streams {
+impl KnownStreams {
+    pub(super) fn of(source: &Source) -> Result<KnownStreams> {
+        let known = KnownStreams {
             video: None,
             audio: None,
             options: source.options.clone(),
@@ -38,8 +38,8 @@ impl Streams {
     }
 
     /// Another one that says the same.
-    pub(super) fn share(&self) -> Result<Streams> {
-        let known = Streams {
+    pub(super) fn share(&self) -> Result<KnownStreams> {
+        let known = KnownStreams {
             video: None,
             audio: None,
             options: self.options.clone(),
@@ -48,10 +48,10 @@ impl Streams {
         known.with(self.video.as_ref(), self.audio.as_ref())
     }
 
-    fn with(self, video: Option<&StreamInfo>, audio: Option<&StreamInfo>) -> Result<Streams> {
+    fn with(self, video: Option<&StreamInfo>, audio: Option<&StreamInfo>) -> Result<KnownStreams> {
         let share = |stream: Option<&StreamInfo>| {
             stream.map(StreamInfo::share).transpose().map_err(|e| e.in_stage(Stage::Source))
         };
-        Ok(Streams { video: share(video)?, audio: share(audio)?, ..self })
+        Ok(KnownStreams { video: share(video)?, audio: share(audio)?, ..self })
     }
 }

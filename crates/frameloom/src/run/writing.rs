@@ -16,7 +16,7 @@ use crate::options::{LiveOptions, OutputOptions};
 use crate::output::Sink;
 use crate::protocol::Target;
 use crate::protocol::WRITE_LIMIT;
-use crate::protocol::ends::Outside;
+use crate::protocol::environment::Environment;
 use crate::run::delivery::{Drops, SinkMessage};
 use crate::run::joining::Joining;
 use crate::run::plan::OutputPlan;
@@ -38,16 +38,16 @@ pub(super) struct SinkEnd {
 pub(super) struct Writing {
     end: SinkEnd,
     /// How to open it again. `None` where its first failure is its end.
-    again: Option<Again>,
+    opener: Option<SinkOpener>,
     /// Of an output that was added while the pipeline ran.
     joining: Option<Joining>,
     /// The output was removed.
     leaves: Arc<AtomicBool>,
     /// Where the last picture that was written ends.
     video_end: Option<Timestamp>,
-    outside: Outside,
+    environment: Environment,
     stop: Stop,
-    state: State,
+    state: SinkState,
     /// What the output adds to times, as it was told last.
     shift: Option<Timestamp>,
     announced: Announced,
@@ -57,9 +57,9 @@ pub(super) struct Writing {
     retry: Option<Retry>,
 }
 
-/// How an output is opened again.
+/// How an output is opened, first and each time again.
 #[derive(Clone)]
-pub(crate) struct Again {
+pub(crate) struct SinkOpener {
     pub(crate) target: Target,
     pub(crate) options: OutputOptions,
     pub(crate) kinds: Vec<MediaKind>,
@@ -67,9 +67,9 @@ pub(crate) struct Again {
     pub(crate) limit: Option<Duration>,
 }
 
-impl Again {
-    pub(crate) fn new(plan: &OutputPlan, stats: &Stats, live: &LiveOptions) -> Again {
-        Again {
+impl SinkOpener {
+    pub(crate) fn new(plan: &OutputPlan, stats: &Stats, live: &LiveOptions) -> SinkOpener {
+        SinkOpener {
             target: plan.target.clone(),
             options: plan.options.clone(),
             kinds: plan.kinds(),
@@ -78,9 +78,9 @@ impl Again {
         }
     }
 
-    pub(crate) fn open(&self, outside: &Outside, stop: &Stop) -> Result<Sink> {
+    pub(crate) fn open(&self, environment: &Environment, stop: &Stop) -> Result<Sink> {
         let (target, stats) = (self.target.clone(), self.stats.clone());
-        Sink::open(target, &self.options, &self.kinds, stats, outside, stop)
+        Sink::open(target, &self.options, &self.kinds, stats, environment, stop)
     }
 
     fn has_video(&self) -> bool {
@@ -135,13 +135,13 @@ struct Loss {
 }
 
 /// What the thread is woken by.
-enum Next {
+enum WriterWake {
     Message(SinkMessage),
     /// Opening it again has come to an end.
     Found(Result<Reopened<Box<Sink>>>),
 }
 
-enum State {
+enum SinkState {
     Open(Box<Sink>),
     Lost(Box<Loss>),
     /// A stop came while it was lost: there is nothing to be finished.
@@ -159,24 +159,24 @@ impl Writing {
     pub(super) fn new(
         sink: Sink,
         end: SinkEnd,
-        again: Option<Again>,
+        opener: Option<SinkOpener>,
         joining: Option<Joining>,
         leaves: Arc<AtomicBool>,
-        outside: Outside,
+        environment: Environment,
         stop: Stop,
     ) -> Writing {
-        let limit = again.as_ref().and_then(|again| again.limit);
+        let limit = opener.as_ref().and_then(|opener| opener.limit);
         let mut retry = Retry::new(RetryPolicy::connection(limit));
-        retry.opened(outside.clock.now(), Duration::ZERO);
+        retry.opened(environment.clock.now(), Duration::ZERO);
         Writing {
             end,
-            again,
+            opener,
             joining,
             leaves,
             video_end: None,
-            outside,
+            environment,
             stop,
-            state: State::Open(Box::new(sink)),
+            state: SinkState::Open(Box::new(sink)),
             shift: None,
             announced: Announced::default(),
             loss_record: None,
@@ -188,19 +188,19 @@ impl Writing {
     pub(super) fn run(mut self) -> Result<bool> {
         loop {
             let found = match &self.state {
-                State::Lost(loss) => &loss.reopening,
+                SinkState::Lost(loss) => &loss.reopening,
                 _ => &never(),
             };
             let next = select_biased! {
-                recv(found) -> found => Next::Found(found.map_err(|_| gone())?),
+                recv(found) -> found => WriterWake::Found(found.map_err(|_| gone())?),
                 recv(self.end.messages) -> message => match message {
-                    Ok(message) => Next::Message(message),
+                    Ok(message) => WriterWake::Message(message),
                     Err(_) => break,
                 },
             };
             match (next, &mut self.joining) {
-                (Next::Message(message), None) => self.take(Next::Message(message))?,
-                (Next::Message(message), Some(joining)) => {
+                (WriterWake::Message(message), None) => self.take(WriterWake::Message(message))?,
+                (WriterWake::Message(message), Some(joining)) => {
                     let had_begun = joining.begin().is_some();
                     let messages = joining.take(message);
                     let begin = joining.begin().filter(|_| !had_begun);
@@ -209,31 +209,31 @@ impl Writing {
                         stats.output_exists(*output, begin);
                     }
                     for message in messages {
-                        self.take(Next::Message(message))?;
+                        self.take(WriterWake::Message(message))?;
                     }
                 }
                 (found, _) => self.take(found)?,
             }
             match &self.state {
-                State::Open(sink) if sink.is_complete() => break,
-                State::Left => break,
+                SinkState::Open(sink) if sink.is_complete() => break,
+                SinkState::Left => break,
                 _ => {}
             }
         }
         self.finish()
     }
 
-    fn take(&mut self, next: Next) -> Result<()> {
-        if let (Next::Message(message), Some(_)) = (&next, &self.again) {
+    fn take(&mut self, next: WriterWake) -> Result<()> {
+        if let (WriterWake::Message(message), Some(_)) = (&next, &self.opener) {
             self.announced.note(message);
         }
-        let state = std::mem::replace(&mut self.state, State::Left);
+        let state = std::mem::replace(&mut self.state, SinkState::Left);
         self.state = match (state, next) {
-            (State::Open(sink), Next::Message(message)) => self.write(sink, message)?,
-            (State::Lost(loss), Next::Found(found)) => self.go_on(&loss, found)?,
-            (State::Lost(loss), Next::Message(message)) => {
+            (SinkState::Open(sink), WriterWake::Message(message)) => self.write(sink, message)?,
+            (SinkState::Lost(loss), WriterWake::Found(found)) => self.go_on(&loss, found)?,
+            (SinkState::Lost(loss), WriterWake::Message(message)) => {
                 self.count_missed(matches!(message, SinkMessage::Packet(..)).into());
-                State::Lost(loss)
+                SinkState::Lost(loss)
             }
             (state, _) => state,
         };
@@ -256,13 +256,13 @@ impl Writing {
         }
     }
 
-    fn write(&mut self, mut sink: Box<Sink>, message: SinkMessage) -> Result<State> {
+    fn write(&mut self, mut sink: Box<Sink>, message: SinkMessage) -> Result<SinkState> {
         if let (Some(_), SinkMessage::Packet(_, packet)) = (&self.loss_record, &message) {
             if self.begins_with(packet) {
                 self.handle_return();
             } else {
                 self.count_missed(1);
-                return Ok(State::Open(sink));
+                return Ok(SinkState::Open(sink));
             }
         }
         self.cut_sound(&mut sink, &message);
@@ -281,19 +281,19 @@ impl Writing {
             stats.output_shifts(*output, self.shift);
         }
         match written {
-            Ok(()) => Ok(State::Open(sink)),
+            Ok(()) => Ok(SinkState::Open(sink)),
             Err(cause) => self.lose(&sink, cause),
         }
     }
 
     /// Whether an output that was opened again can begin with a packet: with video, at a keyframe.
     fn begins_with(&self, packet: &Packet) -> bool {
-        let has_video = self.again.as_ref().is_some_and(Again::has_video);
+        let has_video = self.opener.as_ref().is_some_and(SinkOpener::has_video);
         !has_video || packet.kind == MediaKind::Video && packet.av.is_key()
     }
 
-    fn lose(&mut self, sink: &Sink, cause: Error) -> Result<State> {
-        if self.again.is_none() {
+    fn lose(&mut self, sink: &Sink, cause: Error) -> Result<SinkState> {
+        if self.opener.is_none() {
             return Err(cause);
         }
         if self.stop.is_stopped() {
@@ -303,7 +303,7 @@ impl Writing {
             let Drops { output, stats, events, .. } = &self.end.drops;
             stats.output_lost(*output);
             events.tell(&Event::OutputLost { output: *output, cause: cause.clone() });
-            self.loss_record = Some(LossRecord { since: self.outside.clock.now(), missed: 0 });
+            self.loss_record = Some(LossRecord { since: self.environment.clock.now(), missed: 0 });
         }
         // What it held back is lost with it.
         self.count_missed(sink.unwritten_packets());
@@ -314,11 +314,11 @@ impl Writing {
     ///
     /// # Errors
     /// Where it is given up.
-    fn reopen(&mut self, cause: Error) -> Result<State> {
-        let (Some(again), Some(mut retry)) = (self.again.clone(), self.retry.take()) else {
+    fn reopen(&mut self, cause: Error) -> Result<SinkState> {
+        let (Some(opener), Some(mut retry)) = (self.opener.clone(), self.retry.take()) else {
             return Err(cause);
         };
-        let clock = &self.outside.clock;
+        let clock = &self.environment.clock;
         let silence = match cause.kind() {
             ErrorKind::TimedOut => WRITE_LIMIT,
             _ => Duration::ZERO,
@@ -326,18 +326,18 @@ impl Writing {
         let verdict = retry.lost_by_silence(silence, clock.now(), clock.random());
         let first = due(verdict, &retry, &cause)?;
         let (sender, reopening) = bounded(1);
-        let (outside, stop) = (self.outside.clone(), self.stop.clone());
+        let (environment, stop) = (self.environment.clone(), self.stop.clone());
         start_thread("frameloom-reopen", move || {
-            let open = || again.open(&outside, &stop).map(Box::new);
-            let found = reopen(open, retry, first, &*outside.clock, &stop);
+            let open = || opener.open(&environment, &stop).map(Box::new);
+            let found = reopen(open, retry, first, &*environment.clock, &stop);
             // Nobody waits for it any more after a stop.
             let _ = sender.send(found);
         })?;
-        Ok(State::Lost(Box::new(Loss { cause, reopening })))
+        Ok(SinkState::Lost(Box::new(Loss { cause, reopening })))
     }
 
     /// Goes on with what came of opening it again.
-    fn go_on(&mut self, loss: &Loss, found: Result<Reopened<Box<Sink>>>) -> Result<State> {
+    fn go_on(&mut self, loss: &Loss, found: Result<Reopened<Box<Sink>>>) -> Result<SinkState> {
         let Reopened { end: mut sink, retry, .. } = match found {
             Err(_) if self.stop.is_stopped() => return Ok(left(&loss.cause)),
             found => found?,
@@ -348,7 +348,7 @@ impl Writing {
                 if let Some(wish) = &self.end.keyframe_request {
                     wish.store(true, Ordering::Relaxed);
                 }
-                Ok(State::Open(sink))
+                Ok(SinkState::Open(sink))
             }
             Err(error) => {
                 tracing::debug!("open, and lost again: {error}");
@@ -370,7 +370,7 @@ impl Writing {
     }
 
     fn elapsed(&self, since: Instant) -> Duration {
-        self.outside.clock.now().saturating_duration_since(since)
+        self.environment.clock.now().saturating_duration_since(since)
     }
 
     fn count_missed(&mut self, packets: u64) {
@@ -384,16 +384,16 @@ impl Writing {
     fn finish(self) -> Result<bool> {
         self.end.drops.emit_pending();
         let sink = match self.state {
-            State::Open(sink) => sink,
-            State::Lost(loss) if self.stop.is_stopped() => {
+            SinkState::Open(sink) => sink,
+            SinkState::Lost(loss) if self.stop.is_stopped() => {
                 left(&loss.cause);
                 return Ok(true);
             }
-            State::Lost(loss) => return Err(loss.cause),
-            State::Left => return Ok(true),
+            SinkState::Lost(loss) => return Err(loss.cause),
+            SinkState::Left => return Ok(true),
         };
         match sink.finish() {
-            Err(cause) if self.again.is_some() && self.stop.is_stopped() => {
+            Err(cause) if self.opener.is_some() && self.stop.is_stopped() => {
                 left(&cause);
                 Ok(true)
             }
@@ -406,7 +406,7 @@ fn gone() -> Error {
     Error::process("the thread that opens an output is gone")
 }
 
-fn left(cause: &Error) -> State {
+fn left(cause: &Error) -> SinkState {
     tracing::warn!("stopped while an output was lost: {cause}");
-    State::Left
+    SinkState::Left
 }

@@ -130,11 +130,11 @@ fn times(count: u64) -> String {
 impl Event {
     /// The line about it in the words of `wording`; `Display` has the command line's.
     pub fn display<'a>(&'a self, wording: &'a dyn Wording) -> impl fmt::Display + 'a {
-        Shown { event: self, wording }
+        EventDisplay { event: self, wording }
     }
 }
 
-struct Shown<'a> {
+struct EventDisplay<'a> {
     event: &'a Event,
     wording: &'a dyn Wording,
 }
@@ -145,7 +145,7 @@ impl fmt::Display for Event {
     }
 }
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for EventDisplay<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let why = |cause: &Error| cause.display(self.wording).to_string();
         match self.event {
@@ -236,7 +236,7 @@ impl Events {
 /// Sums up what may happen with every frame: the first is told at once, what follows once in a
 /// while.
 #[derive(Debug)]
-pub(crate) struct Sum {
+pub(crate) struct EventSum {
     state: Mutex<SumState>,
 }
 
@@ -244,15 +244,15 @@ pub(crate) struct Sum {
 struct SumState {
     count: u64,
     since: Option<Instant>,
-    told: Option<Instant>,
+    reported_at: Option<Instant>,
 }
 
 /// How long what repeats itself is summed up.
 const SUM_SPAN: Duration = Duration::from_secs(10);
 
-impl Sum {
-    pub(crate) fn new() -> Sum {
-        Sum { state: Mutex::new(SumState::default()) }
+impl EventSum {
+    pub(crate) fn new() -> EventSum {
+        EventSum { state: Mutex::new(SumState::default()) }
     }
 
     /// Counts one more at `now`. Gives count and span where it is time to tell.
@@ -260,11 +260,11 @@ impl Sum {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.count += count;
         state.since.get_or_insert(now);
-        let due = state.told.is_none_or(|told| now.saturating_duration_since(told) >= SUM_SPAN);
+        let due = state.reported_at.is_none_or(|at| now.saturating_duration_since(at) >= SUM_SPAN);
         if !due {
             return None;
         }
-        state.told = Some(now);
+        state.reported_at = Some(now);
         state.take(now)
     }
 
@@ -329,7 +329,7 @@ mod tests {
 
     #[test]
     fn the_first_is_told_at_once_and_the_rest_in_sum() {
-        let (sum, start) = (Sum::new(), Instant::now());
+        let (sum, start) = (EventSum::new(), Instant::now());
         let at = |seconds| start + Duration::from_secs(seconds);
         assert_eq!(sum.add(1, at(0)), Some((1, Duration::ZERO)));
         assert_eq!(sum.add(1, at(2)), None);

@@ -23,10 +23,10 @@ const LATENCY_CLASSES_MS: [u64; 12] = [5, 10, 20, 40, 70, 100, 200, 400, 700, 10
 
 /// A handle on the counters of one pipeline; clones share them.
 #[derive(Clone, Debug)]
-pub struct Stats(Arc<Counters>);
+pub struct Stats(Arc<StatsCounters>);
 
 #[derive(Debug)]
-struct Counters {
+struct StatsCounters {
     clock: Arc<dyn Clock>,
     started: Instant,
     /// Negative where it isn't known.
@@ -197,7 +197,7 @@ pub struct OutputSnapshot {
 
 impl Stats {
     pub(crate) fn new(duration: Option<Timestamp>, clock: Arc<dyn Clock>) -> Stats {
-        Stats(Arc::new(Counters {
+        Stats(Arc::new(StatsCounters {
             started: clock.now(),
             clock,
             duration_micros: AtomicI64::new(duration.map_or(-1, Timestamp::as_micros)),
@@ -468,7 +468,7 @@ impl Stats {
     }
 }
 
-impl Counters {
+impl StatsCounters {
     fn count_latency(&self, latency: Duration) {
         let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         let class = LATENCY_CLASSES_MS.partition_point(|end| end * 1000 < micros);

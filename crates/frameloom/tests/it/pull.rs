@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use frameloom::options::{InputOptions, OutputOptions};
 use frameloom::{
-    Error, ErrorKind, Feed, Frame, Frames, Image, Pipeline, PixelFormat, Pulled, Rate, Reader,
+    Error, ErrorKind, Feed, Frame, Frames, Image, NextFrame, Pipeline, PixelFormat, Rate, Reader,
     Stop, Timestamp,
 };
 
@@ -185,7 +185,7 @@ fn the_longest_limit_is_no_limit() {
     let pipeline = pending.wait(Duration::MAX).unwrap().unwrap();
     let pipeline = pipeline.to_url_with(url(&target), output.clone()).unwrap();
     let mut frames = pipeline.frames().unwrap();
-    while let Pulled::Frame(frame) = frames.next_timeout(Duration::MAX).unwrap() {
+    while let NextFrame::Frame(frame) = frames.next_timeout(Duration::MAX).unwrap() {
         assert!(frames.write_timeout(None, frame, Duration::MAX).unwrap().is_none());
     }
     assert_eq!(frames.finish_timeout(Duration::MAX).unwrap().unwrap().frames_out, 50);
@@ -215,14 +215,14 @@ fn every_wait_has_a_limit_and_heeds_a_stop() {
     let until = Instant::now() + LIMIT;
     loop {
         match frames.next_timeout(Duration::from_millis(10)).unwrap() {
-            Pulled::Frame(_) => break,
-            Pulled::NotYet => assert!(Instant::now() < until),
+            NextFrame::Frame(_) => break,
+            NextFrame::NotYet => assert!(Instant::now() < until),
             _ => panic!("it has no end"),
         }
     }
-    while let Pulled::Frame(_) = frames.next_timeout(Duration::from_millis(10)).unwrap() {}
+    while let NextFrame::Frame(_) = frames.next_timeout(Duration::from_millis(10)).unwrap() {}
     stop.stop();
-    assert!(matches!(frames.next_timeout(LIMIT).unwrap(), Pulled::Over));
+    assert!(matches!(frames.next_timeout(LIMIT).unwrap(), NextFrame::Over));
     assert!(frames.finish_timeout(LIMIT).unwrap().is_some());
 }
 

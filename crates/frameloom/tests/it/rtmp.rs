@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use frameloom::options::{InputOptions, LiveOptions, OutputOptions};
 use frameloom::{ErrorKind, Frame, Image, Pipeline, PixelFormat, Reader, Stop, TimeBase, Writer};
-use frameloom_rtmp::flv::{FlvReader, Tag, TagKind};
+use frameloom_rtmp::flv::{FlvReader, FlvTag, TagKind};
 use frameloom_rtmp::{
-    ClientConfig, ClientEvent, ClientRole, ClientSession, MediaKind, PublishKind,
-    ServerConfig as SessionConfig, ServerEvent, ServerSession,
+    ClientConfig, ClientEvent, ClientRole, ClientSession, MediaType, PublishKind, ServerEvent,
+    ServerSession, ServerSessionConfig as SessionConfig,
 };
 use frameloom_server::{Server, ServerConfig, TlsFiles};
 
@@ -187,11 +187,11 @@ impl Publisher {
         }
     }
 
-    fn send(&mut self, tag: &Tag, shift_ms: u64) {
+    fn send(&mut self, tag: &FlvTag, shift_ms: u64) {
         let kind = match tag.kind {
-            TagKind::Audio => MediaKind::Audio,
-            TagKind::Video => MediaKind::Video,
-            TagKind::Script => MediaKind::Metadata,
+            TagKind::Audio => MediaType::Audio,
+            TagKind::Video => MediaType::Video,
+            TagKind::Script => MediaType::Metadata,
         };
         let at = u64::from(tag.timestamp_ms) + shift_ms;
         self.session.send_media(kind, at, tag.data.clone()).unwrap();
@@ -208,7 +208,7 @@ impl Publisher {
     }
 }
 
-fn tags(path: &Path) -> Vec<Tag> {
+fn tags(path: &Path) -> Vec<FlvTag> {
     let mut reader = FlvReader::new(1 << 24);
     reader.push(&fs::read(path).unwrap());
     std::iter::from_fn(|| reader.poll().unwrap()).collect()
@@ -335,7 +335,7 @@ fn a_publisher_that_lies_about_its_codec_is_an_error_and_harms_nobody() {
         if tag.kind == TagKind::Video {
             data.splice(..1, [data[0] & 0xF0 | 7, 1, 0, 0, 0]);
         }
-        liar.send(&Tag { data: data.into(), ..tag }, 0);
+        liar.send(&FlvTag { data: data.into(), ..tag }, 0);
     }
     wait_for_publisher(&server);
     let target = at(&server, "liar");
@@ -510,7 +510,7 @@ fn libavs_rtmp_stays_within_reach() {
 }
 
 /// Of a clip with sound, and a keyframe twice a second.
-fn tags_with_keyframes() -> Vec<Tag> {
+fn tags_with_keyframes() -> Vec<FlvTag> {
     let room = tempfile::tempdir().unwrap();
     let source = room.path().join("clip.flv");
     clip(

@@ -18,17 +18,17 @@ use tokio::time::timeout;
 
 use super::shared::Api;
 use super::urls::PlayUrls;
-use crate::serve::pipelines::shared::Event;
+use crate::serve::pipelines::shared::PipelineEvent;
 
 /// With nothing else to say for so long, a comment is sent: what is in between may close a
 /// connection that is silent.
 const SILENCE: Duration = Duration::from_secs(15);
 
 /// One asker.
-struct Listener {
+struct EventStream {
     api: Arc<Api>,
     urls: PlayUrls,
-    events: Receiver<Event>,
+    events: Receiver<PipelineEvent>,
     /// What is to be sent before anything new.
     first: VecDeque<Bytes>,
 }
@@ -40,7 +40,7 @@ pub(super) async fn serve(State(api): State<Arc<Api>>, headers: HeaderMap) -> Re
     let events = api.pipelines.events();
     let all = api.pipelines.all();
     let first = all.iter().map(|pipeline| event("pipeline", &pipeline.shown(&urls))).collect();
-    let listener = Listener { api, urls, events, first };
+    let listener = EventStream { api, urls, events, first };
     let stream = unfold(listener, |mut listener| async {
         listener.next().await.map(|bytes| (Ok::<_, Infallible>(bytes), listener))
     });
@@ -48,7 +48,7 @@ pub(super) async fn serve(State(api): State<Arc<Api>>, headers: HeaderMap) -> Re
     (headers, Body::from_stream(stream)).into_response()
 }
 
-impl Listener {
+impl EventStream {
     async fn next(&mut self) -> Option<Bytes> {
         if let Some(bytes) = self.first.pop_front() {
             return Some(bytes);
@@ -56,7 +56,7 @@ impl Listener {
         loop {
             match timeout(SILENCE, self.events.recv()).await {
                 Err(_) => return Some(Bytes::from_static(b": nothing new\n\n")),
-                Ok(Ok(Event::Over) | Err(RecvError::Closed)) => return None,
+                Ok(Ok(PipelineEvent::Over) | Err(RecvError::Closed)) => return None,
                 Ok(Err(RecvError::Lagged(_))) => {}
                 Ok(Ok(happened)) => {
                     if let Some(bytes) = self.told(&happened) {
@@ -67,14 +67,14 @@ impl Listener {
         }
     }
 
-    fn told(&self, happened: &Event) -> Option<Bytes> {
+    fn told(&self, happened: &PipelineEvent) -> Option<Bytes> {
         let find = |name: &str| self.api.pipelines.find(name);
         Some(match happened {
-            Event::State(name) => match find(name) {
+            PipelineEvent::State(name) => match find(name) {
                 Some(pipeline) => event("pipeline", &pipeline.shown(&self.urls)),
                 None => event("removed", &json!({ "name": name })),
             },
-            Event::Stats(name) => {
+            PipelineEvent::Stats(name) => {
                 let pipeline = find(name)?;
                 let now = json!({
                     "name": name,
@@ -83,16 +83,16 @@ impl Listener {
                 });
                 event("stats", &now)
             }
-            Event::Log(name, line) => {
+            PipelineEvent::Log(name, line) => {
                 let mut told = json!(line);
                 told["name"] = json!(name);
                 event("log", &told)
             }
-            Event::Reported(name, kind, line) => {
+            PipelineEvent::Reported(name, kind, line) => {
                 let told = json!({ "name": name, "kind": kind, "time_ms": line.time_ms, "text": line.text });
                 event("event", &told)
             }
-            Event::Over => return None,
+            PipelineEvent::Over => return None,
         })
     }
 }

@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use super::urls::PlayUrls;
 use crate::serve::pipelines::Pipelines;
 use crate::serve::place::Here;
-use crate::serve::save::Store;
+use crate::serve::save::ChangeStore;
 use crate::serve::snapshot::Snapshots;
 
 /// What the handlers share.
@@ -22,7 +22,7 @@ pub(crate) struct Api {
     pub(crate) play_key: bool,
     pub(crate) snapshots: Snapshots,
     /// Where what is changed here is written to, if anywhere.
-    pub(crate) store: Option<Store>,
+    pub(crate) store: Option<ChangeStore>,
 }
 
 impl Api {

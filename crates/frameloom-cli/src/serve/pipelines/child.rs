@@ -12,11 +12,11 @@ use std::process::{Child as Process, Command, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use frameloom::redact;
+use frameloom::internal::redact;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::lines::{Piece, each_line};
-use crate::report::{LINE_BYTES as REPORT_BYTES, Report};
+use crate::report::{ChildReport, LINE_BYTES as REPORT_BYTES};
 use crate::supervised;
 
 /// How long a child that was asked to end may take. It takes 2 s by itself at the most.
@@ -37,7 +37,7 @@ const OWN_SECRETS: [&str; 3] =
 
 /// How this program is started.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Program {
+pub(crate) struct ProgramFile {
     file: PathBuf,
     /// What it was called, which tells a Python where its packages are.
     called: OsString,
@@ -45,14 +45,14 @@ pub(crate) struct Program {
     prefix: Vec<OsString>,
 }
 
-impl Program {
+impl ProgramFile {
     /// Out of how this process was started for `words`, as its last arguments. `None` where it
     /// was started for something else.
     pub(crate) fn new(
         file: PathBuf,
         started: impl IntoIterator<Item = OsString>,
         words: &[OsString],
-    ) -> Option<Program> {
+    ) -> Option<ProgramFile> {
         let mut started = started.into_iter();
         let called = started.next()?;
         let mut prefix: Vec<OsString> = started.collect();
@@ -61,7 +61,7 @@ impl Program {
             return None;
         }
         prefix.truncate(own);
-        Some(Program { file, called, prefix })
+        Some(ProgramFile { file, called, prefix })
     }
 }
 
@@ -70,13 +70,13 @@ impl Program {
 pub(crate) enum ChildMessage {
     /// A line on stderr, by itself or by its COMMAND.
     Line(String),
-    Report(Box<Report>),
+    Report(Box<ChildReport>),
     /// What stands where a report should, and is none.
     Wrong,
 }
 
 /// A command that runs this program as the child `name`. Its stdin is to be set.
-pub(crate) fn command(program: &Program, name: &str) -> Command {
+pub(crate) fn command(program: &ProgramFile, name: &str) -> Command {
     let mut command = Command::new(&program.file);
     command.arg0(&program.called).args(&program.prefix);
     command.arg(format!("{}{name}", supervised::OPTION));
@@ -110,7 +110,7 @@ impl Child {
     /// # Errors
     /// The system's.
     pub(crate) fn start(
-        program: &Program,
+        program: &ProgramFile,
         name: &str,
         words: &[String],
         on_message: impl Fn(ChildMessage) + Clone + Send + 'static,
@@ -231,7 +231,7 @@ mod tests {
         let of = |line: &str, words: &str| {
             let started = line.split(' ').map(OsString::from);
             let words: Vec<OsString> = words.split(' ').map(OsString::from).collect();
-            Program::new("/usr/bin/it".into(), started, &words)
+            ProgramFile::new("/usr/bin/it".into(), started, &words)
         };
         let program = of("frameloom serve a.toml", "serve a.toml").unwrap();
         assert_eq!((program.called, program.prefix.len()), ("frameloom".into(), 0));
@@ -294,7 +294,7 @@ mod tests {
         let said = heard(|on_message| read_reports(ours, &on_message));
         sending.join().unwrap();
         let right: Vec<usize> = (0..said.len())
-            .filter(|n| matches!(&said[*n], ChildMessage::Report(report) if matches!(**report, Report::State(_))))
+            .filter(|n| matches!(&said[*n], ChildMessage::Report(report) if matches!(**report, ChildReport::State(_))))
             .collect();
         assert_eq!((said.len(), right), (11, vec![0, 9]));
     }

@@ -11,12 +11,12 @@ use serde_json::{Value as Json, json};
 use super::child::{Child, ChildMessage, ending};
 use super::lines::{LineRateLimiter, left_out};
 use super::settings::Settings;
-use super::shared::{Event, Shared};
-use super::state::State;
+use super::shared::{PipelineEvent, PipelinesShared};
+use super::state::PipelineState;
 use super::usage::{Usage, Used};
-use crate::report::{Progress, Report};
+use crate::report::{ChildProgress, ChildReport};
 use crate::serve::api::urls::PlayUrls;
-use crate::serve::history::{Last, Line, Point, lines, now_ms, points};
+use crate::serve::history::{HistoryLine, LastFew, Point, lines, now_ms, points};
 use crate::serve::wording::Keys;
 
 /// How often the thread looks at its child.
@@ -37,15 +37,15 @@ enum DesiredState {
 }
 
 /// One pipeline.
-pub(crate) struct Pipeline {
+pub(crate) struct ManagedPipeline {
     pub(crate) name: String,
-    shared: Arc<Shared>,
-    inner: Mutex<Inner>,
+    shared: Arc<PipelinesShared>,
+    inner: Mutex<PipelineData>,
     /// The desired changed, or somebody wants to play.
     changed: Condvar,
 }
 
-struct Inner {
+struct PipelineData {
     settings: Arc<Settings>,
     desired: DesiredState,
     /// It came to its end by itself, and nobody has asked for more.
@@ -54,7 +54,7 @@ struct Inner {
     generation: u64,
     /// Somebody asked for an output, and it is on demand.
     is_wanted: bool,
-    state: State,
+    state: PipelineState,
     since_ms: u64,
     restarts: u64,
     pid: Option<u32>,
@@ -74,8 +74,8 @@ struct Inner {
     flood: LineRateLimiter,
     usage: Usage,
     used: Used,
-    history: Last<Point>,
-    log: Last<Line>,
+    history: LastFew<Point>,
+    log: LastFew<HistoryLine>,
 }
 
 /// Why a pipeline does not run.
@@ -93,24 +93,24 @@ impl From<String> for Cause {
 }
 
 /// How a child came to its end.
-enum Ended {
+enum ChildEnd {
     Asked,
     ByItself(ExitStatus),
 }
 
-impl Pipeline {
-    pub(super) fn new(settings: Settings, shared: Arc<Shared>) -> Arc<Pipeline> {
+impl ManagedPipeline {
+    pub(super) fn new(settings: Settings, shared: Arc<PipelinesShared>) -> Arc<ManagedPipeline> {
         let desired = if settings.enabled { DesiredState::Run } else { DesiredState::Stop };
-        Arc::new(Pipeline {
+        Arc::new(ManagedPipeline {
             name: settings.name.clone(),
             shared,
-            inner: Mutex::new(Inner {
+            inner: Mutex::new(PipelineData {
                 settings: Arc::new(settings),
                 desired,
                 is_over: false,
                 generation: 0,
                 is_wanted: false,
-                state: State::Stopped,
+                state: PipelineState::Stopped,
                 since_ms: now_ms(),
                 restarts: 0,
                 pid: None,
@@ -131,7 +131,7 @@ impl Pipeline {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, PipelineData> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -161,7 +161,7 @@ impl Pipeline {
             inner.settings = Arc::new(settings);
             inner.generation += 1;
         });
-        self.shared.tell(Event::State(self.name.clone()));
+        self.shared.tell(PipelineEvent::State(self.name.clone()));
     }
 
     /// Ends it for ever.
@@ -169,7 +169,7 @@ impl Pipeline {
         self.desired(|inner| inner.desired = DesiredState::End);
     }
 
-    fn desired(&self, change: impl FnOnce(&mut Inner)) {
+    fn desired(&self, change: impl FnOnce(&mut PipelineData)) {
         let mut inner = self.lock();
         if inner.desired != DesiredState::End {
             inner.is_over = false;
@@ -202,7 +202,7 @@ impl Pipeline {
         let mut idle = Idle::default();
         while let Some((settings, generation)) = self.wait_until_due() {
             let mut run = 0;
-            self.enter(State::Starting, |inner| run = inner.begin_run());
+            self.enter(PipelineState::Starting, |inner| run = inner.begin_run());
             let pipeline = Arc::clone(self);
             let on_message = move |said: ChildMessage| pipeline.on_message(said, run);
             let child =
@@ -210,15 +210,15 @@ impl Pipeline {
             let cause = match child
                 .map(|child| self.watch_child(child, &settings, generation, &mut idle))
             {
-                Ok(Ended::Asked) => continue,
-                Ok(Ended::ByItself(status)) if status.success() && !self.is_live(&settings) => {
-                    self.rest(State::Stopped, None, generation);
+                Ok(ChildEnd::Asked) => continue,
+                Ok(ChildEnd::ByItself(status)) if status.success() && !self.is_live(&settings) => {
+                    self.rest(PipelineState::Stopped, None, generation);
                     continue;
                 }
-                Ok(Ended::ByItself(status)) => {
+                Ok(ChildEnd::ByItself(status)) => {
                     let (cause, is_final) = self.cause_of(status);
                     if is_final {
-                        self.rest(State::Failed, Some(cause), generation);
+                        self.rest(PipelineState::Failed, Some(cause), generation);
                         continue;
                     }
                     cause
@@ -244,13 +244,13 @@ impl Pipeline {
             } else {
                 tracing::warn!("pipeline {name}: {}; again in {wait_ms} ms, and so on", cause.text);
             }
-            self.enter(State::Restarting, |inner| {
+            self.enter(PipelineState::Restarting, |inner| {
                 inner.restarts += 1;
                 inner.error = Some(cause);
             });
             self.pause(wait, &settings, generation, &mut idle);
         }
-        self.enter(State::Stopped, |_| ());
+        self.enter(PipelineState::Stopped, |_| ());
     }
 
     /// Waits until it is to run. `None` where it never will.
@@ -262,14 +262,14 @@ impl Pipeline {
                 DesiredState::Run if !inner.settings.on_demand || inner.is_wanted => {
                     return Some((Arc::clone(&inner.settings), inner.generation));
                 }
-                DesiredState::Run => State::Waiting,
-                DesiredState::Stop if inner.state == State::Failed => State::Failed,
-                DesiredState::Stop => State::Stopped,
+                DesiredState::Run => PipelineState::Waiting,
+                DesiredState::Stop if inner.state == PipelineState::Failed => PipelineState::Failed,
+                DesiredState::Stop => PipelineState::Stopped,
             };
             if inner.state != resting {
                 drop(inner);
                 self.enter(resting, |inner| {
-                    if resting == State::Waiting {
+                    if resting == PipelineState::Waiting {
                         inner.error = None;
                     }
                 });
@@ -287,8 +287,8 @@ impl Pipeline {
         settings: &Settings,
         generation: u64,
         idle: &mut Idle,
-    ) -> Ended {
-        self.enter(State::Starting, |inner| inner.pid = Some(child.id()));
+    ) -> ChildEnd {
+        self.enter(PipelineState::Starting, |inner| inner.pid = Some(child.id()));
         let mut asked = false;
         loop {
             if let Some(status) = child.look() {
@@ -298,7 +298,7 @@ impl Pipeline {
                 let left_out = inner.flood.rest();
                 drop(inner);
                 self.say_left_out(left_out);
-                return if asked { Ended::Asked } else { Ended::ByItself(status) };
+                return if asked { ChildEnd::Asked } else { ChildEnd::ByItself(status) };
             }
             if !asked && !self.is_due(settings, generation, idle) {
                 asked = true;
@@ -335,7 +335,7 @@ impl Pipeline {
     }
 
     /// Stops by itself, unless something else was wanted meanwhile.
-    fn rest(&self, state: State, error: Option<Cause>, generation: u64) {
+    fn rest(&self, state: PipelineState, error: Option<Cause>, generation: u64) {
         if let Some(error) = &error {
             tracing::error!("pipeline {}: {}", self.name, error.text);
         }
@@ -348,18 +348,18 @@ impl Pipeline {
         });
     }
 
-    fn enter(&self, state: State, change: impl FnOnce(&mut Inner)) {
+    fn enter(&self, state: PipelineState, change: impl FnOnce(&mut PipelineData)) {
         let mut inner = self.lock();
         change(&mut inner);
         if inner.state != state {
             inner.state = state;
             inner.since_ms = now_ms();
-            let line = Line::of_state(state, &inner.account());
-            self.shared.tell(Event::Log(self.name.clone(), line.clone()));
+            let line = HistoryLine::of_state(state, &inner.account());
+            self.shared.tell(PipelineEvent::Log(self.name.clone(), line.clone()));
             inner.log.push(line);
         }
         drop(inner);
-        self.shared.tell(Event::State(self.name.clone()));
+        self.shared.tell(PipelineEvent::State(self.name.clone()));
     }
 
     /// What its process says.
@@ -382,43 +382,43 @@ impl Pipeline {
         drop(inner);
         self.say_left_out(left_out);
         if is_kept {
-            self.say(Line::new(text));
+            self.say(HistoryLine::new(text));
         }
     }
 
-    fn say(&self, line: Line) {
-        self.shared.tell(Event::Log(self.name.clone(), line.clone()));
+    fn say(&self, line: HistoryLine) {
+        self.shared.tell(PipelineEvent::Log(self.name.clone(), line.clone()));
         self.lock().log.push(line);
     }
 
     fn say_left_out(&self, count: Option<u64>) {
         if let Some(count) = count {
-            self.say(Line::new(&left_out(count)));
+            self.say(HistoryLine::new(&left_out(count)));
         }
     }
 
-    fn on_report(&self, report: Report, run: u64) {
+    fn on_report(&self, report: ChildReport, run: u64) {
         let mut inner = self.lock();
         if inner.run != run {
             return;
         }
         match report {
-            Report::State(Progress::Opening) => {}
-            Report::State(Progress::Opened { is_live }) => inner.is_live = Some(is_live),
-            Report::State(Progress::Running) => {
-                let is_first = inner.state == State::Starting;
+            ChildReport::State(ChildProgress::Opening) => {}
+            ChildReport::State(ChildProgress::Opened { is_live }) => inner.is_live = Some(is_live),
+            ChildReport::State(ChildProgress::Running) => {
+                let is_first = inner.state == PipelineState::Starting;
                 inner.running_since.get_or_insert_with(Instant::now);
                 drop(inner);
                 if is_first {
-                    self.enter(State::Running, |inner| inner.error = None);
+                    self.enter(PipelineState::Running, |inner| inner.error = None);
                 }
             }
-            Report::Stats(stats) => inner.stats = Some((Instant::now(), *stats)),
-            Report::Error(error) => inner.failure = Some(error),
-            Report::Event(happened) => {
+            ChildReport::Stats(stats) => inner.stats = Some((Instant::now(), *stats)),
+            ChildReport::Error(error) => inner.failure = Some(error),
+            ChildReport::Event(happened) => {
                 drop(inner);
-                let (name, line) = (self.name.clone(), Line::new(&happened.text));
-                self.shared.tell(Event::Reported(name, happened.kind, line));
+                let (name, line) = (self.name.clone(), HistoryLine::new(&happened.text));
+                self.shared.tell(PipelineEvent::Reported(name, happened.kind, line));
             }
         }
     }
@@ -434,7 +434,8 @@ impl Pipeline {
         // One that was killed did not come to an end by its error.
         let error = self.lock().failure.take().filter(|_| status.code().is_some());
         let is_usage = error.as_ref().is_some_and(|error| error.kind() == ErrorKind::Usage);
-        let text = error.as_ref().map(|error| Line::new(&error.display(&Keys).to_string()).text);
+        let text =
+            error.as_ref().map(|error| HistoryLine::new(&error.display(&Keys).to_string()).text);
         let cause = Cause { text: text.unwrap_or_else(|| ending(status)), error };
         (cause, is_usage || status.code() == Some(2))
     }
@@ -457,7 +458,7 @@ impl Pipeline {
         };
         inner.history.push(point);
         drop(inner);
-        self.shared.tell(Event::Stats(self.name.clone()));
+        self.shared.tell(PipelineEvent::Stats(self.name.clone()));
     }
 
     /// As the API shows it.
@@ -492,7 +493,7 @@ impl Pipeline {
         }
     }
 
-    pub(crate) fn state(&self) -> State {
+    pub(crate) fn state(&self) -> PipelineState {
         self.lock().state
     }
 
@@ -504,7 +505,7 @@ impl Pipeline {
     /// Why it does not run, where that was nobody's desired.
     pub(crate) fn failure(&self) -> Option<Cause> {
         let inner = self.lock();
-        let has_failed = matches!(inner.state, State::Restarting | State::Failed);
+        let has_failed = matches!(inner.state, PipelineState::Restarting | PipelineState::Failed);
         inner.error.clone().filter(|_| has_failed)
     }
 
@@ -529,14 +530,14 @@ impl Pipeline {
     }
 
     /// The last `count` lines that it said.
-    pub(crate) fn log(&self, count: usize) -> Vec<Line> {
+    pub(crate) fn log(&self, count: usize) -> Vec<HistoryLine> {
         self.lock().log.last(count).cloned().collect()
     }
 }
 
 /// What is counted of a pipeline.
 pub(crate) struct Counts {
-    pub(crate) state: State,
+    pub(crate) state: PipelineState,
     pub(crate) restarts: u64,
     /// Lines that should have been reports of its process, and were none.
     pub(crate) wrong_reports: u64,
@@ -544,7 +545,7 @@ pub(crate) struct Counts {
     pub(crate) used: Used,
 }
 
-impl Inner {
+impl PipelineData {
     /// Another process is about to start. Its number is returned.
     fn begin_run(&mut self) -> u64 {
         self.run += 1;
@@ -555,8 +556,8 @@ impl Inner {
     /// A line of the log about the state that it came to.
     fn account(&self) -> String {
         match (self.state, self.pid, &self.error) {
-            (State::Running, Some(pid), _) => format!("running: process {pid}"),
-            (State::Restarting | State::Failed, _, Some(error)) => {
+            (PipelineState::Running, Some(pid), _) => format!("running: process {pid}"),
+            (PipelineState::Restarting | PipelineState::Failed, _, Some(error)) => {
                 format!("{}: {}", self.state.name(), error.text)
             }
             (state, ..) => state.name().to_owned(),

@@ -4,14 +4,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use frameloom::internal::{Row, ValueType, find_ffmpeg, library};
+use frameloom::internal::{redact, url};
 use frameloom::options::parse_duration;
-use frameloom::{End, Error, Setting, redact, url};
+use frameloom::{End, Error, Setting};
 use serde_json::Value as Json;
 
 use crate::args::{Invocation, parse};
 use crate::job::Job;
 use crate::options::{Verb, program};
-use crate::serve::node::{Entry, Fault, Node, Place, Value, unknown};
+use crate::serve::node::{FileFault, FilePosition, Node, NodeEntry, NodeValue, unknown};
 use crate::serve::place::{Here, StreamOf};
 use crate::serve::wording::Keys;
 use crate::usage::usage;
@@ -84,21 +85,21 @@ impl Settings {
     pub(crate) fn read(
         name: &str,
         node: &Node,
-        place: Option<Place>,
+        place: Option<FilePosition>,
         here: &Here,
-    ) -> Result<Settings, Fault> {
+    ) -> Result<Settings, FileFault> {
         if !is_name(name) {
             let text = "a pipeline's name has up to 64 letters, digits, and any of _ - .";
-            return Err(Fault::new(place, "", text));
+            return Err(FileFault::new(place, "", text));
         }
-        let Value::Table(entries) = &node.value else {
+        let NodeValue::Table(entries) = &node.value else {
             let text = format!("it is a table, not {}", node.kind());
-            return Err(Fault::new(node.place, format!("pipelines.{name}"), text));
+            return Err(FileFault::new(node.place, format!("pipelines.{name}"), text));
         };
         let mut draft = Draft { name, ..Draft::default() };
         entries.iter().try_for_each(|entry| draft.take(entry))?;
         draft.remember_secrets();
-        let fault = |text: &str| Fault::new(place, format!("pipelines.{name}"), text);
+        let fault = |text: &str| FileFault::new(place, format!("pipelines.{name}"), text);
         if draft.input.is_none() {
             return Err(fault("it needs an input"));
         }
@@ -109,7 +110,7 @@ impl Settings {
         check(&words).map_err(|error| {
             let place = entry_about(entries, &error).and_then(|entry| entry.place).or(place);
             let told = error.display(&Keys).in_place().to_string();
-            Fault::new(place, format!("pipelines.{name}"), told)
+            FileFault::new(place, format!("pipelines.{name}"), told)
         })?;
         let input = draft.input.unwrap_or_default();
         let outputs: Vec<String> = draft.outputs.into_iter().map(|output| output.url).collect();
@@ -133,7 +134,7 @@ impl Settings {
             let place = entries.iter().find(|e| e.key == "on_demand").and_then(|e| e.place);
             let text =
                 "on_demand is for an output that is played from this server, and it has none";
-            return Err(Fault::new(place, format!("pipelines.{name}"), text));
+            return Err(FileFault::new(place, format!("pipelines.{name}"), text));
         }
         Ok(settings)
     }
@@ -144,9 +145,9 @@ impl Settings {
     }
 
     /// As they were written. They hold secrets.
-    pub(crate) fn entries(&self) -> &[Entry] {
+    pub(crate) fn entries(&self) -> &[NodeEntry] {
         match &self.source.value {
-            Value::Table(entries) => entries,
+            NodeValue::Table(entries) => entries,
             _ => &[],
         }
     }
@@ -196,7 +197,7 @@ pub(crate) fn is_name(name: &str) -> bool {
 struct Draft<'a> {
     name: &'a str,
     input: Option<String>,
-    outputs: Vec<Output>,
+    outputs: Vec<OutputSettings>,
     command: Vec<String>,
     input_options: Vec<String>,
     output_options: Vec<String>,
@@ -208,35 +209,35 @@ struct Draft<'a> {
     enabled: Option<bool>,
 }
 
-struct Output {
+struct OutputSettings {
     url: String,
     options: Vec<String>,
 }
 
 impl Draft<'_> {
-    fn take(&mut self, entry: &Entry) -> Result<(), Fault> {
+    fn take(&mut self, entry: &NodeEntry) -> Result<(), FileFault> {
         let node = &entry.node;
         match entry.key.as_str() {
             "input" => self.input = Some(self.text(entry)?),
             "filter" => self.filter = Some(self.text(entry)?),
             "loglevel" => self.level = Some(self.scalar(entry)?),
             "command" => {
-                let Value::List(list) = &node.value else {
+                let NodeValue::List(list) = &node.value else {
                     return Err(self.wrong(node, "command", "a list of strings"));
                 };
                 let word = |node: &Node| match &node.value {
-                    Value::Text(text) => Ok(text.clone()),
+                    NodeValue::Text(text) => Ok(text.clone()),
                     _ => Err(self.wrong(node, "command", "a list of strings")),
                 };
                 self.command = list.iter().map(word).collect::<Result<_, _>>()?;
                 if let Some(program) = self.command.first().filter(|name| !is_program(name)) {
                     let text = format!("there is no program '{program}'");
-                    return Err(Fault::new(node.place, self.key("command"), text));
+                    return Err(FileFault::new(node.place, self.key("command"), text));
                 }
             }
             "outputs" => {
                 let list = match &node.value {
-                    Value::List(list) => list.as_slice(),
+                    NodeValue::List(list) => list.as_slice(),
                     _ => std::slice::from_ref(node),
                 };
                 for node in list {
@@ -251,7 +252,7 @@ impl Draft<'_> {
             "idle_timeout" => {
                 let wrong = |e: Error| {
                     let told = e.display(&Keys).in_place().to_string();
-                    Fault::new(node.place, self.key("idle_timeout"), told)
+                    FileFault::new(node.place, self.key("idle_timeout"), told)
                 };
                 self.idle_timeout = Some(parse_duration(&self.scalar(entry)?).map_err(wrong)?);
             }
@@ -265,16 +266,16 @@ impl Draft<'_> {
     }
 
     /// The command line's word for an option of Frameloom's own; none where it is false.
-    fn long(&self, entry: &Entry, row: &Row) -> Result<Option<String>, Fault> {
+    fn long(&self, entry: &NodeEntry, row: &Row) -> Result<Option<String>, FileFault> {
         if !row.takes_value() {
             return Ok(self.flag(entry)?.then(|| format!("--{}", row.name)));
         }
         let value = match (&entry.node.value, row.value) {
-            (Value::Flag(yes), ValueType::Choice(names)) if names.contains(&"yes") => {
+            (NodeValue::Flag(yes), ValueType::Choice(names)) if names.contains(&"yes") => {
                 if *yes { "yes" } else { "no" }.to_owned()
             }
             // What is a number on the command line may be one here.
-            (Value::Number(_), ValueType::Duration) => self.scalar(entry)?,
+            (NodeValue::Number(_), ValueType::Duration) => self.scalar(entry)?,
             _ => self.text(entry)?,
         };
         Ok(Some(format!("--{}={value}", row.name)))
@@ -285,44 +286,44 @@ impl Draft<'_> {
         format!("pipelines.{}.{key}", self.name)
     }
 
-    fn unknown(&self, entry: &Entry) -> Fault {
+    fn unknown(&self, entry: &NodeEntry) -> FileFault {
         let long: Vec<String> = option_keys().map(Row::key).collect();
         let known = KEYS.iter().copied().chain(long.iter().map(String::as_str));
         unknown(&format!("pipelines.{}", self.name), &entry.key, entry.place, known)
     }
 
-    fn wrong(&self, node: &Node, key: &str, expected: &str) -> Fault {
+    fn wrong(&self, node: &Node, key: &str, expected: &str) -> FileFault {
         let text = format!("it is {expected}, not {}", node.kind());
-        Fault::new(node.place, self.key(key), text)
+        FileFault::new(node.place, self.key(key), text)
     }
 
-    fn text(&self, entry: &Entry) -> Result<String, Fault> {
+    fn text(&self, entry: &NodeEntry) -> Result<String, FileFault> {
         match &entry.node.value {
-            Value::Text(text) => Ok(text.clone()),
+            NodeValue::Text(text) => Ok(text.clone()),
             _ => Err(self.wrong(&entry.node, &entry.key, "a string")),
         }
     }
 
     /// A string, or a number as it was written.
-    fn scalar(&self, entry: &Entry) -> Result<String, Fault> {
+    fn scalar(&self, entry: &NodeEntry) -> Result<String, FileFault> {
         match &entry.node.value {
-            Value::Text(text) | Value::Number(text) => Ok(text.clone()),
+            NodeValue::Text(text) | NodeValue::Number(text) => Ok(text.clone()),
             _ => Err(self.wrong(&entry.node, &entry.key, "a string")),
         }
     }
 
-    fn flag(&self, entry: &Entry) -> Result<bool, Fault> {
+    fn flag(&self, entry: &NodeEntry) -> Result<bool, FileFault> {
         match &entry.node.value {
-            Value::Flag(flag) => Ok(*flag),
+            NodeValue::Flag(flag) => Ok(*flag),
             _ => Err(self.wrong(&entry.node, &entry.key, "true or false")),
         }
     }
 
-    fn output(&self, node: &Node) -> Result<Output, Fault> {
-        let mut output = Output { url: String::new(), options: Vec::new() };
+    fn output(&self, node: &Node) -> Result<OutputSettings, FileFault> {
+        let mut output = OutputSettings { url: String::new(), options: Vec::new() };
         match &node.value {
-            Value::Text(url) => output.url.clone_from(url),
-            Value::Table(entries) => {
+            NodeValue::Text(url) => output.url.clone_from(url),
+            NodeValue::Table(entries) => {
                 for entry in entries {
                     match entry.key.as_str() {
                         "url" => output.url = self.text(entry)?,
@@ -336,7 +337,7 @@ impl Draft<'_> {
             }
             _ => return Err(self.wrong(node, "outputs", "a list, each of it a string or a table")),
         }
-        let fault = |text: &str| Err(Fault::new(node.place, self.key("outputs"), text));
+        let fault = |text: &str| Err(FileFault::new(node.place, self.key("outputs"), text));
         match output.url.as_str() {
             "" => fault("an output needs a URL or a file's name"),
             "-" | "pipe:" | "pipe:1" => fault("a pipeline of a server has no stdout to write to"),
@@ -346,14 +347,15 @@ impl Draft<'_> {
     }
 
     /// A table of options as words.
-    fn options(&self, entry: &Entry) -> Result<Vec<String>, Fault> {
-        let Value::Table(entries) = &entry.node.value else {
+    fn options(&self, entry: &NodeEntry) -> Result<Vec<String>, FileFault> {
+        let NodeValue::Table(entries) = &entry.node.value else {
             return Err(self.wrong(&entry.node, &entry.key, "a table"));
         };
         let mut words = Vec::with_capacity(entries.len() * 2);
-        for Entry { key, place, node } in entries {
-            let fault =
-                |text: &str| Fault::new(*place, self.key(&format!("{}.{key}", entry.key)), text);
+        for NodeEntry { key, place, node } in entries {
+            let fault = |text: &str| {
+                FileFault::new(*place, self.key(&format!("{}.{key}", entry.key)), text)
+            };
             if key.starts_with('-') || key.is_empty() {
                 return Err(fault("options are written without their dash"));
             }
@@ -362,11 +364,11 @@ impl Draft<'_> {
             }
             let takes_value = find_ffmpeg(key).is_none_or(|entry| entry.row.takes_value());
             let value = match (&node.value, takes_value) {
-                (Value::Flag(false), false) => continue,
-                (Value::Flag(true), false) => None,
+                (NodeValue::Flag(false), false) => continue,
+                (NodeValue::Flag(true), false) => None,
                 (_, false) => return Err(fault("it takes no value: write true")),
-                (Value::Flag(flag), true) => Some(u8::from(*flag).to_string()),
-                (Value::Text(text) | Value::Number(text), true) => Some(text.clone()),
+                (NodeValue::Flag(flag), true) => Some(u8::from(*flag).to_string()),
+                (NodeValue::Text(text) | NodeValue::Number(text), true) => Some(text.clone()),
                 _ => return Err(fault("its value is a string or a number")),
             };
             words.push(format!("-{key}"));
@@ -406,23 +408,23 @@ impl Draft<'_> {
 }
 
 /// The entry that an error is about: the first in the file that it names.
-fn entry_about<'a>(entries: &'a [Entry], error: &Error) -> Option<&'a Entry> {
+fn entry_about<'a>(entries: &'a [NodeEntry], error: &Error) -> Option<&'a NodeEntry> {
     let settings = error.settings();
     let is_named = |wanted: &Setting| {
         let is_there =
             |end: Option<End>| end.is_none() || wanted.end().is_none_or(|e| Some(e) == end);
         settings.iter().any(|named| named.is_same(wanted) && is_there(named.end()))
     };
-    let option = |inner: &'a [Entry], end| {
+    let option = |inner: &'a [NodeEntry], end| {
         inner.iter().find(|entry| is_named(&Setting::ffmpeg(entry.key.clone()).of(end)))
     };
     entries.iter().find_map(|entry| match (entry.key.as_str(), &entry.node.value) {
-        ("input_options", Value::Table(inner)) => option(inner, End::Input),
-        ("output_options", Value::Table(inner)) => option(inner, End::Output),
-        ("outputs", Value::List(outputs)) => outputs.iter().find_map(|output| {
-            let Value::Table(output) = &output.value else { return None };
+        ("input_options", NodeValue::Table(inner)) => option(inner, End::Input),
+        ("output_options", NodeValue::Table(inner)) => option(inner, End::Output),
+        ("outputs", NodeValue::List(outputs)) => outputs.iter().find_map(|output| {
+            let NodeValue::Table(output) = &output.value else { return None };
             output.iter().find_map(|entry| match &entry.node.value {
-                Value::Table(inner) => option(inner, End::Output),
+                NodeValue::Table(inner) => option(inner, End::Output),
                 _ => None,
             })
         }),

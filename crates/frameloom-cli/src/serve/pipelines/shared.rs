@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use frameloom_server::Observer;
 use tokio::sync::broadcast;
 
-use super::child::Program;
+use super::child::ProgramFile;
 use crate::report::EventKind;
-use crate::serve::history::Line;
+use crate::serve::history::HistoryLine;
 use crate::serve::place::StreamOf;
 
 /// Events that a slow listener may be behind before it misses some.
@@ -15,33 +15,33 @@ const EVENTS: usize = 256;
 
 /// What happens to a pipeline, by its name.
 #[derive(Clone, Debug)]
-pub(crate) enum Event {
+pub(crate) enum PipelineEvent {
     /// Its state, or what else is shown of it.
     State(String),
     /// A second has gone by.
     Stats(String),
     /// It said something.
-    Log(String, Line),
+    Log(String, HistoryLine),
     /// Something happened that its process reported.
-    Reported(String, EventKind, Line),
+    Reported(String, EventKind, HistoryLine),
     /// The server stops.
     Over,
 }
 
 /// What all pipelines share.
-pub(crate) struct Shared {
+pub(crate) struct PipelinesShared {
     /// This program.
-    pub(super) program: Program,
-    events: broadcast::Sender<Event>,
+    pub(super) program: ProgramFile,
+    events: broadcast::Sender<PipelineEvent>,
     /// There as soon as the server is.
     observer: OnceLock<Observer>,
     /// Streams of which a picture is being taken.
     onlookers: Mutex<Vec<StreamOf>>,
 }
 
-impl Shared {
-    pub(super) fn new(program: Program) -> Shared {
-        Shared {
+impl PipelinesShared {
+    pub(super) fn new(program: ProgramFile) -> PipelinesShared {
+        PipelinesShared {
             program,
             events: broadcast::Sender::new(EVENTS),
             observer: OnceLock::new(),
@@ -56,11 +56,11 @@ impl Shared {
     }
 
     /// What happens from now on.
-    pub(super) fn events(&self) -> broadcast::Receiver<Event> {
+    pub(super) fn events(&self) -> broadcast::Receiver<PipelineEvent> {
         self.events.subscribe()
     }
 
-    pub(super) fn tell(&self, event: Event) {
+    pub(super) fn tell(&self, event: PipelineEvent) {
         // Mostly nobody listens.
         let _ = self.events.send(event);
     }
@@ -85,12 +85,12 @@ impl Shared {
 
 /// Somebody who takes a picture of a stream, until this is dropped.
 pub(crate) struct SnapshotGuard {
-    shared: Arc<Shared>,
+    shared: Arc<PipelinesShared>,
     stream: StreamOf,
 }
 
 impl SnapshotGuard {
-    pub(super) fn new(shared: &Arc<Shared>, stream: &StreamOf) -> SnapshotGuard {
+    pub(super) fn new(shared: &Arc<PipelinesShared>, stream: &StreamOf) -> SnapshotGuard {
         shared.onlookers().push(stream.clone());
         SnapshotGuard { shared: Arc::clone(shared), stream: stream.clone() }
     }

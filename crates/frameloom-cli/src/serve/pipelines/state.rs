@@ -5,7 +5,7 @@ use serde::Serialize;
 /// How a pipeline gets on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum State {
+pub(crate) enum PipelineState {
     /// It is not to run, or has done all it had to do.
     Stopped,
     /// Its process is there, and opens its input.
@@ -20,25 +20,25 @@ pub(crate) enum State {
     Failed,
 }
 
-impl State {
+impl PipelineState {
     /// Every state.
-    pub(crate) const ALL: [State; 6] = [
-        State::Stopped,
-        State::Starting,
-        State::Running,
-        State::Waiting,
-        State::Restarting,
-        State::Failed,
+    pub(crate) const ALL: [PipelineState; 6] = [
+        PipelineState::Stopped,
+        PipelineState::Starting,
+        PipelineState::Running,
+        PipelineState::Waiting,
+        PipelineState::Restarting,
+        PipelineState::Failed,
     ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
-            State::Stopped => "stopped",
-            State::Starting => "starting",
-            State::Running => "running",
-            State::Waiting => "waiting",
-            State::Restarting => "restarting",
-            State::Failed => "failed",
+            PipelineState::Stopped => "stopped",
+            PipelineState::Starting => "starting",
+            PipelineState::Running => "running",
+            PipelineState::Waiting => "waiting",
+            PipelineState::Restarting => "restarting",
+            PipelineState::Failed => "failed",
         }
     }
 }

@@ -12,12 +12,12 @@ const DEPTH: usize = 6;
 struct Taken {
     ticks: u64,
     memory_bytes: u64,
-    processes: Vec<Process>,
+    processes: Vec<ProcessId>,
 }
 
 /// A process; with the time of its start, as the kernel gives numbers out again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Process {
+struct ProcessId {
     pid: u32,
     started: u64,
 }
@@ -26,7 +26,7 @@ struct Process {
 #[derive(Debug, Default)]
 pub(crate) struct Usage {
     last: Option<(u32, Instant, u64)>,
-    processes: Vec<Process>,
+    processes: Vec<ProcessId>,
 }
 
 /// What was taken since the last look.
@@ -82,7 +82,7 @@ fn add(pid: u32, depth: usize, all: &mut Taken) {
     let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).ok();
     if let Some(stat) = read("stat") {
         all.ticks += field(&stat, USER).unwrap_or(0) + field(&stat, SYSTEM).unwrap_or(0);
-        all.processes.extend(field(&stat, STARTED).map(|started| Process { pid, started }));
+        all.processes.extend(field(&stat, STARTED).map(|started| ProcessId { pid, started }));
     }
     let pages = read("statm").and_then(|text| text.split(' ').nth(1)?.parse::<u64>().ok());
     all.memory_bytes += pages.unwrap_or(0) * rustix::param::page_size() as u64;

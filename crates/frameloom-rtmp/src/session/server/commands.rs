@@ -2,19 +2,19 @@
 
 use std::collections::VecDeque;
 
-use super::super::enhanced::Enhanced;
+use super::super::enhanced::PeerCapabilities;
 use super::super::{PublishKind, StreamKey};
 use super::{
-    AskedConnect, Connect, ConnectRequest, PlayRequest, PublishRequest, Role, ServerEvent,
-    ServerSession, Stream,
+    AskedConnect, Connect, ConnectRequest, MessageStream, PlayRequest, PublishRequest, ServerEvent,
+    ServerSession, StreamRole,
 };
 use crate::amf0::{Value, object};
-use crate::command::{Command, status};
-use crate::message::{BandwidthLimit, Control, UserControl};
+use crate::command::{CommandMessage, status};
+use crate::message::{BandwidthLimit, ControlMessage, UserControl};
 use crate::{Error, Result};
 
 impl ServerSession {
-    pub(super) fn command(&mut self, stream_id: u32, command: &Command) -> Result<()> {
+    pub(super) fn command(&mut self, stream_id: u32, command: &CommandMessage) -> Result<()> {
         let app = match &self.connect {
             Connect::Awaited if command.name == "connect" => return self.connect(command),
             Connect::Accepted(_) if command.name == "connect" => {
@@ -50,7 +50,7 @@ impl ServerSession {
             "FCUnpublish" => {
                 let name = command.text(0).map(StreamKey::from).unwrap_or_default();
                 let ended = self.streams.iter().find_map(|stream| {
-                    let publishes = matches!(stream.role, Role::Publishing);
+                    let publishes = matches!(stream.role, StreamRole::Publishing);
                     (publishes && stream.key.name() == name.name()).then_some(stream.id)
                 });
                 if let Some(id) = ended {
@@ -74,8 +74,8 @@ impl ServerSession {
         }
     }
 
-    fn connect(&mut self, command: &Command) -> Result<()> {
-        let enhanced = Enhanced::parse(&command.object);
+    fn connect(&mut self, command: &CommandMessage) -> Result<()> {
+        let enhanced = PeerCapabilities::parse(&command.object);
         let request = ConnectRequest::parse(command, &enhanced);
         let app = request.app.clone();
         let transaction = command.transaction;
@@ -95,14 +95,15 @@ impl ServerSession {
         &mut self,
         app: String,
         transaction: f64,
-        enhanced: &Enhanced,
+        enhanced: &PeerCapabilities,
     ) -> Result<()> {
         self.link.send_window(self.config.window_bytes)?;
         let limit = BandwidthLimit::Dynamic;
-        let bandwidth = Control::SetPeerBandwidth { window: self.config.window_bytes, limit };
+        let bandwidth =
+            ControlMessage::SetPeerBandwidth { window: self.config.window_bytes, limit };
         self.link.send(bandwidth.message())?;
         let chunk_size = self.config.chunk_size.clamp(1, 0xFF_FFFF);
-        self.link.send(Control::SetChunkSize(chunk_size).message())?;
+        self.link.send(ControlMessage::SetChunkSize(chunk_size).message())?;
         self.begin(0)?;
         let mut server = vec![
             ("fmsVer".to_owned(), "FMS/3,0,1,123".into()),
@@ -122,7 +123,7 @@ impl ServerSession {
 
     pub(super) fn reject(&mut self, transaction: f64, description: &str) -> Result<()> {
         let argument = status("error", "NetConnection.Connect.Rejected", description);
-        self.link.send(Command::new("_error", transaction, vec![argument]).message(0))
+        self.link.send(CommandMessage::new("_error", transaction, vec![argument]).message(0))
     }
 
     pub(super) fn reconnect(&mut self, tc_url: Option<&str>) -> Result<()> {
@@ -131,7 +132,7 @@ impl ServerSession {
         if let (Value::Object(properties), Some(url)) = (&mut information, tc_url) {
             properties.push(("tcUrl".to_owned(), url.into()));
         }
-        self.link.send(Command::new("onStatus", 0.0, vec![information]).message(0))
+        self.link.send(CommandMessage::new("onStatus", 0.0, vec![information]).message(0))
     }
 
     fn create_stream(&mut self, transaction: f64) -> Result<()> {
@@ -145,52 +146,56 @@ impl ServerSession {
 
     /// The stream, created where it wasn't: some encoders publish on a number of their own, or on
     /// the connection itself. `None` where there are too many.
-    fn opened(&mut self, id: u32) -> Option<&mut Stream> {
+    fn opened(&mut self, id: u32) -> Option<&mut MessageStream> {
         if self.stream(id).is_none() {
             if self.streams.len() >= self.link.limits.message_streams {
                 return None;
             }
-            self.streams.push(Stream { id, ..Stream::default() });
+            self.streams.push(MessageStream { id, ..MessageStream::default() });
         }
         self.stream(id)
     }
 
-    fn publish(&mut self, stream_id: u32, app: String, command: &Command) -> Result<()> {
+    fn publish(&mut self, stream_id: u32, app: String, command: &CommandMessage) -> Result<()> {
         // Flash's way to stop.
         if command.arguments.first() == Some(&false.into()) {
             self.end(stream_id);
             return Ok(());
         }
         let key = StreamKey::from(command.text(0).unwrap_or_default());
-        let usable = self.opened(stream_id).filter(|stream| matches!(stream.role, Role::Idle));
+        let usable =
+            self.opened(stream_id).filter(|stream| matches!(stream.role, StreamRole::Idle));
         let Some(stream) = usable.filter(|_| !key.name().is_empty()) else {
             let text = "the stream is busy, or the name is missing";
             return self.status(stream_id, "error", "NetStream.Publish.BadName", text);
         };
-        let role = Role::PublishAsked(VecDeque::new());
-        *stream = Stream { id: stream_id, role, key: key.clone(), ..Stream::default() };
+        let role = StreamRole::PublishAsked(VecDeque::new());
+        *stream =
+            MessageStream { id: stream_id, role, key: key.clone(), ..MessageStream::default() };
         let kind = PublishKind::parse(command.text(1));
         let request = PublishRequest { stream_id, app, key, kind };
         self.events.push_back(ServerEvent::PublishRequested(request));
         Ok(())
     }
 
-    fn play(&mut self, stream_id: u32, app: String, command: &Command) -> Result<()> {
+    fn play(&mut self, stream_id: u32, app: String, command: &CommandMessage) -> Result<()> {
         // Another name on the same stream is Flash's way to change over, and no name to stop.
-        if matches!(self.stream(stream_id), Some(Stream { role: Role::Playing, .. })) {
+        if matches!(self.stream(stream_id), Some(MessageStream { role: StreamRole::Playing, .. })) {
             self.end(stream_id);
         }
         if command.arguments.first() == Some(&false.into()) {
             return Ok(());
         }
         let key = StreamKey::from(command.text(0).unwrap_or_default());
-        let usable = self.opened(stream_id).filter(|stream| matches!(stream.role, Role::Idle));
+        let usable =
+            self.opened(stream_id).filter(|stream| matches!(stream.role, StreamRole::Idle));
         let Some(stream) = usable.filter(|_| !key.name().is_empty()) else {
             let text = "the stream is busy, or the name is missing";
             return self.status(stream_id, "error", "NetStream.Play.Failed", text);
         };
-        let role = Role::PlayAsked;
-        *stream = Stream { id: stream_id, role, key: key.clone(), ..Stream::default() };
+        let role = StreamRole::PlayAsked;
+        *stream =
+            MessageStream { id: stream_id, role, key: key.clone(), ..MessageStream::default() };
         let start_ms = command.number(1).filter(|start| start.is_finite()).unwrap_or(-2000.0);
         let request = PlayRequest { stream_id, app, key, start_ms };
         self.events.push_back(ServerEvent::PlayRequested(request));
@@ -198,7 +203,8 @@ impl ServerSession {
     }
 
     fn pause(&mut self, stream_id: u32, paused: bool) -> Result<()> {
-        if !matches!(self.stream(stream_id), Some(Stream { role: Role::Playing, .. })) {
+        if !matches!(self.stream(stream_id), Some(MessageStream { role: StreamRole::Playing, .. }))
+        {
             return Ok(());
         }
         self.events.push_back(ServerEvent::Paused { stream_id, paused });
@@ -212,18 +218,18 @@ impl ServerSession {
             return false;
         };
         match std::mem::take(&mut stream.role) {
-            Role::Idle => false,
-            Role::PublishAsked(held) => {
+            StreamRole::Idle => false,
+            StreamRole::PublishAsked(held) => {
                 let bytes: usize = held.iter().map(|message| message.payload.len()).sum();
                 self.held_bytes = self.held_bytes.saturating_sub(bytes);
                 self.events.push_back(ServerEvent::PublishEnded { stream_id });
                 true
             }
-            Role::Publishing => {
+            StreamRole::Publishing => {
                 self.events.push_back(ServerEvent::PublishEnded { stream_id });
                 true
             }
-            Role::PlayAsked | Role::Playing => {
+            StreamRole::PlayAsked | StreamRole::Playing => {
                 self.events.push_back(ServerEvent::PlayEnded { stream_id });
                 false
             }
@@ -231,7 +237,7 @@ impl ServerSession {
     }
 
     pub(super) fn begin(&mut self, stream_id: u32) -> Result<()> {
-        self.link.send(Control::User(UserControl::StreamBegin(stream_id)).message())
+        self.link.send(ControlMessage::User(UserControl::StreamBegin(stream_id)).message())
     }
 
     pub(super) fn status(
@@ -241,22 +247,25 @@ impl ServerSession {
         code: &str,
         text: &str,
     ) -> Result<()> {
-        let command = Command::new("onStatus", 0.0, vec![status(level, code, text)]);
+        let command = CommandMessage::new("onStatus", 0.0, vec![status(level, code, text)]);
         self.link.send(command.message(stream_id))
     }
 
     fn notice(&mut self, name: &str, code: &str) -> Result<()> {
-        let command = Command::new(name, 0.0, vec![status("status", code, "as asked")]);
+        let command = CommandMessage::new(name, 0.0, vec![status("status", code, "as asked")]);
         self.link.send(command.message(0))
     }
 
     fn result(&mut self, transaction: f64, object: Value, argument: Value) -> Result<()> {
-        let command = Command { object, ..Command::new("_result", transaction, vec![argument]) };
+        let command = CommandMessage {
+            object,
+            ..CommandMessage::new("_result", transaction, vec![argument])
+        };
         self.link.send(command.message(0))
     }
 
     fn error(&mut self, transaction: f64, text: &str) -> Result<()> {
         let argument = status("error", "NetConnection.Call.Failed", text);
-        self.link.send(Command::new("_error", transaction, vec![argument]).message(0))
+        self.link.send(CommandMessage::new("_error", transaction, vec![argument]).message(0))
     }
 }

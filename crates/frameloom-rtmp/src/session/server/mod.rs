@@ -8,13 +8,13 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::enhanced::Enhanced;
-use super::link::{Incoming, Link};
+use super::enhanced::PeerCapabilities;
+use super::link::{ChunkLink, IncomingMessage};
 use super::media::{is_media, media_message, media_of, room_for_event};
-use super::{MediaKind, StreamKey, Timeline};
-use crate::command::Command;
+use super::{MediaType, StreamKey, TimestampUnwrapper};
+use crate::command::CommandMessage;
 use crate::handshake::Handshake;
-use crate::message::{Control, Message, UserControl};
+use crate::message::{ControlMessage, Message, UserControl};
 use crate::output::OutputBuffer;
 use crate::{Error, Limits, Result};
 
@@ -22,7 +22,7 @@ pub use request::{ConnectRequest, PlayRequest, PublishRequest, Refusal, ServerEv
 
 /// A server session's settings.
 #[derive(Clone, Debug)]
-pub struct ServerConfig {
+pub struct ServerSessionConfig {
     /// What the peer may make us hold.
     pub limits: Limits,
     /// Makes the handshake's filler; any number that differs between connections.
@@ -36,9 +36,9 @@ pub struct ServerConfig {
     pub hold_connect: bool,
 }
 
-impl Default for ServerConfig {
+impl Default for ServerSessionConfig {
     fn default() -> Self {
-        ServerConfig {
+        ServerSessionConfig {
             limits: Limits::default(),
             seed: 0x5EED,
             chunk_size: 65_536,
@@ -63,13 +63,13 @@ enum Connect {
 struct AskedConnect {
     app: String,
     transaction: f64,
-    enhanced: Enhanced,
+    enhanced: PeerCapabilities,
     /// What the client sent since.
     waiting: VecDeque<Message>,
 }
 
 #[derive(Debug, Default)]
-enum Role {
+enum StreamRole {
     #[default]
     Idle,
     PublishAsked(VecDeque<Message>),
@@ -79,21 +79,21 @@ enum Role {
 }
 
 #[derive(Debug, Default)]
-struct Stream {
+struct MessageStream {
     id: u32,
-    role: Role,
-    timeline: Timeline,
+    role: StreamRole,
+    timeline: TimestampUnwrapper,
     key: StreamKey,
 }
 
 /// The server's side of one connection. See the crate's documentation for its run loop.
 #[derive(Debug)]
 pub struct ServerSession {
-    link: Link,
-    config: ServerConfig,
+    link: ChunkLink,
+    config: ServerSessionConfig,
     connect: Connect,
     /// One or two; [`Limits::message_streams`] at most.
-    streams: SmallVec<[Stream; 1]>,
+    streams: SmallVec<[MessageStream; 1]>,
     events: VecDeque<ServerEvent>,
     held_bytes: usize,
     failed: bool,
@@ -102,10 +102,10 @@ pub struct ServerSession {
 impl ServerSession {
     /// A session for a connection that was just accepted.
     #[must_use]
-    pub fn new(config: ServerConfig) -> Self {
+    pub fn new(config: ServerSessionConfig) -> Self {
         let handshake = Handshake::server(config.seed);
         ServerSession {
-            link: Link::new(
+            link: ChunkLink::new(
                 config.limits.clone(),
                 config.window_bytes,
                 handshake,
@@ -170,7 +170,7 @@ impl ServerSession {
     ///
     /// # Errors
     ///
-    /// [`Error::Stream`] where no `connect` waits for an answer; any other from what was held, as
+    /// [`Error::MessageStream`] where no `connect` waits for an answer; any other from what was held, as
     /// from [`ServerSession::receive`].
     pub fn accept_connect(&mut self) -> Result<()> {
         let asked = self.take_connect(Connect::Refused)?;
@@ -186,7 +186,7 @@ impl ServerSession {
     ///
     /// # Errors
     ///
-    /// [`Error::Stream`] where no `connect` waits for an answer.
+    /// [`Error::MessageStream`] where no `connect` waits for an answer.
     pub fn refuse_connect(&mut self, description: &str) -> Result<()> {
         let asked = self.take_connect(Connect::Refused)?;
         self.held_bytes = 0;
@@ -218,7 +218,7 @@ impl ServerSession {
     ///
     /// # Errors
     ///
-    /// [`Error::Stream`] before `connect` was accepted; [`Error::ConnectionBytes`] where the
+    /// [`Error::MessageStream`] before `connect` was accepted; [`Error::ConnectionBytes`] where the
     /// output is full.
     pub fn request_reconnect(&mut self, tc_url: Option<&str>) -> Result<()> {
         match self.connect {
@@ -231,13 +231,13 @@ impl ServerSession {
     ///
     /// # Errors
     ///
-    /// [`Error::Stream`] where this message stream asked for nothing, or does so no more;
+    /// [`Error::MessageStream`] where this message stream asked for nothing, or does so no more;
     /// [`Error::ConnectionBytes`] where the output is full, or what was held is too much for events.
     pub fn accept(&mut self, stream_id: u32) -> Result<()> {
         let stream = self.stream(stream_id).ok_or(Error::Stream(stream_id))?;
         match std::mem::take(&mut stream.role) {
-            Role::PublishAsked(held) => {
-                stream.role = Role::Publishing;
+            StreamRole::PublishAsked(held) => {
+                stream.role = StreamRole::Publishing;
                 self.begin(stream_id)?;
                 self.status(stream_id, "status", "NetStream.Publish.Start", "publishing")?;
                 for message in held {
@@ -246,8 +246,8 @@ impl ServerSession {
                 }
                 Ok(())
             }
-            Role::PlayAsked => {
-                stream.role = Role::Playing;
+            StreamRole::PlayAsked => {
+                stream.role = StreamRole::Playing;
                 self.begin(stream_id)?;
                 self.status(stream_id, "status", "NetStream.Play.Reset", "playing anew")?;
                 self.status(stream_id, "status", "NetStream.Play.Start", "playing")
@@ -264,18 +264,18 @@ impl ServerSession {
     ///
     /// # Errors
     ///
-    /// [`Error::Stream`] where this message stream neither asked for anything nor was accepted.
+    /// [`Error::MessageStream`] where this message stream neither asked for anything nor was accepted.
     pub fn refuse(&mut self, stream_id: u32, why: Refusal) -> Result<()> {
         let stream = self.stream(stream_id).ok_or(Error::Stream(stream_id))?;
         let publish = match std::mem::take(&mut stream.role) {
-            Role::PublishAsked(held) => {
+            StreamRole::PublishAsked(held) => {
                 let bytes: usize = held.iter().map(|message| message.payload.len()).sum();
                 self.held_bytes = self.held_bytes.saturating_sub(bytes);
                 true
             }
-            Role::Publishing => true,
-            Role::PlayAsked | Role::Playing => false,
-            Role::Idle => return Err(Error::Stream(stream_id)),
+            StreamRole::Publishing => true,
+            StreamRole::PlayAsked | StreamRole::Playing => false,
+            StreamRole::Idle => return Err(Error::Stream(stream_id)),
         };
         let (code, description) = match (publish, why) {
             (true, Refusal::NameTaken) => ("NetStream.Publish.BadName", "the name is in use"),
@@ -295,18 +295,18 @@ impl ServerSession {
     ///
     /// # Errors
     ///
-    /// [`Error::Stream`] where this message stream doesn't play; [`Error::ConnectionBytes`] where
+    /// [`Error::MessageStream`] where this message stream doesn't play; [`Error::ConnectionBytes`] where
     /// the client reads too slowly (nothing is sent then, and the session goes on);
     /// [`Error::MessageLength`] above 16,777,215 bytes.
     pub fn send_media(
         &mut self,
         stream_id: u32,
-        kind: MediaKind,
+        kind: MediaType,
         timestamp_ms: u64,
         payload: Bytes,
     ) -> Result<()> {
         match self.stream(stream_id) {
-            Some(Stream { role: Role::Playing, .. }) => {}
+            Some(MessageStream { role: StreamRole::Playing, .. }) => {}
             _ => return Err(Error::Stream(stream_id)),
         }
         let message = media_message(stream_id, kind, timestamp_ms, payload, false);
@@ -317,14 +317,16 @@ impl ServerSession {
     ///
     /// # Errors
     ///
-    /// [`Error::Stream`] where this message stream doesn't play.
+    /// [`Error::MessageStream`] where this message stream doesn't play.
     pub fn finish_play(&mut self, stream_id: u32) -> Result<()> {
         match self.stream(stream_id) {
-            Some(stream) if matches!(stream.role, Role::Playing) => stream.role = Role::Idle,
+            Some(stream) if matches!(stream.role, StreamRole::Playing) => {
+                stream.role = StreamRole::Idle;
+            }
             _ => return Err(Error::Stream(stream_id)),
         }
         self.status(stream_id, "status", "NetStream.Play.UnpublishNotify", "the stream is over")?;
-        self.link.send(Control::User(UserControl::StreamEof(stream_id)).message())?;
+        self.link.send(ControlMessage::User(UserControl::StreamEof(stream_id)).message())?;
         self.status(stream_id, "status", "NetStream.Play.Stop", "the stream is over")
     }
 
@@ -334,19 +336,19 @@ impl ServerSession {
     ///
     /// [`Error::ConnectionBytes`] where the output is full.
     pub fn ping(&mut self, time: u32) -> Result<()> {
-        self.link.send(Control::User(UserControl::PingRequest(time)).message())
+        self.link.send(ControlMessage::User(UserControl::PingRequest(time)).message())
     }
 
     fn receive_all(&mut self, input: &mut &[u8]) -> Result<()> {
         while let Some(incoming) = self.link.read(input, self.held_bytes)? {
             room_for_event(&self.events, &self.link.limits)?;
             match incoming {
-                Incoming::Ready => {}
-                Incoming::User(UserControl::PingResponse(time)) => {
+                IncomingMessage::Ready => {}
+                IncomingMessage::User(UserControl::PingResponse(time)) => {
                     self.events.push_back(ServerEvent::Pong(time));
                 }
-                Incoming::User(_) => {}
-                Incoming::Message(message) => self.message(message)?,
+                IncomingMessage::User(_) => {}
+                IncomingMessage::Message(message) => self.message(message)?,
             }
         }
         Ok(())
@@ -369,7 +371,7 @@ impl ServerSession {
         if is_media(&message) {
             return self.media_or_hold(Message { stream_id, ..message });
         }
-        match Command::parse(&message, &self.link.limits)? {
+        match CommandMessage::parse(&message, &self.link.limits)? {
             Some(command) => self.command(stream_id, &command),
             None => Ok(()),
         }
@@ -384,7 +386,7 @@ impl ServerSession {
         }
     }
 
-    fn stream(&mut self, stream_id: u32) -> Option<&mut Stream> {
+    fn stream(&mut self, stream_id: u32) -> Option<&mut MessageStream> {
         self.streams.iter_mut().find(|stream| stream.id == stream_id)
     }
 
@@ -394,8 +396,8 @@ impl ServerSession {
             return Ok(());
         };
         match &mut stream.role {
-            Role::Publishing => return self.media(message),
-            Role::PublishAsked(held) => {
+            StreamRole::Publishing => return self.media(message),
+            StreamRole::PublishAsked(held) => {
                 if held.len() >= self.link.limits.held_messages {
                     return Err(Error::Command("media before publish was answered"));
                 }
@@ -403,7 +405,7 @@ impl ServerSession {
                 held.push_back(message);
             }
             // What a refused or finished publisher still had on its way.
-            Role::Idle | Role::PlayAsked | Role::Playing => {}
+            StreamRole::Idle | StreamRole::PlayAsked | StreamRole::Playing => {}
         }
         Ok(())
     }

@@ -1,12 +1,12 @@
 //! What clients ask of a server, and what happens on a connection.
 
-use super::super::enhanced::{Enhanced, FourCcInfo};
+use super::super::enhanced::{FourCcInfo, PeerCapabilities};
 use super::super::secret::query_parameter;
 use super::super::{Media, PublishKind, Secret, StreamKey};
 #[cfg(doc)]
-use super::{ServerConfig, ServerSession};
+use super::{ServerSession, ServerSessionConfig};
 use crate::amf0::Value;
-use crate::command::Command;
+use crate::command::CommandMessage;
 
 /// What a client said in `connect`. RTMP 1.0, section 7.2.1.1; Enhanced RTMP v2.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,7 +32,7 @@ pub struct ConnectRequest {
 }
 
 impl ConnectRequest {
-    pub(super) fn parse(command: &Command, enhanced: &Enhanced) -> Self {
+    pub(super) fn parse(command: &CommandMessage, enhanced: &PeerCapabilities) -> Self {
         let text = |name| command.object.get(name).and_then(Value::as_str).unwrap_or_default();
         let (app, query) = text("app").split_once('?').unwrap_or((text("app"), ""));
         let app = app.trim_matches('/');
@@ -92,7 +92,7 @@ pub enum ServerEvent {
     Connected(ConnectRequest),
     /// `connect` came, and waits for [`ServerSession::accept_connect`] or
     /// [`ServerSession::refuse_connect`], in place of [`ServerEvent::Connected`]: only with
-    /// [`ServerConfig::hold_connect`]. What the client sends before the answer is held.
+    /// [`ServerSessionConfig::hold_connect`]. What the client sends before the answer is held.
     ConnectRequested(ConnectRequest),
     /// A client wants to publish.
     PublishRequested(PublishRequest),

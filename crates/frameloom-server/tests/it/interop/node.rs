@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use frameloom_rtmp::{ClientRole, MediaKind, PublishKind};
+use frameloom_rtmp::{ClientRole, MediaType, PublishKind};
 use frameloom_server::Server;
 use serde_json::{Value, json};
 
@@ -43,16 +43,16 @@ fn our_client_publishes_to_node_media_server_and_plays_from_it() {
     while played.len() < total {
         let packet = Packet::from(player.media());
         // It says `|RtmpSampleAccess` as well.
-        if packet.kind != MediaKind::Data {
+        if packet.kind != MediaType::Data {
             played.push(packet);
         }
     }
     // It puts the headers in an order of its own.
-    let of = |packets: &[Packet], kind: MediaKind| -> Vec<Packet> {
+    let of = |packets: &[Packet], kind: MediaType| -> Vec<Packet> {
         packets.iter().filter(|packet| packet.kind == kind).cloned().collect()
     };
     let sent = [sent_headers, first, second].concat();
-    for kind in [MediaKind::Metadata, MediaKind::Video, MediaKind::Audio] {
+    for kind in [MediaType::Metadata, MediaType::Video, MediaType::Audio] {
         let (played, sent) = (of(&played, kind), of(&sent, kind));
         assert!(played == sent, "{kind:?} is not what was published");
     }

@@ -25,13 +25,13 @@ const LOOK: Duration = Duration::from_millis(20);
 pub(super) struct Leaping {
     me: Weak<Leaping>,
     start: Instant,
-    state: Mutex<State>,
+    state: Mutex<SoakClockState>,
     /// Frames on their way to the user's code, and threads on their way to their first wait.
     on_their_way: AtomicI64,
 }
 
 #[derive(Debug)]
-struct State {
+struct SoakClockState {
     now: Instant,
     waiting: HashMap<ThreadId, (Instant, Sender<Instant>)>,
     working: HashSet<ThreadId>,
@@ -62,7 +62,7 @@ impl Drop for Leave {
 impl Leaping {
     pub(super) fn new(seed: u64) -> Arc<Leaping> {
         let start = Instant::now();
-        let state = State {
+        let state = SoakClockState {
             now: start,
             waiting: HashMap::new(),
             working: HashSet::new(),
@@ -78,7 +78,7 @@ impl Leaping {
         })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, SoakClockState> {
         self.state.lock().unwrap()
     }
 
@@ -130,7 +130,7 @@ impl Leaping {
         }
     }
 
-    fn pass(&self, state: &mut State) {
+    fn pass(&self, state: &mut SoakClockState) {
         while !state.stands
             && state.working.is_empty()
             && self.on_their_way.load(Ordering::SeqCst) == 0
@@ -142,7 +142,7 @@ impl Leaping {
     }
 
     /// Goes to the next moment that someone waits for. `false` where there is none.
-    fn leap(&self, state: &mut State) -> bool {
+    fn leap(&self, state: &mut SoakClockState) -> bool {
         let Some(due) = state.waiting.values().map(|(due, _)| *due).min() else { return false };
         state.now = state.now.max(due);
         state.leaps += 1;

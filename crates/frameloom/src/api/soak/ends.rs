@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::Frame;
 use crate::image::{PixelBuffer, PixelFormat};
 use crate::options::{InputOptions, OutputOptions};
-use crate::protocol::ends::Ends;
+use crate::protocol::environment::EndOpener;
 use crate::protocol::{Break, Input, Opened};
 use crate::protocol::{Output, Target};
 use crate::run::plan::plan_writer;
@@ -267,7 +267,7 @@ impl World {
 #[derive(Debug)]
 pub(super) struct Doors(pub(super) Arc<World>);
 
-impl Ends for Doors {
+impl EndOpener for Doors {
     fn input(&self, url: &str, _: &InputOptions, limit: Duration, stop: &Stop) -> Result<Opened> {
         assert_eq!(url, CAMERA);
         let world = &self.0;
@@ -293,7 +293,7 @@ impl Ends for Doors {
                 .unwrap();
         sound.describe_sound(8000, 1);
         let audio = has_audio.then(|| stream(AUDIO, Ok(sound)));
-        let camera = Camera {
+        let camera = SoakCamera {
             world: Arc::clone(world),
             clip: Arc::clone(clip),
             has_audio,
@@ -322,7 +322,7 @@ impl Ends for Doors {
         let number = usize::from(target.url == SHAKY);
         let ledger = Arc::clone(&world.ledgers[number]);
         let until = None;
-        Ok(Box::new(Server {
+        Ok(Box::new(SoakServer {
             world,
             ledger,
             is_shaky: number == 1,
@@ -339,7 +339,7 @@ fn stream(index: usize, params: Result<CodecParams, crate::av::AvError>) -> Stre
 }
 
 /// One connection to the camera.
-struct Camera {
+struct SoakCamera {
     world: Arc<World>,
     clip: Arc<Clip>,
     has_audio: bool,
@@ -358,7 +358,7 @@ struct Camera {
     stop: Stop,
 }
 
-impl Camera {
+impl SoakCamera {
     fn wait_until(&self, at: Instant) {
         let span = at.saturating_duration_since(self.world.clock.now());
         if !span.is_zero() {
@@ -386,7 +386,7 @@ impl Camera {
     }
 }
 
-impl Input for Camera {
+impl Input for SoakCamera {
     fn format_name(&self) -> &'static str {
         "flv"
     }
@@ -450,7 +450,7 @@ impl Input for Camera {
 }
 
 /// One connection to a server.
-struct Server {
+struct SoakServer {
     world: Arc<World>,
     ledger: Arc<Mutex<Ledger>>,
     is_shaky: bool,
@@ -462,7 +462,7 @@ struct Server {
     stop: Stop,
 }
 
-impl Output for Server {
+impl Output for SoakServer {
     fn open(&mut self) -> Result<()> {
         if self.is_shaky {
             self.world.knock(1, Stage::Sink, &self.stop)?;

@@ -94,7 +94,7 @@ impl Launcher for Processes {
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
         let group = i32::try_from(child.id()).unwrap_or(0);
         RUNNING.lock().unwrap_or_else(PoisonError::into_inner).insert(group);
-        let program = Process { child, group, is_reaped: false };
+        let program = CommandProcess { child, group, is_reaped: false };
         let stdin = stdin.ok_or(io::ErrorKind::BrokenPipe)?;
         Ok(Launched {
             program: Box::new(program),
@@ -105,14 +105,14 @@ impl Launcher for Processes {
 }
 
 /// A process, in a group of its own.
-struct Process {
+struct CommandProcess {
     child: Child,
     group: i32,
     /// Its number may be another's now.
     is_reaped: bool,
 }
 
-impl Program for Process {
+impl Program for CommandProcess {
     /// It is not reaped by this, so its number stays its own.
     fn has_ended(&self) -> bool {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
@@ -141,7 +141,7 @@ impl Program for Process {
     }
 }
 
-impl Drop for Process {
+impl Drop for CommandProcess {
     fn drop(&mut self) {
         RUNNING.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.group);
         if matches!(self.try_wait(), Ok(None)) {

@@ -15,7 +15,7 @@ use crate::time::stop::Stop;
 const WARM_UP: Duration = Duration::from_secs(60);
 
 /// The program behind both halves.
-pub(crate) struct Running {
+pub(crate) struct RunningCommand {
     program: Mutex<Box<dyn Program>>,
     name: String,
     clock: Arc<dyn Clock>,
@@ -41,14 +41,14 @@ struct Activity {
     last_answer: Option<Instant>,
 }
 
-impl Running {
+impl RunningCommand {
     pub(super) fn new(
         program: Box<dyn Program>,
         name: String,
         hang_limit: Option<Duration>,
         farewell: Duration,
         clock: Arc<dyn Clock>,
-    ) -> Running {
+    ) -> RunningCommand {
         let pulse = Activity {
             moved: clock.now(),
             owed: 0,
@@ -57,7 +57,7 @@ impl Running {
             first_answer: None,
             last_answer: None,
         };
-        Running {
+        RunningCommand {
             program: Mutex::new(program),
             name,
             clock,
@@ -203,7 +203,7 @@ impl Running {
     }
 }
 
-impl Guard for Running {
+impl Guard for RunningCommand {
     fn moved(&self) {
         let now = self.clock.now();
         self.pulse(|p| p.moved = now);

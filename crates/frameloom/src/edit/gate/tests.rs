@@ -15,7 +15,7 @@ impl GateItem for Plain {
 }
 
 fn gate(on_slow: OnSlow, deadline: Option<Duration>) -> Gate<Plain> {
-    Gate::new(Rules { on_slow, deadline, passes_failed: true })
+    Gate::new(GateRules { on_slow, deadline, passes_failed: true })
 }
 
 /// All that leaves: numbers, those of unedited frames below zero.

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::image::{ImageMut, PixelFormat, Plane};
 
-type Kernel = fn(
+type DecodeKernel = fn(
     &YuvBiPlanarImage<'_, u8>,
     &mut [u8],
     u32,
@@ -26,7 +26,7 @@ type Kernel = fn(
     YuvConversionMode,
 ) -> Result<(), YuvError>;
 
-fn kernel(subsampling: Subsampling, format: PixelFormat) -> Option<Kernel> {
+fn kernel(subsampling: Subsampling, format: PixelFormat) -> Option<DecodeKernel> {
     use PixelFormat::{Bgr24, Bgra, Rgb24, Rgba};
     use Subsampling::{S420, S422, S444};
     Some(match (subsampling, format) {

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::image::{Image, PixelFormat, PlaneMut};
 
-type Kernel = fn(
+type EncodeKernel = fn(
     &mut YuvPlanarImageMut<'_, u8>,
     &[u8],
     u32,
@@ -24,7 +24,7 @@ type Kernel = fn(
     YuvConversionMode,
 ) -> Result<(), YuvError>;
 
-fn kernel(format: PixelFormat, subsampling: Subsampling) -> Option<Kernel> {
+fn kernel(format: PixelFormat, subsampling: Subsampling) -> Option<EncodeKernel> {
     use PixelFormat::{Bgr24, Bgra, Rgb24, Rgba};
     use Subsampling::{Luma, S420, S422, S444};
     Some(match (format, subsampling) {

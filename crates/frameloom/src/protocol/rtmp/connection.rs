@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 use frameloom_rtmp::auth::Challenge;
-use frameloom_rtmp::{ClientConfig, ClientEvent, ClientRole, ClientSession, MediaKind};
+use frameloom_rtmp::{ClientConfig, ClientEvent, ClientRole, ClientSession, MediaType};
 
 use crate::protocol::rtmp::endpoint::Endpoint;
-use crate::protocol::rtmp::fault::Fault;
-use crate::protocol::rtmp::socket::{Limits, Socket};
+use crate::protocol::rtmp::fault::ConnectionFault;
+use crate::protocol::rtmp::socket::{Socket, WaitLimit};
 use crate::time::stop::Stop;
 
 /// Bytes read at once.
@@ -37,7 +37,7 @@ const FAR: Duration = Duration::from_secs(3600);
 const AUTH_ROUNDS: usize = 2;
 
 /// An open connection, on which a stream is published or played.
-pub(super) struct Connection {
+pub(super) struct ClientConnection {
     socket: Socket,
     session: ClientSession,
     outgoing: VecDeque<Bytes>,
@@ -87,32 +87,32 @@ impl PingState {
     }
 }
 
-impl Connection {
+impl ClientConnection {
     /// Connects and waits until the server lets the stream begin.
     pub(crate) fn open(
         endpoint: &Endpoint,
         role: ClientRole,
         limit: Duration,
         stop: &Stop,
-    ) -> Result<Connection, Fault> {
+    ) -> Result<ClientConnection, ConnectionFault> {
         let begun = Instant::now();
         let mut answer: Option<Challenge> = None;
         let mut rounds = 0;
         loop {
             let left = limit.saturating_sub(begun.elapsed());
-            let limits = Limits { limit, ..Limits::new(Some(stop), left) };
+            let limits = WaitLimit { limit, ..WaitLimit::new(Some(stop), left) };
             let config = endpoint.config(role, answer.as_ref());
-            let mut connection = Connection::connect(endpoint, config, limits, stop)?;
+            let mut connection = ClientConnection::connect(endpoint, config, limits, stop)?;
             match connection.wait_for_start(limits)? {
-                Start::Begun => return Ok(connection),
-                Start::Refused { code, description, challenge } => {
+                StreamStart::Begun => return Ok(connection),
+                StreamStart::Refused { code, description, challenge } => {
                     let wants_credentials = challenge.is_some();
                     if wants_credentials && endpoint.has_credentials() && rounds < AUTH_ROUNDS {
                         answer = challenge;
                         rounds += 1;
                         continue;
                     }
-                    return Err(Fault::Refused { code, description, wants_credentials });
+                    return Err(ConnectionFault::Refused { code, description, wants_credentials });
                 }
             }
         }
@@ -121,11 +121,11 @@ impl Connection {
     fn connect(
         endpoint: &Endpoint,
         config: ClientConfig,
-        limits: Limits<'_>,
+        limits: WaitLimit<'_>,
         stop: &Stop,
-    ) -> Result<Connection, Fault> {
+    ) -> Result<ClientConnection, ConnectionFault> {
         let tls = endpoint.tls()?;
-        Ok(Connection {
+        Ok(ClientConnection {
             socket: Socket::connect(endpoint.host(), endpoint.port(), tls.as_ref(), limits)?,
             session: ClientSession::new(config),
             outgoing: VecDeque::new(),
@@ -139,18 +139,18 @@ impl Connection {
         })
     }
 
-    fn wait_for_start(&mut self, limits: Limits<'_>) -> Result<Start, Fault> {
+    fn wait_for_start(&mut self, limits: WaitLimit<'_>) -> Result<StreamStart, ConnectionFault> {
         loop {
             match self.event(limits)? {
-                Some(ClientEvent::Started) => return Ok(Start::Begun),
+                Some(ClientEvent::Started) => return Ok(StreamStart::Begun),
                 Some(ClientEvent::Connected(server)) => self.four_ccs = server.four_ccs,
                 Some(ClientEvent::Refused { code, description, challenge }) => {
                     let description = description.expose().to_owned();
-                    return Ok(Start::Refused { code, description, challenge });
+                    return Ok(StreamStart::Refused { code, description, challenge });
                 }
-                Some(ClientEvent::Ended { code }) => return Err(Fault::ended(&code)),
+                Some(ClientEvent::Ended { code }) => return Err(ConnectionFault::ended(&code)),
                 Some(_) => {}
-                None => return Err(Fault::Closed(IoErrorKind::UnexpectedEof.into())),
+                None => return Err(ConnectionFault::Closed(IoErrorKind::UnexpectedEof.into())),
             }
         }
     }
@@ -162,27 +162,27 @@ impl Connection {
 
     /// The next event of a stream that is played; `None` once the server has closed its side.
     /// Waits for `limit` at most.
-    pub(crate) fn next(&mut self, limit: Duration) -> Result<Option<ClientEvent>, Fault> {
+    pub(crate) fn next(&mut self, limit: Duration) -> Result<Option<ClientEvent>, ConnectionFault> {
         let stop = self.stop.clone();
-        self.event(Limits::new((!self.outlives_stop).then_some(&stop), limit))
+        self.event(WaitLimit::new((!self.outlives_stop).then_some(&stop), limit))
     }
 
     /// Sends media of a stream that is published. Where the server takes nothing for `limit`, it
     /// has failed.
     pub(crate) fn send(
         &mut self,
-        kind: MediaKind,
+        kind: MediaType,
         timestamp_ms: u64,
         payload: Bytes,
         limit: Duration,
-    ) -> Result<(), Fault> {
-        self.session.send_media(kind, timestamp_ms, payload).map_err(Fault::Protocol)?;
+    ) -> Result<(), ConnectionFault> {
+        self.session.send_media(kind, timestamp_ms, payload).map_err(ConnectionFault::Protocol)?;
         let now = Instant::now();
         if self.pulse.is_lost(now) {
-            return Err(Fault::TimedOut(PING_TIMEOUT));
+            return Err(ConnectionFault::TimedOut(PING_TIMEOUT));
         }
         if self.pulse.is_due(now) {
-            self.session.ping(timestamp_ms as u32).map_err(Fault::Protocol)?;
+            self.session.ping(timestamp_ms as u32).map_err(ConnectionFault::Protocol)?;
             self.pulse.asked(now);
         }
         self.write_out(limit)?;
@@ -196,12 +196,12 @@ impl Connection {
 
     /// Says goodbye, and waits a little for the other end to have read everything: closing before
     /// it has could take from it what is still on the way.
-    pub(crate) fn finish(mut self) -> Result<(), Fault> {
-        self.session.finish().map_err(Fault::Protocol)?;
+    pub(crate) fn finish(mut self) -> Result<(), ConnectionFault> {
+        self.session.finish().map_err(ConnectionFault::Protocol)?;
         self.outlives_stop = true;
         self.write_out(CLOSE_TIMEOUT)?;
         self.socket.end_writing();
-        let limits = Limits::new(None, CLOSE_TIMEOUT);
+        let limits = WaitLimit::new(None, CLOSE_TIMEOUT);
         while !self.at_end {
             match self.turn(limits) {
                 Ok(()) => {}
@@ -214,14 +214,14 @@ impl Connection {
     }
 
     /// What the server says while we publish: only an end matters.
-    fn handle_server_events(&mut self) -> Result<(), Fault> {
+    fn handle_server_events(&mut self) -> Result<(), ConnectionFault> {
         self.read_some()?;
         while let Some(event) = self.session.poll_event() {
             match event {
                 ClientEvent::Pong(_) => self.pulse.answered(Instant::now()),
-                ClientEvent::Ended { code } => return Err(Fault::ended(&code)),
+                ClientEvent::Ended { code } => return Err(ConnectionFault::ended(&code)),
                 ClientEvent::Refused { code, description, challenge } => {
-                    return Err(Fault::Refused {
+                    return Err(ConnectionFault::Refused {
                         code,
                         description: description.expose().to_owned(),
                         wants_credentials: challenge.is_some(),
@@ -231,12 +231,12 @@ impl Connection {
             }
         }
         if self.at_end {
-            return Err(Fault::Closed(IoErrorKind::ConnectionReset.into()));
+            return Err(ConnectionFault::Closed(IoErrorKind::ConnectionReset.into()));
         }
         Ok(())
     }
 
-    fn event(&mut self, limits: Limits<'_>) -> Result<Option<ClientEvent>, Fault> {
+    fn event(&mut self, limits: WaitLimit<'_>) -> Result<Option<ClientEvent>, ConnectionFault> {
         loop {
             if let Some(event) = self.session.poll_event() {
                 return Ok(Some(event));
@@ -249,11 +249,11 @@ impl Connection {
     }
 
     /// Writes until nothing waits. The limit is on standing still.
-    fn write_out(&mut self, limit: Duration) -> Result<(), Fault> {
+    fn write_out(&mut self, limit: Duration) -> Result<(), ConnectionFault> {
         let stop = self.stop.clone();
         loop {
             let before = self.waiting_bytes();
-            let mut limits = Limits::new((!self.outlives_stop).then_some(&stop), limit);
+            let mut limits = WaitLimit::new((!self.outlives_stop).then_some(&stop), limit);
             loop {
                 limits.until = limits.until.min(self.last_moment());
                 self.write_some()?;
@@ -267,7 +267,7 @@ impl Connection {
                 self.socket.wait(true, limits)?;
                 self.read_some()?;
                 if self.at_end {
-                    return Err(Fault::Closed(IoErrorKind::ConnectionReset.into()));
+                    return Err(ConnectionFault::Closed(IoErrorKind::ConnectionReset.into()));
                 }
             }
         }
@@ -287,7 +287,7 @@ impl Connection {
     }
 
     /// Moves what can be moved either way; where nothing can, waits a tick.
-    fn turn(&mut self, limits: Limits<'_>) -> Result<(), Fault> {
+    fn turn(&mut self, limits: WaitLimit<'_>) -> Result<(), ConnectionFault> {
         self.write_some()?;
         if !self.read_some()? && !self.at_end {
             let write = !self.outgoing.is_empty() || self.socket.holds_back();
@@ -296,7 +296,7 @@ impl Connection {
         Ok(())
     }
 
-    fn read_some(&mut self) -> Result<bool, Fault> {
+    fn read_some(&mut self) -> Result<bool, ConnectionFault> {
         match self.socket.read(&mut self.read)? {
             None => Ok(false),
             Some(0) => {
@@ -305,13 +305,13 @@ impl Connection {
             }
             Some(count) => {
                 let bytes = self.read.get(..count).unwrap_or_default();
-                self.session.receive(bytes).map_err(Fault::Protocol)?;
+                self.session.receive(bytes).map_err(ConnectionFault::Protocol)?;
                 Ok(true)
             }
         }
     }
 
-    fn write_some(&mut self) -> Result<(), Fault> {
+    fn write_some(&mut self) -> Result<(), ConnectionFault> {
         loop {
             while self.outgoing.len() < PIECES {
                 let Some(piece) = self.session.poll_output() else { break };
@@ -328,7 +328,7 @@ impl Connection {
             let slices = slices.get(..count).unwrap_or_default();
             match self.socket.write(slices)? {
                 None => return Ok(()),
-                Some(0) => return Err(Fault::Closed(IoErrorKind::WriteZero.into())),
+                Some(0) => return Err(ConnectionFault::Closed(IoErrorKind::WriteZero.into())),
                 Some(written) => self.written(written),
             }
         }
@@ -346,7 +346,7 @@ impl Connection {
     }
 }
 
-enum Start {
+enum StreamStart {
     Begun,
     Refused { code: String, description: String, challenge: Option<Challenge> },
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use frameloom_rtmp::auth::Challenge;
 use frameloom_rtmp::{ClientConfig, ClientRole, Secret, percent_decode};
 
-use super::fault::Fault;
+use super::fault::ConnectionFault;
 use crate::av;
 use crate::error::{End, Error, Hint, Result, Setting, sentence};
 use crate::options::{AvOption, InputOptions, OutputOptions};
@@ -194,7 +194,7 @@ impl Endpoint {
         self.credentials.is_some()
     }
 
-    pub(super) fn tls(&self) -> Result<Option<Tls>, Fault> {
+    pub(super) fn tls(&self) -> Result<Option<Tls>, ConnectionFault> {
         self.secure.then(|| Tls::new(self.ca_file.as_deref(), self.verify)).transpose()
     }
 
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn options_of_libavformats_rtmp_are_heeded() {
+    fn options_of_libavformats_rtmp_take_effect() {
         let with = |name: &str, value: &str| InputOptions::new().with(name, value).unwrap();
         let url = "rtmp://h/live/camera";
         let of = |options: &InputOptions| Endpoint::of_input(url, options);

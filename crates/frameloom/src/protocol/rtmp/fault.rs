@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Hint, Stage, os_words};
 
 /// Why a connection can't go on.
 #[derive(Debug)]
-pub(crate) enum Fault {
+pub(crate) enum ConnectionFault {
     /// A stop was asked for.
     Stopped,
     /// Nothing moved for so long.
@@ -26,16 +26,16 @@ pub(crate) enum Fault {
     Certificates(String, Option<Box<dyn std::error::Error + Send + Sync>>),
 }
 
-impl Fault {
-    pub(super) fn from_io(error: io::Error) -> Fault {
+impl ConnectionFault {
+    pub(super) fn from_io(error: io::Error) -> ConnectionFault {
         match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            Some(inner) => Fault::Tls(inner.clone()),
-            None => Fault::Closed(error),
+            Some(inner) => ConnectionFault::Tls(inner.clone()),
+            None => ConnectionFault::Closed(error),
         }
     }
 
-    pub(super) fn ended(code: &str) -> Fault {
-        Fault::Closed(io::Error::new(
+    pub(super) fn ended(code: &str) -> ConnectionFault {
+        ConnectionFault::Closed(io::Error::new(
             IoErrorKind::ConnectionAborted,
             format!("the server ended it ({code})"),
         ))
@@ -45,8 +45,8 @@ impl Fault {
     pub(crate) fn into_error(self, stage: Stage, url: &str) -> Error {
         let publishes = stage == Stage::Sink;
         let error = match self {
-            Fault::Stopped => Error::new(ErrorKind::Interrupted, stage, "stopped"),
-            Fault::TimedOut(limit) => {
+            ConnectionFault::Stopped => Error::new(ErrorKind::Interrupted, stage, "stopped"),
+            ConnectionFault::TimedOut(limit) => {
                 let cause = format!("no answer within {} s", limit.as_secs_f64());
                 Error::new(ErrorKind::TimedOut, stage, cause).hint(if publishes {
                     Hint::CheckReading
@@ -54,22 +54,30 @@ impl Fault {
                     Hint::CheckAddressOrWait
                 })
             }
-            Fault::Resolve(error) => Error::new(ErrorKind::Connection, stage, os_words(&error))
-                .because(error)
-                .hint(Hint::CheckHost),
-            Fault::Closed(error) => Error::new(ErrorKind::Connection, stage, os_words(&error))
-                .because(error)
-                .hint(if publishes { Hint::CheckPublishing } else { Hint::CheckPublished }),
-            Fault::Refused { code, description, wants_credentials } => {
+            ConnectionFault::Resolve(error) => {
+                Error::new(ErrorKind::Connection, stage, os_words(&error))
+                    .because(error)
+                    .hint(Hint::CheckHost)
+            }
+            ConnectionFault::Closed(error) => {
+                Error::new(ErrorKind::Connection, stage, os_words(&error))
+                    .because(error)
+                    .hint(if publishes { Hint::CheckPublishing } else { Hint::CheckPublished })
+            }
+            ConnectionFault::Refused { code, description, wants_credentials } => {
                 refused(stage, &code, &description, wants_credentials)
             }
-            Fault::Protocol(error) => Error::new(ErrorKind::InvalidData, stage, error.to_string())
-                .because(error)
-                .hint(Hint::CheckRtmp),
-            Fault::Tls(error) => Error::new(ErrorKind::Connection, stage, error.to_string())
-                .because(error)
-                .hint(Hint::TrustCertificates),
-            Fault::Certificates(cause, source) => {
+            ConnectionFault::Protocol(error) => {
+                Error::new(ErrorKind::InvalidData, stage, error.to_string())
+                    .because(error)
+                    .hint(Hint::CheckRtmp)
+            }
+            ConnectionFault::Tls(error) => {
+                Error::new(ErrorKind::Connection, stage, error.to_string())
+                    .because(error)
+                    .hint(Hint::TrustCertificates)
+            }
+            ConnectionFault::Certificates(cause, source) => {
                 let error = Error::new(ErrorKind::Connection, stage, cause);
                 let error = error.hint(Hint::TrustCertificates);
                 match source {

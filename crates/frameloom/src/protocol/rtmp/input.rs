@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use frameloom_rtmp::{ClientEvent, ClientRole};
 
-use self::streams::{AUDIO, Streams, VIDEO, no_memory, stream_info};
+use self::streams::{AUDIO, FlvStreams, VIDEO, no_memory, stream_info};
 use crate::av::{AvError, AvPacket, StreamInfo};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::options::InputOptions;
 use crate::protocol::backend::{Break, Input, Opened, choose};
-use crate::protocol::rtmp::connection::Connection;
+use crate::protocol::rtmp::connection::ClientConnection;
 use crate::protocol::rtmp::endpoint::Endpoint;
-use crate::protocol::rtmp::fault::Fault;
+use crate::protocol::rtmp::fault::ConnectionFault;
 use crate::protocol::{discover, live};
 use crate::time::stop::Stop;
 use crate::time::{Rate, TimeBase, Timestamp};
@@ -31,12 +31,12 @@ pub(super) fn open(
     stall_limit: Duration,
     stop: &Stop,
 ) -> Result<Opened> {
-    let fail = |fault: Fault| fault.into_error(Stage::Source, url);
+    let fail = |fault: ConnectionFault| fault.into_error(Stage::Source, url);
     let begun = Instant::now();
     let role = ClientRole::Play { buffer_ms: endpoint.buffer_ms };
     let mut connection =
-        Connection::open(endpoint, role, options.open_timeout, stop).map_err(fail)?;
-    let mut streams = Streams::new(options);
+        ClientConnection::open(endpoint, role, options.open_timeout, stop).map_err(fail)?;
+    let mut streams = FlvStreams::new(options);
     let mut pending = VecDeque::new();
     let mut over = false;
     while !streams.are_known() && !over {
@@ -47,8 +47,10 @@ pub(super) fn open(
             }
             Ok(Some(ClientEvent::Ended { .. }) | None) => over = true,
             Ok(Some(_)) => {}
-            Err(Fault::TimedOut(_)) if streams.first.is_some() => break,
-            Err(Fault::TimedOut(_)) => return Err(fail(Fault::TimedOut(options.open_timeout))),
+            Err(ConnectionFault::TimedOut(_)) if streams.first.is_some() => break,
+            Err(ConnectionFault::TimedOut(_)) => {
+                return Err(fail(ConnectionFault::TimedOut(options.open_timeout)));
+            }
             Err(fault) => return Err(fail(fault)),
         }
     }
@@ -97,8 +99,8 @@ pub(super) fn open(
 }
 
 struct RtmpInput {
-    connection: Connection,
-    streams: Streams,
+    connection: ClientConnection,
+    streams: FlvStreams,
     /// What was found in it.
     known: Vec<StreamInfo>,
     stall_limit: Duration,
@@ -179,11 +181,13 @@ impl Input for RtmpInput {
 }
 
 impl RtmpInput {
-    fn broken(&self, fault: Fault) -> Break {
+    fn broken(&self, fault: ConnectionFault) -> Break {
         match fault {
-            Fault::Stopped => Break::Stopped,
-            Fault::TimedOut(_) => Break::Silent(self.stall_limit),
-            fault @ Fault::Closed(_) => Break::Closed(fault.into_error(Stage::Source, "")),
+            ConnectionFault::Stopped => Break::Stopped,
+            ConnectionFault::TimedOut(_) => Break::Silent(self.stall_limit),
+            fault @ ConnectionFault::Closed(_) => {
+                Break::Closed(fault.into_error(Stage::Source, ""))
+            }
             fault => Break::Failed(fault.into_error(Stage::Source, "")),
         }
     }

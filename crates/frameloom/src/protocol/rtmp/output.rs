@@ -6,9 +6,9 @@ use std::time::Duration;
 use bytes::{BufMut, Bytes, BytesMut};
 use frameloom_rtmp::amf0::{self, Value};
 use frameloom_rtmp::flv::{
-    AudioCodec, AudioPacket, AudioPacketKind, VideoCodec, VideoPacket, VideoPacketKind,
+    AudioCodec, AudioPacketKind, AudioTag, VideoCodec, VideoPacketKind, VideoTag,
 };
-use frameloom_rtmp::{ClientRole, MediaKind as Kind, PublishKind};
+use frameloom_rtmp::{ClientRole, MediaType as Kind, PublishKind};
 
 use super::bitstream;
 use crate::av::{AvError, AvPacket, CodecParams, MediaKind, configuration_box};
@@ -17,9 +17,9 @@ use crate::error::{Error, ErrorKind, Hint, Result, Stage};
 use crate::options::OutputOptions;
 use crate::protocol::backend::{OPEN_LIMIT, Output, Target, WRITE_LIMIT};
 use crate::protocol::rtmp::codecs;
-use crate::protocol::rtmp::connection::Connection;
+use crate::protocol::rtmp::connection::ClientConnection;
 use crate::protocol::rtmp::endpoint::Endpoint;
-use crate::protocol::rtmp::fault::Fault;
+use crate::protocol::rtmp::fault::ConnectionFault;
 use crate::time::stop::Stop;
 use crate::time::{Rate, TimeBase, Timestamp};
 
@@ -29,14 +29,14 @@ pub(super) struct RtmpOutput {
     open_limit: Duration,
     write_limit: Duration,
     stop: Stop,
-    connection: Option<Connection>,
-    streams: Vec<Stream>,
+    connection: Option<ClientConnection>,
+    streams: Vec<PublishedStream>,
     /// Milliseconds added to every time: FLV's begin at 0 or later.
     shift_ms: Option<i64>,
 }
 
-struct Stream {
-    codec: Codec,
+struct PublishedStream {
+    codec: FlvCodec,
     params: CodecParams,
     frame_rate: Option<f64>,
     /// What was sent as the decoder's configuration.
@@ -46,7 +46,7 @@ struct Stream {
 }
 
 #[derive(Clone, Copy)]
-enum Codec {
+enum FlvCodec {
     Video(VideoCodec),
     Audio(AudioCodec),
 }
@@ -71,7 +71,7 @@ impl RtmpOutput {
         }
     }
 
-    fn fault(&self, fault: Fault) -> Error {
+    fn fault(&self, fault: ConnectionFault) -> Error {
         fault.into_error(Stage::Sink, &self.url)
     }
 
@@ -105,10 +105,10 @@ impl RtmpOutput {
         }
         stream.configuration = Some(found.clone());
         let (kind, body) = match stream.codec {
-            Codec::Video(codec) => {
+            FlvCodec::Video(codec) => {
                 (Kind::Video, video_body(codec, VideoPacketKind::SequenceHeader, true, 0, found))
             }
-            Codec::Audio(codec) => {
+            FlvCodec::Audio(codec) => {
                 let flags = sound_flags(codec, &stream.params);
                 (Kind::Audio, audio_body(codec, AudioPacketKind::SequenceHeader, flags, found))
             }
@@ -120,7 +120,7 @@ impl RtmpOutput {
 impl Output for RtmpOutput {
     fn open(&mut self) -> Result<()> {
         let role = ClientRole::Publish(PublishKind::Live);
-        let opened = Connection::open(&self.server, role, self.open_limit, &self.stop);
+        let opened = ClientConnection::open(&self.server, role, self.open_limit, &self.stop);
         let mut connection = opened.map_err(|fault| self.fault(fault))?;
         connection.outlive_stop();
         self.connection = Some(connection);
@@ -130,8 +130,8 @@ impl Output for RtmpOutput {
     fn add_stream(&mut self, header: &StreamConfiguration) -> Result<usize> {
         let id = header.params.codec();
         let codec = match header.params.kind() {
-            MediaKind::Video => codecs::video_codec(id).map(Codec::Video),
-            _ => codecs::audio_codec(id).map(Codec::Audio),
+            MediaKind::Video => codecs::video_codec(id).map(FlvCodec::Video),
+            _ => codecs::audio_codec(id).map(FlvCodec::Audio),
         };
         let Some(codec) = codec else {
             let cause = format!("RTMP doesn't carry {}", id.name());
@@ -147,7 +147,7 @@ impl Output for RtmpOutput {
         }
         let params = header.params.share().map_err(|e| self.error(e))?;
         let frame_rate = header.frame_rate.map(Rate::as_f64);
-        self.streams.push(Stream {
+        self.streams.push(PublishedStream {
             codec,
             params,
             frame_rate,
@@ -189,13 +189,13 @@ impl Output for RtmpOutput {
         }
         let data = Bytes::copy_from_slice(&data);
         let (kind, body) = match stream.codec {
-            Codec::Video(codec) => {
+            FlvCodec::Video(codec) => {
                 let shown_after = packet.pts().unwrap_or(dts).saturating_sub(dts);
                 let shown_after = i32::try_from(shown_after).unwrap_or(0);
                 let kind = VideoPacketKind::Frame;
                 (Kind::Video, video_body(codec, kind, packet.is_key(), shown_after, data))
             }
-            Codec::Audio(codec) => {
+            FlvCodec::Audio(codec) => {
                 let flags = sound_flags(codec, &stream.params);
                 (Kind::Audio, audio_body(codec, AudioPacketKind::Frame, flags, data))
             }
@@ -215,13 +215,14 @@ impl Output for RtmpOutput {
     }
 }
 
-impl Codec {
+impl FlvCodec {
     /// The four characters of a codec that FLV has no number for.
     fn only_enhanced(self) -> Option<[u8; 4]> {
         match self {
-            Codec::Video(VideoCodec::Avc) | Codec::Audio(AudioCodec::Aac | AudioCodec::Mp3) => None,
-            Codec::Video(codec) => codec.four_cc(),
-            Codec::Audio(codec) => codec.four_cc(),
+            FlvCodec::Video(VideoCodec::Avc)
+            | FlvCodec::Audio(AudioCodec::Aac | AudioCodec::Mp3) => None,
+            FlvCodec::Video(codec) => codec.four_cc(),
+            FlvCodec::Audio(codec) => codec.four_cc(),
         }
     }
 
@@ -229,16 +230,16 @@ impl Codec {
     fn number(self) -> f64 {
         match (self, self.only_enhanced()) {
             (_, Some(four_cc)) => u32::from_be_bytes(four_cc).into(),
-            (Codec::Video(VideoCodec::Legacy(number)), _)
-            | (Codec::Audio(AudioCodec::Legacy(number)), _) => number.into(),
-            (Codec::Video(_), _) => 7.0,
-            (Codec::Audio(AudioCodec::Mp3), _) => 2.0,
-            (Codec::Audio(_), _) => 10.0,
+            (FlvCodec::Video(VideoCodec::Legacy(number)), _)
+            | (FlvCodec::Audio(AudioCodec::Legacy(number)), _) => number.into(),
+            (FlvCodec::Video(_), _) => 7.0,
+            (FlvCodec::Audio(AudioCodec::Mp3), _) => 2.0,
+            (FlvCodec::Audio(_), _) => 10.0,
         }
     }
 }
 
-impl Stream {
+impl PublishedStream {
     /// The decoder's configuration as a sequence header has it, where the codec has one and it is
     /// known; `packet` may tell what the encoder didn't.
     fn configuration_of(&self, packet: Option<&AvPacket>) -> Result<Option<Bytes>, AvError> {
@@ -248,17 +249,17 @@ impl Stream {
         let extradata = self.params.extradata();
         let own = |bytes: &[u8]| Ok((!bytes.is_empty()).then(|| Bytes::copy_from_slice(bytes)));
         let name = match self.codec {
-            Codec::Video(VideoCodec::Avc) => *b"avcC",
-            Codec::Video(VideoCodec::Hevc) => *b"hvcC",
-            Codec::Video(VideoCodec::Av1) => *b"av1C",
-            Codec::Video(VideoCodec::Vp9) => *b"vpcC",
-            Codec::Video(_) => return Ok(None),
-            Codec::Audio(AudioCodec::Aac) if extradata.is_empty() => {
+            FlvCodec::Video(VideoCodec::Avc) => *b"avcC",
+            FlvCodec::Video(VideoCodec::Hevc) => *b"hvcC",
+            FlvCodec::Video(VideoCodec::Av1) => *b"av1C",
+            FlvCodec::Video(VideoCodec::Vp9) => *b"vpcC",
+            FlvCodec::Video(_) => return Ok(None),
+            FlvCodec::Audio(AudioCodec::Aac) if extradata.is_empty() => {
                 let found = packet.and_then(|p| bitstream::adts(p.data()));
                 return Ok(found.map(|(config, _)| Bytes::copy_from_slice(&config)));
             }
-            Codec::Audio(AudioCodec::Aac | AudioCodec::Opus) => return own(extradata),
-            Codec::Audio(_) => return Ok(None),
+            FlvCodec::Audio(AudioCodec::Aac | AudioCodec::Opus) => return own(extradata),
+            FlvCodec::Audio(_) => return Ok(None),
         };
         // As MP4 has it already; AV1's begins with a marker.
         let is_record = match &name {
@@ -286,7 +287,7 @@ impl Stream {
     fn payload<'a>(&self, packet: &'a AvPacket) -> Cow<'a, [u8]> {
         let data = packet.data();
         match self.codec {
-            Codec::Video(VideoCodec::Avc | VideoCodec::Hevc) => {
+            FlvCodec::Video(VideoCodec::Avc | VideoCodec::Hevc) => {
                 // A configuration with lengths goes with packets that have them.
                 let has_lengths = self.params.extradata().first() == Some(&1);
                 if !has_lengths && bitstream::has_start_codes(data) {
@@ -294,8 +295,8 @@ impl Stream {
                 }
                 data.into()
             }
-            Codec::Video(VideoCodec::Av1) => bitstream::without_temporal_delimiter(data).into(),
-            Codec::Audio(AudioCodec::Aac) if self.params.extradata().is_empty() => {
+            FlvCodec::Video(VideoCodec::Av1) => bitstream::without_temporal_delimiter(data).into(),
+            FlvCodec::Audio(AudioCodec::Aac) if self.params.extradata().is_empty() => {
                 let header = bitstream::adts(data).map_or(0, |(_, size)| size);
                 data.get(header..).unwrap_or_default().into()
             }
@@ -319,7 +320,7 @@ fn video_body(
     }
     let enhanced = codec != VideoCodec::Avc;
     let (timestamp_offset_ns, track) = (0, None);
-    VideoPacket {
+    VideoTag {
         codec,
         kind,
         keyframe,
@@ -338,7 +339,7 @@ fn audio_body(
     flags: Option<u8>,
     data: Bytes,
 ) -> Option<Bytes> {
-    AudioPacket { codec, kind, flags, timestamp_offset_ns: 0, track: None, data }.body()
+    AudioTag { codec, kind, flags, timestamp_offset_ns: 0, track: None, data }.body()
 }
 
 /// FLV's first byte of sound: codec, rate, size of samples, channels. FLV 10.1, section E.4.2.1.
@@ -363,7 +364,7 @@ fn sound_flags(codec: AudioCodec, params: &CodecParams) -> Option<u8> {
 }
 
 /// `onMetaData`. FLV 10.1, section E.5; Enhanced RTMP v2 for the numbers of its codecs.
-fn metadata(streams: &[Stream]) -> Bytes {
+fn metadata(streams: &[PublishedStream]) -> Bytes {
     let mut properties: Vec<(String, Value)> = Vec::new();
     let mut set = |name: &str, value: Value| properties.push((name.to_owned(), value));
     set("duration", 0.0.into());
@@ -372,7 +373,7 @@ fn metadata(streams: &[Stream]) -> Bytes {
         // Kilobits, and bit rates are far from what a double can't hold.
         let rate = params.bit_rate() as f64 / 1000.0;
         match stream.codec {
-            Codec::Video(_) => {
+            FlvCodec::Video(_) => {
                 set("width", f64::from(params.width()).into());
                 set("height", f64::from(params.height()).into());
                 set("videodatarate", rate.into());
@@ -381,7 +382,7 @@ fn metadata(streams: &[Stream]) -> Bytes {
                 }
                 set("videocodecid", stream.codec.number().into());
             }
-            Codec::Audio(_) => {
+            FlvCodec::Audio(_) => {
                 set("audiodatarate", rate.into());
                 set("audiosamplerate", f64::from(params.sample_rate()).into());
                 set("audiosamplesize", 16.0.into());

@@ -8,7 +8,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::Timespec;
 use socket2::{Domain, Protocol, SockRef, Type};
 
-use crate::protocol::rtmp::fault::Fault;
+use crate::protocol::rtmp::fault::ConnectionFault;
 use crate::protocol::rtmp::tls::Tls;
 use crate::time::moment_after;
 use crate::time::stop::Stop;
@@ -28,7 +28,7 @@ pub(super) struct Socket {
 
 /// When a wait ends without what it waits for.
 #[derive(Clone, Copy)]
-pub(super) struct Limits<'a> {
+pub(super) struct WaitLimit<'a> {
     /// `None` where what goes on is to be finished in spite of a stop.
     pub(super) stop: Option<&'a Stop>,
     pub(super) until: Instant,
@@ -36,17 +36,17 @@ pub(super) struct Limits<'a> {
     pub(super) limit: Duration,
 }
 
-impl<'a> Limits<'a> {
+impl<'a> WaitLimit<'a> {
     pub(super) fn new(stop: Option<&'a Stop>, limit: Duration) -> Self {
-        Limits { stop, until: moment_after(Instant::now(), limit), limit }
+        WaitLimit { stop, until: moment_after(Instant::now(), limit), limit }
     }
 
-    fn check(&self) -> Result<Duration, Fault> {
+    fn check(&self) -> Result<Duration, ConnectionFault> {
         if self.stop.is_some_and(Stop::is_stopped) {
-            return Err(Fault::Stopped);
+            return Err(ConnectionFault::Stopped);
         }
         let left = self.until.saturating_duration_since(Instant::now());
-        if left.is_zero() { Err(Fault::TimedOut(self.limit)) } else { Ok(left.min(TICK)) }
+        if left.is_zero() { Err(ConnectionFault::TimedOut(self.limit)) } else { Ok(left.min(TICK)) }
     }
 }
 
@@ -56,9 +56,9 @@ impl Socket {
         host: &str,
         port: u16,
         tls: Option<&Tls>,
-        limits: Limits<'_>,
-    ) -> Result<Socket, Fault> {
-        let addresses = (host, port).to_socket_addrs().map_err(Fault::Resolve)?;
+        limits: WaitLimit<'_>,
+    ) -> Result<Socket, ConnectionFault> {
+        let addresses = (host, port).to_socket_addrs().map_err(ConnectionFault::Resolve)?;
         let mut failed = None;
         for address in addresses {
             match connect_to(address, limits) {
@@ -66,16 +66,16 @@ impl Socket {
                     let tls = tls.map(|tls| tls.begin(host)).transpose()?;
                     return Ok(Socket { tcp, tls });
                 }
-                Err(Fault::Closed(error)) => failed = Some(error),
+                Err(ConnectionFault::Closed(error)) => failed = Some(error),
                 Err(other) => return Err(other),
             }
         }
         let nothing = || io::Error::new(ErrorKind::NotFound, "the host has no address");
-        Err(Fault::Closed(failed.unwrap_or_else(nothing)))
+        Err(ConnectionFault::Closed(failed.unwrap_or_else(nothing)))
     }
 
     /// Reads what is there; `None` where nothing is, 0 at the end.
-    pub(super) fn read(&mut self, into: &mut [u8]) -> Result<Option<usize>, Fault> {
+    pub(super) fn read(&mut self, into: &mut [u8]) -> Result<Option<usize>, ConnectionFault> {
         let read = match &mut self.tls {
             None => self.tcp.read(into),
             Some(tls) => rustls::Stream::new(&mut **tls, &mut self.tcp).read(into),
@@ -83,17 +83,20 @@ impl Socket {
         match ready(read) {
             // Peers that leave without TLS's goodbye are the rule.
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(Some(0)),
-            other => other.map_err(Fault::from_io),
+            other => other.map_err(ConnectionFault::from_io),
         }
     }
 
     /// Writes as much as is taken; `None` where nothing is.
-    pub(super) fn write(&mut self, pieces: &[IoSlice<'_>]) -> Result<Option<usize>, Fault> {
+    pub(super) fn write(
+        &mut self,
+        pieces: &[IoSlice<'_>],
+    ) -> Result<Option<usize>, ConnectionFault> {
         let written = match &mut self.tls {
             None => self.tcp.write_vectored(pieces),
             Some(tls) => rustls::Stream::new(&mut **tls, &mut self.tcp).write_vectored(pieces),
         };
-        ready(written).map_err(Fault::from_io)
+        ready(written).map_err(ConnectionFault::from_io)
     }
 
     /// Whether TLS has taken bytes that are still to be sent.
@@ -102,11 +105,11 @@ impl Socket {
     }
 
     /// Sends what TLS holds, as much as is taken.
-    pub(super) fn flush(&mut self) -> Result<(), Fault> {
+    pub(super) fn flush(&mut self) -> Result<(), ConnectionFault> {
         let Some(tls) = &mut self.tls else { return Ok(()) };
         while tls.wants_write() {
-            match ready(tls.write_tls(&mut self.tcp)).map_err(Fault::from_io)? {
-                Some(0) => return Err(Fault::Closed(ErrorKind::WriteZero.into())),
+            match ready(tls.write_tls(&mut self.tcp)).map_err(ConnectionFault::from_io)? {
+                Some(0) => return Err(ConnectionFault::Closed(ErrorKind::WriteZero.into())),
                 Some(_) => {}
                 None => break,
             }
@@ -115,7 +118,7 @@ impl Socket {
     }
 
     /// Waits until it can be read, or written where `write` says so, for one tick at most.
-    pub(super) fn wait(&self, write: bool, limits: Limits<'_>) -> Result<(), Fault> {
+    pub(super) fn wait(&self, write: bool, limits: WaitLimit<'_>) -> Result<(), ConnectionFault> {
         let tick = limits.check()?;
         let events = if write { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
         wait_for(&self.tcp, events, tick)
@@ -140,16 +143,16 @@ fn ready(result: io::Result<usize>) -> io::Result<Option<usize>> {
     }
 }
 
-fn wait_for(tcp: &TcpStream, events: PollFlags, tick: Duration) -> Result<(), Fault> {
+fn wait_for(tcp: &TcpStream, events: PollFlags, tick: Duration) -> Result<(), ConnectionFault> {
     let mut fds = [PollFd::new(tcp, events)];
     let timeout = Timespec { tv_sec: 0, tv_nsec: tick.min(TICK).subsec_nanos().into() };
     match poll(&mut fds, Some(&timeout)) {
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
-        Err(error) => Err(Fault::from_io(error.into())),
+        Err(error) => Err(ConnectionFault::from_io(error.into())),
     }
 }
 
-fn connect_to(address: SocketAddr, limits: Limits<'_>) -> Result<TcpStream, Fault> {
+fn connect_to(address: SocketAddr, limits: WaitLimit<'_>) -> Result<TcpStream, ConnectionFault> {
     let start = || -> io::Result<socket2::Socket> {
         let domain = Domain::for_address(address);
         let socket = socket2::Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
@@ -157,23 +160,23 @@ fn connect_to(address: SocketAddr, limits: Limits<'_>) -> Result<TcpStream, Faul
         socket.set_tcp_nodelay(true)?;
         Ok(socket)
     };
-    let socket = start().map_err(Fault::from_io)?;
+    let socket = start().map_err(ConnectionFault::from_io)?;
     match socket.connect(&address.into()) {
         Ok(()) => {}
         Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
-        Err(error) => return Err(Fault::Closed(error)),
+        Err(error) => return Err(ConnectionFault::Closed(error)),
     }
     let tcp = TcpStream::from(socket);
     loop {
         let tick = limits.check()?;
         wait_for(&tcp, PollFlags::OUT, tick)?;
-        if let Some(error) = tcp.take_error().map_err(Fault::from_io)? {
-            return Err(Fault::Closed(error));
+        if let Some(error) = tcp.take_error().map_err(ConnectionFault::from_io)? {
+            return Err(ConnectionFault::Closed(error));
         }
         match tcp.peer_addr() {
             Ok(_) => break,
             Err(error) if error.kind() == ErrorKind::NotConnected => {}
-            Err(error) => return Err(Fault::Closed(error)),
+            Err(error) => return Err(ConnectionFault::Closed(error)),
         }
     }
     watch_for_dead_peer(&tcp);

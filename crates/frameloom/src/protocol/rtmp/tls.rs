@@ -12,7 +12,7 @@ use rustls::{
 };
 
 use crate::error::os_words;
-use crate::protocol::rtmp::fault::Fault;
+use crate::protocol::rtmp::fault::ConnectionFault;
 
 /// How a server proves who it is.
 pub(super) struct Tls(Arc<ClientConfig>);
@@ -20,11 +20,11 @@ pub(super) struct Tls(Arc<ClientConfig>);
 impl Tls {
     /// `ca_file` names PEM certificates to trust instead of the system's; without `verify` any
     /// certificate will do (FFmpeg's `-ca_file` and `-tls_verify`).
-    pub(super) fn new(ca_file: Option<&Path>, verify: bool) -> Result<Tls, Fault> {
+    pub(super) fn new(ca_file: Option<&Path>, verify: bool) -> Result<Tls, ConnectionFault> {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .map_err(Fault::Tls)?;
+            .map_err(ConnectionFault::Tls)?;
         let config = if verify {
             builder.with_root_certificates(roots(ca_file)?).with_no_client_auth()
         } else {
@@ -34,17 +34,18 @@ impl Tls {
         Ok(Tls(Arc::new(config)))
     }
 
-    pub(super) fn begin(&self, host: &str) -> Result<Box<ClientConnection>, Fault> {
+    pub(super) fn begin(&self, host: &str) -> Result<Box<ClientConnection>, ConnectionFault> {
         let name = ServerName::try_from(host.to_owned()).map_err(|e| {
             let cause = format!("'{host}' can't be in a certificate");
-            Fault::Certificates(cause, Some(e.into()))
+            ConnectionFault::Certificates(cause, Some(e.into()))
         })?;
-        let connection = ClientConnection::new(Arc::clone(&self.0), name).map_err(Fault::Tls)?;
+        let connection =
+            ClientConnection::new(Arc::clone(&self.0), name).map_err(ConnectionFault::Tls)?;
         Ok(Box::new(connection))
     }
 }
 
-fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, Fault> {
+fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, ConnectionFault> {
     let mut store = RootCertStore::empty();
     match ca_file {
         Some(path) => {
@@ -52,7 +53,7 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, Fault> {
             for certificate in CertificateDer::pem_file_iter(path).map_err(unread)? {
                 store.add(certificate.map_err(unread)?).map_err(|error| {
                     let cause = format!("{}: {error}", path.display());
-                    Fault::Certificates(cause, Some(error.into()))
+                    ConnectionFault::Certificates(cause, Some(error.into()))
                 })?;
             }
         }
@@ -64,18 +65,19 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, Fault> {
     }
     if store.is_empty() {
         let cause = "this system has no certificates to trust".to_owned();
-        return Err(Fault::Certificates(cause, None));
+        return Err(ConnectionFault::Certificates(cause, None));
     }
     Ok(store)
 }
 
-fn unreadable(path: &Path, error: pem::Error) -> Fault {
+fn unreadable(path: &Path, error: pem::Error) -> ConnectionFault {
     let path = path.display();
     match error {
-        pem::Error::Io(error) => {
-            Fault::Certificates(format!("{path}: {}", os_words(&error)), Some(error.into()))
-        }
-        error => Fault::Certificates(format!("{path}: {error}"), Some(error.into())),
+        pem::Error::Io(error) => ConnectionFault::Certificates(
+            format!("{path}: {}", os_words(&error)),
+            Some(error.into()),
+        ),
+        error => ConnectionFault::Certificates(format!("{path}: {error}"), Some(error.into())),
     }
 }
 

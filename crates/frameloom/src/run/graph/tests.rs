@@ -39,8 +39,8 @@ fn planned(url: &str, streams: &str, pairs: &[(&str, &str)]) -> OutputPlan {
     OutputPlan { target, options, window, frames: None, video: v, audio: a }
 }
 
-fn graph(code: CodeKind, input: InputNode, plans: &[OutputPlan]) -> Graph {
-    let mut graph = Graph::new(code);
+fn graph(code: CodeKind, input: InputNode, plans: &[OutputPlan]) -> PipelineGraph {
+    let mut graph = PipelineGraph::new(code);
     let number = graph.add_input(input);
     plans.iter().enumerate().for_each(|(n, plan)| graph.add_output(n, number, plan));
     graph
@@ -48,8 +48,8 @@ fn graph(code: CodeKind, input: InputNode, plans: &[OutputPlan]) -> Graph {
 
 /// A graph in a line: the queues of decoder and edit, then each encoder with its users, each copy,
 /// each place for a late stream, and the writers' queues.
-fn drawn(graph: &Graph) -> String {
-    let key = |of: StreamKey| {
+fn drawn(graph: &PipelineGraph) -> String {
+    let key = |of: InputStreamId| {
         format!("{}:{}", of.input, if of.kind == MediaKind::Video { "v" } else { "a" })
     };
     let port = |port: &Port| format!("{}.{}", port.writer, port.stream);
@@ -197,7 +197,7 @@ fn a_graph_has_what_its_plans_take() {
 
 #[test]
 fn each_input_has_nodes_of_its_own() {
-    let mut graph = Graph::new(CodeKind::None);
+    let mut graph = PipelineGraph::new(CodeKind::None);
     let (first, second) = (graph.add_input(FILE), graph.add_input(FILE));
     let plan = planned(MP4, "vA", &[]);
     graph.add_output(0, first, &plan);
@@ -217,9 +217,9 @@ fn a_callers_frames_need_an_encoder_and_a_writer() {
         let options = options(&[]);
         plan_writer(&Target::resolve(url, &options).unwrap(), &options).unwrap()
     };
-    let graph = Graph::of_caller(plan(RTMP), false, true);
+    let graph = PipelineGraph::of_caller(plan(RTMP), false, true);
     assert_eq!(drawn(&graph), "encode >0.0 q2, write 0 q16 keys0");
-    let ends = |graph: &Graph| (graph.video_encoders[0].from, graph.writers[0].reopens);
+    let ends = |graph: &PipelineGraph| (graph.video_encoders[0].from, graph.writers[0].reopens);
     assert_eq!(ends(&graph), (FramesFrom::Caller, true));
-    assert!(!Graph::of_caller(plan(MP4), true, false).writers[0].reopens);
+    assert!(!PipelineGraph::of_caller(plan(MP4), true, false).writers[0].reopens);
 }

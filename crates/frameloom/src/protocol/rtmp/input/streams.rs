@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use frameloom_rtmp::amf0::{Value, decode_all};
 use frameloom_rtmp::flv::{
-    AudioCodec, AudioPacket, AudioPacketKind, FlvError, VideoCodec, VideoPacket, VideoPacketKind,
+    AudioCodec, AudioPacketKind, AudioTag, FlvError, VideoCodec, VideoPacketKind, VideoTag,
 };
-use frameloom_rtmp::{Limits, Media, MediaKind as Kind};
+use frameloom_rtmp::{Limits, Media, MediaType as Kind};
 
 use crate::av::{AvError, AvPacket, CodecId, CodecParams, MediaKind, StreamInfo};
 use crate::error::{Error, ErrorKind, Hint, Result, Stage};
@@ -44,7 +44,7 @@ struct Coded {
 }
 
 /// The streams, as far as they are known.
-pub(super) struct Streams {
+pub(super) struct FlvStreams {
     wants: [bool; 2],
     said: [Said; 2],
     pub(super) frame_rate: Option<Rate>,
@@ -69,9 +69,9 @@ pub(super) struct Streams {
     unknown: Option<String>,
 }
 
-impl Streams {
-    pub(super) fn new(options: &InputOptions) -> Streams {
-        Streams {
+impl FlvStreams {
+    pub(super) fn new(options: &InputOptions) -> FlvStreams {
+        FlvStreams {
             wants: [!options.no_video, !options.no_audio],
             said: [Said::Nothing; 2],
             frame_rate: None,
@@ -167,7 +167,7 @@ impl Streams {
     }
 
     fn take_video(&mut self, media: &Media) -> Result<Option<Coded>, FlvError> {
-        let mut packet = VideoPacket::parse(&media.payload)?;
+        let mut packet = VideoTag::parse(&media.payload)?;
         let is_frame = packet.kind == VideoPacketKind::Frame;
         // Of several tracks the first is taken; it may also come without a number.
         if packet.track.is_some_and(|track| track > 0)
@@ -206,7 +206,7 @@ impl Streams {
     }
 
     fn take_audio(&mut self, media: &Media) -> Result<Option<Coded>, FlvError> {
-        let packet = AudioPacket::parse(&media.payload)?;
+        let packet = AudioTag::parse(&media.payload)?;
         let is_frame = packet.kind == AudioPacketKind::Frame;
         if packet.track.is_some_and(|track| track > 0)
             || !is_frame && packet.kind != AudioPacketKind::SequenceHeader
@@ -327,8 +327,8 @@ fn rate_of(number: f64) -> Option<Rate> {
 mod tests {
     use super::*;
 
-    fn streams() -> Streams {
-        Streams::new(&InputOptions::new())
+    fn streams() -> FlvStreams {
+        FlvStreams::new(&InputOptions::new())
     }
 
     fn media(kind: Kind, timestamp_ms: u64, payload: &[u8]) -> Media {
@@ -393,7 +393,7 @@ mod tests {
         }
         streams.take(&media(Kind::Video, 1001, AVC_KEY)).unwrap();
         assert!(streams.are_known());
-        let mut streams = Streams::new(&InputOptions::new().with("vn", "").unwrap());
+        let mut streams = FlvStreams::new(&InputOptions::new().with("vn", "").unwrap());
         streams.take(&media(Kind::Audio, 0, AAC_HEADER)).unwrap();
         streams.take(&media(Kind::Audio, 0, AAC)).unwrap();
         assert!(streams.are_known());
@@ -415,7 +415,7 @@ mod tests {
         let mut streams = streams();
         streams.take(&media(Kind::Video, 0, AVC_HEADER)).unwrap();
         streams.is_open = [true; 2];
-        let take = |streams: &mut Streams| {
+        let take = |streams: &mut FlvStreams| {
             let packet = streams.take(&media(Kind::Video, 40, AVC_KEY)).unwrap().unwrap();
             packet.new_extradata().map(<[u8]>::to_vec)
         };

@@ -13,7 +13,7 @@ pub(crate) enum Ask {
 }
 
 /// What the code's threads tell the gate.
-pub(crate) enum Report {
+pub(crate) enum CodeReport {
     /// It takes the next frame, after this ask.
     Ready(u64),
     /// What came out for an ask. With `is_whole` nothing more does, with `is_ready` it takes the
@@ -34,21 +34,21 @@ pub(crate) enum Report {
 /// The end of a caller who pulls.
 pub(crate) enum Pulling {
     /// At the gate, as code of its own.
-    Gate(Link),
+    Gate(CodeChannels),
     /// At the decoder: where every frame waits and none is written, there is nothing for a gate to
     /// decide.
     Decoder(Receiver<Frame>),
 }
 
 /// The code's end of the queues to and from the gate.
-pub(crate) struct Link {
+pub(crate) struct CodeChannels {
     pub(crate) asks: Receiver<Ask>,
-    pub(crate) reports: Sender<Report>,
+    pub(crate) reports: Sender<CodeReport>,
 }
 
-impl Link {
+impl CodeChannels {
     /// `false` where the gate is gone.
-    pub(crate) fn report(&self, report: Report) -> bool {
+    pub(crate) fn report(&self, report: CodeReport) -> bool {
         self.reports.send(report).is_ok()
     }
 }

@@ -11,7 +11,7 @@ use crate::time::clock::{Clock, RealClock};
 use crate::time::stop::Stop;
 
 /// Opens what is read from and written to.
-pub(crate) trait Ends: Debug + Send + Sync {
+pub(crate) trait EndOpener: Debug + Send + Sync {
     /// Opens an input and finds out what is in it. A live one may give nothing for `stall_limit`.
     fn input(
         &self,
@@ -32,9 +32,9 @@ pub(crate) trait Ends: Debug + Send + Sync {
 
 /// Files, devices and the network.
 #[derive(Debug)]
-struct RealEnds;
+struct RealEndOpener;
 
-impl Ends for RealEnds {
+impl EndOpener for RealEndOpener {
     fn input(
         &self,
         url: &str,
@@ -57,14 +57,14 @@ impl Ends for RealEnds {
 
 /// Time and ends; clones are the same.
 #[derive(Clone, Debug)]
-pub(crate) struct Outside {
+pub(crate) struct Environment {
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) ends: Arc<dyn Ends>,
+    pub(crate) opener: Arc<dyn EndOpener>,
 }
 
-impl Outside {
+impl Environment {
     /// The machine's.
-    pub(crate) fn real() -> Outside {
-        Outside { clock: Arc::new(RealClock), ends: Arc::new(RealEnds) }
+    pub(crate) fn real() -> Environment {
+        Environment { clock: Arc::new(RealClock), opener: Arc::new(RealEndOpener) }
     }
 }

@@ -1,0 +1,117 @@
+//! What the thread that reads keeps of a live input: its clock, its policies and where it stands.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::av::MediaKind;
+use crate::codec::packet::Packet;
+use crate::input::Source;
+use crate::input::timeline::Timeline;
+use crate::live::retry::{Retry, RetryPolicy};
+use crate::live::supervise::PresenceSignal;
+use crate::options::OnLoss;
+use crate::stats::event::{Event, EventSum, Events};
+use crate::time::Timestamp;
+use crate::time::clock::Clock;
+
+/// What a live input needs beside.
+pub(in crate::run) struct LiveReading {
+    pub(super) presence: PresenceSignal,
+    pub(super) timeline: Timeline,
+    pub(super) events: Events,
+    pub(super) on_loss: OnLoss,
+    pub(super) reconnect_for: Option<Duration>,
+    pub(super) stall_limit: Duration,
+    /// Where reading is to stop.
+    pub(super) limit: Option<Timestamp>,
+    pub(super) jumps: EventSum,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) start: Instant,
+    /// How far what was sent at once put the outputs' clock ahead.
+    pub(super) ahead: Timestamp,
+    /// Where the wanted part of this connection to the source begins.
+    pub(super) floor: Timestamp,
+    /// `None` while a thread opens it again.
+    pub(super) retry: Option<Retry>,
+    pub(super) had_audio: bool,
+    pub(super) has_audio: bool,
+    /// Where the last packets of video and audio end.
+    pub(super) ends: [Option<Timestamp>; 2],
+}
+
+/// What a live input goes by.
+pub(in crate::run) struct LiveRules {
+    pub(in crate::run) presence: PresenceSignal,
+    pub(in crate::run) events: Events,
+    pub(in crate::run) on_loss: OnLoss,
+    pub(in crate::run) reconnect_for: Option<Duration>,
+    pub(in crate::run) stall_limit: Duration,
+    pub(in crate::run) clock: Arc<dyn Clock>,
+}
+
+impl LiveReading {
+    pub(in crate::run) fn new(source: &Source, rules: LiveRules) -> LiveReading {
+        let LiveRules { presence, events, on_loss, reconnect_for, stall_limit, clock } = rules;
+        let now = clock.now();
+        let mut retry = Retry::new(RetryPolicy::connection(reconnect_for));
+        retry.opened(now, Duration::ZERO);
+        LiveReading {
+            presence,
+            timeline: Timeline::new(),
+            events,
+            on_loss,
+            reconnect_for,
+            stall_limit,
+            limit: source.options.length(),
+            jumps: EventSum::new(),
+            clock,
+            start: now,
+            ahead: Timestamp::ZERO,
+            floor: Timestamp::ZERO,
+            retry: Some(retry),
+            had_audio: source.audio.is_some(),
+            has_audio: source.audio.is_some(),
+            ends: [None; 2],
+        }
+    }
+
+    /// The clock's time since the start.
+    pub(super) fn now(&self) -> Duration {
+        self.elapsed(self.start)
+    }
+
+    pub(super) fn elapsed(&self, since: Instant) -> Duration {
+        self.clock.now().saturating_duration_since(since)
+    }
+
+    /// Puts a packet on the outputs' clock.
+    pub(super) fn place(&mut self, packet: &mut Packet) {
+        let stream = usize::from(packet.kind != MediaKind::Video);
+        let now = self.now();
+        let placed =
+            self.timeline.place(stream, packet.pts(), packet.dts(), packet.duration(), now);
+        let ticks = |at: Option<Timestamp>| at.map(|at| at.rescale(packet.time_base).ticks());
+        let (pts, dts) = (ticks(placed.pts), ticks(placed.dts));
+        packet.av.set_times(pts, dts, packet.av.duration());
+        packet.floor = packet.floor.max(self.floor);
+        if placed.jumped
+            && let Some((count, span)) = self.jumps.add(1, self.clock.now())
+        {
+            self.events.tell(&Event::ClockJumped { count, span });
+        }
+        let at = placed.dts.or(placed.pts).map(|at| at.plus(packet.duration()));
+        if let (Some(end), Some(at)) = (self.ends.get_mut(stream), at) {
+            *end = Some(end.map_or(at, |end| end.max(at)));
+        }
+    }
+
+    pub(super) fn is_over(&self, at: Option<Timestamp>) -> bool {
+        self.limit.zip(at).is_some_and(|(limit, at)| at >= limit)
+    }
+}
+
+/// What came of a loss.
+pub(super) enum LossOutcome {
+    Back,
+    Over,
+}

@@ -1,0 +1,238 @@
+//! What the thread that reads does while a live input is lost: it opens the input again, and fills the
+//! outputs meanwhile.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+
+use super::Reading;
+use super::live::LossOutcome;
+use crate::av::{MediaKind, StreamInfo};
+use crate::codec::decode::{VideoDecoder, open_decoder};
+use crate::error::{Error, ErrorKind, Result, counted};
+use crate::input::Source;
+use crate::live::supervise::{PicturePresence, Reopened, due, micros, reopen};
+use crate::run::stages::{AudioMessage, DecodeMessage};
+use crate::run::streams::KnownStreams;
+use crate::run::threads::start_thread;
+use crate::stats::event::Event;
+use crate::time::Timestamp;
+use crate::time::clock::receive_within;
+
+/// How often silence is sent while the input is lost.
+const TICK: Duration = Duration::from_millis(20);
+
+type Reopening = Receiver<Result<Reopened<Source>>>;
+
+impl Reading {
+    /// Opens the input again, while the outputs go on without it.
+    pub(super) fn reopen_while_filling(&mut self, cause: Error) -> Result<LossOutcome> {
+        let outcome = self.reopen_and_fill(cause);
+        if !matches!(outcome, Ok(LossOutcome::Back))
+            && let Some(live) = &self.live
+        {
+            live.presence.end(live.clock.now());
+        }
+        outcome
+    }
+
+    fn reopen_and_fill(&mut self, cause: Error) -> Result<LossOutcome> {
+        let clock = Arc::clone(&self.environment.clock);
+        let lost = clock.now();
+        let lost_for = || clock.now().saturating_duration_since(lost);
+        let Some(live) = &mut self.live else { return Err(cause) };
+        live.events.tell(&Event::InputLost { cause: cause.clone() });
+        self.stats.input_lost();
+        let from = live.timeline.at(live.now()).unwrap_or(Timestamp::ZERO).minus(live.ahead);
+        live.presence.set(PicturePresence::Lost { since: lost, clock: from });
+        let mut tries = 0;
+        let mut cause = cause;
+        self.decode_next(DecodeMessage::Lost);
+        loop {
+            let reopening = self.reopen(&cause)?;
+            let found = loop {
+                self.take_changes()?;
+                if self.stop.is_stopped() || !self.has_takers() {
+                    return Ok(LossOutcome::Over);
+                }
+                let at = from.plus(micros(lost_for()));
+                if self.live.as_ref().is_some_and(|live| live.is_over(Some(at))) {
+                    return Ok(LossOutcome::Over);
+                }
+                self.fill(MediaKind::Audio, at)?;
+                self.fill(MediaKind::Video, at)?;
+                match receive_within(&reopening, TICK, &*clock) {
+                    Ok(found) => break found,
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => {
+                        return Err(Error::process("the thread that opens the input is gone"));
+                    }
+                }
+            };
+            let Reopened { end, tries: more, retry } = match found {
+                Err(_) if self.stop.is_stopped() => return Ok(LossOutcome::Over),
+                found => found?,
+            };
+            tries += more;
+            if let Some(live) = &mut self.live {
+                live.retry = Some(retry);
+            }
+            match self.go_on_with(end, from.plus(micros(lost_for()))) {
+                Ok(()) => break,
+                Err(error) => {
+                    tracing::warn!("the input is back and can't be used: {error}");
+                    cause = error;
+                }
+            }
+        }
+        self.stats.input_back();
+        if let Some(live) = &self.live {
+            live.events.tell(&Event::InputBack { lost_for: lost_for(), tries });
+        }
+        Ok(LossOutcome::Back)
+    }
+
+    /// Starts the thread that opens the input again.
+    ///
+    /// # Errors
+    /// Where it is given up.
+    fn reopen(&mut self, cause: &Error) -> Result<Reopening> {
+        let (sender, receiver) = bounded(1);
+        let (url, mut options) = (self.source.url().to_owned(), self.source.options.clone());
+        let (environment, stop) = (self.environment.clone(), self.stop.clone());
+        let Some(live) = &mut self.live else { return Ok(receiver) };
+        let (limit, stall_limit) = (live.reconnect_for, live.stall_limit);
+        if let Some(limit) = limit {
+            options.open_timeout = options.open_timeout.min(limit);
+        }
+        let Some(mut retry) = live.retry.take() else { return Ok(receiver) };
+        let silence = match cause.kind() {
+            ErrorKind::TimedOut => stall_limit,
+            _ => Duration::ZERO,
+        };
+        let (now, random) = (live.clock.now(), live.clock.random());
+        let first = due(retry.lost_by_silence(silence, now, random), &retry, cause)?;
+        start_thread("frameloom-reopen", move || {
+            let open = || Source::open_again(&url, &options, stall_limit, &environment, &stop);
+            let found = reopen(open, retry, first, &*environment.clock, &stop);
+            // Nobody waits for it any more after a stop.
+            let _ = sender.send(found);
+        })?;
+        Ok(receiver)
+    }
+
+    /// Goes on with another connection to the source, whose present is at `now` on the outputs'
+    /// clock.
+    fn go_on_with(&mut self, source: Source, now: Timestamp) -> Result<()> {
+        let is_decoded = self.decode.is_some();
+        let decoder = match &source.video {
+            Some(video) if is_decoded => {
+                Some(VideoDecoder::open(video, &source.options, true, self.stats.clone())?)
+            }
+            _ => None,
+        };
+        let mut sounds = Vec::new();
+        if let Some(audio) = &source.audio {
+            for _ in &self.audio {
+                sounds.push(open_decoder(audio, &source.options, true)?);
+            }
+        }
+        let copies = self.copies_video();
+        let (audio_base, changed) =
+            (source.audio.as_ref().map(|a| a.time_base), changes(&self.source, &source));
+        for lane in &mut self.lanes {
+            let stream = match lane.kind {
+                MediaKind::Video => source.video.as_ref(),
+                _ => source.audio.as_ref(),
+            };
+            if let Err(error) = lane.go_on_with(stream, &source.options, &self.stats) {
+                tracing::warn!("{error}");
+            }
+        }
+        self.use_late_streams(&source)?;
+        let has_video = source.video.is_some() || self.source.video.is_none();
+        if let Some(live) = &mut self.live {
+            let edge = source.edge().unwrap_or(Timestamp::ZERO);
+            let begin = source.first_key().filter(|_| copies).unwrap_or(edge);
+            live.ahead = edge.minus(begin);
+            live.timeline.resume(begin, now, live.now());
+            live.floor = now;
+            live.has_audio = source.audio.is_some();
+            live.had_audio |= live.has_audio;
+            if has_video {
+                live.presence.set(PicturePresence::Back(now));
+            }
+            if let Some(what) = changed {
+                live.events.tell(&Event::InputChanged { what });
+            }
+        }
+        if let Some(decoder) = decoder {
+            self.decode_next(DecodeMessage::Source(Box::new(decoder)));
+        }
+        let mut sounds = sounds.into_iter();
+        if let Some(base) = audio_base {
+            let mut alive = Vec::with_capacity(self.audio.len());
+            for sender in self.audio.drain(..) {
+                let Some(decoder) = sounds.next() else { continue };
+                if sender.send(AudioMessage::Source(Box::new(decoder), base)).is_ok() {
+                    alive.push(sender);
+                }
+            }
+            self.audio = alive;
+        }
+        // What the next connection is opened with is what the user said of the first.
+        let first = std::mem::replace(&mut self.source, source);
+        self.source.options = first.options;
+        let streams = KnownStreams::of(&self.source)?;
+        *self.known_streams() = streams;
+        self.source.reopen_on_new_stream(!self.late_streams.is_empty());
+        Ok(())
+    }
+
+    /// Gives a stream that has come late its place in the outputs.
+    fn use_late_streams(&mut self, source: &Source) -> Result<()> {
+        let mut left = Vec::new();
+        for late in self.late_streams.drain(..) {
+            let stream = match late.kind {
+                MediaKind::Video => &source.video,
+                _ => &source.audio,
+            };
+            match stream {
+                None => left.push(late),
+                Some(stream) => match late.lane(stream)? {
+                    Some(lane) => self.lanes.push(lane),
+                    None => {
+                        tracing::warn!("a stream that came late can't be copied; it is left out");
+                    }
+                },
+            }
+        }
+        self.late_streams = left;
+        Ok(())
+    }
+}
+
+/// In words, what is another kind of picture or sound than before.
+fn changes(before: &Source, after: &Source) -> Option<String> {
+    let video = |s: &StreamInfo| {
+        let (name, p) = (s.params.codec().name(), &s.params);
+        let rate = s.frame_rate.map_or_else(String::new, |r| format!(" {:.2} fps", r.as_f64()));
+        format!("{name} {}x{}{rate}", p.width(), p.height())
+    };
+    let audio = |s: &StreamInfo| {
+        let (name, p) = (s.params.codec().name(), &s.params);
+        let channels = counted(p.channels().into(), "channel");
+        format!("{name} {} Hz {channels}", p.sample_rate())
+    };
+    let shown = |s: Option<String>, none: &str| s.unwrap_or_else(|| none.to_owned());
+    let pairs = [
+        (before.video.as_ref().map(video), after.video.as_ref().map(video), "no video"),
+        (before.audio.as_ref().map(audio), after.audio.as_ref().map(audio), "no audio"),
+    ];
+    let changed = pairs.into_iter().filter(|(old, new, _)| old != new);
+    let words: Vec<_> = changed
+        .map(|(old, new, none)| format!("{}, now {}", shown(old, none), shown(new, none)))
+        .collect();
+    (!words.is_empty()).then(|| words.join("; "))
+}
