@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use frameloom::internal::{LibraryOption, Row, Scope, find_ffmpeg, find_long, nearest};
+use frameloom::internal::{
+    LibraryOption, ProgramHint, Row, Scope, find_ffmpeg, find_long, nearest,
+};
 use frameloom::options::OutputOptions;
 use frameloom::{Error, Hint, Result, Sentence, Setting, sentence};
 
@@ -109,7 +111,7 @@ fn help(words: &[OsString]) -> Result<Invocation> {
         [_, word] => word.to_str().and_then(Verb::named).map(Invocation::Help).ok_or_else(|| {
             let names = Verb::ALL.map(Verb::name);
             usage(format!("there is no verb '{}'", word.to_string_lossy()))
-                .hint(format!("the verbs are {}", names[1..].join(", ")))
+                .hint(ProgramHint::Verbs(names[1..].iter().map(|&name| name.to_owned()).collect()))
         }),
         _ => Err(usage("help takes one verb at most")),
     }
@@ -195,7 +197,7 @@ impl Parser {
         if self.input.is_some() {
             let error = usage("there is a second input, and frameloom reads one");
             let is_probe = self.verb == Verb::Probe;
-            return Err(if is_probe { error } else { error.hint("leave out one -i") });
+            return Err(if is_probe { error } else { error.hint(ProgramHint::OneInput) });
         }
         let options = std::mem::take(&mut self.pending);
         self.input = Some(EndArgs { url, options });
@@ -278,7 +280,7 @@ impl Parser {
             // An unknown name may have taken "-i" for its value.
             self.outputs.iter().try_for_each(|output| check_names(&output.options))?;
             let error = usage("no input is named");
-            return Err(error.hint("write -i and its name; frameloom -h tells more"));
+            return Err(error.hint(ProgramHint::NameInput));
         };
         let is_given = |name: &str| self.global.iter().any(|(entry, _)| entry.row.name == name);
         if is_given("y") && is_given("n") {
@@ -305,7 +307,7 @@ impl Parser {
         }
         if self.outputs.is_empty() && self.command.is_none() {
             let error = usage("neither an OUTPUT nor a COMMAND is named");
-            return Err(error.hint("write where to, or your code behind --"));
+            return Err(error.hint(ProgramHint::NameOutputOrCode));
         }
         let Parser { outputs, command, global, program, .. } = self;
         Ok(RunArgs { input, outputs, command, global, program })
@@ -322,7 +324,7 @@ impl Parser {
         let names = Sentence::list(names, "and");
         if self.verb == Verb::Probe {
             let error = usage(sentence!("nothing follows {}", names));
-            return Err(error.hint("options stand before the INPUT"));
+            return Err(error.hint(ProgramHint::BeforeInput));
         }
         let error = usage(sentence!("no OUTPUT follows {}", names));
         let for_command = self.pending.iter().find_map(|(name, _)| match name.as_str() {
@@ -332,9 +334,9 @@ impl Parser {
         });
         Err(match for_command {
             Some(long) if self.outputs.is_empty() && self.command.is_some() => {
-                error.hint(sentence!("for COMMAND there is {}", Setting::own(long)))
+                error.hint(ProgramHint::ForCommand(Setting::own(long)))
             }
-            _ => error.hint("options stand before the INPUT or OUTPUT they belong to"),
+            _ => error.hint(ProgramHint::BeforeItsEnd),
         })
     }
 }

@@ -10,6 +10,7 @@ use std::process::{Command as Program, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use frameloom::internal::ProgramHint;
 use frameloom::{Error, ErrorKind, Result, Stage, Stop};
 use frameloom_server::ServerConfig;
 use serde_json::{Value as Json, json};
@@ -18,13 +19,13 @@ use tokio::sync::broadcast::error::TryRecvError;
 
 use crate::level::Level;
 use crate::options::Verb;
-use crate::options::demo::{DemoOptions, find};
+use crate::options::demo::{DemoOptions, TABLE, find};
 use crate::options::program::{self, ProgramOptions};
 use crate::screen::Screen;
 use crate::serve::fleet::ServerRun;
 use crate::serve::node::Node;
 use crate::serve::pipelines::Refused;
-use crate::serve::pipelines::pipeline::Cause;
+use crate::serve::pipelines::pipeline::{Cause, EndReason};
 use crate::serve::pipelines::settings::Settings;
 use crate::serve::pipelines::shared::PipelineEvent;
 use crate::status::{self, Mode};
@@ -79,10 +80,9 @@ impl DemoArgs {
     /// Takes one word, and its value from `next` where the value is a word of its own.
     fn option(&mut self, word: &str, next: impl FnOnce() -> Option<String>) -> Result<()> {
         let unknown = || {
-            let error = usage(format!("demo has no use for '{word}'"));
-            error.hint(
-                "it takes -i INPUT, -t TIME, --picture=FILE, --no-browser, and your code behind --",
-            )
+            let settings = TABLE.iter().map(|option| option.row.setting()).collect();
+            usage(format!("demo has no use for '{word}'"))
+                .hint(ProgramHint::SettingsAndCode(settings))
         };
         let (name, is_long) = match (word.strip_prefix("--"), word.strip_prefix('-')) {
             (Some(name), _) => (name, true),
@@ -131,7 +131,17 @@ pub(crate) fn run(words: Vec<OsString>, screen: &Screen) -> Result<()> {
     };
     let events = fleet.pipelines().events();
     let screen = screen.clone();
-    let mut demo = Demo { words, fleet, events, rtmp, http, screen, stop, told: None };
+    let mut demo = Demo {
+        words,
+        fleet,
+        events,
+        rtmp,
+        http,
+        screen,
+        stop,
+        reports_ends: false,
+        last_cause: None,
+    };
     let shown = demo.show(&command);
     demo.stop.stop();
     demo.screen.clear();
@@ -149,9 +159,10 @@ struct Demo {
     http: String,
     screen: Screen,
     stop: Stop,
-    /// Why a pipeline last ended that is started again. There is none as long as the first end of
-    /// one is the demo's.
-    told: Option<String>,
+    /// Whether it is said why a pipeline ended: the first end of one is the demo's.
+    reports_ends: bool,
+    /// What was said last.
+    last_cause: Option<Cause>,
 }
 
 impl Demo {
@@ -181,7 +192,7 @@ impl Demo {
         if !self.wait_for(EDITED)? {
             return Ok(());
         }
-        self.told = Some(String::new());
+        self.reports_ends = true;
         let file =
             self.words.options.picture.clone().unwrap_or_else(|| "frameloom-demo.png".into());
         let picture = DemoThread::start("demo-picture", {
@@ -294,7 +305,7 @@ impl Demo {
                 Ok(PipelineEvent::Log(name, line)) if line.is_said() => {
                     self.hear(&name, &line.text);
                 }
-                Ok(PipelineEvent::State(name)) => self.tell_end(&name),
+                Ok(PipelineEvent::State(name)) => self.report_end(&name),
                 Ok(_) | Err(TryRecvError::Lagged(_)) => {}
                 Err(TryRecvError::Empty | TryRecvError::Closed) => break,
             }
@@ -310,14 +321,16 @@ impl Demo {
     }
 
     /// Tells why a pipeline ended, if it did; a reason that stays the same is told once.
-    fn tell_end(&mut self, name: &str) {
-        let Some(told) = &mut self.told else { return };
+    fn report_end(&mut self, name: &str) {
         let cause = self.fleet.pipelines().find(name).and_then(|pipeline| pipeline.failure());
-        if let Some(Cause { text: cause, .. }) = cause.filter(|cause| cause.text != *told) {
+        let is_new =
+            |cause: &Cause| !self.last_cause.as_ref().is_some_and(|last| last.is_like(cause));
+        if let Some(cause) = cause.filter(|cause| self.reports_ends && is_new(cause)) {
             if self.words.program.level >= Level::Warning {
-                self.screen.line(&format!("{name}: warning: {cause}; it is started again"));
+                let text = &cause.text;
+                self.screen.line(&format!("{name}: warning: {text}; it is started again"));
             }
-            *told = cause;
+            self.last_cause = Some(cause);
         }
     }
 
@@ -329,9 +342,9 @@ impl Demo {
 
 /// The error of a pipeline: the one that its process reported, or how it ended.
 fn failure(cause: &Cause) -> Error {
-    match &cause.error {
-        Some(error) => error.clone(),
-        None => Error::new(ErrorKind::Other, Stage::Process, &cause.text),
+    match &cause.reason {
+        EndReason::Reported(error) => error.clone(),
+        _ => Error::new(ErrorKind::Other, Stage::Process, &cause.text),
     }
 }
 
@@ -344,7 +357,7 @@ fn example() -> Result<Vec<String>> {
         return Ok(["python3", "-c", EXAMPLE].map(str::to_owned).into());
     }
     let error = Error::new(ErrorKind::NotFound, Stage::Process, "there is no python3 with numpy");
-    Err(error.hint("install them, or give code of your own behind --"))
+    Err(error.hint(ProgramHint::InstallOrGiveCode))
 }
 
 /// The usual ports, or free ones where those are taken.
@@ -409,8 +422,8 @@ mod tests {
             ("clip.mp4", "'clip.mp4'"),
             ("--", "no COMMAND"),
         ] {
-            let told = parse(line).unwrap_err().to_string();
-            assert!(told.contains(mentions), "{line}: {told}");
+            let shown = parse(line).unwrap_err().to_string();
+            assert!(shown.contains(mentions), "{line}: {shown}");
         }
     }
 }

@@ -89,7 +89,7 @@ mod tests {
 
     use super::*;
 
-    fn told(line: &str) -> String {
+    fn refusal(line: &str) -> String {
         let words = line.split(' ').map(Into::into).collect();
         let Invocation::Run(run) = parse(words).unwrap() else { panic!("{line}") };
         match Job::new(run) {
@@ -120,7 +120,7 @@ mod tests {
             ("-i in --deadline=40ms out.mp4", "--deadline"),
             ("-i in -nosuchthing 1 out.mp4", "options: there is no option -nosuchthing"),
         ] {
-            let said = told(line);
+            let said = refusal(line);
             assert!(said.contains(mentions), "{line}: {said}");
         }
     }

@@ -25,12 +25,14 @@ mod usage;
 
 use std::ffi::OsString;
 
-use frameloom::{ErrorKind, Result};
+use frameloom::internal::set_default_wording;
+use frameloom::{CommandLine, ErrorKind, Result};
 
 use crate::args::Invocation;
 use crate::level::Level;
 use crate::report::{ChildReport, Reporter};
 use crate::screen::Screen;
+use crate::serve::wording::Keys;
 use crate::stdout::print;
 use crate::supervised::ServerConnection;
 
@@ -43,6 +45,8 @@ pub fn main(words: Vec<OsString>) -> u8 {
         Ok(words) => words,
         Err(error) => return ended(Level::default(), Err(error), &screen, None),
     };
+    // A server's file and its API have keys.
+    set_default_wording(if server_connection.is_some() { &Keys } else { &CommandLine });
     let reporter = server_connection.as_ref().map(ServerConnection::reporter);
     let level_of_words = Level::of_words(&words);
     let (level, done) = match args::parse(words) {

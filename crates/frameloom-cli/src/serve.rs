@@ -14,7 +14,7 @@ mod save;
 pub(crate) mod settings;
 mod snapshot;
 mod urls;
-mod wording;
+pub(crate) mod wording;
 
 use std::ffi::OsString;
 use std::path::Path;

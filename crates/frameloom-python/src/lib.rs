@@ -32,6 +32,7 @@ mod _frameloom {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        frameloom::internal::set_default_wording(&crate::wording::Keywords);
         let at_exit = wrap_pyfunction!(super::exit::finish_all, module)?;
         module.py().import("atexit")?.call_method1("register", (at_exit,))?;
         Ok(())

@@ -68,7 +68,7 @@ pub use time::{Rate, Round, TimeBase, Timestamp};
 #[doc(hidden)]
 pub mod internal {
     pub use crate::edit::kill_commands;
-    pub use crate::error::{nearest, os_words};
+    pub use crate::error::{ProgramHint, nearest, os_words, set_default_wording};
     pub use crate::live::retry::{Retry, RetryPolicy, Verdict};
     pub use crate::live::slate::check_slate;
     pub use crate::options::row::{Group, Row, Scope, ValueType};

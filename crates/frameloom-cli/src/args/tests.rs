@@ -201,8 +201,8 @@ fn wrong_usage_is_told() {
     ] {
         let error = parse(words(line)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Usage, "{line}: {error}");
-        let told = error.to_string();
-        assert!(told.contains(mentions), "{line}: {told}");
+        let shown = error.to_string();
+        assert!(shown.contains(mentions), "{line}: {shown}");
     }
     let error = parse(vec!["-i".into(), "in".into(), "".into()]).unwrap_err();
     assert!(error.to_string().contains("empty"), "{error}");
@@ -214,11 +214,11 @@ fn what_is_no_text_is_refused_except_behind_the_dashes() {
     for before in ["", "-i", "-i in -f", "-i in", "-i in --stats"] {
         let all: Vec<OsString> = words(before).into_iter().chain([odd()]).collect();
         let position = all.len();
-        let told = parse(all).unwrap_err().to_string();
-        assert!(told.contains(&format!("argument {position} is not UTF-8")), "{before}: {told}");
+        let shown = parse(all).unwrap_err().to_string();
+        assert!(shown.contains(&format!("argument {position} is not UTF-8")), "{before}: {shown}");
     }
-    let told = parse(vec!["probe".into(), odd()]).unwrap_err().to_string();
-    assert!(told.contains("argument 2 "), "{told}");
+    let shown = parse(vec!["probe".into(), odd()]).unwrap_err().to_string();
+    assert!(shown.contains("argument 2 "), "{shown}");
 
     let all = words("-i in -- cat").into_iter().chain([odd()]).collect();
     let Invocation::Run(run) = parse(all).unwrap() else { panic!("no run") };
@@ -237,7 +237,7 @@ fn an_error_shows_no_secret() {
         format!("--{url} -i in out.flv"),
         format!("-i {url}"),
     ] {
-        let told = parse(words(&line)).unwrap_err().to_string();
-        assert!(!told.contains("hunter22") && !told.contains("K3y"), "{line}: {told}");
+        let shown = parse(words(&line)).unwrap_err().to_string();
+        assert!(!shown.contains("hunter22") && !shown.contains("K3y"), "{line}: {shown}");
     }
 }

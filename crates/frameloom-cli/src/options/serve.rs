@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use frameloom::Result;
-use frameloom::internal::redact;
 use frameloom::internal::{Group, Row, ValueType};
+use frameloom::internal::{ProgramHint, redact};
 use frameloom::options::parse_duration;
 use frameloom_server::{Callback, SecondPublisher, ServerConfig};
 
@@ -188,7 +188,7 @@ fn address(text: &str, usual_port: u16) -> Result<Option<SocketAddr>> {
     }
     let wrong = |why: &str| {
         usage(format!("'{text}' is not an address to listen on{why}"))
-            .hint("write HOST:PORT, such as 0.0.0.0:1935, or none")
+            .hint(ProgramHint::WriteAddress)
     };
     if let Ok(port) = text.parse() {
         return Ok(Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)));
@@ -217,7 +217,7 @@ pub(crate) fn token(text: &str) -> Result<String> {
         return Ok(text.to_owned());
     }
     let cause = format!("the token has fewer than {LEAST_TOKEN} characters, or blanks among them");
-    Err(usage(cause).hint("make one with: openssl rand -hex 16"))
+    Err(usage(cause).hint(ProgramHint::MakeToken))
 }
 
 fn callback(url: &str) -> Result<Callback> {

@@ -39,7 +39,7 @@ impl File {
             return Err(failed("it is longer than 1 MiB"));
         }
         let text = std::fs::read_to_string(path).map_err(unread)?;
-        File::parse(path, &text, environment).map_err(|fault| told(path, &fault))
+        File::parse(path, &text, environment).map_err(|fault| fault_error(path, &fault))
     }
 
     fn parse(
@@ -73,7 +73,7 @@ impl File {
     /// # Errors
     /// The first thing that is wrong, with its place.
     pub(crate) fn pipelines(&self, here: &Here) -> Result<Vec<Settings>, Error> {
-        self.checked(here).map_err(|fault| told(&self.path, &fault))
+        self.checked(here).map_err(|fault| fault_error(&self.path, &fault))
     }
 
     fn checked(&self, here: &Here) -> Result<Vec<Settings>, FileFault> {
@@ -88,7 +88,7 @@ impl File {
 }
 
 /// The error for what is wrong in the file at `path`.
-pub(crate) fn told(path: &Path, fault: &FileFault) -> Error {
+pub(crate) fn fault_error(path: &Path, fault: &FileFault) -> Error {
     let place = fault.place.map(|place| format!(":{place}")).unwrap_or_default();
     usage(format!("{}{place}: {fault}", path.display()))
 }
@@ -103,7 +103,7 @@ mod tests {
         let file = File::parse(Path::new("f.toml"), text, &environment);
         match file.and_then(|file| file.checked(&here)) {
             Ok(_) => String::new(),
-            Err(fault) => told(Path::new("f.toml"), &fault).to_string(),
+            Err(fault) => fault_error(Path::new("f.toml"), &fault).to_string(),
         }
     }
 

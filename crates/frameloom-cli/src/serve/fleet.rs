@@ -123,8 +123,8 @@ fn serve(config: ServerConfig) -> Result<Server> {
             let name = if name == "tls" { "tls-cert" } else { name };
             CommandLine.name(&Setting::own(name.to_owned()))
         };
-        let told = error.spelled(&spell).to_string();
-        Error::new(ErrorKind::Other, Stage::Options, told).because(error)
+        let text = error.spelled(&spell).to_string();
+        Error::new(ErrorKind::Other, Stage::Options, text).because(error)
     })
 }
 

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use frameloom::internal::ProgramHint;
 use frameloom::{Error, ErrorKind, Result, Stage};
 use frameloom_server::Observer;
 use tokio::sync::broadcast;
@@ -66,8 +67,7 @@ impl Pipelines {
         let program = file.and_then(|file| ProgramFile::new(file, std::env::args_os(), words));
         let program = program.ok_or_else(|| {
             let cause = "this process does not know how it was started, to start pipelines so";
-            Error::new(ErrorKind::Other, Stage::Options, cause)
-                .hint("run frameloom as a program of its own")
+            Error::new(ErrorKind::Other, Stage::Options, cause).hint(ProgramHint::RunByItself)
         })?;
         let shared = Arc::new(PipelinesShared::new(program));
         Ok(Pipelines { shared, all: Mutex::default(), leaving: Mutex::default() })

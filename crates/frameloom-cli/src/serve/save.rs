@@ -244,7 +244,7 @@ outputs = [\"rtmp://h/live/b\"]
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
         assert_eq!(fs::read_dir(room.path()).unwrap().count(), 1);
         fs::remove_file(&path).unwrap();
-        let told = store.keep(&Change::Removed("a".to_owned()), &environment).unwrap_err();
-        assert!(told.contains("could not be written"), "{told}");
+        let error = store.keep(&Change::Removed("a".to_owned()), &environment).unwrap_err();
+        assert!(error.contains("could not be written"), "{error}");
     }
 }

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use frameloom::internal::nearest;
+use frameloom::internal::{ProgramHint, nearest};
 use frameloom::{Error, Hint, Result, Setting, sentence};
 use frameloom_server::{ServerConfig, TlsFiles};
 
-use super::file::{File, told};
+use super::file::{File, fault_error};
 use super::node::{FileFault, NodeEntry, NodeValue, unknown as unknown_key};
 use super::wording::Keys;
 use crate::level::Level;
@@ -42,7 +42,7 @@ impl ServeArgs {
     ) -> Result<ServeArgs> {
         let (mut options, mut program) = (ServeOptions::default(), ProgramOptions::default());
         if let Some(file) = file {
-            let wrong = |fault| told(&file.path, &fault);
+            let wrong = |fault| fault_error(&file.path, &fault);
             file.server.iter().try_for_each(|entry| take(&mut options, entry)).map_err(wrong)?;
         }
         let mut words = words.into_iter();
@@ -58,7 +58,7 @@ impl ServeArgs {
             }
             let Some(option) = word.strip_prefix("--") else {
                 let error = usage(format!("serve has no use for '{word}'"));
-                return Err(error.hint("it takes options alone, as --rtmp-listen=ADDR"));
+                return Err(error.hint(ProgramHint::SettingsAlone(own("rtmp-listen").to("ADDR"))));
             };
             let (name, attached) = match option.split_once('=') {
                 Some((name, value)) => (name, Some(value.to_owned())),
@@ -100,8 +100,8 @@ fn take(options: &mut ServeOptions, entry: &NodeEntry) -> std::result::Result<()
         return Err(FileFault::new(entry.node.place, format!("server.{}", entry.key), text));
     };
     (setting.set)(options, value).map_err(|error| {
-        let told = error.display(&Keys).in_place().to_string();
-        FileFault::new(entry.node.place, format!("server.{}", entry.key), told)
+        let text = error.display(&Keys).in_place().to_string();
+        FileFault::new(entry.node.place, format!("server.{}", entry.key), text)
     })
 }
 
@@ -127,12 +127,11 @@ fn finished(
         let cause = format!(
             "HTTP on {address} is reached from other machines, and its API would obey anyone"
         );
-        return Err(usage(cause).hint(sentence!(
-            "give a token of {} characters or more as ${} or {}, or listen on 127.0.0.1",
-            LEAST_TOKEN,
-            API_TOKEN,
-            own("api-token")
-        )));
+        return Err(usage(cause).hint(ProgramHint::GiveToken {
+            least_characters: LEAST_TOKEN,
+            variable: API_TOKEN.to_owned(),
+            setting: own("api-token"),
+        }));
     }
     config.tls = match (options.certificate.take(), options.private_key.take()) {
         (Some(certificate), Some(private_key)) => Some(TlsFiles { certificate, private_key }),
@@ -164,7 +163,7 @@ fn unknown(name: &str) -> Error {
     let error = usage(sentence!("serve has no option {}", own(name.to_owned())));
     let near = nearest(name, TABLE.iter().map(|s| s.row.name));
     if near.is_empty() {
-        return error.hint("see frameloom serve -h");
+        return error.hint(ProgramHint::HelpOf("serve".to_owned()));
     }
     error.hint(Hint::DidYouMeanSetting(near.into_iter().map(own).collect()))
 }
@@ -223,8 +222,8 @@ mod tests {
             ("--tls-cert=a.pem", "--tls-key"),
             ("--tls-cert=a.pem --tls-key=b.pem", "--rtmps-listen"),
         ] {
-            let told = parse(line).map(drop).unwrap_err().to_string();
-            assert!(told.contains(mentions), "{line}: {told}");
+            let shown = parse(line).map(drop).unwrap_err().to_string();
+            assert!(shown.contains(mentions), "{line}: {shown}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::program_hint::ProgramHint;
 use super::sentence::{Sentence, sentence};
 use super::setting::{End, Setting};
 use super::wording::Wording;
@@ -156,9 +157,9 @@ pub enum Hint {
     /// A program must write whole frames to stdout and nothing else.
     OnlyFramesOnStdout,
 
-    /// The words of whoever made the error outside this library: a front about its own settings, or
-    /// your own code.
-    Words(Sentence),
+    /// About what the program takes beside the library's options.
+    #[doc(hidden)]
+    Program(ProgramHint),
 }
 
 impl Hint {
@@ -287,7 +288,7 @@ impl Hint {
                 "{} needs an input that can be sought in",
                 ffmpeg("stream_loop").of(End::Input)
             ),
-            Hint::Words(words) => words.clone(),
+            Hint::Program(hint) => hint.sentence(wording),
             plain => plain.plain().into(),
         }
     }
@@ -355,7 +356,6 @@ impl Hint {
                 settings.into_iter().map(|setting| setting.redacted(redact)).collect(),
             ),
             Hint::MakeFolder(folder) => Hint::MakeFolder(redact(&folder)),
-            Hint::Words(words) => Hint::Words(words.redacted(redact)),
             hint => hint,
         }
     }
@@ -365,9 +365,9 @@ fn owned<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     names.into_iter().map(str::to_owned).collect()
 }
 
-impl<T: Into<Sentence>> From<T> for Hint {
-    fn from(words: T) -> Hint {
-        Hint::Words(words.into())
+impl From<ProgramHint> for Hint {
+    fn from(hint: ProgramHint) -> Hint {
+        Hint::Program(hint)
     }
 }
 

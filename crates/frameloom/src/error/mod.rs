@@ -1,6 +1,7 @@
 //! The one public error: where it happened, to what, why, and what to do about it.
 
 mod hint;
+mod program_hint;
 mod sentence;
 mod setting;
 mod wording;
@@ -11,10 +12,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use hint::{Hint, nearest};
+pub use program_hint::ProgramHint;
 pub use sentence::Sentence;
 pub(crate) use sentence::{counted, sentence, were};
 pub use setting::{End, Setting};
-pub use wording::{CommandLine, Wording};
+pub(crate) use wording::default_wording;
+pub use wording::{CommandLine, Wording, set_default_wording};
 
 use crate::url::redact;
 
@@ -98,7 +101,8 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// library said.
 ///
 /// Shown, it is one line: stage, target, cause, and advice in parentheses. `Display` spells options
-/// as the command line does; [`display`](Error::display) spells them in another front's words. The
+/// as the front that runs does, which is the command line where none was chosen;
+/// [`display`](Error::display) spells them in another front's words. The
 /// line repeats what the source says, so there is no need to print the chain. URLs in it are
 /// without credentials and stream keys; those of the source may be with them.
 ///
@@ -322,7 +326,7 @@ impl fmt::Display for ErrorDisplay<'_> {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.display(&CommandLine).fmt(f)
+        self.display(default_wording()).fmt(f)
     }
 }
 

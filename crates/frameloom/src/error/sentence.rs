@@ -6,11 +6,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::setting::Setting;
-use super::wording::{CommandLine, Wording};
+use super::wording::{Wording, default_wording};
 
 /// A sentence, or a part of one, in which settings are data until it is shown.
 ///
-/// Its `Display` writes them as the command line does; [`Sentence::display`] writes them in
+/// Its `Display` writes them as the front that runs does; [`Sentence::display`] writes them in
 /// another front's words. [`sentence!`](crate::sentence) makes one with settings in it; text
 /// without any is a sentence by `into()`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -174,7 +174,7 @@ impl Sentence {
 
 impl fmt::Display for Sentence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.display(&CommandLine).fmt(f)
+        self.display(default_wording()).fmt(f)
     }
 }
 

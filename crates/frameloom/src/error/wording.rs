@@ -1,5 +1,7 @@
 //! How errors spell settings, for whoever reads them.
 
+use std::sync::{PoisonError, RwLock};
+
 use super::setting::{End, Setting};
 
 /// The words of one front: the command line, Python, a file.
@@ -26,9 +28,22 @@ pub trait Wording {
 
 /// FFmpeg's command line with Frameloom's long options: `-c:v copy`, `--on-loss=hold`.
 ///
-/// It is what the `Display` of the library's types speaks.
+/// It is what the `Display` of the library's types and the log speak, unless the front that runs is
+/// another one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CommandLine;
+
+static DEFAULT_WORDING: RwLock<&'static (dyn Wording + Sync)> = RwLock::new(&CommandLine);
+
+/// Chooses the words of `Display` and of the log. A front does so when it starts.
+pub fn set_default_wording(wording: &'static (dyn Wording + Sync)) {
+    *DEFAULT_WORDING.write().unwrap_or_else(PoisonError::into_inner) = wording;
+}
+
+/// The words of the front that runs.
+pub(crate) fn default_wording() -> &'static dyn Wording {
+    *DEFAULT_WORDING.read().unwrap_or_else(PoisonError::into_inner)
+}
 
 impl Wording for CommandLine {
     fn name(&self, setting: &Setting) -> String {

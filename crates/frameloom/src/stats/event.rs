@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::error::{CommandLine, Error, Wording, counted, were};
+use crate::error::{Error, Wording, counted, default_wording, were};
 
 /// What happened to a running pipeline. Its `Display` is the line that the log has of it.
 #[derive(Clone, Debug)]
@@ -128,7 +128,7 @@ fn times(count: u64) -> String {
 }
 
 impl Event {
-    /// The line about it in the words of `wording`; `Display` has the command line's.
+    /// The line about it in the words of `wording`; `Display` has those of the front that runs.
     pub fn display<'a>(&'a self, wording: &'a dyn Wording) -> impl fmt::Display + 'a {
         EventDisplay { event: self, wording }
     }
@@ -141,7 +141,7 @@ struct EventDisplay<'a> {
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.display(&CommandLine).fmt(f)
+        self.display(default_wording()).fmt(f)
     }
 }
 

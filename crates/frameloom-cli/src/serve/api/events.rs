@@ -59,7 +59,7 @@ impl EventStream {
                 Ok(Ok(PipelineEvent::Over) | Err(RecvError::Closed)) => return None,
                 Ok(Err(RecvError::Lagged(_))) => {}
                 Ok(Ok(happened)) => {
-                    if let Some(bytes) = self.told(&happened) {
+                    if let Some(bytes) = self.message(&happened) {
                         return Some(bytes);
                     }
                 }
@@ -67,7 +67,7 @@ impl EventStream {
         }
     }
 
-    fn told(&self, happened: &PipelineEvent) -> Option<Bytes> {
+    fn message(&self, happened: &PipelineEvent) -> Option<Bytes> {
         let find = |name: &str| self.api.pipelines.find(name);
         Some(match happened {
             PipelineEvent::State(name) => match find(name) {
@@ -84,13 +84,13 @@ impl EventStream {
                 event("stats", &now)
             }
             PipelineEvent::Log(name, line) => {
-                let mut told = json!(line);
-                told["name"] = json!(name);
-                event("log", &told)
+                let mut fields = json!(line);
+                fields["name"] = json!(name);
+                event("log", &fields)
             }
             PipelineEvent::Reported(name, kind, line) => {
-                let told = json!({ "name": name, "kind": kind, "time_ms": line.time_ms, "text": line.text });
-                event("event", &told)
+                let fields = json!({ "name": name, "kind": kind, "time_ms": line.time_ms, "text": line.text });
+                event("event", &fields)
             }
             PipelineEvent::Over => return None,
         })

@@ -1,5 +1,6 @@
 //! One pipeline of a server: what it is to do, how it gets on, and the thread that sees to it.
 
+use std::io;
 use std::process::ExitStatus;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -82,13 +83,35 @@ struct PipelineData {
 #[derive(Clone, Debug)]
 pub(crate) struct Cause {
     pub(crate) text: String,
-    /// The error of its process, where it had the time to report one.
-    pub(crate) error: Option<Error>,
+    pub(crate) reason: EndReason,
 }
 
-impl From<String> for Cause {
-    fn from(text: String) -> Cause {
-        Cause { text, error: None }
+/// What a [`Cause`] is made of.
+#[derive(Clone, Debug)]
+pub(crate) enum EndReason {
+    /// Its process reported this error.
+    Reported(Error),
+    /// Its process ended, and had no time to report why.
+    Exited(ExitStatus),
+    /// It has no process.
+    NotStarted(io::ErrorKind),
+}
+
+impl Cause {
+    /// Whether both came about in the same way. Times and numbers in the text may differ.
+    pub(crate) fn is_like(&self, other: &Cause) -> bool {
+        match (&self.reason, &other.reason) {
+            (EndReason::Reported(a), EndReason::Reported(b)) => {
+                let data = |error: &Error| {
+                    let target = error.target().map(str::to_owned);
+                    (error.kind(), error.stage(), target, error.option().cloned(), error.errno())
+                };
+                data(a) == data(b)
+            }
+            (EndReason::Exited(a), EndReason::Exited(b)) => a == b,
+            (EndReason::NotStarted(a), EndReason::NotStarted(b)) => a == b,
+            _ => false,
+        }
     }
 }
 
@@ -223,7 +246,10 @@ impl ManagedPipeline {
                     }
                     cause
                 }
-                Err(error) => format!("its process can't be started: {error}").into(),
+                Err(error) => Cause {
+                    text: format!("its process can't be started: {error}"),
+                    reason: EndReason::NotStarted(error.kind()),
+                },
             };
             let now = Instant::now();
             // An opening that takes its time to fail is no time in which it ran.
@@ -238,7 +264,7 @@ impl ManagedPipeline {
             }
             let (name, wait_ms) = (&self.name, wait.as_millis());
             // A camera that is off all night is told of once.
-            let is_same = self.lock().error.as_ref().is_some_and(|last| last.text == cause.text);
+            let is_same = self.lock().error.as_ref().is_some_and(|last| last.is_like(&cause));
             if is_same {
                 tracing::debug!("pipeline {name}: {}; again in {wait_ms} ms", cause.text);
             } else {
@@ -434,9 +460,13 @@ impl ManagedPipeline {
         // One that was killed did not come to an end by its error.
         let error = self.lock().failure.take().filter(|_| status.code().is_some());
         let is_usage = error.as_ref().is_some_and(|error| error.kind() == ErrorKind::Usage);
-        let text =
-            error.as_ref().map(|error| HistoryLine::new(&error.display(&Keys).to_string()).text);
-        let cause = Cause { text: text.unwrap_or_else(|| ending(status)), error };
+        let cause = match error {
+            Some(error) => Cause {
+                text: HistoryLine::new(&error.display(&Keys).to_string()).text,
+                reason: EndReason::Reported(error),
+            },
+            None => Cause { text: ending(status), reason: EndReason::Exited(status) },
+        };
         (cause, is_usage || status.code() == Some(2))
     }
 
@@ -597,5 +627,30 @@ impl Idle {
             }
         }
         self.since.is_some_and(|since| now.duration_since(since) >= limit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use frameloom::Stage;
+
+    use super::*;
+
+    #[test]
+    fn causes_are_compared_by_what_they_are_not_by_their_text() {
+        let cause = |text: &str, reason| Cause { text: text.to_owned(), reason };
+        let lost = |seconds: u32, url: &str| {
+            let text = format!("not back within {seconds} s");
+            let error = Error::new(ErrorKind::Connection, Stage::Source, &text).at(url);
+            cause(&text, EndReason::Reported(error))
+        };
+        let exit = |status| cause("it ended", EndReason::Exited(ExitStatus::from_raw(status)));
+        let unstarted = || cause("no", EndReason::NotStarted(io::ErrorKind::NotFound));
+        assert!(lost(1, "rtmp://a/live/x").is_like(&lost(2, "rtmp://a/live/x")));
+        assert!(!lost(1, "rtmp://a/live/x").is_like(&lost(1, "rtmp://b/live/x")));
+        assert!(exit(9).is_like(&exit(9)) && !exit(9).is_like(&exit(256)));
+        assert!(unstarted().is_like(&unstarted()) && !unstarted().is_like(&exit(9)));
     }
 }

@@ -109,8 +109,8 @@ impl Settings {
         let words = draft.words();
         check(&words).map_err(|error| {
             let place = entry_about(entries, &error).and_then(|entry| entry.place).or(place);
-            let told = error.display(&Keys).in_place().to_string();
-            FileFault::new(place, format!("pipelines.{name}"), told)
+            let text = error.display(&Keys).in_place().to_string();
+            FileFault::new(place, format!("pipelines.{name}"), text)
         })?;
         let input = draft.input.unwrap_or_default();
         let outputs: Vec<String> = draft.outputs.into_iter().map(|output| output.url).collect();
@@ -251,8 +251,8 @@ impl Draft<'_> {
             "enabled" => self.enabled = Some(self.flag(entry)?),
             "idle_timeout" => {
                 let wrong = |e: Error| {
-                    let told = e.display(&Keys).in_place().to_string();
-                    FileFault::new(node.place, self.key("idle_timeout"), told)
+                    let text = e.display(&Keys).in_place().to_string();
+                    FileFault::new(node.place, self.key("idle_timeout"), text)
                 };
                 self.idle_timeout = Some(parse_duration(&self.scalar(entry)?).map_err(wrong)?);
             }
