@@ -21,13 +21,13 @@
 //!
 //! ```
 //! use frameloom_rtmp::{ClientConfig, ClientEvent, ClientRole, ClientSession, PublishKind};
-//! use frameloom_rtmp::{ServerConfig, ServerEvent, ServerSession};
+//! use frameloom_rtmp::{ServerEvent, ServerSession, ServerSessionConfig};
 //!
 //! # fn main() -> frameloom_rtmp::Result<()> {
 //! let role = ClientRole::Publish(PublishKind::Live);
 //! let config = ClientConfig::new("rtmp://localhost/live", "live", "camera", role);
 //! let mut client = ClientSession::new(config);
-//! let mut server = ServerSession::new(ServerConfig::default());
+//! let mut server = ServerSession::new(ServerSessionConfig::default());
 //!
 //! // Two sessions in one program need no socket between them.
 //! let mut started = false;

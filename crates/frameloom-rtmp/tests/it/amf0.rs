@@ -64,7 +64,7 @@ fn debug_output_has_no_text() {
     let mut bytes = BytesMut::new();
     amf0::encode(&values[1], &mut bytes);
     let text = format!("{:?}", amf0::Amf0Decoder::new(&bytes, &Limits::default()));
-    assert_eq!(text, format!("Decoder {{ rest_bytes: {}, .. }}", bytes.len()));
+    assert_eq!(text, format!("Amf0Decoder {{ rest_bytes: {}, .. }}", bytes.len()));
 }
 
 #[test]

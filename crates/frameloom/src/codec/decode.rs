@@ -147,13 +147,15 @@ impl VideoDecoder {
     /// # Errors
     /// Where there were packets and not one frame.
     pub(crate) fn finish(&mut self) -> Result<()> {
-        if self.failures.count > 0 {
-            let left_out = were(self.failures.count, "damaged or undecodable packet");
-            tracing::warn!("{left_out} left out of the video");
-        }
         match self.failures.last.take() {
+            // It says all that a warning could.
             Some(error) if self.decoded == 0 => Err(error),
-            _ => Ok(()),
+            Some(_) => {
+                let left_out = were(self.failures.count, "damaged or undecodable packet");
+                tracing::warn!("{left_out} left out of the video");
+                Ok(())
+            }
+            None => Ok(()),
         }
     }
 
