@@ -5,7 +5,7 @@ use std::fmt::Write;
 use frameloom::internal::Row;
 
 use crate::help::{heading, sections, synopsis};
-use crate::options::{Verb, serve};
+use crate::options::{Verb, pipeline, serve};
 use crate::serve::pipelines::settings::option_keys;
 
 const START: &str = "\
@@ -40,8 +40,22 @@ pub(super) fn text() -> String {
             let _ = writeln!(text, "\n### {section}\n");
             table(&mut text, verb, &rows);
         }
+        if verb == Verb::Run {
+            pipeline_keys(&mut text);
+        }
     }
     text
+}
+
+/// What a pipeline's table in a file has beside options.
+fn pipeline_keys(text: &mut String) {
+    let _ = writeln!(text, "\n### Further keys of a pipeline in a file and in the API\n");
+    let _ = writeln!(text, "| key | what it says | value | default |\n| --- | --- | --- | --- |");
+    for key in pipeline::TABLE {
+        let default = key.default.unwrap_or_default();
+        let cells = [&code(key.name), key.help, key.value.title(), default];
+        let _ = writeln!(text, "| {} |", cells.join(" | "));
+    }
 }
 
 /// The options of a section; a column that would be empty is left out.

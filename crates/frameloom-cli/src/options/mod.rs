@@ -1,6 +1,8 @@
-//! The program's options: one table for each verb, and what of the library's table a verb takes.
+//! The program's options: one table for each verb, what of the library's table a verb takes, and the
+//! keys of a pipeline that are no option.
 
 pub(crate) mod demo;
+pub(crate) mod pipeline;
 pub(crate) mod program;
 pub(crate) mod serve;
 mod verb;

@@ -30,5 +30,6 @@ mod offset;
 mod pixels;
 mod recipe;
 mod serve;
+mod service;
 mod stop;
 mod time;

@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 
 use crate::args::{Invocation, parse};
 use crate::job::Job;
+use crate::options::pipeline::TABLE as KEYS;
 use crate::options::{Verb, program};
 use crate::serve::node::{FileFault, FilePosition, Node, NodeEntry, NodeValue, unknown};
 use crate::serve::place::{Here, StreamOf};
@@ -19,20 +20,6 @@ use crate::usage::usage;
 
 /// How long a pipeline on demand goes on when nobody plays it, where nothing else is said.
 const IDLE: Duration = Duration::from_secs(10);
-
-/// Keys that are not an option's name.
-const KEYS: [&str; 10] = [
-    "input",
-    "outputs",
-    "command",
-    "input_options",
-    "output_options",
-    "filter",
-    "on_demand",
-    "idle_timeout",
-    "enabled",
-    "loglevel",
-];
 
 /// The options that are keys: Frameloom's own. FFmpeg's stand in `input_options` and
 /// `output_options`.
@@ -288,7 +275,7 @@ impl Draft<'_> {
 
     fn unknown(&self, entry: &NodeEntry) -> FileFault {
         let long: Vec<String> = option_keys().map(Row::key).collect();
-        let known = KEYS.iter().copied().chain(long.iter().map(String::as_str));
+        let known = KEYS.iter().map(|key| key.name).chain(long.iter().map(String::as_str));
         unknown(&format!("pipelines.{}", self.name), &entry.key, entry.place, known)
     }
 
@@ -465,6 +452,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::options::pipeline::KeyType;
 
     /// The API's description of a pipeline's settings has the keys and values of the table.
     #[test]
@@ -474,13 +462,29 @@ mod tests {
         for (schema, more) in [("Settings", &[][..]), ("NewPipeline", &["name"])] {
             let described = &description["components"]["schemas"][schema]["properties"];
             let described = described.as_object().unwrap();
-            let known: Vec<String> = KEYS.iter().chain(more).map(|&key| key.to_owned()).collect();
+            let own = KEYS.iter().map(|key| key.name);
+            let known: Vec<String> = own.chain(more.iter().copied()).map(str::to_owned).collect();
             let known: Vec<String> = known.into_iter().chain(option_keys().map(Row::key)).collect();
             for key in described.keys() {
                 assert!(known.contains(key), "{schema} has '{key}', which no pipeline has");
             }
             for key in &known {
                 assert!(described.contains_key(key), "{schema} lacks '{key}'");
+            }
+            for key in KEYS {
+                let found = &described[key.name];
+                let expected = match key.value {
+                    KeyType::Text => json!("string"),
+                    KeyType::Scalar => json!(["string", "number"]),
+                    KeyType::Flag => json!("boolean"),
+                    KeyType::Words => json!("array"),
+                    KeyType::FfmpegOptions => json!("object"),
+                    KeyType::Outputs => json!(null),
+                };
+                assert_eq!(found["type"], expected, "{schema}.{}", key.name);
+                if key.value == KeyType::Outputs {
+                    assert_eq!(found["anyOf"].as_array().unwrap().len(), 2, "{schema}.{}", key.name);
+                }
             }
             for row in option_keys() {
                 let (key, found) = (row.key(), &described[&row.key()]);
