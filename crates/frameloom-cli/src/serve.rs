@@ -21,6 +21,7 @@ use std::path::Path;
 
 use frameloom::{Result, Stop};
 use frameloom_server::Server;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
 use self::file::File;
 use self::fleet::ServerRun;
@@ -38,6 +39,7 @@ use crate::{log, signals};
 /// # Errors
 /// Wrong words, a wrong file, an address that can't be listened on: nothing is begun then.
 pub(crate) fn run(mut words: Vec<String>, screen: &Screen) -> Result<()> {
+    let closed = close_process();
     let environment = |name: &str| std::env::var(name).ok();
     let started: Vec<OsString> =
         ["serve"].into_iter().chain(words.iter().map(String::as_str)).map(Into::into).collect();
@@ -48,6 +50,9 @@ pub(crate) fn run(mut words: Vec<String>, screen: &Screen) -> Result<()> {
     };
     let words = ServeArgs::parse(words, file.as_ref(), environment)?;
     log::start(words.level, screen);
+    if let Err(error) = closed {
+        tracing::warn!("other processes of this user may read the server's secrets: {error}");
+    }
     let (config, level, save) = (words.config, words.level, words.save);
     let here = Here::wanted(&config);
     here.show_names();
@@ -73,6 +78,12 @@ pub(crate) fn run(mut words: Vec<String>, screen: &Screen) -> Result<()> {
     Ok(())
 }
 
+/// Keeps other processes of the same user from reading this one's environment and memory, where the
+/// tokens and keys are. A COMMAND is such a process.
+fn close_process() -> rustix::io::Result<()> {
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)
+}
+
 /// Tells where everything is, and what is open to strangers.
 fn say_where(server: &Server, level: Level, open: bool, screen: &Screen) {
     let urls = Urls::of(server);
@@ -87,5 +98,18 @@ fn say_where(server: &Server, level: Level, open: bool, screen: &Screen) {
                 "whoever reaches {address} may publish there; --publish-key asks for a key"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::dumpable_behavior;
+
+    use super::*;
+
+    #[test]
+    fn the_process_is_closed_to_others_of_its_user() {
+        close_process().unwrap();
+        assert!(matches!(dumpable_behavior(), Ok(DumpableBehavior::NotDumpable)));
     }
 }

@@ -26,6 +26,9 @@ impl Urls {
     /// What a user is told of them.
     pub(super) fn lines(&self, app: &str, name: &str) -> Vec<String> {
         let mut lines = Vec::new();
+        if let Some(base) = &self.http {
+            lines.push(format!("page:             {base}/"));
+        }
         for base in [&self.rtmp, &self.rtmps].into_iter().flatten() {
             lines.push(format!("publish and play: {base}/{app}/{name}"));
         }
@@ -45,4 +48,23 @@ fn reachable(address: SocketAddr) -> SocketAddr {
         other => other,
     };
     SocketAddr::new(ip, address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_is_named_first() {
+        let urls = Urls {
+            rtmp: Some("rtmp://127.0.0.1:1935".into()),
+            rtmps: None,
+            http: Some("http://127.0.0.1:8080".into()),
+        };
+        let lines = urls.lines("live", "cam");
+        assert_eq!(lines[0], "page:             http://127.0.0.1:8080/");
+        assert_eq!(lines[1], "publish and play: rtmp://127.0.0.1:1935/live/cam");
+        let urls = Urls { http: None, ..urls };
+        assert_eq!(urls.lines("live", "cam").len(), 1);
+    }
 }

@@ -483,7 +483,12 @@ mod tests {
                 };
                 assert_eq!(found["type"], expected, "{schema}.{}", key.name);
                 if key.value == KeyType::Outputs {
-                    assert_eq!(found["anyOf"].as_array().unwrap().len(), 2, "{schema}.{}", key.name);
+                    assert_eq!(
+                        found["anyOf"].as_array().unwrap().len(),
+                        2,
+                        "{schema}.{}",
+                        key.name
+                    );
                 }
             }
             for row in option_keys() {
