@@ -59,6 +59,7 @@ pub use image::{
 pub use input::probe::{Probe, ProbeAudio, ProbeStream, ProbeVideo, probe};
 pub use options::Size;
 pub use run::sound::AudioPacket;
+pub use stats::alert::{Alert, AlertKind};
 pub use stats::event::Event;
 pub use stats::{EndState, LatencySnapshot, OutputSnapshot, Snapshot, Stats};
 pub use time::stop::Stop;

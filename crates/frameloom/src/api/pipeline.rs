@@ -279,7 +279,8 @@ impl Pipeline {
             Some(video) => {
                 let (target, options) = (output.target.clone(), output.options.clone());
                 let plan = plan(Some(video), audio, target, options, true)?;
-                Some(SinkOpener::new(&plan, &self.stats, &self.live))
+                let reopens = self.source.is_live && !self.live.no_reconnect;
+                Some(SinkOpener::new(&plan, &self.stats, &self.live, reopens))
             }
         };
         let (environment, stop) = (self.environment.clone(), self.stop.clone());

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use self::program::kill_commands;
-use self::program::{Launch, Launched, Launcher, Processes};
+use self::program::{Launch, Launched, Launcher, Processes, Variables};
 pub(crate) use self::running::RunningCommand;
 use crate::edit::Fit;
 use crate::error::{Error, ErrorKind, Hint, Result, Stage, counted, os_words};
@@ -42,6 +42,7 @@ pub struct Command {
     argv: Vec<OsString>,
     format: PixelFormat,
     size: Option<Size>,
+    environment: Variables,
     launcher: Arc<dyn Launcher>,
 }
 
@@ -54,7 +55,13 @@ impl Command {
         if argv.first().is_none_or(|program| program.is_empty()) {
             return Err(Error::usage("the command has no program"));
         }
-        Ok(Command { argv, format: PixelFormat::Rgb24, size: None, launcher: Arc::new(Processes) })
+        Ok(Command {
+            argv,
+            format: PixelFormat::Rgb24,
+            size: None,
+            environment: Variables::default(),
+            launcher: Arc::new(Processes),
+        })
     }
 
     /// The format of the frames it reads and writes.
@@ -68,6 +75,13 @@ impl Command {
     #[must_use]
     pub fn frame_size(mut self, size: Size) -> Command {
         self.size = Some(size);
+        self
+    }
+
+    /// Sets an environment variable for the program, which has all others of this process.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Command {
+        self.environment.0.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -102,6 +116,7 @@ impl Command {
         let frame_bytes = self.format.frame_bytes(width, height);
         let launch = Launch {
             argv: &self.argv,
+            own: &self.environment,
             environment: vec![
                 ("FRAMELOOM_WIDTH", width.to_string()),
                 ("FRAMELOOM_HEIGHT", height.to_string()),

@@ -16,6 +16,7 @@ pub struct OutputOptions {
     pub(crate) open_timeout: Option<Duration>,
     pub(crate) format: Option<String>,
     pub(crate) overwrite: bool,
+    pub(crate) keep_old: bool,
     pub(crate) size: Option<Size>,
     pub(crate) pixel_format: Option<PixelFormatChoice>,
     pub(crate) rate: Option<Rate>,
@@ -53,6 +54,15 @@ impl OutputOptions {
     #[must_use]
     pub fn overwrite(mut self, yes: bool) -> OutputOptions {
         self.overwrite = yes;
+        self
+    }
+
+    /// Whether the recording of a live input leaves a file of its name alone and gets a name of its
+    /// own: with date and time before the ending. This goes before [`OutputOptions::overwrite`]. By
+    /// default a file that is there already is an error.
+    #[must_use]
+    pub fn keep_old(mut self, yes: bool) -> OutputOptions {
+        self.keep_old = yes;
         self
     }
 

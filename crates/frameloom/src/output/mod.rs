@@ -40,6 +40,8 @@ pub(crate) struct Sink {
     failed: u64,
     cut: Option<Timestamp>,
     stats: Stats,
+    /// Its number among the outputs.
+    number: usize,
 }
 
 /// A packet that waits for the other streams.
@@ -71,7 +73,7 @@ impl Sink {
         environment: &Environment,
         stop: &Stop,
     ) -> Result<Sink> {
-        target.check_writable(options.overwrite)?;
+        target.check_writable(options)?;
         target.check_options(options)?;
         let output = environment.opener.output(&target, options, stop)?;
         let limits =
@@ -96,6 +98,7 @@ impl Sink {
             failed: 0,
             cut: None,
             stats,
+            number: 0,
         };
         if url::is_network(&sink.target.url) {
             sink.open_target()?;
@@ -111,6 +114,11 @@ impl Sink {
             return Ok(());
         }
         self.output.open()
+    }
+
+    /// It is the output of this number.
+    pub(crate) fn number(&mut self, number: usize) {
+        self.number = number;
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -277,7 +285,8 @@ impl Sink {
         let (bytes, video) = (packet.av.size(), stream.kind == MediaKind::Video);
         self.output.write(&mut packet.av).inspect_err(|_| self.failed += 1)?;
         self.written += 1;
-        self.stats.packet_out(bytes, video, Some(base.at(pts)), packet.arrived);
+        let output = (self.number, self.target.is_live);
+        self.stats.packet_out(output, bytes, video, Some(base.at(pts)), packet.arrived);
         Ok(())
     }
 

@@ -1,12 +1,16 @@
 //! Where an output goes, and in which container.
 
 use std::path::Path;
+use std::time::SystemTime;
 
 use super::{Target, for_output};
-use crate::av::muxer_for;
+use crate::av::{local_time, muxer_for};
 use crate::error::{End, Error, ErrorKind, Hint, Result, Stage, sentence};
 use crate::options::OutputOptions;
 use crate::url;
+
+/// Recordings that begin in one second and are told apart.
+const MOST_A_SECOND: u32 = 1000;
 
 impl Target {
     /// Finds the container of an output.
@@ -30,6 +34,38 @@ impl Target {
         self.muxer.allows_equal_dts() && self.protocol.allows_equal_dts()
     }
 
+    /// Whether it is one file, which another of another name can follow.
+    pub(crate) fn is_file(&self) -> bool {
+        let is_one = !self.muxer.is_file_per_packet() && !self.muxer.opens_no_file();
+        is_one && url::local_path(&self.url).is_some()
+    }
+
+    /// The same where a recording goes that begins now: its name filled in where it has `%Y` in it,
+    /// with date and time behind it where that file is there already and is to be kept.
+    pub(crate) fn for_recording(&self, keeps_old: bool) -> Target {
+        let now = SystemTime::now();
+        let filled_in = self.url.contains("%Y").then(|| local_time(&self.url, now)).flatten();
+        let url = filled_in.unwrap_or_else(|| self.url.clone());
+        let is_there = |url: &str| {
+            let path = url::local_path(url).map(Path::new);
+            // A device or a pipe is no old recording.
+            path.is_some_and(|path| std::fs::metadata(path).is_ok_and(|found| found.is_file()))
+        };
+        if !keeps_old || !is_there(&url) {
+            return Target { url, ..self.clone() };
+        }
+        let date = local_time("%Y%m%d-%H%M%S", now).unwrap_or_default();
+        let name = url.rfind('/').map_or(0, |at| at + 1);
+        let end = url[name..].rfind('.').filter(|at| *at > 0).map_or(url.len(), |at| name + at);
+        let (stem, ending) = url.split_at(end);
+        let named = |n: u32| match n {
+            1 => format!("{stem}-{date}{ending}"),
+            n => format!("{stem}-{date}-{n}{ending}"),
+        };
+        let free = (1..MOST_A_SECOND).map(named).find(|url| !is_there(url));
+        Target { url: free.unwrap_or(url), ..self.clone() }
+    }
+
     /// Refuses options that neither an encoder nor this container nor its protocol has.
     pub(crate) fn check_options(&self, options: &OutputOptions) -> Result<()> {
         let takes = |name: &str| self.protocol.takes_option(&self.muxer, &self.url, name);
@@ -43,7 +79,8 @@ impl Target {
     }
 
     /// Refuses to overwrite what may not be, and what can't be written at all.
-    pub(crate) fn check_writable(&self, overwrite: bool) -> Result<()> {
+    pub(crate) fn check_writable(&self, options: &OutputOptions) -> Result<()> {
+        let overwrite = options.overwrite || options.keep_old && self.is_file();
         let fail = |kind, cause: &str| Error::new(kind, Stage::Sink, cause).at(&self.url);
         let Some(path) = url::local_path(&self.url).map(Path::new) else { return Ok(()) };
         if matches!(self.muxer.name(), "null") {
@@ -68,5 +105,35 @@ impl Target {
             }
             _ => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_never_takes_the_place_of_an_old_one() {
+        let room = tempfile::tempdir().unwrap();
+        let path = |name: &str| room.path().join(name).to_str().unwrap().to_owned();
+        let target = |name: &str| Target::resolve(&path(name), &OutputOptions::new()).unwrap();
+        assert_eq!(target("a.mkv").for_recording(true).url, path("a.mkv"), "nothing is there");
+        std::fs::write(path("a.mkv"), "old").unwrap();
+        assert_eq!(target("a.mkv").for_recording(false).url, path("a.mkv"));
+        let mut names = std::collections::BTreeSet::new();
+        for _ in 0..5 {
+            let url = target("a.mkv").for_recording(true).url;
+            std::fs::write(&url, "another").unwrap();
+            let middle = url.strip_prefix(&path("a-")).unwrap().strip_suffix(".mkv").unwrap();
+            assert!(middle.len() >= 15, "{url}");
+            names.insert(url);
+        }
+        assert_eq!(names.len(), 5);
+        assert_eq!(std::fs::read_to_string(path("a.mkv")).unwrap(), "old");
+        let dated = target("r-%Y.mkv").for_recording(true).url;
+        assert!(dated.strip_prefix(&path("r-20")).is_some_and(|rest| rest.len() == 6), "{dated}");
+        // What is no recording is written to as it is.
+        let device = Target::resolve("/dev/full", &OutputOptions::new().with("f", "flv").unwrap());
+        assert_eq!(device.unwrap().for_recording(true).url, "/dev/full");
     }
 }

@@ -21,8 +21,9 @@ pub(crate) enum CodeReport {
     Answer { number: u64, frames: Vec<Frame>, is_whole: bool, is_ready: bool },
     /// It failed on an ask.
     Failed { number: u64, error: Error },
-    /// The command is gone; with `is_final` it doesn't come back.
-    Down { error: Error, is_final: bool },
+    /// The command is gone; with `is_final` it doesn't come back. `hangs` where it was killed
+    /// because it did nothing.
+    Down { error: Error, is_final: bool, hangs: bool },
     /// The command is started again with the next frame.
     Up,
     /// The command answers.

@@ -167,6 +167,11 @@ impl CommandFeed {
         session.and_then(|s| s.spawned.input.hung()).map_or(Ok(()), |e| Err(WriterStop::Lost(e)))
     }
 
+    /// Whether the command was found to hang.
+    fn is_hung(&self) -> bool {
+        self.restarts.session.as_ref().is_some_and(|s| s.spawned.running.was_hung())
+    }
+
     /// Why the command is gone, when it is.
     fn verdict(&self) -> WriterStop {
         let Some(session) = &self.restarts.session else { return WriterStop::Over };
@@ -218,9 +223,10 @@ impl CommandFeed {
         match self.finish_command(CommandInput::close) {
             Ok(()) => Ok(false),
             Err(WriterStop::Lost(error)) if self.policy.on_error != OnError::Stop => {
+                let hangs = self.is_hung();
                 self.end_session();
                 // There is nothing left to start it for.
-                self.channels.report(CodeReport::Down { error, is_final: true });
+                self.channels.report(CodeReport::Down { error, is_final: true, hangs });
                 Err(WriterStop::Over)
             }
             Err(trouble) => Err(trouble),
@@ -410,15 +416,16 @@ impl CommandFeed {
 
     /// Ends a command that failed, and waits until it may be started again; `false` where it isn't.
     fn lost(&mut self, error: Error) -> Result<bool> {
+        let hangs = self.is_hung();
         let worked = self.end_session();
         match self.policy.on_error {
             OnError::Stop => return Err(error),
             OnError::Bypass => {
-                self.channels.report(CodeReport::Down { error, is_final: true });
+                self.channels.report(CodeReport::Down { error, is_final: true, hangs });
                 return Ok(false);
             }
             OnError::Restart => {
-                self.channels.report(CodeReport::Down { error, is_final: false });
+                self.channels.report(CodeReport::Down { error, is_final: false, hangs });
             }
         }
         let now = self.clock.now();

@@ -235,7 +235,8 @@ impl RunningPipeline {
             plan.check_resize()?;
         }
         let stop = self.context.stop.child();
-        let opener = SinkOpener::new(&plan, &self.context.stats, &self.context.live);
+        let (stats, live) = (&self.context.stats, &self.context.live);
+        let opener = SinkOpener::new(&plan, stats, live, input.node.reopens_outputs);
         let sink = opener.open(&self.context.environment, &stop)?;
         let joining = Some(Joining::new(plan.video.is_some(), length));
         Ok(OpenedOutput { plan, streams, sink: WriterSink { sink, opener, stop, joining } })

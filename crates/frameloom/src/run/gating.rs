@@ -238,6 +238,7 @@ impl Gating {
         };
         if let Some(ask) = ask {
             self.heard = now;
+            self.stats.code_asked();
             // A thread that ended has said why.
             let _ = asks.send(ask);
         }
@@ -285,6 +286,7 @@ impl Gating {
     /// `false` where the code takes no more frames and gives none.
     fn take_report(&mut self, report: CodeReport) -> Result<bool> {
         self.heard = self.clock.now();
+        self.stats.code_heard(matches!(report, CodeReport::Answer { .. } | CodeReport::Warm));
         match report {
             CodeReport::Ready(number) => self.gate.ready(number),
             CodeReport::Answer { number, frames, is_whole, is_ready } => {
@@ -295,9 +297,11 @@ impl Gating {
             }
             CodeReport::Failed { number, error } => {
                 self.gate.fail(number);
+                self.stats.code_failed(&error, false, false);
                 self.failed(1, error);
             }
-            CodeReport::Down { error, is_final } => {
+            CodeReport::Down { error, is_final, hangs } => {
+                self.stats.code_failed(&error, hangs, true);
                 let lost = self.gate.down();
                 self.stats.errors(1);
                 if is_final {

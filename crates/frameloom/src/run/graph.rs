@@ -167,6 +167,8 @@ pub(crate) struct WriterNode {
     pub(crate) drops_when_full: bool,
     /// It is opened again where it is lost.
     pub(crate) reopens: bool,
+    /// It is a file that is lost by itself, and begun again, where a live output is beside it.
+    is_recording: bool,
     /// The encoder of its video.
     pub(crate) video_encoder: Option<usize>,
 }
@@ -198,6 +200,7 @@ impl PipelineGraph {
             queue: CALLER_WRITER_QUEUE,
             drops_when_full: false,
             reopens,
+            is_recording: false,
             video_encoder: Some(0),
         });
         graph.video_encoders.push(VideoEncoderNode {
@@ -232,8 +235,12 @@ impl PipelineGraph {
             queue: if drops_when_full { LIVE_WRITER_QUEUE } else { WRITER_QUEUE },
             drops_when_full,
             reopens: drops_when_full,
+            is_recording: node.reopens_outputs && plan.target.is_file(),
             video_encoder: None,
         });
+        if self.writers.iter().any(|writer| writer.drops_when_full) {
+            self.writers.iter_mut().for_each(|writer| writer.reopens |= writer.is_recording);
+        }
         // Nobody only reads any more.
         self.edits.iter_mut().for_each(|edit| edit.queue = FRAME_QUEUE);
         self.add_video(output, input, plan, writer);

@@ -24,7 +24,7 @@ impl NewOutput {
     pub(crate) fn new(url: &str, options: OutputOptions) -> Result<NewOutput> {
         options.check()?;
         let target = Target::resolve(url, &options)?;
-        target.check_writable(options.overwrite)?;
+        target.check_writable(&options)?;
         Ok(NewOutput { target, options, open: None })
     }
 }

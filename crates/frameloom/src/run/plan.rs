@@ -302,7 +302,7 @@ pub fn check_outputs(
         if has_command && options.video == Some(CodecChoice::Copy) {
             return Err(copy_of_edited(&target));
         }
-        target.check_writable(options.overwrite)?;
+        target.check_writable(options)?;
         let same = |a: Option<&str>, b: Option<&str>| match (a, b) {
             (Some(a), Some(b)) => std::fs::canonicalize(a)
                 .ok()

@@ -114,11 +114,12 @@ impl Setup {
         let (plans, opened) = self.plan_outputs(named.collect(), is_edited)?;
         let context = self.context(&plans, stall_limit, failure)?;
         let graph = self.graph(code, &plans, &opened, context.on_loss);
+        let reopens = self.reopens_outputs();
         let Setup { source, stages, command, outputs, .. } = self;
         let command_only_reads = command.is_some() && plans.is_empty();
         let sources = vec![source];
         let nodes = Nodes::open(&graph, &plans, &sources, &context)?;
-        let sinks = open_sinks(&plans, opened, &context)?;
+        let sinks = open_sinks(&plans, opened, reopens, &context)?;
         let mut threads = Threads::new(failure.clone());
         let user = Stages { stages, command };
         let StartedThreads { inputs, pulling, sound } =
@@ -157,6 +158,12 @@ impl Setup {
             self.stats.expect(longest);
         }
         Ok((plans, opened))
+    }
+
+    /// Whether outputs that are lost are opened again: the input goes on at its own speed.
+    fn reopens_outputs(&self) -> bool {
+        let source = &self.source;
+        !self.live.no_reconnect && (source.is_live || source.options.realtime)
     }
 
     fn context(
@@ -202,7 +209,7 @@ impl Setup {
             has_audio: source.audio.is_some(),
             was_sought: source.options.start.is_some(),
             is_held: source.is_live && on_loss != OnLoss::End,
-            reopens_outputs: !self.live.no_reconnect && (source.is_live || source.options.realtime),
+            reopens_outputs: self.reopens_outputs(),
         });
         for (plan, (number, _)) in plans.iter().zip(opened) {
             graph.add_output(*number, input, plan);
@@ -215,11 +222,12 @@ impl Setup {
 fn open_sinks(
     plans: &[OutputPlan],
     opened: Vec<NumberedSink>,
+    reopens: bool,
     context: &NodeContext,
 ) -> Result<Vec<WriterSink>> {
     let mut sinks = Vec::new();
     for (plan, (_, opened)) in plans.iter().zip(opened) {
-        let opener = SinkOpener::new(plan, &context.stats, &context.live);
+        let opener = SinkOpener::new(plan, &context.stats, &context.live, reopens);
         let stop = context.stop.child();
         let sink = match opened.filter(|opened| opened.kinds == opener.kinds) {
             Some(opened) => opened.sink,
@@ -247,6 +255,7 @@ impl FeedSetup {
             kinds: vec![MediaKind::Video],
             stats: self.stats.clone(),
             limit: self.live.reconnect_for,
+            is_recording: false,
         };
         let context = NodeContext {
             live: self.live,

@@ -1,15 +1,17 @@
 //! The thread that writes an output, and what it does while a live one is lost.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded, never, select_biased};
+use rustix::fs::statvfs;
 
 use crate::av::MediaKind;
 use crate::codec::configuration::StreamConfiguration;
 use crate::codec::packet::Packet;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::live::retry::{Retry, RetryPolicy};
 use crate::live::supervise::{Reopened, due, reopen};
 use crate::options::{LiveOptions, OutputOptions};
@@ -25,6 +27,7 @@ use crate::stats::Stats;
 use crate::stats::event::Event;
 use crate::time::Timestamp;
 use crate::time::stop::Stop;
+use crate::url::local_path;
 
 /// What the thread that writes an output gets.
 pub(super) struct SinkEnd {
@@ -65,27 +68,72 @@ pub(crate) struct SinkOpener {
     pub(crate) kinds: Vec<MediaKind>,
     pub(crate) stats: Stats,
     pub(crate) limit: Option<Duration>,
+    /// It is a file of a live input: begun again under a name of its own, for ever.
+    pub(crate) is_recording: bool,
 }
 
+/// Bytes that must be free on a disk that was full before a recording is begun again on it.
+const ROOM_BYTES: u64 = 16 << 20;
+
 impl SinkOpener {
-    pub(crate) fn new(plan: &OutputPlan, stats: &Stats, live: &LiveOptions) -> SinkOpener {
+    /// With `reopens` it may be opened again while the pipeline runs.
+    pub(crate) fn new(
+        plan: &OutputPlan,
+        stats: &Stats,
+        live: &LiveOptions,
+        reopens: bool,
+    ) -> SinkOpener {
+        let is_recording = reopens && plan.target.is_file();
         SinkOpener {
             target: plan.target.clone(),
-            options: plan.options.clone(),
+            options: plan.options.clone().keep_old(plan.options.keep_old && is_recording),
             kinds: plan.kinds(),
             stats: stats.clone(),
-            limit: live.reconnect_for,
+            limit: live.reconnect_for.filter(|_| !is_recording),
+            is_recording,
         }
     }
 
     pub(crate) fn open(&self, environment: &Environment, stop: &Stop) -> Result<Sink> {
-        let (target, stats) = (self.target.clone(), self.stats.clone());
+        let target = match self.is_recording {
+            true => self.target.for_recording(self.options.keep_old),
+            false => self.target.clone(),
+        };
+        self.open_target(target, environment, stop)
+    }
+
+    /// Opens it once more, after it was lost for this cause.
+    fn open_again(&self, cause: &Error, environment: &Environment, stop: &Stop) -> Result<Sink> {
+        if !self.is_recording {
+            return self.open(environment, stop);
+        }
+        let target = self.target.for_recording(true);
+        if cause.kind() == ErrorKind::StorageFull {
+            check_room(&target)?;
+        }
+        self.open_target(target, environment, stop)
+    }
+
+    fn open_target(&self, target: Target, environment: &Environment, stop: &Stop) -> Result<Sink> {
+        let stats = self.stats.clone();
         Sink::open(target, &self.options, &self.kinds, stats, environment, stop)
     }
 
     fn has_video(&self) -> bool {
         self.kinds.contains(&MediaKind::Video)
     }
+}
+
+/// Refuses a disk that is still full: to try would leave a file there each time.
+fn check_room(target: &Target) -> Result<()> {
+    let Some(path) = local_path(&target.url).map(Path::new) else { return Ok(()) };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let Ok(disk) = statvfs(folder.unwrap_or(Path::new("."))) else { return Ok(()) };
+    if disk.f_bavail.saturating_mul(disk.f_frsize) >= ROOM_BYTES {
+        return Ok(());
+    }
+    let cause = format!("less than {} MiB are free on its disk", ROOM_BYTES >> 20);
+    Err(Error::new(ErrorKind::StorageFull, Stage::Sink, cause).at(&target.url))
 }
 
 /// What was announced of the streams, for an output that is opened again.
@@ -157,7 +205,7 @@ struct LossRecord {
 
 impl Writing {
     pub(super) fn new(
-        sink: Sink,
+        mut sink: Sink,
         end: SinkEnd,
         opener: Option<SinkOpener>,
         joining: Option<Joining>,
@@ -165,6 +213,7 @@ impl Writing {
         environment: Environment,
         stop: Stop,
     ) -> Writing {
+        sink.number(end.drops.output);
         let limit = opener.as_ref().and_then(|opener| opener.limit);
         let mut retry = Retry::new(RetryPolicy::connection(limit));
         retry.opened(environment.clock.now(), Duration::ZERO);
@@ -301,7 +350,8 @@ impl Writing {
         }
         if self.loss_record.is_none() {
             let Drops { output, stats, events, .. } = &self.end.drops;
-            stats.output_lost(*output);
+            let is_file = self.opener.as_ref().is_some_and(|opener| opener.is_recording);
+            stats.output_lost(*output, is_file, &cause);
             events.tell(&Event::OutputLost { output: *output, cause: cause.clone() });
             self.loss_record = Some(LossRecord { since: self.environment.clock.now(), missed: 0 });
         }
@@ -327,13 +377,14 @@ impl Writing {
         let first = due(verdict, &retry, &cause)?;
         let (sender, reopening) = bounded(1);
         let (environment, stop) = (self.environment.clone(), self.stop.clone());
+        let lost_for = cause.clone();
         start_thread("frameloom-reopen", move || {
-            let open = || opener.open(&environment, &stop).map(Box::new);
+            let open = || opener.open_again(&cause, &environment, &stop).map(Box::new);
             let found = reopen(open, retry, first, &*environment.clock, &stop);
             // Nobody waits for it any more after a stop.
             let _ = sender.send(found);
         })?;
-        Ok(SinkState::Lost(Box::new(Loss { cause, reopening })))
+        Ok(SinkState::Lost(Box::new(Loss { cause: lost_for, reopening })))
     }
 
     /// Goes on with what came of opening it again.
@@ -342,6 +393,7 @@ impl Writing {
             Err(_) if self.stop.is_stopped() => return Ok(left(&loss.cause)),
             found => found?,
         };
+        sink.number(self.end.drops.output);
         self.retry = Some(retry);
         match self.announced.repeat_to(&mut sink) {
             Ok(()) => {

@@ -1,5 +1,6 @@
 //! Counters of a running pipeline, and the one snapshot that every front shows.
 
+pub(crate) mod alert;
 pub(crate) mod event;
 
 use std::collections::VecDeque;
@@ -9,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use self::alert::{Alert, Alerts};
+use crate::error::Error;
 use crate::time::clock::Clock;
 use crate::time::{TimeBase, Timestamp};
 
@@ -53,13 +56,14 @@ struct StatsCounters {
     bytes_out: AtomicU64,
     position_micros: AtomicI64,
     recent: Mutex<Recent>,
+    alerts: Mutex<Alerts>,
     /// The last class is that of all that took longer.
     latency_counts: [AtomicU64; LATENCY_CLASSES_MS.len() + 1],
     latency_micros: AtomicU64,
 }
 
 /// What is counted of one output.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct OutputCounters {
     lost: bool,
     removed: bool,
@@ -69,6 +73,8 @@ struct OutputCounters {
     shift: Option<Timestamp>,
     reconnects: u64,
     packets_dropped: u64,
+    is_live: bool,
+    latencies: VecDeque<(Instant, Duration)>,
 }
 
 /// By how much the input's own times are moved to the pipeline's clock, from some time on.
@@ -80,7 +86,6 @@ struct Move {
 
 #[derive(Debug, Default)]
 struct Recent {
-    latencies: VecDeque<(Instant, Duration)>,
     marks: VecDeque<(Instant, u64, u64)>,
 }
 
@@ -133,7 +138,8 @@ pub struct Snapshot {
     pub speed: f64,
     /// Bits a second written, over the last seconds.
     pub bit_rate: u64,
-    /// From a packet's arrival to its frame's departure: median of the last 10 s.
+    /// From a packet's arrival to its frame's departure: median of the last 10 s, of the live
+    /// outputs, or of all where none is live. `None` where nothing went out in that time.
     pub latency_ms: Option<f64>,
     /// The same, 99th percentile.
     pub latency_p99_ms: Option<f64>,
@@ -156,6 +162,9 @@ pub struct Snapshot {
     pub input: EndState,
     /// The outputs, in their order.
     pub outputs: Vec<OutputSnapshot>,
+    /// States that a person must act on.
+    #[serde(default)]
+    pub alerts: Vec<Alert>,
 }
 
 /// How many frames took how long, from their packet's arrival to their departure.
@@ -193,6 +202,12 @@ pub struct OutputSnapshot {
     pub reconnects: u64,
     /// Packets that it missed.
     pub packets_dropped: u64,
+    /// From a packet's arrival to its frame's departure: median of the last 10 s.
+    #[serde(default)]
+    pub latency_ms: Option<f64>,
+    /// The same, 99th percentile.
+    #[serde(default)]
+    pub latency_p99_ms: Option<f64>,
 }
 
 impl Stats {
@@ -223,6 +238,7 @@ impl Stats {
             bytes_out: AtomicU64::new(0),
             position_micros: AtomicI64::new(0),
             recent: Mutex::new(Recent::default()),
+            alerts: Mutex::default(),
             latency_counts: Default::default(),
             latency_micros: AtomicU64::new(0),
         }))
@@ -264,12 +280,40 @@ impl Stats {
         self.0.frames_late.fetch_add(count, Relaxed);
     }
 
-    pub(crate) fn input_lost(&self) {
+    pub(crate) fn input_lost(&self, cause: &Error) {
         self.0.input_lost.store(true, Relaxed);
+        self.alerts(|alerts, now| alerts.input_lost(now, cause));
+    }
+
+    fn alerts(&self, change: impl FnOnce(&mut Alerts, Instant)) {
+        let now = self.0.clock.now();
+        change(&mut self.0.alerts.lock().unwrap_or_else(PoisonError::into_inner), now);
+    }
+
+    /// Your code has something to do.
+    pub(crate) fn code_asked(&self) {
+        self.alerts(Alerts::code_asked);
+    }
+
+    /// Your code has said something, which is an answer or not.
+    pub(crate) fn code_heard(&self, is_answer: bool) {
+        self.alerts(|alerts, _| {
+            alerts.code_heard();
+            if is_answer {
+                alerts.code_answered();
+            }
+        });
+    }
+
+    /// Your code has failed, by doing nothing for too long where it `hangs`. Where it `is_down`, it
+    /// is gone until [`Stats::restarted`].
+    pub(crate) fn code_failed(&self, cause: &Error, hangs: bool, is_down: bool) {
+        self.alerts(|alerts, now| alerts.code_failed(now, cause, hangs, is_down));
     }
 
     pub(crate) fn input_back(&self) {
         self.0.input_lost.store(false, Relaxed);
+        self.alerts(|alerts, _| alerts.input_back());
         self.0.reconnects.fetch_add(1, Relaxed);
     }
 
@@ -317,14 +361,17 @@ impl Stats {
     /// This output was removed, and has ended.
     pub(crate) fn output_removed(&self, number: usize) {
         self.output(number, |output| output.removed = true);
+        self.alerts(|alerts, _| alerts.output_removed(number));
     }
 
-    pub(crate) fn output_lost(&self, number: usize) {
+    pub(crate) fn output_lost(&self, number: usize, is_file: bool, cause: &Error) {
         self.output(number, |output| output.lost = true);
+        self.alerts(|alerts, now| alerts.output_lost(now, number, is_file, cause));
     }
 
     pub(crate) fn output_back(&self, number: usize) {
         self.0.reconnects.fetch_add(1, Relaxed);
+        self.alerts(|alerts, now| alerts.output_back(now, number));
         self.output(number, |output| {
             output.lost = false;
             output.reconnects += 1;
@@ -357,11 +404,14 @@ impl Stats {
 
     pub(crate) fn restarted(&self) {
         self.0.restarts.fetch_add(1, Relaxed);
+        self.alerts(|alerts, _| alerts.code_up());
     }
 
-    /// A packet was written; `arrived` is when the input's packet behind it was read.
+    /// A packet was written to the output of this number; `arrived` is when the input's packet
+    /// behind it was read.
     pub(crate) fn packet_out(
         &self,
+        (number, is_live): (usize, bool),
         bytes: usize,
         video: bool,
         at: Option<Timestamp>,
@@ -380,11 +430,11 @@ impl Stats {
             let now = c.clock.now();
             let latency = now.duration_since(arrived);
             c.count_latency(latency);
-            let mut recent = c.recent.lock().unwrap_or_else(PoisonError::into_inner);
-            recent.latencies.push_back((now, latency));
-            while recent.latencies.front().is_some_and(|(t, _)| now.duration_since(*t) > WINDOW) {
-                recent.latencies.pop_front();
-            }
+            self.output(number, |output| {
+                output.is_live = is_live;
+                output.latencies.push_back((now, latency));
+                output.forget_old(now);
+            });
         }
     }
 
@@ -412,22 +462,27 @@ impl Stats {
             _ => (elapsed, frames_out, bytes_out),
         };
         let seconds = since.as_secs_f64().max(1e-3);
-        let mut latencies: Vec<Duration> = recent.latencies.iter().map(|(_, l)| *l).collect();
         drop(recent);
-        latencies.sort_unstable();
-        let percentile = |p: usize| {
-            let at = (latencies.len().checked_sub(1)? * p).div_ceil(100);
-            latencies.get(at).map(|l| (l.as_secs_f64() * 10_000.0).round() / 10.0)
-        };
         let state = |lost| if lost { EndState::Lost } else { EndState::Ok };
-        let outputs = c.outputs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut outputs = c.outputs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        outputs.iter_mut().for_each(|output| output.forget_old(now));
+        let any_is_live = outputs.iter().any(|output| output.is_live);
+        let chosen = outputs.iter().filter(|output| output.is_live || !any_is_live);
+        let overall =
+            Latencies::of(chosen.flat_map(|output| output.latencies.iter().map(|(_, l)| *l)));
+        let alerts = c.alerts.lock().unwrap_or_else(PoisonError::into_inner).current(now);
         let input_offset_ms = self.input_offset(&outputs, Timestamp::from_micros(position));
         let outputs: Vec<_> = outputs
             .iter()
-            .map(|output| OutputSnapshot {
-                state: if output.removed { EndState::Removed } else { state(output.lost) },
-                reconnects: output.reconnects,
-                packets_dropped: output.packets_dropped,
+            .map(|output| {
+                let latency = Latencies::of(output.latencies.iter().map(|(_, l)| *l));
+                OutputSnapshot {
+                    state: if output.removed { EndState::Removed } else { state(output.lost) },
+                    reconnects: output.reconnects,
+                    packets_dropped: output.packets_dropped,
+                    latency_ms: latency.percentile(50),
+                    latency_p99_ms: latency.percentile(99),
+                }
             })
             .collect();
         Snapshot {
@@ -455,8 +510,8 @@ impl Stats {
             speed: (position as f64 / 1e6 / elapsed.as_secs_f64().max(1e-3) * 100.0).round()
                 / 100.0,
             bit_rate: (bytes as f64 * 8.0 / seconds) as u64,
-            latency_ms: percentile(50),
-            latency_p99_ms: percentile(99),
+            latency_ms: overall.percentile(50),
+            latency_p99_ms: overall.percentile(99),
             latency: c.latency(),
             reconnects: c.reconnects.load(Relaxed),
             packets_dropped: outputs.iter().map(|output| output.packets_dropped).sum(),
@@ -464,7 +519,33 @@ impl Stats {
             live: c.live.load(Relaxed),
             input: state(c.input_lost.load(Relaxed)),
             outputs,
+            alerts,
         }
+    }
+}
+
+impl OutputCounters {
+    fn forget_old(&mut self, now: Instant) {
+        let is_old = |at: Instant| now.saturating_duration_since(at) > WINDOW;
+        while self.latencies.front().is_some_and(|(at, _)| is_old(*at)) {
+            self.latencies.pop_front();
+        }
+    }
+}
+
+/// Latencies, the shortest first.
+struct Latencies(Vec<Duration>);
+
+impl Latencies {
+    fn of(all: impl Iterator<Item = Duration>) -> Latencies {
+        let mut all: Vec<Duration> = all.collect();
+        all.sort_unstable();
+        Latencies(all)
+    }
+
+    fn percentile(&self, p: usize) -> Option<f64> {
+        let at = (self.0.len().checked_sub(1)? * p).div_ceil(100);
+        self.0.get(at).map(|l| (l.as_secs_f64() * 10_000.0).round() / 10.0)
     }
 }
 
@@ -514,6 +595,20 @@ mod tests {
         assert_eq!(offset(), Some(1234));
         (0..100).for_each(|n| stats.input_moved(ms(3000 + n), ms(n)));
         assert_eq!(stats.0.moves.lock().unwrap().len(), MOVES);
+    }
+
+    #[test]
+    fn each_output_has_its_latency_and_live_ones_are_that_of_all() {
+        let stats = Stats::new(None, Arc::new(crate::time::clock::RealClock));
+        let late = Instant::now().checked_sub(Duration::from_secs(1));
+        let soon = Instant::now().checked_sub(Duration::from_millis(100));
+        let second = |ms: Option<f64>| ms.unwrap() >= 1000.0;
+        (0..5).for_each(|_| stats.packet_out((1, false), 1, true, None, late));
+        assert!(second(stats.snapshot().latency_ms), "a file is all there is");
+        (0..5).for_each(|_| stats.packet_out((0, true), 1, true, None, soon));
+        let seen = stats.snapshot();
+        assert!(!second(seen.latency_ms) && !second(seen.latency_p99_ms), "{seen:?}");
+        assert!(!second(seen.outputs[0].latency_ms) && second(seen.outputs[1].latency_ms));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
@@ -28,11 +28,23 @@ fn kill_group(group: i32) {
     }
 }
 
+/// Environment variables, whose values may be secrets.
+#[derive(Clone, Default)]
+pub(crate) struct Variables(pub(crate) Vec<(String, String)>);
+
+impl Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
+
 /// What a program is started with.
 #[derive(Debug)]
 pub(crate) struct Launch<'a> {
     /// The program, and its arguments.
     pub(crate) argv: &'a [OsString],
+    /// Variables that its user gave it.
+    pub(crate) own: &'a Variables,
     pub(crate) environment: Vec<(&'static str, String)>,
     /// It gives no frames back, and its stdout is ours.
     pub(crate) reads_only: bool,
@@ -85,6 +97,7 @@ impl Launcher for Processes {
         let mut command = Command::new(program);
         command
             .args(arguments)
+            .envs(launch.own.0.iter().map(|(name, value)| (name, value)))
             .envs(launch.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(if launch.reads_only { Stdio::inherit() } else { Stdio::piped() })

@@ -1,6 +1,7 @@
 //! The program of a COMMAND while it runs: what it owes, whether it hangs, and its end.
 
 use std::process::ExitStatus;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,8 @@ pub(crate) struct RunningCommand {
     pub(super) farewell: Duration,
     /// Both halves are to let go of it.
     cut: Stop,
+    /// It was found to stand still for too long.
+    was_hung: AtomicBool,
 }
 
 struct Activity {
@@ -65,6 +68,7 @@ impl RunningCommand {
             hang_limit,
             farewell,
             cut: Stop::new(),
+            was_hung: AtomicBool::new(false),
         }
     }
 
@@ -155,7 +159,14 @@ impl RunningCommand {
 
     /// Whether it has something to do and has done nothing for too long.
     pub(super) fn is_hung(&self, has_unread: bool) -> bool {
-        self.hangs_at(has_unread).is_some_and(|at| at <= self.clock.now())
+        let is_hung = self.hangs_at(has_unread).is_some_and(|at| at <= self.clock.now());
+        self.was_hung.fetch_or(is_hung, Ordering::Relaxed);
+        is_hung
+    }
+
+    /// Whether it was ever found to hang.
+    pub(crate) fn was_hung(&self) -> bool {
+        self.was_hung.load(Ordering::Relaxed)
     }
 
     /// Kills it with all that it started, and has both halves let go of it: what it started may

@@ -223,3 +223,19 @@ fn a_callers_frames_need_an_encoder_and_a_writer() {
     assert_eq!(ends(&graph), (FramesFrom::Caller, true));
     assert!(!PipelineGraph::of_caller(plan(MP4), true, false).writers[0].reopens);
 }
+
+#[test]
+fn a_file_is_lost_by_itself_beside_a_live_output() {
+    let reopens = |input, urls: &[&str]| {
+        let plans: Vec<_> = urls.iter().map(|url| planned(url, "VA", &[])).collect();
+        let graph = graph(CodeKind::None, input, &plans);
+        graph.writers.iter().map(|writer| writer.reopens).collect::<Vec<_>>()
+    };
+    // Whichever comes first.
+    assert_eq!(reopens(LIVE, &[RTMP, "out.mkv"]), [true, true]);
+    assert_eq!(reopens(LIVE, &["out.mkv", RTMP]), [true, true]);
+    assert_eq!(reopens(LIVE, &["out.mkv"]), [false], "its failure is the end");
+    assert_eq!(reopens(FILE, &[RTMP, "out.mkv"]), [false, false]);
+    // Playlists and pictures have a name that is looked for.
+    assert_eq!(reopens(LIVE, &[RTMP, "out.m3u8"]), [true, false]);
+}

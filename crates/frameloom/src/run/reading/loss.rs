@@ -43,7 +43,7 @@ impl Reading {
         let lost_for = || clock.now().saturating_duration_since(lost);
         let Some(live) = &mut self.live else { return Err(cause) };
         live.events.tell(&Event::InputLost { cause: cause.clone() });
-        self.stats.input_lost();
+        self.stats.input_lost(&cause);
         let from = live.timeline.at(live.now()).unwrap_or(Timestamp::ZERO).minus(live.ahead);
         live.presence.set(PicturePresence::Lost { since: lost, clock: from });
         let mut tries = 0;
