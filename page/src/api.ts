@@ -2,6 +2,25 @@
 
 export type State = "stopped" | "starting" | "running" | "waiting" | "restarting" | "failed";
 
+/** A kind of state that a person must act on. */
+export type AlertKind =
+  | "input_lost"
+  | "output_lost"
+  | "code_failing"
+  | "code_hanging"
+  | "recording_stopped"
+  | "disk_full"
+  | "memory_limit"
+  | "process_hung"
+  | "process_ended";
+
+export interface Alert {
+  kind: AlertKind;
+  since_ms: number;
+  output: number | null;
+  text: string;
+}
+
 /** Where a stream of the server is played, and published. */
 export interface PlayUrls {
   rtmp: string | null;
@@ -17,6 +36,7 @@ export interface Stats {
   frames_held: number;
   frames_bypassed: number;
   errors: number;
+  restarts: number;
   fps: number;
   bit_rate: number;
   latency_ms: number | null;
@@ -24,7 +44,7 @@ export interface Stats {
   reconnects: number;
   packets_dropped: number;
   input: "ok" | "lost";
-  outputs: { state: "ok" | "lost"; reconnects: number; packets_dropped: number }[];
+  outputs: { state: "ok" | "lost" | "removed"; reconnects: number; packets_dropped: number; latency_ms: number | null }[];
   /** Added to a timestamp of the input, it gives that of the same picture at the outputs. */
   input_offset_ms?: number | null;
   cpu_percent: number;
@@ -39,6 +59,7 @@ export interface Pipeline {
   restarts: number;
   pid: number | null;
   error: string | null;
+  alerts: Alert[];
   stats: Stats | null;
   play: { input: PlayUrls | null; output: PlayUrls | null };
 }
@@ -72,6 +93,8 @@ export interface Line {
   time_ms: number;
   text: string;
   state?: State;
+  alert?: AlertKind;
+  is_over?: boolean;
 }
 
 /** A stream that somebody publishes to the server. */
@@ -94,6 +117,7 @@ export interface ServerStatus {
 export interface Listing {
   pipelines: Pipeline[];
   file_error: string | null;
+  urls?: { rtmp: string | null; http: string | null };
   publish_key?: boolean;
   play_key?: boolean;
 }

@@ -1,5 +1,6 @@
 // One pipeline: both its ends side by side, its figures, what it said, and its settings.
 
+import { problems } from "./alerts";
 import { api, type Pipeline } from "./api";
 import { h, say } from "./dom";
 import { fleet } from "./fleet";
@@ -10,21 +11,70 @@ import { Player } from "./player";
 import { Plots } from "./plots";
 import { keepTogether } from "./sync";
 
-const FIGURES = [
-  ["Frames in", (p: Pipeline) => format.count(p.stats?.frames_in)],
-  ["Frames out", (p: Pipeline) => format.count(p.stats?.frames_out)],
-  ["Edited", (p: Pipeline) => format.count(p.stats?.frames_edited)],
-  ["Dropped", (p: Pipeline) => format.count(p.stats?.frames_dropped)],
-  ["Bypassed", (p: Pipeline) => format.count(p.stats?.frames_bypassed)],
-  ["Frames/s", (p: Pipeline) => format.rate(p.stats?.fps)],
-  ["Latency", (p: Pipeline) => format.milliseconds(p.stats?.latency_ms)],
-  ["99 %", (p: Pipeline) => format.milliseconds(p.stats?.latency_p99_ms)],
-  ["Bit rate", (p: Pipeline) => format.bitRate(p.stats?.bit_rate)],
-  ["Reconnects", (p: Pipeline) => format.count(p.stats?.reconnects)],
-  ["Restarts", (p: Pipeline) => format.count(p.restarts)],
-  ["Processor", (p: Pipeline) => format.percent(p.stats?.cpu_percent)],
-  ["Memory", (p: Pipeline) => format.bytes(p.stats?.memory_bytes)],
-] as const;
+/** A figure: what it is called, what it is, and whether it is more than it should be. */
+type Figure = readonly [string, (p: Pipeline) => string, ((p: Pipeline) => boolean)?];
+
+const counted = (label: string, of: (p: Pipeline) => number | undefined): Figure => [
+  label,
+  (p) => format.count(of(p)),
+  (p) => (of(p) ?? 0) > 0,
+];
+
+const FIGURES: readonly (readonly [string, readonly Figure[]])[] = [
+  [
+    "Stream",
+    [
+      ["Frames/s", (p) => format.rate(p.stats?.fps)],
+      ["Latency", (p) => format.milliseconds(p.stats?.latency_ms)],
+      ["99 % within", (p) => format.milliseconds(p.stats?.latency_p99_ms)],
+      ["Bit rate", (p) => format.bitRate(p.stats?.bit_rate)],
+      ["Frames in", (p) => format.count(p.stats?.frames_in)],
+      ["Frames out", (p) => format.count(p.stats?.frames_out)],
+      counted("Packets missed", (p) => p.stats?.packets_dropped),
+      counted("Opened again", (p) => p.stats?.reconnects),
+    ],
+  ],
+  [
+    "Your code",
+    [
+      ["Edited", (p) => format.count(p.stats?.frames_edited)],
+      counted("Unedited", (p) => p.stats?.frames_bypassed),
+      counted("Dropped", (p) => p.stats?.frames_dropped),
+      counted("Failures", (p) => p.stats?.errors),
+      counted("Code restarts", (p) => p.stats?.restarts),
+    ],
+  ],
+  [
+    "Process",
+    [
+      ["Processor", (p) => format.percent(p.stats?.cpu_percent)],
+      ["Memory", (p) => format.bytes(p.stats?.memory_bytes)],
+      counted("Restarts", (p) => p.restarts),
+    ],
+  ],
+];
+
+/** The figures of a pipeline, in groups; what is more than it should be stands out. */
+function figures(hasCode: boolean): { element: HTMLElement; show: (pipeline: Pipeline) => void } {
+  const shown: [Figure, HTMLElement][] = [];
+  const groups = FIGURES.filter(([title]) => hasCode || title !== "Your code").map(([title, list]) => {
+    const entries = list.map((figure) => {
+      const value = h("dd", {});
+      shown.push([figure, value]);
+      return h("div", {}, h("dt", {}, figure[0]), value);
+    });
+    return h("div", { class: "group" }, h("h3", {}, title), h("dl", { class: "figures many" }, ...entries));
+  });
+  return {
+    element: h("div", {}, ...groups),
+    show: (pipeline) => {
+      for (const [[, text, isOdd], value] of shown) {
+        say(value, text(pipeline));
+        value.classList.toggle("odd", isOdd?.(pipeline) ?? false);
+      }
+    },
+  };
+}
 
 export function detail(name: string, signal: AbortSignal): HTMLElement {
   const view = h("div", { class: "detail" });
@@ -62,9 +112,11 @@ function build(first: Pipeline, signal: AbortSignal): HTMLElement[] {
   const badge = new Badge();
   const orders = new Orders(name);
   const since = h("span", { class: "hint" });
-  const error = h("p", { class: "problem" });
-  const figures = FIGURES.map(() => h("dd", {}));
+  const counts = figures(first.settings.command != null || first.settings.filter != null);
   const plots = new Plots(signal);
+
+  const stale = h("p", { class: "problem stale" });
+  const screensShown = h("div", {}, ...screens(first, signal));
 
   const show = (): void => {
     const pipeline = fleet.pipelines.get(name);
@@ -72,8 +124,10 @@ function build(first: Pipeline, signal: AbortSignal): HTMLElement[] {
     badge.show(pipeline);
     orders.show(pipeline);
     say(since, `for ${format.span(Date.now() - pipeline.since_ms)}${pipeline.pid ? `, process ${pipeline.pid}` : ""}`);
-    say(error, (pipeline.state !== "running" && pipeline.error) || "");
-    FIGURES.forEach(([, figure], index) => say(figures[index]!, figure(pipeline)));
+    counts.show(pipeline);
+    screensShown.classList.toggle("lost", pipeline.state !== "running" || pipeline.stats?.input === "lost");
+    const lost = pipeline.alerts?.find(({ kind }) => kind === "input_lost");
+    say(stale, lost ? `The input is lost since ${format.timeOfDay(lost.since_ms)}: what you see is the last picture.` : "");
   };
   const draw = async (): Promise<void> => {
     const history = await api.history(name).catch(() => null);
@@ -97,19 +151,16 @@ function build(first: Pipeline, signal: AbortSignal): HTMLElement[] {
       badge.element,
       since,
       orders.element,
-      h("a", { class: "button", href: `${pageOf(name)}/edit` }, "Edit"),
+      h("a", { class: "button", href: `${pageOf(name)}/edit`, "aria-label": `Edit ${name}` }, "Edit"),
       removal(name),
     ),
     orders.told,
-    error,
-    ...screens(first, signal),
-    h(
-      "section",
-      { class: "card" },
-      h("dl", { class: "figures many" }, ...FIGURES.map(([label], index) => h("div", {}, h("dt", {}, label), figures[index]!))),
-      plots.element,
-    ),
-    h("div", { class: "columns" }, log(name, signal), h("div", {}, ...addresses(first), written(first))),
+    problems(name, signal),
+    stale,
+    screensShown,
+    log(name, signal),
+    h("section", { class: "card" }, counts.element, plots.element),
+    h("div", { class: "columns" }, h("div", {}, ...addresses(first)), written(first)),
   ];
 }
 
@@ -121,10 +172,10 @@ function screens(pipeline: Pipeline, signal: AbortSignal): HTMLElement[] {
   const offset = (): number | null => fleet.pipelines.get(pipeline.name)?.stats?.input_offset_ms ?? null;
   keepTogether({ input: ends.input.player, output: ends.output.player }, offset, ({ behindMs, apartMs }) => {
     const parts = [
-      behindMs != null && `${(behindMs / 1000).toFixed(1)} s behind the live edge`,
-      apartMs != null && `both show the same moment, ${Math.abs(apartMs) < 50 ? "to a picture" : `to ${Math.round(Math.abs(apartMs))} ms`}`,
+      behindMs != null && `You see what was live ${(behindMs / 1000).toFixed(1)} s ago.`,
+      apartMs != null && (Math.abs(apartMs) < 100 ? "Both pictures show the same moment." : "The pictures are brought to the same moment …"),
     ].filter(Boolean);
-    say(told, parts.join("; "));
+    say(told, parts.join(" "));
     told.dataset.apart = apartMs == null ? "" : String(Math.round(apartMs));
   }, signal);
   return [h("div", { class: "screens" }, ends.input.element, ends.output.element), told];
@@ -148,12 +199,12 @@ function end(
   const play = (): void => {
     player = new Player(`${what} of ${pipeline.name}`, new URL(flv).pathname, isThere, signal);
     const { video } = player;
-    const sound = h("button", { type: "button", class: "small", "aria-pressed": "false" }, "Sound");
+    const sound = h("button", { type: "button", class: "small", "aria-pressed": "false", "aria-label": `Sound, ${what.toLowerCase()} of ${pipeline.name}` }, "Sound");
     sound.addEventListener("click", () => {
       video.muted = !video.muted;
       sound.setAttribute("aria-pressed", String(!video.muted));
     });
-    const full = h("button", { type: "button", class: "small" }, "Full screen");
+    const full = h("button", { type: "button", class: "small", "aria-label": `Full screen, ${what.toLowerCase()} of ${pipeline.name}` }, "Full screen");
     full.addEventListener("click", () => void video.requestFullscreen());
     caption.append(h("span", { class: "controls" }, sound, full));
     figure.prepend(player.element);
@@ -161,7 +212,7 @@ function end(
   // To play it would start it: that is the viewer's to say.
   const waits = what === "Output" && pipeline.settings["on_demand"] === true && pipeline.state !== "running";
   if (waits) {
-    const button = h("button", { type: "button" }, "Play, and start it");
+    const button = h("button", { type: "button", "aria-label": `Play, and start it: ${pipeline.name}` }, "Play, and start it");
     const room = h("div", { class: "screen" }, h("p", { class: "note" }, "It runs while somebody plays it."), button);
     button.addEventListener("click", () => {
       room.remove();
@@ -195,7 +246,7 @@ function still(name: string, what: "Input" | "Output", signal: AbortSignal): HTM
   const image = h("img", { alt: `${what} of ${name}`, hidden: true });
   const note = h("p", { class: "note" }, what === "Input" ? "The input is not on this server." : "No output is on this server.");
   const told = h("p", { class: "problem", role: "alert" });
-  const button = h("button", { type: "button" }, "Take a picture");
+  const button = h("button", { type: "button", "aria-label": `Take a picture of the ${what.toLowerCase()} of ${name}` }, "Take a picture");
   button.addEventListener("click", () =>
     attempt(button, told, async () => {
       const picture = await api.picture(name, what === "Input" ? "input" : "output", signal);
@@ -229,7 +280,7 @@ function written({ settings }: Pipeline): HTMLElement {
 
 function removal(name: string): HTMLElement {
   const told = h("p", { class: "problem", role: "alert" });
-  const sure = h("button", { type: "button", class: "danger" }, "Remove");
+  const sure = h("button", { type: "button", class: "danger", "aria-label": `Remove ${name}` }, "Remove");
   const dialog = h(
     "dialog",
     { "aria-label": `Remove ${name}?` },
@@ -243,6 +294,6 @@ function removal(name: string): HTMLElement {
       location.hash = "#/";
     }
   });
-  const open = h("button", { type: "button", click: () => dialog.showModal() }, "Remove …");
+  const open = h("button", { type: "button", click: () => dialog.showModal(), "aria-label": `Remove ${name} …` }, "Remove …");
   return h("span", {}, open, dialog);
 }

@@ -17,6 +17,8 @@ class Fleet {
   link: Link = "connecting";
   readonly pipelines = new Map<string, Pipeline>();
   keys = { publish: false, play: false };
+  /** Where the server is reached, without a stream's name. */
+  urls: { rtmp: string | null; http: string | null } = { rtmp: null, http: null };
   fileError: string | null = null;
 
   /** The link changed. */
@@ -102,7 +104,8 @@ class Fleet {
     }
   }
 
-  private take({ pipelines, file_error, publish_key, play_key }: Listing): void {
+  private take({ pipelines, file_error, publish_key, play_key, urls }: Listing): void {
+    this.urls = urls ?? this.urls;
     this.fileError = file_error;
     this.keys = { publish: publish_key ?? false, play: play_key ?? false };
     const names = new Set(pipelines.map((pipeline) => pipeline.name));

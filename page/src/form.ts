@@ -65,7 +65,7 @@ export function form(name: string | null): HTMLElement {
   const hasMore = FIELDS.some((field) => field.more && settings[field.key] != null);
   const element = h(
     "form",
-    { class: "card form" },
+    { class: "card form", novalidate: true },
     row("name", "Name", called, "Letters, digits, and any of _ - ."),
     ...rows(false),
     h("details", { open: hasMore }, h("summary", {}, "More settings"), ...rows(true)),
@@ -74,6 +74,12 @@ export function form(name: string | null): HTMLElement {
   );
   element.addEventListener("submit", async (event) => {
     event.preventDefault();
+    const missing = whatIsMissing(called, controls);
+    if (missing) {
+      told.textContent = missing.text;
+      missing.at.focus();
+      return;
+    }
     const done = await attempt(submit, told, async () => {
       const wanted = read(controls, settings);
       if (name == null) await api.add({ name: called.value, ...wanted });
@@ -89,6 +95,21 @@ export function form(name: string | null): HTMLElement {
     hidden && h("p", { class: "hint" }, `Secrets are shown as ${HIDDEN}. What you leave as it is keeps them.`),
     element,
   );
+}
+
+/** The first thing that the browser can tell by itself, in a sentence, and where. */
+function whatIsMissing(name: HTMLInputElement, controls: (readonly [Field, Control])[]): { text: string; at: Control } | null {
+  const all: [Control, string][] = [[name, "Name"], ...controls.map(([field, element]): [Control, string] => [element, field.label])];
+  for (const [at, label] of all) {
+    if (at.validity.valueMissing) return { text: `${label} is empty: it is needed.`, at };
+    if (at.validity.patternMismatch) return { text: `${label} may have letters, digits, and any of _ - . alone.`, at };
+  }
+  const [, outputs] = controls.find(([field]) => field.key === "outputs")!;
+  const [, command] = controls.find(([field]) => field.key === "command")!;
+  if (!outputs.value.trim() && !command.value.trim()) {
+    return { text: "It has neither outputs nor a command: at least one of them is needed.", at: outputs };
+  }
+  return null;
 }
 
 function row(key: string, label: string, element: Control, hint: string): HTMLElement {
@@ -152,11 +173,20 @@ function read(controls: (readonly [Field, Control])[], old: Settings): Settings 
     if (!text) continue;
     const lines = text.split("\n").map((line) => line.trim()).filter(Boolean);
     if (field.kind === "words") settings.command = words.split(text);
-    else if (field.kind === "lines") settings.outputs = lines.map((line) => (line.startsWith("{") ? JSON.parse(line) : line));
+    else if (field.kind === "lines") settings.outputs = lines.map((line) => (line.startsWith("{") ? output(line) : line));
     else if (field.kind === "options") settings[field.key] = options(lines);
     else settings[field.key] = text;
   }
   return settings;
+}
+
+/** An output with options of its own. */
+function output(line: string): { url: string; options?: Options } {
+  try {
+    return JSON.parse(line);
+  } catch {
+    throw new Error(`The output ${line} begins with { and is no JSON. Write it as {"url": "...", "options": {...}}.`);
+  }
 }
 
 /** `name = value` on each line. */

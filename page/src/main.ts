@@ -7,7 +7,7 @@ import { h, say } from "./dom";
 import { fleet, type Link } from "./fleet";
 import { form } from "./form";
 import { overview } from "./overview";
-import { streams } from "./streams";
+import { oneStream, streams } from "./streams";
 
 const view = document.getElementById("view")!;
 const banner = document.getElementById("banner")!;
@@ -39,6 +39,9 @@ function route(): void {
   } else if (page === "add") {
     title = "Add a pipeline";
     content = form(null);
+  } else if (page === "streams" && name && action) {
+    title = `${name}/${action}`;
+    content = oneStream(name, action, shown.signal);
   } else if (page === "streams") {
     title = "Streams";
     content = streams(shown.signal);

@@ -1,6 +1,7 @@
 // Small things that several views show.
 
 import { api, Problem, type Pipeline, type PlayUrls, type State } from "./api";
+import { ALERTS, worst } from "./alerts";
 import { copyButton, h, say } from "./dom";
 import { fleet } from "./fleet";
 
@@ -13,13 +14,11 @@ const STATES: Record<State, string> = {
   failed: "Failed",
 };
 
-/** How a pipeline gets on, and whether one of its ends is lost. */
+/** How a pipeline gets on: what is wrong with it goes first. */
 export function stateOf(pipeline: Pipeline): { text: string; kind: string } {
-  const { state, stats } = pipeline;
-  if (state === "running" && stats?.input === "lost") return { text: "Input lost", kind: "restarting" };
-  if (state === "running" && stats?.outputs.some((output) => output.state === "lost")) {
-    return { text: "Output lost", kind: "restarting" };
-  }
+  const { state } = pipeline;
+  const alert = state === "running" ? worst(pipeline) : undefined;
+  if (alert) return { text: ALERTS[alert.kind]?.title ?? alert.kind, kind: "alert" };
   return { text: STATES[state], kind: state };
 }
 
@@ -44,24 +43,27 @@ export async function attempt(button: HTMLButtonElement, told: HTMLElement, act:
     await act();
     return true;
   } catch (error) {
-    told.textContent = error instanceof Problem ? `${sentence(error.message)}` : String(error);
+    told.textContent = error instanceof Problem ? `${sentence(error.message)}` : error instanceof Error ? sentence(error.message) : String(error);
     return false;
   } finally {
     button.disabled = false;
   }
 }
 
-const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+export const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 
 /** Start, stop and restart. */
 export class Orders {
   readonly told = h("p", { class: "problem", role: "alert" });
   readonly element: HTMLElement;
-  private readonly start = this.button("start", "Start");
-  private readonly stop = this.button("stop", "Stop");
-  private readonly restart = this.button("restart", "Restart");
+  private readonly start: HTMLButtonElement;
+  private readonly stop: HTMLButtonElement;
+  private readonly restart: HTMLButtonElement;
 
   constructor(private readonly name: string) {
+    this.start = this.button("start", "Start");
+    this.stop = this.button("stop", "Stop");
+    this.restart = this.button("restart", "Restart");
     this.element = h("div", { class: "orders", role: "group", "aria-label": `Orders for ${name}` }, this.start, this.stop, this.restart);
   }
 
@@ -73,14 +75,14 @@ export class Orders {
   }
 
   private button(order: "start" | "stop" | "restart", text: string): HTMLButtonElement {
-    const button = h("button", { type: "button" }, text);
+    const button = h("button", { type: "button", "aria-label": `${text} ${this.name}` }, text);
     button.addEventListener("click", () => attempt(button, this.told, () => api.order(this.name, order)));
     return button;
   }
 }
 
-function copyLine(label: string, value: string): HTMLElement {
-  return h("div", { class: "copy" }, h("span", { class: "label" }, label), h("code", {}, value), copyButton(() => value, label));
+function copyLine(label: string, value: string, of: string): HTMLElement {
+  return h("div", { class: "copy" }, h("span", { class: "label" }, label), h("code", {}, value), copyButton(() => value, `${label}: ${of}`));
 }
 
 /** Where a stream is published to, with what OBS wants to know. */
@@ -92,10 +94,10 @@ export function publishHelp(rtmp: string): HTMLElement {
     "section",
     { class: "card" },
     h("h3", {}, "Publish"),
-    copyLine("URL", fleet.keys.publish ? `${rtmp}?key=YOUR_PUBLISH_KEY` : rtmp),
+    copyLine("URL", fleet.keys.publish ? `${rtmp}?key=YOUR_PUBLISH_KEY` : rtmp, "publish"),
     h("p", { class: "hint" }, "In OBS: Settings, Stream, Service: Custom. Then:"),
-    copyLine("Server", server),
-    copyLine("Stream key", withKey),
+    copyLine("Server", server, "publish"),
+    copyLine("Stream key", withKey, "publish"),
     h("p", { class: "hint" }, "Set the keyframe interval to 2 s, so that players begin quickly."),
     fleet.keys.publish && h("p", { class: "hint" }, "This server asks publishers for its key: put it in place of YOUR_PUBLISH_KEY."),
   );
@@ -108,8 +110,8 @@ export function playHelp(title: string, urls: PlayUrls): HTMLElement {
     "section",
     { class: "card" },
     h("h3", {}, title),
-    urls.rtmp && copyLine("RTMP", keyed(urls.rtmp)),
-    urls.flv && copyLine("HTTP-FLV", keyed(urls.flv)),
+    urls.rtmp && copyLine("RTMP", keyed(urls.rtmp), title),
+    urls.flv && copyLine("HTTP-FLV", keyed(urls.flv), title),
     h("p", { class: "hint" }, "For VLC, mpv, ffplay, GStreamer, OBS's media source, or a page with mpegts.js."),
     fleet.keys.play && h("p", { class: "hint" }, "This server asks players for its key: put it in place of YOUR_PLAY_KEY."),
   );

@@ -83,3 +83,26 @@ test("figures are short and have their unit", () => {
     assert.equal(told, expected);
   }
 });
+
+test("problems are told apart in a log", async () => {
+  const { isProblem } = await load("log");
+  for (const [line, expected] of [
+    [{ text: "running: process 7", state: "running" }, false],
+    [{ text: "restarting: it ended", state: "restarting" }, true],
+    [{ text: "the input is lost", alert: "input_lost", is_over: false }, true],
+    [{ text: "it is over after 3 s: the input is lost", alert: "input_lost", is_over: true }, false],
+    [{ text: "Traceback (most recent call last):" }, true],
+    [{ text: "ValueError: no face" }, true],
+    [{ text: "model loaded in 3 s, 0 dropped" }, false],
+  ]) {
+    assert.equal(isProblem({ time_ms: 0, ...line }), expected, line.text);
+  }
+});
+
+test("streams without a pipeline are found", async () => {
+  const { without, pageOfStream } = await load("published");
+  const play = { input: { rtmp: null, flv: "http://h:8080/live/a%20b.flv" }, output: null };
+  const alone = without([{ app: "live", name: "a b" }, { app: "live", name: "c/d" }], [{ play }]);
+  assert.deepEqual(alone, [{ app: "live", name: "c/d" }]);
+  assert.equal(pageOfStream(alone[0]), "#/streams/live/c%2Fd");
+});

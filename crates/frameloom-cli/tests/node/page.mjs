@@ -124,19 +124,19 @@ const tasks = {
     await page.locator(".log li[data-state=running]").first().waitFor();
     await picture(page, "detail");
 
-    await page.getByRole("button", { name: "Stop", exact: true }).click();
+    await page.getByRole("button", { name: "Stop edited", exact: true }).click();
     await badge(page, "Stopped");
     await page.locator("[data-end=output] .note:visible", { hasText: /Waiting/ }).waitFor();
     await page.locator(".log li[data-state=stopped]").first().waitFor();
     await picture(page, "stopped");
-    await page.getByRole("button", { name: "Start", exact: true }).click();
+    await page.getByRole("button", { name: "Start edited", exact: true }).click();
     await badge(page, "Running");
     await page.waitForFunction(() => {
       const video = document.querySelector("[data-end=output] video");
       return video.readyState >= 2 && video.currentTime > 0.5;
     });
     const process = await page.locator(".heading .hint").textContent();
-    await page.getByRole("button", { name: "Restart", exact: true }).click();
+    await page.getByRole("button", { name: "Restart edited", exact: true }).click();
     await page.waitForFunction((old) => {
       const of = (text) => /process (\d+)/.exec(text)?.[1];
       const now = of(document.querySelector(".heading .hint").textContent);
@@ -198,7 +198,7 @@ const tasks = {
     await plays(page, "output");
     await picture(page, "added");
     // A secret in its URL is hidden where settings are shown; to change something else keeps it.
-    await page.getByRole("link", { name: "Edit" }).click();
+    await page.getByRole("link", { name: "Edit mirrored" }).click();
     assert.match(await page.getByLabel("Outputs", { exact: true }).inputValue(), /\*\*\*/);
     assert.equal(await page.getByLabel("Filter").inputValue(), "hflip");
     await page.getByLabel("Filter").fill("vflip");
@@ -206,10 +206,66 @@ const tasks = {
     await page.waitForURL(/#\/pipelines\/mirrored$/);
     await page.locator(".settings dd", { hasText: "vflip" }).waitFor();
     await badge(page, "Running");
-    await page.getByRole("button", { name: "Remove …" }).click();
-    await page.getByRole("button", { name: "Remove", exact: true }).click();
+    await page.getByRole("button", { name: "Remove mirrored …" }).click();
+    await page.getByRole("button", { name: "Remove mirrored", exact: true }).click();
     await page.locator("[data-name=camera]").waitFor();
     await page.locator("[data-name=mirrored]").waitFor({ state: "detached" });
+  },
+
+  /** A pipeline whose code fails, one whose input is lost, and a stream that no pipeline knows. */
+  async problems() {
+    const page = await open("#/pipelines/failing");
+    await badge(page, "Code failing");
+    const alert = page.locator(".alert[data-kind=code_failing]");
+    await alert.getByText("for ").first().waitFor();
+    await alert.locator(".last", { hasText: "no such model" }).waitFor();
+    const top = async (selector) => (await page.locator(selector).first().boundingBox()).y;
+    const order = [await top(".alert"), await top(".screens"), await top(".log"), await top(".figures"), await top(".plots")];
+    assert.deepEqual(order, order.toSorted((a, b) => a - b), "what is wrong stands first, and the log before the figures");
+    await page.locator("dd.odd").first().waitFor();
+    const lines = () => page.locator(".log li:visible").allTextContents();
+    await page.getByLabel("Search the log").fill("NO SUCH model");
+    await page.waitForFunction(() => [...document.querySelectorAll(".log li")].some((line) => line.hidden));
+    const found = await lines();
+    assert.ok(found.length > 0 && found.every((line) => line.includes("no such model")), String(found));
+    await page.getByLabel("Search the log").fill("");
+    await page.getByLabel("Which lines").selectOption("problems");
+    assert.ok((await lines()).some((line) => line.includes("the code fails")), String(await lines()));
+    await picture(page, "code-failing");
+
+    await page.getByRole("link", { name: "Pipelines" }).click();
+    await page.locator("[data-name=lost].lost .problem", { hasText: /^Input lost for \d+/ }).waitFor();
+    const names = await page.locator("[data-name]").evaluateAll((all) => all.map((card) => card.dataset.name));
+    assert.deepEqual(names, ["failing", "lost", "fine"]);
+    // Each button is named with what it is for.
+    const buttons = await page.locator(".orders button").evaluateAll((all) => all.map((button) => button.ariaLabel));
+    assert.equal(new Set(buttons).size, buttons.length, String(buttons));
+    assert.ok(buttons.includes("Stop lost"), String(buttons));
+    const alone = page.getByRole("link", { name: "live/alone" });
+    await alone.waitFor();
+    await picture(page, "problems");
+
+    // A lost input looks lost.
+    await page.locator("[data-name=lost] h2 a").click();
+    await page.locator(".stale", { hasText: /The input is lost since \d\d:\d\d/ }).waitFor();
+    await page.locator(".lost .screens").waitFor();
+    await picture(page, "input-lost");
+
+    await page.getByRole("link", { name: "Pipelines" }).click();
+    await alone.click();
+    await plays(page, "stream");
+    await page.locator("code", { hasText: /^rtmp:\/\/127\.0\.0\.1:\d+\/live\/alone$/ }).waitFor();
+    await page.locator("code", { hasText: /^http:\/\/127\.0\.0\.1:\d+\/live\/alone\.flv$/ }).waitFor();
+    await picture(page, "stream");
+
+    // What is missing is told in a sentence of the page's own.
+    await page.goto(`${base}/#/add`);
+    await page.getByRole("button", { name: "Add" }).click();
+    await page.getByRole("alert").filter({ hasText: "Name is empty: it is needed." }).waitFor();
+    await page.getByLabel("Name").fill("door");
+    await page.getByLabel("Input", { exact: true }).fill("rtmp://127.0.0.1:1/live/door");
+    await page.getByRole("button", { name: "Add" }).click();
+    await page.getByRole("alert").filter({ hasText: "neither outputs nor a command" }).waitFor();
   },
 
   async restart() {

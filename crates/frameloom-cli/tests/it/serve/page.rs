@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::harness::camera::{Camera, Film};
 use crate::harness::*;
 
 /// Paints a magenta square into the corner of each frame.
@@ -152,4 +153,30 @@ fn it_is_served_with_a_strict_policy() {
     assert_eq!(fleet.get("/assets/none.js").status, 404);
     let rebound = fleet.request("GET", "/", "Host: evil.example\r\n", "");
     assert_eq!(rebound.status, 403);
+}
+
+#[test]
+fn what_is_wrong_stands_first() {
+    let fleet = Fleet::start(|ports| {
+        let table = |name: &str, input: &str, more: &str| {
+            let (input, output) = (ports.url(input), ports.url(&format!("{name}-out")));
+            format!("[pipelines.{name}]\ninput = \"{input}\"\noutputs = [\"{output}\"]\n{more}\n")
+        };
+        let fails = "head -c 1000000 > /dev/null; echo 'no such model' >&2; exit 3";
+        let command = format!("command = [\"sh\", \"-c\", \"{fails}\"]");
+        [
+            table("failing", "camera", &command),
+            table("fine", "camera", ""),
+            table("lost", "other-camera", ""),
+        ]
+        .concat()
+    });
+    let camera = |name: &str| Camera::start(&Film::plain(), &fleet.url(name));
+    let (_camera, _alone, other) = (camera("camera"), camera("alone"), camera("other-camera"));
+    ["failing", "fine", "lost"].iter().for_each(|name| {
+        fleet.wait_for_state(name, "running");
+    });
+    drop(other);
+    fleet.wait_for("lost", "without its input", |pipeline| pipeline["alerts"][0].is_object());
+    browser(&fleet, "problems").wait().ok();
 }
