@@ -25,7 +25,7 @@ use crate::screen::Screen;
 use crate::serve::fleet::ServerRun;
 use crate::serve::node::Node;
 use crate::serve::pipelines::Refused;
-use crate::serve::pipelines::pipeline::{Cause, EndReason};
+use crate::serve::pipelines::cause::{Cause, EndReason};
 use crate::serve::pipelines::settings::Settings;
 use crate::serve::pipelines::shared::PipelineEvent;
 use crate::status::{self, Mode};

@@ -1,5 +1,6 @@
 //! Parsed words to the library's settings; every value is judged here.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use frameloom::internal::LibraryOption;
@@ -18,6 +19,17 @@ pub(crate) struct Job {
 }
 
 impl Job {
+    /// It is a pipeline of a server, whose COMMAND gets these environment variables. It is started
+    /// again by itself, so its recordings never take the place of old ones.
+    pub(crate) fn supervise(&mut self, env: &BTreeMap<String, String>) {
+        self.command = self.command.take().map(|command| {
+            env.iter().fold(command, |command, (name, value)| command.env(name, value))
+        });
+        for (_, options) in &mut self.outputs {
+            *options = std::mem::take(options).keep_old(true);
+        }
+    }
+
     /// # Errors
     /// Wrong usage, or a COMMAND that can't be run.
     pub(crate) fn new(words: RunArgs) -> Result<Job> {

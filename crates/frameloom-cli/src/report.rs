@@ -27,6 +27,8 @@ const LAST_WAIT: Duration = Duration::from_millis(10);
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ChildReport {
+    /// The process is there: sent once a second while there is nothing else to say.
+    Alive,
     /// How far the process has got.
     State(ChildProgress),
     /// The counters, once a second and at the end.

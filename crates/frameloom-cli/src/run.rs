@@ -32,7 +32,10 @@ pub(crate) fn run(
     log::start(words.program.level, screen);
     let reporter = server_connection.as_ref().map(ServerConnection::reporter);
     let mode = Mode::of(&words, reporter.as_ref());
-    let job = Job::new(words)?;
+    let mut job = Job::new(words)?;
+    if let Some(connection) = &server_connection {
+        job.supervise(connection.env());
+    }
     frameloom::internal::check_outputs(&job.url, &job.outputs, job.command.is_some())?;
     frameloom::internal::check_slate(&job.live)?;
     let stop = Stop::new();

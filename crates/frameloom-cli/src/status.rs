@@ -229,7 +229,13 @@ fn each_second(inbox: &Receiver<Followed>, stats: &Stats, mut tell: impl FnMut(&
 
 fn report(inbox: &Receiver<Followed>, reporter: &Reporter) {
     reporter.send(&ChildReport::State(ChildProgress::Opening));
-    let Ok((stats, is_live)) = inbox.recv() else { return };
+    let (stats, is_live) = loop {
+        match inbox.recv_timeout(JSON) {
+            Ok(opened) => break opened,
+            Err(RecvTimeoutError::Timeout) => reporter.send(&ChildReport::Alive),
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    };
     reporter.send(&ChildReport::State(ChildProgress::Opened { is_live }));
     let mut is_running = false;
     each_second(inbox, &stats, |snapshot| {

@@ -5,6 +5,7 @@
 //! keeps its end open for as long as the pipeline is to run: when the server closes it, or is gone
 //! for whatever reason, the pipeline finishes its outputs.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Stdin, stdin};
 use std::thread;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use frameloom::internal::redact;
 use frameloom::{Error, ErrorKind, Result, Stage, Stop};
 use rustix::io::fcntl_dupfd_cloexec;
+use serde::{Deserialize, Serialize};
 use signal_hook::low_level;
 
 use crate::report::Reporter;
@@ -34,10 +36,20 @@ const MOST_BYTES: u64 = 1 << 20;
 /// The first number that a copy of stdin may have: behind those of stdin, stdout and stderr.
 const FIRST_FREE: i32 = 3;
 
+/// What a server tells its child.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct ChildOrder {
+    /// The command line's words.
+    pub(crate) words: Vec<String>,
+    /// Environment variables for its COMMAND.
+    pub(crate) env: BTreeMap<String, String>,
+}
+
 /// The connection from the server.
 pub(crate) struct ServerConnection {
     from: BufReader<Stdin>,
     reporter: Reporter,
+    env: BTreeMap<String, String>,
 }
 
 /// The words to go by: those given, or those that a server sends.
@@ -57,19 +69,24 @@ pub(crate) fn words(given: Vec<OsString>) -> Result<(Vec<OsString>, Option<Serve
     let mut from = BufReader::new(stdin());
     let mut line = String::new();
     let read = from.by_ref().take(MOST_BYTES).read_line(&mut line);
-    let words: Option<Vec<String>> = read.ok().and_then(|_| serde_json::from_str(&line).ok());
-    let Some(words) = words else {
+    let order: Option<ChildOrder> = read.ok().and_then(|_| serde_json::from_str(&line).ok());
+    let Some(ChildOrder { words, env }) = order else {
         return Err(usage(format!("{OPTION}NAME is for a server, which sends the words on stdin")));
     };
     // COMMAND has a stdin of its own, and inherits no copy of this one.
     let copy = fcntl_dupfd_cloexec(stdin(), FIRST_FREE).map_err(|error| {
         Error::new(ErrorKind::Other, Stage::Options, format!("stdin can't be used: {error}"))
     })?;
-    let server_connection = ServerConnection { from, reporter: Reporter::new(copy) };
+    let server_connection = ServerConnection { from, reporter: Reporter::new(copy), env };
     Ok((words.into_iter().map(OsString::from).collect(), Some(server_connection)))
 }
 
 impl ServerConnection {
+    /// Environment variables for COMMAND.
+    pub(crate) fn env(&self) -> &BTreeMap<String, String> {
+        &self.env
+    }
+
     /// Where the server is told how the pipeline gets on.
     pub(crate) fn reporter(&self) -> Reporter {
         self.reporter.clone()

@@ -15,6 +15,8 @@ pub(crate) enum KeyType {
     Outputs,
     /// A table of FFmpeg's options, names without their dash.
     FfmpegOptions,
+    /// A table of strings.
+    Variables,
 }
 
 impl KeyType {
@@ -27,6 +29,7 @@ impl KeyType {
             KeyType::Words => "a list of strings",
             KeyType::Outputs => "a string, a table with `url` and `options`, or a list of these",
             KeyType::FfmpegOptions => "a table of FFmpeg's options, without their dash",
+            KeyType::Variables => "a table of strings",
         }
     }
 }
@@ -59,6 +62,11 @@ pub(crate) const TABLE: &[PipelineKey] = &[
         "command",
         KeyType::Words,
         "a program that edits the frames, and its arguments: what stands behind `--`",
+    ),
+    PipelineKey::new(
+        "env",
+        KeyType::Variables,
+        "environment variables for the program: secrets reach it so, and are shown nowhere",
     ),
     PipelineKey::new("filter", KeyType::Text, "FFmpeg's filters for every output, as `-vf`"),
     PipelineKey::new(

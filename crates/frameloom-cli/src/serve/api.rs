@@ -23,7 +23,7 @@ pub(crate) use self::shared::Api;
 use super::node::Node;
 use super::pipelines::Refused;
 use super::pipelines::pipeline::ManagedPipeline;
-use super::pipelines::settings::Settings;
+use super::pipelines::settings::{HIDDEN, Settings};
 use super::save::Change;
 use super::snapshot::PipelineEnd;
 
@@ -31,29 +31,35 @@ use super::snapshot::PipelineEnd;
 const MOST_BODY: usize = 64 << 10;
 /// Lines of a log that are told where nobody says how many.
 const LINES: usize = 100;
-/// What stands in place of a secret.
-const HIDDEN: &str = "***";
-
 impl Api {
     fn find(&self, name: &str) -> Result<Arc<ManagedPipeline>, Problem> {
         self.pipelines.find(name).ok_or_else(|| Refused::Unknown.into())
     }
 
-    /// Writes to the file what was changed, where that is wanted.
-    async fn keep(self: Arc<Self>, change: Change) -> Result<(), Problem> {
-        if self.store.is_none() {
-            return Ok(());
-        }
+    /// Makes a change once all earlier ones are made, and writes it to the file where that is
+    /// wanted. A request that is given up meanwhile is done all the same.
+    async fn change<T: Send + 'static>(
+        self: &Arc<Self>,
+        change: impl FnOnce(&Api) -> Result<(T, Change), Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let api = Arc::clone(self);
+        let work = move || {
+            let _order = api.order.lock().unwrap_or_else(PoisonError::into_inner);
+            let (done, change) = change(&api)?;
+            api.keep(&change).map(|()| done)
+        };
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the server stops"))?
+    }
+
+    fn keep(&self, change: &Change) -> Result<(), Problem> {
+        let Some(store) = &self.store else { return Ok(()) };
         let environment = |name: &str| std::env::var(name).ok();
-        let write = move || self.store.as_ref().map(|store| store.keep(&change, &environment));
-        match tokio::task::spawn_blocking(write).await {
-            Ok(None | Some(Ok(()))) => Ok(()),
-            Ok(Some(Err(cause))) => Err(Problem::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                format!("done until the server ends, but {cause}"),
-            )),
-            Err(_) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the server stops")),
-        }
+        store.keep(change, &environment).map_err(|cause| {
+            let text = format!("done until the server ends, but {cause}");
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, text)
+        })
     }
 }
 
@@ -149,6 +155,7 @@ async fn list(State(api): State<Arc<Api>>, headers: HeaderMap) -> Json<Value> {
     Json(json!({
         "pipelines": all,
         "file_error": file_error,
+        "urls": urls.bases(),
         "publish_key": api.publish_key,
         "play_key": api.play_key,
     }))
@@ -159,10 +166,15 @@ async fn add(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let settings = settings_of(&api, &headers, body, None)?;
-    let pipeline = api.pipelines.add(settings.clone())?;
-    Arc::clone(&api).keep(Change::Set(settings.into())).await?;
-    Ok((StatusCode::CREATED, Json(pipeline.shown(&api.urls(&headers)))))
+    let urls = api.urls(&headers);
+    let pipeline = api
+        .change(move |api| {
+            let settings = settings_of(api, &headers, body, None)?;
+            let pipeline = api.pipelines.add(settings.clone())?;
+            Ok((pipeline, Change::Set(settings.into())))
+        })
+        .await?;
+    Ok((StatusCode::CREATED, Json(pipeline.shown(&urls))))
 }
 
 async fn show(
@@ -179,19 +191,28 @@ async fn change(
     Path(name): Path<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Value>, Problem> {
-    let old = api.find(&name)?.settings();
-    let settings = settings_of(&api, &headers, body, Some(&old))?;
-    let pipeline = api.pipelines.change(settings.clone())?;
-    Arc::clone(&api).keep(Change::Set(settings.into())).await?;
-    Ok(Json(pipeline.shown(&api.urls(&headers))))
+    let urls = api.urls(&headers);
+    Ok(Json(
+        api.change(move |api| {
+            let old = api.find(&name)?.settings();
+            let settings = settings_of(api, &headers, body, Some(&old))?;
+            let pipeline = api.pipelines.change(settings.clone())?;
+            Ok((pipeline, Change::Set(settings.into())))
+        })
+        .await?
+        .shown(&urls),
+    ))
 }
 
 async fn remove(
     State(api): State<Arc<Api>>,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    api.pipelines.remove(&name)?;
-    api.keep(Change::Removed(name)).await?;
+    api.change(move |api| {
+        api.pipelines.remove(&name)?;
+        Ok(((), Change::Removed(name)))
+    })
+    .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -265,10 +286,18 @@ fn settings_of(
     };
     let mut node = Node::from_json(Value::Object(map));
     if let Some(old) = old {
-        node = node.restored(old.source());
+        node = old.restored(node);
     }
     if node.mentions(HIDDEN) {
         return Err(wrong("a value has '***' in it, as hidden ones are shown: write it in full"));
     }
-    Settings::read(&name, &node, None, &api.here()).map_err(|fault| wrong(&fault.to_string()))
+    // Whoever sent one pipeline knows which it is.
+    let own = format!("pipelines.{name}");
+    Settings::read(&name, &node, None, &api.here()).map_err(|fault| {
+        let key = fault.key.strip_prefix(&own).map(|key| key.trim_start_matches('.'));
+        match key.unwrap_or(&fault.key) {
+            "" => wrong(&fault.text),
+            key => wrong(&format!("{key}: {}", fault.text)),
+        }
+    })
 }

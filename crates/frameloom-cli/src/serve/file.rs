@@ -1,6 +1,7 @@
 //! The file of `frameloom serve FILE`: its two tables. The keys of `[server]` are the rows of
 //! `options/serve.rs`, those of `[pipelines.NAME]` are in `pipelines/settings.rs`.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use frameloom::Error;
@@ -21,6 +22,8 @@ pub(crate) struct File {
     /// `[server]`.
     pub(crate) server: Vec<NodeEntry>,
     pipelines: Vec<NodeEntry>,
+    /// The environment variables that it names.
+    pub(crate) variables: BTreeSet<String>,
 }
 
 impl File {
@@ -48,8 +51,11 @@ impl File {
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<File, FileFault> {
         let mut root = Node::from_toml(text)?;
+        refuse_secrets_in_words(&root)?;
+        let variables = root.variables();
         root.fill_in(environment)?;
-        let mut file = File { path: path.to_owned(), server: Vec::new(), pipelines: Vec::new() };
+        let mut file =
+            File { path: path.to_owned(), server: Vec::new(), pipelines: Vec::new(), variables };
         let NodeValue::Table(entries) = root.value else { return Ok(file) };
         for NodeEntry { key, place, node } in entries {
             let wanted = match key.as_str() {
@@ -81,10 +87,34 @@ impl File {
         let all: Vec<Settings> = self.pipelines.iter().map(read).collect::<Result<_, _>>()?;
         circle::check(all.iter()).map_err(|(name, text)| {
             let place = self.pipelines.iter().find(|entry| entry.key == name);
-            FileFault::new(place.and_then(|entry| entry.place), "", text)
+            let place = place.and_then(|entry| entry.place);
+            FileFault::new(place, format!("pipelines.{name}"), text)
         })?;
         Ok(all)
     }
+}
+
+/// Every user of a machine sees the words of a program that runs.
+fn refuse_secrets_in_words(root: &Node) -> Result<(), FileFault> {
+    let entries = |node: &Node| match &node.value {
+        NodeValue::Table(entries) => entries.clone(),
+        _ => Vec::new(),
+    };
+    let tables = entries(root);
+    let pipelines = tables.iter().filter(|entry| entry.key == "pipelines");
+    for pipeline in pipelines.flat_map(|entry| entries(&entry.node)) {
+        for NodeEntry { key, place, node } in entries(&pipeline.node) {
+            if let ("command", Some(name)) = (key.as_str(), node.variables().first()) {
+                let text = format!(
+                    "a command's words are seen by every user of the machine: give it {name} by \
+                     env = {{ {name} = \"${{{name}}}\" }}"
+                );
+                let key = format!("pipelines.{}.command", pipeline.key);
+                return Err(FileFault::new(place, key, text));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The error for what is wrong in the file at `path`.
@@ -142,6 +172,41 @@ mod tests {
             let file = File::parse(Path::new("f.toml"), &text, &|_| Some("sesame-open".to_owned()));
             let checked = file.and_then(|file| file.checked(&here));
             assert_eq!(checked.expect(&text).len(), count, "{text}");
+        }
+    }
+
+    #[test]
+    fn secrets_reach_a_command_by_env_alone() {
+        let file = |more: &str| {
+            format!(
+                "[pipelines.a]\ninput = 'rtmp://h/live/a'\noutputs = ['rtmp://h/live/b']\n{more}\n"
+            )
+        };
+        let by_env = file("command = ['cat']\nenv = { KEY = '${CAMERA_KEY}', MODE = 'live' }");
+        assert_eq!(check(&by_env), "");
+        let environment = |_: &str| Some("sesame-open".to_owned());
+        let read = File::parse(Path::new("f.toml"), &by_env, &environment).unwrap();
+        assert_eq!(read.variables, BTreeSet::from(["CAMERA_KEY".to_owned()]));
+        let settings = read.checked(&Here::default()).unwrap().remove(0);
+        assert_eq!(settings.order().env["KEY"], "sesame-open");
+        // Shown, neither is seen; sent back, both are as they were.
+        let shown = settings.shown();
+        assert_eq!(shown["env"], serde_json::json!({ "KEY": "***", "MODE": "***" }));
+        assert_eq!(settings.restored(Node::from_json(shown)), *settings.source());
+        for (more, mentions) in [
+            (
+                "command = ['cat', '--key=${CAMERA_KEY}']",
+                "f.toml:4:1: pipelines.a.command: a command",
+            ),
+            ("command = ['cat']\nenv = { FRAMELOOM_WIDTH = '1' }", "Frameloom's own"),
+            ("command = ['cat']\nenv = { 'a=b' = '1' }", "no name of an environment variable"),
+            ("command = ['cat']\nenv = { A = 1 }", "its value is a string"),
+            ("env = { A = '1' }", "it has none"),
+            ("output_options = { g = 1e30 }", "no option takes a number this large"),
+            ("filter = \"hflip\\u0000\"", "NUL"),
+        ] {
+            let said = check(&file(more));
+            assert!(said.contains(mentions), "{more}: {said}");
         }
     }
 

@@ -57,6 +57,7 @@ impl ServerRun {
             play_key: config.play_key.is_some(),
             snapshots: Snapshots::new(config.play_key.clone()),
             store,
+            order: Mutex::default(),
         });
         let server = serve(ServerConfig { extensions: extensions(&api), ..config })?;
         *api.here.lock().unwrap_or_else(PoisonError::into_inner) = Here::of(&server);

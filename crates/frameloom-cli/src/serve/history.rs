@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use frameloom::Snapshot;
+use frameloom::{AlertKind, Snapshot};
 use serde::Serialize;
 
 use super::pipelines::state::PipelineState;
@@ -88,6 +88,11 @@ pub(crate) struct HistoryLine {
     /// What the pipeline came to be, where the line tells of that.
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<PipelineState>,
+    /// What began or is over, where the line tells of that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alert: Option<AlertKind>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is_over: Option<bool>,
 }
 
 impl HistoryLine {
@@ -96,21 +101,34 @@ impl HistoryLine {
         HistoryLine { state: Some(state), ..HistoryLine::new(text) }
     }
 
+    /// A person must act on this, or need not any more.
+    pub(crate) fn of_alert(alert: AlertKind, is_over: bool, text: &str) -> HistoryLine {
+        HistoryLine { alert: Some(alert), is_over: Some(is_over), ..HistoryLine::new(text) }
+    }
+
     /// Whether its process said it, or what it started.
     pub(crate) fn is_said(&self) -> bool {
-        self.state.is_none()
+        self.state.is_none() && self.alert.is_none()
     }
 
     pub(crate) fn new(text: &str) -> HistoryLine {
-        let plain = |c: char| if c.is_control() && c != '\t' { '\u{fffd}' } else { c };
+        let plain = |c: char| {
+            let is_shown = c == '\t' || !c.is_control() && !turns_text(c);
+            if is_shown { c } else { '\u{fffd}' }
+        };
         let mut text: String = frameloom::internal::redact::text(text).chars().map(plain).collect();
         if text.len() > LINE_BYTES {
             let end = (0..=LINE_BYTES).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
             text.truncate(end);
             text.push('…');
         }
-        HistoryLine { time_ms: now_ms(), text, state: None }
+        HistoryLine { time_ms: now_ms(), text, state: None, alert: None, is_over: None }
     }
+}
+
+/// Whether it changes the direction of what stands behind it: a line would be read as another.
+fn turns_text(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A pipeline's log.
@@ -143,6 +161,7 @@ mod tests {
             HistoryLine::new("a\tb\x1b[1m rtmp://h/live/Key-key").text,
             "a\tb\u{fffd}[1m rtmp://h/live/***"
         );
+        assert_eq!(HistoryLine::new("a\u{202e}b\u{2066}").text, "a\u{fffd}b\u{fffd}");
         let long = HistoryLine::new(&"é".repeat(2000)).text;
         assert!(long.len() <= LINE_BYTES + 3 && long.ends_with("é…"), "{}", long.len());
     }

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use frameloom::{EndState, Snapshot};
+use frameloom::{AlertKind, EndState, Snapshot};
 
 use super::pipelines::Pipelines;
 use super::pipelines::pipeline::Counts;
@@ -88,6 +88,28 @@ fn written(all: &[PipelineCounts]) -> String {
     for (pipeline, seen) in all {
         line(&mut out, "wrong_reports_total", pipeline, &[], seen.wrong_reports);
     }
+    head(&mut out, "alert", "gauge", "1 while a person must act on this.");
+    for (pipeline, seen) in all {
+        for kind in AlertKind::ALL {
+            let is = u8::from(seen.alerts.contains(&kind));
+            line(&mut out, "alert", pipeline, &[("alert", kind.name())], is);
+        }
+    }
+    head(
+        &mut out,
+        "output_latency_seconds",
+        "gauge",
+        "From a packet's arrival to its frame's departure: median of the last 10 s, by output.",
+    );
+    for (pipeline, stats) in with_stats(all) {
+        for (number, output) in stats.outputs.iter().enumerate() {
+            if let Some(ms) = output.latency_ms {
+                let number = (number + 1).to_string();
+                let labels = [("output", number.as_str())];
+                line(&mut out, "output_latency_seconds", pipeline, &labels, ms / 1000.0);
+            }
+        }
+    }
     head(&mut out, "input_lost", "gauge", "1 while the input is lost.");
     for (pipeline, stats) in with_stats(all) {
         line(&mut out, "input_lost", pipeline, &[], u8::from(stats.input == EndState::Lost));
@@ -156,12 +178,14 @@ mod tests {
     fn a_histogram_adds_up() {
         let stats = crate::report::snapshot(json!({
             "frames_in": 7, "input": "lost", "fps": 24.5,
+            "outputs": [{ "state": "ok", "reconnects": 0, "packets_dropped": 0, "latency_ms": 80.0 }],
             "latency": { "le_ms": [5, 10], "counts": [1, 2, 3], "sum_ms": 250.0 },
         }));
         let counts = Counts {
             state: PipelineState::Running,
             restarts: 3,
             wrong_reports: 2,
+            alerts: vec![AlertKind::InputLost],
             stats: Some(stats),
             used: Used { cpu_percent: 1.0, memory_bytes: 42, cpu_seconds: 1.5 },
         };
@@ -173,6 +197,9 @@ mod tests {
             "frameloom_pipeline_restarts_total{pipeline=\"a\"} 3",
             "frameloom_pipeline_wrong_reports_total{pipeline=\"a\"} 2",
             "frameloom_pipeline_cpu_seconds_total{pipeline=\"a\"} 1.5",
+            "frameloom_pipeline_alert{pipeline=\"a\",alert=\"input_lost\"} 1",
+            "frameloom_pipeline_alert{pipeline=\"a\",alert=\"disk_full\"} 0",
+            "frameloom_pipeline_output_latency_seconds{pipeline=\"a\",output=\"1\"} 0.08",
             "frameloom_pipeline_input_lost{pipeline=\"a\"} 1",
             "frameloom_pipeline_frames_in_total{pipeline=\"a\"} 7",
             "frameloom_pipeline_frames_per_second{pipeline=\"a\"} 24.5",

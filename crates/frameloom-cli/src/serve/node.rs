@@ -1,6 +1,7 @@
 //! Settings as they were written: values, each with its place in the file where there is one.
 //! TOML of a file and JSON of the API become the same.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use frameloom::internal::nearest;
@@ -241,6 +242,18 @@ impl Node {
         }
     }
 
+    /// The names of the environment variables that `${NAME}` in its strings stands for.
+    pub(crate) fn variables(&self) -> BTreeSet<String> {
+        match &self.value {
+            NodeValue::Text(text) => variables_in(text),
+            NodeValue::List(list) => list.iter().flat_map(Node::variables).collect(),
+            NodeValue::Table(entries) => {
+                entries.iter().flat_map(|entry| entry.node.variables()).collect()
+            }
+            _ => BTreeSet::new(),
+        }
+    }
+
     /// Puts the environment's values in the place of each `${NAME}` in strings; `$${` stands for
     /// `${`. What comes from the environment is taken for a secret, and remembered.
     ///
@@ -266,7 +279,31 @@ impl Node {
     }
 }
 
+fn variables_in(text: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    // What is wrong is said when it is filled in.
+    let _ = replaced(text, &mut |name| {
+        names.insert(name.to_owned());
+        Ok(String::new())
+    });
+    names
+}
+
 fn filled_in(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
+    replaced(text, &mut |name| {
+        let value = environment(name).ok_or_else(|| {
+            format!("the environment has no {name} (set it where the server is started)")
+        })?;
+        redact::remember(&value);
+        Ok(value)
+    })
+}
+
+/// `text` with what `value` gives for each `${NAME}` in it.
+fn replaced(
+    text: &str,
+    value: &mut dyn FnMut(&str) -> Result<String, String>,
+) -> Result<String, String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("${") {
@@ -285,11 +322,7 @@ fn filled_in(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result
         if name.is_empty() || !name.chars().all(is_name) {
             return Err("what stands in '${}' is no name of an environment variable".to_owned());
         }
-        let value = environment(name).ok_or_else(|| {
-            format!("the environment has no {name} (set it where the server is started)")
-        })?;
-        redact::remember(&value);
-        out.push_str(&value);
+        out.push_str(&value(name)?);
         rest = after;
     }
     out.push_str(rest);

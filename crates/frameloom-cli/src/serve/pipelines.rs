@@ -1,5 +1,7 @@
 //! The pipelines of a server, each a process of its own.
 
+mod alerts;
+pub(crate) mod cause;
 pub(crate) mod child;
 pub(crate) mod circle;
 mod lines;
@@ -9,7 +11,7 @@ pub(crate) mod shared;
 pub(crate) mod state;
 pub(crate) mod usage;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -20,7 +22,7 @@ use frameloom::{Error, ErrorKind, Result, Stage};
 use frameloom_server::Observer;
 use tokio::sync::broadcast;
 
-use self::child::ProgramFile;
+use self::child::{ChildStart, ProgramFile};
 use self::pipeline::ManagedPipeline;
 use self::settings::Settings;
 use self::shared::{PipelineEvent, PipelinesShared, SnapshotGuard};
@@ -87,9 +89,14 @@ impl Pipelines {
         self.shared.events()
     }
 
-    /// How children are started.
-    pub(crate) fn program(&self) -> &ProgramFile {
-        &self.shared.program
+    /// How a child of this name is started.
+    pub(crate) fn start_of(&self, name: &str) -> ChildStart {
+        self.shared.start_of(name)
+    }
+
+    /// No process gets these environment variables from now on.
+    pub(crate) fn withhold(&self, names: BTreeSet<String>) {
+        self.shared.withhold(names);
     }
 
     pub(crate) fn is_published(&self, stream: &StreamOf) -> bool {
@@ -132,8 +139,17 @@ impl Pipelines {
     ) -> std::result::Result<Arc<ManagedPipeline>, Refused> {
         fits(all, &settings)?;
         if all.len() >= MOST {
-            return Err(Refused::Full(format!("there are {MOST} pipelines already")));
+            return Err(too_many());
         }
+        self.start(all, settings)
+    }
+
+    /// Starts one that was judged.
+    fn start(
+        &self,
+        all: &mut BTreeMap<String, Kept>,
+        settings: Settings,
+    ) -> std::result::Result<Arc<ManagedPipeline>, Refused> {
         let pipeline = ManagedPipeline::new(settings, Arc::clone(&self.shared));
         let supervised = Arc::clone(&pipeline);
         let thread = thread::Builder::new()
@@ -165,14 +181,19 @@ impl Pipelines {
     /// [`Refused::Unknown`].
     pub(crate) fn remove(&self, name: &str) -> std::result::Result<(), Refused> {
         let kept = self.lock().remove(name).ok_or(Refused::Unknown)?;
+        self.end_one(kept);
+        Ok(())
+    }
+
+    fn end_one(&self, kept: Kept) {
         kept.pipeline.end();
         let mut leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
         leaving.retain(|thread| !thread.is_finished());
         leaving.push(kept.thread);
-        Ok(())
     }
 
-    /// Goes from what a file said to what it says now: only what differs is touched.
+    /// Goes from what a file said to what it says now: only what differs is touched. The change is
+    /// judged as a whole, and then made as a whole: what one pipeline gives up another may take.
     ///
     /// # Errors
     /// What can't be beside pipelines that the API added; nothing has changed then.
@@ -182,31 +203,27 @@ impl Pipelines {
         now: &[Settings],
     ) -> std::result::Result<(), Refused> {
         let same_name = |list: &[Settings], name: &str| list.iter().any(|s| s.name == name);
-        let gone: Vec<&str> = before
-            .iter()
-            .map(|settings| settings.name.as_str())
-            .filter(|name| !same_name(now, name))
+        let is_gone = |name: &str| same_name(before, name) && !same_name(now, name);
+        let mut all = self.lock();
+        let others: Vec<_> = all
+            .values()
+            .map(|kept| kept.pipeline.settings())
+            .filter(|settings| !same_name(now, &settings.name) && !is_gone(&settings.name))
             .collect();
-        {
-            let all = self.lock();
-            let kept = all.values().map(|kept| kept.pipeline.settings());
-            let kept: Vec<_> = kept
-                .filter(|s| !same_name(now, &s.name) && !gone.contains(&s.name.as_str()))
-                .collect();
-            circle::check(kept.iter().map(AsRef::as_ref).chain(now))
-                .map_err(|(_, text)| Refused::Conflict(text))?;
+        circle::check(others.iter().map(AsRef::as_ref).chain(now))
+            .map_err(|(name, text)| Refused::Conflict(format!("pipelines.{name}: {text}")))?;
+        if others.len() + now.len() > MOST {
+            return Err(too_many());
         }
-        for name in gone {
-            // The API may have removed it before.
-            let _ = self.remove(name);
-        }
+        let gone: Vec<String> = all.keys().filter(|name| is_gone(name)).cloned().collect();
+        // The API may have removed one before.
+        gone.iter().filter_map(|name| all.remove(name)).for_each(|kept| self.end_one(kept));
         for settings in now.iter().filter(|settings| !before.contains(settings)) {
-            let mut all = self.lock();
             match all.get(&settings.name) {
                 // The API has made it so, and written it to the file.
                 Some(kept) if *kept.pipeline.settings() == *settings => {}
                 Some(kept) => kept.pipeline.change(settings.clone()),
-                None => drop(self.insert(&mut all, settings.clone())?),
+                None => drop(self.start(&mut all, settings.clone())?),
             }
         }
         Ok(())
@@ -245,6 +262,10 @@ impl Pipelines {
             thread::sleep(LOOK);
         }
     }
+}
+
+fn too_many() -> Refused {
+    Refused::Full(format!("more than {MOST} pipelines are too many"))
 }
 
 /// Whether a pipeline can be beside the others.

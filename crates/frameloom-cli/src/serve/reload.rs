@@ -1,5 +1,6 @@
 //! The file, read again on SIGHUP and when it changes.
 
+use std::collections::BTreeSet;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
@@ -45,6 +46,8 @@ pub(crate) struct Reload {
     /// What it said when it was last taken.
     server: Vec<NodeEntry>,
     pipelines: Vec<Settings>,
+    /// The environment variables that it named at the start.
+    variables: BTreeSet<String>,
 }
 
 impl Reload {
@@ -66,11 +69,13 @@ impl Reload {
             seen: version,
             server: file.server.clone(),
             pipelines: Vec::new(),
+            variables: file.variables.clone(),
         })
     }
 
     /// Starts what the file says at the server's start.
     pub(crate) fn begin(&mut self, api: &Api, wanted: Vec<Settings>) {
+        api.pipelines.withhold(std::mem::take(&mut self.variables));
         self.follow(api, wanted);
     }
 
@@ -95,6 +100,8 @@ impl Reload {
     }
 
     fn reload(&mut self, api: &Api, environment: &dyn Fn(&str) -> Option<String>) {
+        // What the API writes is read whole, and followed before it changes again.
+        let _order = api.order.lock().unwrap_or_else(PoisonError::into_inner);
         let file = File::read(&self.path, environment);
         let checked = file.and_then(|file| {
             let pipelines = file.pipelines(&api.here())?;
@@ -106,6 +113,7 @@ impl Reload {
                 if file.server != self.server {
                     tracing::warn!("what has changed in [server] holds from the next start on");
                 }
+                api.pipelines.withhold(file.variables);
                 self.follow(api, pipelines);
             }
             Err(error) => self.refused(api, &error.to_string()),

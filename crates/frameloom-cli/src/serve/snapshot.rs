@@ -21,6 +21,7 @@ use super::pipelines::pipeline::ManagedPipeline;
 use super::pipelines::settings::Settings;
 use super::pipelines::state::PipelineState;
 use super::place::StreamOf;
+use crate::supervised::ChildOrder;
 
 /// How long a picture may take, and how long a request may wait for its turn.
 const LIMIT: Duration = Duration::from_secs(8);
@@ -153,13 +154,14 @@ fn with_key(url: &str, key: &Secret) -> String {
 }
 
 async fn run(pipelines: &Pipelines, words: &[String]) -> Option<Bytes> {
-    let mut command = Command::from(command(pipelines.program(), "snapshot"));
+    let mut command = Command::from(command(&pipelines.start_of("snapshot")));
     // Without a socket it reports nothing.
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
     let mut child = command.spawn().ok()?;
     // Held open: its end is the child's.
     let mut server_connection = child.stdin.take()?;
-    server_connection.write_all(line_of(words).as_bytes()).await.ok()?;
+    let order = ChildOrder { words: words.to_vec(), ..ChildOrder::default() };
+    server_connection.write_all(line_of(&order).as_bytes()).await.ok()?;
     let mut bytes = Vec::new();
     child.stdout.take()?.take(MOST_BYTES).read_to_end(&mut bytes).await.ok()?;
     let status = child.wait().await.ok()?;

@@ -1,5 +1,6 @@
 //! `frameloom serve` and `frameloom demo`, as a user starts them.
 
+mod alerts;
 mod api;
 mod bad_files;
 mod clock;

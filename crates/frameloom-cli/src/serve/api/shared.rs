@@ -23,6 +23,9 @@ pub(crate) struct Api {
     pub(crate) snapshots: Snapshots,
     /// Where what is changed here is written to, if anywhere.
     pub(crate) store: Option<ChangeStore>,
+    /// Held from the first look at what is to be changed until the change is written: one change
+    /// comes after the other, in the pipelines as in the file.
+    pub(crate) order: Mutex<()>,
 }
 
 impl Api {

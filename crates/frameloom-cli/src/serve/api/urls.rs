@@ -33,6 +33,11 @@ impl PlayUrls {
         }
     }
 
+    /// What stands before every stream's application and name.
+    pub(crate) fn bases(&self) -> Json {
+        json!({ "rtmp": self.rtmp, "http": self.http })
+    }
+
     /// The URLs of a stream.
     pub(crate) fn of(&self, stream: &StreamOf) -> Json {
         let StreamOf { app, name } = stream;

@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::lines::{Piece, each_line};
 use crate::report::{ChildReport, LINE_BYTES as REPORT_BYTES};
-use crate::supervised;
+use crate::supervised::{self, ChildOrder};
 
 /// How long a child that was asked to end may take. It takes 2 s by itself at the most.
 const STOP_TIMEOUT: Duration = Duration::from_millis(2600);
@@ -75,24 +75,35 @@ pub(crate) enum ChildMessage {
     Wrong,
 }
 
-/// A command that runs this program as the child `name`. Its stdin is to be set.
-pub(crate) fn command(program: &ProgramFile, name: &str) -> Command {
+/// How a child is started.
+#[derive(Clone, Debug)]
+pub(crate) struct ChildStart {
+    pub(crate) program: ProgramFile,
+    pub(crate) name: String,
+    /// Names of environment variables that it doesn't get: the server's file puts them where they
+    /// belong.
+    pub(crate) withheld: Vec<String>,
+}
+
+/// A command that runs this program as a child. Its stdin is to be set.
+pub(crate) fn command(start: &ChildStart) -> Command {
+    let ChildStart { program, name, withheld } = start;
     let mut command = Command::new(&program.file);
     command.arg0(&program.called).args(&program.prefix);
     command.arg(format!("{}{name}", supervised::OPTION));
     // A group of its own, so that a terminal's Ctrl-C reaches the server alone.
     command.process_group(0);
     command.env(supervised::SERVER, redact::servers_with_shown_names().join(","));
-    OWN_SECRETS.iter().for_each(|name| {
+    OWN_SECRETS.into_iter().chain(withheld.iter().map(String::as_str)).for_each(|name| {
         command.env_remove(name);
     });
     command
 }
 
-/// The line that tells a child its words.
-pub(crate) fn line_of(words: &[String]) -> String {
+/// The line that tells a child what to do.
+pub(crate) fn line_of(order: &ChildOrder) -> String {
     // Strings can't fail to be JSON.
-    serde_json::to_string(words).unwrap_or_default() + "\n"
+    serde_json::to_string(order).unwrap_or_default() + "\n"
 }
 
 /// A running child. Dropping it kills it.
@@ -110,13 +121,12 @@ impl Child {
     /// # Errors
     /// The system's.
     pub(crate) fn start(
-        program: &ProgramFile,
-        name: &str,
-        words: &[String],
+        start: &ChildStart,
+        order: &ChildOrder,
         on_message: impl Fn(ChildMessage) + Clone + Send + 'static,
     ) -> io::Result<Child> {
         let (server_connection, theirs) = UnixStream::pair()?;
-        let mut command = command(program, name);
+        let (mut command, name) = (command(start), &start.name);
         command.stdin(Stdio::from(OwnedFd::from(theirs)));
         let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         // The child's end is to be open in the child alone.
@@ -124,7 +134,7 @@ impl Child {
         let stderr = process.stderr.take();
         let mut child =
             Child { process, server_connection, listening: Vec::new(), asked: None, ended: false };
-        (&child.server_connection).write_all(line_of(words).as_bytes())?;
+        (&child.server_connection).write_all(line_of(order).as_bytes())?;
         let reports = child.server_connection.try_clone()?;
         let listener = on_message.clone();
         child.listen(format!("reports {name}"), move || read_reports(reports, &listener))?;
@@ -171,7 +181,8 @@ impl Child {
         }
     }
 
-    fn kill(&self) {
+    /// Kills it.
+    pub(crate) fn kill(&self) {
         let group = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
         if let Some(group) = group.filter(|_| !self.ended) {
             // It may have ended by itself.

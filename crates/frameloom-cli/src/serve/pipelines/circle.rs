@@ -15,9 +15,7 @@ pub(crate) fn check<'a>(
         for stream in &settings.writes {
             if let Some(other) = writers.insert(stream, settings) {
                 let (name, other) = (settings.name.clone(), &other.name);
-                let text = format!(
-                    "pipelines.{name}: two can't have one output: {other} publishes there too"
-                );
+                let text = format!("two can't have one output: {other} publishes there too");
                 return Err((name, text));
             }
         }
@@ -31,11 +29,8 @@ pub(crate) fn check<'a>(
             path.push(&feeder.name);
             if feeder.name == first.name {
                 path.reverse();
-                let text = format!(
-                    "pipelines.{}: its output comes back as its input, in a circle: {}",
-                    first.name,
-                    path.join(", ")
-                );
+                let text =
+                    format!("its output comes back as its input, in a circle: {}", path.join(", "));
                 return Err((first.name.clone(), text));
             }
             if path.len() > all.len() {

@@ -1,14 +1,15 @@
 //! One pipeline of a server: what it is to do, how it gets on, and the thread that sees to it.
 
-use std::io;
 use std::process::ExitStatus;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use frameloom::internal::{Jitter, Retry, RetryPolicy, Verdict};
-use frameloom::{Error, ErrorKind, Snapshot};
+use frameloom::{AlertKind, Error, ErrorKind, Snapshot};
 use serde_json::{Value as Json, json};
 
+use super::alerts::{AlertChange, AlertList, AlertSources};
+use super::cause::{Cause, EndReason};
 use super::child::{Child, ChildMessage, ending};
 use super::lines::{LineRateLimiter, left_out};
 use super::settings::Settings;
@@ -27,6 +28,11 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 const LOCAL_RETRY_MAX: Duration = Duration::from_secs(1);
 /// Stats that are older say nothing about now.
 const STATS_MAX_AGE: Duration = Duration::from_secs(5);
+
+/// How long a process may say nothing: it tells once a second that it is there. Before its first
+/// word it may take longer, to be loaded.
+const SILENCE: Duration = Duration::from_secs(8);
+const FIRST_SILENCE: Duration = Duration::from_secs(30);
 
 /// What its owner wants of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +76,11 @@ struct PipelineData {
     /// The error that it reported.
     failure: Option<Error>,
     stats: Option<(Instant, Snapshot)>,
+    /// What its process has reported since it was started.
+    reports: u64,
+    alerts: AlertList,
+    /// When its process was last found to hang.
+    hung: Option<Instant>,
     /// Lines from it that should have been reports, and were none.
     wrong_reports: u64,
     flood: LineRateLimiter,
@@ -79,46 +90,12 @@ struct PipelineData {
     log: LastFew<HistoryLine>,
 }
 
-/// Why a pipeline does not run.
-#[derive(Clone, Debug)]
-pub(crate) struct Cause {
-    pub(crate) text: String,
-    pub(crate) reason: EndReason,
-}
-
-/// What a [`Cause`] is made of.
-#[derive(Clone, Debug)]
-pub(crate) enum EndReason {
-    /// Its process reported this error.
-    Reported(Error),
-    /// Its process ended, and had no time to report why.
-    Exited(ExitStatus),
-    /// It has no process.
-    NotStarted(io::ErrorKind),
-}
-
-impl Cause {
-    /// Whether both came about in the same way. Times and numbers in the text may differ.
-    pub(crate) fn is_like(&self, other: &Cause) -> bool {
-        match (&self.reason, &other.reason) {
-            (EndReason::Reported(a), EndReason::Reported(b)) => {
-                let data = |error: &Error| {
-                    let target = error.target().map(str::to_owned);
-                    (error.kind(), error.stage(), target, error.option().cloned(), error.errno())
-                };
-                data(a) == data(b)
-            }
-            (EndReason::Exited(a), EndReason::Exited(b)) => a == b,
-            (EndReason::NotStarted(a), EndReason::NotStarted(b)) => a == b,
-            _ => false,
-        }
-    }
-}
-
 /// How a child came to its end.
 enum ChildEnd {
     Asked,
     ByItself(ExitStatus),
+    /// It said nothing for too long, and was killed.
+    Hung,
 }
 
 impl ManagedPipeline {
@@ -143,6 +120,9 @@ impl ManagedPipeline {
                 is_live: None,
                 failure: None,
                 stats: None,
+                reports: 0,
+                alerts: AlertList::default(),
+                hung: None,
                 wrong_reports: 0,
                 flood: LineRateLimiter::new(),
                 usage: Usage::default(),
@@ -229,7 +209,7 @@ impl ManagedPipeline {
             let pipeline = Arc::clone(self);
             let on_message = move |said: ChildMessage| pipeline.on_message(said, run);
             let child =
-                Child::start(&self.shared.program, &self.name, settings.words(), on_message);
+                Child::start(&self.shared.start_of(&self.name), &settings.order(), on_message);
             let cause = match child
                 .map(|child| self.watch_child(child, &settings, generation, &mut idle))
             {
@@ -246,6 +226,10 @@ impl ManagedPipeline {
                     }
                     cause
                 }
+                Ok(ChildEnd::Hung) => Cause {
+                    text: format!("its process said nothing for {} s", SILENCE.as_secs()),
+                    reason: EndReason::Hung,
+                },
                 Err(error) => Cause {
                     text: format!("its process can't be started: {error}"),
                     reason: EndReason::NotStarted(error.kind()),
@@ -315,7 +299,8 @@ impl ManagedPipeline {
         idle: &mut Idle,
     ) -> ChildEnd {
         self.enter(PipelineState::Starting, |inner| inner.pid = Some(child.id()));
-        let mut asked = false;
+        let (mut asked, mut is_hung) = (false, false);
+        let mut silence = Silence::new(Instant::now());
         loop {
             if let Some(status) = child.look() {
                 let mut inner = self.lock();
@@ -324,13 +309,22 @@ impl ManagedPipeline {
                 let left_out = inner.flood.rest();
                 drop(inner);
                 self.say_left_out(left_out);
-                return if asked { ChildEnd::Asked } else { ChildEnd::ByItself(status) };
+                return match (asked, is_hung) {
+                    (true, _) => ChildEnd::Asked,
+                    (false, true) => ChildEnd::Hung,
+                    (false, false) => ChildEnd::ByItself(status),
+                };
             }
             if !asked && !self.is_due(settings, generation, idle) {
                 asked = true;
                 child.ask_to_end();
             }
-            let inner = self.lock();
+            let mut inner = self.lock();
+            if silence.is_over(inner.reports, Instant::now()) && !is_hung {
+                is_hung = true;
+                inner.hung = Some(Instant::now());
+                child.kill();
+            }
             // An early wake-up is as good.
             drop(self.changed.wait_timeout(inner, POLL_INTERVAL));
         }
@@ -385,7 +379,32 @@ impl ManagedPipeline {
             inner.log.push(line);
         }
         drop(inner);
-        self.shared.tell(PipelineEvent::State(self.name.clone()));
+        if !self.update_alerts() {
+            self.shared.tell(PipelineEvent::State(self.name.clone()));
+        }
+    }
+
+    /// Says what has changed of the alerts. Whether anything has.
+    fn update_alerts(&self) -> bool {
+        let mut inner = self.lock();
+        let changes = inner.update_alerts();
+        for change in &changes {
+            let line = change.line();
+            let (name, text) = (&self.name, &line.text);
+            match change {
+                // Why a process ended is logged with what is done about it.
+                AlertChange::Begun(_) if inner.error.is_some() => {}
+                AlertChange::Begun(_) => tracing::warn!("pipeline {name}: {text}"),
+                AlertChange::Over(_) => tracing::info!("pipeline {name}: {text}"),
+            }
+            self.shared.tell(PipelineEvent::Log(self.name.clone(), line.clone()));
+            inner.log.push(line);
+        }
+        drop(inner);
+        if !changes.is_empty() {
+            self.shared.tell(PipelineEvent::State(self.name.clone()));
+        }
+        !changes.is_empty()
     }
 
     /// What its process says.
@@ -428,7 +447,9 @@ impl ManagedPipeline {
         if inner.run != run {
             return;
         }
+        inner.reports += 1;
         match report {
+            ChildReport::Alive => {}
             ChildReport::State(ChildProgress::Opening) => {}
             ChildReport::State(ChildProgress::Opened { is_live }) => inner.is_live = Some(is_live),
             ChildReport::State(ChildProgress::Running) => {
@@ -476,6 +497,7 @@ impl ManagedPipeline {
         let left_out = inner.flood.sum(now);
         drop(inner);
         self.say_left_out(left_out);
+        self.update_alerts();
         let mut inner = self.lock();
         let Some(pid) = inner.pid else { return };
         let used = inner.usage.look(pid, now);
@@ -503,6 +525,7 @@ impl ManagedPipeline {
             "restarts": inner.restarts,
             "pid": inner.pid,
             "error": inner.error.as_ref().map(|cause| &cause.text),
+            "alerts": inner.alerts.all(),
             "stats": inner.shown_now(),
             "play": {
                 "input": settings.input_here.as_ref().map(|stream| urls.of(stream)),
@@ -518,6 +541,7 @@ impl ManagedPipeline {
             state: inner.state,
             restarts: inner.restarts,
             wrong_reports: inner.wrong_reports,
+            alerts: inner.alerts.all().iter().map(|alert| alert.kind).collect(),
             stats: inner.now().cloned(),
             used: inner.used,
         }
@@ -571,6 +595,7 @@ pub(crate) struct Counts {
     pub(crate) restarts: u64,
     /// Lines that should have been reports of its process, and were none.
     pub(crate) wrong_reports: u64,
+    pub(crate) alerts: Vec<AlertKind>,
     pub(crate) stats: Option<Snapshot>,
     pub(crate) used: Used,
 }
@@ -580,7 +605,21 @@ impl PipelineData {
     fn begin_run(&mut self) -> u64 {
         self.run += 1;
         (self.is_live, self.failure, self.running_since) = (None, None, None);
+        self.reports = 0;
         self.run
+    }
+
+    /// Goes over to the alerts of now: a pipeline that nobody wants to run has none.
+    fn update_alerts(&mut self) -> Vec<AlertChange> {
+        let is_wanted = !matches!(self.state, PipelineState::Stopped | PipelineState::Waiting);
+        let reported = self.stats.as_ref().filter(|(at, _)| at.elapsed() <= STATS_MAX_AGE);
+        let sources = AlertSources {
+            reported: reported.map(|(_, stats)| stats.alerts.as_slice()).unwrap_or_default(),
+            cause: self.error.as_ref(),
+            hung: self.hung,
+        };
+        let sources = if is_wanted { sources } else { AlertSources::default() };
+        self.alerts.update(sources, Instant::now())
     }
 
     /// A line of the log about the state that it came to.
@@ -601,6 +640,8 @@ impl PipelineData {
     fn shown_now(&self) -> Option<Json> {
         // Its types can all be written.
         let mut stats = serde_json::to_value(self.now()?).ok()?;
+        // They stand beside the stats.
+        stats.as_object_mut()?.remove("alerts");
         stats["cpu_percent"] = self.used.cpu_percent.into();
         stats["memory_bytes"] = self.used.memory_bytes.into();
         Some(stats)
@@ -630,27 +671,59 @@ impl Idle {
     }
 }
 
+/// For how long a process has said nothing. Only time in which the server itself went on counts: a
+/// server that was stopped, or a machine that slept, makes no process hang.
+#[derive(Debug)]
+struct Silence {
+    reports: u64,
+    looked: Instant,
+    silent: Duration,
+}
+
+impl Silence {
+    fn new(now: Instant) -> Silence {
+        Silence { reports: 0, looked: now, silent: Duration::ZERO }
+    }
+
+    /// Whether it is too long, where so many reports have come by `now`.
+    fn is_over(&mut self, reports: u64, now: Instant) -> bool {
+        let passed = now.saturating_duration_since(self.looked).min(POLL_INTERVAL * 4);
+        self.looked = now;
+        if reports == self.reports {
+            self.silent += passed;
+        } else {
+            (self.reports, self.silent) = (reports, Duration::ZERO);
+        }
+        self.silent >= if reports == 0 { FIRST_SILENCE } else { SILENCE }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::os::unix::process::ExitStatusExt;
-
-    use frameloom::Stage;
-
     use super::*;
 
+    /// How many looks, this far apart, it takes until a silence is too long.
+    fn looks(silence: &mut Silence, reports: u64, now: &mut Instant, apart_ms: u64) -> u64 {
+        let mut count = 0;
+        loop {
+            *now += Duration::from_millis(apart_ms);
+            count += 1;
+            if silence.is_over(reports, *now) {
+                return count;
+            }
+        }
+    }
+
     #[test]
-    fn causes_are_compared_by_what_they_are_not_by_their_text() {
-        let cause = |text: &str, reason| Cause { text: text.to_owned(), reason };
-        let lost = |seconds: u32, url: &str| {
-            let text = format!("not back within {seconds} s");
-            let error = Error::new(ErrorKind::Connection, Stage::Source, &text).at(url);
-            cause(&text, EndReason::Reported(error))
-        };
-        let exit = |status| cause("it ended", EndReason::Exited(ExitStatus::from_raw(status)));
-        let unstarted = || cause("no", EndReason::NotStarted(io::ErrorKind::NotFound));
-        assert!(lost(1, "rtmp://a/live/x").is_like(&lost(2, "rtmp://a/live/x")));
-        assert!(!lost(1, "rtmp://a/live/x").is_like(&lost(1, "rtmp://b/live/x")));
-        assert!(exit(9).is_like(&exit(9)) && !exit(9).is_like(&exit(256)));
-        assert!(unstarted().is_like(&unstarted()) && !unstarted().is_like(&exit(9)));
+    fn a_silence_is_measured_by_the_servers_own_progress() {
+        let mut now = Instant::now();
+        let mut silence = Silence::new(now);
+        assert_eq!(looks(&mut silence, 0, &mut now, 50), 600);
+        assert!(!silence.is_over(1, now));
+        assert_eq!(looks(&mut silence, 1, &mut now, 50), 160);
+        // The server was stopped for a day, and then for another: each counts as a moment.
+        assert!(!silence.is_over(2, now));
+        assert_eq!(looks(&mut silence, 2, &mut now, 86_400_000), 40);
+        assert!(!silence.is_over(3, now));
     }
 }

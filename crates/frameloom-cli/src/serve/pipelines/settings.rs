@@ -1,5 +1,6 @@
 //! What one pipeline is to do, from a file or the API, checked by the command line's own rules.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use crate::options::{Verb, program};
 use crate::serve::node::{FileFault, FilePosition, Node, NodeEntry, NodeValue, unknown};
 use crate::serve::place::{Here, StreamOf};
 use crate::serve::wording::Keys;
+use crate::supervised::ChildOrder;
 use crate::usage::usage;
 
 /// How long a pipeline on demand goes on when nobody plays it, where nothing else is said.
@@ -26,6 +28,12 @@ const IDLE: Duration = Duration::from_secs(10);
 pub(crate) fn option_keys() -> impl Iterator<Item = &'static Row> {
     library().iter().map(|entry| &entry.row).filter(|row| row.is_long)
 }
+
+/// What stands in place of a secret.
+pub(crate) const HIDDEN: &str = "***";
+
+/// No option takes a number this far from 0: libav keeps whole ones in 64 bits.
+const MOST_NUMBER: f64 = 9.3e18;
 
 /// Longest name of a pipeline, in characters.
 const MOST_NAME: usize = 64;
@@ -38,6 +46,8 @@ pub(crate) struct Settings {
     source: Node,
     /// The command line's words. They hold secrets.
     words: Vec<String>,
+    /// Variables for its COMMAND. They hold secrets.
+    env: BTreeMap<String, String>,
     /// Which stream it reads, and which it publishes: see [`Here::identity`].
     pub(crate) reads: Option<String>,
     pub(crate) writes: Vec<String>,
@@ -83,6 +93,10 @@ impl Settings {
             let text = format!("it is a table, not {}", node.kind());
             return Err(FileFault::new(node.place, format!("pipelines.{name}"), text));
         };
+        if node.mentions("\0") {
+            let text = "a string in it has a NUL character, which no setting can have";
+            return Err(FileFault::new(place, format!("pipelines.{name}"), text));
+        }
         let mut draft = Draft { name, ..Draft::default() };
         entries.iter().try_for_each(|entry| draft.take(entry))?;
         draft.remember_secrets();
@@ -92,6 +106,9 @@ impl Settings {
         }
         if draft.outputs.is_empty() && draft.command.is_empty() {
             return Err(fault("it has neither outputs nor a command"));
+        }
+        if draft.command.is_empty() && !draft.env.is_empty() {
+            return Err(fault("env is for its command, and it has none"));
         }
         let words = draft.words();
         check(&words).map_err(|error| {
@@ -105,6 +122,7 @@ impl Settings {
             name: name.to_owned(),
             source: node.clone(),
             words,
+            env: draft.env,
             reads: here.identity(&input),
             writes: outputs.iter().filter_map(|url| here.identity(url)).collect(),
             input_here: here.stream(&input),
@@ -126,9 +144,9 @@ impl Settings {
         Ok(settings)
     }
 
-    /// The command line's words for it. They hold secrets.
-    pub(crate) fn words(&self) -> &[String] {
-        &self.words
+    /// What its process is told. It holds secrets.
+    pub(crate) fn order(&self) -> ChildOrder {
+        ChildOrder { words: self.words.clone(), env: self.env.clone() }
     }
 
     /// As they were written. They hold secrets.
@@ -140,13 +158,35 @@ impl Settings {
     }
 
     /// As they were written. They hold secrets.
+    #[cfg(test)]
     pub(crate) fn source(&self) -> &Node {
         &self.source
     }
 
     /// As they may be shown.
     pub(crate) fn shown(&self) -> Json {
-        self.source.shown()
+        let mut shown = self.source.shown();
+        if let Some(env) = shown.get_mut("env").and_then(Json::as_object_mut) {
+            env.values_mut().for_each(|value| *value = HIDDEN.into());
+        }
+        shown
+    }
+
+    /// What was sent in place of these settings, with what was shown hidden as it is.
+    pub(crate) fn restored(&self, sent: Node) -> Node {
+        let mut sent = sent.restored(&self.source);
+        if let NodeValue::Table(entries) = &mut sent.value
+            && let Some(env) = entries.iter_mut().find(|entry| entry.key == "env")
+            && let NodeValue::Table(variables) = &mut env.node.value
+        {
+            for variable in variables {
+                let is_hidden = matches!(&variable.node.value, NodeValue::Text(t) if t == HIDDEN);
+                if let Some(known) = self.env.get(&variable.key).filter(|_| is_hidden) {
+                    variable.node.value = NodeValue::Text(known.clone());
+                }
+            }
+        }
+        sent
     }
 
     /// The input's URL. It may hold secrets.
@@ -186,6 +226,7 @@ struct Draft<'a> {
     input: Option<String>,
     outputs: Vec<OutputSettings>,
     command: Vec<String>,
+    env: BTreeMap<String, String>,
     input_options: Vec<String>,
     output_options: Vec<String>,
     filter: Option<String>,
@@ -222,6 +263,7 @@ impl Draft<'_> {
                     return Err(FileFault::new(node.place, self.key("command"), text));
                 }
             }
+            "env" => self.env = self.variables(entry)?,
             "outputs" => {
                 let list = match &node.value {
                     NodeValue::List(list) => list.as_slice(),
@@ -250,6 +292,29 @@ impl Draft<'_> {
             }
         }
         Ok(())
+    }
+
+    fn variables(&self, entry: &NodeEntry) -> Result<BTreeMap<String, String>, FileFault> {
+        let NodeValue::Table(entries) = &entry.node.value else {
+            return Err(self.wrong(&entry.node, &entry.key, "a table of strings"));
+        };
+        let mut variables = BTreeMap::new();
+        for NodeEntry { key, place, node } in entries {
+            let fault = |text: &str| {
+                FileFault::new(*place, self.key(&format!("{}.{key}", entry.key)), text)
+            };
+            if key.is_empty() || key.contains('=') {
+                return Err(fault("this is no name of an environment variable"));
+            }
+            if key.starts_with("FRAMELOOM_") {
+                return Err(fault("names that begin with FRAMELOOM_ are Frameloom's own"));
+            }
+            let NodeValue::Text(value) = &node.value else {
+                return Err(fault("its value is a string"));
+            };
+            variables.insert(key.clone(), value.clone());
+        }
+        Ok(variables)
     }
 
     /// The command line's word for an option of Frameloom's own; none where it is false.
@@ -350,6 +415,11 @@ impl Draft<'_> {
                 return Err(fault("this is no option of an input or output"));
             }
             let takes_value = find_ffmpeg(key).is_none_or(|entry| entry.row.takes_value());
+            if let NodeValue::Number(number) = &node.value
+                && number.parse::<f64>().is_ok_and(|n| n.abs() >= MOST_NUMBER)
+            {
+                return Err(fault("no option takes a number this large"));
+            }
             let value = match (&node.value, takes_value) {
                 (NodeValue::Flag(false), false) => continue,
                 (NodeValue::Flag(true), false) => None,
@@ -429,7 +499,8 @@ fn check(words: &[String]) -> Result<(), Error> {
     if is_stdin(&run.input.url) {
         return Err(usage("a pipeline of a server has no stdin to read from"));
     }
-    let job = Job::new(run)?;
+    let mut job = Job::new(run)?;
+    job.supervise(&BTreeMap::new());
     frameloom::internal::check_outputs(&job.url, &job.outputs, job.command.is_some())?;
     frameloom::internal::check_slate(&job.live)
 }
@@ -478,7 +549,7 @@ mod tests {
                     KeyType::Scalar => json!(["string", "number"]),
                     KeyType::Flag => json!("boolean"),
                     KeyType::Words => json!("array"),
-                    KeyType::FfmpegOptions => json!("object"),
+                    KeyType::FfmpegOptions | KeyType::Variables => json!("object"),
                     KeyType::Outputs => json!(null),
                 };
                 assert_eq!(found["type"], expected, "{schema}.{}", key.name);

@@ -1,11 +1,12 @@
 //! What all pipelines of a server share.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use frameloom_server::Observer;
 use tokio::sync::broadcast;
 
-use super::child::ProgramFile;
+use super::child::{ChildStart, ProgramFile};
 use crate::report::EventKind;
 use crate::serve::history::HistoryLine;
 use crate::serve::place::StreamOf;
@@ -31,7 +32,9 @@ pub(crate) enum PipelineEvent {
 /// What all pipelines share.
 pub(crate) struct PipelinesShared {
     /// This program.
-    pub(super) program: ProgramFile,
+    program: ProgramFile,
+    /// Environment variables that the file names: no process of a pipeline gets them.
+    withheld: Mutex<BTreeSet<String>>,
     events: broadcast::Sender<PipelineEvent>,
     /// There as soon as the server is.
     observer: OnceLock<Observer>,
@@ -43,9 +46,25 @@ impl PipelinesShared {
     pub(super) fn new(program: ProgramFile) -> PipelinesShared {
         PipelinesShared {
             program,
+            withheld: Mutex::default(),
             events: broadcast::Sender::new(EVENTS),
             observer: OnceLock::new(),
             onlookers: Mutex::default(),
+        }
+    }
+
+    /// No process gets these environment variables from now on.
+    pub(super) fn withhold(&self, names: BTreeSet<String>) {
+        self.withheld.lock().unwrap_or_else(PoisonError::into_inner).extend(names);
+    }
+
+    /// How the child `name` is started.
+    pub(super) fn start_of(&self, name: &str) -> ChildStart {
+        let withheld = self.withheld.lock().unwrap_or_else(PoisonError::into_inner);
+        ChildStart {
+            program: self.program.clone(),
+            name: name.to_owned(),
+            withheld: withheld.iter().cloned().collect(),
         }
     }
 

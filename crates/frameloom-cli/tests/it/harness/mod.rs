@@ -32,4 +32,4 @@ pub(crate) use pixels::{counters, decode, mean_difference, psnr};
 pub(crate) use places::{film, fixture, python, room, wait_for_udp};
 pub(crate) use random::Rng;
 pub(crate) use rational::Rational;
-pub(crate) use run::{Outcome, Run, Running, ffmpeg, ffmpeg_reader, frameloom, wait_until};
+pub(crate) use run::{Outcome, Run, Running, ffmpeg, ffmpeg_reader, frameloom, signal, wait_until};

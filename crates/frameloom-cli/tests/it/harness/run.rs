@@ -278,7 +278,7 @@ fn is_error(line: &str) -> bool {
 }
 
 /// Sends a signal by the shell's own `kill`; a negative `pid` means the process group.
-fn signal(name: &str, pid: &str) {
+pub(crate) fn signal(name: &str, pid: &str) {
     Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).output().unwrap();
 }
 

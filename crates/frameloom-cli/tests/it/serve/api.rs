@@ -130,7 +130,7 @@ fn every_answer_is_as_the_description_says() {
     }
     // What is accepted is described: each key that there is.
     let schema = &description.0["components"]["schemas"]["Settings"]["properties"];
-    let all = "input, outputs, command, input_options, output_options, filter, on_demand, \
+    let all = "input, outputs, command, env, filter, input_options, output_options, on_demand, \
                idle_timeout, enabled, loglevel, ";
     let told = fleet.post("/api/v1/pipelines", &json!({ "name": "x", "xyzzyxyzzy": 1 }));
     let told = told.problem(422);
@@ -350,13 +350,19 @@ fn wrong_requests_are_refused_and_change_nothing() {
     for (status, settings, mentions) in [
         (422, json!({ "input": "a", "outputs": ["b.flv"] }), "need a name"),
         (422, json!({ "name": "a/b", "input": "a", "outputs": ["b.flv"] }), "letters, digits"),
-        (422, json!({ "name": "n", "input": 3, "outputs": ["b.flv"] }), "n.input: it is a string"),
+        (422, json!({ "name": "n", "input": 3, "outputs": ["b.flv"] }), "input: it is a string"),
         (422, json!({ "name": "n", "input": null }), "not null"),
         (422, json!({ "name": "n", "input": "a", "output": "b.flv" }), "did you mean outputs"),
         (422, json!({ "name": "n", "input": "a", "outputs": ["rtmp://h/live/***"] }), "in full"),
         (422, json!({ "name": "n", "input": "a", "command": ["no-such-program"] }), "no-such-prog"),
         (422, json!({ "name": "n", "input": "a", "outputs": ["-"] }), "no stdout"),
         (422, json!({ "name": "n", "input": "-", "outputs": ["b.flv"] }), "no stdin"),
+        (422, json!({ "name": "n", "input": "a\0b", "outputs": ["b.flv"] }), "NUL"),
+        (
+            422,
+            json!({ "name": "n", "input": "a", "outputs": ["b.flv"], "output_options": { "g": 1e30 } }),
+            "this large",
+        ),
         (409, json!({ "name": "edit", "input": "a", "outputs": ["b.flv"] }), "PUT changes it"),
         (409, json!({ "name": "n", "input": "a", "outputs": [edit] }), "edit publishes there too"),
     ] {

@@ -97,3 +97,62 @@ fn what_the_api_changes_is_written_to_the_file_where_it_is_to_be() {
         all["pipelines"].as_array().unwrap().iter().filter_map(|p| p["name"].as_str()).collect();
     assert_eq!(names, ["first", "third"]);
 }
+
+#[test]
+fn what_one_pipeline_gives_up_another_may_take_in_one_change() {
+    let table = |ports: Ports, name: &str, output: &str| {
+        let (input, output) = (ports.url("camera"), ports.url(output));
+        format!(
+            "[pipelines.{name}]\ninput = \"{input}\"\noutputs = [\"{output}\"]\nenabled = false\n"
+        )
+    };
+    let fleet = Fleet::start(|ports| table(ports, "old", "x") + &table(ports, "gone", "z"));
+    let outputs = |name: &str| fleet.pipeline(name)["settings"]["outputs"][0].clone();
+    assert_eq!(outputs("old"), json!(fleet.url("x")));
+    let ports = fleet.ports;
+    fs::write(fleet.file(), table(ports, "new", "x") + &table(ports, "old", "y")).unwrap();
+    fleet.signal("HUP");
+    wait_until("the new one is there", || {
+        fleet.get("/api/v1/pipelines/new").status == 200 && outputs("old") == json!(fleet.url("y"))
+    });
+    assert_eq!(outputs("new"), json!(fleet.url("x")));
+    assert_eq!(fleet.get("/api/v1/pipelines/gone").status, 404);
+    assert_eq!(fleet.get("/api/v1/pipelines").json()["file_error"], json!(null));
+}
+
+#[test]
+fn changes_at_once_leave_the_file_as_the_pipelines_are() {
+    let fleet = Fleet::start(|ports| {
+        let (input, output) = (ports.url("camera"), ports.url("first"));
+        format!(
+            "[server]\nsave = true\n[pipelines.first]\ninput = \"{input}\"\n\
+             outputs = [\"{output}\"]\nenabled = false\n"
+        )
+    });
+    let settings = |loglevel: &str| {
+        let (input, output) = (fleet.url("camera"), fleet.url("other"));
+        json!({ "input": input, "outputs": [output], "enabled": false, "loglevel": loglevel })
+    };
+    for _ in 0..30 {
+        let mut new = settings("info");
+        new["name"] = json!("other");
+        assert_eq!(fleet.post("/api/v1/pipelines", &new).status, 201);
+        std::thread::scope(|scope| {
+            for level in ["error", "warning"] {
+                let settings = &settings;
+                let fleet = &fleet;
+                scope.spawn(move || {
+                    let status =
+                        fleet.send("PUT", "/api/v1/pipelines/other", &settings(level)).status;
+                    assert!(status == 200 || status == 404, "{status}");
+                });
+            }
+            let status = fleet.request("DELETE", "/api/v1/pipelines/other", "", "").status;
+            assert_eq!(status, 204);
+        });
+        assert_eq!(fleet.get("/api/v1/pipelines/other").status, 404);
+        let text = fs::read_to_string(fleet.file()).unwrap();
+        assert!(!text.contains("other"), "{text}");
+        assert!(text.contains("[pipelines.first]"), "{text}");
+    }
+}
