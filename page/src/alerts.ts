@@ -11,7 +11,7 @@ const LAST_LINES = 12;
 export const ALERTS: Record<AlertKind, { title: string; act: string }> = {
   input_lost: { title: "Input lost", act: "Look at the camera, the network, and who publishes. It is opened again by itself." },
   output_lost: { title: "Output lost", act: "Look at the server that it publishes to. It is opened again by itself." },
-  code_failing: { title: "Code failing", act: "Mend the command: what it printed last stands below. It is started again by itself." },
+  code_failing: { title: "Code failing", act: "Mend the command: its last lines are shown here. It is started again by itself." },
   code_hanging: { title: "Code hanging", act: "The command takes a frame and gives none back. It is killed and started again where on_error allows it." },
   recording_stopped: { title: "Recording stopped", act: "The other outputs go on. It is begun again, under a name of its own, as soon as it can be." },
   disk_full: { title: "Disk full", act: "Make room on the disk: at least 16 MiB must be free before it is begun again." },

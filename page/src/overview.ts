@@ -14,7 +14,8 @@ const FIGURES = [
   ["fps", (p: Pipeline) => format.rate(p.stats?.fps)],
   ["latency", (p: Pipeline) => format.milliseconds(p.stats?.latency_ms)],
   ["bit rate", (p: Pipeline) => format.bitRate(p.stats?.bit_rate)],
-  ["dropped", (p: Pipeline) => format.count(p.stats && p.stats.frames_dropped + p.stats.frames_bypassed)],
+  ["dropped", (p: Pipeline) => format.count(p.stats?.frames_dropped)],
+  ["unedited", (p: Pipeline) => format.count(p.stats?.frames_bypassed)],
 ] as const;
 
 class Card {
