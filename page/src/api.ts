@@ -111,6 +111,7 @@ export interface StreamStatus {
 export interface ServerStatus {
   version: string;
   uptime_seconds: number;
+  memory: { held_bytes: number; limit_bytes: number; limit_reached: number; is_at_limit: boolean };
   streams: StreamStatus[];
 }
 

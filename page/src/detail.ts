@@ -5,6 +5,7 @@ import { api, type Pipeline } from "./api";
 import { h, say } from "./dom";
 import { fleet } from "./fleet";
 import * as format from "./format";
+import { nameOf } from "./published";
 import { log } from "./log";
 import { attempt, Badge, Orders, pageOf, playHelp, publishHelp } from "./parts";
 import { Player } from "./player";
@@ -239,7 +240,7 @@ async function isPublished(flv: string): Promise<boolean> {
   if (fleet.link !== "connected") return false;
   const path = decodeURIComponent(new URL(flv).pathname);
   const { streams } = await api.status();
-  return streams.some(({ app, name }) => `/${app}/${name}.flv` === path);
+  return streams.some((stream) => `/${nameOf(stream)}.flv` === path);
 }
 
 function still(name: string, what: "Input" | "Output", signal: AbortSignal): HTMLElement {

@@ -7,6 +7,7 @@ import { h, say } from "./dom";
 import { fleet, type Link } from "./fleet";
 import { form } from "./form";
 import { overview } from "./overview";
+import { nameOf } from "./published";
 import { oneStream, streams } from "./streams";
 
 const view = document.getElementById("view")!;
@@ -39,8 +40,8 @@ function route(): void {
   } else if (page === "add") {
     title = "Add a pipeline";
     content = form(null);
-  } else if (page === "streams" && name && action) {
-    title = `${name}/${action}`;
+  } else if (page === "streams" && action) {
+    title = nameOf({ app: name, name: action });
     content = oneStream(name, action, shown.signal);
   } else if (page === "streams") {
     title = "Streams";

@@ -2,7 +2,8 @@
 
 import type { Pipeline, StreamStatus } from "./api";
 
-export const nameOf = ({ app, name }: { app: string; name: string }): string => `${app}/${name}`;
+/** The path of a stream's URLs. Its application may be empty. */
+export const nameOf = ({ app, name }: { app: string; name: string }): string => (app ? `${app}/${name}` : name);
 
 /** The page of a stream. */
 export const pageOfStream = ({ app, name }: { app: string; name: string }): string =>

@@ -1,7 +1,7 @@
 // What is published to the server, by whom, and how to; one stream, played.
 
-import { api, type StreamStatus } from "./api";
-import { h } from "./dom";
+import { api, type ServerStatus, type StreamStatus } from "./api";
+import { h, say } from "./dom";
 import { fleet } from "./fleet";
 import * as format from "./format";
 import { playHelp, publishHelp } from "./parts";
@@ -11,13 +11,14 @@ import { pause } from "./signal";
 
 const EVERY_MS = 2_000;
 
-const pathOf = (app: string, name: string): string => `/${app}/${name.split("/").map(encodeURIComponent).join("/")}`;
+const pathOf = (app: string, name: string): string => `/${nameOf({ app, name }).split("/").map(encodeURIComponent).join("/")}`;
 
 export function streams(signal: AbortSignal): HTMLElement {
   const rows = h("tbody");
   const head = ["Stream", "From", "Since", "Video", "Audio", "Bit rate", "Players"].map((text) => h("th", { scope: "col" }, text));
   const table = h("table", {}, h("thead", {}, h("tr", {}, ...head)), rows);
   const empty = h("p", { class: "hint" }, "Nobody publishes to this server now.");
+  const memory = h("p", { class: "hint" });
   const help = h("div");
   // Rows stay where they are, for as long as their streams do: a link may have the focus.
   const known = new Map<string, Row>();
@@ -40,6 +41,7 @@ export function streams(signal: AbortSignal): HTMLElement {
           }
           row.show(stream);
         }
+        showMemory(memory, status.memory);
         empty.hidden = status.streams.length > 0;
         table.hidden = !empty.hidden;
       }
@@ -53,9 +55,20 @@ export function streams(signal: AbortSignal): HTMLElement {
     "div",
     {},
     h("div", { class: "heading" }, h("h1", {}, "Streams on this server")),
+    memory,
     h("div", { class: "card wide" }, table, empty),
     help,
   );
+}
+
+/** What connections and streams hold, and whether somebody had to go for it. */
+function showMemory(place: HTMLElement, memory: ServerStatus["memory"]): void {
+  const [held, limit] = [format.bytes(memory.held_bytes), format.bytes(memory.limit_bytes)];
+  const reached = memory.limit_reached;
+  const cut = reached === 1 ? "a connection was cut or refused" : `${format.count(reached)} connections were cut or refused`;
+  const title = memory.is_at_limit ? "Memory limit reached" : "Memory";
+  place.className = memory.is_at_limit ? "problem" : "hint";
+  say(place, `${title}: ${held} of ${limit} are held.` + (reached > 0 ? ` For it ${cut} since the server's start.` : ""));
 }
 
 class Row {

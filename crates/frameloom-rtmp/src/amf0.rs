@@ -36,19 +36,36 @@ impl<'a> Amf0Decoder<'a> {
         Amf0Decoder(AmfCursor::new(bytes, limits))
     }
 
+    /// A decoder that takes what it can't read for the end of the objects and arrays around it:
+    /// they have what stood before it. What is cut short, or has a type that nobody knows, so
+    /// becomes as much as can be known of it.
+    #[must_use]
+    pub fn lenient(bytes: &'a [u8], limits: &Limits) -> Self {
+        let mut decoder = Amf0Decoder::new(bytes, limits);
+        decoder.0.be_lenient();
+        decoder
+    }
+
+    /// Whether all that was read was well formed: nothing was taken for an end that is none.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        !self.0.is_broken() && !self.0.lacks_end
+    }
+
     /// What has not been read yet.
     #[must_use]
     pub fn rest(&self) -> &'a [u8] {
         self.0.rest
     }
 
-    /// The next value, or `None` at the end.
+    /// The next value, or `None` at the end and, where the decoder is lenient, after what broke an
+    /// object or array.
     ///
     /// # Errors
     ///
     /// [`AmfError`]; nothing can be read after one.
     pub fn value(&mut self) -> Result<Option<Value>, AmfError> {
-        if self.0.rest.is_empty() {
+        if self.0.rest.is_empty() || self.0.is_broken() {
             return Ok(None);
         }
         let marker = self.0.byte()?;
@@ -89,24 +106,33 @@ impl<'a> Amf0Decoder<'a> {
     fn properties(&mut self) -> Result<Properties, AmfError> {
         self.0.enter()?;
         let mut properties = Vec::new();
-        loop {
-            // Several encoders leave the end marker off the last, outermost array.
-            if self.0.rest.is_empty() && self.0.depth() == 1 {
-                break;
+        // What was broken further in ends everything around it as well.
+        while !self.0.is_broken() {
+            let property = self.property();
+            match self.0.entry(property)? {
+                Some(Some(property)) => properties.push(property),
+                Some(None) | None => break,
             }
-            let key = self.short_string()?;
-            let marker = self.0.byte()?;
-            // The end is an empty name and 0x09; an empty name alone is a legal property.
-            if marker == 0x09 {
-                if key.is_empty() {
-                    break;
-                }
-                return Err(AmfError::Marker(marker));
-            }
-            properties.push((key, self.after(marker)?));
         }
         self.0.leave();
         Ok(properties)
+    }
+
+    /// The next property, or `None` at the end of them.
+    fn property(&mut self) -> Result<Option<(String, Value)>, AmfError> {
+        // Several encoders leave the end marker off the last, outermost array.
+        if self.0.rest.is_empty() && self.0.depth() == 1 {
+            self.0.lacks_end = true;
+            return Ok(None);
+        }
+        let key = self.short_string()?;
+        let marker = self.0.byte()?;
+        // The end is an empty name and 0x09; an empty name alone is a legal property.
+        match (marker, key.is_empty()) {
+            (0x09, true) => Ok(None),
+            (0x09, false) => Err(AmfError::Marker(marker)),
+            _ => self.after(marker).map(|value| Some((key, value))),
+        }
     }
 
     fn items(&mut self) -> Result<Vec<Value>, AmfError> {
@@ -115,8 +141,14 @@ impl<'a> Amf0Decoder<'a> {
         // Not allocated ahead: the count is only what the peer says.
         let mut items = Vec::new();
         for _ in 0..count {
-            let marker = self.0.byte()?;
-            items.push(self.after(marker)?);
+            if self.0.is_broken() {
+                break;
+            }
+            let item = self.0.byte().and_then(|marker| self.after(marker));
+            match self.0.entry(item)? {
+                Some(item) => items.push(item),
+                None => break,
+            }
         }
         self.0.leave();
         Ok(items)

@@ -60,6 +60,11 @@ pub struct ChunkReader {
     held_bytes: usize,
     /// What else the connection holds, for the common limit.
     other_bytes: usize,
+    /// What else of it came from the peer, for the limit of input.
+    waiting_bytes: usize,
+    /// Unfinished and waiting messages together. It is below the common limit until the peer is
+    /// known for one that may publish.
+    input_bytes: usize,
     dropped_messages: u64,
 }
 
@@ -89,6 +94,7 @@ impl ChunkReader {
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         ChunkReader {
+            input_bytes: limits.connection_bytes,
             limits,
             chunk_size: DEFAULT_CHUNK_SIZE,
             streams: Vec::new(),
@@ -96,6 +102,7 @@ impl ChunkReader {
             chunk: None,
             held_bytes: 0,
             other_bytes: 0,
+            waiting_bytes: 0,
             dropped_messages: 0,
         }
     }
@@ -106,8 +113,18 @@ impl ChunkReader {
         self.held_bytes
     }
 
-    pub(crate) fn set_other_bytes(&mut self, bytes: usize) {
+    /// Bytes of memory that unfinished messages take: room is made ahead of what comes.
+    pub(crate) fn room_bytes(&self) -> usize {
+        self.streams.iter().map(|open| open.data.capacity()).sum()
+    }
+
+    pub(crate) fn set_other_bytes(&mut self, bytes: usize, waiting: usize) {
         self.other_bytes = bytes;
+        self.waiting_bytes = waiting;
+    }
+
+    pub(crate) fn set_input_bytes(&mut self, bytes: usize) {
+        self.input_bytes = bytes;
     }
 
     /// Messages that the peer never finished: aborted, or replaced by another half-way.
@@ -175,6 +192,9 @@ impl ChunkReader {
         let count = lacking.min(input.len());
         if self.held_bytes + self.other_bytes + count > self.limits.connection_bytes {
             return Err(Error::ConnectionBytes(self.limits.connection_bytes));
+        }
+        if self.held_bytes + self.waiting_bytes + count > self.input_bytes {
+            return Err(Error::ConnectionBytes(self.input_bytes));
         }
         let data = &mut assembly.data;
         if data.capacity() - data.len() < count {
@@ -446,7 +466,7 @@ impl ChunkWriter {
     ///
     /// [`Error::MessageLength`] above the 16,777,215 bytes that a header can say;
     /// [`Error::ChunkStreams`] for a chunk stream id outside 2 to 65,599; that of
-    /// [`ControlMessage::parse`] for a Set Chunk Size that is none. Nothing is written then.
+    /// [`ControlMessage::parse`] for an impossible Set Chunk Size. Nothing is written then.
     pub fn write(&mut self, message: &Message, output: &mut OutputBuffer) -> Result<()> {
         self.write_owned(message.clone(), output)
     }

@@ -36,14 +36,6 @@ pub enum Error {
     /// A Set Chunk Size of zero or with its highest bit set. Section 5.4.1.
     #[error("a chunk size of {0:#010x}")]
     ChunkSize(u32),
-    /// A protocol control or user control message of the wrong length. Sections 5.4 and 6.2.
-    #[error("a control message of type {kind} with {length} bytes")]
-    Control {
-        /// The message type id.
-        kind: u8,
-        /// The payload's length in bytes.
-        length: usize,
-    },
     /// AMF0 that ends early or holds a type that can't stand there.
     #[error("bad AMF0: {0}")]
     Amf(#[from] crate::amf0::AmfError),

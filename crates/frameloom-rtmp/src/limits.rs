@@ -18,7 +18,7 @@ pub struct Limits {
     pub amf_values: usize,
     /// Message streams (`createStream`) open at once. Default 8.
     pub message_streams: usize,
-    /// Media messages held between `publish` and the embedder's answer. Default 256.
+    /// Media messages held between `publish` and the embedder's answer. Default 4096.
     pub held_messages: usize,
 }
 
@@ -31,7 +31,7 @@ impl Default for Limits {
             amf_depth: 32,
             amf_values: 65_536,
             message_streams: 8,
-            held_messages: 256,
+            held_messages: 4096,
         }
     }
 }

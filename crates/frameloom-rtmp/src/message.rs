@@ -129,20 +129,28 @@ fn word(payload: &[u8], at: usize) -> Option<u32> {
 }
 
 impl ControlMessage {
-    /// The control message in `message`, or `None` where it is of another type.
+    /// The control message in `message`, or `None` where it is of another type. One that is too
+    /// short for what it should say is `None` as well: some clients send such, and a server that
+    /// ignores them, as nginx-rtmp does, loses nothing.
     ///
     /// # Errors
     ///
-    /// [`Error::ControlMessage`] for a payload too short, [`Error::ChunkSize`] for an impossible one.
+    /// [`Error::ChunkSize`] for an impossible one.
     pub fn parse(message: &Message) -> Result<Option<ControlMessage>> {
+        match ControlMessage::read(message) {
+            Some(ControlMessage::SetChunkSize(size)) if !(1..=0x7FFF_FFFF).contains(&size) => {
+                Err(Error::ChunkSize(size))
+            }
+            control => Ok(control),
+        }
+    }
+
+    /// What `message` says, whether or not it is possible.
+    fn read(message: &Message) -> Option<ControlMessage> {
         let payload = &message.payload[..];
-        let short = || Error::Control { kind: message.kind, length: payload.len() };
-        let first = || word(payload, 0).ok_or_else(short);
-        Ok(Some(match message.kind {
-            kind::SET_CHUNK_SIZE => match first()? {
-                size @ 1..=0x7FFF_FFFF => ControlMessage::SetChunkSize(size),
-                size => return Err(Error::ChunkSize(size)),
-            },
+        let first = || word(payload, 0);
+        Some(match message.kind {
+            kind::SET_CHUNK_SIZE => ControlMessage::SetChunkSize(first()?),
             kind::ABORT => ControlMessage::Abort(first()?),
             kind::ACKNOWLEDGEMENT => ControlMessage::Acknowledgement(first()?),
             kind::WINDOW_ACK_SIZE => ControlMessage::WindowAckSize(first()?),
@@ -156,17 +164,15 @@ impl ControlMessage {
                 },
             },
             kind::USER_CONTROL => {
-                let event = payload.first_chunk().copied().map(u16::from_be_bytes);
-                let event = event.ok_or_else(short)?;
-                let value = word(payload, 2);
-                let value = || value.ok_or_else(short);
+                let event = payload.first_chunk().copied().map(u16::from_be_bytes)?;
+                let value = || word(payload, 2);
                 ControlMessage::User(match event {
                     0 => UserControl::StreamBegin(value()?),
                     1 => UserControl::StreamEof(value()?),
                     2 => UserControl::StreamDry(value()?),
                     3 => UserControl::SetBufferLength {
                         stream_id: value()?,
-                        buffer_ms: word(payload, 6).ok_or_else(short)?,
+                        buffer_ms: word(payload, 6)?,
                     },
                     4 => UserControl::StreamIsRecorded(value()?),
                     6 => UserControl::PingRequest(value()?),
@@ -174,8 +180,8 @@ impl ControlMessage {
                     other => UserControl::Other(other),
                 })
             }
-            _ => return Ok(None),
-        }))
+            _ => return None,
+        })
     }
 
     /// The message, on chunk stream 2 and message stream 0 as section 5.4 wants.

@@ -105,6 +105,18 @@ impl OutputBuffer {
         self.bytes
     }
 
+    /// Of all bytes those that are copied, and take memory of their own.
+    #[must_use]
+    pub fn copied_bytes(&self) -> usize {
+        self.copied.len() - self.done
+    }
+
+    /// Bytes of memory that it takes for itself, shared payloads left out.
+    #[must_use]
+    pub fn room_bytes(&self) -> usize {
+        self.copied.capacity() + self.later.capacity() * size_of::<OutputPiece>()
+    }
+
     /// Where nothing waits, no more room is kept than the next message needs.
     fn rest(&mut self) {
         if self.bytes > 0 {

@@ -3,6 +3,12 @@
 //! name, and anything else says no.
 
 use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use axum::body::Body;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION, USER_AGENT};
@@ -12,8 +18,12 @@ use frameloom_rtmp::{Secret, percent_decode};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::TokioExecutor;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 use tokio_rustls::rustls::crypto::ring;
+use tower_service::Service;
 
 use crate::visitor::{Action, Visitor, parameters};
 use crate::{Error, Result};
@@ -98,8 +108,53 @@ pub(crate) struct Asker {
 }
 
 enum AnyClient {
-    Http(Client<HttpConnector, Body>),
-    Https(Client<HttpsConnector<HttpConnector>, Body>),
+    Http(Client<HttpConnector<Resolver>, Body>),
+    Https(Client<HttpsConnector<HttpConnector<Resolver>>, Body>),
+}
+
+/// Names that are looked up at once. A look-up can't be ended: one that hangs keeps its thread.
+const LOOKUPS: usize = 4;
+
+type Lookup = fn(&str) -> io::Result<Vec<SocketAddr>>;
+
+/// Looks names up, few at once. Those that wait for their turn end with whoever asks.
+#[derive(Clone)]
+struct Resolver {
+    turns: Arc<Semaphore>,
+    lookup: Lookup,
+}
+
+impl Resolver {
+    fn new(lookup: Lookup) -> Self {
+        Resolver { turns: Arc::new(Semaphore::new(LOOKUPS)), lookup }
+    }
+}
+
+fn look_up(host: &str) -> io::Result<Vec<SocketAddr>> {
+    (host, 0).to_socket_addrs().map(Iterator::collect)
+}
+
+impl Service<Name> for Resolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let (turns, lookup) = (Arc::clone(&self.turns), self.lookup);
+        Box::pin(async move {
+            let turn = turns.acquire_owned().await.map_err(io::Error::other)?;
+            let found = spawn_blocking(move || {
+                let found = lookup(name.as_str());
+                drop(turn);
+                found
+            });
+            found.await.map_err(io::Error::other)?.map(Vec::into_iter)
+        })
+    }
 }
 
 impl Asker {
@@ -107,6 +162,12 @@ impl Asker {
     ///
     /// [`Error::RootCertificates`] for `https` without any.
     pub(crate) fn new(callback: &Callback) -> Result<Self> {
+        Asker::with_lookup(callback, look_up)
+    }
+
+    fn with_lookup(callback: &Callback, lookup: Lookup) -> Result<Self> {
+        let mut http = HttpConnector::new_with_resolver(Resolver::new(lookup));
+        http.enforce_http(false);
         // A connection for each question: there are few, and none is left to go stale.
         let mut builder = Client::builder(TokioExecutor::new());
         builder.pool_max_idle_per_host(0);
@@ -116,10 +177,10 @@ impl Asker {
                 .map_err(Error::RootCertificates)?
                 .https_only()
                 .enable_http1()
-                .build();
+                .wrap_connector(http);
             AnyClient::Https(builder.build(connector))
         } else {
-            AnyClient::Http(builder.build(HttpConnector::new()))
+            AnyClient::Http(builder.build(http))
         };
         Ok(Asker { callback: callback.clone(), client })
     }
@@ -264,7 +325,9 @@ fn base64(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
 
     use axum::http::StatusCode;
 
@@ -282,6 +345,30 @@ mod tests {
             tc_url: "rtmp://localhost/live?key=1".into(),
             has_token: false,
         }
+    }
+
+    #[test]
+    fn look_ups_that_hang_take_few_threads() {
+        static BEGUN: AtomicUsize = AtomicUsize::new(0);
+        static OVER: Mutex<()> = Mutex::new(());
+        fn hang(_: &str) -> io::Result<Vec<SocketAddr>> {
+            BEGUN.fetch_add(1, Ordering::SeqCst);
+            drop(OVER.lock());
+            Err(io::ErrorKind::NotFound.into())
+        }
+        let held = OVER.lock();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let callback = Callback::parse("http://nowhere.invalid/").unwrap();
+        let asker = Asker::with_lookup(&callback, hang).unwrap();
+        runtime.block_on(async {
+            let ask = || tokio::time::timeout(Duration::from_millis(200), asker.ask(visitor()));
+            let all = futures_util::future::join_all((0..50).map(|_| ask())).await;
+            for asked in all {
+                assert!(asked.is_err());
+            }
+        });
+        assert_eq!(BEGUN.load(Ordering::SeqCst), LOOKUPS);
+        drop(held);
     }
 
     #[test]

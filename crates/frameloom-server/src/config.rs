@@ -35,7 +35,12 @@ pub struct ServerConfig {
     pub max_connections: usize,
     /// Connections from one address; of IPv6, from one /64 network. Default 1024.
     pub max_connections_per_address: usize,
-    /// What one RTMP connection may make the server hold.
+    /// Bytes of memory that all connections and streams together may make the server hold. When
+    /// they are used up, whoever holds most is cut. Default `None`: a quarter of what the machine,
+    /// or the control group that the server is in, has.
+    pub max_memory: Option<u64>,
+    /// What one RTMP connection may make the server hold. One that does not publish may have
+    /// 256 KiB of messages that are not complete.
     pub rtmp: Limits,
     /// How long each thing may take.
     pub timeouts: Timeouts,
@@ -44,6 +49,10 @@ pub struct ServerConfig {
     /// What a request for the status, the metrics or anything below `/api/` has to give as bearer
     /// token. Default `None`: anyone who reaches the server may ask.
     pub api_token: Option<Secret>,
+    /// Origins, such as `https://pages.example`, whose pages may play streams and read what is
+    /// served over HTTP; `*` for all. Default: none but the server's own. Programs that are no
+    /// browsers have no origin, and may in any case.
+    pub allow_origins: Vec<String>,
     /// What the program around the server adds to it. Default: nothing.
     pub extensions: Extensions,
 }
@@ -63,10 +72,12 @@ impl Default for ServerConfig {
             second_publisher: SecondPublisher::default(),
             max_connections: 4096,
             max_connections_per_address: 1024,
+            max_memory: None,
             rtmp: Limits::default(),
             timeouts: Timeouts::default(),
             relay: RelayLimits::default(),
             api_token: None,
+            allow_origins: Vec::new(),
             extensions: Extensions::default(),
         }
     }
@@ -97,6 +108,8 @@ pub struct Timeouts {
     /// From a connection's start to the end of its handshake, TLS included; for HTTP, to the end
     /// of the request's header. Default 5 s.
     pub handshake: Duration,
+    /// How long the body of a request may take. Default 10 s.
+    pub request_body: Duration,
     /// How long an RTMP connection may be without publishing or playing. Default 10 s.
     pub command: Duration,
     /// How long a publisher may send no audio or video that can be read. Default 15 s.
@@ -117,6 +130,7 @@ impl Default for Timeouts {
     fn default() -> Self {
         Timeouts {
             handshake: Duration::from_secs(5),
+            request_body: Duration::from_secs(10),
             command: Duration::from_secs(10),
             idle_publisher: Duration::from_secs(15),
             player_stall: Duration::from_secs(8),

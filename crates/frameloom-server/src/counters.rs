@@ -42,10 +42,11 @@ pub(crate) enum Reason {
     NameTaken,
     NotFound,
     Stopping,
+    Memory,
 }
 
 impl Reason {
-    pub(crate) const ALL: [Reason; 9] = [
+    pub(crate) const ALL: [Reason; 10] = [
         Reason::Connections,
         Reason::ConnectionsPerAddress,
         Reason::PublishKey,
@@ -55,6 +56,7 @@ impl Reason {
         Reason::NameTaken,
         Reason::NotFound,
         Reason::Stopping,
+        Reason::Memory,
     ];
 
     pub(crate) fn label(self) -> &'static str {
@@ -68,6 +70,7 @@ impl Reason {
             Reason::NameTaken => "name_taken",
             Reason::NotFound => "not_found",
             Reason::Stopping => "stopping",
+            Reason::Memory => "memory_limit",
         }
     }
 
@@ -82,6 +85,7 @@ impl Reason {
             Reason::NameTaken => "another publisher has this name",
             Reason::NotFound => "nobody publishes this name",
             Reason::Stopping => "the server is stopping",
+            Reason::Memory => "the server has no memory left for it",
         }
     }
 
@@ -89,11 +93,13 @@ impl Reason {
     pub(crate) fn refusal(self) -> Refusal {
         match self {
             Reason::PublishKey | Reason::PlayKey | Reason::Callback => Refusal::Unauthorized,
-            Reason::BadName | Reason::NameTaken => Refusal::NameTaken,
+            Reason::BadName => Refusal::BadName,
+            Reason::NameTaken => Refusal::NameTaken,
             Reason::NotFound => Refusal::NotFound,
             Reason::Connections | Reason::ConnectionsPerAddress | Reason::Stopping => {
                 Refusal::Unavailable
             }
+            Reason::Memory => Refusal::NoMemory,
         }
     }
 }

@@ -3,6 +3,7 @@
 mod answer;
 mod flv;
 mod guard;
+mod origin;
 mod stream;
 mod websocket;
 
@@ -32,6 +33,9 @@ use crate::status::{self, ServerStatus};
 /// Bytes that may wait in a connection, to be written or to become a request's header.
 const BUFFER_BYTES: usize = 64 << 10;
 
+/// What every connection takes: its task, and what may wait in it.
+pub(crate) const CONNECTION_BYTES: u64 = (16 << 10) + BUFFER_BYTES as u64;
+
 /// What is served.
 pub(crate) fn router(shared: Arc<ServerState>) -> Router {
     let about = Router::new()
@@ -54,12 +58,14 @@ pub(crate) async fn serve(
     stream: TcpStream,
     permit: Permit,
 ) {
-    let peer = Peer { id: permit.id, address: permit.peer };
+    let account = Arc::clone(&permit.account);
+    let peer = Peer { id: permit.id, address: permit.peer, account };
+    let address = peer.address;
     let timeouts = &shared.config.timeouts;
     let io = Guarded::new(stream, permit, Arc::clone(&shared));
     let service = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(peer.clone());
         service.call(request)
     });
     let connection = http1::Builder::new()
@@ -80,7 +86,6 @@ pub(crate) async fn serve(
         }
     };
     if let Err(error) = result {
-        let address = peer.address;
         tracing::debug!(target: crate::LOG, "the HTTP connection from {address} broke: {error}");
     }
 }

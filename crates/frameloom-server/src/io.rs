@@ -11,10 +11,13 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 use tokio_rustls::server::TlsStream;
 
 use crate::caps::Permit;
+use crate::counters::Reason;
+use crate::deadline::postponed;
+use crate::relay::wake::Wake;
 use crate::shared::ServerState;
 use crate::warnings::Warning;
 
@@ -125,12 +128,30 @@ pub(crate) struct Guarded {
     shared: Arc<ServerState>,
     /// Runs while the peer takes nothing.
     timer: Option<Pin<Box<Sleep>>>,
+    /// Woken when the connection has to go.
+    eviction: Arc<Wake>,
+    is_told: bool,
     permit: Permit,
 }
 
 impl Guarded {
     pub(crate) fn new(stream: TcpStream, permit: Permit, shared: Arc<ServerState>) -> Self {
-        Guarded { stream, shared, timer: None, permit }
+        let eviction: Arc<Wake> = Arc::default();
+        permit.account.may_be_evicted(&eviction);
+        Guarded { stream, shared, timer: None, eviction, is_told: false, permit }
+    }
+
+    /// Fails where the connection holds the most of all, and memory is used up.
+    fn stay(&mut self, cx: &Context<'_>) -> io::Result<()> {
+        self.eviction.register(cx.waker());
+        if !self.permit.account.is_evicted() {
+            return Ok(());
+        }
+        if !std::mem::replace(&mut self.is_told, true) {
+            self.shared.counters.refuse(Reason::Memory);
+            self.shared.out_of_memory(self.permit.peer);
+        }
+        Err(io::ErrorKind::ConnectionAborted.into())
     }
 
     fn watch<T>(
@@ -145,6 +166,10 @@ impl Guarded {
         let stall = self.shared.config.timeouts.player_stall;
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(stall)));
         ready!(timer.as_mut().poll(cx));
+        if let Some(deadline) = postponed(timer.deadline(), Instant::now()) {
+            timer.as_mut().reset(deadline);
+            ready!(timer.as_mut().poll(cx));
+        }
         self.shared.counters.players_cut.fetch_add(1, Ordering::Relaxed);
         self.shared.warnings.warn(Warning::SlowPlayer, || {
             format!("closed {}: it took nothing for {stall:?}", self.permit.peer)
@@ -166,6 +191,7 @@ impl AsyncRead for Guarded {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        this.stay(cx)?;
         let before = buffer.filled().len();
         ready!(Pin::new(&mut this.stream).poll_read(cx, buffer))?;
         let count = buffer.filled().len() - before;
@@ -181,6 +207,7 @@ impl AsyncWrite for Guarded {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        this.stay(cx)?;
         let result = Pin::new(&mut this.stream).poll_write(cx, bytes);
         this.count(&result);
         this.watch(cx, result)
@@ -192,6 +219,7 @@ impl AsyncWrite for Guarded {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        this.stay(cx)?;
         let result = Pin::new(&mut this.stream).poll_write_vectored(cx, slices);
         this.count(&result);
         this.watch(cx, result)

@@ -42,14 +42,17 @@
 mod access;
 mod callback;
 mod caps;
+mod children;
 mod config;
 mod counters;
+mod deadline;
 mod error;
 mod extensions;
 mod http;
 mod io;
 mod listen;
 mod lock;
+mod memory;
 mod metrics;
 mod observer;
 mod outgoing;
@@ -69,9 +72,11 @@ pub use extensions::{Extensions, MetricsSource, Wanted};
 pub use frameloom_rtmp::{Limits, Secret};
 pub use http::problem_details;
 pub use observer::Observer;
+pub use relay::name::stream_of_path;
 pub use server::Server;
 pub use status::{
-    AudioStatus, PlayerStatus, PublisherStatus, ServerStatus, StreamStatus, Totals, VideoStatus,
+    AudioStatus, MemoryStatus, PlayerStatus, PublisherStatus, ServerStatus, StreamStatus, Totals,
+    VideoStatus,
 };
 
 /// What the log's lines are filed under.

@@ -13,6 +13,11 @@ pub(crate) fn text(status: &ServerStatus, counters: &ServerCounters) -> String {
     gauge(&mut out, "uptime_seconds", "Seconds since the server's start.", status.uptime_seconds);
     gauge(&mut out, "connections", "Open connections of all kinds.", status.connections);
     gauge(&mut out, "publishers", "Streams that are published.", status.streams.len());
+    let memory = &status.memory;
+    gauge(&mut out, "memory_bytes", "Bytes that connections and streams hold.", memory.held_bytes);
+    gauge(&mut out, "memory_limit_bytes", "The most that they may hold.", memory.limit_bytes);
+    let help = "Whether that made connections be refused or cut within the last minute.";
+    gauge(&mut out, "memory_limit_reached", help, u8::from(memory.is_at_limit));
     head(&mut out, "players", "gauge", "Players, by protocol.");
     for protocol in PlayProtocol::ALL {
         let label = protocol.label();
@@ -32,6 +37,11 @@ pub(crate) fn text(status: &ServerStatus, counters: &ServerCounters) -> String {
             load(&counters.dropped_packets),
         ),
         ("timed_out_total", "Connections that took too long.", load(&counters.timed_out)),
+        (
+            "memory_limit_total",
+            "Connections refused or cut because memory was used up.",
+            memory.limit_reached,
+        ),
         ("bad_input_total", "Connections that broke the protocol.", load(&counters.bad_input)),
     ];
     for (name, help, count) in counts {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::relay::StreamName;
 use crate::shared::ServerState;
@@ -28,13 +29,20 @@ impl Observer {
     /// Whether somebody publishes the stream `name` of the application `app`.
     #[must_use]
     pub fn is_published(&self, app: &str, name: &str) -> bool {
-        self.shared.relays.find(&stream_name(app, name)).is_some()
+        let name = StreamName::new(app, name);
+        name.is_some_and(|name| self.shared.relays.find(&name).is_some())
+    }
+
+    /// Whether a connection was refused or cut within the last minute because memory was used up.
+    #[must_use]
+    pub fn is_at_memory_limit(&self) -> bool {
+        self.shared.memory.is_at_limit(Instant::now())
     }
 
     /// How many play this stream, or wait for somebody to publish it.
     #[must_use]
     pub fn players(&self, app: &str, name: &str) -> usize {
-        self.shared.relays.count_players(&stream_name(app, name))
+        StreamName::new(app, name).map_or(0, |name| self.shared.relays.count_players(&name))
     }
 }
 
@@ -42,8 +50,4 @@ impl fmt::Debug for Observer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Observer").field("addresses", &self.shared.addresses).finish()
     }
-}
-
-fn stream_name(app: &str, name: &str) -> StreamName {
-    StreamName { app: app.into(), name: name.into() }
 }

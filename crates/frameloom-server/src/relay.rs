@@ -7,6 +7,7 @@
 pub(crate) mod cursor;
 pub(crate) mod info;
 pub(crate) mod log;
+pub(crate) mod name;
 pub(crate) mod packet;
 pub(crate) mod wake;
 
@@ -14,36 +15,26 @@ pub(crate) mod wake;
 mod tests;
 
 use std::collections::HashMap;
-use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread::available_parallelism;
 use std::time::Instant;
 
-use frameloom_rtmp::{Media, MediaType};
+use bytes::Bytes;
+use frameloom_rtmp::flv::readable_script;
+use frameloom_rtmp::{Limits, Media, MediaType};
 
 use self::cursor::{CursorRead, LagRules, PlayerCursor};
 use self::info::{BitRateMeter, Info};
 use self::log::PacketLog;
+pub(crate) use self::name::StreamName;
 use self::packet::{StreamCodec, classify};
 use self::wake::{PlayerProgress, Wake};
 use crate::config::{RelayLimits, SecondPublisher};
 use crate::counters::{PlayProtocol, ServerCounters};
 use crate::lock::lock;
-
-/// An application and a stream's name in it. Only accepted ones become this, so it may be shown.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct StreamName {
-    pub(crate) app: Arc<str>,
-    pub(crate) name: Arc<str>,
-}
-
-impl fmt::Display for StreamName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.app, self.name)
-    }
-}
+use crate::memory::{Account, Full, Memory, cost};
 
 /// The publisher of a stream.
 #[derive(Clone)]
@@ -53,6 +44,7 @@ pub(crate) struct Publisher {
     pub(crate) client: Arc<str>,
     pub(crate) since: Instant,
     pub(crate) wake: Arc<Wake>,
+    pub(crate) account: Arc<Account>,
 }
 
 /// A player, and how far it has come.
@@ -162,9 +154,12 @@ pub(crate) struct Relays {
     streams: Mutex<HashMap<StreamName, Arc<Relay>>>,
     /// Players of names that nobody publishes.
     waiting: Mutex<Vec<(StreamName, Arc<Wake>)>>,
+    /// Streams that have ended, for as long as players may take what is left of them.
+    ended: Mutex<Vec<(Instant, Weak<Relay>)>>,
     limits: RelayLimits,
     direct_players: usize,
     counters: Arc<ServerCounters>,
+    memory: Arc<Memory>,
 }
 
 /// Why someone may not publish.
@@ -172,11 +167,15 @@ pub(crate) struct Relays {
 pub(crate) struct NameTaken;
 
 impl Relays {
-    pub(crate) fn new(limits: RelayLimits, counters: Arc<ServerCounters>) -> Self {
+    pub(crate) fn new(
+        limits: RelayLimits,
+        counters: Arc<ServerCounters>,
+        memory: Arc<Memory>,
+    ) -> Self {
         let is_alone = available_parallelism().is_ok_and(|threads| threads.get() == 1);
         let direct_players = if is_alone { usize::MAX } else { DIRECT_PLAYERS };
-        let (streams, waiting) = (Mutex::default(), Mutex::default());
-        Relays { streams, waiting, limits, direct_players, counters }
+        let (streams, waiting, ended) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Relays { streams, waiting, ended, limits, direct_players, counters, memory }
     }
 
     /// Lets `publisher` publish as `name`. A former one is woken if it has to go.
@@ -186,6 +185,7 @@ impl Relays {
         publisher: Publisher,
         second: SecondPublisher,
     ) -> Result<Publication, NameTaken> {
+        let account = Arc::clone(&publisher.account);
         let mut streams = lock(&self.streams);
         let (relay, epoch) = match (streams.get(name), second) {
             (Some(_), SecondPublisher::Refuse) => return Err(NameTaken),
@@ -233,6 +233,8 @@ impl Relays {
             main_track: None,
             codecs: [None; 2],
             appended: false,
+            account,
+            held_bytes: 0,
         })
     }
 
@@ -295,7 +297,27 @@ impl Relays {
             relay.end.store(LOOK, Ordering::SeqCst);
             streams.remove(&relay.name);
         }
+        lock(&self.ended).push((Instant::now(), Arc::downgrade(relay)));
         relay.wake_players();
+    }
+
+    /// Lets go of streams that ended `before`, or of all that have where memory is short: a player
+    /// that takes its time must not hold what nobody publishes any more.
+    pub(crate) fn forget_ended(&self, before: Instant) {
+        let is_short = self.memory.is_short();
+        let mut over = Vec::new();
+        lock(&self.ended).retain(|(since, relay)| {
+            let Some(relay) = relay.upgrade() else { return false };
+            let is_over = is_short || *since < before;
+            if is_over {
+                over.push(relay);
+            }
+            !is_over
+        });
+        for relay in over {
+            lock(&relay.state).log.clear();
+            relay.wake_players();
+        }
     }
 }
 
@@ -332,6 +354,8 @@ pub(crate) enum Appended {
     Yes,
     /// It is no FLV audio or video, and was left out.
     Unreadable,
+    /// There is no memory for it.
+    NoMemory,
     /// Another publisher has taken over; nothing is taken any more.
     Replaced,
 }
@@ -345,6 +369,9 @@ pub(crate) struct Publication {
     /// The last codec of video and of audio, so that each packet need not lock the information.
     codecs: [Option<StreamCodec>; 2],
     appended: bool,
+    account: Arc<Account>,
+    /// What the stream counts for in the account.
+    held_bytes: usize,
 }
 
 impl Publication {
@@ -359,22 +386,30 @@ impl Publication {
 
     /// Adds a packet. Players learn of it by [`Publication::wake_players`]: once for all that came
     /// in one read.
-    pub(crate) fn append(&mut self, media: Media) -> Appended {
+    pub(crate) fn append(&mut self, media: Media, now: Instant) -> Appended {
         let bytes = media.payload.len() as u64;
-        let Ok((part, codec)) = classify(media.kind, &media.payload, &mut self.main_track) else {
-            self.relay.dropped_packets.fetch_add(1, Ordering::Relaxed);
-            self.relay.counters.dropped_packets.fetch_add(1, Ordering::Relaxed);
-            return Appended::Unreadable;
+        let Some(media) = readable(media) else {
+            return self.leave_out();
         };
-        let metadata = (media.kind == MediaType::Metadata).then(|| media.payload.clone());
-        {
+        let Ok((part, codec)) = classify(media.kind, &media.payload, &mut self.main_track) else {
+            return self.leave_out();
+        };
+        let Ok(payload) = self.keep(media.payload) else {
+            return Appended::NoMemory;
+        };
+        let metadata = (media.kind == MediaType::Metadata).then(|| payload.clone());
+        let arrived = now.saturating_duration_since(self.relay.since).as_millis();
+        let arrived_ms = u64::try_from(arrived).unwrap_or(u64::MAX);
+        let held_bytes = {
             let mut state = lock(&self.relay.state);
             if state.epoch != self.epoch {
                 return Appended::Replaced;
             }
-            state.log.append(media.kind, part, media.timestamp_ms, media.payload);
+            state.log.append(media.kind, part, media.timestamp_ms, arrived_ms, payload);
             self.relay.end.store(state.log.end(), Ordering::SeqCst);
-        }
+            state.log.bytes()
+        };
+        self.holds(held_bytes);
         if let Some(metadata) = metadata {
             lock(&self.relay.info).read_metadata(&metadata);
         }
@@ -382,6 +417,38 @@ impl Publication {
         self.relay.received_bytes.fetch_add(bytes, Ordering::Relaxed);
         self.appended = true;
         Appended::Yes
+    }
+
+    /// Has a payload counted. Where there is only the reserve, a larger connection has to go, and
+    /// until it has, the stream gives up what it holds for players that come late.
+    fn keep(&mut self, payload: Bytes) -> Result<Bytes, Full> {
+        let memory = Arc::clone(&self.relays.memory);
+        let payload = match memory.keep_freely(payload) {
+            Ok(payload) => return Ok(payload),
+            Err(payload) => payload,
+        };
+        memory.make_room(self.account.bytes() + cost(&payload) as u64);
+        let share = usize::try_from(memory.fair_share()).unwrap_or(usize::MAX);
+        let held_bytes = {
+            let mut state = lock(&self.relay.state);
+            if state.epoch == self.epoch {
+                state.log.shrink_to(share.saturating_sub(cost(&payload)));
+            }
+            state.log.bytes()
+        };
+        self.holds(held_bytes);
+        memory.keep(&self.account, payload)
+    }
+
+    fn holds(&mut self, bytes: usize) {
+        self.account.stream_holds(self.held_bytes, bytes);
+        self.held_bytes = bytes;
+    }
+
+    fn leave_out(&self) -> Appended {
+        self.relay.dropped_packets.fetch_add(1, Ordering::Relaxed);
+        self.relay.counters.dropped_packets.fetch_add(1, Ordering::Relaxed);
+        Appended::Unreadable
     }
 
     /// Whether anything was added since players were last woken.
@@ -413,7 +480,20 @@ impl Publication {
 
 impl Drop for Publication {
     fn drop(&mut self) {
+        self.holds(0);
         self.relays.end(&self.relay, self.epoch);
+    }
+}
+
+/// What every player can read of media. Many take metadata that is cut short, or has values of a
+/// type that they don't know, for the end of the stream.
+fn readable(media: Media) -> Option<Media> {
+    match media.kind {
+        MediaType::Audio | MediaType::Video => Some(media),
+        MediaType::Metadata | MediaType::Data => {
+            let payload = readable_script(&media.payload, &Limits::default())?;
+            Some(Media { payload, ..media })
+        }
     }
 }
 
@@ -453,6 +533,11 @@ impl Subscription {
 
     fn progress(&self) -> &PlayerProgress {
         if self.is_first { self.wake.progress() } else { self.player.progress() }
+    }
+
+    /// Whether nothing more will come, though there may be something left.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.relay.end.load(Ordering::SeqCst) == LOOK && lock(&self.relay.state).log.has_ended()
     }
 
     /// Goes on after a pause.

@@ -12,15 +12,21 @@ use std::future::poll_fn;
 use std::sync::Arc;
 
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
 use self::connection::Connection;
 use self::direct::SharedConnection;
 use self::end::CloseReason;
 use crate::caps::Permit;
+use crate::deadline::until;
 use crate::io::Io;
 use crate::shared::{Phase, ServerState};
+
+/// What every connection takes: its task, its session, and what it plays.
+pub(crate) const CONNECTION_BYTES: u64 = 16 << 10;
+/// With the buffers of TLS.
+pub(crate) const TLS_CONNECTION_BYTES: u64 = 80 << 10;
 
 /// Serves a connection to its end.
 pub(crate) async fn serve(
@@ -56,10 +62,10 @@ async fn accept_tls(
 ) -> Result<Io, CloseReason> {
     tokio::select! {
         () = shared.wait_for(Phase::Draining) => Err(CloseReason::Stopped),
-        accepted = timeout_at(deadline, acceptor.accept(stream)) => match accepted {
-            Ok(Ok(stream)) => Ok(Io::Tls(Box::new(stream))),
-            Ok(Err(error)) => Err(CloseReason::Tls(error)),
-            Err(_) => Err(CloseReason::HandshakeTimeOut),
+        accepted = until(deadline, acceptor.accept(stream)) => match accepted {
+            Some(Ok(stream)) => Ok(Io::Tls(Box::new(stream))),
+            Some(Err(error)) => Err(CloseReason::Tls(error)),
+            None => Err(CloseReason::HandshakeTimeOut),
         },
     }
 }

@@ -67,12 +67,15 @@ impl Server {
         }
         let shared = Arc::new(ServerState::new(config, addresses)?);
         let mut tasks = vec![tokio::spawn(tick(Arc::clone(&shared)))];
-        for (listening, acceptor) in [(rtmp, None), (rtmps, acceptor)] {
+        for (listening, acceptor, bytes) in
+            [(rtmp, None, rtmp::CONNECTION_BYTES), (rtmps, acceptor, rtmp::TLS_CONNECTION_BYTES)]
+        {
             let Some(listening) = listening else {
                 continue;
             };
             let owner = Arc::clone(&shared);
-            let accept = accept_all(Arc::clone(&shared), listening.listener, move |tcp, permit| {
+            let listener = listening.listener;
+            let accept = accept_all(Arc::clone(&shared), listener, bytes, move |tcp, permit| {
                 tokio::spawn(rtmp::serve(Arc::clone(&owner), tcp, permit, acceptor.clone()));
             });
             tasks.push(tokio::spawn(accept));
@@ -80,7 +83,8 @@ impl Server {
         if let Some(listening) = http {
             let owner = Arc::clone(&shared);
             let router = http::router(Arc::clone(&shared));
-            let accept = accept_all(Arc::clone(&shared), listening.listener, move |tcp, permit| {
+            let (listener, bytes) = (listening.listener, http::CONNECTION_BYTES);
+            let accept = accept_all(Arc::clone(&shared), listener, bytes, move |tcp, permit| {
                 tokio::spawn(http::serve(Arc::clone(&owner), router.clone(), tcp, permit));
             });
             tasks.push(tokio::spawn(accept));
@@ -239,5 +243,7 @@ async fn tick(shared: Arc<ServerState>) {
         let now = Instant::now();
         shared.relays.all().iter().for_each(|relay| relay.sample(now));
         shared.warnings.flush(now);
+        let patience = shared.config.timeouts.player_stall;
+        shared.relays.forget_ended(now.checked_sub(patience).unwrap_or(now));
     }
 }

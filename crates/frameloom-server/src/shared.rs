@@ -12,6 +12,8 @@ use crate::access::Access;
 use crate::caps::Caps;
 use crate::counters::{Reason, ServerCounters};
 use crate::lock::lock;
+use crate::memory::{Memory, quarter};
+use crate::relay::name::is_hidden;
 use crate::relay::wake::{Direct, Wake};
 use crate::relay::{Relays, StreamName};
 use crate::visitor::Action;
@@ -45,6 +47,7 @@ pub(crate) struct ServerState {
     pub(crate) counters: Arc<ServerCounters>,
     pub(crate) relays: Arc<Relays>,
     pub(crate) warnings: Arc<Warnings>,
+    pub(crate) memory: Arc<Memory>,
     /// The phase again, for tasks that look at it each time they run.
     phase_now: AtomicU8,
     phase: watch::Sender<Phase>,
@@ -60,16 +63,26 @@ impl ServerState {
     pub(crate) fn new(config: ServerConfig, addresses: Addresses) -> Result<Self> {
         let counters: Arc<ServerCounters> = Arc::default();
         let warnings: Arc<Warnings> = Arc::default();
+        let memory = Memory::new(config.max_memory.unwrap_or_else(quarter));
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Ok(ServerState {
             access: Access::new(&config, Arc::clone(&warnings))?,
-            caps: Caps::new(config.max_connections, config.max_connections_per_address),
-            relays: Arc::new(Relays::new(config.relay.clone(), Arc::clone(&counters))),
+            caps: Caps::new(
+                config.max_connections,
+                config.max_connections_per_address,
+                Arc::clone(&memory),
+            ),
+            relays: Arc::new(Relays::new(
+                config.relay.clone(),
+                Arc::clone(&counters),
+                Arc::clone(&memory),
+            )),
             config,
             addresses,
             started: Instant::now(),
             counters,
             warnings,
+            memory,
             phase_now: AtomicU8::new(Phase::Running as u8),
             phase: watch::Sender::new(Phase::Running),
             wakes: Mutex::default(),
@@ -120,18 +133,31 @@ impl ServerState {
         wanted.is_some_and(|wanted| wanted(&name.app, &name.name))
     }
 
+    /// Counts that `peer` is refused or cut because memory is used up, and warns of it.
+    pub(crate) fn out_of_memory(&self, peer: SocketAddr) {
+        self.memory.count_reached();
+        self.warnings.warn(Warning::Memory, || {
+            let mebibytes = self.memory.limit() >> 20;
+            format!(
+                "closed {peer}: the memory for streams is used up, {mebibytes} MiB (max_memory)"
+            )
+        });
+    }
+
     /// A number that differs between connections.
     pub(crate) fn next_seed(&self) -> u64 {
         self.seed.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed)
     }
 
-    /// Counts a refusal and warns of it. The name is left out: as nobody accepted it, it may be a
-    /// stream key that went to the wrong place.
+    /// Counts a refusal and warns of it. `app` is that of the path ([`split`](crate::relay::name::split)):
+    /// the path's last part is left out. As nobody accepted it, it may be a stream key that went to
+    /// the wrong place.
     pub(crate) fn refused(&self, action: Action, app: &str, peer: SocketAddr, reason: Reason) {
         self.counters.refuse(reason);
         self.warnings.warn(Warning::Refused, || {
-            let (word, app, text) = (action.word(), shown(app), reason.text());
-            format!("{peer} may not {word} {app}/***: {text}")
+            let (word, text) = (action.word(), reason.text());
+            let slash = if app.is_empty() { "" } else { "/" };
+            format!("{peer} may not {word} {}{slash}***: {text}", shown(app))
         });
     }
 }
@@ -149,8 +175,9 @@ impl Drop for Enrolled {
     }
 }
 
-/// What a client says of itself, fit for a line in a log: short, and without control characters.
+/// What a client says of itself, fit for a line in a log: short, and without characters that can't
+/// be seen or turn the line round.
 pub(crate) fn shown(text: &str) -> String {
-    let plain = |character: char| if character.is_control() { '?' } else { character };
+    let plain = |character: char| if is_hidden(character) { '?' } else { character };
     text.chars().take(64).map(plain).collect()
 }

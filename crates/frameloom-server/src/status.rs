@@ -20,10 +20,26 @@ pub struct ServerStatus {
     pub uptime_seconds: u64,
     /// Open connections of all kinds.
     pub connections: usize,
+    /// The memory that all connections and streams together hold.
+    pub memory: MemoryStatus,
     /// What is published, by name.
     pub streams: Vec<StreamStatus>,
     /// Counts since the start.
     pub totals: Totals,
+}
+
+/// The memory that connections and streams hold.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct MemoryStatus {
+    /// Bytes held now.
+    pub held_bytes: u64,
+    /// The most that there may be, [`ServerConfig::max_memory`](crate::ServerConfig::max_memory).
+    pub limit_bytes: u64,
+    /// How often a connection was refused or cut because there was no more.
+    pub limit_reached: u64,
+    /// Whether that was within the last minute.
+    pub is_at_limit: bool,
 }
 
 /// One stream.
@@ -123,6 +139,12 @@ pub(crate) fn snapshot(shared: &ServerState) -> ServerStatus {
         version: env!("CARGO_PKG_VERSION"),
         uptime_seconds: seconds(shared.started, now),
         connections: shared.caps.open(),
+        memory: MemoryStatus {
+            held_bytes: shared.memory.held(),
+            limit_bytes: shared.memory.limit(),
+            limit_reached: shared.memory.reached(),
+            is_at_limit: shared.memory.is_at_limit(now),
+        },
         streams: shared.relays.all().iter().map(|relay| stream(relay, now)).collect(),
         totals: Totals {
             connections: counters.connections.load(Ordering::Relaxed),

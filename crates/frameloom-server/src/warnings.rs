@@ -1,5 +1,5 @@
-//! Warnings that a stranger can cause any number of: the first one is a line in the log at once,
-//! those that follow are counted and summed up.
+//! Lines that a stranger can cause any number of: the first ones are in the log at once, those that
+//! follow are counted and summed up.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -8,6 +8,8 @@ use crate::lock::lock;
 
 /// How often one kind of warning may be a line.
 const SPAN: Duration = Duration::from_secs(10);
+/// What is usual may be so many lines in that time.
+const USUAL_LINES: u32 = 20;
 
 /// What is warned of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,10 +23,14 @@ pub(crate) enum Warning {
     SlowPlayer,
     Unreadable,
     Callback,
+    Memory,
+    /// Somebody publishes; that is no fault.
+    Publishing,
+    Published,
 }
 
 impl Warning {
-    const ALL: [Warning; 9] = [
+    const ALL: [Warning; 12] = [
         Warning::Cap,
         Warning::Accept,
         Warning::Refused,
@@ -34,9 +40,21 @@ impl Warning {
         Warning::SlowPlayer,
         Warning::Unreadable,
         Warning::Callback,
+        Warning::Memory,
+        Warning::Publishing,
+        Warning::Published,
     ];
 
-    /// What a number of them is called.
+    /// Whether it is worth knowing, and nothing to be worried about.
+    fn is_usual(self) -> bool {
+        matches!(self, Warning::Publishing | Warning::Published)
+    }
+
+    /// How many may be lines, one after the other.
+    fn lines(self) -> u32 {
+        if self.is_usual() { USUAL_LINES } else { 1 }
+    }
+
     /// What is counted, for one and for several.
     fn noun(self, count: u64) -> &'static str {
         let (one, several) = match self {
@@ -53,6 +71,11 @@ impl Warning {
                 ("publisher with unreadable media", "publishers with unreadable media")
             }
             Warning::Callback => ("callback without an answer", "callbacks without an answer"),
+            Warning::Memory => {
+                ("connection closed for want of memory", "connections closed for want of memory")
+            }
+            Warning::Publishing => ("publisher", "publishers"),
+            Warning::Published => ("publisher that ended", "publishers that ended"),
         };
         if count == 1 { one } else { several }
     }
@@ -66,8 +89,10 @@ pub(crate) struct Warnings {
 
 #[derive(Default)]
 struct WarningCount {
-    /// When the last line was written.
+    /// When the lines began, or the last sum was written.
     line: Option<Instant>,
+    /// Lines since then.
+    lines: u32,
     more: u64,
     last: String,
 }
@@ -75,6 +100,7 @@ struct WarningCount {
 /// Those that had no line of their own.
 #[derive(Debug, PartialEq, Eq)]
 struct WarningSum {
+    warning: Warning,
     noun: &'static str,
     more: u64,
     span: Duration,
@@ -85,22 +111,22 @@ impl Warnings {
     /// Warns, now or in the next sum.
     pub(crate) fn warn(&self, warning: Warning, text: impl FnOnce() -> String) {
         if let Some(text) = self.note(warning, text(), Instant::now()) {
-            tracing::warn!(target: crate::LOG, "{text}");
+            write(warning, &text);
         }
     }
 
     /// Writes the sums that are due; to be called about once a second.
     pub(crate) fn flush(&self, now: Instant) {
-        for WarningSum { noun, more, span, last } in self.due(now, SPAN) {
+        for WarningSum { warning, noun, more, span, last } in self.due(now, SPAN) {
             let seconds = span.as_secs().max(1);
-            tracing::warn!(target: crate::LOG, "{more} more {noun} in {seconds} s; the last: {last}");
+            write(warning, &format!("{more} more {noun} in {seconds} s; the last: {last}"));
         }
     }
 
     /// Writes all that is left, at the end.
     pub(crate) fn flush_all(&self, now: Instant) {
-        for WarningSum { noun, more, last, .. } in self.due(now, Duration::ZERO) {
-            tracing::warn!(target: crate::LOG, "{more} more {noun}; the last: {last}");
+        for WarningSum { warning, noun, more, last, .. } in self.due(now, Duration::ZERO) {
+            write(warning, &format!("{more} more {noun}; the last: {last}"));
         }
     }
 
@@ -108,8 +134,11 @@ impl Warnings {
         let mut entries = lock(&self.entries);
         let entry = entries.get_mut(warning as usize)?;
         let due = entry.line.is_none_or(|line| now.saturating_duration_since(line) >= SPAN);
-        if due && entry.more == 0 {
-            entry.line = Some(now);
+        if entry.more == 0 && (due || entry.lines < warning.lines()) {
+            if due {
+                (entry.line, entry.lines) = (Some(now), 0);
+            }
+            entry.lines += 1;
             return Some(text);
         }
         entry.more += 1;
@@ -127,15 +156,25 @@ impl Warnings {
             let elapsed = now.saturating_duration_since(line);
             if entry.more > 0 && elapsed >= span {
                 sums.push(WarningSum {
+                    warning: *warning,
                     noun: warning.noun(entry.more),
                     more: std::mem::take(&mut entry.more),
                     span: elapsed,
                     last: std::mem::take(&mut entry.last),
                 });
-                entry.line = Some(now);
+                // What goes on is summed up from now on.
+                (entry.line, entry.lines) = (Some(now), warning.lines());
             }
         }
         sums
+    }
+}
+
+fn write(warning: Warning, text: &str) {
+    if warning.is_usual() {
+        tracing::info!(target: crate::LOG, "{text}");
+    } else {
+        tracing::warn!(target: crate::LOG, "{text}");
     }
 }
 
@@ -155,9 +194,35 @@ mod tests {
         assert_eq!(warnings.due(start + SPAN / 2, SPAN), []);
         let sums = warnings.due(start + SPAN, SPAN);
         let noun = Warning::Cap.noun(300);
-        assert_eq!(sums, [WarningSum { noun, more: 300, span: SPAN, last: "b299".into() }]);
+        assert_eq!(
+            sums,
+            [WarningSum {
+                warning: Warning::Cap,
+                noun,
+                more: 300,
+                span: SPAN,
+                last: "b299".into()
+            }]
+        );
         assert_eq!(warnings.due(start + 3 * SPAN, SPAN), []);
         let later = start + 4 * SPAN;
         assert_eq!(warnings.note(Warning::Cap, "d".into(), later).as_deref(), Some("d"));
+    }
+
+    #[test]
+    fn what_is_usual_has_some_lines_before_it_is_summed_up() {
+        let warnings = Warnings::default();
+        let start = Instant::now();
+        let lines = |from: u32, to: u32, at| {
+            let each = (from..to).map(|n| warnings.note(Warning::Publishing, n.to_string(), at));
+            each.flatten().count()
+        };
+        assert_eq!(lines(0, 2000, start), USUAL_LINES as usize);
+        let sums = warnings.due(start + SPAN, SPAN);
+        assert_eq!((sums.len(), sums[0].more, &*sums[0].last), (1, 1980, "1999"));
+        // A flood that goes on has a line for each span.
+        assert_eq!(lines(2000, 4000, start + SPAN), 0);
+        assert_eq!(warnings.due(start + 2 * SPAN, SPAN)[0].more, 2000);
+        assert_eq!(lines(0, 5, start + 4 * SPAN), 5);
     }
 }

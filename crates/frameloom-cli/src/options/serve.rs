@@ -72,6 +72,10 @@ pub(crate) const TABLE: &[ServeOption] = &[
         set: |o, v| token(v).map(|s| o.config.api_token = Some(s.into())),
     },
     ServeOption {
+        row: Row::long("allow-origin", Group::Access, ValueType::Text, "whose pages may play streams over HTTP: origins such as https://pages.example, with commas between, or *").placeholder("ORIGINS").default("the server's own"),
+        set: |o, v| origins(v).map(|all| o.config.allow_origins = all),
+    },
+    ServeOption {
         row: Row::long("save", Group::Access, ValueType::Choice(&["yes", "no"]), "whether what the API adds, changes and removes is written to FILE").default("no"),
         set: |o, v| {
             o.save = match v {
@@ -108,6 +112,10 @@ pub(crate) const TABLE: &[ServeOption] = &[
     ServeOption {
         row: Row::long("max-connections-per-address", Group::Limits, ValueType::Integer, "the most connections from one address").default("1024"),
         set: |o, v| whole(v).map(|n| o.config.max_connections_per_address = n),
+    },
+    ServeOption {
+        row: Row::long("max-memory", Group::Limits, ValueType::Text, "what all connections and streams together may hold in memory, such as 512M or 2G").placeholder("BYTES").default("a quarter of the machine's or its control group's"),
+        set: |o, v| bytes(v).map(|n| o.config.max_memory = Some(n)),
     },
     ServeOption {
         row: Row::long("max-message-bytes", Group::Limits, ValueType::Integer, "the longest RTMP message, in bytes").default("8388608"),
@@ -156,6 +164,10 @@ pub(crate) const TABLE: &[ServeOption] = &[
     ServeOption {
         row: Row::long("handshake-timeout", Group::Timeouts, ValueType::Duration, "how long RTMP's and TLS's handshake and HTTP's headers may take").default("5s"),
         set: |o, v| time(v).map(|t| o.config.timeouts.handshake = t),
+    },
+    ServeOption {
+        row: Row::long("body-timeout", Group::Timeouts, ValueType::Duration, "how long the body of a request may take").default("10s"),
+        set: |o, v| time(v).map(|t| o.config.timeouts.request_body = t),
     },
     ServeOption {
         row: Row::long("command-timeout", Group::Timeouts, ValueType::Duration, "how long a connection may neither publish nor play").default("10s"),
@@ -229,6 +241,47 @@ fn time(text: &str) -> Result<Duration> {
     parse_duration(text)
 }
 
+/// Origins as browsers write them: a scheme, a host, and a port where it is not the usual one.
+fn origins(text: &str) -> Result<Vec<String>> {
+    let one = |origin: &str| {
+        let origin = origin.trim();
+        let scheme =
+            origin.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https"));
+        let is_host =
+            |host: &str| !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ', '*']);
+        if origin == "*" || scheme.is_some_and(|(_, host)| is_host(host)) {
+            return Ok(origin.to_owned());
+        }
+        let error = usage(format!("'{origin}' is not an origin"));
+        Err(error.hint(ProgramHint::WriteOrigins))
+    };
+    text.split(',').map(one).collect()
+}
+
+/// The least memory with which a server is of use: some streams, and some hundred connections.
+const LEAST_MEMORY: u64 = 32 << 20;
+
+/// A number of bytes, with a unit of 1024 or without.
+fn bytes(text: &str) -> Result<u64> {
+    let wrong = |why: &str| {
+        usage(format!("'{text}' is not a size of memory{why}")).hint(ProgramHint::WriteBytes)
+    };
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let shift = match unit.trim().to_ascii_lowercase().trim_end_matches("ib").trim_end_matches('b')
+    {
+        "" => 0,
+        "k" => 10,
+        "m" => 20,
+        "g" => 30,
+        "t" => 40,
+        _ => return Err(wrong("")),
+    };
+    let number: u64 = number.parse().map_err(|_| wrong(""))?;
+    let bytes = number.checked_mul(1 << shift).ok_or_else(|| wrong(""))?;
+    if bytes < LEAST_MEMORY { Err(wrong(": it is less than 32M")) } else { Ok(bytes) }
+}
+
 fn whole(text: &str) -> Result<usize> {
     match text.parse() {
         Ok(number) if number > 0 => Ok(number),
@@ -239,6 +292,33 @@ fn whole(text: &str) -> Result<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        for (text, expected) in
+            [("512M", 512 << 20), ("2G", 2 << 30), ("40000k", 40_000 << 10), ("1 GiB", 1 << 30)]
+        {
+            assert_eq!(bytes(text).unwrap(), expected, "{text}");
+        }
+        assert_eq!(bytes("33554432").unwrap(), 32 << 20);
+        for text in ["", "M", "1.5G", "-1G", "1X", "99999999999G", "31M", "0"] {
+            assert!(bytes(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn origins_are_what_browsers_send() {
+        assert_eq!(
+            origins("https://a.example, http://b:81").unwrap(),
+            ["https://a.example", "http://b:81"]
+        );
+        assert_eq!(origins("*").unwrap(), ["*"]);
+        for text in
+            ["", "a.example", "https://", "https://a.example/", "ftp://a", "https://*.a", "null"]
+        {
+            assert!(origins(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn addresses_are_what_people_write() {

@@ -4,13 +4,21 @@ use std::net::{IpAddr, SocketAddr};
 
 use frameloom::internal::redact;
 use frameloom::internal::url::Address;
-use frameloom_server::{Server, ServerConfig};
+use frameloom_server::{Server, ServerConfig, stream_of_path};
 
 /// A stream on a server: its application, and its name there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct StreamOf {
     pub(crate) app: String,
     pub(crate) name: String,
+}
+
+impl StreamOf {
+    /// The path of its URLs, without a slash before it.
+    pub(crate) fn path(&self) -> String {
+        let slash = if self.app.is_empty() { "" } else { "/" };
+        format!("{}{slash}{}", self.app, self.name)
+    }
 }
 
 /// Where this server is.
@@ -59,16 +67,15 @@ impl Here {
         if parts.port != listens.port() || !is_at(&parts.host, listens.ip()) {
             return None;
         }
-        let (app, name) = parts.path.strip_suffix(suffix)?.rsplit_once('/')?;
-        (!app.is_empty() && !name.is_empty())
-            .then(|| StreamOf { app: app.to_owned(), name: name.to_owned() })
+        let (app, name) = stream_of_path(parts.path.strip_suffix(suffix)?)?;
+        Some(StreamOf { app, name })
     }
 
     /// What tells whether two URLs are about one stream; `None` for what is no stream on a
     /// network.
     pub(crate) fn identity(&self, url: &str) -> Option<String> {
-        if let Some(StreamOf { app, name }) = self.stream(url) {
-            return Some(format!("{app}/{name}"));
+        if let Some(stream) = self.stream(url) {
+            return Some(stream.path());
         }
         let parts = parts(url)?;
         let local = parts.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
@@ -116,8 +123,7 @@ mod tests {
         fn no_url_is_too_strange(url in "(rtmp|http|x)://[a-z@:\\[\\]0-9/?#.é]{0,30}") {
             let here = Here { rtmp: Some(([127, 0, 0, 1], 1935).into()), ..Here::default() };
             if let Some(stream) = here.stream(&url) {
-                let expected = format!("{}/{}", stream.app, stream.name);
-                prop_assert_eq!(here.identity(&url), Some(expected));
+                prop_assert_eq!(here.identity(&url), Some(stream.path()));
             }
         }
     }
@@ -157,12 +163,14 @@ mod tests {
             assert_eq!(here.identity(url).as_deref(), Some("live/cam"));
         }
         assert_eq!(name("rtmp://localhost/a/b/c").as_deref(), Some("a/b c"));
+        assert_eq!(name("rtmp://localhost/cam").as_deref(), Some(" cam"));
+        assert_eq!(name("http://localhost:8080/cam.flv").as_deref(), Some(" cam"));
         for url in [
             "rtmp://camera/live/cam",
             "rtmp://localhost:1936/live/cam",
             "rtmps://localhost/live/cam",
             "http://localhost:8080/live/cam",
-            "rtmp://localhost/cam",
+            "rtmp://localhost/",
             "clip.mp4",
             "file:///live/cam",
         ] {

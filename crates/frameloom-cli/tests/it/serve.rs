@@ -6,11 +6,13 @@ mod bad_files;
 mod clock;
 mod demand;
 mod demo;
+mod hostile;
 mod many;
 mod page;
 mod pipelines;
 mod reload;
 mod reports;
+mod stopped;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -31,9 +33,8 @@ fn serve(extra: Vec<std::ffi::OsString>) -> Served {
     args.extend(extra);
     let running = frameloom(args).limit_s(300).spawn();
     let told = |said: &str, scheme: &str, end: &str| {
-        let from = said.find(&format!("{scheme}://"))?;
-        let url = said[from..].split_whitespace().next()?;
-        Some(url.strip_suffix(end)?.to_owned())
+        let urls = said.split_whitespace().filter(|word| word.starts_with(&format!("{scheme}://")));
+        urls.filter_map(|url| url.strip_suffix(end)).next().map(str::to_owned)
     };
     let mut found = None;
     wait_until("it says where it is", || {

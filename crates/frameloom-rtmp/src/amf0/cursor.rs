@@ -18,6 +18,12 @@ pub(super) struct AmfCursor<'a> {
     repeated_bytes: usize,
     max_depth: usize,
     max_values: usize,
+    /// What can't be read ends the values around it, and is no error.
+    is_lenient: bool,
+    /// Nothing can be read any more.
+    is_broken: bool,
+    /// The outermost array had no end of its own.
+    pub(super) lacks_end: bool,
 }
 
 impl<'a> AmfCursor<'a> {
@@ -29,6 +35,31 @@ impl<'a> AmfCursor<'a> {
             repeated_bytes: 0,
             max_depth: limits.amf_depth.min(MAX_DEPTH),
             max_values: limits.amf_values,
+            is_lenient: false,
+            is_broken: false,
+            lacks_end: false,
+        }
+    }
+
+    /// Takes what can't be read for the end of the objects and arrays that it is in.
+    pub(super) fn be_lenient(&mut self) {
+        self.is_lenient = true;
+    }
+
+    /// Whether something could not be read, and was taken for the end.
+    pub(super) fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
+    /// An entry of an object or array; `None` where what is left of it can't be read, and that is
+    /// no error.
+    pub(super) fn entry<T>(&mut self, read: Result<T, AmfError>) -> Result<Option<T>, AmfError> {
+        match read {
+            Err(_) if self.is_lenient => {
+                self.is_broken = true;
+                Ok(None)
+            }
+            read => read.map(Some),
         }
     }
 

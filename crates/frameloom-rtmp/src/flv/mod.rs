@@ -4,12 +4,14 @@
 
 mod audio;
 mod file;
+mod script;
 mod video;
 
 use bytes::{Buf, Bytes};
 
 pub use audio::{AudioCodec, AudioPacketKind, AudioTag};
 pub use file::{FlvReader, FlvTag, TagKind, file_header, tag_header, tag_trailer};
+pub use script::readable_script;
 pub use video::{VideoCodec, VideoPacketKind, VideoTag};
 
 /// Why bytes are not FLV, or nothing that can be read.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::auth::Challenge;
 use super::enhanced::{self, FourCcInfo, PeerCapabilities};
 use super::link::{ChunkLink, IncomingMessage};
-use super::media::{is_media, media_message, media_of, room_for_event};
+use super::media::{is_media, media_message, media_of, next_event, room_for_event};
 use super::{Media, MediaType, PublishKind, Secret, StreamKey, TimestampUnwrapper};
 use crate::amf0::{Properties, Value};
 use crate::command::CommandMessage;
@@ -197,7 +197,7 @@ impl ClientSession {
 
     /// The next thing that happened.
     pub fn poll_event(&mut self) -> Option<ClientEvent> {
-        self.events.pop_front()
+        next_event(&mut self.events)
     }
 
     /// What is to be written to the server, to be written from where it is and taken away by

@@ -85,7 +85,7 @@ impl ChunkLink {
         loop {
             // A full output must not fail the peer's short messages, such as acknowledgements.
             let other_bytes = held_bytes + self.output.bytes();
-            self.reader.set_other_bytes(other_bytes.saturating_sub(ANSWER_BYTES));
+            self.reader.set_other_bytes(other_bytes.saturating_sub(ANSWER_BYTES), held_bytes);
             let Some(message) = self.reader.read(input)? else {
                 return Ok(None);
             };
@@ -128,6 +128,19 @@ impl ChunkLink {
             return Err(Error::ConnectionBytes(self.limits.connection_bytes));
         }
         self.writer.write_owned(message, &mut self.output)
+    }
+
+    /// Bytes of memory for unfinished messages and for what waits to be written.
+    pub(super) fn room_bytes(&self) -> usize {
+        self.reader.room_bytes() + self.output.room_bytes()
+    }
+
+    pub(super) fn drop_input(&mut self) {
+        self.reader = ChunkReader::new(self.limits.clone());
+    }
+
+    pub(super) fn set_input_bytes(&mut self, bytes: usize) {
+        self.reader.set_input_bytes(bytes.min(self.limits.connection_bytes));
     }
 
     pub(super) fn is_handshaking(&self) -> bool {

@@ -121,7 +121,9 @@ fn parts(message: &Message, each: &mut dyn FnMut(Message) -> Result<()>) -> Resu
             each(Message {
                 timestamp: message.timestamp.wrapping_add(time.wrapping_sub(first)),
                 kind: tag,
-                payload: rest.slice(11..11 + length),
+                // A copy: a slice would keep the whole aggregate in memory, for as long as anybody
+                // wants this part.
+                payload: Bytes::copy_from_slice(&rest[11..11 + length]),
                 ..*message
             })?;
         }
@@ -131,13 +133,28 @@ fn parts(message: &Message, each: &mut dyn FnMut(Message) -> Result<()>) -> Resu
     Ok(())
 }
 
+/// What an allocation takes beside its bytes.
+const ALLOCATION_BYTES: usize = 64;
+
 /// Whether one more event may wait. Each takes more than the few bytes that make it, of which one
 /// aggregate may have hundreds of thousands.
 pub(super) fn room_for_event<E>(events: &VecDeque<E>, limits: &Limits) -> Result<()> {
-    if (events.len() + 1) * size_of::<E>() > limits.connection_bytes {
+    if (events.len() + 1) * (size_of::<E>() + ALLOCATION_BYTES) > limits.connection_bytes {
         return Err(Error::ConnectionBytes(limits.connection_bytes));
     }
     Ok(())
+}
+
+/// Room for events that is kept while none waits.
+const KEPT_EVENTS: usize = 64;
+
+/// The next event. The room that one aggregate needed is given back after the last one.
+pub(super) fn next_event<E>(events: &mut VecDeque<E>) -> Option<E> {
+    let event = events.pop_front();
+    if events.is_empty() && events.capacity() > KEPT_EVENTS {
+        events.shrink_to(KEPT_EVENTS);
+    }
+    event
 }
 
 /// The message that carries media to the peer. `publish` wraps metadata as publishers do.

@@ -217,7 +217,8 @@ fn oversized_and_negative_lengths_are_refused() {
         assert_eq!(read(&bytes), Err(Error::ChunkSize(size)));
     }
     let short = [2, 0, 0, 0, 0, 0, 3, 1, 0, 0, 0, 0, 1, 2, 3];
-    assert_eq!(read(&short), Err(Error::Control { kind: 1, length: 3 }));
+    // One that is too short says nothing.
+    assert_eq!(read(&short).unwrap().len(), 1);
 }
 
 #[test]

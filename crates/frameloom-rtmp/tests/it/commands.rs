@@ -345,12 +345,74 @@ fn names_lose_what_clients_put_before_them_and_keep_their_slashes() {
             other => panic!("{other:?}"),
         }
     }
+    // Whether a name may be empty is for whoever knows what it is joined to.
     for wire in ["", "?token=1", "mp4:"] {
-        let mut peer = FarEnd::connected();
-        let refused = peer.call("publish", 0.0, vec![wire.into()], 1);
-        assert_eq!(refused, ["onStatus NetStream.Publish.BadName"], "{wire}");
-        assert_eq!(peer.events(), []);
+        for action in ["publish", "play"] {
+            let mut peer = FarEnd::connected();
+            assert!(peer.call(action, 0.0, vec![wire.into()], 1).is_empty());
+            match &peer.events()[..] {
+                [ServerEvent::PublishRequested(PublishRequest { key, .. })]
+                | [ServerEvent::PlayRequested(PlayRequest { key, .. })] => {
+                    assert_eq!(key.name(), "", "{wire}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
     }
+}
+
+#[test]
+fn a_refusal_says_what_is_wrong_with_the_name() {
+    for (why, expected) in [
+        (frameloom_rtmp::Refusal::NameTaken, "in use"),
+        (frameloom_rtmp::Refusal::BadName, "is empty, too long, or has characters"),
+    ] {
+        let mut peer = FarEnd::connected();
+        peer.call("publish", 0.0, vec!["camera".into()], 1);
+        peer.session.refuse(1, why).unwrap();
+        let answers = commands(&peer.answers());
+        let text = answers[0].arguments[0].get("description").and_then(Value::as_str);
+        assert!(text.unwrap().contains(expected), "{text:?}");
+    }
+    let mut peer = FarEnd::publishing();
+    let publish = CommandMessage::new("publish", 0.0, vec!["other".into()]).message(1);
+    let answers = commands(&peer.send(&publish).unwrap());
+    let text = answers[0].arguments[0].get("description").and_then(Value::as_str);
+    assert!(text.unwrap().contains("busy"), "{text:?}");
+}
+
+#[test]
+fn media_on_another_stream_than_that_of_publish_goes_to_the_only_publisher() {
+    // nginx-rtmp doesn't look at the number, and some encoders write another one.
+    for other in [0, 2, 7, u32::MAX] {
+        let mut peer = FarEnd::publishing();
+        peer.call("createStream", 4.0, vec![], 0);
+        peer.send(&video(other, 40)).unwrap();
+        match &peer.events()[..] {
+            [ServerEvent::Media(media)] => assert_eq!(media.stream_id, 1, "{other}"),
+            other => panic!("{other:?}"),
+        }
+    }
+    // It waits with the publisher for the answer.
+    let mut peer = FarEnd::connected();
+    peer.call("publish", 3.0, vec!["camera".into()], 1);
+    peer.send(&video(9, 40)).unwrap();
+    peer.session.accept(1).unwrap();
+    assert!(matches!(peer.events().last(), Some(ServerEvent::Media(_))));
+    // Where two publish, the number is all that tells them apart.
+    let mut peer = FarEnd::publishing();
+    peer.call("publish", 3.0, vec!["door".into()], 2);
+    peer.session.accept(2).unwrap();
+    peer.events();
+    peer.send(&video(7, 40)).unwrap();
+    assert_eq!(peer.events(), []);
+    peer.send(&video(2, 40)).unwrap();
+    assert!(matches!(&peer.events()[..], [ServerEvent::Media(media)] if media.stream_id == 2));
+    // What one that has finished still had on its way is for nobody else.
+    peer.call("closeStream", 0.0, vec![], 2);
+    peer.events();
+    peer.send(&video(2, 80)).unwrap();
+    assert_eq!(peer.events(), []);
 }
 
 #[test]

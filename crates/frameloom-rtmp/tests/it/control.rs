@@ -66,6 +66,93 @@ fn pings_and_windows_are_answered() {
     assert_eq!(after.last().map(|message| message.kind), Some(kind::ACKNOWLEDGEMENT));
 }
 
+#[test]
+fn control_messages_that_are_too_short_are_ignored() {
+    let mut peer = FarEnd::publishing();
+    let types = [
+        (kind::SET_CHUNK_SIZE, 4),
+        (kind::ABORT, 4),
+        (kind::ACKNOWLEDGEMENT, 4),
+        (kind::USER_CONTROL, 6),
+        (kind::WINDOW_ACK_SIZE, 4),
+        (kind::SET_PEER_BANDWIDTH, 4),
+    ];
+    for (kind, needed) in types {
+        for length in 0..needed {
+            // A ping without its time, where it is a user control message.
+            let payload = [0, 6, 1, 2, 3].get(..length).unwrap().to_vec().into();
+            let message = Message { chunk_stream: 2, timestamp: 0, kind, stream_id: 0, payload };
+            assert_eq!(peer.send(&message).unwrap(), [], "type {kind}, {length} bytes");
+        }
+    }
+    // The player's buffer without its length.
+    let payload = Bytes::from_static(&[0, 3, 0, 0, 0, 1, 0, 0]);
+    let short = Message { kind: kind::USER_CONTROL, payload, ..media(0, 0, vec![]) };
+    assert_eq!(peer.send(&short).unwrap(), []);
+    peer.send(&media(kind::VIDEO, 0, vec![0x17; 10])).unwrap();
+    assert_eq!(peer.events().len(), 1);
+}
+
+#[test]
+fn the_parts_of_an_aggregate_do_not_keep_it_in_memory() {
+    let mut peer = FarEnd::publishing();
+    let mut payload = vec![kind::AUDIO, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0xAF, 1, 2, 0, 0, 0, 14];
+    payload.extend([7, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    payload.resize(payload.len() + 0x1_0000, 0);
+    let whole = Bytes::from(payload);
+    peer.session.set_input_bytes(usize::MAX);
+    peer.send(&media(kind::AGGREGATE, 0, whole)).unwrap();
+    match peer.events().pop() {
+        Some(ServerEvent::Media(part)) => {
+            // The only reference to its memory, which has room for nothing else.
+            let part = part.payload.try_into_mut().unwrap();
+            assert_eq!((part.len(), part.capacity()), (3, 3));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_aggregate_of_many_parts_leaves_no_room_behind() {
+    let mut peer = FarEnd::publishing();
+    let before = peer.session.held_bytes();
+    let tag = [kind::AUDIO, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0xAF, 1, 0, 0, 0, 13];
+    peer.send(&media(kind::AGGREGATE, 0, tag.repeat(20_000))).unwrap();
+    assert!(peer.session.held_bytes() > before + 1_000_000);
+    assert_eq!(peer.events().len(), 20_000);
+    assert!(peer.session.held_bytes() < before + 20_000);
+}
+
+#[test]
+fn a_client_may_be_given_little_room_before_it_publishes() {
+    let mut peer = FarEnd::connected();
+    peer.session.set_input_bytes(10_000);
+    let error = peer.send(&media(kind::VIDEO, 0, vec![0; 20_000])).unwrap_err();
+    assert_eq!(error, Error::ConnectionBytes(10_000));
+    // What waits for an answer counts, and is told.
+    let mut peer = FarEnd::connected();
+    peer.session.set_input_bytes(10_000);
+    peer.call("publish", 0.0, vec!["camera".into()], 1);
+    let before = peer.session.held_bytes();
+    peer.send(&media(kind::VIDEO, 0, vec![0; 6000])).unwrap();
+    assert!(peer.session.waiting_bytes() >= 6000);
+    assert!(peer.session.held_bytes() >= before + 6000);
+    let error = peer.send(&media(kind::VIDEO, 0, vec![0; 6000])).unwrap_err();
+    assert_eq!(error, Error::ConnectionBytes(10_000));
+    // A player's output doesn't.
+    let mut peer = FarEnd::connected();
+    peer.session.set_input_bytes(10_000);
+    peer.call("play", 0.0, vec!["camera".into()], 1);
+    peer.session.accept(1).unwrap();
+    peer.session.send_media(1, MediaType::Video, 0, vec![0; 500_000].into()).unwrap();
+    let mut output = frameloom_rtmp::OutputBuffer::new();
+    let mut writer = frameloom_rtmp::chunk::ChunkWriter::new();
+    writer.write(&ControlMessage::Acknowledgement(1).message(), &mut output).unwrap();
+    while let Some(piece) = output.poll() {
+        peer.session.receive(&piece).unwrap();
+    }
+}
+
 /// Wirecast says nothing of a window, and stops when nothing is acknowledged.
 #[test]
 fn a_peer_that_names_no_window_is_acknowledged_after_ours() {

@@ -14,4 +14,5 @@ mod oxideav;
 mod peer;
 mod programs;
 mod properties;
+mod script;
 mod sessions;

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use frameloom_rtmp::amf0::{self, decode_all};
 use frameloom_rtmp::chunk::{ChunkReader, ChunkWriter};
 use frameloom_rtmp::flv::{
-    AudioTag, FlvReader, FlvTag, VideoTag, file_header, tag_header, tag_trailer,
+    AudioTag, FlvReader, FlvTag, VideoTag, file_header, readable_script, tag_header, tag_trailer,
 };
 use frameloom_rtmp::handshake::{DigestScheme, Handshake, PACKET_BYTES};
 use frameloom_rtmp::{
@@ -123,6 +123,8 @@ pub(crate) fn chunk(data: &[u8]) {
 /// Values are read or refused, and what we write of them reads as the same again.
 pub(crate) fn amf0(data: &[u8]) {
     let small = Limits { amf_depth: 4, amf_values: 50, ..Limits::default() };
+    script(&Bytes::copy_from_slice(data));
+    script(&[b"\x02\0\x0aonMetaData", data].concat().into());
     let Ok(values) = decode_all(data, &Limits::default()) else {
         assert!(decode_all(data, &small).is_err());
         return;
@@ -137,6 +139,17 @@ pub(crate) fn amf0(data: &[u8]) {
     let again = decode_all(&written, &Limits::default()).expect("what was written can be read");
     assert!(write(&again) == written);
     let _ = (format!("{values:?}"), decode_all(data, &small));
+}
+
+/// What is made readable is well formed, and stays as it is from then on.
+fn script(body: &Bytes) {
+    let limits = Limits::default();
+    if let Some(readable) = readable_script(body, &limits) {
+        let mut decoder = amf0::Amf0Decoder::new(&readable, &limits);
+        while decoder.value().expect("it is well formed").is_some() {}
+        assert!(decoder.is_whole());
+        assert_eq!(readable_script(&readable, &limits), Some(readable));
+    }
 }
 
 /// Tag bodies are read or refused, and read the same when we write them; so is a file of tags,

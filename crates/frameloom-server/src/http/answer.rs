@@ -1,16 +1,21 @@
 //! What every handler needs: the address of the client, and the answers that say what is wrong.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use crate::memory::Account;
+
 /// The client of a request, for the handlers.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Peer {
     pub(super) id: u64,
     pub(super) address: SocketAddr,
+    /// What its connection holds.
+    pub(super) account: Arc<Account>,
 }
 
 /// A short text that says what is wrong.

@@ -7,39 +7,56 @@ use std::task::{Context, Poll};
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, UPGRADE};
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, UPGRADE};
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::{BufMut, Bytes, BytesMut};
 use frameloom_rtmp::{Secret, percent_decode};
 use http_body::Frame;
 
 use super::answer::{Peer, problem, wrong_method};
+use super::origin::{Asker, has_own_host, is_visit_by_hand};
 use super::stream::{FlvStream, NextTag};
 use super::{guard, websocket};
 use crate::access::Decision;
 use crate::counters::{PlayProtocol, Reason};
 use crate::relay::StreamName;
+use crate::relay::name::stream_of_path;
 use crate::relay::wake::Wake;
 use crate::shared::{Phase, ServerState, shown};
 use crate::visitor::{Action, Visitor};
 
 /// Answers every request that nothing else answers.
 pub(super) async fn serve(State(shared): State<Arc<ServerState>>, request: Request) -> Response {
-    let mut response = match *request.method() {
-        Method::GET | Method::HEAD => answer(&shared, request).await,
-        _ => wrong_method().await,
+    let allowed = &shared.config.allow_origins;
+    let asker = Asker::of(request.headers(), allowed);
+    let mut response = match refusal(&shared, &asker, &request) {
+        Some(text) => problem(StatusCode::FORBIDDEN, text),
+        None => match *request.method() {
+            Method::GET | Method::HEAD => answer(&shared, request).await,
+            _ => wrong_method().await,
+        },
     };
-    // Pages from anywhere may play: what protects a stream is its key.
-    response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    asker.tell(response.headers_mut(), allowed);
     response
 }
 
+/// Why a page may not play, nor wake what is on demand. Without a play key this is all that keeps
+/// any page that somebody looks at from streams that only this network reaches.
+fn refusal(shared: &ServerState, asker: &Asker, request: &Request) -> Option<&'static str> {
+    let headers = request.headers();
+    if !has_own_host(shared, headers, request.version()) {
+        return Some("only localhost is served under this address");
+    }
+    (*asker == Asker::Foreign && !is_visit_by_hand(request.method(), headers))
+        .then_some("a page of another origin may not play here")
+}
+
 async fn answer(shared: &Arc<ServerState>, request: Request) -> Response {
-    let Some(peer) = request.extensions().get::<Peer>().copied() else {
+    let Some(peer) = request.extensions().get::<Peer>().cloned() else {
         return problem(StatusCode::INTERNAL_SERVER_ERROR, "the connection has no address");
     };
-    let Some((app, name)) = stream_of(request.uri().path()) else {
+    let Some((app, name)) = stream_at(request.uri().path()) else {
         return problem(StatusCode::NOT_FOUND, "nothing is here; streams are at /APP/NAME.flv");
     };
     let agent = request.headers().get("user-agent").and_then(|value| value.to_str().ok());
@@ -72,7 +89,7 @@ async fn answer(shared: &Arc<ServerState>, request: Request) -> Response {
         Ok(_) if shared.phase() != Phase::Running => refuse(Reason::Stopping),
         Ok(name) => {
             wait_for(shared, &name).await;
-            match play(shared, request, peer, &name).await {
+            match play(shared, request, &peer, &name).await {
                 Some(response) => response,
                 None => refuse(Reason::NotFound),
             }
@@ -101,7 +118,7 @@ async fn wait_for(shared: &Arc<ServerState>, name: &StreamName) {
 async fn play(
     shared: &Arc<ServerState>,
     request: Request,
-    peer: Peer,
+    peer: &Peer,
     name: &StreamName,
 ) -> Option<Response> {
     let wake: Arc<Wake> = Arc::default();
@@ -128,15 +145,14 @@ async fn play(
 }
 
 /// The application and the name in a path.
-fn stream_of(path: &str) -> Option<(String, String)> {
-    let (app, name) = path.strip_prefix('/')?.rsplit_once('/')?;
-    let name = name.strip_suffix(".flv")?;
+fn stream_at(path: &str) -> Option<(String, String)> {
+    let path = path.strip_prefix('/')?.strip_suffix(".flv")?;
     // Each part by itself: a slash that was encoded is one within a name, and no name has one.
-    let app: Vec<_> = app.split('/').map(percent_decode).collect();
-    if app.iter().any(|part| part.contains('/')) {
+    let parts: Vec<_> = path.split('/').map(percent_decode).collect();
+    if parts.iter().any(|part| part.contains('/')) || path.is_empty() || path.ends_with('/') {
         return None;
     }
-    Some((app.join("/"), percent_decode(name)))
+    stream_of_path(&parts.join("/"))
 }
 
 /// An HTTP response's body.
@@ -185,12 +201,15 @@ mod tests {
 
     #[test]
     fn a_path_is_an_application_and_a_name() {
-        let of = |path| stream_of(path).map(|(app, name)| format!("{app} {name}"));
+        let of = |path| stream_at(path).map(|(app, name)| format!("{app} {name}"));
         assert_eq!(of("/live/camera.flv").as_deref(), Some("live camera"));
         assert_eq!(of("/live/room/a%20b.flv").as_deref(), Some("live/room a b"));
-        assert_eq!(of("/live/a%2Fb.flv").as_deref(), Some("live a/b"));
-        for path in ["/", "/camera.flv", "/live/camera", "/live%2Froom/x.flv", "live/x.flv"] {
-            assert_eq!(of(path).filter(|text| !text.starts_with(' ')), None, "{path}");
+        assert_eq!(of("/a/b//c.flv").as_deref(), Some("a/b c"));
+        assert_eq!(of("/camera.flv").as_deref(), Some(" camera"));
+        for path in
+            ["/", "/.flv", "/live/.flv", "/live/camera", "/live%2Froom/x.flv", "/live/a%2Fb.flv"]
+        {
+            assert_eq!(of(path), None, "{path}");
         }
     }
 }

@@ -1,18 +1,23 @@
-//! Which requests are let through for more than streams: the status, the metrics, and what the program around the
-//! server serves.
+//! Which requests are let through for more than streams: the status, the metrics, and what the
+//! program around the server serves.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, HOST, ORIGIN, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
+use axum::http::header::{AUTHORIZATION, CONNECTION, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::answer::{problem, problem_details};
+use super::answer::{Peer, problem, problem_details};
+use super::origin::{Asker, has_own_host, is_visit};
 use crate::access::equal;
+use crate::deadline::within;
 use crate::shared::ServerState;
+
+/// Most bytes of a request's body.
+const MOST_BODY: usize = 64 << 10;
 
 /// Lets a request through, or says why not.
 pub(super) async fn check(
@@ -20,30 +25,81 @@ pub(super) async fn check(
     request: Request,
     next: Next,
 ) -> Response {
+    let allowed = &shared.config.allow_origins;
+    let asker = Asker::of(request.headers(), allowed);
+    let mut response = match judge(&shared, &asker, request).await {
+        Ok(request) => answer(&shared, next, request).await,
+        Err(refusal) => *refusal,
+    };
+    asker.tell(response.headers_mut(), allowed);
+    response
+}
+
+/// The request with all of its body, or why it is not answered.
+async fn judge(
+    shared: &ServerState,
+    asker: &Asker,
+    request: Request,
+) -> Result<Request, Box<Response>> {
     let path = request.uri().path();
     let is_api = path.starts_with("/api/");
     let refuse = |status, text: &str| {
-        if is_api { problem_details(status, text) } else { problem(status, text) }
+        let refusal = if is_api { problem_details(status, text) } else { problem(status, text) };
+        Err(Box::new(refusal))
     };
-    // A page on the internet may have pointed its own name at this machine: a server that listens
-    // on loopback only is meant for this machine's own programs.
-    let local = shared.addresses.http.is_some_and(|address| address.ip().is_loopback());
-    if local && !is_local(request.headers(), request.version()) {
+    if !has_own_host(shared, request.headers(), request.version()) {
         return refuse(StatusCode::FORBIDDEN, "only localhost is served under this address");
     }
     let only_reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    if !only_reads && !is_own_origin(request.headers()) {
-        let text = "a page of another origin may change nothing here";
+    let may = match asker {
+        Asker::Own => true,
+        Asker::Allowed(_) => only_reads,
+        Asker::Foreign => !is_api && is_visit(request.method(), request.headers()),
+    };
+    if !may {
+        let text = "a page of another origin may neither see nor change anything here";
         return refuse(StatusCode::FORBIDDEN, text);
     }
     let needs_token = shared.config.api_token.is_some() && (is_api || path == "/metrics");
-    if needs_token && !shows_token(&shared, request.headers()) {
+    if needs_token && !shows_token(shared, request.headers()) {
         let text = "a token is needed: send the header 'Authorization: Bearer TOKEN'";
-        let mut response = refuse(StatusCode::UNAUTHORIZED, text);
-        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        return response;
+        return refuse(StatusCode::UNAUTHORIZED, text).map_err(|mut response| {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            response
+        });
     }
-    next.run(request).await
+    if request.body().is_end_stream() {
+        return Ok(request);
+    }
+    // Here, so that no handler waits for a body that never ends.
+    let (parts, body) = request.into_parts();
+    let limit = shared.config.timeouts.request_body;
+    let refuse = |status, text: &str| {
+        let mut refusal = problem_details(status, text);
+        refusal.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        Err(Box::new(refusal))
+    };
+    match within(limit, to_bytes(body, MOST_BODY)).await {
+        Some(Ok(body)) => Ok(Request::from_parts(parts, Body::from(body))),
+        // What breaks it but for its length is the connection, which then gets no answer.
+        Some(Err(_)) => refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 64 KiB"),
+        None => refuse(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
+    }
+}
+
+/// The answer, of which what waits to be sent counts.
+async fn answer(shared: &ServerState, next: Next, request: Request) -> Response {
+    let account = request.extensions().get::<Peer>().map(|peer| Arc::clone(&peer.account));
+    let (parts, body) = next.run(request).await.into_parts();
+    let (Some(account), Some(_)) = (account, body.size_hint().exact()) else {
+        return Response::from_parts(parts, body);
+    };
+    // It is all there already.
+    let bytes: Bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    match shared.memory.keep(&account, bytes) {
+        Ok(bytes) => Response::from_parts(parts, Body::from(bytes)),
+        Err(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "the server is out of memory"),
+    }
 }
 
 /// Whether the API's token is among these headers. Where the API has none, nothing is.
@@ -59,86 +115,9 @@ fn has_token(headers: &HeaderMap, token: &str) -> bool {
     })
 }
 
-/// Whether no browser says that another site's page asks. Programs say nothing about it.
-fn is_own_origin(headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(ORIGIN) else {
-        let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
-        return matches!(site, None | Some(b"same-origin" | b"none"));
-    };
-    let (Ok(origin), Some(Ok(host))) =
-        (origin.to_str(), headers.get(HOST).map(HeaderValue::to_str))
-    else {
-        return false;
-    };
-    let own = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-    own.is_some_and(|own| own.eq_ignore_ascii_case(host))
-}
-
-fn is_local(headers: &HeaderMap, version: Version) -> bool {
-    let Some(host) = headers.get(HOST) else {
-        // Browsers always say where they believe to be.
-        return version < Version::HTTP_11;
-    };
-    let Ok(host) = host.to_str() else {
-        return false;
-    };
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    };
-    let name = name.trim_end_matches('.').to_ascii_lowercase();
-    match name.parse::<IpAddr>() {
-        Ok(address) => address.to_canonical().is_loopback(),
-        Err(_) => name == "localhost" || name.ends_with(".localhost"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_this_machines_names_are_local() {
-        let local = |host: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(HOST, host.parse().unwrap());
-            is_local(&headers, Version::HTTP_11)
-        };
-        for host in
-            ["localhost", "LocalHost.:80", "127.0.0.1:1", "[::1]:80", "127.9.9.9", "a.localhost"]
-        {
-            assert!(local(host), "{host}");
-        }
-        for host in ["example.com", "localhost.example", "10.0.0.1:80", "[2001:db8::1]", ""] {
-            assert!(!local(host), "{host}");
-        }
-        assert!(!is_local(&HeaderMap::new(), Version::HTTP_11));
-        assert!(is_local(&HeaderMap::new(), Version::HTTP_10));
-    }
-
-    #[test]
-    fn only_the_servers_own_pages_may_change_something() {
-        let own = |lines: &[(&'static str, &'static str)]| {
-            let mut headers = HeaderMap::new();
-            for (name, value) in lines {
-                headers.insert(*name, HeaderValue::from_static(value));
-            }
-            is_own_origin(&headers)
-        };
-        assert!(own(&[]));
-        assert!(own(&[("host", "h:8080"), ("origin", "http://h:8080")]));
-        assert!(own(&[("host", "h"), ("origin", "https://H")]));
-        assert!(own(&[("host", "h"), ("sec-fetch-site", "same-origin")]));
-        for lines in [
-            &[("host", "h:8080"), ("origin", "http://h:8081")][..],
-            &[("host", "h"), ("origin", "http://h.evil")],
-            &[("host", "h"), ("origin", "null")],
-            &[("origin", "http://h")],
-            &[("host", "h"), ("sec-fetch-site", "cross-site")],
-        ] {
-            assert!(!own(lines), "{lines:?}");
-        }
-    }
 
     #[test]
     fn a_token_is_the_whole_token() {

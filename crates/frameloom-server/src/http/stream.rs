@@ -7,6 +7,7 @@ use frameloom_rtmp::MediaType;
 use frameloom_rtmp::flv::{TagKind, file_header as file_header_of, tag_header, tag_trailer};
 
 use super::answer::Peer;
+use crate::memory::Account;
 use crate::relay::Subscription;
 use crate::relay::cursor::CursorRead;
 use crate::relay::packet::RelayPacket;
@@ -38,13 +39,24 @@ pub(super) struct FlvStream {
     peer: Peer,
     subscription: Subscription,
     begun: bool,
+    account: Arc<Account>,
+    /// The last payload, which the connection has until it is sent, also where the stream lets it
+    /// go.
+    pinned_bytes: usize,
 }
 
 impl FlvStream {
-    pub(super) fn new(shared: &Arc<ServerState>, peer: Peer, subscription: Subscription) -> Self {
+    pub(super) fn new(shared: &Arc<ServerState>, peer: &Peer, subscription: Subscription) -> Self {
         let (address, name) = (peer.address, subscription.name());
         tracing::debug!(target: crate::LOG, "{address} plays {name} as FLV");
-        FlvStream { shared: Arc::clone(shared), peer, subscription, begun: false }
+        let (shared, account) = (Arc::clone(shared), Arc::clone(&peer.account));
+        let peer = peer.clone();
+        FlvStream { shared, peer, subscription, begun: false, account, pinned_bytes: 0 }
+    }
+
+    fn pins(&mut self, bytes: usize) {
+        self.account.stream_holds(self.pinned_bytes, bytes);
+        self.pinned_bytes = bytes;
     }
 
     pub(super) fn next(&mut self) -> NextTag {
@@ -68,6 +80,7 @@ impl FlvStream {
             file_header = Some(file_header_of(audio, video));
         }
         let length = packet.payload.len();
+        self.pins(length);
         self.subscription.sent(11 + length + 4);
         NextTag::Tag(PlayedTag {
             file_header,
@@ -75,6 +88,12 @@ impl FlvStream {
             payload: packet.payload,
             trailer: tag_trailer(length),
         })
+    }
+}
+
+impl Drop for FlvStream {
+    fn drop(&mut self) {
+        self.pins(0);
     }
 }
 

@@ -138,7 +138,7 @@ impl PlayerCursor {
     /// due first.
     fn jump(&mut self, log: &PacketLog, had: u64) {
         let (next, headers) = match log.latest_start() {
-            Some(start) => (start.sequence, &start.headers),
+            Some(start) => (start.sequence, log.start_headers()),
             None => (log.end(), log.headers()),
         };
         self.waits_for_keyframe = log.latest_start().is_none();

@@ -1,7 +1,10 @@
 //! The packets of one stream, in order, as far back as someone may still want them.
 //!
 //! It is the GOP cache, and the queue of every player at once: a player is a
-//! [`PlayerCursor`](super::cursor::Cursor) into it. Nothing here knows of sockets or clocks.
+//! [`PlayerCursor`](super::cursor::PlayerCursor) into it. Nothing here knows of sockets or clocks.
+//!
+//! What it holds follows from what comes and when it comes. A publisher's timestamps only place
+//! media on the players' clock: ones that stand still or leap keep nothing for longer.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,11 +13,19 @@ use bytes::Bytes;
 use frameloom_rtmp::MediaType;
 
 use super::packet::{PacketRole, RelayPacket, Slot};
+use crate::memory::cost;
 
 /// Headers that are kept, in bytes and number: far above what any codec has, and far below what
 /// a publisher would need to use up memory with them.
 const HEADER_BYTES: usize = 1 << 20;
 const HEADER_COUNT: usize = 64;
+
+/// The most by which the clock moves on for one packet because time has passed, in milliseconds:
+/// when nothing came for longer, nobody fell behind in the meantime.
+const LONGEST_WAIT_MS: u64 = 1000;
+
+/// Room for packets that is kept where there are few.
+const FEW_PACKETS: usize = 256;
 
 /// A step of the publisher's clock that is media; a longer one is a jump.
 const LONGEST_STEP_MS: u64 = 10_000;
@@ -23,6 +34,8 @@ const LONGEST_STEP_MS: u64 = 10_000;
 #[derive(Clone, Default)]
 pub(crate) struct Headers {
     entries: Vec<LogHeader>,
+    /// What they take.
+    bytes: usize,
 }
 
 #[derive(Clone)]
@@ -35,10 +48,12 @@ pub(crate) struct LogHeader {
 impl Headers {
     fn set(&mut self, slot: Slot, sequence: u64, packet: &RelayPacket) {
         self.entries.retain(|entry| entry.slot != slot);
-        let held: usize = self.entries.iter().map(|entry| entry.packet.payload.len()).sum();
-        if held + packet.payload.len() > HEADER_BYTES || self.entries.len() >= HEADER_COUNT {
+        self.bytes = self.entries.iter().map(|entry| cost(&entry.packet.payload)).sum();
+        let bytes = cost(&packet.payload);
+        if self.bytes + bytes > HEADER_BYTES || self.entries.len() >= HEADER_COUNT {
             return;
         }
+        self.bytes += bytes;
         let place = self.entries.partition_point(|entry| entry.slot < slot);
         self.entries.insert(place, LogHeader { slot, sequence, packet: packet.clone() });
     }
@@ -52,8 +67,6 @@ impl Headers {
 pub(crate) struct LogKeyframe {
     pub(crate) sequence: u64,
     clock_ms: u64,
-    /// What was in force just before it.
-    pub(crate) headers: Arc<Headers>,
 }
 
 /// How a publisher's timestamps become those that players see.
@@ -73,7 +86,13 @@ pub(crate) struct PacketLog {
     bytes: usize,
     starts: VecDeque<LogKeyframe>,
     headers: Arc<Headers>,
+    /// What was in force just before the latest keyframe. Nobody joins at another one.
+    start_headers: Arc<Headers>,
     clock_ms: u64,
+    /// When the last packet came, in milliseconds on the server's clock.
+    arrived_ms: Option<u64>,
+    /// How far the clock is by what has passed on the server's, longer waits left out.
+    passed_ms: u64,
     /// The newest of the publisher's timestamps, from which the clock moves on.
     newest_ms: Option<u64>,
     /// The highest timestamp that players have seen.
@@ -96,7 +115,10 @@ impl PacketLog {
             bytes: 0,
             starts: VecDeque::new(),
             headers: Arc::default(),
+            start_headers: Arc::default(),
             clock_ms: 0,
+            arrived_ms: None,
+            passed_ms: 0,
             newest_ms: None,
             last_ms: 0,
             base: Base::Same,
@@ -107,12 +129,13 @@ impl PacketLog {
         }
     }
 
-    /// Adds what a publisher sent.
+    /// Adds what a publisher sent, and what came `arrived_ms` on the server's clock.
     pub(crate) fn append(
         &mut self,
         kind: MediaType,
         part: PacketRole,
         timestamp_ms: u64,
+        arrived_ms: u64,
         payload: Bytes,
     ) {
         match part {
@@ -120,7 +143,7 @@ impl PacketLog {
             PacketRole::Picture if self.needs_keyframe => return,
             _ => {}
         }
-        let clock_ms = self.advance(timestamp_ms);
+        let clock_ms = self.advance(timestamp_ms, arrived_ms);
         let timestamp_ms = self.place(timestamp_ms, !matches!(part, PacketRole::Header(_)));
         self.last_ms = self.last_ms.max(timestamp_ms);
         let packet = RelayPacket { kind, part, timestamp_ms, clock_ms, payload };
@@ -130,12 +153,12 @@ impl PacketLog {
                 Arc::make_mut(&mut self.headers).set(slot, sequence, &packet);
             }
             PacketRole::GopStart => {
-                let headers = Arc::clone(&self.headers);
-                self.starts.push_back(LogKeyframe { sequence, clock_ms, headers });
+                self.start_headers = Arc::clone(&self.headers);
+                self.starts.push_back(LogKeyframe { sequence, clock_ms });
             }
             PacketRole::Picture | PacketRole::Other => {}
         }
-        self.bytes += cost(&packet);
+        self.bytes += cost(&packet.payload);
         self.packets.push_back(packet);
         self.trim();
     }
@@ -145,11 +168,41 @@ impl PacketLog {
     pub(crate) fn change_publisher(&mut self) {
         self.starts.clear();
         self.headers = Arc::default();
+        self.start_headers = Arc::default();
         self.needs_keyframe = true;
         self.newest_ms = None;
         if self.end() > 0 {
             self.base = Base::After { floor_ms: self.last_ms };
         }
+    }
+
+    /// What it holds, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let start = match Arc::ptr_eq(&self.headers, &self.start_headers) {
+            true => 0,
+            false => self.start_headers.bytes,
+        };
+        self.bytes + self.headers.bytes + start
+    }
+
+    /// Holds no more than this, as far as that is possible without its last packet and the
+    /// headers.
+    pub(crate) fn shrink_to(&mut self, bytes: usize) {
+        while self.bytes() > bytes && self.packets.len() > 1 {
+            self.drop_first();
+        }
+        self.drop_starts();
+    }
+
+    /// Nobody gets any more of it. For one that has ended.
+    pub(crate) fn clear(&mut self) {
+        while !self.packets.is_empty() {
+            self.drop_first();
+        }
+        self.packets = VecDeque::new();
+        self.headers = Arc::default();
+        self.start_headers = Arc::default();
+        self.drop_starts();
     }
 
     /// Nothing more will come.
@@ -180,6 +233,11 @@ impl PacketLog {
         self.starts.back()
     }
 
+    /// The headers in force before the latest keyframe.
+    pub(crate) fn start_headers(&self) -> &Arc<Headers> {
+        &self.start_headers
+    }
+
     /// The headers in force at the end.
     pub(crate) fn headers(&self) -> &Arc<Headers> {
         &self.headers
@@ -196,8 +254,12 @@ impl PacketLog {
     }
 
     /// Moves the clock on by what the timestamps say, jumps left out: lag is measured by it, and
-    /// a publisher that sets its clock must not make every player late.
-    fn advance(&mut self, timestamp_ms: u64) -> u64 {
+    /// a publisher that sets its clock must not make every player late. It is never behind the time
+    /// that has really passed: a publisher whose clock stands still must not make nobody late.
+    fn advance(&mut self, timestamp_ms: u64, arrived_ms: u64) -> u64 {
+        let waited = arrived_ms.saturating_sub(self.arrived_ms.unwrap_or(arrived_ms));
+        self.passed_ms += waited.min(LONGEST_WAIT_MS);
+        self.arrived_ms = Some(arrived_ms);
         match self.newest_ms {
             Some(newest) if timestamp_ms <= newest => {
                 if newest - timestamp_ms > LONGEST_STEP_MS {
@@ -212,6 +274,7 @@ impl PacketLog {
                 self.newest_ms = Some(timestamp_ms);
             }
         }
+        self.clock_ms = self.clock_ms.max(self.passed_ms);
         self.clock_ms
     }
 
@@ -248,11 +311,16 @@ impl PacketLog {
                 self.drop_first();
             }
         }
-        while self.bytes > self.cache_bytes && self.packets.len() > 1 {
-            self.drop_first();
-        }
+        self.shrink_to(self.cache_bytes);
+    }
+
+    /// Forgets the keyframes that are no more.
+    fn drop_starts(&mut self) {
         while self.starts.front().is_some_and(|start| start.sequence < self.first) {
             self.starts.pop_front();
+        }
+        if self.starts.is_empty() {
+            self.start_headers = Arc::clone(&self.headers);
         }
     }
 
@@ -262,13 +330,12 @@ impl PacketLog {
 
     fn drop_first(&mut self) {
         if let Some(packet) = self.packets.pop_front() {
-            self.bytes -= cost(&packet);
+            self.bytes -= cost(&packet.payload);
             self.first += 1;
         }
+        let (count, room) = (self.packets.len(), self.packets.capacity());
+        if room > FEW_PACKETS && count < room / 4 {
+            self.packets.shrink_to(count * 2);
+        }
     }
-}
-
-/// What a packet takes, in bytes: tiny ones must not pass the limit by their number.
-fn cost(packet: &RelayPacket) -> usize {
-    size_of::<RelayPacket>() + packet.payload.len()
 }

@@ -1,6 +1,7 @@
 //! The relay without sockets: what any order of appends and pulls gives.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use frameloom_rtmp::MediaType;
@@ -63,7 +64,7 @@ impl Rig {
         let payload = payload(head, self.published.len());
         let (part, _) = classify(kind, &payload, &mut None).unwrap();
         self.time_ms += 20;
-        self.log.append(kind, part, self.time_ms, payload.clone());
+        self.log.append(kind, part, self.time_ms, 0, payload.clone());
         let (timestamp_ms, clock_ms) = (self.time_ms, self.log.clock_ms());
         self.published.push(RelayPacket { kind, part, timestamp_ms, clock_ms, payload });
     }
@@ -323,11 +324,65 @@ fn headers_that_fill_memory_are_passed_on_but_not_kept() {
     let mut player = PlayerCursor::join(&log);
     for track in 0..=255 {
         let slot = Slot::Audio(track);
-        log.append(MediaType::Audio, PacketRole::Header(slot), 0, vec![track; 100_000].into());
+        log.append(MediaType::Audio, PacketRole::Header(slot), 0, 0, vec![track; 100_000].into());
         assert!(matches!(player.step(&log, PATIENT), CursorRead::Packet(_)));
     }
     let held: usize = log.headers().entries().iter().map(|entry| entry.packet.payload.len()).sum();
     assert!((100_000..=1 << 20).contains(&held), "{held}");
+}
+
+#[test]
+fn headers_of_former_keyframes_are_not_kept() {
+    let mut log = PacketLog::new(4 << 20, 5000);
+    for number in 0..20_000_u32 {
+        let slot = Slot::Video((number % 64) as u8);
+        let header = payload(b"\x17\0\0\0\0", number as usize);
+        log.append(MediaType::Video, PacketRole::Header(slot), 0, 0, header);
+        let keyframe = payload(b"\x17\x01\0\0\0", number as usize);
+        log.append(MediaType::Video, PacketRole::GopStart, 0, 0, keyframe);
+        assert!(log.bytes() <= 4 << 20);
+    }
+    // Nobody but the log has references to headers: 64 of now, and 64 of the latest keyframe.
+    let all = [log.headers(), log.start_headers()];
+    assert!(all.iter().all(|headers| Arc::strong_count(headers) <= 2));
+    assert!(all.iter().all(|headers| headers.entries().len() <= 64));
+}
+
+#[test]
+fn a_player_is_late_by_the_servers_clock_where_the_publishers_stands_still() {
+    let rules = LagRules { lag_ms: 500, skips: 1 };
+    let mut log = PacketLog::new(64 << 20, 500);
+    let mut player = PlayerCursor::join(&log);
+    let append = |log: &mut PacketLog, part, arrived_ms| {
+        log.append(MediaType::Video, part, 7, arrived_ms, Bytes::from_static(b"\x27\x01\0\0\0"));
+    };
+    for number in 0..100 {
+        let part = if number % 10 == 0 { PacketRole::GopStart } else { PacketRole::Picture };
+        append(&mut log, part, number * 40);
+    }
+    // And the log keeps what it would keep of any other.
+    assert!(log.end() - log.first() < 40, "{} packets", log.end() - log.first());
+    assert!(matches!(player.step(&log, rules), CursorRead::Packet(_)));
+    assert_eq!(player.skips(), 1);
+    // A time in which nothing came makes nobody late.
+    while let CursorRead::Packet(_) = player.step(&log, rules) {}
+    append(&mut log, PacketRole::Picture, 60_000);
+    append(&mut log, PacketRole::GopStart, 120_000);
+    let lag = log.clock_ms();
+    while let CursorRead::Packet(_) = player.step(&log, LagRules { lag_ms: 2500, skips: 0 }) {}
+    assert_eq!((player.skips(), player.clock_ms()), (1, lag));
+}
+
+#[test]
+fn an_ended_log_that_is_cleared_ends_its_players() {
+    let mut rig = Rig::new(1 << 20);
+    gop(&mut rig, 10);
+    let mut player = Seen::join(&rig);
+    player.pull(&rig, PATIENT);
+    rig.log.end_stream();
+    rig.log.clear();
+    assert_eq!(rig.log.bytes(), 0);
+    assert!(matches!(player.cursor.step(&rig.log, PATIENT), CursorRead::Ended));
 }
 
 #[test]
@@ -341,7 +396,7 @@ fn old_audio_is_not_kept() {
 fn another_publishers_times_are_never_before_the_end_of_the_first_ones() {
     let mut log = PacketLog::new(1 << 20, 5000);
     let append = |log: &mut PacketLog, part, time| {
-        log.append(MediaType::Audio, part, time, Bytes::from_static(b"\xAF\x01"));
+        log.append(MediaType::Audio, part, time, 0, Bytes::from_static(b"\xAF\x01"));
     };
     append(&mut log, PacketRole::Other, 9000);
     let mut player = PlayerCursor::join(&log);

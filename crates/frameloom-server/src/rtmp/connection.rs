@@ -22,6 +22,7 @@ use crate::caps::Permit;
 use crate::counters::Reason;
 use crate::io::Io;
 use crate::outgoing::poll_write;
+use crate::relay::name::split;
 use crate::relay::wake::Direct;
 use crate::shared::{Enrolled, Phase, ServerState, shown};
 use crate::visitor::{Action, Visitor};
@@ -32,6 +33,13 @@ const READ_BYTES: usize = 32 << 10;
 const READS: usize = 8;
 /// With so many bytes waiting to be written, a client is not read from.
 const FULL_BYTES: usize = 1 << 20;
+/// With so much of it that is not shared with others, that is of answers and not of media.
+const ANSWER_BYTES: usize = 128 << 10;
+/// What a client that does not publish may make us hold of messages that are not complete, or wait
+/// for a callback's word.
+const INPUT_BYTES: usize = 256 << 10;
+/// With so much that waits for a callback's word, a client is not read from.
+const WAITING_BYTES: usize = 64 << 10;
 /// With so many bytes waiting to be written, players pull no more.
 pub(super) const PULL_BYTES: usize = 64 << 10;
 /// Writes before other connections get their turn.
@@ -62,6 +70,10 @@ pub(super) struct Connection {
     pub(super) idle_since: Instant,
     /// Since when the client takes nothing of what waits for it.
     pub(super) blocked_since: Option<Instant>,
+    /// No time-out is judged before this.
+    pub(super) grace: Option<Instant>,
+    /// What waited to be written when the task last ran, in bytes.
+    pinned_bytes: usize,
     pub(super) flushing: bool,
     pub(super) draining: bool,
     /// What went wrong while the task did not run.
@@ -109,6 +121,9 @@ impl Connection {
             ..SessionConfig::default()
         };
         let enrolled = shared.enroll(permit.id, direct);
+        permit.account.may_be_evicted(&enrolled.wake);
+        let mut session = ServerSession::new(config);
+        session.set_input_bytes(INPUT_BYTES);
         Connection {
             input_waker: Waker::from(Arc::clone(&enrolled.wake)),
             may_read: true,
@@ -116,7 +131,7 @@ impl Connection {
             shared,
             permit,
             io,
-            session: ServerSession::new(config),
+            session,
             client: None,
             roles: SmallVec::new(),
             timer: Box::pin(sleep_until(deadline)),
@@ -124,6 +139,8 @@ impl Connection {
             handshake_deadline: deadline,
             idle_since: now,
             blocked_since: None,
+            grace: None,
+            pinned_bytes: 0,
             flushing: false,
             draining: false,
             failed: None,
@@ -165,10 +182,13 @@ impl Connection {
         if let Some(end) = self.failed.take() {
             return Err(end);
         }
+        if self.permit.account.is_evicted() {
+            return Err(CloseReason::OutOfMemory);
+        }
         let mut reads = 0;
         // TLS may have to write before it can read.
         self.may_read |= self.enrolled.wake.take_input() || self.io.is_tls();
-        while self.may_read && self.closing.is_none() && self.session.output_bytes() < FULL_BYTES {
+        while self.may_read && self.closing.is_none() && !self.has_enough() {
             if reads == READS {
                 cx.waker().wake_by_ref();
                 break;
@@ -182,7 +202,7 @@ impl Connection {
         self.poll_asked(cx)?;
         self.look_for_publishers()?;
         self.leave_replaced()?;
-        let was_full = self.session.output_bytes() >= FULL_BYTES;
+        let was_full = self.has_enough();
         let mut writes = 0;
         loop {
             let more = self.pull()?;
@@ -200,11 +220,28 @@ impl Connection {
                 break;
             }
         }
+        self.pins(self.session.output_bytes());
         // Nothing was read while there was too much to write, so nothing tells of input.
-        if was_full && self.session.output_bytes() < FULL_BYTES {
+        if was_full && !self.has_enough() {
             cx.waker().wake_by_ref();
         }
         Ok(())
+    }
+
+    /// What waits to be written is kept by this connection, also where its stream lets it go.
+    fn pins(&mut self, bytes: usize) {
+        if self.pinned_bytes != bytes {
+            self.permit.account.stream_holds(self.pinned_bytes, bytes);
+            self.pinned_bytes = bytes;
+        }
+    }
+
+    /// Whether so much waits, to be written or for a callback's word, that more of the client is
+    /// better left where it is.
+    fn has_enough(&self) -> bool {
+        self.session.output_bytes() >= FULL_BYTES
+            || self.session.copied_bytes() >= ANSWER_BYTES
+            || self.session.waiting_bytes() >= WAITING_BYTES
     }
 
     /// Reads once. Not inlined, so that its bytes are on the stack only while it runs.
@@ -222,7 +259,10 @@ impl Connection {
         let received = self.session.receive(bytes);
         // What was understood before an error counts.
         self.events()?;
-        Poll::Ready(received.map_err(CloseReason::Protocol))
+        let held = self.permit.account.hold(self.session.held_bytes());
+        Poll::Ready(
+            received.map_err(CloseReason::Protocol).and(held.map_err(|_| CloseReason::OutOfMemory)),
+        )
     }
 
     fn events(&mut self) -> Result<(), CloseReason> {
@@ -235,7 +275,7 @@ impl Connection {
                 ServerEvent::PlayRequested(request) => {
                     self.ask(Action::Play, request.stream_id, request.app, &request.key)?;
                 }
-                ServerEvent::Media(media) => self.media(media),
+                ServerEvent::Media(media) => self.media(media)?,
                 ServerEvent::PublishEnded { stream_id } | ServerEvent::PlayEnded { stream_id } => {
                     self.remove(stream_id);
                 }
@@ -266,13 +306,15 @@ impl Connection {
         app: String,
         key: &StreamKey,
     ) -> Result<(), CloseReason> {
+        // Where the key is empty, what the client calls its application may end with it.
+        let shown_app = split(&app, key.name()).map_or_else(String::new, |(app, _)| app);
         if self.draining {
-            return self.refuse(action, stream_id, &app, Reason::Stopping);
+            return self.refuse(action, stream_id, &shown_app, Reason::Stopping);
         }
         let client = self.client.as_ref();
         let visitor = Visitor {
             action,
-            app: app.clone(),
+            app,
             name: key.name().to_owned(),
             queries: [
                 key.query().into(),
@@ -285,9 +327,9 @@ impl Connection {
             has_token: false,
         };
         match self.shared.access.decide(visitor) {
-            Decision::Now(verdict) => self.settle(action, stream_id, &app, verdict),
+            Decision::Now(verdict) => self.settle(action, stream_id, &shown_app, verdict),
             Decision::Later(pending) => {
-                self.roles.push((stream_id, Role::Asked(action, app, pending)));
+                self.roles.push((stream_id, Role::Asked(action, shown_app, pending)));
                 Ok(())
             }
         }
@@ -309,6 +351,8 @@ impl Connection {
                 self.settle(action, stream_id, &app, verdict)?;
                 // Media that was held until now.
                 self.events()?;
+                // Where it was too much to read on, nothing tells of input.
+                cx.waker().wake_by_ref();
             }
         }
         Ok(())
@@ -349,6 +393,9 @@ impl Connection {
         match begun {
             Ok(role) => match self.session.accept(stream_id) {
                 Ok(()) => {
+                    if matches!(role, Role::Publish(_)) {
+                        self.session.set_input_bytes(usize::MAX);
+                    }
                     self.roles.push((stream_id, role));
                     self.was_of_use = true;
                     Ok(())
@@ -393,7 +440,7 @@ impl Connection {
         let peer = self.permit.peer;
         match role {
             Role::Asked(..) | Role::Waits(_) => {}
-            Role::Publish(publish) => publish.log_end(peer, self.now),
+            Role::Publish(publish) => publish.log_end(&self.shared.warnings, peer, self.now),
             Role::Play(play) => play.log_end(peer),
         }
     }
@@ -449,13 +496,20 @@ impl Connection {
             return;
         }
         for stream_id in self.leave() {
-            if matches!(end, CloseReason::Stopped) {
-                // It is no matter whether the client hears of it.
-                let _ = self.session.refuse(stream_id, Reason::Stopping.refusal());
-            }
+            let reason = match end {
+                CloseReason::Stopped => Reason::Stopping,
+                CloseReason::OutOfMemory => Reason::Memory,
+                _ => continue,
+            };
+            // It is no matter whether the client hears of it.
+            let _ = self.session.refuse(stream_id, reason.refusal());
         }
+        // Nothing of it is read any more.
+        self.session.drop_input();
+        let _ = self.permit.account.hold(self.session.held_bytes());
         let wait = match self.session.output_bytes() {
             0 => LINGER,
+            _ if matches!(end, CloseReason::OutOfMemory) => LINGER,
             _ => self.shared.config.timeouts.player_stall,
         };
         self.closing = Some(Closing { end, deadline: self.now + wait, shut: false });

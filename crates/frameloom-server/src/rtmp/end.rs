@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use frameloom_rtmp::Error;
 
+use crate::counters::Reason;
 use crate::shared::ServerState;
 use crate::warnings::Warning;
 
@@ -28,6 +29,8 @@ pub(super) enum CloseReason {
     Stalled,
     /// The player skipped too often.
     TooSlow,
+    /// It holds the most of all, and memory is used up.
+    OutOfMemory,
     /// Another publisher took over.
     Replaced,
     /// It was told so, and the log has it.
@@ -138,6 +141,10 @@ impl CloseReason {
             CloseReason::TooSlow => {
                 let text = format!("closed {peer}: too slow for what it plays");
                 warn(Warning::SlowPlayer, text);
+            }
+            CloseReason::OutOfMemory => {
+                counters.refuse(Reason::Memory);
+                shared.out_of_memory(peer);
             }
             CloseReason::Replaced => {
                 tracing::info!(target: crate::LOG, "closed {peer}: another publisher took over");

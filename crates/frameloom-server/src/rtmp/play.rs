@@ -106,7 +106,11 @@ impl Connection {
             return Ok(PullEnd::All);
         };
         if play.paused {
-            return Ok(PullEnd::All);
+            // What nobody publishes any more waits for nobody.
+            if !play.subscription.has_ended() {
+                return Ok(PullEnd::All);
+            }
+            play.set_paused(false);
         }
         while self.session.output_bytes() < PULL_BYTES {
             match play.subscription.step() {

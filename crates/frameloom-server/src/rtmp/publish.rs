@@ -19,6 +19,7 @@ impl Connection {
             client: Arc::clone(&client),
             since: self.now.into_std(),
             wake: Arc::clone(&self.enrolled.wake),
+            account: Arc::clone(&self.permit.account),
         };
         let publication = self
             .shared
@@ -26,24 +27,23 @@ impl Connection {
             .publish(name, publisher, self.shared.config.second_publisher)
             .map_err(|_| Reason::NameTaken)?;
         let peer = self.permit.peer;
-        tracing::info!(
-            target: crate::LOG,
-            "{peer} publishes {name} on message stream {stream_id} ({client})"
-        );
+        self.shared.warnings.warn(Warning::Publishing, || {
+            format!("{peer} publishes {name} on message stream {stream_id} ({client})")
+        });
         let (since, last_media) = (self.now, self.now);
         let next_round = self.now;
         let publish = Publish { publication, since, last_media, next_round, warned: false };
         Ok(Role::Publish(Box::new(publish)))
     }
 
-    pub(super) fn media(&mut self, media: Media) {
+    pub(super) fn media(&mut self, media: Media) -> Result<(), CloseReason> {
         let (now, peer) = (self.now, self.permit.peer);
         let role = self.roles.iter_mut().find(|(id, _)| *id == media.stream_id);
         let Some((_, Role::Publish(publish))) = role else {
-            return;
+            return Ok(());
         };
         let kind = media.kind;
-        match publish.publication.append(media) {
+        match publish.publication.append(media, now.into_std()) {
             Appended::Yes if matches!(kind, MediaType::Audio | MediaType::Video) => {
                 publish.last_media = now;
             }
@@ -56,7 +56,9 @@ impl Connection {
             }
             // A connection that was replaced sees that by itself.
             Appended::Yes | Appended::Unreadable | Appended::Replaced => {}
+            Appended::NoMemory => return Err(CloseReason::OutOfMemory),
         }
+        Ok(())
     }
 
     /// Hands on what has come, unless it is too early for that.

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::access::PendingDecision;
 use crate::relay::{Publication, Subscription, WaitingPlayer};
 use crate::visitor::Action;
+use crate::warnings::{Warning, Warnings};
 
 /// What a message stream does.
 pub(super) enum Role {
@@ -77,12 +78,14 @@ pub(super) struct Publish {
 }
 
 impl Publish {
-    pub(super) fn log_end(&self, peer: SocketAddr, now: Instant) {
+    pub(super) fn log_end(&self, warnings: &Warnings, peer: SocketAddr, now: Instant) {
         let relay = self.publication.relay();
         let seconds = now.saturating_duration_since(self.since).as_secs();
         let bytes = relay.received_bytes();
         let name = &relay.name;
-        tracing::info!(target: crate::LOG, "{peer} published {name} for {seconds} s, {bytes} bytes");
+        warnings.warn(Warning::Published, || {
+            format!("{peer} published {name} for {seconds} s, {bytes} bytes")
+        });
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::connection::Connection;
 use super::end::CloseReason;
 use super::role::Role;
+use crate::deadline::postponed;
 
 /// What has taken too long.
 #[derive(Clone, Copy)]
@@ -28,6 +29,13 @@ enum Overdue {
     Closed,
 }
 
+impl Overdue {
+    /// Whether it says something of the client.
+    fn is_time_out(self) -> bool {
+        !matches!(self, Overdue::Round | Overdue::Closed)
+    }
+}
+
 impl Connection {
     /// Ready when the connection has to end now.
     pub(super) fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
@@ -36,7 +44,12 @@ impl Connection {
                 return Poll::Pending;
             };
             if deadline <= self.now {
-                return self.expire(cx, due);
+                // What came while this process stood still is read before the client is judged.
+                match postponed(deadline, self.now).filter(|_| due.is_time_out()) {
+                    Some(postponed) => self.grace = Some(postponed),
+                    None => return self.expire(cx, due),
+                }
+                continue;
             }
             // A timer that runs out too early costs less than one that is moved at every write.
             if deadline < self.timer.deadline() || self.timer.is_elapsed() {
@@ -54,7 +67,11 @@ impl Connection {
         }
         let timeouts = &self.shared.config.timeouts;
         let mut next: Option<(Instant, Overdue)> = None;
-        let mut consider = |deadline, due| {
+        let mut consider = |deadline: Instant, due: Overdue| {
+            let deadline = match self.grace {
+                Some(grace) if due.is_time_out() => deadline.max(grace),
+                _ => deadline,
+            };
             if next.as_ref().is_none_or(|(earliest, _)| deadline < *earliest) {
                 next = Some((deadline, due));
             }

@@ -130,8 +130,73 @@ fn who_shows_the_apis_token_plays_without_a_key() {
 #[test]
 fn names_that_mean_something_else_are_refused() {
     let server = serve(|_| {});
-    for key in ["a/b", "..", "a\nb", &"x".repeat(256)] {
-        assert_eq!(Client::ask_publish(&server, key).refusal(), REFUSED);
+    for key in ["..", "a\nb", "a\u{202E}b", &"x".repeat(256)] {
+        let (code, why) = Client::ask_publish(&server, key).refusal_and_reason();
+        assert_eq!(code, REFUSED);
+        assert!(why.contains("the name is empty, too long, or has characters"), "{why}");
+    }
+    // It says so only where it is so.
+    let _first = Client::publish(&server, "camera");
+    let (_, why) = Client::ask_publish(&server, "camera").refusal_and_reason();
+    assert_eq!(why, "the name is in use");
+}
+
+fn ask(server: &Server, app: &str, key: &str, role: ClientRole) -> Client {
+    Client::new(connect(server.rtmp_addr().unwrap()), app, key, role)
+}
+
+/// Every way to split a path into an application and a key, the path as either included.
+fn splits(path: &str) -> Vec<(&str, &str)> {
+    let slashes = path.match_indices('/').map(|(at, _)| (&path[..at], &path[at + 1..]));
+    slashes.chain([(path, ""), ("", path)]).collect()
+}
+
+#[test]
+fn a_stream_is_found_however_its_path_is_split() {
+    let server = serve(|_| {});
+    for path in ["camera", "live/camera", "site/floor/camera", "site/floor/room/camera"] {
+        for (publish_app, publish_key) in splits(path) {
+            let role = ClientRole::Publish(PublishKind::Live);
+            let mut publisher = ask(&server, publish_app, publish_key, role).started();
+            let streams = server.status().streams;
+            let (app, name) = path.rsplit_once('/').unwrap_or(("", path));
+            assert_eq!((&*streams[0].app, &*streams[0].name), (app, name));
+            let mut players: Vec<_> = splits(path)
+                .into_iter()
+                .map(|(app, key)| {
+                    ask(&server, app, key, ClientRole::Play { buffer_ms: 100 }).started()
+                })
+                .collect();
+            publisher.send(&audio(0, 1));
+            for player in &mut players {
+                assert_eq!(player.take(1), [audio(0, 1)], "{publish_app} {publish_key}");
+            }
+            let head = get(&server, "HEAD", &format!("/{path}.flv"), "").0;
+            assert!(head.starts_with("HTTP/1.1 200 "), "{path}: {head}");
+            // It is the same name for a second publisher, too.
+            for (app, key) in splits(path) {
+                let second = ask(&server, app, key, ClientRole::Publish(PublishKind::Live));
+                assert_eq!(second.refusal_and_reason().1, "the name is in use");
+            }
+            publisher.finish();
+            wait_until("the name is free", || server.status().streams.is_empty());
+        }
+    }
+    let nothing = ask(&server, "", "", ClientRole::Publish(PublishKind::Live));
+    assert!(nothing.refusal_and_reason().1.contains("the name is empty"));
+}
+
+#[test]
+fn a_callback_is_asked_about_the_stream_and_not_about_how_it_was_split() {
+    let (address, asked) = callback_server(|_| "200 OK");
+    let server = serve(|config| config.on_publish = parse(address, "/publish"));
+    for (app, key) in splits("live/room/camera") {
+        let client = ask(&server, app, key, ClientRole::Publish(PublishKind::Live)).started();
+        let request = asked.recv_timeout(LIMIT).unwrap();
+        assert!(request.contains("app=live%2Froom&"), "{request}");
+        assert!(request.contains("&name=camera"), "{request}");
+        client.finish();
+        wait_until("the name is free", || server.status().streams.is_empty());
     }
 }
 

@@ -189,6 +189,60 @@ fn a_slow_request_over_http_is_closed() {
 }
 
 #[test]
+fn a_body_that_never_ends_is_answered_and_closed() {
+    let server = serve(|config| {
+        config.timeouts.request_body = Duration::from_millis(300);
+        config.extensions.routes = Some(axum::Router::new().route(
+            "/api/v1/more",
+            axum::routing::post(|body: axum::body::Bytes| async move { body.len().to_string() }),
+        ));
+    });
+    let post = |more: &str, body: &[u8]| {
+        let mut socket = connect(server.http_addr().unwrap());
+        let head = format!("POST /api/v1/more HTTP/1.1\r\nHost: localhost\r\n{more}\r\n");
+        socket.write_all(&[head.as_bytes(), body].concat()).unwrap();
+        socket
+    };
+    for more in ["Content-Length: 100\r\n", "Transfer-Encoding: chunked\r\n"] {
+        let mut socket = post(more, b"7\r\n{");
+        let answer = String::from_utf8(rest(&mut socket)).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    }
+    let mut long = post("Content-Length: 70000\r\n", &[b' '; 70_000]);
+    let answer = String::from_utf8_lossy(&rest(&mut long)).into_owned();
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    let mut whole = post("Content-Length: 3\r\nConnection: close\r\n", b"abc");
+    let answer = String::from_utf8(rest(&mut whole)).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\n3"), "{answer}");
+    wait_until("they are gone", || server.status().connections == 0);
+}
+
+#[test]
+fn publishers_that_come_and_go_by_the_hundred_are_summed_up() {
+    let log = log();
+    let server = serve(|_| {});
+    for _ in 0..200 {
+        Client::publish(&server, "come-and-go").finish();
+        wait_until("the name is free", || server.status().streams.is_empty());
+    }
+    server.stop_blocking();
+    log.wait_for("more publishers that ended; the last: ");
+    let lines = log.0.lock().unwrap().clone();
+    let about = lines.iter().filter(|line| line.contains("live/come-and-go")).count();
+    assert!((40..60).contains(&about), "{about} lines");
+}
+
+#[test]
+fn what_a_client_calls_itself_can_not_turn_a_line_of_the_log_round() {
+    let log = log();
+    let server = serve(|config| config.publish_key = Some("k".into()));
+    let role = frameloom_rtmp::ClientRole::Publish(frameloom_rtmp::PublishKind::Live);
+    let socket = connect(server.rtmp_addr().unwrap());
+    Client::new(socket, "turned\u{202E}round", "camera", role).refusal();
+    log.wait_for("turned?round/***: the name is empty");
+}
+
+#[test]
 fn what_is_refused_is_logged_without_its_name() {
     let log = log();
     let server = serve(|config| config.publish_key = Some("k".into()));

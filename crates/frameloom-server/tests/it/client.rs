@@ -102,13 +102,18 @@ impl Client {
     }
 
     /// The code with which the server refuses.
-    pub(crate) fn refusal(mut self) -> String {
+    pub(crate) fn refusal(self) -> String {
+        self.refusal_and_reason().0
+    }
+
+    /// And the reason that it gives.
+    pub(crate) fn refusal_and_reason(mut self) -> (String, String) {
         loop {
             match self.event() {
-                Some(ClientEvent::Refused { code, .. }) => {
+                Some(ClientEvent::Refused { code, description, .. }) => {
                     // Then it closes.
                     while self.event().is_some() {}
-                    return code;
+                    return (code, description.expose().to_owned());
                 }
                 Some(ClientEvent::Connected(_) | ClientEvent::Status { .. }) => {}
                 other => panic!("not refused: {other:?}"),

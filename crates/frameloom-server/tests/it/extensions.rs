@@ -73,7 +73,12 @@ fn strangers_are_kept_from_all_but_streams() {
     assert_eq!(status("POST", "/api/v1/more", &from("http://localhost")), 200);
     assert_eq!(status("POST", "/api/v1/more", &from("http://elsewhere.example")), 403);
     assert_eq!(status("POST", "/api/v1/more", &from("null")), 403);
-    assert_eq!(status("GET", "/api/v1/more", &from("http://elsewhere.example")), 200);
+    // Nor may it look.
+    assert_eq!(status("GET", "/api/v1/more", &from("http://elsewhere.example")), 403);
+    let link =
+        "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n";
+    assert_eq!(status("GET", "/", link), 200);
+    assert_eq!(status("GET", "/api/v1/more", &format!("{right}{link}")), 403);
 }
 
 #[test]

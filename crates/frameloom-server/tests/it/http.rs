@@ -2,7 +2,9 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::time::Instant;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use frameloom_rtmp::MediaType;
 use frameloom_rtmp::flv::{FlvReader, TagKind};
@@ -125,9 +127,11 @@ fn http_flv_has_all_that_rtmp_has() {
     let (head, mut stream) = Stream::ask(&server, "/live/camera.flv", "");
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
     let lower = head.to_ascii_lowercase();
-    for line in
-        ["content-type: video/x-flv", "cache-control: no-store", "access-control-allow-origin: *"]
-    {
+    for line in [
+        "content-type: video/x-flv",
+        "cache-control: no-store",
+        "cross-origin-resource-policy: same-origin",
+    ] {
         assert!(lower.contains(line), "{head}");
     }
     let mut reader = FlvReader::new(1 << 20);
@@ -255,6 +259,9 @@ fn status_and_metrics_tell_what_goes_on() {
         "frameloom_server_players{protocol=\"http-flv\"} 0",
         "frameloom_server_refused_total{reason=\"name_taken\"} 1",
         "frameloom_server_refused_total{reason=\"publish_key\"} 0",
+        "frameloom_server_refused_total{reason=\"memory_limit\"} 0",
+        "frameloom_server_memory_limit_total 0",
+        "# TYPE frameloom_server_memory_bytes gauge",
     ] {
         assert!(body.lines().any(|other| other == line), "{line}\n{body}");
     }
@@ -269,5 +276,93 @@ fn a_page_that_was_led_here_sees_no_status() {
         assert!(get(&server, "GET", path, &host).0.starts_with("HTTP/1.1 403 "));
         let host = format!("Host: localhost:{port}\r\n");
         assert!(get(&server, "GET", path, &host).0.starts_with("HTTP/1.1 200 "));
+    }
+}
+
+fn status_of(server: &Server, path: &str, more: &str) -> (u16, String) {
+    let (head, _) = Stream::ask(server, path, more);
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), head.to_ascii_lowercase())
+}
+
+const EVIL: &str = "Origin: http://evil.example\r\n";
+const ELSEWHERE: &str = "Sec-Fetch-Site: cross-site\r\n";
+
+#[test]
+fn a_page_of_another_origin_plays_nothing_and_wakes_nothing() {
+    let woken = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&woken);
+    let server = serve(|config| {
+        config.timeouts.play_wait = Duration::from_millis(50);
+        config.extensions.wanted = Some(Arc::new(move |_, _| {
+            count.fetch_add(1, Ordering::SeqCst);
+            true
+        }));
+    });
+    let mut publisher = Client::publish(&server, "camera");
+    publisher.send(&audio(0, 1));
+    let port = server.http_addr().unwrap().port();
+    let own = format!("Origin: http://localhost\r\n{UPGRADE}");
+    assert_eq!(status_of(&server, "/live/camera.flv", &own).0, 101);
+    assert_eq!(status_of(&server, "/live/camera.flv", "").0, 200);
+    for more in [EVIL, ELSEWHERE, "Sec-Fetch-Site: same-site\r\n", "Origin: null\r\n"] {
+        for path in ["/live/camera.flv", "/live/demand.flv", "/api/v1/status"] {
+            for more in [more.to_owned(), format!("{more}{UPGRADE}")] {
+                let (status, head) = status_of(&server, path, &more);
+                assert_eq!(status, 403, "{path} {more}");
+                assert!(!head.contains("access-control-allow-origin"), "{head}");
+                assert!(head.contains("cross-origin-resource-policy: same-origin"), "{head}");
+            }
+        }
+    }
+    // Nor one whose name was led here, where only this machine's programs are meant.
+    for path in ["/live/camera.flv", "/live/demand.flv"] {
+        let led = format!("Host: evil.example:{port}\r\n");
+        assert!(get(&server, "HEAD", path, &led).0.starts_with("HTTP/1.1 403 "));
+    }
+    assert_eq!(woken.load(Ordering::SeqCst), 0);
+    // A link that somebody follows is no page that asks.
+    let link = "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\nSec-Fetch-User: ?1\r\n";
+    assert_eq!(status_of(&server, "/live/camera.flv", &format!("{ELSEWHERE}{link}")).0, 200);
+}
+
+#[test]
+fn players_that_are_no_browsers_come_by_any_host_name() {
+    let server = serve(|config| config.http_listen = Some(([0, 0, 0, 0], 0).into()));
+    let mut publisher = Client::publish(&server, "camera");
+    publisher.send(&audio(0, 1));
+    let address = ([127, 0, 0, 1], server.http_addr().unwrap().port()).into();
+    for host in ["nas.local:8080", "192.168.1.5:8080", "cam.example.com"] {
+        let mut socket = connect(address);
+        let agent = "User-Agent: VLC/3.0.18 LibVLC/3.0.18";
+        write!(socket, "GET /live/camera.flv HTTP/1.1\r\nHost: {host}\r\n{agent}\r\n\r\n").unwrap();
+        let mut head = [0; 12];
+        wait_until("it answers", || socket.read_exact(&mut head).is_ok());
+        assert_eq!(&head, b"HTTP/1.1 200", "{host}");
+    }
+}
+
+#[test]
+fn pages_of_named_origins_may_play() {
+    let server = serve(|config| config.allow_origins = vec!["https://pages.example".to_owned()]);
+    let mut publisher = Client::publish(&server, "camera");
+    publisher.send(&audio(0, 1));
+    let named = "Origin: https://pages.example\r\n";
+    let (status, head) = status_of(&server, "/live/camera.flv", named);
+    assert_eq!(status, 200);
+    for line in [
+        "access-control-allow-origin: https://pages.example",
+        "cross-origin-resource-policy: cross-origin",
+        "vary: origin",
+    ] {
+        assert!(head.contains(line), "{line} in {head}");
+    }
+    assert_eq!(status_of(&server, "/live/camera.flv", EVIL).0, 403);
+    let all = serve(|config| config.allow_origins = vec!["*".to_owned()]);
+    let mut publisher = Client::publish(&all, "camera");
+    publisher.send(&audio(0, 1));
+    for more in [EVIL, ELSEWHERE] {
+        let (status, head) = status_of(&all, "/live/camera.flv", more);
+        assert_eq!(status, 200);
+        assert!(head.contains("access-control-allow-origin: *\r\n"), "{head}");
     }
 }

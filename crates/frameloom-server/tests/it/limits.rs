@@ -43,6 +43,36 @@ fn a_connection_cap_that_really_closes_sockets() {
     assert!(!is_closed(&mut next));
 }
 
+/// Linux alone tells whose a socket is.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_of_our_own_finds_a_place_where_others_have_taken_all() {
+    let server = serve(|config| {
+        config.max_connections = 6;
+        config.max_connections_per_address = 3;
+    });
+    let address = server.rtmp_addr().unwrap();
+    let taken: Vec<_> = (0..3).map(|_| connect(address)).collect();
+    wait_until("they are in", || server.status().connections == 3);
+    let mut over = connect(address);
+    wait_until("one more is closed", || is_closed(&mut over));
+    // It connects, and waits for its input to end.
+    let script = format!("exec 3<>/dev/tcp/127.0.0.1/{}; read", address.port());
+    let mut children: Vec<_> = (0..4)
+        .map(|_| {
+            let mut bash = std::process::Command::new("bash");
+            bash.args(["-c", &script]).stdin(std::process::Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    wait_until("our own are in", || server.status().connections == 7);
+    for child in &mut children {
+        drop(child.stdin.take());
+        child.wait().unwrap();
+    }
+    wait_until("they are gone", || server.status().connections == 3);
+    drop(taken);
+}
+
 #[test]
 fn a_thousand_connections_at_once_harm_nobody() {
     let server = serve(|config| {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use frameloom_rtmp::MediaType;
 
-use crate::client::{Client, audio, gop, headers, packet, serve, video, wait_until};
+use crate::client::{Client, audio, gop, headers, metadata, packet, serve, video, wait_until};
 
 #[test]
 fn a_second_publisher_is_refused() {
@@ -52,6 +52,28 @@ fn what_is_no_media_is_left_out_and_does_not_count_as_any() {
         server.status().streams.is_empty()
     });
     player.ended();
+}
+
+#[test]
+fn metadata_that_is_cut_short_reaches_players_well_formed() {
+    let server = serve(|_| {});
+    let mut publisher = Client::publish(&server, "camera");
+    let mut player = Client::play(&server, "camera");
+    let whole = metadata(0);
+    let cut = whole.payload.slice(..whole.payload.len() - 3);
+    let mut unknown = whole.payload.slice(..whole.payload.len() - 3).to_vec();
+    unknown.extend(b"\0\x04what\x04\0\0\0");
+    for payload in [cut, unknown.into()] {
+        publisher.send(&packet(MediaType::Metadata, 0, payload));
+        assert_eq!(player.take(1)[0], whole);
+        assert_eq!(Client::play(&server, "camera").take(1)[0], whole);
+    }
+    // What says nothing at all is left out.
+    publisher.send(&packet(MediaType::Metadata, 0, &b"\x02\0\x0aonMetaData\x03\0\x05width"[..]));
+    publisher.send(&packet(MediaType::Data, 0, &b"\x03\0\0\x09"[..]));
+    publisher.send(&audio(10, 1));
+    assert_eq!(player.take(1), [audio(10, 1)]);
+    assert_eq!(server.status().streams[0].dropped_packets, 2);
 }
 
 #[test]

@@ -224,6 +224,25 @@ fn a_paused_player_gets_nothing_and_goes_on_at_a_keyframe() {
 }
 
 #[test]
+fn a_stream_that_has_ended_is_not_kept_for_a_player_that_pauses() {
+    let server = serve(|_| {});
+    let mut publisher = Client::publish(&server, "camera");
+    let mut wire = Wire::open(&server);
+    let id = wire.create_stream();
+    wire.call(id, "play", vec!["camera".into()]);
+    wire.status(id, "NetStream.Play.Start");
+    wire.call(id, "pause", vec![true.into(), 0.0.into()]);
+    wire.status(id, "NetStream.Pause.Notify");
+    for number in 0..5 {
+        publisher.send(&video(40 * number, true, 1, 1_000_000));
+    }
+    publisher.finish();
+    wire.status(id, "NetStream.Play.Stop");
+    let held = || server.status().memory.held_bytes;
+    wait_until("it is forgotten", || held() < 1 << 20);
+}
+
+#[test]
 fn a_stream_that_is_over_may_be_followed_by_another() {
     let server = serve(|_| {});
     let mut wire = Wire::open(&server);

@@ -34,6 +34,10 @@ pub enum ProgramHint {
     HelpOf(String),
     /// Write an address to listen on.
     WriteAddress,
+    /// Write origins of pages.
+    WriteOrigins,
+    /// Write a size of memory.
+    WriteBytes,
     /// A program makes tokens.
     MakeToken,
     /// Give a token of at least so many characters, by this variable or setting.
@@ -76,6 +80,11 @@ impl ProgramHint {
             }
             ProgramHint::HelpOf(verb) => sentence!("see frameloom {} -h", verb),
             ProgramHint::WriteAddress => "write HOST:PORT, such as 0.0.0.0:1935, or none".into(),
+            ProgramHint::WriteOrigins => {
+                "write what stands before the path in the address line, as https://pages.example, or *"
+                    .into()
+            }
+            ProgramHint::WriteBytes => "write a number of bytes, or one as 512M or 2G".into(),
             ProgramHint::MakeToken => "make one with: openssl rand -hex 16".into(),
             ProgramHint::GiveToken { least_characters, variable, setting } => sentence!(
                 "give a token of {} characters or more as ${} or {}, or listen on 127.0.0.1",

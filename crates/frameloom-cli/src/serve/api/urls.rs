@@ -40,10 +40,10 @@ impl PlayUrls {
 
     /// The URLs of a stream.
     pub(crate) fn of(&self, stream: &StreamOf) -> Json {
-        let StreamOf { app, name } = stream;
+        let path = stream.path();
         json!({
-            "rtmp": self.rtmp.as_ref().map(|base| format!("{base}/{app}/{name}")),
-            "flv": self.http.as_ref().map(|base| format!("{base}/{app}/{name}.flv")),
+            "rtmp": self.rtmp.as_ref().map(|base| format!("{base}/{path}")),
+            "flv": self.http.as_ref().map(|base| format!("{base}/{path}.flv")),
         })
     }
 }

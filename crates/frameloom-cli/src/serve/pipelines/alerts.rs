@@ -41,6 +41,8 @@ pub(super) struct AlertSources<'a> {
     pub(super) cause: Option<&'a Cause>,
     /// When it was last found to hang.
     pub(super) hung: Option<Instant>,
+    /// The server that it reads from or publishes to refuses or cuts for want of memory.
+    pub(super) is_at_memory_limit: bool,
 }
 
 /// The alerts of one pipeline.
@@ -103,6 +105,9 @@ fn found(from: AlertSources<'_>, now: Instant) -> Vec<ShownAlert> {
     }
     if from.hung.is_some_and(|at| now.saturating_duration_since(at) < AFTER_HANG) {
         add(AlertKind::ProcessHung, said(AlertKind::ProcessHung, None));
+    }
+    if from.is_at_memory_limit {
+        add(AlertKind::MemoryLimit, said(AlertKind::MemoryLimit, None));
     }
     all
 }

@@ -386,8 +386,9 @@ impl ManagedPipeline {
 
     /// Says what has changed of the alerts. Whether anything has.
     fn update_alerts(&self) -> bool {
+        let is_at_limit = self.shared.is_at_memory_limit();
         let mut inner = self.lock();
-        let changes = inner.update_alerts();
+        let changes = inner.update_alerts(is_at_limit);
         for change in &changes {
             let line = change.line();
             let (name, text) = (&self.name, &line.text);
@@ -610,13 +611,16 @@ impl PipelineData {
     }
 
     /// Goes over to the alerts of now: a pipeline that nobody wants to run has none.
-    fn update_alerts(&mut self) -> Vec<AlertChange> {
+    fn update_alerts(&mut self, is_at_limit: bool) -> Vec<AlertChange> {
         let is_wanted = !matches!(self.state, PipelineState::Stopped | PipelineState::Waiting);
         let reported = self.stats.as_ref().filter(|(at, _)| at.elapsed() <= STATS_MAX_AGE);
         let sources = AlertSources {
             reported: reported.map(|(_, stats)| stats.alerts.as_slice()).unwrap_or_default(),
             cause: self.error.as_ref(),
             hung: self.hung,
+            // What it reads or publishes elsewhere is another server's.
+            is_at_memory_limit: is_at_limit
+                && (self.settings.input_here.is_some() || !self.settings.outputs_here.is_empty()),
         };
         let sources = if is_wanted { sources } else { AlertSources::default() };
         self.alerts.update(sources, Instant::now())

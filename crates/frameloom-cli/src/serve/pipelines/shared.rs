@@ -97,6 +97,11 @@ impl PipelinesShared {
         players.saturating_sub(onlookers)
     }
 
+    /// Whether the server refuses or cuts for want of memory.
+    pub(super) fn is_at_memory_limit(&self) -> bool {
+        self.observer.get().is_some_and(frameloom_server::Observer::is_at_memory_limit)
+    }
+
     pub(super) fn is_published(&self, stream: &StreamOf) -> bool {
         self.observer.get().is_some_and(|server| server.is_published(&stream.app, &stream.name))
     }

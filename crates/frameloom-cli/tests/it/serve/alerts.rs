@@ -2,6 +2,7 @@
 //! guide.
 
 use std::fs;
+use std::net::TcpStream;
 
 use serde_json::{Value, json};
 
@@ -104,6 +105,25 @@ fn every_state_that_needs_a_person_is_seen_in_every_place() {
     // What frames without code look like is no running pipeline like any other.
     let failing = fleet.pipeline("failing");
     assert_eq!(failing["state"], "running", "{failing:#}");
+}
+
+#[test]
+fn a_memory_limit_that_is_reached_is_seen_in_every_place() {
+    let fleet = Fleet::start(|ports| {
+        format!(
+            "[server]\nmax_memory = \"32M\"\n[pipelines.copy]\ninput = \"{}\"\noutputs = [\"{}\"]\n",
+            ports.url("camera"),
+            ports.url("out"),
+        )
+    });
+    let _camera = Camera::start(&Film::plain(), &fleet.url("camera"));
+    fleet.wait_for_state("copy", "running");
+    let url = fleet.flv("out");
+    let address = url.split('/').nth(2).unwrap();
+    let held: Vec<_> = (0..500).map(|_| TcpStream::connect(address).unwrap()).collect();
+    wait_until("some are refused", || fleet.said().contains("the memory for streams is used up"));
+    drop(held);
+    assert_seen_everywhere(&fleet, "copy", "memory_limit");
 }
 
 #[test]

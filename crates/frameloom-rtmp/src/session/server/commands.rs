@@ -6,12 +6,15 @@ use super::super::enhanced::PeerCapabilities;
 use super::super::{PublishKind, StreamKey};
 use super::{
     AskedConnect, Connect, ConnectRequest, MessageStream, PlayRequest, PublishRequest, ServerEvent,
-    ServerSession, StreamRole,
+    ServerSession, StreamRole, held_by,
 };
 use crate::amf0::{Value, object};
 use crate::command::{CommandMessage, status};
 use crate::message::{BandwidthLimit, ControlMessage, UserControl};
 use crate::{Error, Result};
+
+/// What a client is told that asks for more on a stream, or for more streams, than there can be.
+const BUSY: &str = "the message stream is busy, or there are too many";
 
 impl ServerSession {
     pub(super) fn command(&mut self, stream_id: u32, command: &CommandMessage) -> Result<()> {
@@ -156,6 +159,11 @@ impl ServerSession {
         self.stream(id)
     }
 
+    /// The stream, where it does nothing yet.
+    fn idle(&mut self, id: u32) -> Option<&mut MessageStream> {
+        self.opened(id).filter(|stream| matches!(stream.role, StreamRole::Idle))
+    }
+
     fn publish(&mut self, stream_id: u32, app: String, command: &CommandMessage) -> Result<()> {
         // Flash's way to stop.
         if command.arguments.first() == Some(&false.into()) {
@@ -163,11 +171,8 @@ impl ServerSession {
             return Ok(());
         }
         let key = StreamKey::from(command.text(0).unwrap_or_default());
-        let usable =
-            self.opened(stream_id).filter(|stream| matches!(stream.role, StreamRole::Idle));
-        let Some(stream) = usable.filter(|_| !key.name().is_empty()) else {
-            let text = "the stream is busy, or the name is missing";
-            return self.status(stream_id, "error", "NetStream.Publish.BadName", text);
+        let Some(stream) = self.idle(stream_id) else {
+            return self.status(stream_id, "error", "NetStream.Publish.BadName", BUSY);
         };
         let role = StreamRole::PublishAsked(VecDeque::new());
         *stream =
@@ -187,11 +192,8 @@ impl ServerSession {
             return Ok(());
         }
         let key = StreamKey::from(command.text(0).unwrap_or_default());
-        let usable =
-            self.opened(stream_id).filter(|stream| matches!(stream.role, StreamRole::Idle));
-        let Some(stream) = usable.filter(|_| !key.name().is_empty()) else {
-            let text = "the stream is busy, or the name is missing";
-            return self.status(stream_id, "error", "NetStream.Play.Failed", text);
+        let Some(stream) = self.idle(stream_id) else {
+            return self.status(stream_id, "error", "NetStream.Play.Failed", BUSY);
         };
         let role = StreamRole::PlayAsked;
         *stream =
@@ -220,7 +222,7 @@ impl ServerSession {
         match std::mem::take(&mut stream.role) {
             StreamRole::Idle => false,
             StreamRole::PublishAsked(held) => {
-                let bytes: usize = held.iter().map(|message| message.payload.len()).sum();
+                let bytes: usize = held.iter().map(held_by).sum();
                 self.held_bytes = self.held_bytes.saturating_sub(bytes);
                 self.events.push_back(ServerEvent::PublishEnded { stream_id });
                 true

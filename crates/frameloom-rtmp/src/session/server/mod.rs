@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use super::enhanced::PeerCapabilities;
 use super::link::{ChunkLink, IncomingMessage};
-use super::media::{is_media, media_message, media_of, room_for_event};
+use super::media::{is_media, media_message, media_of, next_event, room_for_event};
 use super::{MediaType, StreamKey, TimestampUnwrapper};
 use crate::command::CommandMessage;
 use crate::handshake::Handshake;
@@ -46,6 +46,14 @@ impl Default for ServerSessionConfig {
             hold_connect: false,
         }
     }
+}
+
+/// What a refused name is told.
+const BAD_NAME: &str = "the name is empty, too long, or has characters that no name may have";
+
+/// What a message that waits takes, in bytes: short ones must not pass the limit by their number.
+fn held_by(message: &Message) -> usize {
+    2 * size_of::<Message>() + message.payload.len()
 }
 
 /// How far `connect` has come.
@@ -138,7 +146,7 @@ impl ServerSession {
 
     /// The next thing that happened.
     pub fn poll_event(&mut self) -> Option<ServerEvent> {
-        self.events.pop_front()
+        next_event(&mut self.events)
     }
 
     /// What is to be written to the client, to be written from where it is and taken away by
@@ -157,6 +165,43 @@ impl ServerSession {
     #[must_use]
     pub fn output_bytes(&self) -> usize {
         self.link.output.bytes()
+    }
+
+    /// Bytes of memory that the session takes: unfinished messages, those that wait for an answer,
+    /// events, and what waits to be written. Payloads that it was given by
+    /// [`ServerSession::send_media`] are shared, and left out.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        let events = self.events.capacity() * size_of::<ServerEvent>();
+        self.link.room_bytes() + self.held_bytes + events
+    }
+
+    /// Bytes of messages that wait for the embedder's answer. With many of them it is best to read
+    /// no more from the client before it has decided: past the limit the session fails.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
+    /// How much of unfinished and waiting messages the client may make us hold from now on, at
+    /// most and by default [`Limits::connection_bytes`]. A client that may not publish needs next
+    /// to nothing.
+    pub fn set_input_bytes(&mut self, bytes: usize) {
+        self.link.set_input_bytes(bytes);
+    }
+
+    /// Of [`ServerSession::output_bytes`] those that take memory of their own: answers, headers,
+    /// and short payloads.
+    #[must_use]
+    pub fn copied_bytes(&self) -> usize {
+        self.link.output.copied_bytes()
+    }
+
+    /// Forgets what has come of unfinished messages. For a connection that is to be read no more.
+    pub fn drop_input(&mut self) {
+        self.failed = true;
+        self.link.drop_input();
+        self.events = VecDeque::new();
     }
 
     /// Whether the handshake is still to be completed, for the embedder's time-out.
@@ -206,7 +251,7 @@ impl ServerSession {
     fn accept_asked(&mut self, asked: AskedConnect) -> Result<()> {
         self.accepted(asked.app, asked.transaction, &asked.enhanced)?;
         for message in asked.waiting {
-            self.held_bytes = self.held_bytes.saturating_sub(message.payload.len());
+            self.held_bytes = self.held_bytes.saturating_sub(held_by(&message));
             self.message(message)?;
         }
         Ok(())
@@ -241,7 +286,7 @@ impl ServerSession {
                 self.begin(stream_id)?;
                 self.status(stream_id, "status", "NetStream.Publish.Start", "publishing")?;
                 for message in held {
-                    self.held_bytes = self.held_bytes.saturating_sub(message.payload.len());
+                    self.held_bytes = self.held_bytes.saturating_sub(held_by(&message));
                     self.media(message)?;
                 }
                 Ok(())
@@ -269,7 +314,7 @@ impl ServerSession {
         let stream = self.stream(stream_id).ok_or(Error::Stream(stream_id))?;
         let publish = match std::mem::take(&mut stream.role) {
             StreamRole::PublishAsked(held) => {
-                let bytes: usize = held.iter().map(|message| message.payload.len()).sum();
+                let bytes: usize = held.iter().map(held_by).sum();
                 self.held_bytes = self.held_bytes.saturating_sub(bytes);
                 true
             }
@@ -278,6 +323,11 @@ impl ServerSession {
             StreamRole::Idle => return Err(Error::Stream(stream_id)),
         };
         let (code, description) = match (publish, why) {
+            (true, Refusal::BadName) => ("NetStream.Publish.BadName", BAD_NAME),
+            (false, Refusal::BadName) => ("NetStream.Play.Failed", BAD_NAME),
+            (_, Refusal::NoMemory) => {
+                ("NetStream.Failed", "the server is out of memory for streams")
+            }
             (true, Refusal::NameTaken) => ("NetStream.Publish.BadName", "the name is in use"),
             (true, Refusal::Unauthorized) => ("NetStream.Publish.BadName", "not authorized"),
             (true, Refusal::NotFound) => ("NetStream.Publish.BadName", "no such application"),
@@ -361,7 +411,7 @@ impl ServerSession {
                 if asked.waiting.len() >= self.link.limits.held_messages {
                     return Err(Error::Command("more before connect was answered"));
                 }
-                self.held_bytes += message.payload.len();
+                self.held_bytes += held_by(&message);
                 asked.waiting.push_back(message);
                 return Ok(());
             }
@@ -369,6 +419,7 @@ impl ServerSession {
         }
         let stream_id = self.meant(message.stream_id);
         if is_media(&message) {
+            let stream_id = self.publisher(stream_id);
             return self.media_or_hold(Message { stream_id, ..message });
         }
         match CommandMessage::parse(&message, &self.link.limits)? {
@@ -390,6 +441,22 @@ impl ServerSession {
         self.streams.iter_mut().find(|stream| stream.id == stream_id)
     }
 
+    /// The stream that a message with media is for. The number that it names counts only where
+    /// there is something to choose: nginx-rtmp doesn't look at it, and some encoders write another
+    /// one than that of their `publish`.
+    fn publisher(&self, stream_id: u32) -> u32 {
+        let mut publishers = self.streams.iter().filter(|stream| {
+            matches!(stream.role, StreamRole::Publishing | StreamRole::PublishAsked(_))
+        });
+        let named = self.streams.iter().find(|stream| stream.id == stream_id);
+        // What a refused or finished publisher still had on its way is for nobody else.
+        let has_done = named.is_some_and(|stream| !stream.key.expose().is_empty());
+        match (publishers.next(), publishers.next()) {
+            (Some(only), None) if !has_done => only.id,
+            _ => stream_id,
+        }
+    }
+
     fn media_or_hold(&mut self, message: Message) -> Result<()> {
         let stream = self.streams.iter_mut().find(|stream| stream.id == message.stream_id);
         let Some(stream) = stream else {
@@ -401,7 +468,7 @@ impl ServerSession {
                 if held.len() >= self.link.limits.held_messages {
                     return Err(Error::Command("media before publish was answered"));
                 }
-                self.held_bytes += message.payload.len();
+                self.held_bytes += held_by(&message);
                 held.push_back(message);
             }
             // What a refused or finished publisher still had on its way.

@@ -64,7 +64,8 @@ pub struct PublishRequest {
     pub stream_id: u32,
     /// The application from `connect`.
     pub app: String,
-    /// The stream's name and query.
+    /// The stream's name and query. The name may be empty: what of a URL is the application and
+    /// what the name, clients decide differently.
     pub key: StreamKey,
     /// Live or to be recorded.
     pub kind: PublishKind,
@@ -77,7 +78,7 @@ pub struct PlayRequest {
     pub stream_id: u32,
     /// The application from `connect`.
     pub app: String,
-    /// The stream's name and query.
+    /// The stream's name and query. The name may be empty, as in [`PublishRequest`].
     pub key: StreamKey,
     /// Milliseconds into a recording; −2000 live or recorded, −1000 live only. The specification
     /// says seconds (section 7.2.2.1); what clients write is milliseconds.
@@ -125,12 +126,16 @@ pub enum ServerEvent {
 /// Why the embedder refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Someone else publishes under this name, or the name is not allowed.
+    /// Someone else publishes under this name.
     NameTaken,
+    /// No stream can have this name.
+    BadName,
     /// Wrong or missing key.
     Unauthorized,
     /// Nothing of this name to play.
     NotFound,
+    /// The server holds as much as it may.
+    NoMemory,
     /// Anything else: too many players, shutting down.
     Unavailable,
 }

@@ -70,7 +70,8 @@ fn chromium() -> PathBuf {
 fn chromium_plays(url: impl FnOnce(&Server) -> String) {
     let clip = clip(Ffmpeg::System, "-c:v libx264 -preset veryfast -bf 0 -c:a aac");
     let room = room();
-    let server = serve(|_| {});
+    // The page is another server's.
+    let server = serve(|config| config.allow_origins = vec!["*".to_owned()]);
     let sent = room.path().join("sent.flv");
     let mut publisher = HalfSent::start(&server, Ffmpeg::System, &clip, &sent);
     let browser = start_node("browser.mjs", args![chromium(), url(&server)]);
