@@ -128,7 +128,7 @@ class Video:
     def read(self) -> Frame | None:
         """The next frame; `None` where there are no more. It waits for a live stream that is lost.
 
-        Raises the `frameloom.Error` that ended it.
+        Raises the `frameloom.Error` that ended it, and `ValueError` once the video is closed.
         """
 
     def __iter__(self) -> Iterator[Frame]: ...
@@ -162,8 +162,9 @@ class Video:
     def seek(self, time: _Seconds) -> None:
         """Go on with the first frame at `time` or behind it, in seconds.
 
-        Raises `ValueError` for a live stream, and where there are outputs, whose time can't go
-        back.
+        A file without an index of times is read from its start. Raises `ValueError` for a live
+        stream, where there are outputs, whose time can't go back, and where the file ends before
+        `time`; the loop over the frames can then go on where it was.
         """
 
     def frame_at(self, time: _Seconds) -> Frame:

@@ -221,8 +221,8 @@ def test_size_rate_and_part(clip: Path, tmp_path: Path) -> None:
         frames = list(video)
     assert [round(frame.time, 3) for frame in frames] == [n / 10 for n in range(10)]
     assert all(frame.array.shape == (54, 96, 3) for frame in frames)
-    behind = frameloom.open(clip, start=100)
-    assert (behind.duration, len(behind), list(behind)) == (0, 0, [])
+    with pytest.raises(ValueError, match=r"the input is 2\.0 s long"):
+        frameloom.open(clip, start=100)
     target = tmp_path / "small.mp4"
     frameloom.run(clip, target, lambda array: None, size=(96, 54), output={"options": FAST})
     assert frameloom.open(target).width == 96
@@ -256,6 +256,87 @@ def test_seeking_is_exact(clip: Path) -> None:
         part.seek(0.2)
         assert (next(part).array == plain[30]).all()
         assert (part.frame_at(0.4).array == plain[35]).all()
+
+
+@pytest.mark.parametrize("name", ["raw.h264", "raw.mpeg4.m4v"])
+def test_what_has_no_index_of_times_is_read_from_its_start(tmp_path: Path, name: str) -> None:
+    source = tmp_path / name
+    codec = "libx264 -bf 2 -g 250" if name.endswith("264") else "mpeg4 -bf 2"
+    ffmpeg(f"-f lavfi -i testsrc2=s=64x48:r=25:d=2 -pix_fmt yuv420p -c:v {codec}", source)
+    plain = pictures(source)
+    video = frameloom.open(source)
+    for number in (30, 2, 49):
+        video.seek(frameloom_time(source, number))
+        assert (next(video).array == plain[number]).all(), number
+        assert (video.frame_at(frameloom_time(source, number)).array == plain[number]).all(), number
+    assert len(pictures_of(frameloom.open(source, loop=2))) == 100
+
+
+def frameloom_time(path: Path, number: int) -> float:
+    return [frame.time for frame in frameloom.open(path)][number]
+
+
+def pictures_of(video: frameloom.Video) -> list[npt.NDArray[np.uint8]]:
+    return [frame.array for frame in video]
+
+
+def test_a_seek_that_fails_leaves_the_video_as_it_was(clip: Path) -> None:
+    video = frameloom.open(clip)
+    first = next(video)
+    with pytest.raises(ValueError, match=r"the input is 2\.0 s long"):
+        video.seek(5)
+    assert not video.closed
+    assert next(video).index == first.index + 1
+    video.seek(1)
+    assert next(video).time == 1.0
+
+
+def test_one_picture_and_numbered_pictures_are_videos(tmp_path: Path) -> None:
+    ffmpeg("-f lavfi -i testsrc2=s=64x48:r=25:d=0.4 -start_number 1", tmp_path / "%02d.png")
+    photo = tmp_path / "01.png"
+    plain = pictures(photo)
+    assert len(plain) == 1
+    assert (frameloom.open(photo).frame_at(0).array == plain[0]).all()
+    assert len(pictures_of(frameloom.open(photo, start=0))) == 1
+    assert len(pictures_of(frameloom.open(photo, loop=5))) == 5
+    numbered = tmp_path / "%02d.png"
+    plain = pictures(numbered)
+    video = frameloom.open(numbered)
+    for number in (7, 0, 9, 3):
+        assert (video.frame_at(number / 25).array == plain[number]).all()
+        video.seek(number / 25)
+        assert (next(video).array == plain[number]).all()
+
+
+def test_a_video_is_played_once_at_least(clip: Path) -> None:
+    for times in (0, -1, -2):
+        with pytest.raises(ValueError, match="once at least"):
+            frameloom.open(clip, loop=times)
+    assert len(pictures_of(frameloom.open(clip, loop=1))) == 50
+    assert len(pictures_of(frameloom.open(clip, loop=False))) == 50
+
+
+def test_a_video_that_is_closed_gives_no_frames_and_says_so(clip: Path) -> None:
+    video = frameloom.open(clip)
+    frames = list(video)
+    assert len(frames) == 50 and list(video) == [], "at its end it goes on being at its end"
+    video.close()
+    with pytest.raises(ValueError, match="closed"):
+        next(video)
+    with pytest.raises(ValueError, match="closed"):
+        list(video)
+
+
+def test_frames_are_written_in_the_order_of_showing(clip: Path, tmp_path: Path) -> None:
+    with frameloom.open(clip) as video, video.output(tmp_path / "out.mkv", codec="ffv1") as out:
+        frames = [next(video) for _ in range(5)]
+        out.write(frames[0])
+        out.write(frames[3])
+        with pytest.raises(ValueError, match="order of showing"):
+            out.write(frames[1])
+        out.write(frames[4])
+    kept = checksums(clip)
+    assert checksums(tmp_path / "out.mkv") == [kept[0], kept[3], kept[4]]
 
 
 def test_a_video_with_outputs_can_not_be_sought_in(clip: Path, tmp_path: Path) -> None:

@@ -102,11 +102,13 @@ impl InputKeywords<'_, '_> {
                 Ok(yes) if yes.is_true() => -1,
                 Ok(_) => 0,
                 // So often in all, of which the first is no repetition.
-                Err(_) => repeat.extract::<i64>()?.saturating_sub(1),
+                Err(_) => match repeat.extract::<i64>()?.saturating_sub(1) {
+                    times if times < 0 => {
+                        return Err(invalid("loop: it is played once at least"));
+                    }
+                    times => times,
+                },
             };
-            if times < -1 {
-                return Err(invalid("loop: it is played once at least"));
-            }
             set("stream_loop", &times.to_string())?;
         }
         if self.realtime {

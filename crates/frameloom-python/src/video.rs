@@ -231,6 +231,9 @@ fn not_started(state: &VideoState) -> frameloom::Result<&Pipeline> {
 
 impl PyVideo {
     fn next_frame(&self, py: Python<'_>) -> PyResult<Option<PyFrame>> {
+        if self.is_closed(py) {
+            return Err(raised(&closed()));
+        }
         start(py, &self.shared)?;
         let step = || {
             let mut state = self.shared.state();
@@ -271,6 +274,8 @@ impl PyVideo {
 #[pymethods]
 impl PyVideo {
     /// The next frame; `None` where there are no more. It waits for a live stream that is lost.
+    ///
+    /// Raises `ValueError` once the video is closed.
     fn read(&self, py: Python<'_>) -> PyResult<Option<PyFrame>> {
         self.next_frame(py)
     }
@@ -366,7 +371,11 @@ impl PyVideo {
     }
 
     /// Go on with the first frame at `time` or behind it, in seconds. Only in files, and only
-    /// without outputs, whose time can't go back.
+    /// without outputs, whose time can't go back. A file without an index of times is read from its
+    /// start.
+    ///
+    /// Raises `ValueError` where the file ends before `time`; the loop over the frames can then go
+    /// on where it was.
     fn seek(&self, py: Python<'_>, time: &Bound<'_, PyAny>) -> PyResult<()> {
         let at = self.time_of("time", time)?;
         if self.is_closed(py) {
@@ -381,24 +390,18 @@ impl PyVideo {
         }
         let opening = &self.shared.opening;
         let stop = &self.shared.stop;
-        // The running threads end first: they may hold what a second opening needs.
-        py.detach(|| drop(std::mem::replace(&mut *self.shared.state(), VideoState::Starting)));
         let pending = Pipeline::builder(&opening.source)
             .input(self.input())
             .start_at(at)
             .stop(stop)
             .open_pending();
-        let pipeline = opened(py, pending, stop);
-        py.detach(|| match pipeline {
-            Ok(pipeline) => {
-                self.shared.set(pipeline);
-                Ok(())
-            }
-            Err(error) => {
-                *self.shared.state() = VideoState::Closed;
-                Err(error)
-            }
-        })
+        // Where that fails, the loop over the frames can go on.
+        let pipeline = opened(py, pending, stop)?;
+        py.detach(|| {
+            drop(std::mem::replace(&mut *self.shared.state(), VideoState::Starting));
+            self.shared.set(pipeline);
+        });
+        Ok(())
     }
 
     /// The frame that is shown at `time`, in seconds: the last one that isn't later. It leaves the
@@ -435,7 +438,11 @@ impl PyVideo {
             }
         });
         let Some(frame) = found.map_err(|e: frameloom::Error| raised(&e))? else {
-            return Err(invalid(format!("the video has no frame at {time}: it is shorter")));
+            let length = self.duration.map(|seconds| format!(", {seconds:.2} s long"));
+            let length = length.unwrap_or_default();
+            return Err(invalid(format!(
+                "the video has no frame at {time}: it is shorter{length}"
+            )));
         };
         Ok(PyFrame::new(frame, Arc::clone(&self.shared)))
     }

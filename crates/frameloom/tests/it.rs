@@ -11,6 +11,8 @@ mod policies;
 mod pull;
 #[path = "it/rtmp.rs"]
 mod rtmp;
+#[path = "it/seeking.rs"]
+mod seeking;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

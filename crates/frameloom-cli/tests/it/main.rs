@@ -20,6 +20,7 @@ mod colour;
 mod command;
 mod edges;
 mod faults;
+mod files;
 mod formats_in;
 mod formats_out;
 mod http;

@@ -7,6 +7,7 @@ use crossbeam_channel::{RecvTimeoutError, SendTimeoutError, Sender};
 
 use crate::api::builder::OutputBuilder;
 use crate::api::pending::Pending;
+use crate::api::write_order::{WriteOrder, Written};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::Frame;
 use crate::options::LiveOptions;
@@ -49,6 +50,8 @@ pub struct Feed {
     frames: Option<Sender<EncodeMessage>>,
     threads: Threads,
     failure: Failure,
+    /// What was written last.
+    order: WriteOrder,
     stop: Stop,
     stats: Stats,
 }
@@ -103,7 +106,8 @@ impl OutputBuilder<Feed> {
             stop,
         };
         let (frames, threads) = setup.start(&failure)?;
-        Ok(Feed { frames: Some(frames), threads, failure, stop: asked, stats })
+        let order = WriteOrder::default();
+        Ok(Feed { frames: Some(frames), threads, failure, order, stop: asked, stats })
     }
 }
 
@@ -118,13 +122,19 @@ impl Feed {
     /// where the options name one, is let go of.
     ///
     /// # Errors
-    /// What went wrong with this frame or one before it, once.
+    /// What went wrong with this frame or one before it, once; a frame that is shown before the last
+    /// one.
     pub fn write_timeout(&mut self, frame: Frame, limit: Duration) -> Result<Option<Frame>> {
         let Some(frames) = &self.frames else {
             return Err(Error::new(ErrorKind::Usage, Stage::Sink, "the output is finished"));
         };
+        let written = Written::of(&frame);
+        self.order.check(None, written)?;
         match frames.send_timeout(EncodeMessage::Frame(frame), limit) {
-            Ok(()) | Err(SendTimeoutError::Timeout(EncodeMessage::Leave(_))) => Ok(None),
+            Ok(()) | Err(SendTimeoutError::Timeout(EncodeMessage::Leave(_))) => {
+                self.order.note([0], written);
+                Ok(None)
+            }
             Err(SendTimeoutError::Timeout(EncodeMessage::Frame(frame))) => Ok(Some(frame)),
             Err(SendTimeoutError::Disconnected(_)) => {
                 // What made the encoder end is known when the writer has ended too.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, SendTimeoutError};
 
+use crate::api::write_order::{WriteOrder, Written};
 use crate::edit::chain::{Chain, guarded};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::Frame;
@@ -85,6 +86,8 @@ pub struct Frames {
     failure: Failure,
     has_reported: bool,
     sound: Sound,
+    /// What was written last.
+    order: WriteOrder,
     stop: Stop,
     stats: Stats,
 }
@@ -115,6 +118,7 @@ impl Frames {
             failure,
             has_reported: false,
             sound: sound.unwrap_or_default(),
+            order: WriteOrder::default(),
             stop: asked,
             stats,
         })
@@ -242,7 +246,8 @@ impl Frames {
     /// Gives a frame to every output. It waits while they are behind, where the policies say so.
     ///
     /// # Errors
-    /// What ended the run; [`ErrorKind::Usage`] before the first frame was taken.
+    /// What ended the run; [`ErrorKind::Usage`] before the first frame was taken, and for a frame that
+    /// is shown before one that was written already.
     pub fn write(&mut self, frame: Frame) -> Result<()> {
         self.write_long(None, frame)
     }
@@ -286,6 +291,8 @@ impl Frames {
         let Some(number) = self.asked else {
             return Err(Error::usage("a frame can't be written before one was taken"));
         };
+        let written = Written::of(&frame);
+        self.order.check(output, written)?;
         let mut frame = frame.for_output(output);
         frame.shrink()?;
         let answer =
@@ -298,6 +305,8 @@ impl Frames {
             Some(CodeReport::Answer { mut frames, .. }) => Ok(frames.pop()),
             _ => {
                 self.unwritten = false;
+                let to = output.map_or_else(|| self.registry.numbers(), |number| vec![number]);
+                self.order.note(to, written);
                 Ok(None)
             }
         }

@@ -10,6 +10,7 @@ mod pipeline;
 mod reader;
 #[cfg(test)]
 mod soak;
+mod write_order;
 mod writer;
 
 pub use builder::{InputBuilder, OutputBuilder};

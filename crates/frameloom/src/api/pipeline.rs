@@ -16,7 +16,7 @@ use crate::options::{InputOptions, LiveOptions, OutputOptions};
 use crate::protocol::environment::Environment;
 use crate::run::control::OutputsOwner;
 use crate::run::outputs::{NewOutput, OpenSink};
-use crate::run::plan::plan;
+use crate::run::plan::{Between, plan};
 use crate::run::threads::Failure;
 use crate::run::writing::SinkOpener;
 use crate::run::{Setup, Started};
@@ -278,7 +278,8 @@ impl Pipeline {
             None => None,
             Some(video) => {
                 let (target, options) = (output.target.clone(), output.options.clone());
-                let plan = plan(Some(video), audio, target, options, true)?;
+                let between = Between { is_edited: true, begins_with_key: true };
+                let plan = plan(Some(video), audio, target, options, between)?;
                 let reopens = self.source.is_live && !self.live.no_reconnect;
                 Some(SinkOpener::new(&plan, &self.stats, &self.live, reopens))
             }

@@ -61,7 +61,9 @@ impl InputBuilder<Reader> {
         let stats = Stats::new(source.duration(), environment.clock);
         stats.set_live(source.is_live);
         let decoder = match &source.video {
-            Some(video) => VideoDecoder::open(video, &source.options, source.is_live, stats)?,
+            Some(video) => VideoDecoder::open(video, &source.options, source.is_live, stats)?
+                .lacking_pts(source.may_lack_pts())
+                .ending_at(source.end_of_video()),
             None => {
                 let cause = "there is no video in it";
                 let error = Error::new(ErrorKind::InvalidData, Stage::Source, cause);
@@ -112,14 +114,18 @@ impl Reader {
     }
 
     /// Goes to the first frame at `at` or behind it, on the clock of [`Frame::pts`]. The frames'
-    /// numbers go on as if nothing was left out.
+    /// numbers go on as if nothing was left out. It reads from the keyframe before `at`; where the
+    /// input has no index of times, from its start.
     ///
     /// # Errors
-    /// Where the input can't be sought in.
+    /// Where the input can't be sought in, and where it is known to end before `at`. The reader is
+    /// then where it was.
     pub fn seek(&mut self, at: Timestamp) -> Result<()> {
+        self.source.check_start(at)?;
         self.source.seek(at)?;
         self.decoder.begin_at(at);
-        (self.state, self.ahead, self.cut) = (ReaderState::Reading, None, None);
+        (self.state, self.ahead, self.last) = (ReaderState::Reading, None, None);
+        self.cut = None;
         Ok(())
     }
 
@@ -148,7 +154,7 @@ impl Reader {
                 None => self.advance()?,
             };
             let Some(mut frame) = next else { break };
-            if frame.pts() > at {
+            if at.is_before(frame.pts()) {
                 if shown.is_none() {
                     shown = Some(frame.share()?);
                 }

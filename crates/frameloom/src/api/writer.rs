@@ -1,6 +1,7 @@
 //! Frames of your own into a file or a publish, without a thread.
 
 use crate::api::builder::OutputBuilder;
+use crate::api::write_order::{WriteOrder, Written};
 use crate::av::MediaKind;
 use crate::codec::configuration::StreamMessage;
 use crate::codec::encode::VideoEncoder;
@@ -32,6 +33,8 @@ use crate::stats::Stats;
 pub struct Writer {
     encoder: VideoEncoder,
     sink: Sink,
+    /// What was written last.
+    order: WriteOrder,
 }
 
 impl OutputBuilder<Writer> {
@@ -49,7 +52,7 @@ impl OutputBuilder<Writer> {
         let stats = Stats::new(None, environment.clock.clone());
         let kinds = [MediaKind::Video];
         let sink = Sink::open(target, &options, &kinds, stats, &environment, &stop)?;
-        Ok(Writer { encoder, sink })
+        Ok(Writer { encoder, sink, order: WriteOrder::default() })
     }
 }
 
@@ -70,9 +73,12 @@ impl Writer {
     /// Writes one frame, at its own pts, which must be later than the last one's.
     ///
     /// # Errors
-    /// Where it can't be converted, encoded or written.
+    /// Where it can't be converted, encoded or written; where it is shown before the last one.
     pub fn write(&mut self, frame: Frame) -> Result<()> {
+        let written = Written::of(&frame);
+        self.order.check(None, written)?;
         self.encoder.send(frame)?;
+        self.order.note([0], written);
         self.pass_on()
     }
 

@@ -223,6 +223,13 @@ impl Demuxer {
         super::optional(unsafe { (*self.ctx).duration }).filter(|&d| d > 0)
     }
 
+    /// Whether the duration was reckoned from the size and the bit rate.
+    pub(crate) fn estimates_duration(&self) -> bool {
+        // SAFETY: an open context.
+        let method = unsafe { (*self.ctx).duration_estimation_method };
+        method == ff::AVDurationEstimationMethod::AVFMT_DURATION_FROM_BITRATE
+    }
+
     /// Whether the header of a stream states how long it is.
     pub(crate) fn any_stream_has_duration(&self) -> bool {
         (0..self.stream_count()).any(|index| {
@@ -258,10 +265,49 @@ impl Demuxer {
         unsafe { (*self.ctx).bit_rate }
     }
 
-    /// Whether it can be sought in by time.
+    /// Whether it can be read from another place than where it stands. What libav doesn't read as a
+    /// stream of bytes (numbered pictures, generated ones) can be opened again.
     pub(crate) fn is_seekable(&self) -> bool {
         // SAFETY: an open context; its I/O context may be null.
-        unsafe { (*self.ctx).pb.as_ref() }.is_some_and(|io| io.seekable != 0)
+        unsafe { (*self.ctx).pb.as_ref() }.is_none_or(|io| io.seekable != 0)
+    }
+
+    fn has_flag(&self, flag: u32) -> bool {
+        // SAFETY: an open context has an input format.
+        let flags = unsafe { (*(*self.ctx).iformat).flags };
+        u32::try_from(flags).is_ok_and(|flags| flags & flag != 0)
+    }
+
+    /// Whether it can be sought in by time: its packets have times, and stand in one stream of bytes.
+    /// libav's reader of ASF gives some packets behind a seek no time.
+    pub(crate) fn seeks_by_time(&self) -> bool {
+        // SAFETY: an open context; its I/O context may be null.
+        let is_of_bytes = unsafe { !(*self.ctx).pb.is_null() };
+        let has_times = !self.has_flag(ff::AVFMT_NOTIMESTAMPS as u32);
+        is_of_bytes && has_times && self.format_name() != "asf"
+    }
+
+    /// Whether its clock may begin anew in its middle: formats that are cut and joined byte by byte.
+    pub(crate) fn clock_may_restart(&self) -> bool {
+        self.has_flag(ff::AVFMT_TS_DISCONT as u32)
+    }
+
+    /// Bytes, where they are known.
+    pub(crate) fn bytes(&self) -> Option<i64> {
+        // SAFETY: an open context; its I/O context may be null, which is checked.
+        let size =
+            unsafe { if (*self.ctx).pb.is_null() { -1 } else { ff::avio_size((*self.ctx).pb) } };
+        Some(size).filter(|size| *size > 0)
+    }
+
+    /// Goes to a place in the file, wherever that is in its packets.
+    pub(crate) fn seek_to_byte(&mut self, position: i64) -> Result<(), AvError> {
+        let flags = ff::AVSEEK_FLAG_BYTE as libc::c_int;
+        // SAFETY: an open context.
+        AvError::check(unsafe {
+            ff::avformat_seek_file(self.ctx, -1, i64::MIN, position, i64::MAX, flags)
+        })
+        .map(drop)
     }
 
     pub(crate) fn stream_count(&self) -> usize {
@@ -306,21 +352,45 @@ impl Demuxer {
         })
     }
 
-    /// The stream that FFmpeg would choose of a kind.
+    /// The stream that the ffmpeg program would choose of a kind: the video with the most pixels, the
+    /// audio with the most channels; streams of which something came before others, then those that
+    /// are marked as default; cover pictures last; of equals the first.
     pub(crate) fn best_stream(&self, kind: MediaKind) -> Option<usize> {
-        let kind = match kind {
-            MediaKind::Video => ff::AVMediaType::AVMEDIA_TYPE_VIDEO,
-            MediaKind::Audio => ff::AVMediaType::AVMEDIA_TYPE_AUDIO,
-            MediaKind::Other => return None,
-        };
-        // SAFETY: an open context; no decoder is asked for.
-        let found = unsafe { ff::av_find_best_stream(self.ctx, kind, -1, -1, ptr::null_mut(), 0) };
-        usize::try_from(found).ok()
+        let mut best: Option<(usize, i64)> = None;
+        for index in 0..self.stream_count() {
+            // SAFETY: `index` is within the array, whose entries and their parameters are valid.
+            let (st, params) = unsafe {
+                let st = &**(*self.ctx).streams.add(index);
+                (st, &*st.codecpar)
+            };
+            if MediaKind::of(params.codec_type) != kind {
+                continue;
+            }
+            let has = |flag: u32| u32::try_from(st.disposition).is_ok_and(|d| d & flag != 0);
+            let has_packets =
+                st.event_flags & ff::AVSTREAM_EVENT_FLAG_NEW_PACKETS as libc::c_int != 0;
+            let size = match kind {
+                MediaKind::Video => i64::from(params.width) * i64::from(params.height),
+                MediaKind::Audio => i64::from(params.ch_layout.nb_channels),
+                MediaKind::Other => return None,
+            };
+            let score = match has(ff::AV_DISPOSITION_ATTACHED_PIC as u32) {
+                true => 1,
+                false => {
+                    size + 100_000_000 * i64::from(has_packets)
+                        + 5_000_000 * i64::from(has(ff::AV_DISPOSITION_DEFAULT as u32))
+                }
+            };
+            if best.is_none_or(|(_, most)| score > most) {
+                best = Some((index, score));
+            }
+        }
+        best.map(|(index, _)| index)
     }
 
-    /// Makes the demuxer throw away the packets of a stream.
-    pub(crate) fn discard(&mut self, index: usize) {
-        if index < self.stream_count() {
+    /// Makes the demuxer throw away the packets of all other streams.
+    pub(crate) fn read_only(&mut self, streams: &[usize]) {
+        for index in (0..self.stream_count()).filter(|index| !streams.contains(index)) {
             // SAFETY: `index` is within the array.
             unsafe { (**(*self.ctx).streams.add(index)).discard = ff::AVDiscard::AVDISCARD_ALL };
         }

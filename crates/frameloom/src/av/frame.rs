@@ -73,6 +73,30 @@ impl AvFrame {
         Ok(self)
     }
 
+    /// So many of its samples, from one on.
+    pub(crate) fn part(&self, from: u32, count: u32) -> Result<AvFrame, AvError> {
+        let there = self.samples().1;
+        let from = from.min(there);
+        let mut part = self.silent_like(count.min(there - from))?;
+        part.copy_props(self)?;
+        let number = |n: u32| libc::c_int::try_from(n).unwrap_or(0);
+        let f = self.get();
+        // SAFETY: both hold samples of one kind in as many channels; `from` and the part's number of
+        // samples together are at most as many as this frame has.
+        AvError::check(unsafe {
+            ff::av_samples_copy(
+                part.get().extended_data,
+                f.extended_data,
+                0,
+                number(from),
+                part.get().nb_samples,
+                f.ch_layout.nb_channels,
+                std::mem::transmute::<i32, ff::AVSampleFormat>(f.format),
+            )
+        })?;
+        Ok(part)
+    }
+
     /// Samples a second, and channels.
     pub(crate) fn sound(&self) -> (u32, u32) {
         let f = self.get();

@@ -63,6 +63,15 @@ impl CodecId {
         }
     }
 
+    /// Whether each of its pictures is coded by itself.
+    pub(crate) fn is_intra_only(self) -> bool {
+        // SAFETY: looks up a static table; null for unknown codecs is checked.
+        unsafe {
+            let d = ff::avcodec_descriptor_get(self.0);
+            !d.is_null() && (*d).props & ff::AV_CODEC_PROP_INTRA_ONLY != 0
+        }
+    }
+
     /// The encoder that libav takes for this codec when it is not told one.
     pub(crate) fn default_encoder(self) -> Option<&'static str> {
         // SAFETY: looks up a static table; null is checked.

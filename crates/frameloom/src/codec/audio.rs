@@ -12,11 +12,11 @@ use crate::codec::configuration::{StreamConfiguration, StreamMessage};
 use crate::codec::decode::open_decoder;
 use crate::codec::encode::find_encoder;
 use crate::codec::packet::Packet;
-use crate::codec::window::{Window, WindowPosition};
+use crate::codec::window::Window;
 use crate::error::{Error, ErrorKind, Result, Stage, were};
 use crate::options::InputOptions;
 use crate::stats::Stats;
-use crate::time::{TimeBase, Timestamp};
+use crate::time::{Round, TimeBase, Timestamp};
 
 /// Everything that decides how audio is encoded. Outputs with equal plans share one encoding.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +33,8 @@ pub(crate) struct AudioTranscoder {
     time_base: TimeBase,
     sought: bool,
     floor: Timestamp,
+    /// Where what is wanted of the input ends.
+    limit: Option<Timestamp>,
     global_header: bool,
     open: Option<OpenTranscoder>,
     ready: VecDeque<StreamMessage>,
@@ -40,6 +42,8 @@ pub(crate) struct AudioTranscoder {
     next_pts: i64,
     limit_reached: bool,
     failures: u64,
+    /// Where the last frame that was decoded ends, in samples.
+    sound_end: Option<Timestamp>,
     /// A piece of silence like what came last.
     silence: Option<AvFrame>,
     stats: Stats,
@@ -52,6 +56,13 @@ struct OpenTranscoder {
     /// What the encoder takes.
     shape: AudioShape,
     encoder: Encoder,
+}
+
+/// The part of a stream that is wanted, to the sample.
+#[derive(Clone, Copy)]
+struct Span {
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
 }
 
 type SoundFormat = (i32, (u32, u32));
@@ -79,6 +90,7 @@ impl AudioTranscoder {
             time_base: stream.time_base,
             sought: options.start.is_some(),
             floor: Timestamp::ZERO,
+            limit: options.limit(),
             global_header,
             open: None,
             ready: VecDeque::new(),
@@ -86,6 +98,7 @@ impl AudioTranscoder {
             next_pts: 0,
             limit_reached: false,
             failures: 0,
+            sound_end: None,
             silence: None,
             stats,
         })
@@ -127,7 +140,8 @@ impl AudioTranscoder {
             frame.set_duration(piece.rescale(self.time_base).ticks());
             at = at.plus(piece);
             self.arrived = None;
-            self.encode(frame)?;
+            let begin = self.time_base.at(frame.pts().unwrap_or(self.next_pts));
+            self.encode(frame, begin)?;
         }
         if at > start {
             self.next_pts = at.rescale(self.time_base).ticks();
@@ -205,28 +219,44 @@ impl AudioTranscoder {
         let pts = frame.best_effort_pts().unwrap_or(self.next_pts);
         frame.set_pts(Some(pts));
         self.next_pts = pts.saturating_add(frame.duration().max(1));
-        let at = self.time_base.at(pts);
-        if self.sought && at < self.floor {
-            return Ok(());
-        }
+        let at = self.continued(&frame, pts);
+        let wanted = Span { from: self.sought.then_some(self.floor), to: self.limit };
+        let Some((frame, at)) = self.cut(frame, at, wanted)? else { return Ok(()) };
         if self.silence.as_ref().is_none_or(|silence| sound_of(silence) != sound_of(&frame)) {
             let silence = frame.silent_like(SILENT_SAMPLES);
             self.silence = Some(silence.map_err(|e| failed(&self.plan, e))?);
         }
-        self.encode(frame)
+        self.encode(frame, at)
     }
 
-    fn encode(&mut self, mut frame: AvFrame) -> Result<()> {
-        let at = self.time_base.at(frame.pts().unwrap_or(self.next_pts));
-        match self.plan.window.place(at) {
-            WindowPosition::Before => return Ok(()),
-            WindowPosition::After => {
-                self.limit_reached = true;
-                return Ok(());
-            }
-            WindowPosition::Inside(placed) => {
-                frame.set_pts(Some(placed.rescale(self.time_base).ticks()));
-            }
+    /// Where a frame begins, to the sample: where the last one ended, unless its pts says something
+    /// else than rounding to the container's ticks can explain.
+    fn continued(&mut self, frame: &AvFrame, pts: i64) -> Timestamp {
+        let at = self.time_base.at(pts);
+        let ((_, count), (rate, _)) = (frame.samples(), frame.sound());
+        let Some(sample) = i32::try_from(rate).ok().and_then(|rate| TimeBase::new(1, rate)) else {
+            return at;
+        };
+        let rounded = at.rescale(sample);
+        let tick = self.time_base.at(1).rescale_rounded(sample, Round::Up).ticks();
+        let goes_on =
+            |end: &Timestamp| end.base() == sample && (end.ticks() - rounded.ticks()).abs() <= tick;
+        let at = self.sound_end.filter(goes_on).unwrap_or(rounded);
+        self.sound_end = Some(at.plus(sample.at(count.into())));
+        at
+    }
+
+    fn encode(&mut self, mut frame: AvFrame, at: Timestamp) -> Result<()> {
+        let Window { start, length } = self.plan.window;
+        let begin = start.unwrap_or(Timestamp::ZERO);
+        let end = length.map(|length| begin.plus(length));
+        self.limit_reached |= end.is_some_and(|end| at >= end);
+        let span = Span { from: start, to: end };
+        let Some((cut, _)) = self.cut(frame, at, span)? else { return Ok(()) };
+        frame = cut;
+        if start.is_some() {
+            let shift = begin.rescale(self.time_base).ticks();
+            frame.set_pts(frame.pts().map(|pts| pts.saturating_sub(shift)));
         }
         if self.open.is_none() {
             let open = self.open_for(&frame)?;
@@ -238,6 +268,39 @@ impl AudioTranscoder {
         }
         open.graph.send(Some(&frame)).map_err(|e| failed(&self.plan, e))?;
         open.encode(&self.plan, &mut self.ready, self.arrived)
+    }
+
+    /// The samples that lie in a span of a frame that begins at `at`, and where they begin; `None` where
+    /// there are none.
+    fn cut(
+        &self,
+        frame: AvFrame,
+        at: Timestamp,
+        span: Span,
+    ) -> Result<Option<(AvFrame, Timestamp)>> {
+        let ((_, count), (rate, _)) = (frame.samples(), frame.sound());
+        let Some(sample) = i32::try_from(rate).ok().and_then(|rate| TimeBase::new(1, rate)) else {
+            return Ok(Some((frame, at)));
+        };
+        let samples_to = |to: Timestamp| {
+            let samples = to.rescale(sample).ticks() - at.rescale(sample).ticks();
+            u32::try_from(samples.max(0)).unwrap_or(u32::MAX)
+        };
+        let first = span.from.map_or(0, samples_to);
+        let last = span.to.map_or(count, samples_to).min(count);
+        if first >= last {
+            return Ok(None);
+        }
+        if (first, last) == (0, count) {
+            return Ok(Some((frame, at)));
+        }
+        let mut part = frame.part(first, last - first).map_err(|e| failed(&self.plan, e))?;
+        let begin = at.rescale(sample).plus(sample.at(first.into()));
+        if first > 0 {
+            part.set_pts(Some(begin.rescale(self.time_base).ticks()));
+        }
+        part.set_duration(sample.at((last - first).into()).rescale(self.time_base).ticks());
+        Ok(Some((part, begin)))
     }
 
     fn open_for(&mut self, frame: &AvFrame) -> Result<OpenTranscoder> {

@@ -1,8 +1,11 @@
 //! Packets → frames.
 
+mod order;
+
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use self::order::DecodeOrder;
 use crate::av::{AvFrame, Decoder, DecoderSetup, Dict, MediaKind, Received, StreamInfo};
 use crate::codec::packet::Packet;
 use crate::edit::FilterGraph;
@@ -26,15 +29,30 @@ pub(crate) struct VideoDecoder {
     frame_rate: Option<Rate>,
     /// With `-r` on an input that has clocks of its own: frames are numbered at this rate.
     renumber: Option<Rate>,
+    /// Frames that got a number so.
+    renumbered: i64,
+    /// Gives the times, where packets say only in which order they are decoded.
+    order: Option<DecodeOrder>,
+    /// Packets may say only that: it is so if the first one does.
+    may_lack_pts: bool,
+    /// A packet was sent.
+    has_begun: bool,
     sought: bool,
     /// Behind a seek of the reader: its floor, in place of the packets'.
     wanted_from: Option<Timestamp>,
     floor: Timestamp,
     limit: Option<Timestamp>,
+    /// Where the last picture ends, where that is known.
+    ends_at: Option<Timestamp>,
+    /// Nothing more was sent.
+    is_drained: bool,
     rotate: Option<FilterGraph>,
     ready: VecDeque<Frame>,
     arrivals: VecDeque<(Option<i64>, Instant)>,
     next_pts: i64,
+    last_pts: Option<i64>,
+    /// Where the input's start lies on the pipeline's clock: the time of a first frame without one.
+    first_pts: i64,
     decoded: u64,
     failures: Failures,
     pool: BufferPool,
@@ -57,19 +75,29 @@ impl VideoDecoder {
         let decoder = open_decoder(stream, options, is_live)?;
         let raw = stream.params.codec().is_raw();
         let rotate = stream.display_matrix.as_ref().and_then(rotation_filter);
+        let origin = options.origin.or(options.start).unwrap_or(Timestamp::ZERO);
+        let first_pts = origin.rescale(stream.time_base).ticks().saturating_neg();
         Ok(VideoDecoder {
             decoder,
             time_base: stream.time_base,
             frame_rate: options.rate.or(stream.frame_rate),
             renumber: options.rate.filter(|_| !raw),
+            renumbered: 0,
+            order: None,
+            may_lack_pts: false,
+            has_begun: false,
             sought: options.start.is_some(),
             wanted_from: None,
             floor: Timestamp::ZERO,
             limit: options.limit(),
+            ends_at: None,
+            is_drained: false,
             rotate: rotate.map(|spec| FilterGraph::new(spec, stream.frame_rate)),
             ready: VecDeque::new(),
             arrivals: VecDeque::new(),
-            next_pts: 0,
+            next_pts: first_pts,
+            last_pts: None,
+            first_pts,
             decoded: 0,
             failures: Failures::default(),
             pool: BufferPool::new(IDLE_VIEWS),
@@ -86,11 +114,28 @@ impl VideoDecoder {
         self.sought = true;
     }
 
+    /// Says whether the packets may have no pts, but a place in the order of decoding.
+    pub(crate) fn lacking_pts(mut self, may: bool) -> VideoDecoder {
+        self.may_lack_pts = may;
+        self
+    }
+
+    /// Says where the last picture ends. Not every container says how long a picture is shown, and the
+    /// distance to the next one is not known of the last.
+    pub(crate) fn ending_at(mut self, end: Option<Timestamp>) -> VideoDecoder {
+        self.ends_at = end;
+        self
+    }
+
     /// Begins anew behind a seek: frames before `floor` are not wanted.
     pub(crate) fn begin_at(&mut self, floor: Timestamp) {
         self.decoder.flush();
         self.ready.clear();
         self.arrivals.clear();
+        (self.next_pts, self.renumbered) = (self.first_pts, 0);
+        self.last_pts = None;
+        self.order = self.order.as_ref().map(|_| DecodeOrder::default());
+        self.is_drained = false;
         self.wanted_from = Some(floor);
     }
 
@@ -107,15 +152,26 @@ impl VideoDecoder {
         if packet.discontinuity {
             self.drain()?;
             self.decoder.flush();
+            self.order = self.order.as_ref().map(|_| DecodeOrder::default());
         }
         self.floor = packet.floor;
-        self.arrivals.push_back((packet.av.pts(), packet.arrived.unwrap_or_else(Instant::now)));
+        let is_first = !std::mem::replace(&mut self.has_begun, true);
+        let is_first = is_first && self.may_lack_pts;
+        if is_first && packet.av.pts().is_none() && packet.av.dts().is_some() {
+            self.order = Some(DecodeOrder::default());
+        }
+        let marked = match &mut self.order {
+            Some(order) => Some(order.mark(&packet.av).map_err(|e| e.in_stage(Stage::Decode))?),
+            None => None,
+        };
+        let packet_av = marked.as_ref().unwrap_or(&packet.av);
+        self.arrivals.push_back((packet_av.pts(), packet.arrived.unwrap_or_else(Instant::now)));
         // A decoder that outputs nothing for so long has lost them.
         if self.arrivals.len() > 256 {
             self.arrivals.pop_front();
         }
         loop {
-            let accepted = match self.decoder.send(Some(&packet.av)) {
+            let accepted = match self.decoder.send(Some(packet_av)) {
                 Ok(accepted) => accepted,
                 Err(e) => {
                     self.failed(e.in_stage(Stage::Decode))?;
@@ -134,12 +190,19 @@ impl VideoDecoder {
         while !self.decoder.send(None).map_err(|e| e.in_stage(Stage::Decode))? {
             self.collect()?;
         }
-        self.collect()
+        self.collect()?;
+        self.is_drained = true;
+        if let (Some(end), Some(last)) = (self.ends_at, self.ready.back_mut()) {
+            last.show_until(end);
+        }
+        Ok(())
     }
 
     /// The next frame, in the order of showing.
     pub(crate) fn receive(&mut self) -> Option<Frame> {
-        self.ready.pop_front()
+        // The last one is held back until it is known to be it.
+        let held = usize::from(self.ends_at.is_some() && !self.is_drained);
+        if self.ready.len() > held { self.ready.pop_front() } else { None }
     }
 
     /// To be asked after the last drain.
@@ -181,26 +244,32 @@ impl VideoDecoder {
 
     fn accept(&mut self, mut picture: AvFrame) -> Result<()> {
         self.decoded += 1;
-        let (pts, base) = match self.renumber {
-            Some(rate) => (i64::try_from(self.decoded - 1).unwrap_or(i64::MAX), rate.time_base()),
-            None => (picture.best_effort_pts().unwrap_or(self.next_pts), self.time_base),
-        };
         let coded_pts = picture.pts();
         let arrived = self.arrival_of(coded_pts);
+        let own = match &mut self.order {
+            Some(order) => order.time_of(coded_pts, picture.is_key()),
+            None => picture.best_effort_pts(),
+        };
+        // What libavcodec guesses for one without a pts may lie before the frame before it.
+        let is_plausible =
+            |at: &i64| coded_pts.is_some() || self.last_pts.is_none_or(|last| *at > last);
+        let own = own.filter(is_plausible).unwrap_or(self.next_pts);
+        if picture.duration() <= 0 {
+            let length = self.frame_rate.map(|rate| rate.time_base().at(1));
+            picture.set_duration(length.map_or(0, |one| one.rescale(self.time_base).ticks()));
+        }
+        self.next_pts = own.saturating_add(picture.duration().max(1));
+        self.last_pts = Some(own);
+        // After a seek, frames before the floor exist only to decode the first one wanted.
+        let is_needed = !self.sought || !self.time_base.at(own).is_before(self.floor);
+        let Some((pts, base)) = self.numbered(own, is_needed) else { return Ok(()) };
         picture.set_pts(Some(pts));
         if self.renumber.is_some() {
             picture.set_duration(1);
-        } else if picture.duration() <= 0 {
-            picture.set_duration(
-                self.frame_rate.map_or(0, |r| r.time_base().at(1).rescale(base).ticks()),
-            );
         }
-        self.next_pts = pts.saturating_add(picture.duration().max(1));
         let at = base.at(pts);
-        // After a seek, frames before the floor exist only to decode the first one wanted.
-        let floor = self.wanted_from.unwrap_or(self.floor);
-        let is_before = (self.sought || self.wanted_from.is_some()) && at < floor;
-        if is_before || self.limit.is_some_and(|l| at >= l) {
+        let is_early = self.wanted_from.is_some_and(|from| at.is_before(from));
+        if is_early || self.limit.is_some_and(|limit| !at.is_before(limit)) {
             return Ok(());
         }
         self.stats.frame_in();
@@ -215,6 +284,17 @@ impl VideoDecoder {
             }
         }
         Ok(())
+    }
+
+    /// A frame's time, with `-r` by its number; `None` for one that is not needed.
+    fn numbered(&mut self, own: i64, is_needed: bool) -> Option<(i64, TimeBase)> {
+        // Behind a seek of the reader its floor holds in place of the packets'.
+        if !is_needed && self.wanted_from.is_none() {
+            return None;
+        }
+        let Some(rate) = self.renumber else { return Some((own, self.time_base)) };
+        self.renumbered += 1;
+        Some((self.renumbered - 1, rate.time_base()))
     }
 
     fn arrival_of(&mut self, pts: Option<i64>) -> Instant {

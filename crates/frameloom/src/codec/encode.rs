@@ -56,6 +56,11 @@ struct OpenEncoder {
     last_key: Option<Timestamp>,
     /// `None` for a picture that is shown again.
     arrivals: VecDeque<(i64, Option<Instant>)>,
+    /// Where the first picture begins.
+    begin: Option<Timestamp>,
+    /// The dts of the first packet, in the encoder's ticks.
+    first_dts: Option<i64>,
+    /// Where the last one ends.
     end: Timestamp,
     /// What is shown while no frames come: the last picture, or the slate.
     held: Option<AvFrame>,
@@ -162,6 +167,7 @@ impl VideoEncoder {
             let done = open.encoder.send(None).map_err(|e| failed(&self.setup, e))?;
             open.collect(&self.setup, &mut self.ready)?;
             if done {
+                open.lengthen_last(&mut self.ready);
                 return Ok(());
             }
         }
@@ -296,7 +302,8 @@ impl VideoEncoder {
             gop: live_gop.then(|| {
                 rate.or(Rate::new(30, 1)).map_or(60, |r| r.frames_in(2 * LIVE_KEYFRAME_SECONDS))
             }),
-            b_frames: !self.plan.is_live || self.plan.option("bf").is_some(),
+            b_frames: !(self.plan.is_live || self.plan.has_no_pts)
+                || self.plan.option("bf").is_some(),
         };
         let time_base = frame.time_base();
         let mut dict = choice::options(&self.setup, &self.plan);
@@ -350,6 +357,8 @@ impl VideoEncoder {
             last_pts: None,
             last_key: None,
             arrivals: VecDeque::new(),
+            begin: None,
+            first_dts: None,
             end: Timestamp::ZERO,
             held: None,
             shows_slate: false,
@@ -384,6 +393,7 @@ impl OpenEncoder {
         self.last_pts = Some(pts);
         picture.set_pts(Some(pts));
         picture.set_duration(duration.rescale(base).ticks());
+        self.begin.get_or_insert(base.at(pts));
         self.end = base.at(pts).plus(duration);
         let at = base.at(pts);
         let due = self.last_key.is_none_or(|key| {
@@ -396,6 +406,28 @@ impl OpenEncoder {
         picture.request_key(force);
     }
 
+    /// Makes the last picture, and the last packet, last until the end. Containers take a stream's end
+    /// from the one or the other, and encoders don't say how long a picture is shown.
+    fn lengthen_last(&self, ready: &mut VecDeque<StreamMessage>) {
+        let packets = ready.iter_mut().filter_map(|message| match message {
+            StreamMessage::Packet(packet) => Some(packet),
+            StreamMessage::Configuration(_) => None,
+        });
+        let mut packets: Vec<&mut Packet> = packets.collect();
+        let (Some(begin), Some(first)) = (self.begin, self.first_dts) else { return };
+        // In the order of decoding everything is earlier, by as much as the first picture.
+        let early = begin.minus(self.time_base.at(first));
+        if let Some(last) = packets.last_mut() {
+            let at = last.av.dts().or(last.av.pts());
+            last.lasts_until(at, self.end.minus(early));
+        }
+        if let Some(last) = packets.iter_mut().max_by_key(|packet| packet.av.pts()) {
+            let at = last.av.pts();
+            // Of the last in both orders only this one counts.
+            last.lasts_until(at, self.end);
+        }
+    }
+
     fn collect(&mut self, setup: &EncoderSetup, ready: &mut VecDeque<StreamMessage>) -> Result<()> {
         while let Received::Item(av) = self.encoder.receive().map_err(|e| failed(setup, e))? {
             let found = av
@@ -403,6 +435,7 @@ impl OpenEncoder {
                 .and_then(|pts| self.arrivals.iter().position(|(p, _)| *p == pts))
                 .unwrap_or(0);
             let arrived = self.arrivals.remove(found).and_then(|(_, at)| at);
+            self.first_dts = self.first_dts.or(av.dts());
             ready.push_back(StreamMessage::Packet(Packet {
                 av,
                 kind: MediaKind::Video,

@@ -36,6 +36,16 @@ impl Packet {
         self.time_base.at(self.av.duration())
     }
 
+    /// Sets its length so that it ends at `end`, counted from `at` in its own ticks.
+    pub(crate) fn lasts_until(&mut self, at: Option<i64>, end: Timestamp) {
+        let Some(at) = at else { return };
+        let length = end.minus(self.time_base.at(at)).rescale(self.time_base).ticks();
+        if length > 0 {
+            let (pts, dts) = (self.av.pts(), self.av.dts());
+            self.av.set_times(pts, dts, length);
+        }
+    }
+
     /// Another reference to the same bytes.
     pub(crate) fn share(&self) -> Result<Packet> {
         Ok(Packet { av: self.av.share().map_err(|e| e.in_stage(Stage::Sink))?, ..*self })

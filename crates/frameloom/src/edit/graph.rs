@@ -6,7 +6,7 @@ use crate::edit::FrameProcessor;
 use crate::error::{BoxError, Error, ErrorKind, Result, Stage};
 use crate::image::BufferPool;
 use crate::image::Frame;
-use crate::time::{Rate, TimeBase};
+use crate::time::{Rate, TimeBase, Timestamp};
 
 /// A filter graph of libavfilter as a stage. It is made anew whenever the pictures change their
 /// size or format.
@@ -21,8 +21,17 @@ struct OpenGraph {
     graph: AvFilterGraph,
     shape: PictureShape,
     in_base: TimeBase,
-    in_flight: VecDeque<(i64, u64, Instant)>,
+    in_flight: VecDeque<InFlight>,
     pool: BufferPool,
+}
+
+/// What is known of a frame that was sent.
+#[derive(Clone, Copy)]
+struct InFlight {
+    pts: Timestamp,
+    duration: Timestamp,
+    index: u64,
+    arrived: Instant,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -78,19 +87,27 @@ impl FilterGraph {
     fn collect(&mut self) -> Result<()> {
         let Some(open) = &mut self.open else { return Ok(()) };
         let out_base = open.graph.time_base();
+        let rate = open.graph.frame_rate();
         loop {
-            let picture = match open.graph.receive() {
+            let mut picture = match open.graph.receive() {
                 Ok(Received::Item(picture)) => picture,
                 Ok(Received::Again | Received::End) => return Ok(()),
                 Err(e) => return Err(self.fail(e)),
             };
             // What a filter gives out belongs to the last frame sent that is not later than it.
             let at = out_base.at(picture.pts().unwrap_or(0));
-            while open.in_flight.get(1).is_some_and(|next| open.in_base.at(next.0) <= at) {
+            while open.in_flight.get(1).is_some_and(|next| next.pts <= at) {
                 open.in_flight.pop_front();
             }
-            let (_, index, arrived) =
-                open.in_flight.front().copied().unwrap_or((0, 0, Instant::now()));
+            let of = open.in_flight.front().copied();
+            // Filters leave a frame's length as it was, in ticks that are no more theirs.
+            let length = match (of, rate) {
+                (_, Some(rate)) if Some(rate) != self.frame_rate => Some(rate.time_base().at(1)),
+                (of, _) => of.map(|sent| sent.duration),
+            };
+            picture.set_duration(length.map_or(0, |length| length.rescale(out_base).ticks()));
+            let (index, arrived) =
+                of.map_or_else(|| (0, Instant::now()), |sent| (sent.index, sent.arrived));
             self.ready.push_back(Frame::new(picture, out_base, index, arrived, open.pool.clone()));
         }
     }
@@ -99,16 +116,21 @@ impl FilterGraph {
 impl FilterGraph {
     /// Takes one frame.
     pub(crate) fn send(&mut self, frame: Frame) -> Result<()> {
-        let (pts, index, arrived) = (frame.pts().ticks(), frame.index(), frame.arrived());
+        let sent = InFlight {
+            pts: frame.pts(),
+            duration: frame.duration(),
+            index: frame.index(),
+            arrived: frame.arrived(),
+        };
         // Only the picture goes through: an edit must be in it first.
         let mut frame = frame;
         frame.settle()?;
         self.open_for(&frame)?;
         let picture = frame.into_picture()?;
         if let Some(open) = &mut self.open {
-            open.in_flight.push_back((pts, index, arrived));
-            let sent = open.graph.send(Some(&picture));
-            sent.map_err(|e| self.fail(e))?;
+            open.in_flight.push_back(sent);
+            let taken = open.graph.send(Some(&picture));
+            taken.map_err(|e| self.fail(e))?;
         }
         self.collect()
     }

@@ -130,6 +130,14 @@ impl Frame {
         self.time_base.at(self.picture.duration())
     }
 
+    /// Makes it last until `end`, unless it begins later.
+    pub(crate) fn show_until(&mut self, end: Timestamp) {
+        let length = end.minus(self.pts()).rescale(self.time_base).ticks();
+        if length > 0 {
+            self.picture.set_duration(length);
+        }
+    }
+
     /// The unit of [`Frame::pts`].
     pub fn time_base(&self) -> TimeBase {
         self.time_base

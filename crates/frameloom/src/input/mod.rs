@@ -2,9 +2,12 @@
 
 mod pace;
 pub(crate) mod probe;
+mod seek;
+mod stored;
 pub(crate) mod timeline;
 
 pub(crate) use pace::Pace;
+use stored::StoredTimeline;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -36,6 +39,8 @@ pub(crate) struct Source {
     /// Where what is wanted begins, on the pipeline's clock.
     floor: Timestamp,
     pending: VecDeque<AvPacket>,
+    /// Read already, on the way to a place that can't be sought by time.
+    passed: VecDeque<Packet>,
     clock: InputClock,
     loops_left: Option<u64>,
     discontinuity: bool,
@@ -78,8 +83,12 @@ struct InputClock {
     looped: Timestamp,
     /// The latest end of any packet of this loop, on the pipeline's clock less `looped`.
     end: Timestamp,
+    /// The same, where it is before zero too; `None` before the first packet with a time.
+    latest: Option<Timestamp>,
     /// Where reading is to stop, on the pipeline's clock.
     limit: Option<Timestamp>,
+    /// Goes on where the clock of a stored input begins anew; none where it can't.
+    joined: Option<StoredTimeline>,
 }
 
 impl Source {
@@ -100,11 +109,13 @@ impl Source {
             zero,
             looped: Timestamp::ZERO,
             end: Timestamp::ZERO,
+            latest: None,
             limit: options.length(),
+            joined: (!is_live && input.clock_may_restart()).then(StoredTimeline::new),
         };
         let loops_left = options.loops;
         let options_floor = options.floor();
-        Ok(Source {
+        let mut source = Source {
             url: url.to_owned(),
             environment: environment.clone(),
             input,
@@ -115,6 +126,7 @@ impl Source {
             begin,
             floor: options_floor,
             pending,
+            passed: VecDeque::new(),
             clock,
             loops_left,
             discontinuity: false,
@@ -124,7 +136,12 @@ impl Source {
             ended: false,
             loss: None,
             is_cut: false,
-        })
+        };
+        if source.options.start.is_some() && source.input.is_seekable() {
+            source.check_start(options_floor)?;
+            source.go_to(options_floor)?;
+        }
+        Ok(source)
     }
 
     /// Opens a live input once more: everything it is not to do again is left out. What it sends at
@@ -242,19 +259,6 @@ impl Source {
         self.loss.take().filter(|_| self.is_cut)
     }
 
-    /// Goes to the keyframe at or before `at`, on the pipeline's clock.
-    ///
-    /// # Errors
-    /// Where the input can't be sought in.
-    pub(crate) fn seek(&mut self, at: Timestamp) -> Result<()> {
-        let target = self.clock.zero.plus(at);
-        let video = self.video.as_ref();
-        let found = self.input.seek_to_keyframe(video, target, self.begin);
-        self.pending = found.map_err(|e| e.at(&self.url))?;
-        (self.video_over, self.audio_over, self.ended) = (false, false, false);
-        Ok(())
-    }
-
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
@@ -281,11 +285,7 @@ impl Source {
 
     /// How long what is read will be, where that is known before it is read.
     pub(crate) fn duration(&self) -> Option<Timestamp> {
-        let whole = self.input.duration_micros().map(Timestamp::from_micros);
-        let rest = whole.map(|d| {
-            d.minus(self.options.origin.or(self.options.start).unwrap_or(Timestamp::ZERO))
-        });
-        let looped = match (rest, self.options.loops) {
+        let looped = match (self.end(), self.options.loops) {
             (Some(d), Some(n)) => Some(d.base().at(
                 d.ticks().saturating_mul(i64::try_from(n).unwrap_or(i64::MAX).saturating_add(1)),
             )),
@@ -302,7 +302,11 @@ impl Source {
     /// # Errors
     /// What the protocol or the demuxer said, also where the input turns out to be cut short.
     pub(crate) fn read(&mut self) -> Result<Option<StreamMessage>> {
-        while !self.ended {
+        let mut has_stopped = false;
+        while !self.ended || !self.passed.is_empty() {
+            if let Some(packet) = self.passed.pop_front() {
+                return Ok(Some(StreamMessage::Packet(packet)));
+            }
             let next = match self.pending.pop_front() {
                 Some(packet) => Ok(Some(packet)),
                 None => self.input.read(),
@@ -310,7 +314,10 @@ impl Source {
             let packet = match next {
                 Ok(Some(packet)) => packet,
                 Ok(None) if self.rewind()? => continue,
-                Err(Break::Stopped) => break,
+                Err(Break::Stopped) => {
+                    has_stopped = true;
+                    break;
+                }
                 Ok(None) => {
                     if self.is_live {
                         let cause = "the stream ended";
@@ -362,7 +369,10 @@ impl Source {
             }
             return Ok(Some(StreamMessage::Packet(packet)));
         }
-        self.ended = true;
+        let was_ended = std::mem::replace(&mut self.ended, true);
+        if !was_ended && !self.is_live && !has_stopped && self.begins_behind_end() {
+            return Err(self.behind_end(self.clock.latest));
+        }
         match self.cut_short.take() {
             Some(bytes) => {
                 let left_out = counted(bytes as u64, "byte");
@@ -422,11 +432,10 @@ impl Source {
             Some(n) => *n -= 1,
             None => {}
         }
-        let begin = self.clock.zero.as_micros();
-        self.input.seek(begin).map_err(|e| e.at(&self.url).hint(Hint::LoopNeedsSeek))?;
         self.clock.looped = self.clock.looped.plus(self.clock.end);
         self.clock.end = Timestamp::ZERO;
         self.discontinuity = true;
+        self.go_to(self.floor).map_err(|e| e.hint(Hint::LoopNeedsSeek))?;
         Ok(true)
     }
 }
@@ -439,14 +448,21 @@ impl InputClock {
         let looped = self.looped.rescale(base).ticks();
         let duration = packet.av.duration();
         let moved = |t: i64| t.saturating_sub(shift);
-        if let Some(end) =
-            packet.av.pts().or(packet.av.dts()).map(|t| base.at(moved(t).saturating_add(duration)))
-        {
-            self.end = self.end.max(end);
+        let (pts, dts) = (packet.av.pts().map(moved), packet.av.dts().map(moved));
+        let (pts, dts) = match &mut self.joined {
+            Some(joined) => joined.place(packet.kind, base, (pts, dts), duration),
+            None => (pts, dts),
+        };
+        match pts.or(dts).map(|t| base.at(t.saturating_add(duration))) {
+            Some(end) => {
+                self.end = self.end.max(end);
+                self.latest = self.latest.max(Some(end));
+            }
+            // Packets without times follow each other.
+            None => self.end = self.end.plus(base.at(duration.max(1))),
         }
-        let placed = |t: i64| moved(t).saturating_add(looped);
-        let (pts, dts) = (packet.av.pts().map(placed), packet.av.dts().map(placed));
-        packet.av.set_times(pts, dts, duration);
+        let placed = |t: i64| t.saturating_add(looped);
+        packet.av.set_times(pts.map(placed), dts.map(placed), duration);
         packet.av.clear_position();
     }
 

@@ -24,9 +24,6 @@ const SECOND: i64 = 1000 * MILLISECOND;
 /// times still have room in 64 bits.
 const FURTHEST: i64 = 100 * 365 * 86_400 * SECOND;
 
-/// By how much a packet may be further ahead than its stream's step and the machine's clock allow.
-const AHEAD: i64 = 2 * SECOND;
-
 /// By how much a dts may step back. `sink/order.rs` sees to it that it increases.
 const BACK: i64 = 100 * MILLISECOND;
 
@@ -66,7 +63,7 @@ const DRIFTED: u32 = 3;
 /// How far from the base line is a drift.
 const DRIFT: i64 = 500 * MILLISECOND;
 
-/// The most that audio is moved by at once: below `AHEAD`, or it would be a jump itself.
+/// The most that audio is moved by at once: below what is a jump itself.
 const MOVE: i64 = 1800 * MILLISECOND;
 
 /// By what clocks jump where they wrap: 31 and 32 bits of milliseconds, MPEG-TS's 33 bits of ticks,
@@ -89,9 +86,28 @@ pub(crate) struct Placed {
     pub(crate) jumped: bool,
 }
 
-/// Puts the packets of a live source on one clock that goes on whatever the source's does.
+/// From where on a step counts as a jump of the clock, in ticks of `FINE`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TimelineLimits {
+    /// By how much a packet may be further ahead than its stream's step and the machine's clock
+    /// allow.
+    ahead: i64,
+    /// Whether streams that drift apart are brought together again.
+    mends_drift: bool,
+}
+
+impl TimelineLimits {
+    /// For what comes as fast as it is made.
+    pub(crate) const LIVE: TimelineLimits = TimelineLimits { ahead: 2 * SECOND, mends_drift: true };
+    /// For what was recorded: FFmpeg's threshold. A shorter gap is one that was recorded.
+    pub(crate) const STORED: TimelineLimits =
+        TimelineLimits { ahead: 10 * SECOND, mends_drift: false };
+}
+
+/// Puts the packets of a source on one clock that goes on whatever the source's does.
 #[derive(Debug)]
 pub(crate) struct Timeline {
+    limits: TimelineLimits,
     /// Video and audio.
     streams: [StreamClock; 2],
     /// The shifts that were in use on this connection, the latest first.
@@ -162,7 +178,12 @@ impl PlausibleSpan {
 
 impl Timeline {
     pub(crate) fn new() -> Timeline {
+        Timeline::with_limits(TimelineLimits::LIVE)
+    }
+
+    pub(crate) fn with_limits(limits: TimelineLimits) -> Timeline {
         Timeline {
+            limits,
             streams: [StreamClock::default(); 2],
             recent: vec![0],
             correction: 0,
@@ -187,7 +208,7 @@ impl Timeline {
         };
         let stream = usize::from(stream != 0);
         let now = on_machine(now);
-        if let Some(off) = self.drift.due(now) {
+        if let Some(off) = self.drift.due(now).filter(|_| self.limits.mends_drift) {
             self.correct(off);
         }
         let before = self.streams[stream];
@@ -262,7 +283,7 @@ impl Timeline {
 
     /// Where a packet of this stream may lie.
     fn window(&mut self, stream: usize, has_dts: bool, now: i64) -> PlausibleSpan {
-        let other = self.streams[1 - stream];
+        let (other, ahead) = (self.streams[1 - stream], self.limits.ahead);
         let s = &mut self.streams[stream];
         let Some(front) = s.front else {
             let Some(front) = other.front else { return PlausibleSpan::ANYWHERE };
@@ -276,7 +297,7 @@ impl Timeline {
         let back = if has_dts && s.by_dts { BACK } else { REORDERED };
         PlausibleSpan {
             low: front.saturating_sub(back).saturating_sub(s.overlap),
-            high: next.saturating_add(gap).saturating_add(AHEAD),
+            high: next.saturating_add(gap).saturating_add(ahead),
             expected: (next, if later > next.saturating_add(PAUSE) { later } else { next }),
             near: back.max(NEAR),
         }

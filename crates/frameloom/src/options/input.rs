@@ -256,7 +256,8 @@ impl InputOptions {
         self.duration = self.length();
         self.end = None;
         self.origin = Some(origin);
-        self.start = Some(origin.plus(at));
+        // In its own ticks, so that it is exact.
+        self.start = Some(if origin == Timestamp::ZERO { at } else { origin.plus(at) });
         self
     }
 

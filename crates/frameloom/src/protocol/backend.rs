@@ -101,22 +101,51 @@ pub(crate) trait Input: Send {
     /// The next packet, on the input's own clock; `None` at the end.
     fn read(&mut self) -> Result<Option<AvPacket>, Break>;
 
-    /// Seeks to the keyframe at or before `micros`, or to the first after it.
-    fn seek(&mut self, micros: i64) -> Result<()>;
+    /// Whether it can be read from another place, or from its start once more.
+    fn is_seekable(&self) -> bool {
+        false
+    }
 
-    /// Seeks so that a keyframe of the video comes at `target` or before it, both on the input's
-    /// own clock; returns what was read to be sure of it.
+    /// Seeks so that the video begins with a keyframe from which what is shown at `target` can be
+    /// decoded; returns what was read to be sure of it. `None` where the input has no index of
+    /// times: it is then at its start. Both times are on its own clock.
+    ///
+    /// # Errors
+    /// Where it isn't seekable.
     fn seek_to_keyframe(
         &mut self,
         _video: Option<&StreamInfo>,
         _target: Timestamp,
         _begin: Timestamp,
-    ) -> Result<VecDeque<AvPacket>> {
+    ) -> Result<Option<VecDeque<AvPacket>>> {
         Err(not_seekable())
+    }
+
+    /// Begins at the start again.
+    ///
+    /// # Errors
+    /// Where it isn't seekable.
+    fn rewind(&mut self) -> Result<()> {
+        Err(not_seekable())
+    }
+
+    /// Whether its clock may begin anew in its middle, as that of joined recordings does.
+    fn clock_may_restart(&self) -> bool {
+        false
+    }
+
+    /// Whether its times can't be sought by, because its clock seems to begin anew in its middle.
+    fn seems_joined(&mut self) -> bool {
+        false
     }
 
     /// Microseconds, where known.
     fn duration_micros(&self) -> Option<i64>;
+
+    /// Whether the duration is more than an estimate out of the size in bytes.
+    fn has_exact_duration(&self) -> bool {
+        false
+    }
 
     /// Bits a second; 0 where not known.
     fn bit_rate(&self) -> i64;
@@ -157,7 +186,7 @@ pub(crate) struct Opened {
     pub(crate) begin: Timestamp,
 }
 
-pub(super) fn not_seekable() -> Error {
+pub(crate) fn not_seekable() -> Error {
     Error::new(ErrorKind::Usage, Stage::Source, "it can't be sought in").hint(Hint::OnlyFilesSeek)
 }
 

@@ -9,7 +9,9 @@ pub(crate) mod pipe;
 mod rtmp;
 mod target;
 
-pub(crate) use backend::{Break, Input, Opened, Output, Protocol, Target, WRITE_LIMIT};
+pub(crate) use backend::{
+    Break, Input, Opened, Output, Protocol, Target, WRITE_LIMIT, not_seekable,
+};
 
 use std::time::Duration;
 

@@ -20,7 +20,7 @@ use crate::run::open::{
     NodeContext, WriterQueue, key_wishes, open_audio_encoder, open_video_encoder, streams_of,
 };
 use crate::run::outputs::NewOutput;
-use crate::run::plan::{OutputPlan, plan};
+use crate::run::plan::{Between, OutputPlan, plan};
 use crate::run::spawn::{
     Edit, FramesLink, InputLink, Stages, WriterSink, spawn_audio_encoder, spawn_edit,
     spawn_video_encoder, spawn_writer,
@@ -230,7 +230,8 @@ impl RunningPipeline {
         (options.duration, options.end) = (None, None);
         let streams = input.streams.lock().unwrap_or_else(PoisonError::into_inner).share()?;
         let (video, audio) = (streams.video.as_ref(), streams.audio.as_ref());
-        let plan = plan(video, audio, target, options, self.code != CodeKind::None)?;
+        let between = Between { is_edited: self.code != CodeKind::None, begins_with_key: true };
+        let plan = plan(video, audio, target, options, between)?;
         if self.context.live.on_resize == OnResize::Restart {
             plan.check_resize()?;
         }

@@ -271,7 +271,7 @@ impl PipelineGraph {
             (Some(Treatment::Copy), Some(node)) if node.has_video => {
                 let of = InputStreamId { input, kind: MediaKind::Video };
                 let (window, frames) = (plan.window, plan.frames);
-                let drops_before_floor = false;
+                let drops_before_floor = node.was_sought;
                 self.copies.push(CopyNode { of, to, window, frames, drops_before_floor });
                 return;
             }

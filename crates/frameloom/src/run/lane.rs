@@ -1,5 +1,6 @@
 //! One stream that is copied to one output, packet by packet.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::av::{MediaKind, StreamInfo};
@@ -18,14 +19,29 @@ use crate::time::{TimeBase, Timestamp};
 /// small picture of it, and a keyframe is large.
 const HOLD_EVERY: Timestamp = Timestamp::from_micros(500_000);
 
+/// Encoded bytes of a GOP that wait until it is known whether the output begins in it.
+const MOST_HELD_BYTES: usize = 64 << 20;
+
+/// With what a copied stream begins.
+enum LaneStart {
+    /// It has begun.
+    Done,
+    /// With the next keyframe.
+    NextKey,
+    /// Where it is wanted, or with the last keyframe before that: a decoder can begin with a keyframe
+    /// only. What was read from there on.
+    Wanted(VecDeque<Packet>),
+}
+
 /// Copies the packets of one stream to one output.
 pub(super) struct CopyLane {
     pub(super) kind: MediaKind,
     to: SinkStream,
     window: Window,
     frames_left: Option<u64>,
-    started: bool,
-    /// Beside video that is encoded, and so begins where it is wanted: what comes before is dropped.
+    start: LaneStart,
+    /// What comes before the part of the input that is wanted is dropped: sound wholly, video up to
+    /// the last keyframe before it.
     drops_before_floor: bool,
     pub(super) open: bool,
     /// The stream as it was first.
@@ -51,13 +67,16 @@ impl CopyLane {
         frames: Option<u64>,
     ) -> Result<CopyLane> {
         let configuration = StreamConfiguration::of(stream)?;
-        let started = window.start.is_none();
+        let start = match window.start {
+            Some(_) if stream.kind == MediaKind::Video => LaneStart::Wanted(VecDeque::new()),
+            _ => LaneStart::Done,
+        };
         Ok(CopyLane {
             kind: stream.kind,
             to,
             window,
             frames_left: frames,
-            started,
+            start,
             drops_before_floor: false,
             open: true,
             stream: stream.share().map_err(|e| e.in_stage(Stage::Source))?,
@@ -70,15 +89,18 @@ impl CopyLane {
         })
     }
 
-    /// Drops what ends before the part of the input that is wanted.
+    /// Drops what comes before the part of the input that is wanted.
     pub(super) fn dropping_before_floor(mut self, drops: bool) -> CopyLane {
         self.drops_before_floor = drops;
+        if drops && self.kind == MediaKind::Video {
+            self.start = LaneStart::Wanted(VecDeque::new());
+        }
         self
     }
 
     /// Begins with the next keyframe, as the stream runs already.
     pub(super) fn at_next_key(mut self) -> CopyLane {
-        self.started = false;
+        self.start = LaneStart::NextKey;
         self
     }
 
@@ -133,31 +155,78 @@ impl CopyLane {
     }
 
     fn copy(&mut self, packet: &Packet) -> Result<()> {
-        let at = packet.dts().or(packet.pts()).unwrap_or(Timestamp::ZERO);
-        if self.drops_before_floor && at.plus(packet.duration()) <= packet.floor {
+        let is_key = self.kind == MediaKind::Video && packet.av.is_key();
+        match &mut self.start {
+            LaneStart::Done => {}
+            // What stands inside a GOP is of no use to anyone.
+            LaneStart::NextKey if !is_key => return Ok(()),
+            LaneStart::NextKey => self.start = LaneStart::Done,
+            LaneStart::Wanted(_) => return self.hold(packet, is_key),
+        }
+        self.pass(packet)
+    }
+
+    /// Keeps what a decoder needs until the first packet that is wanted is there.
+    fn hold(&mut self, packet: &Packet, is_key: bool) -> Result<()> {
+        let LaneStart::Wanted(held) = &mut self.start else { return Ok(()) };
+        let floor = if self.drops_before_floor { packet.floor } else { Timestamp::ZERO };
+        let begin = self.window.start.map_or(floor, |start| start.max(floor));
+        let shown = packet.pts().or(packet.dts()).unwrap_or(begin);
+        // A keyframe that no other wanted picture is shown before makes what is held needless.
+        if is_key && shown < begin.plus(packet.duration().max(shown.base().at(1))) {
+            held.clear();
+        }
+        if is_key || !held.is_empty() {
+            held.push_back(packet.share()?);
+        }
+        if held.iter().map(|packet| packet.av.size()).sum::<usize>() > MOST_HELD_BYTES {
+            held.clear();
+            self.start = LaneStart::NextKey;
             return Ok(());
         }
-        let shifted = match self.window.place(at) {
-            WindowPosition::Before => return Ok(()),
+        if shown.is_before(begin) {
+            return Ok(());
+        }
+        let held = std::mem::take(held);
+        // With no keyframe before it, it begins with the next one.
+        self.start = if held.is_empty() { LaneStart::NextKey } else { LaneStart::Done };
+        if let Some(first) = held.front().and_then(|packet| packet.pts().or(packet.dts()))
+            && first.is_before(begin)
+        {
+            let early = begin.minus(first).as_secs_f64();
+            tracing::warn!(
+                "the copied video begins with a keyframe, {early:.2} s before the time that was asked \
+                 for"
+            );
+        }
+        for packet in held {
+            self.pass(&packet)?;
+        }
+        Ok(())
+    }
+
+    fn pass(&mut self, packet: &Packet) -> Result<()> {
+        let at = packet.dts().or(packet.pts()).unwrap_or(Timestamp::ZERO);
+        let is_video = self.kind == MediaKind::Video;
+        if self.drops_before_floor && !is_video && at.plus(packet.duration()) <= packet.floor {
+            return Ok(());
+        }
+        match self.window.place(at) {
+            WindowPosition::Before if !is_video => return Ok(()),
             WindowPosition::After => {
                 self.close();
                 return Ok(());
             }
-            WindowPosition::Inside(placed) => at.minus(placed),
-        };
-        let is_key = self.kind == MediaKind::Video && packet.av.is_key();
-        // A decoder can begin with a keyframe only.
-        self.started |= self.kind != MediaKind::Video || is_key;
-        if !self.started {
-            return Ok(());
+            WindowPosition::Before | WindowPosition::Inside(_) => {}
         }
+        let is_key = is_video && packet.av.is_key();
         let mut copy = packet.share()?;
         self.end = Some(at.plus(packet.duration()));
         if is_key {
             self.key = Some(packet.share()?);
         }
-        if self.window.start.is_some() {
-            let shift = shifted.rescale(copy.time_base).ticks();
+        if let Some(start) = self.window.start {
+            let shift = start.rescale(copy.time_base).ticks();
             let (pts, dts) = (copy.av.pts().map(|t| t - shift), copy.av.dts().map(|t| t - shift));
             let duration = copy.av.duration();
             copy.av.set_times(pts, dts, duration);
@@ -216,8 +285,7 @@ impl CopyLane {
         let (first, now) = (&self.stream.params, &stream.params);
         self.drops_before_floor |= self.kind == MediaKind::Audio;
         if self.kind == MediaKind::Video {
-            // What stands inside a GOP is of no use to anyone.
-            self.started = false;
+            self.start = LaneStart::NextKey;
             self.mute = first.codec() != now.codec();
             if now.extradata() != self.configuration.params.extradata() {
                 self.configure(&StreamConfiguration::of(stream)?);

@@ -157,7 +157,9 @@ impl Nodes {
             let Some(source) = sources.get(node.of.input) else { continue };
             if let Some(video) = &source.video {
                 let (options, stats) = (&source.options, context.stats.clone());
-                nodes.decoders.push(VideoDecoder::open(video, options, source.is_live, stats)?);
+                let decoder = VideoDecoder::open(video, options, source.is_live, stats)?;
+                let decoder = decoder.lacking_pts(source.may_lack_pts());
+                nodes.decoders.push(decoder.ending_at(source.end_of_video()));
             }
         }
         for (node, keyframe_request) in graph.video_encoders.iter().zip(&key_wishes) {
@@ -222,7 +224,9 @@ impl Nodes {
             let to = self.writers.get(node.to.writer).map(|w| w.stream(node.to.stream));
             if let (Some(stream), Some(to)) = (stream, to) {
                 let lane = CopyLane::new(stream, to, node.window, node.frames)?;
-                let lane = lane.dropping_before_floor(node.drops_before_floor);
+                // What can't be sought in is read from its start.
+                let is_unsought = source.options.start.is_some() && !source.is_seekable();
+                let lane = lane.dropping_before_floor(node.drops_before_floor || is_unsought);
                 self.lanes.push((node.of.input, lane));
             }
         }

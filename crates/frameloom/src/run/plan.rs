@@ -61,14 +61,24 @@ impl OutputPlan {
     }
 }
 
-/// Decides for one output. `is_edited` says that someone's code stands in the middle.
+/// What stands between the input and the outputs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Between {
+    /// Someone's code edits the frames.
+    pub(crate) is_edited: bool,
+    /// What is wanted of the input begins with a keyframe, so that copied video begins there too.
+    pub(crate) begins_with_key: bool,
+}
+
+/// Decides for one output.
 pub(crate) fn plan(
     video: Option<&StreamInfo>,
     audio: Option<&StreamInfo>,
     target: Target,
     options: OutputOptions,
-    is_edited: bool,
+    between: Between,
 ) -> Result<OutputPlan> {
+    let Between { is_edited, begins_with_key } = between;
     let window = Window { start: options.start, length: options.length() };
     let mut frames = options.video_frames;
     let single = target.muxer.is_file_per_packet()
@@ -83,7 +93,11 @@ pub(crate) fn plan(
         _ => None,
     };
     let plan_video = |codec: CodecId| -> Result<Treatment<VideoPlan>> {
-        let name = match encoder_for(&target, &options, MediaKind::Video, codec, is_edited)? {
+        let is_inside =
+            options.start.is_some_and(|start| start > Timestamp::ZERO) || !begins_with_key;
+        // Nothing but a keyframe can be begun with, and before -ss there is none for certain.
+        let encodes = is_edited || is_inside && !codec.is_intra_only();
+        let name = match encoder_for(&target, &options, MediaKind::Video, codec, encodes)? {
             None if is_edited => return Err(copy_of_edited(&target)),
             None => return Ok(Treatment::Copy),
             Some(name) => name,
@@ -99,6 +113,7 @@ pub(crate) fn plan(
             window,
             frames,
             constant_rate: counts_frames(&target.muxer),
+            has_no_pts: target.muxer.name() == "avi",
             is_edited,
         }))
     };
@@ -154,7 +169,7 @@ fn encoder_for(
     options: &OutputOptions,
     kind: MediaKind,
     codec: CodecId,
-    is_edited: bool,
+    must_encode: bool,
 ) -> Result<Option<String>> {
     let choice = if kind == MediaKind::Video { &options.video } else { &options.audio };
     match choice {
@@ -162,7 +177,7 @@ fn encoder_for(
         Some(CodecChoice::Encoder(name)) => return Ok(Some(find_encoder(name)?.name().to_owned())),
         None => {}
     }
-    if !is_edited && !options.asks_to_encode(kind) && can_copy(target, codec, kind) {
+    if !must_encode && !options.asks_to_encode(kind) && can_copy(target, codec, kind) {
         return Ok(None);
     }
     match default_encoder(target, kind) {
@@ -279,6 +294,7 @@ pub(crate) fn plan_writer(target: &Target, options: &OutputOptions) -> Result<Vi
         window: Window { start: options.start, length: options.length() },
         frames: options.video_frames,
         constant_rate: counts_frames(&target.muxer),
+        has_no_pts: target.muxer.name() == "avi",
         is_edited: true,
     })
 }

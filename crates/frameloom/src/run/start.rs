@@ -19,7 +19,7 @@ use crate::run::control::{OutputsOwner, RunningPipeline};
 use crate::run::graph::{CodeKind, InputNode, PipelineGraph};
 use crate::run::open::{NodeContext, Nodes};
 use crate::run::outputs::{NewOutput, OpenSink};
-use crate::run::plan::{OutputPlan, plan, plan_writer};
+use crate::run::plan::{Between, OutputPlan, plan, plan_writer};
 use crate::run::registry::Registry;
 use crate::run::sound::Sound;
 use crate::run::spawn::{Stages, StartedThreads, WriterSink};
@@ -145,7 +145,9 @@ impl Setup {
         let (mut plans, mut opened) = (Vec::new(), Vec::new());
         for (number, NewOutput { target, options, open }) in outputs {
             let (video, audio) = (self.source.video.as_ref(), self.source.audio.as_ref());
-            let plan = plan(video, audio, target, options, is_edited)?;
+            let begins_with_key = self.source.begins_with_key();
+            let between = Between { is_edited, begins_with_key };
+            let plan = plan(video, audio, target, options, between)?;
             self.stats.output_exists(number, plan.window.start);
             plans.push(plan);
             opened.push((number, open));

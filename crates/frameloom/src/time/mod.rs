@@ -182,6 +182,12 @@ impl Timestamp {
         self.base.at(self.ticks.saturating_sub(span.rescale(self.base).ticks))
     }
 
+    /// Whether it is earlier, by more than what rounding to microseconds explains: times that users
+    /// give come out of decimal numbers.
+    pub(crate) fn is_before(self, other: Timestamp) -> bool {
+        self < other && self.as_micros() < other.as_micros()
+    }
+
     /// Microseconds, rounded to nearest.
     pub fn as_micros(self) -> i64 {
         self.rescale(TimeBase::MICROS).ticks

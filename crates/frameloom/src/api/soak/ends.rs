@@ -432,10 +432,6 @@ impl Input for SoakCamera {
         Ok(Some(packet))
     }
 
-    fn seek(&mut self, _: i64) -> Result<()> {
-        panic!("nobody seeks in a camera")
-    }
-
     fn duration_micros(&self) -> Option<i64> {
         None
     }

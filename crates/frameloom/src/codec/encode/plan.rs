@@ -18,6 +18,8 @@ pub(crate) struct VideoPlan {
     pub(crate) frames: Option<u64>,
     /// The container has no timestamps of its own.
     pub(crate) constant_rate: bool,
+    /// The container says only in which order packets are decoded: pictures are to be shown in it.
+    pub(crate) has_no_pts: bool,
     /// Someone may have painted into the frames.
     pub(crate) is_edited: bool,
 }

@@ -29,10 +29,35 @@ struct LibavInput {
     ends_with_connection: bool,
     /// The latest time read, on the input's own clock, where the connection's end is the input's.
     latest: Option<Timestamp>,
+    /// How long what can be read of it is.
+    duration: Option<Timestamp>,
     /// The unit of each stream's times.
     time_bases: Vec<TimeBase>,
+    /// How it is opened again, where it can be read once more.
+    again: Option<OpenAgain>,
+    /// Whether the clock seems to begin anew in its middle, once that was looked at.
+    seems_joined: Option<bool>,
     // Libav reads from it, and may or may not have a copy of its own.
     _fifo: Option<OwnedFd>,
+}
+
+/// What an input is opened again with.
+struct OpenAgain {
+    url: String,
+    options: InputOptions,
+    /// The streams that are read.
+    chosen: Vec<usize>,
+}
+
+impl OpenAgain {
+    fn open(&self, interrupt: &Interrupt) -> Result<Demuxer, AvError> {
+        let mut dict = format_dict(&self.options, false);
+        let (url, format) = (url::for_libav(&self.url, true), self.options.format.as_deref());
+        let mut demuxer = Demuxer::open(url, format, &mut dict, interrupt.clone())?;
+        demuxer.find_stream_info()?;
+        demuxer.read_only(&self.chosen);
+        Ok(demuxer)
+    }
 }
 
 /// How much of what a container states may be missing at its end: its tracks differ in length.
@@ -47,9 +72,9 @@ impl LibavInput {
 
     /// Whether it ended well before the end that the container states.
     fn is_cut_short(&self) -> bool {
-        let Some(duration) = self.demuxer.duration_micros() else { return false };
-        let begin = self.demuxer.start_micros().unwrap_or(0);
-        let end = Timestamp::from_micros(begin.saturating_add(duration));
+        let Some(duration) = self.duration else { return false };
+        let begin = Timestamp::from_micros(self.demuxer.start_micros().unwrap_or(0));
+        let end = begin.plus(duration);
         self.latest.is_none_or(|latest| latest.plus(MISSING_AT_END) < end)
     }
 }
@@ -98,8 +123,8 @@ impl Input for LibavInput {
         })
     }
 
-    fn seek(&mut self, micros: i64) -> Result<()> {
-        self.demuxer.seek(micros).map_err(|e| e.in_stage(Stage::Source))
+    fn is_seekable(&self) -> bool {
+        self.again.is_some()
     }
 
     fn seek_to_keyframe(
@@ -107,16 +132,42 @@ impl Input for LibavInput {
         video: Option<&StreamInfo>,
         target: Timestamp,
         begin: Timestamp,
-    ) -> Result<VecDeque<AvPacket>> {
-        if !self.demuxer.is_seekable() {
+    ) -> Result<Option<VecDeque<AvPacket>>> {
+        if self.again.is_none() {
             return Err(not_seekable());
         }
-        seek::to_keyframe(&mut self.demuxer, video, target, begin)
-            .map_err(|e| e.in_stage(Stage::Source))
+        if self.demuxer.seeks_by_time() {
+            match seek::to_keyframe(&mut self.demuxer, video, target, begin) {
+                Ok(packets) => return Ok(Some(packets)),
+                Err(e) if e.is_interrupted() => return Err(e.in_stage(Stage::Source)),
+                // It has no index after all.
+                Err(_) => {}
+            }
+        }
+        self.rewind().map(|()| None)
+    }
+
+    fn rewind(&mut self) -> Result<()> {
+        let again = self.again.as_ref().ok_or_else(not_seekable)?;
+        self.demuxer = again.open(&self.interrupt).map_err(|e| e.in_stage(Stage::Source))?;
+        Ok(())
+    }
+
+    fn clock_may_restart(&self) -> bool {
+        self.demuxer.clock_may_restart()
+    }
+
+    fn seems_joined(&mut self) -> bool {
+        let (demuxer, bases) = (&mut self.demuxer, &self.time_bases);
+        *self.seems_joined.get_or_insert_with(|| seek::seems_joined(demuxer, bases))
     }
 
     fn duration_micros(&self) -> Option<i64> {
-        self.demuxer.duration_micros()
+        self.duration.map(Timestamp::as_micros)
+    }
+
+    fn has_exact_duration(&self) -> bool {
+        !self.demuxer.estimates_duration()
     }
 
     fn bit_rate(&self) -> i64 {
@@ -190,37 +241,54 @@ pub(super) fn open(
     if let Some(video) = &mut video {
         discover::complete(video, &pending);
     }
-    for index in 0..demuxer.stream_count() {
-        if ![&video, &audio].into_iter().flatten().any(|s| s.index == index) {
-            demuxer.discard(index);
-        }
-    }
+    let chosen: Vec<usize> = [&video, &audio].into_iter().flatten().map(|s| s.index).collect();
+    demuxer.read_only(&chosen);
 
     // Where libavformat did not probe, it says 0.
     let probed = || demuxer.start_micros().map(Timestamp::from_micros);
     let streams = |index| demuxer.stream(index).ok().map(|s| s.time_base);
     let begin = discover::start_of(streams, &pending).or_else(probed).unwrap_or(Timestamp::ZERO);
-    if let (Some(start), true) = (options.start, demuxer.is_seekable()) {
-        pending = seek::to_keyframe(&mut demuxer, video.as_ref(), begin.plus(start), begin)
-            .map_err(|e| fault(e).hint(Hint::NoSeekByTime))?;
-    }
+    let duration = readable(demuxer.duration_micros(), begin, [&video, &audio]);
     let stall_limit = is_live.then_some(stall_limit);
     let ends_with_connection = found.flow == Flow::Either && !found.has_length;
     let time_bases = (0..demuxer.stream_count())
         .map(|index| demuxer.stream(index).map(|stream| stream.time_base))
         .collect::<Result<_, _>>()
         .map_err(fault)?;
+    let can_open_again =
+        fifo.is_none() && !url::is_pipe(url) && !found.is_device && demuxer.is_seekable();
+    let again = OpenAgain { url: url.to_owned(), options: options.clone(), chosen };
     let input = LibavInput {
+        again: can_open_again.then_some(again),
+        seems_joined: None,
         demuxer,
         interrupt,
         stall_limit,
         ends_with_connection,
         latest: None,
+        duration,
         time_bases,
         _fifo: fifo,
     };
     let input = Box::new(input);
     Ok(Opened { input, video, audio, is_live, pending, begin })
+}
+
+/// How long what can be read is, from `begin` on. A container may count what is before, as MP4 does where
+/// an edit list puts nothing in front.
+fn readable(
+    stated: Option<i64>,
+    begin: Timestamp,
+    chosen: [&Option<StreamInfo>; 2],
+) -> Option<Timestamp> {
+    let stated = stated.map(Timestamp::from_micros);
+    let end = |stream: &StreamInfo| {
+        let end = stream.start?.saturating_add(stream.duration?);
+        Some(stream.time_base.at(end).minus(begin))
+    };
+    let ends: Option<Vec<Timestamp>> = chosen.into_iter().flatten().map(end).collect();
+    let last = ends.into_iter().flatten().max().filter(|last| *last > Timestamp::ZERO);
+    stated.into_iter().chain(last).min()
 }
 
 /// What is known of an input before it is open.

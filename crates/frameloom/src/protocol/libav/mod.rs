@@ -3,6 +3,7 @@
 
 mod input;
 mod output;
+mod recovery;
 mod seek;
 
 use std::time::Duration;

@@ -158,10 +158,6 @@ impl Input for RtmpInput {
         Ok(None)
     }
 
-    fn seek(&mut self, _micros: i64) -> Result<()> {
-        Err(Error::new(ErrorKind::Usage, Stage::Source, "a live stream can't be sought in"))
-    }
-
     fn duration_micros(&self) -> Option<i64> {
         None
     }

@@ -143,7 +143,7 @@ fn a_graph_has_what_its_plans_take() {
             Nobody,
             sought,
             vec![planned(MP4, "vA", &[]), planned("b.mp4", "VA", &[])],
-            "decode 0:v q16, edit 0 q1, encode >0.0 q1, copy 0:a >0.1 floor, copy 0:v >1.0, \
+            "decode 0:v q16, edit 0 q1, encode >0.0 q1, copy 0:a >0.1 floor, copy 0:v >1.0 floor, \
              copy 0:a >1.1, write 0 q256 keys0, write 1 q256",
         ),
         (

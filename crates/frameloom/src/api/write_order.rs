@@ -1,0 +1,52 @@
+//! Frames are written in the order of showing.
+
+use std::collections::BTreeMap;
+
+use crate::error::{Error, Result};
+use crate::image::Frame;
+use crate::time::Timestamp;
+
+/// What each output got last.
+#[derive(Debug, Default)]
+pub(super) struct WriteOrder {
+    last: BTreeMap<usize, Written>,
+}
+
+/// A frame that was written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Written {
+    index: u64,
+    pts: Timestamp,
+}
+
+impl Written {
+    pub(super) fn of(frame: &Frame) -> Written {
+        Written { index: frame.index(), pts: frame.pts() }
+    }
+}
+
+impl WriteOrder {
+    /// Refuses a frame that was read before one that an output has got, and is shown before it. A
+    /// frame that comes later from the input is never refused, whatever its time.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage).
+    pub(super) fn check(&self, output: Option<usize>, frame: Written) -> Result<()> {
+        let mut of_output =
+            self.last.iter().filter(|(number, _)| output.is_none_or(|o| o == **number));
+        let before = of_output.find(|(_, last)| frame.index <= last.index && frame.pts < last.pts);
+        let Some((_, last)) = before else { return Ok(()) };
+        let (at, behind) = (frame.pts.as_secs_f64(), last.pts.as_secs_f64());
+        Err(Error::usage(format!(
+            "the frame at {at:.3} s is written behind the one at {behind:.3} s: frames are written in \
+             the order of showing"
+        )))
+    }
+
+    /// These outputs got it.
+    pub(super) fn note(&mut self, outputs: impl IntoIterator<Item = usize>, frame: Written) {
+        for output in outputs {
+            self.last.insert(output, frame);
+        }
+    }
+}
