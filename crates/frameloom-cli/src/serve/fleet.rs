@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use frameloom::internal::allocator;
 use frameloom::{CommandLine, Error, ErrorKind, Result, Setting, Stage, Wording};
 use frameloom_server::{Extensions, Server, ServerConfig};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -28,12 +29,18 @@ const PIPELINE_STOP_TIME: Duration = Duration::from_millis(800);
 /// How long they may take in all, which is longer than they take.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// The server's memory is returned to the system when it holds so much less for its peers than
+/// before, and less than three quarters of that.
+const RETURNED_BYTES: u64 = 8 << 20;
+
 /// A media server, its pipelines, and the API to both.
 pub(crate) struct ServerRun {
     pub(crate) api: Arc<Api>,
     server: Server,
     /// When the pipelines are measured next.
     due: Instant,
+    /// The most that the server held for its peers since memory was last returned to the system.
+    most_held: u64,
 }
 
 impl ServerRun {
@@ -48,6 +55,7 @@ impl ServerRun {
         store: Option<ChangeStore>,
     ) -> Result<ServerRun> {
         allow_many_files();
+        allocator::return_large_blocks();
         let pipelines = Arc::new(Pipelines::new(words)?);
         let api = Arc::new(Api {
             pipelines: Arc::clone(&pipelines),
@@ -63,7 +71,7 @@ impl ServerRun {
         *api.here.lock().unwrap_or_else(PoisonError::into_inner) = Here::of(&server);
         Here::of(&server).show_names();
         pipelines.attach(server.observer());
-        Ok(ServerRun { api, server, due: Instant::now() })
+        Ok(ServerRun { api, server, due: Instant::now(), most_held: 0 })
     }
 
     pub(crate) fn pipelines(&self) -> &Pipelines {
@@ -87,8 +95,19 @@ impl ServerRun {
             // A machine that slept makes up for nothing.
             self.due = (self.due + SECOND).max(Instant::now());
             self.api.pipelines.tick();
+            self.return_memory();
         }
         second
+    }
+
+    /// Returns what peers needed to the system once they have left.
+    fn return_memory(&mut self) {
+        let held = self.server.status().memory.held_bytes;
+        self.most_held = self.most_held.max(held);
+        if held + RETURNED_BYTES <= self.most_held && held < self.most_held / 4 * 3 {
+            allocator::trim();
+            self.most_held = held;
+        }
     }
 
     /// Ends the pipelines, and the server.

@@ -3,6 +3,7 @@
 //! Each type frees what it owns, hands out no raw pointer, and turns libav's status codes into
 //! [`AvError`]. Nothing here decides anything: policy lives in the modules above.
 
+pub mod allocator;
 mod codec;
 mod color;
 mod demux;
