@@ -16,6 +16,7 @@ mod harness;
 
 mod bad_input;
 mod bad_usage;
+mod carriage;
 mod colour;
 mod command;
 mod edges;

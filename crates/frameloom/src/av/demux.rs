@@ -1,3 +1,4 @@
+use std::ffi::CStr;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -320,10 +321,13 @@ impl Demuxer {
             return Err(AvError::new(ff::AVERROR_STREAM_NOT_FOUND));
         }
         // SAFETY: `index` is within the array, whose entries and their parameters are valid.
-        let (st, params) = unsafe {
+        let (st, mut params) = unsafe {
             let st = *(*self.ctx).streams.add(index);
             (&*st, CodecParams::copy_of((*st).codecpar)?)
         };
+        if says_alpha(st) {
+            params.set_alpha();
+        }
         let attached = ff::AV_DISPOSITION_ATTACHED_PIC as libc::c_int;
         // SAFETY: both are valid for the call; the frame may be null.
         let rate = unsafe {
@@ -430,6 +434,17 @@ impl Demuxer {
             ff::avformat_seek_file(self.ctx, -1, i64::MIN, micros, i64::MAX, 0)
         })
         .map(drop)
+    }
+}
+
+/// Whether the container says that the pictures have transparency beside them, as WebM does.
+fn says_alpha(st: &ff::AVStream) -> bool {
+    // SAFETY: a valid stream, whose metadata may be null; the name is NUL-terminated, and the entry is
+    // null or has a string that ends with NUL.
+    unsafe {
+        ff::av_dict_get(st.metadata, c"alpha_mode".as_ptr(), ptr::null(), 0)
+            .as_ref()
+            .is_some_and(|entry| CStr::from_ptr(entry.value).to_bytes() == b"1")
     }
 }
 

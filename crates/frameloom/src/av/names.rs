@@ -54,6 +54,25 @@ impl CodecId {
         matches!(self.name(), "rawvideo" | "wrapped_avframe") || self.name().starts_with("pcm_")
     }
 
+    /// Uncompressed pictures.
+    pub(crate) fn is_raw_video(self) -> bool {
+        matches!(self.name(), "rawvideo" | "wrapped_avframe")
+    }
+
+    /// Whether it is made for single pictures, such as PNG; JPEG is the codec of many a video too.
+    pub(crate) fn is_picture(self) -> bool {
+        // SAFETY: looks up a static table; null for unknown codecs, and null where a codec has no
+        // media type, are checked.
+        let media_type = unsafe {
+            let types = ff::avcodec_descriptor_get(self.0).as_ref().map(|d| d.mime_types);
+            match types.filter(|types| !types.is_null()) {
+                Some(types) if !(*types).is_null() => text(*types),
+                _ => "",
+            }
+        };
+        media_type.starts_with("image/") && self.name() != "mjpeg"
+    }
+
     /// Whether it is meant to leave something out, as codecs for players do.
     pub(crate) fn is_lossy(self) -> bool {
         // SAFETY: looks up a static table; null for unknown codecs is checked.
@@ -133,6 +152,10 @@ impl PixFmt {
         self.has(ff::AV_PIX_FMT_FLAG_RGB as u64)
     }
 
+    pub(crate) fn has_alpha(self) -> bool {
+        self.has(ff::AV_PIX_FMT_FLAG_ALPHA as u64)
+    }
+
     pub(crate) fn is_paletted(self) -> bool {
         self.has(ff::AV_PIX_FMT_FLAG_PAL as u64)
     }
@@ -185,7 +208,7 @@ impl PixFmt {
     pub(crate) fn best_of(self, list: &[PixFmt]) -> Option<PixFmt> {
         let mut raw: Vec<ff::AVPixelFormat> = list.iter().map(|f| f.0).collect();
         raw.push(ff::AVPixelFormat::AV_PIX_FMT_NONE);
-        let alpha = i32::from(self.has(ff::AV_PIX_FMT_FLAG_ALPHA as u64));
+        let alpha = i32::from(self.has_alpha());
         // SAFETY: the list ends with NONE, as the function wants, and outlives the call.
         let best = unsafe {
             ff::avcodec_find_best_pix_fmt_of_list(raw.as_ptr(), self.0, alpha, ptr::null_mut())

@@ -160,6 +160,23 @@ impl CodecParams {
         self.get().format
     }
 
+    /// Says that the pictures are transparent, which headers of VP8 and VP9 don't say.
+    pub(super) fn set_alpha(&mut self) {
+        if matches!(self.codec().name(), "vp8" | "vp9") {
+            self.get_mut().format = ff::AVPixelFormat::AV_PIX_FMT_YUVA420P as libc::c_int;
+        }
+    }
+
+    /// Whether its pictures are transparent.
+    pub(crate) fn has_alpha(&self) -> bool {
+        super::PixFmt::from_raw(self.format()).is_some_and(super::PixFmt::has_alpha)
+    }
+
+    /// Whether pictures are decoded in another order than they are shown.
+    pub(crate) fn is_reordered(&self) -> bool {
+        self.get().video_delay > 0
+    }
+
     pub(crate) fn profile_name(&self) -> Option<&'static str> {
         let p = self.get();
         // SAFETY: looks up a static table.

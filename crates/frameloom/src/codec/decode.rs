@@ -6,7 +6,9 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use self::order::DecodeOrder;
-use crate::av::{AvFrame, Decoder, DecoderSetup, Dict, MediaKind, Received, StreamInfo};
+use crate::av::{
+    AvFrame, Decoder, DecoderSetup, Dict, MediaKind, Received, StreamInfo, decoder_exists,
+};
 use crate::codec::packet::Packet;
 use crate::edit::FilterGraph;
 use crate::error::{End, Error, Result, Stage, sentence, were};
@@ -310,7 +312,7 @@ pub(crate) fn open_decoder(
     is_live: bool,
 ) -> Result<Decoder> {
     let name = match stream.kind {
-        MediaKind::Video => options.video_decoder.as_deref(),
+        MediaKind::Video => options.video_decoder.as_deref().or_else(|| alpha_decoder(stream)),
         _ => options.audio_decoder.as_deref(),
     };
     let mut dict = Dict::from_pairs(
@@ -338,6 +340,16 @@ pub(crate) fn open_decoder(
         }
         None => Ok(decoder),
     }
+}
+
+/// The decoder that sees the transparency of a stream, where libav's own doesn't.
+fn alpha_decoder(stream: &StreamInfo) -> Option<&'static str> {
+    let name = match stream.params.codec().name() {
+        "vp8" => "libvpx",
+        "vp9" => "libvpx-vp9",
+        _ => return None,
+    };
+    (stream.params.has_alpha() && decoder_exists(name)).then_some(name)
 }
 
 /// The filter that shows a picture the way its display matrix says (ISO 14496-12, 8.3.2), or none

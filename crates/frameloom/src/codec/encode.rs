@@ -283,6 +283,7 @@ impl VideoEncoder {
             self.plan.pixel_format.as_ref(),
             own,
             self.plan.is_edited,
+            self.plan.keeps_alpha,
         )?;
         let rate = match &self.graph {
             Some(graph) => graph.frame_rate().or(self.source_rate),
@@ -306,7 +307,7 @@ impl VideoEncoder {
                 || self.plan.option("bf").is_some(),
         };
         let time_base = frame.time_base();
-        let mut dict = choice::options(&self.setup, &self.plan);
+        let mut dict = choice::options(&self.setup, &self.plan, format);
         let encoder = self
             .setup
             .open_video(&shape, time_base, self.global_header, &mut dict)

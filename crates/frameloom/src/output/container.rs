@@ -1,67 +1,172 @@
 //! Which containers carry which codecs, and what is encoded where nothing was asked for.
+//!
+//! The one place that decides whether a stream is copied, encoded or left out, judged by what players
+//! read and not by what libav can write.
 
-use crate::av::{CodecId, MediaKind, MuxerInfo};
+use crate::av::{CodecId, MediaKind, MuxerInfo, StreamInfo};
 use crate::protocol::Target;
 
 /// FFmpeg 6.1 is the first whose FLV muxer knows the FourCC codecs of Enhanced RTMP.
 const ENHANCED_FLV: bool = cfg!(ffmpeg_6_1);
 
-/// Whether packets of this codec can be copied into the container as they are.
-pub(crate) fn can_copy(target: &Target, codec: CodecId, kind: MediaKind) -> bool {
-    // libav's AVI muxer wants start codes, and does not make them of the lengths that most other
-    // containers have.
-    let needs_start_codes = target.muxer.name() == "avi" && matches!(codec.name(), "h264" | "hevc");
-    !needs_start_codes && carries(target, codec, kind)
+/// What becomes of a stream in a container where nobody asks for anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carriage {
+    /// Players read it there as it is.
+    Copy,
+    /// The container can't hold it, or players don't read it there: it is encoded.
+    Encode,
+    /// The container has no room for streams of this kind.
+    Refuse,
 }
 
-/// Whether the container carries streams of this codec that others can read.
+/// What players read in a container, by its muxer's names. Of containers that have no row, what libav
+/// says is taken, but for single pictures.
+struct Row {
+    muxers: &'static [&'static str],
+    video: &'static [&'static str],
+    audio: &'static [&'static str],
+}
+
+#[rustfmt::skip]
+static ROWS: &[Row] = &[
+    Row {
+        muxers: &["mp4", "dash", "ismv"],
+        video: &["h264", "hevc", "av1", "vp9", "mpeg4", "mpeg2video", "mpeg1video"],
+        audio: &["aac", "mp3", "mp2", "ac3", "eac3", "dts", "alac", "opus"],
+    },
+    Row {
+        muxers: &["ipod"],
+        video: &["h264", "hevc", "mpeg4"],
+        audio: &["aac", "alac", "ac3"],
+    },
+    Row {
+        muxers: &["3gp", "3g2"],
+        video: &["h264", "mpeg4", "h263"],
+        audio: &["aac", "amr_nb", "amr_wb"],
+    },
+    // QuickTime's own codecs, which editing programs exchange.
+    Row {
+        muxers: &["mov"],
+        video: &[
+            "h264", "hevc", "prores", "dnxhd", "mjpeg", "png", "qtrle", "jpeg2000", "dvvideo",
+            "mpeg4", "mpeg2video", "mpeg1video", "h263", "cinepak", "svq1", "svq3", "rpza", "smc",
+            "8bps", "v210",
+        ],
+        audio: &[
+            "aac", "alac", "mp3", "mp2", "ac3", "eac3", "amr_nb", "pcm_s16le", "pcm_s16be",
+            "pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_s32be", "pcm_f32le", "pcm_f32be", "pcm_u8",
+            "pcm_alaw", "pcm_mulaw", "adpcm_ima_qt",
+        ],
+    },
+    // Codecs with hidden pictures, or packets of changing length, have no times in AVI. Packets of
+    // H.264 come with lengths, where AVI wants start codes.
+    Row {
+        muxers: &["avi"],
+        video: &[
+            "h264", "mpeg4", "msmpeg4v2", "msmpeg4v3", "mjpeg", "mpeg1video", "mpeg2video", "dvvideo",
+            "huffyuv", "ffvhuff", "ffv1", "utvideo", "magicyuv", "h263", "cinepak", "wmv1", "wmv2",
+        ],
+        audio: &[
+            "mp3", "mp2", "ac3", "aac", "pcm_s16le", "pcm_s24le", "pcm_u8", "pcm_alaw",
+            "pcm_mulaw", "adpcm_ms", "adpcm_ima_wav", "wmav1", "wmav2",
+        ],
+    },
+    Row { muxers: &["webm"], video: &["vp8", "vp9", "av1"], audio: &["opus", "vorbis"] },
+    Row {
+        muxers: &["ogg", "ogv", "oga", "opus", "spx"],
+        video: &["theora"],
+        audio: &["vorbis", "opus", "flac", "speex"],
+    },
+    Row {
+        muxers: &["mpeg", "vob", "svcd", "dvd"],
+        video: &["mpeg1video", "mpeg2video"],
+        audio: &["mp2", "mp3", "ac3"],
+    },
+    // MPEG-4 part 2 has its headers outside of its packets in most other containers, and libav doesn't
+    // put them there.
+    Row {
+        muxers: &["mpegts", "srt", "rtp_mpegts"],
+        video: &["h264", "hevc", "mpeg2video", "mpeg1video"],
+        audio: &["aac", "mp3", "mp2", "ac3", "eac3", "dts", "opus"],
+    },
+    Row {
+        muxers: &["hls"],
+        video: &["h264", "hevc"],
+        audio: &["aac", "mp3", "ac3", "eac3"],
+    },
+    Row {
+        muxers: &["rtsp"],
+        video: &["h264", "hevc", "vp8", "vp9", "mjpeg"],
+        audio: &["aac", "opus", "mp3", "pcm_alaw", "pcm_mulaw"],
+    },
+    Row {
+        muxers: &["flv"],
+        video: &["h264", "flv1", "vp6f"],
+        audio: &["aac", "mp3", "speex", "nellymoser"],
+    },
+];
+
+/// What becomes of a stream where nobody asks for anything.
+pub(crate) fn carriage(target: &Target, stream: &StreamInfo) -> Carriage {
+    let (muxer, codec) = (&target.muxer, stream.params.codec());
+    if !has_room_for(target, stream.kind) {
+        return Carriage::Refuse;
+    }
+    // AVI says only in which order pictures are decoded.
+    let is_reordered = muxer.name() == "avi" && stream.params.is_reordered();
+    // libav's AVI muxer wants start codes, and does not make them of the lengths that most other
+    // containers have.
+    let needs_start_codes = muxer.name() == "avi" && matches!(codec.name(), "h264" | "hevc");
+    let loses_turn = stream.display_matrix.is_some_and(|m| turns(&m)) && !keeps_turn(muxer);
+    if is_reordered || needs_start_codes || loses_turn || !carries(target, codec, stream.kind) {
+        return Carriage::Encode;
+    }
+    Carriage::Copy
+}
+
+/// Whether players read streams of this codec in the container.
 fn carries(target: &Target, codec: CodecId, kind: MediaKind) -> bool {
     let (muxer, file, name) = (&target.muxer, target.url.as_str(), codec.name());
     if let Some(carries) = target.protocol.carries(codec, kind) {
         return carries;
     }
+    if let Some(row) = ROWS.iter().find(|row| row.muxers.contains(&muxer.name())) {
+        let enhanced = ENHANCED_FLV && muxer.name() == "flv";
+        let played = if kind == MediaKind::Video { row.video } else { row.audio };
+        let is_played =
+            played.contains(&name) || enhanced && matches!(name, "hevc" | "av1" | "vp9");
+        return is_played && muxer.holds(codec) != Some(false);
+    }
+    let is_default = muxer.default_codec(file, kind) == Some(codec);
     match muxer.name() {
-        // libav calls these possible, but no player expects them there.
-        "flv" => match name {
-            "h264" | "flv1" | "vp6f" | "aac" | "mp3" | "speex" | "nellymoser" => true,
-            "hevc" | "av1" | "vp9" => ENHANCED_FLV,
-            _ => false,
-        },
-        // libav doesn't say for these.
-        "mpegts" | "hls" | "srt" | "rtp_mpegts" => {
-            matches!(
-                name,
-                "h264"
-                    | "hevc"
-                    | "mpeg2video"
-                    | "mpeg1video"
-                    | "mpeg4"
-                    | "aac"
-                    | "mp3"
-                    | "mp2"
-                    | "ac3"
-                    | "eac3"
-                    | "dts"
-                    | "opus"
-            )
-        }
-        "rtsp" => matches!(
-            name,
-            "h264"
-                | "hevc"
-                | "vp8"
-                | "vp9"
-                | "mjpeg"
-                | "aac"
-                | "opus"
-                | "mp3"
-                | "pcm_alaw"
-                | "pcm_mulaw"
-        ),
         "null" => true,
         "wav" => name.starts_with("pcm_"),
-        _ if codec.is_raw() => muxer.default_codec(file, kind) == Some(codec),
-        _ => muxer.holds(codec).unwrap_or_else(|| muxer.default_codec(file, kind) == Some(codec)),
+        // Single pictures one behind the other are no video that a player shows.
+        _ if codec.is_raw_video() || codec.is_picture() => is_default,
+        _ => muxer.holds(codec).unwrap_or(is_default),
+    }
+}
+
+/// Whether the display matrix turns or mirrors the picture.
+fn turns(matrix: &[i32; 9]) -> bool {
+    let (a, b, c, d) = (matrix[0], matrix[1], matrix[3], matrix[4]);
+    (a, b, c, d) != (0, 0, 0, 0) && (b != 0 || c != 0 || a < 0 || d < 0)
+}
+
+/// Whether players turn a picture as the container says. The others can't say it, or not with every
+/// FFmpeg.
+fn keeps_turn(muxer: &MuxerInfo) -> bool {
+    matches!(muxer.name(), "mov" | "mp4" | "ipod" | "3gp" | "3g2" | "psp" | "f4v" | "null")
+}
+
+/// Whether transparency that is encoded with this codec is there again when the container is read.
+/// Of the lossy codecs these alone have players that show it.
+pub(crate) fn keeps_alpha(muxer: &MuxerInfo, codec: &str) -> bool {
+    match codec {
+        "vp8" | "vp9" => matches!(muxer.name(), "webm" | "matroska"),
+        "webp" => true,
+        _ => false,
     }
 }
 

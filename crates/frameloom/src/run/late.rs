@@ -3,7 +3,7 @@
 use crate::av::{MediaKind, StreamInfo};
 use crate::codec::window::Window;
 use crate::error::Result;
-use crate::output::container::can_copy;
+use crate::output::container::{Carriage, carriage};
 use crate::protocol::Target;
 use crate::run::delivery::SinkStream;
 use crate::run::lane::CopyLane;
@@ -19,7 +19,7 @@ pub(super) struct LateStream {
 impl LateStream {
     /// The lane for it, now that it is there; `None` where it can't be carried as it is.
     pub(super) fn lane(&self, stream: &StreamInfo) -> Result<Option<CopyLane>> {
-        if !can_copy(&self.target, stream.params.codec(), self.kind) {
+        if carriage(&self.target, stream) != Carriage::Copy {
             return Ok(None);
         }
         let mut lane = CopyLane::new(stream, self.to.clone(), self.window, None)?;

@@ -1,12 +1,12 @@
 //! What becomes of each stream in each output: copied or encoded, and by what.
 
-use crate::av::{CodecId, MediaKind, StreamInfo};
+use crate::av::{MediaKind, StreamInfo};
 use crate::codec::audio::AudioPlan;
 use crate::codec::encode::{VideoPlan, find_encoder};
 use crate::codec::window::Window;
 use crate::error::{End, Error, ErrorKind, Hint, Result, Setting, Stage, sentence};
 use crate::options::{AvOption, CodecChoice, OutputOptions, Specifier};
-use crate::output::container::{can_copy, counts_frames, default_encoder, has_room_for};
+use crate::output::container::{Carriage, carriage, counts_frames, default_encoder, keeps_alpha};
 use crate::protocol::Target;
 use crate::time::Timestamp;
 use crate::url;
@@ -71,9 +71,9 @@ pub(crate) struct Between {
 }
 
 /// Decides for one output.
-pub(crate) fn plan(
-    video: Option<&StreamInfo>,
-    audio: Option<&StreamInfo>,
+pub(crate) fn plan<'a>(
+    video_stream: Option<&'a StreamInfo>,
+    audio_stream: Option<&'a StreamInfo>,
     target: Target,
     options: OutputOptions,
     between: Between,
@@ -88,22 +88,22 @@ pub(crate) fn plan(
         // One file's name for pictures: one picture.
         frames = frames.or(Some(1));
     }
-    let wanted = |stream: Option<&StreamInfo>, off: bool, kind| match stream {
-        Some(stream) if !off && has_room_for(&target, kind) => Some(stream.params.codec()),
-        _ => None,
+    let wanted = |stream: Option<&'a StreamInfo>, off: bool| {
+        stream.filter(|stream| !off && carriage(&target, stream) != Carriage::Refuse)
     };
-    let plan_video = |codec: CodecId| -> Result<Treatment<VideoPlan>> {
+    let plan_video = |stream: &StreamInfo| -> Result<Treatment<VideoPlan>> {
         let is_inside =
             options.start.is_some_and(|start| start > Timestamp::ZERO) || !begins_with_key;
         // Nothing but a keyframe can be begun with, and before -ss there is none for certain.
-        let encodes = is_edited || is_inside && !codec.is_intra_only();
-        let name = match encoder_for(&target, &options, MediaKind::Video, codec, encodes)? {
+        let encodes = is_edited || is_inside && !stream.params.codec().is_intra_only();
+        let name = match encoder_for(&target, &options, stream, encodes)? {
             None if is_edited => return Err(copy_of_edited(&target)),
             None => return Ok(Treatment::Copy),
             Some(name) => name,
         };
         Ok(Treatment::Encode(VideoPlan {
             options: taken(&options, MediaKind::Video, &name)?,
+            keeps_alpha: keeps_alpha(&target.muxer, find_encoder(&name)?.codec().name()),
             encoder: name,
             filter: options.filter.clone(),
             size: options.size,
@@ -117,8 +117,8 @@ pub(crate) fn plan(
             is_edited,
         }))
     };
-    let plan_audio = |codec: CodecId| -> Result<Treatment<AudioPlan>> {
-        match encoder_for(&target, &options, MediaKind::Audio, codec, false)? {
+    let plan_audio = |stream: &StreamInfo| -> Result<Treatment<AudioPlan>> {
+        match encoder_for(&target, &options, stream, false)? {
             None => Ok(Treatment::Copy),
             Some(name) => Ok(Treatment::Encode(AudioPlan {
                 options: taken(&options, MediaKind::Audio, &name)?,
@@ -127,8 +127,10 @@ pub(crate) fn plan(
             })),
         }
     };
-    let video = wanted(video, options.no_video, MediaKind::Video).map(plan_video).transpose()?;
-    let audio = wanted(audio, options.no_audio, MediaKind::Audio).map(plan_audio).transpose()?;
+    let (taken_video, taken_audio) =
+        (wanted(video_stream, options.no_video), wanted(audio_stream, options.no_audio));
+    let video = taken_video.map(plan_video).transpose()?;
+    let audio = taken_audio.map(plan_audio).transpose()?;
     if video.is_none() && audio.is_none() {
         return Err(Error::new(
             ErrorKind::Usage,
@@ -142,6 +144,18 @@ pub(crate) fn plan(
         video.as_ref().and_then(|v| v.encoder()),
         audio.as_ref().and_then(|a| a.encoder()),
     )?;
+    let left_out = match (video_stream, audio_stream) {
+        (Some(_), _) if video.is_none() && !options.no_video => Some("video"),
+        (_, Some(_)) if audio.is_none() && !options.no_audio => Some("audio"),
+        _ => None,
+    };
+    if let Some(kind) = left_out {
+        let format = target.muxer.name();
+        tracing::info!(
+            "{}: the {kind} is left out, as format {format} has no place for it",
+            url::redact::url(&target.url)
+        );
+    }
     Ok(OutputPlan { target, options, window, frames, video, audio })
 }
 
@@ -167,17 +181,28 @@ impl Treatment<AudioPlan> {
 fn encoder_for(
     target: &Target,
     options: &OutputOptions,
-    kind: MediaKind,
-    codec: CodecId,
+    stream: &StreamInfo,
     must_encode: bool,
 ) -> Result<Option<String>> {
+    let kind = stream.kind;
     let choice = if kind == MediaKind::Video { &options.video } else { &options.audio };
+    let can_copy = carriage(target, stream) == Carriage::Copy;
     match choice {
-        Some(CodecChoice::Copy) => return Ok(None),
+        Some(CodecChoice::Copy) => {
+            if !can_copy {
+                let (codec, format) = (stream.params.codec().name(), target.muxer.name());
+                tracing::warn!(
+                    "{}: {codec} is copied as asked for; hardly any player reads it right in format \
+                     {format}",
+                    url::redact::url(&target.url)
+                );
+            }
+            return Ok(None);
+        }
         Some(CodecChoice::Encoder(name)) => return Ok(Some(find_encoder(name)?.name().to_owned())),
         None => {}
     }
-    if !must_encode && !options.asks_to_encode(kind) && can_copy(target, codec, kind) {
+    if !must_encode && !options.asks_to_encode(kind) && can_copy {
         return Ok(None);
     }
     match default_encoder(target, kind) {
@@ -285,6 +310,7 @@ pub(crate) fn plan_writer(target: &Target, options: &OutputOptions) -> Result<Vi
     refuse_untaken(options, Some(&encoder), None)?;
     Ok(VideoPlan {
         options: taken(options, MediaKind::Video, &encoder)?,
+        keeps_alpha: keeps_alpha(&target.muxer, find_encoder(&encoder)?.codec().name()),
         encoder,
         filter: options.filter.clone(),
         size: options.size,

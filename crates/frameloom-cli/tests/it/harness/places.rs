@@ -11,7 +11,7 @@ pub(crate) fn room() -> tempfile::TempDir {
     tempfile::Builder::new().prefix("frameloom-").tempdir().unwrap()
 }
 
-fn target() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target")
 }
 
@@ -42,6 +42,27 @@ pub(crate) fn python() -> &'static Path {
             None => panic!("none of {tried:?} is a Python with numpy: run script/setup --tests"),
         }
     })
+}
+
+/// Node.js, and the folder with its packages.
+pub(crate) fn node() -> (PathBuf, PathBuf) {
+    let node = std::env::var_os("FRAMELOOM_TEST_NODE")
+        .map_or_else(|| target().join("node/node"), PathBuf::from);
+    let packages = target().join("node");
+    assert!(
+        packages.join("node_modules").is_dir(),
+        "no {}: run script/setup --tests",
+        packages.display()
+    );
+    (node, packages)
+}
+
+pub(crate) fn chromium() -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .flat_map(|folder| ["chromium-headless-shell", "chromium"].map(|name| folder.join(name)))
+        .find(|program| program.is_file())
+        .expect("no chromium-headless-shell: run script/setup --tests")
 }
 
 /// A program of the tests' own, by its file name.

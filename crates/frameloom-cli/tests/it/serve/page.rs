@@ -1,8 +1,9 @@
 //! The page, in a real browser: `tests/node/page.mjs` goes through it as a user does.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::harness::camera::{Camera, Film};
+use crate::harness::places::{chromium, node, target};
 use crate::harness::*;
 
 /// Paints a magenta square into the corner of each frame.
@@ -35,32 +36,14 @@ fn file(ports: Ports) -> String {
     )
 }
 
-fn target() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target")
-}
-
 /// Starts the browser. Its pictures stay in `target/page`, to be looked at.
 fn browser(fleet: &Fleet, task: &str) -> Running {
-    let node = match std::env::var_os("FRAMELOOM_TEST_NODE") {
-        Some(path) => PathBuf::from(path),
-        None => target().join("node/node"),
-    };
-    let packages = target().join("node");
-    assert!(
-        packages.join("node_modules").is_dir(),
-        "no {}: run script/setup --tests",
-        packages.display()
-    );
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let chromium = std::env::split_paths(&path)
-        .flat_map(|folder| ["chromium-headless-shell", "chromium"].map(|name| folder.join(name)))
-        .find(|program| program.is_file())
-        .expect("no chromium-headless-shell: run script/setup --tests");
+    let (node, packages) = node();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/node/page.mjs");
     let pictures = target().join("page");
     std::fs::create_dir_all(&pictures).unwrap();
     let base = format!("http://127.0.0.1:{}", fleet.ports.http);
-    let args = args![script, packages, chromium, pictures, base, task];
+    let args = args![script, packages, chromium(), pictures, base, task];
     Run::new(node, args).limit_s(200).spawn()
 }
 

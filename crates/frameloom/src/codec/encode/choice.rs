@@ -11,6 +11,7 @@ pub(super) fn pixel_format(
     choice: Option<&PixelFormatChoice>,
     own: PixFmt,
     is_edited: bool,
+    keeps_alpha: bool,
 ) -> Result<PixFmt> {
     let mut list = setup.pixel_formats();
     if setup.codec().name() == "mjpeg" {
@@ -38,6 +39,10 @@ pub(super) fn pixel_format(
             best.name()
         );
         return Ok(best);
+    }
+    let transparent = PixFmt::named("yuva420p").filter(|f| list.contains(f) && own.has_alpha());
+    if let Some(transparent) = transparent.filter(|_| keeps_alpha && setup.codec().is_lossy()) {
+        return Ok(transparent);
     }
     if let Some(plain) =
         PixFmt::named("yuv420p").filter(|&f| list.contains(&f) && setup.codec().is_lossy())
@@ -80,7 +85,7 @@ pub(super) fn size(setup: &EncoderSetup, format: PixFmt, width: u32, height: u32
 }
 
 /// The plan's options, and what is set where they say nothing.
-pub(super) fn options(setup: &EncoderSetup, plan: &VideoPlan) -> Dict {
+pub(super) fn options(setup: &EncoderSetup, plan: &VideoPlan, format: PixFmt) -> Dict {
     let mut dict = Dict::from_pairs(plan.options.iter().map(|(n, v)| (n.as_str(), v.as_str())));
     let live = plan.is_live;
     match setup.name() {
@@ -105,6 +110,10 @@ pub(super) fn options(setup: &EncoderSetup, plan: &VideoPlan) -> Dict {
             if live {
                 dict.set_default("lag-in-frames", "0");
             }
+            if format.has_alpha() {
+                // libvpx can't have hidden pictures and transparency at once.
+                dict.set_default("auto-alt-ref", "0");
+            }
             if setup.name() == "libvpx-vp9" {
                 dict.set_default("row-mt", "1");
             }
@@ -127,7 +136,8 @@ mod tests {
     fn formats_are_kept_where_players_take_them() {
         let format = |encoder: &str, own: &str, edited| {
             let setup = EncoderSetup::find(encoder).unwrap();
-            pixel_format(&setup, None, PixFmt::named(own).unwrap(), edited).unwrap().name()
+            let own = PixFmt::named(own).unwrap();
+            pixel_format(&setup, None, own, edited, encoder == "libvpx-vp9").unwrap().name()
         };
         for (encoder, own, edited, chosen) in [
             ("libx264", "yuv420p", true, "yuv420p"),
@@ -141,6 +151,9 @@ mod tests {
             ("png", "rgb24", false, "rgb24"),
             ("png", "yuv420p", false, "rgb24"),
             ("mjpeg", "yuv420p", false, "yuvj420p"),
+            ("libx264", "rgba", false, "yuv420p"),
+            ("libvpx-vp9", "rgba", true, "yuva420p"),
+            ("libvpx-vp9", "rgb24", false, "yuv420p"),
             ("rawvideo", "yuv420p", true, "yuv420p"),
         ] {
             assert_eq!(format(encoder, own, edited), chosen, "{own} to {encoder}");

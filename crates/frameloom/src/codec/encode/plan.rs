@@ -20,6 +20,8 @@ pub(crate) struct VideoPlan {
     pub(crate) constant_rate: bool,
     /// The container says only in which order packets are decoded: pictures are to be shown in it.
     pub(crate) has_no_pts: bool,
+    /// Transparency is there again when the output is read.
+    pub(crate) keeps_alpha: bool,
     /// Someone may have painted into the frames.
     pub(crate) is_edited: bool,
 }
