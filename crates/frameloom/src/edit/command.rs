@@ -71,6 +71,13 @@ impl Command {
         self
     }
 
+    /// Has it started by something else than the system.
+    #[cfg(test)]
+    pub(crate) fn launched_by(mut self, launcher: Arc<dyn Launcher>) -> Command {
+        self.launcher = launcher;
+        self
+    }
+
     /// Scales the stream to this size before the program sees it.
     #[must_use]
     pub fn frame_size(mut self, size: Size) -> Command {

@@ -8,6 +8,8 @@ pub(crate) mod gate;
 mod graph;
 
 pub(crate) use closure::Closure;
+#[cfg(test)]
+pub(crate) use command::program::{Launch, Launched, Launcher, Program};
 pub use command::{Command, kill_commands};
 pub(crate) use command::{CommandInput, CommandOutput, InFlight, RunningCommand, SpawnedCommand};
 pub(crate) use fit::Fit;

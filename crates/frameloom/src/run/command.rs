@@ -374,11 +374,15 @@ impl CommandFeed {
             if session.spawned.input.is_closed() {
                 return Err(self.closed());
             }
-            if !session.verdict.is_empty() || session.spawned.running.is_killed() {
+            if session.spawned.running.is_killed() {
                 return Err(self.verdict());
             }
-            self.check_hang()?;
-            std::thread::sleep(READ_TICK);
+            let hangs = self.clock.after(self.until_it_hangs());
+            select! {
+                recv(session.verdict) -> verdict => return Err(self.interpreted(verdict.ok())),
+                recv(hangs) -> _ => self.check_hang()?,
+                default(READ_TICK) => self.check_hang()?,
+            }
         }
     }
 

@@ -13,6 +13,9 @@ use crate::time::jitter::Jitter;
 use crate::time::moment_after;
 use crate::time::stop::Stop;
 
+/// The name of threads that open an end again.
+const REOPENING: &str = "frameloom-reopen";
+
 /// How long, in real time, a thread waits before it looks whether it is to stop.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -26,8 +29,12 @@ pub(super) struct Leaping {
     me: Weak<Leaping>,
     start: Instant,
     state: Mutex<SoakClockState>,
-    /// Frames on their way to the user's code, and threads on their way to their first wait.
+    /// Frames on their way to the user's code.
     on_their_way: AtomicI64,
+    /// Events that must be noticed before time passes, however long that takes.
+    unnoticed: AtomicI64,
+    /// Threads that will open something again, and don't wait yet.
+    starting: AtomicI64,
 }
 
 #[derive(Debug)]
@@ -75,6 +82,8 @@ impl Leaping {
             start,
             state: Mutex::new(state),
             on_their_way: AtomicI64::new(0),
+            unnoticed: AtomicI64::new(0),
+            starting: AtomicI64::new(0),
         })
     }
 
@@ -99,24 +108,50 @@ impl Leaping {
         self.state().leaps
     }
 
-    /// A frame is on its way to the user's code, or a thread to where it waits.
+    /// A frame is on its way to the user's code.
     pub(super) fn sent(&self) {
         self.on_their_way.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// A thread that was on its way is there, and waits.
-    pub(super) fn arrive_and_wait(&self, span: Duration, stop: &Stop) {
-        let over = self.after(Some(span));
-        self.arrived();
-        wait_for(&over, stop);
+    /// Something is lost: time stands until the thread that opens it again waits.
+    pub(super) fn lost(&self) {
+        self.starting.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// What happened is noticed by a thread that works until it asks for another moment.
+    pub(super) fn notice_and_work(&self) {
+        self.register();
+        self.state().working.insert(thread::current().id());
+        self.noticed();
+    }
+
+    /// A thread asks for the time, maybe for the first time.
+    fn register(&self) {
+        HERE.with_borrow_mut(|here| {
+            if here.is_some() {
+                return;
+            }
+            *here = Some(Leave(self.me.clone()));
+            if thread::current().name() == Some(REOPENING) {
+                take_one(&self.starting);
+            }
+        });
     }
 
     /// One that was on its way is there.
     pub(super) fn arrived(&self) {
         // Of what a source sends at once, not all is counted.
-        let _ = self
-            .on_their_way
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| Some((n - 1).max(0)));
+        take_one(&self.on_their_way);
+        self.pass(&mut self.state());
+    }
+
+    /// Something has happened: time stands until that is noticed, however long it takes.
+    pub(super) fn happened(&self) {
+        self.unnoticed.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(super) fn noticed(&self) {
+        self.unnoticed.fetch_sub(1, Ordering::SeqCst);
         self.pass(&mut self.state());
     }
 
@@ -134,6 +169,8 @@ impl Leaping {
         while !state.stands
             && state.working.is_empty()
             && self.on_their_way.load(Ordering::SeqCst) == 0
+            && self.unnoticed.load(Ordering::SeqCst) == 0
+            && self.starting.load(Ordering::SeqCst) == 0
         {
             if !self.leap(state) {
                 return;
@@ -170,9 +207,7 @@ impl Clock for Leaping {
         state.working.remove(&thread);
         state.waiting.remove(&thread);
         let receiver = span.map_or_else(never, |span| {
-            HERE.with_borrow_mut(|here| {
-                here.get_or_insert_with(|| Leave(self.me.clone()));
-            });
+            self.register();
             let (sender, receiver) = bounded(1);
             let due = moment_after(state.now, span);
             state.waiting.insert(thread, (due, sender));
@@ -189,6 +224,10 @@ impl Clock for Leaping {
     fn random(&self) -> u64 {
         self.state().chance.number()
     }
+}
+
+fn take_one(count: &AtomicI64) {
+    let _ = count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| Some((n - 1).max(0)));
 }
 
 fn wait_for(over: &Receiver<Instant>, stop: &Stop) {

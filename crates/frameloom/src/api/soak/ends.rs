@@ -17,7 +17,7 @@ use crate::protocol::environment::EndOpener;
 use crate::protocol::{Break, Input, Opened};
 use crate::protocol::{Output, Target};
 use crate::run::plan::plan_writer;
-use crate::stats::Stats;
+use crate::stats::{Snapshot, Stats};
 use crate::time::clock::Clock;
 use crate::time::jitter::Jitter;
 use crate::time::stop::Stop;
@@ -35,11 +35,8 @@ pub(super) const FRAME_MS: i64 = 500;
 const SAMPLES: usize = 4000;
 const VIDEO: usize = 0;
 const AUDIO: usize = 1;
-/// How many frames may be on their way to the steady server before the camera goes on, how far the
-/// shaky one may be behind it, and how long that may take.
-const BEHIND: u64 = 20;
+/// How far the shaky server may be behind the steady one before the camera goes on.
 const BEHIND_MS: i64 = 4000;
-const WRITERS_PATIENCE: Duration = Duration::from_millis(100);
 /// Packets of video whose announced size is remembered until the other server gets them.
 const SIZES: usize = 1000;
 /// A GOP of two seconds.
@@ -109,6 +106,23 @@ pub(super) struct Ledger {
     /// Connections whose video began with something else than a keyframe.
     pub(super) keyless: u64,
     pub(super) finished: u64,
+    /// How often the size of the pictures changed on a connection.
+    pub(super) resizes: u64,
+    /// The codec of its sound.
+    pub(super) sound: &'static str,
+}
+
+/// How far the camera may be ahead of the pipeline.
+#[derive(Debug)]
+pub(super) struct CameraPace {
+    /// How many pictures are to be written.
+    pub(super) due: fn(&Snapshot) -> u64,
+    /// So many of them may be on their way to the steady server before the camera goes on.
+    pub(super) behind: u64,
+    /// How long the camera waits for that, in real time.
+    pub(super) patience: Duration,
+    /// Whether time waits for frames that were made before the camera was opened, too.
+    pub(super) counts_old_frames: bool,
 }
 
 /// All that is around the pipeline.
@@ -121,8 +135,6 @@ pub(super) struct World {
     refusals: [AtomicU64; 2],
     /// Times that the camera, and the shaky server, were lost.
     pub(super) losses: [AtomicU64; 2],
-    /// Whether a thread has still to begin to open them again.
-    starting: [AtomicBool; 2],
     /// Whether they are there.
     pub(super) there: [AtomicBool; 2],
     ledgers: [Arc<Mutex<Ledger>>; 2],
@@ -136,6 +148,11 @@ pub(super) struct World {
     pub(super) short: [AtomicU64; 2],
     /// The sizes that were announced for packets of video, by their dts.
     sizes: Mutex<BTreeMap<i64, (u32, u32)>>,
+    pace: CameraPace,
+    /// Whether the picture that the camera sent last is its last before a loss.
+    pub(super) is_last: AtomicBool,
+    /// Nothing is lost now.
+    pub(super) is_calm: AtomicBool,
 }
 
 impl std::fmt::Debug for Clip {
@@ -145,14 +162,13 @@ impl std::fmt::Debug for Clip {
 }
 
 impl World {
-    pub(super) fn new(clock: &Arc<Leaping>, seed: u64) -> Arc<World> {
+    pub(super) fn new(clock: &Arc<Leaping>, seed: u64, pace: CameraPace) -> Arc<World> {
         Arc::new(World {
             clock: Arc::clone(clock),
             clips: [Arc::new(Clip::of_size(32, 32)), Arc::new(Clip::of_size(48, 32))],
             chance: Mutex::new(Jitter::from_seed(seed)),
             refusals: Default::default(),
             losses: Default::default(),
-            starting: Default::default(),
             there: Default::default(),
             ledgers: Default::default(),
             reached: Default::default(),
@@ -161,6 +177,9 @@ impl World {
             tries: Default::default(),
             short: Default::default(),
             sizes: Mutex::default(),
+            pace,
+            is_last: AtomicBool::new(false),
+            is_calm: AtomicBool::new(false),
         })
     }
 
@@ -217,12 +236,12 @@ impl World {
         let is_behind = || {
             let [steady, shaky] = [0, 1].map(|which| self.reached[which].load(SeqCst));
             let counted = self.stats.get().map(Stats::snapshot);
-            let coded = counted
-                .map_or(0, |c| c.frames_edited + c.frames_bypassed + c.frames_held - c.frames_late);
+            let due = counted.map_or(0, |counted| (self.pace.due)(&counted));
             let written = self.ledgers[0].lock().unwrap().packets[VIDEO];
-            coded > written + BEHIND || self.there[1].load(SeqCst) && shaky < steady - BEHIND_MS
+            due > written + self.pace.behind
+                || self.there[1].load(SeqCst) && shaky < steady - BEHIND_MS
         };
-        while is_behind() && begun.elapsed() < WRITERS_PATIENCE {
+        while is_behind() && begun.elapsed() < self.pace.patience {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
@@ -232,9 +251,7 @@ impl World {
         self.there[which].store(false, SeqCst);
         self.losses[which].fetch_add(1, SeqCst);
         self.refusals[which].store(self.below(4), SeqCst);
-        // A thread starts that opens it again.
-        self.starting[which].store(true, SeqCst);
-        self.clock.sent();
+        self.clock.lost();
     }
 
     /// A try to open one of the two.
@@ -248,11 +265,7 @@ impl World {
             }
             drop(tries);
             let span = Duration::from_millis(self.below(800));
-            if self.starting[which].swap(false, SeqCst) {
-                self.clock.arrive_and_wait(span, stop);
-            } else {
-                self.clock.wait(span, stop);
-            }
+            self.clock.wait(span, stop);
         }
         let refused = self.refusals[which].fetch_update(SeqCst, SeqCst, |n| n.checked_sub(1));
         if refused.is_ok() {
@@ -359,6 +372,12 @@ struct SoakCamera {
 }
 
 impl SoakCamera {
+    fn is_not_handed_over(&mut self) {
+        if std::mem::take(&mut self.is_handed_over) {
+            self.world.clock.noticed();
+        }
+    }
+
     fn wait_until(&self, at: Instant) {
         let span = at.saturating_duration_since(self.world.clock.now());
         if !span.is_zero() {
@@ -366,8 +385,13 @@ impl SoakCamera {
         }
     }
 
-    fn end(&self) -> Result<Option<AvPacket>, Break> {
+    fn end(&mut self) -> Result<Option<AvPacket>, Break> {
+        // The thread that opened it reads it to its end.
+        self.is_not_handed_over();
         self.wait_until(self.until);
+        while self.world.is_calm.load(SeqCst) && !self.stop.is_stopped() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         if self.stop.is_stopped() {
             return Err(Break::Stopped);
         }
@@ -386,6 +410,12 @@ impl SoakCamera {
     }
 }
 
+impl Drop for SoakCamera {
+    fn drop(&mut self) {
+        self.is_not_handed_over();
+    }
+}
+
 impl Input for SoakCamera {
     fn format_name(&self) -> &'static str {
         "flv"
@@ -398,7 +428,7 @@ impl Input for SoakCamera {
     fn read(&mut self) -> Result<Option<AvPacket>, Break> {
         let reads_on = std::thread::current().name() == Some("frameloom-read");
         if reads_on && std::mem::take(&mut self.is_handed_over) {
-            self.world.clock.arrived();
+            self.world.clock.notice_and_work();
         }
         let number = self.next;
         let made = self.origin + STEP * u32::try_from(number).unwrap();
@@ -412,6 +442,7 @@ impl Input for SoakCamera {
         self.next += if self.has_audio { 1 } else { 2 };
         let is_video = number.is_multiple_of(2);
         let mut packet = if is_video {
+            self.world.is_last.store(made + 2 * STEP >= self.until, SeqCst);
             let frame = number / 2 % GOP;
             AvPacket::of_bytes(&self.clip.packets[frame], VIDEO, frame == 0).unwrap()
         } else {
@@ -423,10 +454,12 @@ impl Input for SoakCamera {
         if !reads_on && made > self.opened && !self.is_handed_over {
             // With this it is known where the present is.
             self.is_handed_over = true;
-            self.world.clock.sent();
+            self.world.clock.happened();
         }
         if is_video && made > self.opened {
             self.world.wait_for_writers();
+        }
+        if is_video && (made > self.opened || self.world.pace.counts_old_frames) {
             self.world.clock.sent();
         }
         Ok(Some(packet))
@@ -471,8 +504,13 @@ impl Output for SoakServer {
     }
 
     fn configure(&mut self, stream: usize, to: &StreamConfiguration) -> Result<()> {
+        let mut ledger = self.ledger.lock().unwrap();
         if stream == VIDEO {
-            self.size = (to.params.width(), to.params.height());
+            let size = (to.params.width(), to.params.height());
+            let was = std::mem::replace(&mut self.size, size);
+            ledger.resizes += u64::from(was != (0, 0) && was != size);
+        } else {
+            ledger.sound = to.params.codec().name();
         }
         Ok(())
     }
@@ -492,7 +530,8 @@ impl Output for SoakServer {
     }
 
     fn write(&mut self, packet: &mut AvPacket) -> Result<()> {
-        if self.until.is_some_and(|until| self.world.clock.now() >= until) {
+        let is_over = self.until.is_some_and(|until| self.world.clock.now() >= until);
+        if is_over && !self.world.is_calm.load(SeqCst) {
             self.world.lose(1);
             return Err(Error::new(ErrorKind::Connection, Stage::Sink, "connection reset by peer"));
         }
