@@ -92,6 +92,8 @@ export interface Point {
 export interface Line {
   time_ms: number;
   text: string;
+  /** Of what the pipeline's process says; what its COMMAND prints has none. */
+  level?: "error" | "warning" | "info" | "debug" | "trace";
   state?: State;
   alert?: AlertKind;
   is_over?: boolean;

@@ -14,9 +14,10 @@ const LEVELS = [
 ] as const;
 
 /** Whether a line is about something that went wrong. Of what programs print only their usual words tell. */
-export function isProblem({ state, alert, is_over, text }: Line): boolean {
+export function isProblem({ state, alert, is_over, level, text }: Line): boolean {
   if (state) return state === "failed" || state === "restarting";
   if (alert) return !is_over;
+  if (level) return level === "error" || level === "warning";
   return /\b(error|warning|traceback|exception|failed|panicked|critical|fatal)\b|\w(Error|Exception)\b/i.test(text);
 }
 
@@ -41,7 +42,7 @@ export function log(name: string, signal: AbortSignal): HTMLElement {
 
   const add = (line: Line): void => {
     const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 30;
-    const entry = h("li", {}, h("time", {}, format.timeOfDay(line.time_ms)), h("span", {}, line.text));
+    const entry = h("li", {}, h("time", {}, format.timeOfDay(line.time_ms)), h("span", {}, line.level ? `${line.level}: ${line.text}` : line.text));
     if (line.state) entry.dataset.state = line.state;
     if (line.state || line.alert) entry.dataset.event = "";
     if (isProblem(line)) entry.dataset.level = "problem";

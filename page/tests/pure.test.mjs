@@ -91,6 +91,8 @@ test("problems are told apart in a log", async () => {
     [{ text: "restarting: it ended", state: "restarting" }, true],
     [{ text: "the input is lost", alert: "input_lost", is_over: false }, true],
     [{ text: "it is over after 3 s: the input is lost", alert: "input_lost", is_over: true }, false],
+    [{ text: "the error rate is 0", level: "info" }, false],
+    [{ text: "frames were dropped", level: "warning" }, true],
     [{ text: "Traceback (most recent call last):" }, true],
     [{ text: "ValueError: no face" }, true],
     [{ text: "model loaded in 3 s, 0 dropped" }, false],

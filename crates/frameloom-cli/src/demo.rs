@@ -115,7 +115,7 @@ pub(crate) fn run(words: Vec<OsString>, screen: &Screen) -> Result<()> {
     let words = DemoArgs::parse(words)?;
     // What the server and its pipelines do stands on the page.
     let is_usual = matches!(words.program.level, Level::Info | Level::Warning);
-    log::start(if is_usual { Level::Error } else { words.program.level }, screen);
+    log::start(if is_usual { Level::Error } else { words.program.level }, screen, None);
     let command = match &words.command {
         Some(command) => command.clone(),
         None => example()?,
@@ -277,8 +277,7 @@ impl Demo {
                 let mut cause = format!("it was not there after {} s", START_TIMEOUT.as_secs());
                 let said = pipeline.map(|pipeline| pipeline.log(usize::MAX)).unwrap_or_default();
                 if let Some(line) = said.iter().rfind(|line| line.is_said()) {
-                    let text = line.text.strip_prefix("frameloom: ").unwrap_or(&line.text);
-                    cause += &format!("; the last that was said is: {text}");
+                    cause += &format!("; the last that was said is: {line}");
                 }
                 return Err(Error::new(ErrorKind::TimedOut, Stage::Source, cause).at(name));
             }
@@ -303,7 +302,7 @@ impl Demo {
             match self.events.try_recv() {
                 // What became of it otherwise stands on the page.
                 Ok(PipelineEvent::Log(name, line)) if line.is_said() => {
-                    self.hear(&name, &line.text);
+                    self.screen.line(&format!("{name}: {line}"));
                 }
                 Ok(PipelineEvent::State(name)) => self.report_end(&name),
                 Ok(_) | Err(TryRecvError::Lagged(_)) => {}
@@ -332,11 +331,6 @@ impl Demo {
             }
             self.last_cause = Some(cause);
         }
-    }
-
-    /// What a pipeline says; COMMAND's own lines are among it.
-    fn hear(&self, name: &str, text: &str) {
-        self.screen.line(&format!("{name}: {}", text.strip_prefix("frameloom: ").unwrap_or(text)));
     }
 }
 

@@ -26,7 +26,7 @@ mod usage;
 use std::ffi::OsString;
 
 use frameloom::internal::set_default_wording;
-use frameloom::{CommandLine, ErrorKind, Result};
+use frameloom::{CommandLine, ErrorKind, Result, Wording};
 
 use crate::args::Invocation;
 use crate::level::Level;
@@ -45,8 +45,7 @@ pub fn main(words: Vec<OsString>) -> u8 {
         Ok(words) => words,
         Err(error) => return ended(Level::default(), Err(error), &screen, None),
     };
-    // A server's file and its API have keys.
-    set_default_wording(if server_connection.is_some() { &Keys } else { &CommandLine });
+    set_default_wording(wording(server_connection.is_some()));
     let reporter = server_connection.as_ref().map(ServerConnection::reporter);
     let level_of_words = Level::of_words(&words);
     let (level, done) = match args::parse(words) {
@@ -64,6 +63,12 @@ pub fn main(words: Vec<OsString>) -> u8 {
     ended(level, done, &screen, reporter.as_ref())
 }
 
+/// The words of the log: a server's file and its API have keys, which is what its pipelines were
+/// described in.
+fn wording(is_supervised: bool) -> &'static (dyn Wording + Sync) {
+    if is_supervised { &Keys } else { &CommandLine }
+}
+
 /// Says what went wrong, and how to exit.
 fn ended(level: Level, done: Result<()>, screen: &Screen, reporter: Option<&Reporter>) -> u8 {
     let Err(error) = done else { return 0 };
@@ -74,4 +79,18 @@ fn ended(level: Level, done: Result<()>, screen: &Screen, reporter: Option<&Repo
         screen.line(&format!("frameloom: {error}"));
     }
     if error.kind() == ErrorKind::Usage { 2 } else { 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use frameloom::Setting;
+
+    use super::*;
+
+    #[test]
+    fn the_log_speaks_the_words_of_whoever_described_the_pipeline() {
+        let setting = Setting::own("on-loss").to("hold");
+        assert_eq!(wording(false).written(&setting), "--on-loss=hold");
+        assert_eq!(wording(true).written(&setting), "on_loss = \"hold\"");
+    }
 }

@@ -1,4 +1,5 @@
-//! Events of the library and of libav as lines on stderr. Their text is redacted before it gets here.
+//! Events of the library and of libav as lines on stderr, or as reports to the server that supervises
+//! this process. Their text is redacted before it gets here.
 
 use std::fmt::{self, Write};
 
@@ -9,15 +10,17 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry;
 
 use crate::level::Level;
+use crate::report::{ChildReport, LineLevel, LogReport, Reporter};
 use crate::screen::Screen;
 
 /// The target of what libav itself says. The library passes on no more of it than it was told to.
 const LIBAV: &str = "libav";
 
-/// Sends events to `screen` from now on, as many as belong to `level`.
-pub(crate) fn start(level: Level, screen: &Screen) {
+/// Sends events to `screen` from now on, as many as belong to `level`. Where there is a server, it
+/// gets them instead, but for those that it has no room for.
+pub(crate) fn start(level: Level, screen: &Screen, server: Option<Reporter>) {
     frameloom::set_log_level(level.of_libav());
-    let lines = registry().with(LogLines { own: own(level), screen: screen.clone() });
+    let lines = registry().with(LogLines { own: own(level), screen: screen.clone(), server });
     // It fails where there is a subscriber already, which is as good.
     let _ = tracing::subscriber::set_global_default(lines);
 }
@@ -37,6 +40,7 @@ fn own(level: Level) -> LevelFilter {
 struct LogLines {
     own: LevelFilter,
     screen: Screen,
+    server: Option<Reporter>,
 }
 
 impl LogLines {
@@ -52,23 +56,38 @@ impl<S: Subscriber> Layer<S> for LogLines {
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        self.screen.line(&line(event));
+        let report = report(event);
+        let line = line(event, &report);
+        let is_sent = |server: &Reporter| server.try_send(&ChildReport::Log(report));
+        if !self.server.as_ref().is_some_and(is_sent) {
+            self.screen.line(&line);
+        }
     }
 }
 
-fn line(event: &Event<'_>) -> String {
+/// An event as it stands on a terminal.
+fn line(event: &Event<'_>, LogReport { level, text }: &LogReport) -> String {
+    if event.metadata().target() == LIBAV {
+        text.clone()
+    } else {
+        format!("frameloom: {level}: {text}")
+    }
+}
+
+/// What an event says, without the name of this program.
+fn report(event: &Event<'_>) -> LogReport {
     let metadata = event.metadata();
-    let start = match (metadata.target(), *metadata.level()) {
-        (LIBAV, _) => "libav: ",
-        (_, tracing::Level::ERROR) => "frameloom: error: ",
-        (_, tracing::Level::WARN) => "frameloom: warning: ",
-        (_, tracing::Level::INFO) => "frameloom: info: ",
-        (_, tracing::Level::DEBUG) => "frameloom: debug: ",
-        (_, tracing::Level::TRACE) => "frameloom: trace: ",
+    let level = match *metadata.level() {
+        tracing::Level::ERROR => LineLevel::Error,
+        tracing::Level::WARN => LineLevel::Warning,
+        tracing::Level::INFO => LineLevel::Info,
+        tracing::Level::DEBUG => LineLevel::Debug,
+        tracing::Level::TRACE => LineLevel::Trace,
     };
+    let start = if metadata.target() == LIBAV { "libav: " } else { "" };
     let mut text = EventText { message: start.to_owned(), fields: String::new() };
     event.record(&mut text);
-    text.message + &text.fields
+    LogReport::new(level, &(text.message + &text.fields))
 }
 
 /// An event's message, and behind it its other fields.
@@ -103,12 +122,12 @@ mod tests {
         }
 
         fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-            self.0.lock().unwrap().push(line(event));
+            self.0.lock().unwrap().push(line(event, &report(event)));
         }
     }
 
     fn said_at(level: Level) -> Vec<String> {
-        let lines = LogLines { own: own(level), screen: Screen::default() };
+        let lines = LogLines { own: own(level), screen: Screen::default(), server: None };
         let collected = Collected(Arc::default(), Arc::new(lines));
         tracing::subscriber::with_default(registry().with(collected.clone()), || {
             tracing::error!(target: "frameloom::pipeline", "lost");

@@ -3,6 +3,7 @@
 //! The channel is the socket on which the process got its words. COMMAND does not inherit it, so
 //! nothing that COMMAND writes can be taken for a report.
 
+use std::fmt;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -35,6 +36,8 @@ pub(crate) enum ChildReport {
     Stats(Box<Snapshot>),
     /// Something happened to the pipeline.
     Event(EventReport),
+    /// A line of its log.
+    Log(LogReport),
     /// Why the process ends.
     Error(Error),
 }
@@ -60,6 +63,42 @@ pub(crate) struct EventReport {
     pub(crate) kind: EventKind,
     /// What the log says about it.
     pub(crate) text: String,
+}
+
+/// A line of the process's log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LogReport {
+    pub(crate) level: LineLevel,
+    pub(crate) text: String,
+}
+
+impl LogReport {
+    pub(crate) fn new(level: LineLevel, text: &str) -> LogReport {
+        LogReport { level, text: shortened(text) }
+    }
+}
+
+/// How much a line of a log matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LineLevel {
+    Error,
+    Warning,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl fmt::Display for LineLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            LineLevel::Error => "error",
+            LineLevel::Warning => "warning",
+            LineLevel::Info => "info",
+            LineLevel::Debug => "debug",
+            LineLevel::Trace => "trace",
+        })
+    }
 }
 
 /// The kinds of events.
@@ -124,7 +163,12 @@ impl Reporter {
 
     /// Sends a report. One for which the channel has no room is left out.
     pub(crate) fn send(&self, report: &ChildReport) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).send(report);
+        self.try_send(report);
+    }
+
+    /// Sends a report if the channel has room for it; whether it has.
+    pub(crate) fn try_send(&self, report: &ChildReport) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).send(report)
     }
 
     /// Sends a report after which the process ends, and waits a moment for room. Whether the

@@ -13,7 +13,7 @@ use crate::{log, signals};
 
 /// Tells what is in an input, as JSON.
 pub(crate) fn probe(words: &ProbeArgs, screen: &Screen) -> Result<()> {
-    log::start(words.program.level, screen);
+    log::start(words.program.level, screen, None);
     let options = job::probe_options(words)?;
     let stop = Stop::new();
     signals::start(&stop, screen)?;
@@ -29,8 +29,8 @@ pub(crate) fn run(
     server_connection: Option<ServerConnection>,
     screen: &Screen,
 ) -> Result<()> {
-    log::start(words.program.level, screen);
     let reporter = server_connection.as_ref().map(ServerConnection::reporter);
+    log::start(words.program.level, screen, reporter.clone());
     let mode = Mode::of(&words, reporter.as_ref());
     let mut job = Job::new(words)?;
     if let Some(connection) = &server_connection {

@@ -1,6 +1,7 @@
 //! What a pipeline did over the last ten minutes, and what it said.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use frameloom::{AlertKind, Snapshot};
@@ -8,6 +9,7 @@ use serde::Serialize;
 
 use super::pipelines::state::PipelineState;
 use super::pipelines::usage::Used;
+use crate::report::{LineLevel, LogReport};
 
 /// One a second, for ten minutes.
 const POINTS: usize = 600;
@@ -85,6 +87,9 @@ pub(crate) struct HistoryLine {
     pub(crate) time_ms: u64,
     /// Without secrets and control characters.
     pub(crate) text: String,
+    /// How much it matters, where its process says so and not its COMMAND.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    level: Option<LineLevel>,
     /// What the pipeline came to be, where the line tells of that.
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<PipelineState>,
@@ -106,6 +111,11 @@ impl HistoryLine {
         HistoryLine { alert: Some(alert), is_over: Some(is_over), ..HistoryLine::new(text) }
     }
 
+    /// A line of its process's own log.
+    pub(crate) fn of_log(report: &LogReport) -> HistoryLine {
+        HistoryLine { level: Some(report.level), ..HistoryLine::new(&report.text) }
+    }
+
     /// Whether its process said it, or what it started.
     pub(crate) fn is_said(&self) -> bool {
         self.state.is_none() && self.alert.is_none()
@@ -122,7 +132,24 @@ impl HistoryLine {
             text.truncate(end);
             text.push('…');
         }
-        HistoryLine { time_ms: now_ms(), text, state: None, alert: None, is_over: None }
+        HistoryLine {
+            time_ms: now_ms(),
+            text,
+            level: None,
+            state: None,
+            alert: None,
+            is_over: None,
+        }
+    }
+}
+
+/// As a person reads it, without the time.
+impl fmt::Display for HistoryLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(level) = self.level {
+            write!(f, "{level}: ")?;
+        }
+        f.write_str(&self.text)
     }
 }
 
@@ -153,6 +180,14 @@ mod tests {
         assert_eq!(last.last(9).copied().collect::<Vec<_>>(), [2, 3, 4]);
         assert_eq!(last.last(2).copied().collect::<Vec<_>>(), [3, 4]);
         assert_eq!(last.last(0).count(), 0);
+    }
+
+    #[test]
+    fn a_line_shows_its_level() {
+        let log = HistoryLine::of_log(&LogReport::new(LineLevel::Warning, "it is slow"));
+        assert_eq!(log.to_string(), "warning: it is slow");
+        assert_eq!(HistoryLine::new("warning: it is slow").to_string(), "warning: it is slow");
+        assert_eq!(serde_json::to_value(&log).unwrap()["level"], "warning");
     }
 
     #[test]

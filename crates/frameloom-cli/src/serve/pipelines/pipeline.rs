@@ -411,7 +411,7 @@ impl ManagedPipeline {
     /// What its process says.
     fn on_message(&self, said: ChildMessage, run: u64) {
         match said {
-            ChildMessage::Line(text) => self.on_line(&text),
+            ChildMessage::Line(text) => self.on_line(HistoryLine::new(&text)),
             ChildMessage::Report(report) => self.on_report(*report, run),
             ChildMessage::Wrong => {
                 self.lock().wrong_reports += 1;
@@ -420,7 +420,7 @@ impl ManagedPipeline {
         }
     }
 
-    fn on_line(&self, text: &str) {
+    fn on_line(&self, line: HistoryLine) {
         let now = Instant::now();
         let mut inner = self.lock();
         let is_kept = inner.flood.admits(now);
@@ -428,7 +428,7 @@ impl ManagedPipeline {
         drop(inner);
         self.say_left_out(left_out);
         if is_kept {
-            self.say(HistoryLine::new(text));
+            self.say(line);
         }
     }
 
@@ -463,6 +463,10 @@ impl ManagedPipeline {
             }
             ChildReport::Stats(stats) => inner.stats = Some((Instant::now(), *stats)),
             ChildReport::Error(error) => inner.failure = Some(error),
+            ChildReport::Log(report) => {
+                drop(inner);
+                self.on_line(HistoryLine::of_log(&report));
+            }
             ChildReport::Event(happened) => {
                 drop(inner);
                 let (name, line) = (self.name.clone(), HistoryLine::new(&happened.text));

@@ -2,6 +2,7 @@
 //! guide.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use serde_json::{Value, json};
@@ -123,6 +124,14 @@ fn a_memory_limit_that_is_reached_is_seen_in_every_place() {
     let held: Vec<_> = (0..500).map(|_| TcpStream::connect(address).unwrap()).collect();
     wait_until("some are refused", || fleet.said().contains("the memory for streams is used up"));
     drop(held);
+    let is_answered = || {
+        let mut socket = TcpStream::connect(address).unwrap();
+        let _ =
+            write!(socket, "GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        let mut answer = Vec::new();
+        socket.read_to_end(&mut answer).is_ok() && !answer.is_empty()
+    };
+    wait_until("the server has noticed that they left", is_answered);
     assert_seen_everywhere(&fleet, "copy", "memory_limit");
 }
 

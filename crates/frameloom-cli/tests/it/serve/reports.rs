@@ -70,6 +70,28 @@ fn json_on_stderr_is_a_line_of_the_log() {
 }
 
 #[test]
+fn a_line_of_its_own_log_has_a_level_and_one_of_its_command_has_none() {
+    let (fleet, _camera) = with_command(
+        "echo 'frameloom: warning: all is well' >&2; head -c 100 /dev/zero; sleep 0.2; exit 1",
+    );
+    let lines = || fleet.get("/api/v1/pipelines/edit/log?lines=500").json()["lines"].clone();
+    let mut seen = Value::Null;
+    wait_until("the command failed, and was heard", || {
+        seen = lines();
+        let lines = seen.as_array().unwrap();
+        lines.iter().any(|line| line["level"] == "warning")
+            && lines.iter().any(|line| line["text"] == "frameloom: warning: all is well")
+    });
+    for line in seen.as_array().unwrap() {
+        let text = line["text"].as_str().unwrap();
+        // Its own lines are data: nobody has to take words apart.
+        assert_eq!(line.get("level").is_none(), !line["level"].is_string(), "{line}");
+        assert!(line.get("level").is_none() || !text.starts_with("frameloom: "), "{line}");
+        assert!(!text.ends_with("all is well") || line.get("level").is_none(), "{line}");
+    }
+}
+
+#[test]
 fn a_flood_on_stderr_is_cut_and_summed_up() {
     let (fleet, _camera) = with_command("seq -f 'line %.0f' 1 200000 >&2; exec cat");
     assert_figures(&fleet);
