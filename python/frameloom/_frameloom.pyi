@@ -360,6 +360,10 @@ class Stats:
         """Frames dropped before your code saw them, because it was too slow."""
 
     @property
+    def frames_skipped(self) -> int:
+        """Frames left out so that your code gets what is live: they came at once, or before it was there."""
+
+    @property
     def frames_held(self) -> int:
         """Pictures shown again while the input was lost."""
 
@@ -476,7 +480,7 @@ class Event:
         """What happened.
 
         One of "input_lost", "input_back", "output_lost", "output_back", "packets_dropped",
-        "frames_dropped", "frames_bypassed", "code_failed", "clock_jumped" or "input_changed".
+        "frames_dropped", "frames_skipped", "frames_bypassed", "code_failed", "clock_jumped" or "input_changed".
         """
 
     @property

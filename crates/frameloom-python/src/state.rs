@@ -23,6 +23,8 @@ pub(crate) struct PyStats {
     frames_edited: u64,
     /// Frames dropped before your code saw them, because it was too slow.
     frames_dropped: u64,
+    /// Frames left out so that your code gets what is live: they came at once, or before it was there.
+    frames_skipped: u64,
     /// Pictures shown again while the input was lost.
     frames_held: u64,
     /// Frames that came when held pictures had taken their place.
@@ -104,6 +106,7 @@ impl From<Snapshot> for PyStats {
             frames_out: s.frames_out,
             frames_edited: s.frames_edited,
             frames_dropped: s.frames_dropped,
+            frames_skipped: s.frames_skipped,
             frames_held: s.frames_held,
             frames_late: s.frames_late,
             input_offset_ms: s.input_offset_ms,
@@ -195,7 +198,7 @@ impl PyAudioPacket {
 #[derive(Clone)]
 pub(crate) struct PyEvent {
     /// What: "input_lost", "input_back", "output_lost", "output_back", "packets_dropped",
-    /// "frames_dropped", "frames_bypassed", "code_failed", "clock_jumped", "input_changed".
+    /// "frames_dropped", "frames_skipped", "frames_bypassed", "code_failed", "clock_jumped", "input_changed".
     name: &'static str,
     /// When: seconds since the video was opened.
     time: f64,
@@ -212,6 +215,7 @@ impl PyEvent {
             Event::OutputBack { .. } => "output_back",
             Event::PacketsDropped { .. } => "packets_dropped",
             Event::FramesDropped { .. } => "frames_dropped",
+            Event::FramesSkipped { .. } => "frames_skipped",
             Event::FramesBypassed { .. } => "frames_bypassed",
             Event::CodeFailed { .. } => "code_failed",
             Event::CommandRestarted { .. } => "command_restarted",

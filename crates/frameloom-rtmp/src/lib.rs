@@ -77,7 +77,7 @@ pub use output::OutputBuffer;
 pub use session::auth;
 pub use session::{
     ClientConfig, ClientEvent, ClientRole, ClientSession, ConnectRequest, FOUR_CCS, FourCcInfo,
-    Media, MediaType, PlayRequest, PublishKind, PublishRequest, Refusal, Secret, ServerEvent,
-    ServerInfo, ServerSession, ServerSessionConfig, StreamKey, TimestampUnwrapper, caps_ex,
-    percent_decode,
+    Media, MediaType, PlayRequest, PlayStart, PublishKind, PublishRequest, Refusal, Secret,
+    ServerEvent, ServerInfo, ServerSession, ServerSessionConfig, StreamKey, TimestampUnwrapper,
+    caps_ex, percent_decode,
 };

@@ -24,6 +24,9 @@ const NUMBERS: &[Number] = &[
     ("frames_dropped_total", "counter", "Frames dropped because the code was too slow.", |s| {
         s.frames_dropped as f64
     }),
+    ("frames_skipped_total", "counter", "Frames left out to get to what is live.", |s| {
+        s.frames_skipped as f64
+    }),
     ("frames_bypassed_total", "counter", "Frames that went out without the code.", |s| {
         s.frames_bypassed as f64
     }),

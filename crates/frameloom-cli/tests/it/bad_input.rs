@@ -1,12 +1,15 @@
 //! Bad input: one line, exit status 1, and nothing half-written left unsaid.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use crate::harness::judge::assert_playable;
 use crate::harness::nginx::free_port;
+use crate::harness::web::Web;
 use crate::harness::*;
 
 /// Reads `input` (a path or a URL) into a new file, alone and with a command, and expects one
@@ -250,6 +253,76 @@ fn a_secret_in_a_url_that_fails_is_never_printed() {
             assert!(outcome.fails(1).contains("127.0.0.1"), "which URL?");
             assert_discreet(&frameloom(args!["-v", level, "probe", &url]).run());
         }
+    }
+}
+
+/// What ends a user and password in a URL may stand in a password all the same.
+#[test]
+fn a_password_that_is_not_encoded_is_never_printed() {
+    let port = free_port();
+    for scheme in ["rtmp", "rtsp", "http", "srt"] {
+        for mark in ['/', '?', '#'] {
+            let url = format!("{scheme}://user:{PASSWORD}{mark}{KEY}@127.0.0.1:{port}/live/x");
+            for level in ["info", "trace"] {
+                let args = args!["-v", level, "--open-timeout=5s", "-i", &url, "-f", "null", "-"];
+                let outcome = frameloom(args).run();
+                assert_discreet(&outcome);
+                let line = outcome.stderr.lines().last().unwrap_or_default();
+                assert!(line.contains("127.0.0.1") && line.contains("%2F"), "{line}");
+                assert_ne!(outcome.code(), Some(0), "{line}");
+            }
+        }
+    }
+    // Nor one in what lacks its scheme.
+    let args =
+        args!["-v", "trace", "-i", format!("user:{PASSWORD}@127.0.0.1/x"), "-f", "null", "-"];
+    let outcome = frameloom(args).run();
+    assert_discreet(&outcome);
+    assert!(outcome.fails(2).contains("***@127.0.0.1"), "which one?");
+}
+
+/// FFmpeg's libraries tell at this level what they send.
+#[test]
+fn credentials_that_are_sent_are_never_printed() {
+    // `joe:PASSWORD` as HTTP's Basic authentication has it.
+    const SENT: &str = "am9lOnBhNTV3MHJk";
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let camera = thread::spawn(move || {
+        let mut socket = listener.accept().unwrap().0;
+        let mut received = String::new();
+        let mut bytes = [0; 4096];
+        let mut answered = 0;
+        while let Ok(count @ 1..) = socket.read(&mut bytes) {
+            received += &String::from_utf8_lossy(&bytes[..count]);
+            while received.matches("\r\n\r\n").count() > answered {
+                answered += 1;
+                let refusal = format!(
+                    "RTSP/1.0 401 Unauthorized\r\nCSeq: {answered}\r\n\
+                     WWW-Authenticate: Basic realm=\"cam\"\r\n\r\n"
+                );
+                if socket.write_all(refusal.as_bytes()).is_err() {
+                    return received;
+                }
+            }
+        }
+        received
+    });
+    let url = format!("rtsp://joe:{PASSWORD}@127.0.0.1:{port}/cam");
+    let args = args!["-v", "trace", "-rtsp_transport", "tcp", "-i", url, "-f", "null", "-"];
+    let outcome = frameloom(args).run();
+    assert_discreet(&outcome);
+    assert!(!outcome.stderr.contains(SENT), "{}", outcome.stderr);
+    outcome.fails(1);
+    assert!(camera.join().unwrap().contains(SENT), "nothing was sent");
+
+    let web = Web::start(|_, reply| reply.not_found());
+    for header in [format!("Authorization: Bearer {KEY}\r\n"), format!("X-Camera: {KEY}\r\n")] {
+        let url = web.url("/cam");
+        let args = args!["-v", "trace", "-headers", header, "-i", url, "-f", "null", "-"];
+        let outcome = frameloom(args).run();
+        assert_discreet(&outcome);
+        outcome.fails(1);
     }
 }
 

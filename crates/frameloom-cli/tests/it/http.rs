@@ -227,3 +227,39 @@ fn a_server_starts_a_film_by_http_once_and_a_live_stream_again() {
     let film = fleet.wait_for_state("film", "stopped");
     assert_eq!(film["restarts"], 0, "{film:#}");
 }
+
+/// libavformat would number them at 25 a second.
+#[test]
+fn a_cameras_pictures_are_when_they_come() {
+    let pictures = pictures();
+    let web =
+        Web::start(move |_, reply| reply.without_length(MULTIPART)?.pictures(&pictures[..40], 10));
+    let room = room();
+    let out = room.path().join("out.mkv");
+    let args = args![
+        "--on-loss=end",
+        "-i",
+        web.url("/camera"),
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        &out
+    ];
+    frameloom(args).run().ok();
+    let times = times(&out, Kind::Video);
+    let span = (*times.last().unwrap() - times[0]).as_ms();
+    // 39 steps of 100 ms, less what came while the format was found out.
+    assert!((3_000..4_500).contains(&span), "{} pictures in {span} ms", times.len());
+}
+
+#[test]
+fn live_options_without_effect_are_errors() {
+    let film = encoded("http-film.mp4", "-movflags +faststart");
+    for option in ["--on-loss=hold", "--stall-timeout=2s"] {
+        let line = frameloom(args![option, "-i", &film, "-f", "null", "-"]).run().refuses(2);
+        assert!(line.contains("not live") && line.contains("--live=yes"), "{line}");
+        let args = args![option, "--live=yes", "-t", "0.5", "-i", &film, "-f", "null", "-"];
+        frameloom(args).run().ok();
+    }
+}

@@ -26,6 +26,7 @@ mod formats_in;
 mod formats_out;
 mod http;
 mod live;
+mod live_code;
 mod memory;
 mod network;
 mod offset;

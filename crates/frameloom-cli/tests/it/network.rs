@@ -1,10 +1,14 @@
 //! Live protocols other than RTMP, on loopback.
 
-use std::net::UdpSocket;
+use std::fs;
+use std::io::Write;
+use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
+use std::thread;
 
 use crate::harness::judge::position_of;
 use crate::harness::pixels::{assert_unbroken, both_counters};
+use crate::harness::rational::Rational;
 use crate::harness::*;
 
 /// A UDP port that nobody was bound to a moment ago.
@@ -112,4 +116,26 @@ fn udp_in() {
     drop(publisher);
     assert_burnt(&out, 75);
     position_of(&packet_hashes(&out, Kind::Audio), &audio(&source()));
+}
+
+/// Of several frames of sound in one packet of MPEG-TS only the first has a time.
+#[test]
+fn the_first_sound_of_live_mpegts_keeps_its_distances() {
+    let source = counted("320x240", "25", 3);
+    let sound = "-f lavfi -i sine=r=44100:d=3";
+    let codecs = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 25 -c:a aac";
+    let sent =
+        fs::read(clip("sound.ts", &format!("-f lavfi -i {source} {sound} {codecs}"))).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let from = format!("tcp://{}", listener.local_addr().unwrap());
+    // Dropped, and so closed, at the end.
+    let server = thread::spawn(move || listener.accept().unwrap().0.write_all(&sent).unwrap());
+    let room = room();
+    let out = room.path().join("out.mkv");
+    frameloom(args!["--on-loss=end", "-i", from, &out]).run().ok();
+    server.join().unwrap();
+    let times: Vec<i64> = times(&out, Kind::Audio).into_iter().map(Rational::as_ms).collect();
+    // A frame is 1024 samples, 23.2 ms.
+    let steps: Vec<i64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(steps.len() > 100 && steps.iter().all(|step| (22..=25).contains(step)), "{steps:?}");
 }

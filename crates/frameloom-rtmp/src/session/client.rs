@@ -28,6 +28,29 @@ pub enum ClientRole {
     },
 }
 
+/// Which stream of a name a player asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PlayStart {
+    /// A live one where there is one, or else a recorded one.
+    #[default]
+    Any,
+    /// A live one.
+    Live,
+    /// A recorded one.
+    Recorded,
+}
+
+impl PlayStart {
+    /// As `play` has it.
+    fn number(self) -> f64 {
+        match self {
+            PlayStart::Any => -2000.0,
+            PlayStart::Live => -1000.0,
+            PlayStart::Recorded => 0.0,
+        }
+    }
+}
+
 /// A client session's settings.
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
@@ -47,6 +70,17 @@ pub struct ClientConfig {
     pub role: ClientRole,
     /// Our name for ourselves (`flashVer`). Some servers look for `FMLE/` in a publisher's.
     pub flash_version: String,
+    /// The player's own URL (`swfUrl`), for servers that ask who plays or publishes.
+    pub swf_url: Option<String>,
+    /// The URL of the page that the player stands in (`pageUrl`), which only players tell.
+    pub page_url: Option<String>,
+    /// More arguments of `connect`, behind its object.
+    pub connect_arguments: Vec<Value>,
+    /// Which stream of the name is played.
+    pub play_start: PlayStart,
+    /// The stream that a player subscribes to (`FCSubscribe`) before it plays. One that asks for
+    /// live streams alone subscribes to what it plays.
+    pub subscribe: Option<StreamKey>,
     /// The largest chunk payload we write, in bytes, 1 to 16,777,215. Default 65,536.
     pub chunk_size: u32,
     /// Bytes after which the server is to acknowledge. Default 2,500,000.
@@ -72,6 +106,11 @@ impl ClientConfig {
                 ClientRole::Publish(_) => "FMLE/3.0 (compatible; Frameloom)".to_owned(),
                 ClientRole::Play { .. } => "LNX 9,0,124,2".to_owned(),
             },
+            swf_url: None,
+            page_url: None,
+            connect_arguments: Vec::new(),
+            play_start: PlayStart::Any,
+            subscribe: None,
             chunk_size: 65_536,
             window_bytes: 2_500_000,
             enhanced: true,
@@ -149,6 +188,7 @@ const RELEASE: f64 = 2.0;
 const FC_PUBLISH: f64 = 3.0;
 const CREATE: f64 = 4.0;
 const ASK: f64 = 5.0;
+const SUBSCRIBE: f64 = 6.0;
 
 /// The client's side of one connection. See the crate's documentation for its run loop.
 #[derive(Debug)]
@@ -333,6 +373,9 @@ impl ClientSession {
             ("flashVer", self.config.flash_version.as_str().into()),
             ("tcUrl", self.config.tc_url.expose().into()),
         ];
+        if let Some(url) = &self.config.swf_url {
+            properties.insert(2, ("swfUrl", url.as_str().into()));
+        }
         if self.publishes() {
             properties.insert(1, ("type", "nonprivate".into()));
         } else {
@@ -344,6 +387,9 @@ impl ClientSession {
                 ("videoCodecs", 252.0.into()),
                 ("videoFunction", 1.0.into()),
             ]);
+            if let Some(url) = &self.config.page_url {
+                properties.push(("pageUrl", url.as_str().into()));
+            }
         }
         let properties = properties.into_iter().map(|(key, value)| (key.to_owned(), value));
         let mut properties: Properties = properties.collect();
@@ -352,7 +398,7 @@ impl ClientSession {
         }
         let command = CommandMessage {
             object: Value::Object(properties),
-            ..CommandMessage::new("connect", CONNECT, Vec::new())
+            ..CommandMessage::new("connect", CONNECT, self.config.connect_arguments.clone())
         };
         self.state = ClientState::Connecting;
         self.link.send(command.message(0))
@@ -411,7 +457,16 @@ impl ClientSession {
         } else {
             self.link.send_window(self.config.window_bytes)?;
         }
-        self.call("createStream", CREATE, Vec::new(), 0)
+        self.call("createStream", CREATE, Vec::new(), 0)?;
+        let is_live = self.config.play_start == PlayStart::Live;
+        let subscribed = self.config.subscribe.as_ref().or(is_live.then_some(&self.config.key));
+        match subscribed.filter(|_| !self.publishes()) {
+            Some(key) => {
+                let name = Value::from(key.expose());
+                self.call("FCSubscribe", SUBSCRIBE, vec![name], 0)
+            }
+            None => Ok(()),
+        }
     }
 
     fn ask(&mut self) -> Result<()> {
@@ -423,7 +478,12 @@ impl ClientSession {
                 self.call("publish", ASK, vec![key, kind.as_str().into()], stream_id)
             }
             ClientRole::Play { buffer_ms } => {
-                self.call("play", ASK, vec![key, (-2000.0).into()], stream_id)?;
+                self.call(
+                    "play",
+                    ASK,
+                    vec![key, self.config.play_start.number().into()],
+                    stream_id,
+                )?;
                 let event = UserControl::SetBufferLength { stream_id, buffer_ms };
                 self.link.send(ControlMessage::User(event).message())
             }

@@ -9,7 +9,7 @@ mod secret;
 mod server;
 mod timeline;
 
-pub use client::{ClientConfig, ClientEvent, ClientRole, ClientSession, ServerInfo};
+pub use client::{ClientConfig, ClientEvent, ClientRole, ClientSession, PlayStart, ServerInfo};
 pub use enhanced::{FOUR_CCS, FourCcInfo, caps_ex};
 pub use media::{Media, MediaType};
 pub use secret::{Secret, StreamKey, percent_decode};

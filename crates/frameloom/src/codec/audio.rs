@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::av::{
     AudioShape, AvError, AvFilterGraph, AvFrame, Decoder, Dict, Encoder, GraphInput, MediaKind,
@@ -16,6 +15,7 @@ use crate::codec::window::Window;
 use crate::error::{Error, ErrorKind, Result, Stage, were};
 use crate::options::InputOptions;
 use crate::stats::Stats;
+use crate::time::arrival::Arrival;
 use crate::time::{Round, TimeBase, Timestamp};
 
 /// Everything that decides how audio is encoded. Outputs with equal plans share one encoding.
@@ -38,7 +38,7 @@ pub(crate) struct AudioTranscoder {
     global_header: bool,
     open: Option<OpenTranscoder>,
     ready: VecDeque<StreamMessage>,
-    arrived: Option<Instant>,
+    arrived: Option<Arrival>,
     next_pts: i64,
     limit_reached: bool,
     failures: u64,
@@ -386,7 +386,7 @@ impl OpenTranscoder {
         &mut self,
         plan: &AudioPlan,
         ready: &mut VecDeque<StreamMessage>,
-        arrived: Option<Instant>,
+        arrived: Option<Arrival>,
     ) -> Result<()> {
         let base = self.graph.time_base();
         while let Received::Item(mut samples) = self.graph.receive().map_err(|e| failed(plan, e))? {
@@ -403,7 +403,7 @@ impl OpenTranscoder {
         &mut self,
         plan: &AudioPlan,
         ready: &mut VecDeque<StreamMessage>,
-        arrived: Option<Instant>,
+        arrived: Option<Arrival>,
     ) -> Result<()> {
         while let Received::Item(av) = self.encoder.receive().map_err(|e| failed(plan, e))? {
             ready.push_back(StreamMessage::Packet(Packet {

@@ -3,7 +3,6 @@
 mod order;
 
 use std::collections::VecDeque;
-use std::time::Instant;
 
 use self::order::DecodeOrder;
 use crate::av::{
@@ -16,6 +15,7 @@ use crate::image::BufferPool;
 use crate::image::Frame;
 use crate::options::InputOptions;
 use crate::stats::Stats;
+use crate::time::arrival::Arrival;
 use crate::time::{Rate, TimeBase, Timestamp};
 
 /// Views kept for the next frames; as many as are in use at once in a pipeline.
@@ -50,7 +50,7 @@ pub(crate) struct VideoDecoder {
     is_drained: bool,
     rotate: Option<FilterGraph>,
     ready: VecDeque<Frame>,
-    arrivals: VecDeque<(Option<i64>, Instant)>,
+    arrivals: VecDeque<(Option<i64>, Arrival)>,
     next_pts: i64,
     last_pts: Option<i64>,
     /// Where the input's start lies on the pipeline's clock: the time of a first frame without one.
@@ -167,7 +167,7 @@ impl VideoDecoder {
             None => None,
         };
         let packet_av = marked.as_ref().unwrap_or(&packet.av);
-        self.arrivals.push_back((packet_av.pts(), packet.arrived.unwrap_or_else(Instant::now)));
+        self.arrivals.push_back((packet_av.pts(), packet.arrived.unwrap_or_else(Arrival::now)));
         // A decoder that outputs nothing for so long has lost them.
         if self.arrivals.len() > 256 {
             self.arrivals.pop_front();
@@ -299,9 +299,9 @@ impl VideoDecoder {
         Some((self.renumbered - 1, rate.time_base()))
     }
 
-    fn arrival_of(&mut self, pts: Option<i64>) -> Instant {
+    fn arrival_of(&mut self, pts: Option<i64>) -> Arrival {
         let found = self.arrivals.iter().position(|(p, _)| *p == pts).unwrap_or(0);
-        self.arrivals.remove(found).map_or_else(Instant::now, |(_, at)| at)
+        self.arrivals.remove(found).map_or_else(Arrival::now, |(_, arrival)| arrival)
     }
 }
 

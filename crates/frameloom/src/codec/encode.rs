@@ -7,7 +7,6 @@ pub(crate) use plan::VideoPlan;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::av::{AvError, AvFrame, Encoder, EncoderSetup, MediaKind, Received, VideoShape};
 use crate::codec::configuration::{StreamConfiguration, StreamMessage};
@@ -17,6 +16,7 @@ use crate::edit::{FilterGraph, Fit};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::Frame;
 use crate::options::OnResize;
+use crate::time::arrival::Arrival;
 use crate::time::{Rate, Round, TimeBase, Timestamp};
 
 /// Seconds between keyframes of a live output: what the big platforms ask for.
@@ -46,6 +46,9 @@ pub(crate) struct VideoEncoder {
     wants_key: bool,
 }
 
+/// Most pictures inside an encoder of which it is remembered when they came.
+const ARRIVALS: usize = 1024;
+
 struct OpenEncoder {
     encoder: Encoder,
     shape: VideoShape,
@@ -55,7 +58,7 @@ struct OpenEncoder {
     last_pts: Option<i64>,
     last_key: Option<Timestamp>,
     /// `None` for a picture that is shown again.
-    arrivals: VecDeque<(i64, Option<Instant>)>,
+    arrivals: VecDeque<(i64, Option<Arrival>)>,
     /// Where the first picture begins.
     begin: Option<Timestamp>,
     /// The dts of the first packet, in the encoder's ticks.
@@ -224,7 +227,7 @@ impl VideoEncoder {
             self.open = Some(open);
         }
         let Some(open) = &mut self.open else { return Ok(()) };
-        let arrived = frame.arrived();
+        let arrived = frame.arrival();
         let Some(frame) = open.fit.fit(frame)? else { return Ok(()) };
         let duration = frame.duration();
         let picture = open.coded(frame)?;
@@ -241,12 +244,16 @@ impl VideoEncoder {
         mut picture: AvFrame,
         placed: Timestamp,
         duration: Timestamp,
-        arrived: Option<Instant>,
+        arrived: Option<Arrival>,
     ) -> Result<()> {
         let Some(open) = &mut self.open else { return Ok(()) };
         let wants_key = std::mem::take(&mut self.wants_key);
         open.stamp(&mut picture, placed, duration, &self.plan, wants_key);
         open.arrivals.push_back((picture.pts().unwrap_or(0), arrived));
+        // An encoder that outputs nothing for so long has lost them.
+        if open.arrivals.len() > ARRIVALS {
+            open.arrivals.pop_front();
+        }
         self.taken += 1;
         loop {
             let accepted = open.encoder.send(Some(&picture)).map_err(|e| failed(&self.setup, e))?;

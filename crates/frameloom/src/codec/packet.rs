@@ -1,9 +1,8 @@
 //! An encoded packet on its way from a source, or from an encoder, to a sink.
 
-use std::time::Instant;
-
 use crate::av::{AvPacket, MediaKind};
 use crate::error::{Result, Stage};
+use crate::time::arrival::Arrival;
 use crate::time::{TimeBase, Timestamp};
 
 /// An encoded packet of one stream, with its times in the pipeline's own clock: zero is where the
@@ -13,9 +12,8 @@ pub(crate) struct Packet {
     pub(crate) kind: MediaKind,
     /// The unit of the packet's times.
     pub(crate) time_base: TimeBase,
-    /// When the input's packet behind it was read, on this machine's monotonic clock. `None` where
-    /// there is none: held pictures, silence.
-    pub(crate) arrived: Option<Instant>,
+    /// When the input's packet behind it was read. `None` where there is none: held pictures, silence.
+    pub(crate) arrived: Option<Arrival>,
     /// Where the part of the input that is wanted begins: what is before it is only needed to
     /// decode what follows.
     pub(crate) floor: Timestamp,

@@ -161,6 +161,8 @@ impl Command {
             format: self.format,
             fit: Fit::new((width, height)),
             sent: 0,
+            written: 0,
+            read_last: 0,
             reads_only,
             running: Arc::clone(&running),
             stop: stop.clone(),
@@ -202,6 +204,10 @@ pub(crate) struct CommandInput {
     /// The size it was started for.
     fit: Fit,
     sent: u64,
+    /// Bytes that were written to it.
+    written: u64,
+    /// Bytes that it had read when it closed its stdin.
+    read_last: u64,
     reads_only: bool,
     running: Arc<RunningCommand>,
     stop: Stop,
@@ -219,10 +225,8 @@ impl CommandInput {
         // In this order: an answer that is read meanwhile is owed no more.
         let owes_nothing = self.running.owed() == 0;
         let unasked = self.answers.as_ref().map_or(0, |out| pipe::unread(out.as_fd()));
-        // Less than a frame may be the beginning of the next one's: that need not wait to be read.
-        let (width, height) = self.fit.size();
-        let whole = self.format.frame_bytes(width, height) as u64;
-        if unasked >= whole && owes_nothing {
+        // What it says before its first frame is noticed with its first answer, or its end.
+        if unasked > 0 && owes_nothing && self.sent > 0 {
             return Err(self.running.wrote_too_much(self.sent));
         }
         let Some(mut frame) = self.fit.fit(frame)? else { return Ok(None) };
@@ -235,12 +239,16 @@ impl CommandInput {
     pub(crate) fn write(&mut self, pixels: &PixelBuffer) -> Result<bool> {
         let Some(stdin) = &self.stdin else { return Ok(false) };
         let reader = StdinActivity(&self.running);
-        match pipe::write_all(stdin.as_fd(), pixels.as_slice(), &self.stop, &reader) {
+        let bytes = pixels.as_slice();
+        match pipe::write_all(stdin.as_fd(), bytes, &self.stop, &reader) {
             Ok(Transfer::Done) => {
                 self.sent += 1;
+                self.written += bytes.len() as u64;
                 Ok(true)
             }
-            Ok(Transfer::Closed(_)) => {
+            Ok(Transfer::Closed(count)) => {
+                self.written += count as u64;
+                self.read_last = self.written.saturating_sub(pipe::unread(stdin.as_fd()));
                 self.stdin = None;
                 Ok(false)
             }
@@ -255,6 +263,20 @@ impl CommandInput {
     /// Bytes that it was written and has not read yet.
     pub(crate) fn unread(&self) -> u64 {
         self.stdin.as_ref().map_or(0, |stdin| pipe::unread(stdin.as_fd()))
+    }
+
+    /// Whether it has come further than its first frame: read some of the next, where it only reads;
+    /// answered, where it is to.
+    pub(crate) fn has_worked(&self) -> bool {
+        if !self.reads_only {
+            return !self.running.never_answered();
+        }
+        let (width, height) = self.fit.size();
+        let read = match &self.stdin {
+            Some(_) => self.written.saturating_sub(self.unread()),
+            None => self.read_last,
+        };
+        read > self.format.frame_bytes(width, height) as u64
     }
 
     /// Whether it has closed its stdin, or is gone.
@@ -272,8 +294,7 @@ impl CommandInput {
         if !self.running.is_hung(self.unread() > 0) {
             return None;
         }
-        self.running.kill();
-        Some(self.running.error("it neither read its frames nor answered for too long"))
+        Some(self.running.hangs())
     }
 
     /// Closes its stdin. Where it only reads, this waits for its end.
@@ -366,6 +387,11 @@ impl CommandOutput {
         match read {
             Ok(Transfer::Done) => {
                 self.received += 1;
+                // In this order: what is shown meanwhile may be answered already.
+                let surplus = pipe::unread(self.stdout.as_fd()) > 0;
+                if surplus && running.owed() == 0 {
+                    return Err(running.wrote_too_much(self.received));
+                }
                 if !same {
                     frame.replace(answer);
                 }
@@ -391,7 +417,8 @@ impl CommandOutput {
             let cause = format!(
                 "it ended ({status}) in the middle of a frame: {bytes} of {whole} bytes, after {n}"
             );
-            return self.running.error(cause);
+            let error = self.running.error(cause);
+            return if self.received == 0 { error.hint(Hint::OnlyFramesOnStdout) } else { error };
         }
         self.running
             .error(format!("it ended ({status}) before it gave every frame back, after {n}"))

@@ -28,6 +28,9 @@ pub(crate) trait GateItem: Sized {
 
     /// The same again; pixels are shared.
     fn copy(&mut self) -> Result<Self>;
+
+    /// Whether it came in a burst, so that it is older than what is live.
+    fn in_burst(&self) -> bool;
 }
 
 /// The policies that a gate follows.
@@ -56,11 +59,19 @@ pub(crate) enum Released<F> {
     Unedited(F),
 }
 
+/// A part of the stream, in microseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Skipped(pub(crate) i64);
+
 /// What a gate has counted since it was asked last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     /// Frames that leave in no form.
     pub(crate) dropped: u64,
+    /// The same, where the code is not to blame: they came in a burst, or before it was there.
+    pub(crate) skipped: u64,
+    /// How much of the stream they were.
+    pub(crate) skipped_for: Skipped,
     /// Frames that leave unedited: the code was too slow, or not there.
     pub(crate) bypassed: u64,
     /// Asks on which the code failed.
@@ -124,6 +135,10 @@ pub(crate) struct Gate<F> {
     code: CodeReadiness,
     /// It was started again and has not answered yet: it is asked, and nobody waits for it.
     is_warming: bool,
+    /// It has answered, or failed on a frame: it has been there.
+    has_been_there: bool,
+    /// The last frame of the input came in a burst.
+    is_in_burst: bool,
     waiting: Option<QueuedFrame<F>>,
     queue: VecDeque<QueuedFrame<F>>,
     next_number: u64,
@@ -142,6 +157,8 @@ impl<F: GateItem> Gate<F> {
             rules,
             code: CodeReadiness::Ready,
             is_warming: false,
+            has_been_there: false,
+            is_in_burst: false,
             waiting: None,
             queue: VecDeque::new(),
             next_number: 0,
@@ -172,6 +189,7 @@ impl<F: GateItem> Gate<F> {
     /// Takes the next frame of the input.
     pub(crate) fn offer(&mut self, frame: F) {
         let pts = frame.pts();
+        self.is_in_burst = frame.in_burst();
         let jumped = self.last_offered.replace(pts).is_some_and(|last| pts < last);
         let entry = QueuedFrame { turn: EntryState::Unedited(frame), jumped };
         let replaced = match (self.code, self.on_slow()) {
@@ -179,7 +197,9 @@ impl<F: GateItem> Gate<F> {
             (CodeReadiness::Busy, OnSlow::Bypass) => return self.pass(entry),
             (_, OnSlow::Latest) => {
                 let replaced = self.waiting.replace(entry);
-                self.tally.dropped += u64::from(replaced.is_some());
+                if let Some(replaced) = &replaced {
+                    self.count_replaced(replaced, pts);
+                }
                 replaced
             }
             (_, OnSlow::Block | OnSlow::Bypass) => {
@@ -193,6 +213,22 @@ impl<F: GateItem> Gate<F> {
         if let (Some(replaced), Some(waiting)) = (replaced, &mut self.waiting) {
             waiting.jumped |= replaced.jumped;
         }
+    }
+
+    /// Counts a frame that a newer one, of `pts`, took the place of.
+    fn count_replaced(&mut self, replaced: &QueuedFrame<F>, pts: Timestamp) {
+        match &replaced.turn {
+            EntryState::Unedited(frame) if frame.in_burst() || !self.has_been_there => {
+                self.tally.skipped += 1;
+                self.tally.skipped_for.0 += pts.minus(frame.pts()).as_micros().max(0);
+            }
+            _ => self.tally.dropped += 1,
+        }
+    }
+
+    /// Whether the code is there and what comes is live.
+    pub(crate) fn is_live(&self) -> bool {
+        self.has_been_there && !self.is_in_burst
     }
 
     /// Sends a frame out unedited; if the policies never let one out so, it is left out.
@@ -289,6 +325,7 @@ impl<F: GateItem> Gate<F> {
     /// What came out for an ask; with `is_whole` nothing more does. An answer that nobody waits
     /// for any more is thrown away.
     pub(crate) fn answer(&mut self, number: u64, frames: Vec<F>, is_whole: bool) {
+        self.has_been_there = true;
         if let Some(QueuedFrame { turn: EntryState::Asked(asked), .. }) = self.asked(number) {
             asked.answers.extend(frames);
             asked.is_whole = is_whole;
@@ -297,6 +334,7 @@ impl<F: GateItem> Gate<F> {
 
     /// The code failed on an ask.
     pub(crate) fn fail(&mut self, number: u64) {
+        self.has_been_there = true;
         self.tally.failed += 1;
         if let Some(entry) = self.asked(number) {
             entry.give_up();
@@ -307,6 +345,7 @@ impl<F: GateItem> Gate<F> {
     pub(crate) fn down(&mut self) -> u64 {
         self.code = CodeReadiness::Down;
         self.is_warming = false;
+        self.has_been_there = true;
         let mut lost = 0;
         for entry in &mut self.queue {
             let EntryState::Asked(asked) = &entry.turn else { continue };

@@ -1,12 +1,16 @@
 use std::collections::VecDeque;
-use std::time::Instant;
 
 use crate::av::{AvFilterGraph, GraphInput, PixFmt, Received};
 use crate::edit::FrameProcessor;
 use crate::error::{BoxError, Error, ErrorKind, Result, Stage};
 use crate::image::BufferPool;
 use crate::image::Frame;
+use crate::time::arrival::Arrival;
 use crate::time::{Rate, TimeBase, Timestamp};
+
+/// Most frames inside a graph of which it is remembered when they came. One that gives nothing out,
+/// such as `select=0`, would have them grow without end.
+const IN_FLIGHT: usize = 1024;
 
 /// A filter graph of libavfilter as a stage. It is made anew whenever the pictures change their
 /// size or format.
@@ -31,7 +35,7 @@ struct InFlight {
     pts: Timestamp,
     duration: Timestamp,
     index: u64,
-    arrived: Instant,
+    arrived: Arrival,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -107,7 +111,7 @@ impl FilterGraph {
             };
             picture.set_duration(length.map_or(0, |length| length.rescale(out_base).ticks()));
             let (index, arrived) =
-                of.map_or_else(|| (0, Instant::now()), |sent| (sent.index, sent.arrived));
+                of.map_or_else(|| (0, Arrival::now()), |sent| (sent.index, sent.arrived));
             self.ready.push_back(Frame::new(picture, out_base, index, arrived, open.pool.clone()));
         }
     }
@@ -120,7 +124,7 @@ impl FilterGraph {
             pts: frame.pts(),
             duration: frame.duration(),
             index: frame.index(),
-            arrived: frame.arrived(),
+            arrived: frame.arrival(),
         };
         // Only the picture goes through: an edit must be in it first.
         let mut frame = frame;
@@ -129,6 +133,10 @@ impl FilterGraph {
         let picture = frame.into_picture()?;
         if let Some(open) = &mut self.open {
             open.in_flight.push_back(sent);
+            // What a filter holds for so long, it doesn't give out.
+            if open.in_flight.len() > IN_FLIGHT {
+                open.in_flight.pop_front();
+            }
             let taken = open.graph.send(Some(&picture));
             taken.map_err(|e| self.fail(e))?;
         }
@@ -163,5 +171,24 @@ impl FrameProcessor for FilterGraph {
 
     fn drain(&mut self) -> Result<(), BoxError> {
         Ok(FilterGraph::drain(self)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::{PixelBuffer, PixelFormat};
+
+    #[test]
+    fn what_a_filter_never_gives_out_is_forgotten() {
+        let mut graph = FilterGraph::new("select=eq(n\\,2999)", None);
+        let buffer = PixelBuffer::new(PixelFormat::Rgb24, 16, 16).unwrap();
+        let at = |n: i64| TimeBase::MILLIS.at(n * 40);
+        for n in 0..3000 {
+            graph.send(Frame::from_image(&buffer.image(), at(n)).unwrap()).unwrap();
+            assert!(graph.open.as_ref().unwrap().in_flight.len() <= IN_FLIGHT);
+        }
+        assert_eq!(graph.receive().unwrap().unwrap().pts(), at(2999));
+        assert!(graph.receive().unwrap().is_none());
     }
 }

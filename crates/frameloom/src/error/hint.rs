@@ -141,6 +141,12 @@ pub enum Hint {
     NoSuchStream,
     /// Somebody else may publish under this name, or the stream key may be wrong.
     NameIsTaken,
+    /// An input counts as live by a setting.
+    MakeItLive,
+    /// AMF values are written as FFmpeg lists them.
+    WriteAmf,
+    /// In a user's name and password some characters have to be encoded.
+    EncodeCredentials,
     /// The stream broke off.
     BrokeOff,
     /// Give a user and a password in the URL.
@@ -272,6 +278,7 @@ impl Hint {
             Hint::SlateIsPicture => {
                 sentence!("{} takes a picture, such as a PNG or a JPEG", own("slate"))
             }
+            Hint::MakeItLive => sentence!("{} makes any input live", own("live").to("yes")),
             Hint::TryLonger => sentence!("{} sets how long it is tried", own("reconnect-for")),
             Hint::CheckAddressOrWait => sentence!(
                 "is the address right, is the stream being published? {} sets the limit",
@@ -333,6 +340,10 @@ impl Hint {
             Hint::NameIsTaken => {
                 "does someone else publish under this name, is the stream key right?"
             }
+            Hint::WriteAmf => "write B:1, N:2.5, S:text, Z:, or O:1 NS:name:text O:0 for an object",
+            Hint::EncodeCredentials => {
+                "in a user or a password write / as %2F, ? as %3F and # as %23"
+            }
             Hint::BrokeOff => "the stream broke off",
             Hint::GiveUser => "it wants a user and a password: rtmp://USER:PASSWORD@HOST/...",
             Hint::AnswerOrOnlyRead => {
@@ -342,8 +353,8 @@ impl Hint {
                 "it must write one frame for each it reads, until its stdin ends"
             }
             Hint::OnlyFramesOnStdout => {
-                "do its frames have the size of FRAMELOOM_FRAME_BYTES, and does it print nothing \
-                 else on stdout?"
+                "stdout is for frames of FRAMELOOM_FRAME_BYTES bytes: does it print something else \
+                 there, which belongs on stderr?"
             }
             _ => "",
         }

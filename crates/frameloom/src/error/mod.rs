@@ -162,6 +162,10 @@ impl Error {
     #[must_use]
     pub fn at(mut self, target: &str) -> Error {
         self.0.target = Some(redact::url(target));
+        // Whatever it was taken for, this is what is wrong with it.
+        if redact::has_torn_credentials(target) {
+            self.0.hint = Some(Hint::EncodeCredentials);
+        }
         self
     }
 

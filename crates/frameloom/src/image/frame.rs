@@ -2,12 +2,12 @@
 
 use std::cell::OnceCell;
 use std::ops::Range;
-use std::time::Instant;
 
 use crate::av::{AvFrame, PixFmt};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::picture;
 use crate::image::{BufferPool, Image, ImageMut, PixelBuffer, PixelFormat};
+use crate::time::arrival::Arrival;
 use crate::time::{TimeBase, Timestamp};
 
 /// A decoded frame: the picture as the codec left it, and where it belongs in time.
@@ -28,7 +28,7 @@ pub struct Frame {
     /// The picture with the edit that was made in a view, for views of other formats.
     settled: OnceCell<AvFrame>,
     index: u64,
-    arrived: Instant,
+    arrived: Arrival,
     pool: BufferPool,
     /// The one output it is for; for all where it is `None`.
     output: Option<usize>,
@@ -82,7 +82,7 @@ impl Frame {
         picture: AvFrame,
         time_base: TimeBase,
         index: u64,
-        arrived: Instant,
+        arrived: Arrival,
         pool: BufferPool,
     ) -> Frame {
         Frame {
@@ -105,7 +105,7 @@ impl Frame {
     /// [`ErrorKind::Other`] where memory runs out.
     pub fn from_image(image: &Image<'_>, pts: Timestamp) -> Result<Frame> {
         let picture = picture::from_image(image)?;
-        let mut frame = Frame::new(picture, pts.base(), 0, Instant::now(), BufferPool::new(0));
+        let mut frame = Frame::new(picture, pts.base(), 0, Arrival::now(), BufferPool::new(0));
         frame.picture.set_pts(Some(pts.ticks()));
         Ok(frame)
     }
@@ -412,7 +412,7 @@ impl Frame {
         &self.picture
     }
 
-    pub(crate) fn arrived(&self) -> Instant {
+    pub(crate) fn arrival(&self) -> Arrival {
         self.arrived
     }
 

@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::av::{AvPacket, MediaKind, StreamInfo};
+use crate::av::{AvPacket, CodecParams, MediaKind, StreamInfo};
 use crate::codec::configuration::{StreamConfiguration, StreamMessage};
 use crate::codec::packet::Packet;
 use crate::error::{Error, ErrorKind, Hint, Result, Stage, counted};
@@ -21,8 +21,9 @@ use crate::options::InputOptions;
 use crate::protocol::discover;
 use crate::protocol::environment::Environment;
 use crate::protocol::{Break, Input, Opened};
-use crate::time::Timestamp;
+use crate::time::arrival::Arrival;
 use crate::time::stop::Stop;
+use crate::time::{TimeBase, Timestamp};
 
 /// An open input: at most one video and one audio stream, chosen as FFmpeg chooses.
 pub(crate) struct Source {
@@ -45,6 +46,8 @@ pub(crate) struct Source {
     loops_left: Option<u64>,
     discontinuity: bool,
     cut_short: Option<usize>,
+    new_kind: Option<MediaKind>,
+    sound_times: SoundTimes,
     video_over: bool,
     audio_over: bool,
     ended: bool,
@@ -131,6 +134,8 @@ impl Source {
             loops_left,
             discontinuity: false,
             cut_short: None,
+            new_kind: None,
+            sound_times: SoundTimes::default(),
             video_over: false,
             audio_over: false,
             ended: false,
@@ -177,10 +182,33 @@ impl Source {
         self.input.set_stall_limit(limit);
     }
 
-    /// Whether a stream that a live input hadn't got at first is to be a loss: opened again, it has
-    /// both. False where it is not known how to tell.
-    pub(crate) fn reopen_on_new_stream(&mut self, yes: bool) -> bool {
-        self.input.reopen_on_new_stream(yes)
+    /// Passes on streams that a live input hadn't got at first. False where it is not known how to tell.
+    pub(crate) fn accept_new_streams(&mut self) -> bool {
+        self.input.accept_new_streams()
+    }
+
+    /// Begins with the packet that is read next, as if nothing had come before.
+    pub(crate) fn begin_here(&mut self) {
+        let next = self.pending.front();
+        let at = next.and_then(|packet| {
+            let stream = self.stream(packet.stream())?;
+            Some(stream.time_base.at(packet.pts().or(packet.dts())?))
+        });
+        if let Some(at) = at {
+            (self.begin, self.clock.zero, self.clock.end) = (at, at, Timestamp::ZERO);
+        }
+    }
+
+    /// The kind of the stream that has come late since this was asked last. Its configuration was read
+    /// just now.
+    pub(crate) fn take_new_kind(&mut self) -> Option<MediaKind> {
+        self.new_kind.take()
+    }
+
+    /// Whether it has, or has seen, video and sound.
+    pub(crate) fn seen(&self) -> [bool; 2] {
+        let [video, audio] = self.input.seen();
+        [video || self.video.is_some(), audio || self.audio.is_some()]
     }
 
     /// Reads for as long as packets come faster than their own clock runs.
@@ -336,8 +364,17 @@ impl Source {
                     return Err(self.fault(broken));
                 }
             };
+            if let Some(new) = self.input.new_stream() {
+                let configuration = self.begin_late(new)?;
+                self.pending.push_front(packet);
+                return Ok(Some(StreamMessage::Configuration(configuration)));
+            }
             let Some(stream) = self.stream(packet.stream()) else { continue };
             let (kind, time_base) = (stream.kind, stream.time_base);
+            let mut packet = packet;
+            if let (MediaKind::Audio, Some(audio)) = (kind, &self.audio) {
+                self.sound_times.fill_in(&mut packet, &audio.params, time_base);
+            }
             if let Some(configuration) = self.reconfigure(&packet)? {
                 self.pending.push_front(packet);
                 return Ok(Some(StreamMessage::Configuration(configuration)));
@@ -350,7 +387,7 @@ impl Source {
                 av: packet,
                 kind,
                 time_base,
-                arrived: Some(self.environment.clock.now()),
+                arrived: Some(Arrival::at(self.environment.clock.now())),
                 floor: self.clock.looped.max(self.floor),
                 discontinuity: self.discontinuity && kind == MediaKind::Video,
             };
@@ -384,6 +421,17 @@ impl Source {
             }
             None => Ok(None),
         }
+    }
+
+    /// Takes a stream that was not there at first.
+    fn begin_late(&mut self, stream: StreamInfo) -> Result<Arc<StreamConfiguration>> {
+        let configuration = StreamConfiguration::of(&stream)?;
+        self.new_kind = Some(stream.kind);
+        match stream.kind {
+            MediaKind::Video => self.video = Some(stream),
+            _ => self.audio = Some(stream),
+        }
+        Ok(configuration)
     }
 
     /// Takes over what a packet says of its stream, where that is something new, and gives it out.
@@ -440,6 +488,36 @@ impl Source {
     }
 }
 
+/// Times of sound for packets that have none: where several stand in one packet of MPEG-TS, only the
+/// first has times, until libavformat knows the sample rate.
+#[derive(Default)]
+struct SoundTimes {
+    /// The last time that was stated, and how many samples ended since then.
+    last: Option<(i64, u64)>,
+}
+
+impl SoundTimes {
+    fn fill_in(&mut self, packet: &mut AvPacket, params: &CodecParams, base: TimeBase) {
+        let samples = params.packet_samples(packet.size()).filter(|_| params.sample_rate() > 0);
+        let Some(samples) = samples else { return };
+        let length = |samples: u64| {
+            let rate = i32::try_from(params.sample_rate()).ok();
+            let of_samples = rate.and_then(|rate| TimeBase::new(1, rate));
+            let samples = i64::try_from(samples).unwrap_or(i64::MAX);
+            of_samples.map_or(0, |unit| unit.at(samples).rescale(base).ticks())
+        };
+        match (packet.pts().or(packet.dts()), self.last) {
+            (Some(at), _) => self.last = Some((at, u64::from(samples))),
+            (None, Some((at, since))) => {
+                let placed = Some(at.saturating_add(length(since)));
+                packet.set_times(placed, placed, length(samples.into()));
+                self.last = Some((at, since + u64::from(samples)));
+            }
+            (None, None) => {}
+        }
+    }
+}
+
 impl InputClock {
     /// Moves a packet's times to the pipeline's clock.
     fn place(&mut self, packet: &mut Packet) {
@@ -473,5 +551,31 @@ impl InputClock {
             (Some(limit), Some(at)) => at >= limit,
             _ => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::av::CodecId;
+
+    #[test]
+    fn sound_without_times_follows_the_sound_before_it() {
+        let mp3 = CodecId::named("mp3").unwrap();
+        let mut params = CodecParams::of_codec(MediaKind::Audio, mp3, &[]).unwrap();
+        params.describe_sound(44_100, 2);
+        let base = TimeBase::new(1, 90_000).unwrap();
+        let mut times = SoundTimes::default();
+        let mut place = |at: Option<i64>| {
+            let mut packet = AvPacket::of_bytes(&[1; 9], 0, true).unwrap();
+            packet.set_times(at, at, 0);
+            times.fill_in(&mut packet, &params, base);
+            packet.pts()
+        };
+        assert_eq!(place(None), None, "nothing is known yet");
+        let placed = [Some(90_000), None, None, None, Some(99_000), None].map(&mut place);
+        // 1152 samples of 44,100 a second are 2351.02 ticks.
+        let expected = [90_000, 92_351, 94_702, 97_053, 99_000, 101_351].map(Some);
+        assert_eq!(placed, expected);
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::Source;
 use super::stored::StoredTimeline;
+use super::{SoundTimes, Source};
 use crate::av::{AvPacket, MediaKind};
 use crate::codec::configuration::StreamMessage;
 use crate::codec::packet::Packet;
@@ -52,6 +52,7 @@ impl Source {
         }
         self.pending.clear();
         self.passed.clear();
+        self.sound_times = SoundTimes::default();
         (self.video_over, self.audio_over, self.ended) = (false, false, false);
         let is_joined = match &self.clock.joined {
             Some(joined) => joined.has_jumped() || self.input.seems_joined(),

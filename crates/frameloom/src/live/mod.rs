@@ -1,5 +1,6 @@
 //! What keeps a live pipeline going: trying again, holding, the slate.
 
+pub(crate) mod burst;
 pub(crate) mod retry;
 pub(crate) mod slate;
 pub(crate) mod supervise;

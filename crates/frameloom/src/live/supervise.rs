@@ -4,6 +4,7 @@
 //! Nothing here has a thread or sleeps by itself: the pipeline's threads ask, and time is given to
 //! it or comes from a [`Clock`].
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -91,6 +92,9 @@ pub(crate) enum PicturePresence {
     Back(Timestamp),
 }
 
+/// How many seams are remembered: more of them than frames on their way to an encoder.
+const SEAMS: usize = 64;
+
 /// Tells those who encode whether pictures come. Clones are the same line.
 #[derive(Clone, Debug)]
 pub(crate) struct PresenceSignal(Arc<Mutex<PresenceState>>);
@@ -98,6 +102,9 @@ pub(crate) struct PresenceSignal(Arc<Mutex<PresenceState>>);
 #[derive(Debug)]
 struct PresenceState {
     state: PicturePresence,
+    /// The last times from which on pictures came again. Who encodes may be so far behind that it has
+    /// missed one of them.
+    seams: VecDeque<Timestamp>,
     /// Each is told that there is another state; which one they look up themselves.
     watchers: Vec<Sender<()>>,
 }
@@ -106,6 +113,7 @@ impl PresenceSignal {
     pub(crate) fn new() -> PresenceSignal {
         PresenceSignal(Arc::new(Mutex::new(PresenceState {
             state: PicturePresence::There,
+            seams: VecDeque::new(),
             watchers: Vec::new(),
         })))
     }
@@ -117,6 +125,12 @@ impl PresenceSignal {
     pub(crate) fn set(&self, state: PicturePresence) {
         let mut shared = self.shared();
         shared.state = state;
+        if let PicturePresence::Back(from) = state {
+            shared.seams.push_back(from);
+            if shared.seams.len() > SEAMS {
+                shared.seams.pop_front();
+            }
+        }
         // Where one is told already, once is enough.
         shared.watchers.retain(|watcher| !matches!(watcher.try_send(()), Err(Disconnected(()))));
     }
@@ -138,6 +152,11 @@ impl PresenceSignal {
 
     pub(crate) fn state(&self) -> PicturePresence {
         self.shared().state
+    }
+
+    /// Whether pictures were away between a picture that ended at `end` and one at `at`.
+    fn has_seam(&self, end: Timestamp, at: Timestamp) -> bool {
+        self.shared().seams.iter().any(|from| end < *from && *from <= at)
     }
 }
 
@@ -209,8 +228,7 @@ impl Hold {
     pub(crate) fn due_before(&mut self, at: Timestamp) -> Option<(Timestamp, Timestamp)> {
         let (came, end) = self.last?;
         // An input that had been silent and is back at once left no time to hold anything.
-        let is_behind_seam = matches!(self.presence.state(), PicturePresence::Back(from) if end < from && from <= at);
-        if !self.holds && !is_behind_seam {
+        if !self.holds && !self.presence.has_seam(end, at) {
             return None;
         }
         self.before(at, came, end)
@@ -457,6 +475,27 @@ mod tests {
         assert_eq!(hold.due_before(at(510)), None);
         assert!(hold.saw(at(510), at(100), later(520)));
         assert_eq!(hold.due_before(at(5000)), None, "a pause of the stream itself");
+    }
+
+    #[test]
+    fn a_silence_is_filled_though_another_follows_before_its_first_frame_is_encoded() {
+        let (presence, start) = (PresenceSignal::new(), Instant::now());
+        let later = |ms| start + Duration::from_millis(ms);
+        let mut hold = Hold::new(presence.clone(), Rate::new(10, 1));
+        hold.saw(at(0), at(100), later(0));
+        presence.set(PicturePresence::Lost { since: later(500), clock: at(500) });
+        presence.set(PicturePresence::Back(at(510)));
+        presence.set(PicturePresence::Lost { since: later(700), clock: at(700) });
+        presence.set(PicturePresence::Back(at(900)));
+        for held in [100, 200, 300, 400] {
+            assert_eq!(hold.due_before(at(510)), Some((at(held), at(100))));
+        }
+        assert_eq!(hold.due_before(at(510)), None);
+        hold.saw(at(510), at(100), later(900));
+        for held in [610, 710] {
+            assert_eq!(hold.due_before(at(900)), Some((at(held), at(100))));
+        }
+        assert_eq!(hold.due_before(at(900)), None);
     }
 
     #[test]

@@ -73,6 +73,10 @@ impl AvOption {
             } else {
                 crate::url::redact::remember(value);
             }
+            if bare.contains("header") {
+                let values = value.lines().filter_map(|line| line.split_once(':'));
+                values.for_each(|(_, value)| crate::url::redact::remember(value.trim()));
+            }
             crate::url::redact::remember_url(value);
         }
         Ok(Some(AvOption {

@@ -30,6 +30,8 @@ pub struct InputOptions {
     pub(crate) live: Live,
     /// Where the pipeline's zero lies in the input; where reading starts, if it isn't given.
     pub(crate) origin: Option<Timestamp>,
+    /// Whether video, and sound, were there on an earlier connection to a live input: each is waited for.
+    pub(crate) expected: [bool; 2],
 }
 
 impl Default for InputOptions {
@@ -53,6 +55,7 @@ impl Default for InputOptions {
             rtmp_by_libav: false,
             live: Live::Auto,
             origin: None,
+            expected: [false; 2],
         }
     }
 }

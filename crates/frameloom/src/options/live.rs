@@ -205,6 +205,23 @@ impl LiveOptions {
         self
     }
 
+    /// Refuses what has no effect on an input that is not live.
+    pub(crate) fn check_input(&self, is_live: bool) -> Result<()> {
+        let given = [
+            ("on-loss", self.on_loss.is_some()),
+            ("slate", self.slate.is_some()),
+            ("stall-timeout", self.stall_timeout.is_some()),
+        ];
+        match given.iter().find(|(_, is_given)| !is_live && *is_given) {
+            Some((name, _)) => {
+                let cause =
+                    sentence!("{} means nothing to an input that is not live", Setting::own(*name));
+                Err(Error::usage(cause).about(Setting::own(*name)).hint(Hint::MakeItLive))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Refuses what excludes each other, and a slate that isn't there.
     ///
     /// # Errors

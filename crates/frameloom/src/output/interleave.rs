@@ -1,6 +1,7 @@
 //! Packets of several streams in the order of their dts.
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use crate::time::Timestamp;
 
@@ -11,6 +12,8 @@ pub(crate) struct InterleaveLimits {
     pub(crate) bytes: usize,
     /// From the first to the last that waits.
     pub(crate) span: Option<Timestamp>,
+    /// How long nothing may come in a lane before the others go on without it.
+    pub(crate) silence: Option<Duration>,
 }
 
 /// Puts packets in order; pure, so that it can be tested without a container.
@@ -18,27 +21,67 @@ pub(crate) struct Interleaver<T> {
     lanes: Vec<Lane<T>>,
     bytes: usize,
     limits: InterleaveLimits,
+    /// The last packet's dts, and when it came.
+    newest: Option<(Timestamp, Instant)>,
 }
 
 struct Lane<T> {
     waiting: VecDeque<(Timestamp, usize, T)>,
     ended: bool,
+    last: Option<LastPacket>,
+}
+
+/// The last packet of a lane.
+#[derive(Clone, Copy)]
+struct LastPacket {
+    dts: Timestamp,
+    came: Instant,
+    /// How long after the one before it.
+    gap: Duration,
+}
+
+impl<T> Lane<T> {
+    fn new() -> Lane<T> {
+        Lane { waiting: VecDeque::new(), ended: false, last: None }
+    }
+
+    /// Whether nothing has come for longer than may be. A lane whose packets are rare may pause for
+    /// twice as long as it just did; one in which nothing has come yet is waited for. So is one that is
+    /// late as all of them are, because a writer stood still.
+    fn is_silent(&self, newest: (Timestamp, Instant), limit: Option<Duration>) -> bool {
+        let (Some(last), Some(limit)) = (self.last, limit) else { return false };
+        let (dts, now) = newest;
+        let behind = u64::try_from(dts.minus(last.dts).as_micros()).unwrap_or(0);
+        let silent_for = now.saturating_duration_since(last.came);
+        silent_for >= limit.max(last.gap * 2) && Duration::from_micros(behind) >= limit
+    }
 }
 
 impl<T> Interleaver<T> {
     pub(crate) fn new(lanes: usize, limits: InterleaveLimits) -> Interleaver<T> {
-        let lanes = (0..lanes).map(|_| Lane { waiting: VecDeque::new(), ended: false }).collect();
-        Interleaver { lanes, bytes: 0, limits }
+        let lanes = (0..lanes).map(|_| Lane::new()).collect();
+        Interleaver { lanes, bytes: 0, limits, newest: None }
     }
 
     /// One more lane, behind the others.
     pub(crate) fn add_lane(&mut self) {
-        self.lanes.push(Lane { waiting: VecDeque::new(), ended: false });
+        self.lanes.push(Lane::new());
     }
 
-    pub(crate) fn push(&mut self, lane: usize, dts: Timestamp, bytes: usize, item: T) {
+    /// Takes a packet that came `now`.
+    pub(crate) fn push(
+        &mut self,
+        lane: usize,
+        dts: Timestamp,
+        bytes: usize,
+        item: T,
+        now: Instant,
+    ) {
+        self.newest = Some((dts, now));
         if let Some(lane) = self.lanes.get_mut(lane) {
             self.bytes += bytes;
+            let gap = lane.last.map(|last| now.saturating_duration_since(last.came));
+            lane.last = Some(LastPacket { dts, came: now, gap: gap.unwrap_or_default() });
             lane.waiting.push_back((dts, bytes, item));
         }
     }
@@ -87,7 +130,9 @@ impl<T> Interleaver<T> {
 
     /// The next packet in order; `None` while a stream that goes on might still have an earlier one.
     pub(crate) fn pop(&mut self) -> Option<(usize, T)> {
-        let complete = self.lanes.iter().all(|l| l.ended || !l.waiting.is_empty());
+        let (newest, silence) = (self.newest, self.limits.silence);
+        let is_silent = |l: &Lane<T>| newest.is_some_and(|newest| l.is_silent(newest, silence));
+        let complete = self.lanes.iter().all(|l| l.ended || !l.waiting.is_empty() || is_silent(l));
         if !complete && !self.is_over_limit() {
             return None;
         }
@@ -114,15 +159,49 @@ mod tests {
         std::iter::from_fn(|| i.pop()).collect()
     }
 
-    const LOOSE: InterleaveLimits = InterleaveLimits { bytes: 1 << 20, span: None };
+    const LOOSE: InterleaveLimits = InterleaveLimits { bytes: 1 << 20, span: None, silence: None };
+
+    #[test]
+    fn goes_on_at_once_without_a_stream_that_pauses() {
+        let second = Duration::from_secs(1);
+        let limits =
+            InterleaveLimits { bytes: 1 << 20, span: Some(at(10_000)), silence: Some(second) };
+        let (mut i, start) = (Interleaver::new(2, limits), Instant::now());
+        let came = |ms: i64| start + Duration::from_millis(u64::try_from(ms).unwrap());
+        i.push(0, at(0), 1, 'a', came(0));
+        i.push(0, at(1500), 1, 'b', came(1500));
+        assert_eq!(all(&mut i), [], "nothing has come yet of the other");
+        i.push(1, at(1490), 1, 'x', came(1500));
+        assert_eq!(all(&mut i), [(0, 'a'), (1, 'x')]);
+        i.push(0, at(2400), 1, 'c', came(2400));
+        assert_eq!(all(&mut i), []);
+        i.push(0, at(2500), 1, 'd', came(2500));
+        assert_eq!(all(&mut i), [(0, 'b'), (0, 'c'), (0, 'd')], "it has been silent for a second");
+        i.push(0, at(2540), 1, 'e', came(2540));
+        assert_eq!(all(&mut i), [(0, 'e')], "and is not waited for");
+        i.push(1, at(3000), 1, 'y', came(3000));
+        assert_eq!(all(&mut i), []);
+        i.push(0, at(5000), 1, 'f', came(5000));
+        assert_eq!(all(&mut i), [(1, 'y')], "it may pause for longer, as it just did");
+        i.push(1, at(4000), 1, 'z', came(5000));
+        i.push(0, at(5040), 1, 'g', came(5040));
+        assert_eq!(all(&mut i), [(1, 'z')]);
+        i.push(0, at(5080), 1, 'h', came(9000));
+        assert_eq!(all(&mut i), [(0, 'f'), (0, 'g'), (0, 'h')]);
+        i.push(1, at(5090), 1, 'A', came(9000));
+        i.push(0, at(5120), 1, 'j', came(9001));
+        assert_eq!(all(&mut i), [(1, 'A')]);
+        i.push(0, at(5160), 1, 'k', came(29_000));
+        assert_eq!(all(&mut i), [], "nothing came at all for a while");
+    }
 
     #[test]
     fn waits_for_the_stream_that_is_behind() {
         let mut i = Interleaver::new(2, LOOSE);
-        i.push(0, at(0), 1, 'a');
-        i.push(0, at(40), 1, 'b');
+        i.push(0, at(0), 1, 'a', Instant::now());
+        i.push(0, at(40), 1, 'b', Instant::now());
         assert_eq!(all(&mut i), []);
-        i.push(1, at(10), 1, 'x');
+        i.push(1, at(10), 1, 'x', Instant::now());
         assert_eq!(all(&mut i), [(0, 'a'), (1, 'x')]);
         i.end(1);
         assert_eq!(all(&mut i), [(0, 'b')]);
@@ -131,20 +210,23 @@ mod tests {
     #[test]
     fn at_the_same_time_the_first_stream_goes_first() {
         let mut i = Interleaver::new(2, LOOSE);
-        i.push(1, at(0), 1, 'x');
-        i.push(0, at(0), 1, 'a');
+        i.push(1, at(0), 1, 'x', Instant::now());
+        i.push(0, at(0), 1, 'a', Instant::now());
         assert_eq!(i.pop(), Some((0, 'a')));
     }
 
     #[test]
     fn goes_on_without_a_stream_that_stays_away_too_long() {
-        let mut i = Interleaver::new(2, InterleaveLimits { bytes: 100, span: Some(at(1000)) });
-        i.push(0, at(0), 10, 'a');
-        i.push(0, at(1000), 10, 'b');
+        let mut i = Interleaver::new(
+            2,
+            InterleaveLimits { bytes: 100, span: Some(at(1000)), silence: None },
+        );
+        i.push(0, at(0), 10, 'a', Instant::now());
+        i.push(0, at(1000), 10, 'b', Instant::now());
         assert_eq!(all(&mut i), []);
-        i.push(0, at(1001), 10, 'c');
+        i.push(0, at(1001), 10, 'c', Instant::now());
         assert_eq!(all(&mut i), [(0, 'a')], "until the span fits again");
-        i.push(0, at(1100), 90, 'd');
+        i.push(0, at(1100), 90, 'd', Instant::now());
         assert_eq!(all(&mut i), [(0, 'b')], "until the bytes fit again");
     }
 
@@ -159,7 +241,7 @@ mod tests {
             let lanes = [a, b].map(|steps| steps.into_iter().scan(0, |t, s| { *t += s; Some(*t) }).collect::<Vec<_>>());
             for (lane, times) in lanes.iter().enumerate() {
                 for &t in times {
-                    i.push(lane, at(t), 1, t);
+                    i.push(lane, at(t), 1, t, Instant::now());
                     sent += 1;
                     got.extend(all(&mut i));
                 }

@@ -5,6 +5,7 @@ mod interleave;
 mod order;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use interleave::{InterleaveLimits, Interleaver};
 use order::Order;
@@ -18,6 +19,7 @@ use crate::protocol::environment::Environment;
 use crate::protocol::{Output, Target};
 use crate::stats::Stats;
 use crate::time::Timestamp;
+use crate::time::clock::Clock;
 use crate::time::stop::Stop;
 use crate::url;
 
@@ -26,6 +28,9 @@ const WAITING_BYTES: usize = 64 << 20;
 
 /// Stream time that may wait in a live output for a stream that is behind.
 const WAITING_LIVE: Timestamp = Timestamp::from_micros(10_000_000);
+
+/// How long nothing may come of a stream before the others of a live output go on without it.
+const SILENT_LIVE: Duration = Duration::from_secs(1);
 
 /// One output: its header is written as soon as every stream is known.
 pub(crate) struct Sink {
@@ -39,6 +44,7 @@ pub(crate) struct Sink {
     written: u64,
     failed: u64,
     cut: Option<Timestamp>,
+    clock: Arc<dyn Clock>,
     stats: Stats,
     /// Its number among the outputs.
     number: usize,
@@ -76,8 +82,11 @@ impl Sink {
         target.check_writable(options)?;
         target.check_options(options)?;
         let output = environment.opener.output(&target, options, stop)?;
-        let limits =
-            InterleaveLimits { bytes: WAITING_BYTES, span: target.is_live.then_some(WAITING_LIVE) };
+        let limits = InterleaveLimits {
+            bytes: WAITING_BYTES,
+            span: target.is_live.then_some(WAITING_LIVE),
+            silence: target.is_live.then_some(SILENT_LIVE),
+        };
         let allows_equal = target.allows_equal_dts();
         let stream = |&kind: &MediaKind| OutputStream {
             kind,
@@ -97,6 +106,7 @@ impl Sink {
             written: 0,
             failed: 0,
             cut: None,
+            clock: Arc::clone(&environment.clock),
             stats,
             number: 0,
         };
@@ -178,7 +188,8 @@ impl Sink {
         let dts = packet.dts().or(at).unwrap_or(Timestamp::ZERO);
         let configuration = self.streams.get_mut(stream).and_then(|s| s.next.take());
         let size = packet.av.size();
-        self.waiting.push(stream, dts, size, WaitingPacket { packet, configuration });
+        let now = self.clock.now();
+        self.waiting.push(stream, dts, size, WaitingPacket { packet, configuration }, now);
         self.advance()
     }
 
@@ -286,7 +297,13 @@ impl Sink {
         self.output.write(&mut packet.av).inspect_err(|_| self.failed += 1)?;
         self.written += 1;
         let output = (self.number, self.target.is_live);
-        self.stats.packet_out(output, bytes, video, Some(base.at(pts)), packet.arrived);
+        self.stats.packet_out(
+            output,
+            bytes,
+            video,
+            Some(base.at(pts)),
+            packet.arrived.map(|a| a.at),
+        );
         Ok(())
     }
 

@@ -153,10 +153,19 @@ pub(crate) trait Input: Send {
     /// How long a live one may give nothing.
     fn set_stall_limit(&mut self, limit: Duration);
 
-    /// Whether a stream that comes late is to end it, so that it is opened again with it. False
-    /// where such a stream is not noticed.
-    fn reopen_on_new_stream(&mut self, _yes: bool) -> bool {
+    /// Passes on a stream that comes late. False where such a stream is not noticed.
+    fn accept_new_streams(&mut self) -> bool {
         false
+    }
+
+    /// The stream that came late whose first packet was read last.
+    fn new_stream(&mut self) -> Option<StreamInfo> {
+        None
+    }
+
+    /// Whether it has seen video, and sound, that may be used; also what can't be decoded yet.
+    fn seen(&self) -> [bool; 2] {
+        [false; 2]
     }
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod discover;
 pub(crate) mod environment;
 mod libav;
 mod live;
+pub(crate) mod lookup;
 pub(crate) mod pipe;
 mod rtmp;
 mod target;

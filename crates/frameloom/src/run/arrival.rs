@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::av::MediaKind;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::input::{Source, SourceItem};
 use crate::live::retry::{Retry, RetryPolicy};
@@ -9,8 +10,7 @@ use crate::live::supervise::{Reopened, due, reopen};
 use crate::protocol::environment::Environment;
 use crate::time::stop::Stop;
 
-/// Waits until the input has video, and opens it again as it is then. What comes before that is
-/// not used.
+/// Waits until the input has video. What comes before that is not used.
 ///
 /// # Errors
 /// Where video can't come, or the input ends; [`ErrorKind::Interrupted`] at a stop.
@@ -27,7 +27,7 @@ pub(super) fn await_video(
         let none =
             Error::new(ErrorKind::InvalidData, Stage::Source, "there is no video in it to edit")
                 .at(source.url());
-        if source.options.no_video || !source.reopen_on_new_stream(true) {
+        if source.options.no_video || !source.accept_new_streams() {
             return Err(none);
         }
         if !std::mem::replace(&mut is_logged, true) {
@@ -35,7 +35,13 @@ pub(super) fn await_video(
         }
         source.set_stall_limit(stall_limit);
         let cause = loop {
-            match source.next()? {
+            let next = source.next()?;
+            if source.take_new_kind() == Some(MediaKind::Video) {
+                // Its first keyframe is read next: here the outputs begin.
+                source.begin_here();
+                return Ok(source);
+            }
+            match next {
                 _ if stop.is_stopped() => {
                     return Err(Error::new(ErrorKind::Interrupted, Stage::Source, "stopped"));
                 }

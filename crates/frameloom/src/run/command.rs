@@ -2,7 +2,7 @@
 //! it is to be started again, and one reads its answers.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{
     Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded, never, select,
@@ -26,6 +26,16 @@ const TICK: Duration = Duration::from_millis(100);
 const READ_TICK: Duration = Duration::from_millis(1);
 /// How long the answers' thread may take to say why the command is gone.
 const VERDICT_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long one that reads no more may do nothing until it is ended.
+const IDLE_LIMIT: Duration = Duration::from_secs(5);
+
+/// How often a command that gives each frame back before it reads the next one is shown no frame until
+/// it has: what it has written by then beside its answer is no frame.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long it may take then, from when it has read the frame. One that takes longer may hold frames
+/// back, and isn't looked at again.
+const LOOK_LIMIT: Duration = Duration::from_millis(500);
 
 /// How a command is treated.
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +84,8 @@ struct CommandSession {
     spawned: SpawnedCommand,
     owed: Option<Sender<ExpectedAnswer>>,
     verdict: Receiver<Result<()>>,
+    /// When its stdout is looked at next; `None` where frames have to be shown before it answers.
+    next_look: Option<Instant>,
 }
 
 /// Why the writer can't go on.
@@ -108,12 +120,15 @@ pub(super) struct CommandFeed {
 pub(super) struct Restarts {
     session: Option<CommandSession>,
     has_started: bool,
+    /// One of them has worked.
+    has_worked: bool,
     retry: Retry,
 }
 
 impl Restarts {
     pub(super) fn new() -> Restarts {
-        Restarts { session: None, has_started: false, retry: Retry::new(RetryPolicy::process()) }
+        let retry = Retry::new(RetryPolicy::process());
+        Restarts { session: None, has_started: false, has_worked: false, retry }
     }
 }
 
@@ -177,9 +192,19 @@ impl CommandFeed {
         let Some(session) = &self.restarts.session else { return WriterStop::Over };
         // The answers' thread has seen it or is about to. Where the run ends with the first
         // failure it may first read all that the command still gives.
-        let ended = match self.policy.on_error {
-            OnError::Stop => session.verdict.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            _ => session.verdict.recv_timeout(VERDICT_LIMIT),
+        let running = &session.spawned.running;
+        let ended = loop {
+            let ended = session.verdict.recv_timeout(VERDICT_LIMIT);
+            let waits = self.policy.on_error == OnError::Stop
+                && matches!(ended, Err(RecvTimeoutError::Timeout))
+                && !running.is_killed();
+            match ended {
+                _ if waits && running.idle_for() >= IDLE_LIMIT => {
+                    return WriterStop::Lost(running.lives_on());
+                }
+                _ if waits => {}
+                ended => break ended,
+            }
         };
         self.interpreted(ended.ok())
     }
@@ -204,8 +229,12 @@ impl CommandFeed {
         } else {
             self.whole(number, shown.any);
         }
-        if self.policy.keeps_pipes_empty {
+        let looks = self.is_look_due();
+        if self.policy.keeps_pipes_empty || looks {
             self.wait_for_reader()?;
+        }
+        if looks {
+            self.wait_for_answer()?;
         }
         Ok(self.channels.report(CodeReport::Ready(number)))
     }
@@ -222,6 +251,7 @@ impl CommandFeed {
         self.whole(number, shown.any);
         match self.finish_command(CommandInput::close) {
             Ok(()) => Ok(false),
+            Err(WriterStop::Lost(error)) if self.never_worked() => Err(WriterStop::Fatal(error)),
             Err(WriterStop::Lost(error)) if self.policy.on_error != OnError::Stop => {
                 let hangs = self.is_hung();
                 self.end_session();
@@ -354,8 +384,35 @@ impl CommandFeed {
             sender
         });
         let verdict = if owed.is_some() { verdict } else { never() };
-        self.restarts.session = Some(CommandSession { spawned, owed, verdict });
+        let next_look = owed.as_ref().map(|_| Instant::now());
+        self.restarts.session = Some(CommandSession { spawned, owed, verdict, next_look });
         Ok(())
+    }
+
+    fn is_look_due(&self) -> bool {
+        let next = self.restarts.session.as_ref().and_then(|session| session.next_look);
+        next.is_some_and(|at| at <= Instant::now())
+    }
+
+    /// Waits until the command has answered all it has read, if it does so before it reads more: the
+    /// answers' thread then sees whether it has written anything else.
+    fn wait_for_answer(&mut self) -> Result<(), WriterStop> {
+        let begun = Instant::now();
+        loop {
+            let Some(session) = &mut self.restarts.session else { return Ok(()) };
+            if session.spawned.running.owed() == 0 {
+                session.next_look = Some(Instant::now() + LOOK_EVERY);
+                return Ok(());
+            }
+            if begun.elapsed() >= LOOK_LIMIT {
+                session.next_look = None;
+                return Ok(());
+            }
+            if !session.verdict.is_empty() || session.spawned.running.is_killed() {
+                return Err(self.verdict());
+            }
+            std::thread::sleep(READ_TICK);
+        }
     }
 
     /// Waits until the command has read its last frame.
@@ -410,6 +467,14 @@ impl CommandFeed {
         }
     }
 
+    /// Whether neither the command that has failed now nor one before it has ever worked: as a URL that
+    /// never worked, it is wrong, and would be so the next time.
+    fn never_worked(&mut self) -> bool {
+        let Some(session) = &self.restarts.session else { return false };
+        self.restarts.has_worked |= session.spawned.input.has_worked();
+        !self.restarts.has_worked
+    }
+
     /// Ends the command that runs. Returns for how long it has answered.
     fn end_session(&mut self) -> Duration {
         self.handle.set(None);
@@ -421,7 +486,11 @@ impl CommandFeed {
     /// Ends a command that failed, and waits until it may be started again; `false` where it isn't.
     fn lost(&mut self, error: Error) -> Result<bool> {
         let hangs = self.is_hung();
+        let is_wrong = self.never_worked();
         let worked = self.end_session();
+        if is_wrong {
+            return Err(error);
+        }
         match self.policy.on_error {
             OnError::Stop => return Err(error),
             OnError::Bypass => {

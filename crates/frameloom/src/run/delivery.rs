@@ -152,13 +152,13 @@ impl Drops {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
 
     use crossbeam_channel::{Receiver, bounded};
 
     use super::*;
     use crate::av::{AvPacket, CodecId, CodecParams};
     use crate::time::TimeBase;
+    use crate::time::arrival::Arrival;
     use crate::time::clock::RealClock;
 
     fn live_stream(room: usize) -> (SinkStream, Receiver<SinkMessage>) {
@@ -176,7 +176,7 @@ mod tests {
             av: AvPacket::of_bytes(&[1, 2, 3], 0, is_key).unwrap(),
             kind: MediaKind::Video,
             time_base: TimeBase::MILLIS,
-            arrived: Some(Instant::now()),
+            arrived: Some(Arrival::now()),
             floor: Timestamp::ZERO,
             discontinuity: false,
         }

@@ -40,6 +40,10 @@ impl GateItem for Frame {
     fn copy(&mut self) -> Result<Frame> {
         self.share()
     }
+
+    fn in_burst(&self) -> bool {
+        self.arrival().in_burst
+    }
 }
 
 /// Where the code's threads are.
@@ -104,10 +108,22 @@ pub(super) struct Gating {
 struct Summary {
     events: Events,
     dropped: EventSum,
+    /// Frames that were skipped and not told yet, and for how much of the stream.
+    skipped: (u64, Duration),
     bypassed: EventSum,
     failed: EventSum,
     /// The last failure.
     cause: Option<Error>,
+}
+
+impl Summary {
+    /// Tells what was skipped, once that is over.
+    fn emit_skipped(&mut self) {
+        let (count, span) = std::mem::take(&mut self.skipped);
+        if count > 0 {
+            self.events.tell(&Event::FramesSkipped { count, span });
+        }
+    }
 }
 
 impl Gating {
@@ -131,6 +147,7 @@ impl Gating {
             summary: Summary {
                 events,
                 dropped: EventSum::new(),
+                skipped: (0, Duration::ZERO),
                 bypassed: EventSum::new(),
                 failed: EventSum::new(),
                 cause: None,
@@ -369,6 +386,15 @@ impl Gating {
                 self.summary.events.tell(&Event::FramesDropped { count, span });
             }
         }
+        if tally.skipped > 0 {
+            self.stats.frames_skipped(tally.skipped);
+            let (count, span) = self.summary.skipped;
+            let more = Duration::from_micros(u64::try_from(tally.skipped_for.0).unwrap_or(0));
+            self.summary.skipped = (count + tally.skipped, span.saturating_add(more));
+        }
+        if self.gate.is_live() {
+            self.summary.emit_skipped();
+        }
         if tally.bypassed > 0 {
             self.stats.frames_bypassed(tally.bypassed);
             if let Some((count, span)) = self.summary.bypassed.add(tally.bypassed, now) {
@@ -390,6 +416,7 @@ impl Gating {
     /// Tells what was counted and not told yet.
     fn emit_pending(&mut self) {
         let (now, summary) = (self.clock.now(), &mut self.summary);
+        summary.emit_skipped();
         if let Some((count, span)) = summary.dropped.rest(now) {
             summary.events.tell(&Event::FramesDropped { count, span });
         }

@@ -55,6 +55,8 @@ pub(super) struct CopyLane {
     configuration: Arc<StreamConfiguration>,
     /// Sound that is not any more what it was first is brought to that.
     transcoder: Option<Box<AudioTranscoder>>,
+    /// What the transcoder makes is what the stream is at first.
+    adopts: bool,
     /// The stream as it is now is nothing that this output could carry.
     mute: bool,
 }
@@ -85,6 +87,7 @@ impl CopyLane {
             key: None,
             configuration,
             transcoder: None,
+            adopts: false,
             mute: false,
         })
     }
@@ -95,6 +98,12 @@ impl CopyLane {
         if drops && self.kind == MediaKind::Video {
             self.start = LaneStart::Wanted(VecDeque::new());
         }
+        self
+    }
+
+    /// Encodes sound that the output can't carry as it is. It is announced with its first packet.
+    pub(super) fn encoding_by(mut self, transcoder: AudioTranscoder) -> CopyLane {
+        (self.transcoder, self.adopts) = (Some(Box::new(transcoder)), true);
         self
     }
 
@@ -145,6 +154,11 @@ impl CopyLane {
         while let Some(message) = self.transcoder.as_mut().and_then(|t| t.receive()) {
             match message {
                 StreamMessage::Configuration(configuration) => {
+                    if std::mem::take(&mut self.adopts) {
+                        let params = configuration.params.share();
+                        self.stream.params = params.map_err(|e| e.in_stage(Stage::Encode))?;
+                        self.prepare_to_fill();
+                    }
                     self.configuration = configuration;
                     self.announce();
                 }

@@ -36,6 +36,8 @@ const SOUND_FILLED: Timestamp = Timestamp::from_micros(500_000);
 pub(super) struct Reading {
     pub(super) source: Source,
     pub(super) lanes: Vec<CopyLane>,
+    /// Kinds of streams that have been there on any connection: video, and sound.
+    pub(super) expected: [bool; 2],
     /// Places for a stream that the source hasn't got yet.
     pub(super) late_streams: Vec<LateStream>,
     pub(super) decode: Option<Sender<DecodeMessage>>,
@@ -70,7 +72,9 @@ impl Reading {
         if self.live.as_ref().is_some_and(|live| live.on_loss != OnLoss::End) {
             self.lanes.iter_mut().for_each(CopyLane::prepare_to_fill);
         }
-        self.source.reopen_on_new_stream(!self.late_streams.is_empty());
+        if self.live.is_some() {
+            self.source.accept_new_streams();
+        }
         let result = self.read_on();
         self.lanes.iter_mut().for_each(CopyLane::close);
         if let Some(live) = &self.live
@@ -113,6 +117,10 @@ impl Reading {
             let mut packet = match self.source.next()? {
                 SourceItem::Packet(packet) => packet,
                 SourceItem::Configuration(configuration) => {
+                    if let Some(kind) = self.source.take_new_kind() {
+                        self.begin_late_stream(kind)?;
+                        continue;
+                    }
                     let kind = configuration.params.kind();
                     let lanes = self.lanes.iter_mut().filter(|lane| lane.kind == kind);
                     lanes.for_each(|lane| lane.configure(&configuration));
@@ -130,6 +138,7 @@ impl Reading {
                 if live.is_over(packet.dts().or(packet.pts())) {
                     return Ok(ReadEnd::Over);
                 }
+                live.watch_pictures(&packet);
             }
             self.note_move(before, &packet);
             if let (Some(pace), Some(at)) = (&mut pace, packet.dts().or(packet.pts())) {
@@ -150,7 +159,6 @@ impl Reading {
                 }
                 ReaderChange::Late(late) => {
                     self.late_streams.push(late);
-                    self.source.reopen_on_new_stream(true);
                 }
                 ReaderChange::Audio(transcoder) => self.audio.push(transcoder),
                 ReaderChange::Decode(decoder) => {

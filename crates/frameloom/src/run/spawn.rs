@@ -392,6 +392,7 @@ fn spawn_reader(
         live: source.is_live.then(|| LiveReading::new(&source, rules)),
         source,
         lanes: to.lanes,
+        expected: [false; 2],
         late_streams: to.late_streams,
         decode: to.decode,
         audio: to.audio,

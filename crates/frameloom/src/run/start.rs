@@ -98,6 +98,7 @@ impl Setup {
         let code = self.code();
         let is_edited = code != CodeKind::None;
         self.live.check(self.command.is_some(), is_edited)?;
+        self.live.check_input(self.source.is_live).map_err(|e| e.at(self.source.url()))?;
         let mut described = self.outputs.begin();
         if described.iter().all(Option::is_none) && !is_edited {
             return Err(Error::usage("there is neither an output nor code to run"));

@@ -54,6 +54,14 @@ pub enum Event {
         /// Since the first of them.
         span: Duration,
     },
+    /// Decoded frames were left out that your code is not to blame for: a server sent them at once,
+    /// or they came before your code was there. It goes on with what is live.
+    FramesSkipped {
+        /// How many.
+        count: u64,
+        /// How much of the stream they were.
+        span: Duration,
+    },
     /// Frames went out unedited because your code was too slow for them, or a COMMAND not there.
     FramesBypassed {
         /// How many since the last such event.
@@ -90,8 +98,10 @@ pub enum Event {
 }
 
 impl Event {
+    /// Whether nobody needs to do anything about it.
     fn is_good_news(&self) -> bool {
-        matches!(self, Event::InputBack { .. } | Event::OutputBack { .. })
+        let is_back = matches!(self, Event::InputBack { .. } | Event::OutputBack { .. });
+        is_back || matches!(self, Event::FramesSkipped { .. })
     }
 }
 
@@ -177,6 +187,9 @@ impl fmt::Display for EventDisplay<'_> {
                 were(*count, "frame"),
                 Span(*span).within()
             ),
+            Event::FramesSkipped { span, .. } => {
+                write!(f, "skipped {} to the live edge", Span(*span))
+            }
             Event::FramesBypassed { count, span } => write!(
                 f,
                 "your code is too slow or not there: {} went out unedited{}",
@@ -309,6 +322,7 @@ mod tests {
                 Event::FramesDropped { count: 1, span: Duration::ZERO },
                 "your code is too slow: 1 frame was dropped",
             ),
+            (Event::FramesSkipped { count: 195, span: ms(8120) }, "skipped 8.1 s to the live edge"),
             (
                 Event::FramesBypassed { count: 3, span: ms(1500) },
                 "your code is too slow or not there: 3 frames went out unedited within 1.5 s",

@@ -38,6 +38,7 @@ struct StatsCounters {
     frames_out: AtomicU64,
     frames_edited: AtomicU64,
     frames_dropped: AtomicU64,
+    frames_skipped: AtomicU64,
     frames_held: AtomicU64,
     frames_late: AtomicU64,
     reconnects: AtomicU64,
@@ -109,6 +110,10 @@ pub struct Snapshot {
     /// them, or they may not go out unedited while it is away, or their answer came after later frames
     /// had left.
     pub frames_dropped: u64,
+    /// Decoded frames left out so that your code gets what is live: a server sent them at once, or they
+    /// came before your code was there. They are no sign of slow code.
+    #[serde(default)]
+    pub frames_skipped: u64,
     /// Pictures shown again, or a slate, while the input was lost.
     pub frames_held: u64,
     /// Frames that came when their place was taken already by held pictures: at the seam behind a
@@ -220,6 +225,7 @@ impl Stats {
             frames_out: AtomicU64::new(0),
             frames_edited: AtomicU64::new(0),
             frames_dropped: AtomicU64::new(0),
+            frames_skipped: AtomicU64::new(0),
             frames_held: AtomicU64::new(0),
             frames_late: AtomicU64::new(0),
             reconnects: AtomicU64::new(0),
@@ -390,6 +396,10 @@ impl Stats {
         self.0.frames_dropped.fetch_add(count, Relaxed);
     }
 
+    pub(crate) fn frames_skipped(&self, count: u64) {
+        self.0.frames_skipped.fetch_add(count, Relaxed);
+    }
+
     pub(crate) fn frames_bypassed(&self, count: u64) {
         self.0.frames_bypassed.fetch_add(count, Relaxed);
     }
@@ -495,6 +505,7 @@ impl Stats {
             frames_out,
             frames_edited: c.frames_edited.load(Relaxed),
             frames_dropped: c.frames_dropped.load(Relaxed),
+            frames_skipped: c.frames_skipped.load(Relaxed),
             frames_held: c.frames_held.load(Relaxed),
             frames_late: c.frames_late.load(Relaxed),
             frames_bypassed: c.frames_bypassed.load(Relaxed),
@@ -609,6 +620,23 @@ mod tests {
         let seen = stats.snapshot();
         assert!(!second(seen.latency_ms) && !second(seen.latency_p99_ms), "{seen:?}");
         assert!(!second(seen.outputs[0].latency_ms) && second(seen.outputs[1].latency_ms));
+    }
+
+    #[test]
+    fn a_latency_is_forgotten_while_nothing_comes() {
+        let stats = Stats::new(None, Arc::new(crate::time::clock::RealClock));
+        stats.packet_out((0, true), 1, true, None, Some(Instant::now()));
+        let seen = stats.snapshot();
+        assert!(seen.latency_ms.is_some() && seen.outputs[0].latency_ms.is_some());
+        let earlier = |at: Instant| at.checked_sub(WINDOW + Duration::from_secs(1)).unwrap();
+        stats.output(0, |output| {
+            output.latencies.iter_mut().for_each(|(at, _)| *at = earlier(*at));
+        });
+        // A held picture has no arrival.
+        stats.packet_out((0, true), 1, true, None, None);
+        let seen = stats.snapshot();
+        assert_eq!((seen.latency_ms, seen.latency_p99_ms), (None, None));
+        assert_eq!((seen.outputs[0].latency_ms, seen.outputs[0].latency_p99_ms), (None, None));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Exact stream time: integer ticks of a rational time base, never floating point.
 
+pub(crate) mod arrival;
 pub(crate) mod clock;
 pub(crate) mod jitter;
 pub(crate) mod stop;

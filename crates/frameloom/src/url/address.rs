@@ -33,6 +33,32 @@ impl<'a> Address<'a> {
         Some(Address { scheme, user, authority, path })
     }
 
+    /// The user and password of a URL in which they hold a `/`, `?` or `#` that is not encoded, and what
+    /// stands behind them: `rtmp://user:a/b@HOST/live/x` has the host `user` and the port `a` otherwise.
+    pub(crate) fn torn_credentials(&self) -> Option<(String, &'a str)> {
+        let at = self.path.rfind('@')?;
+        let port = self.host_and_port()?.1?;
+        if port.parse::<u16>().is_ok() && !self.has_at_in_path() {
+            return None;
+        }
+        let user = self.user.map_or_else(String::new, |user| format!("{user}@"));
+        let torn = self.path.get(..at).unwrap_or_default();
+        let rest = self.path.get(at + 1..).unwrap_or_default();
+        Some((format!("{user}{}{torn}", self.authority), rest))
+    }
+
+    /// Whether what looks like a host may be a part of a password: `rtmp://user:p@a/b@HOST/live/x`.
+    pub(crate) fn may_be_torn(&self) -> bool {
+        self.user.is_some() && self.has_at_in_path()
+    }
+
+    /// Whether there is an `@` behind the host other than in a query's value, as in `/x?mail=a@b`.
+    fn has_at_in_path(&self) -> bool {
+        let bare = self.bare_path();
+        let query = self.path.get(bare.len()..).unwrap_or_default();
+        bare.contains('@') || query.contains('@') && (bare.is_empty() || !query.contains('='))
+    }
+
     /// The host, without the brackets of an IPv6 address, and the port as it is written. `None`
     /// where a bracket is not closed.
     pub fn host_and_port(&self) -> Option<(&'a str, Option<&'a str>)> {
@@ -64,6 +90,25 @@ impl<'a> Address<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn credentials_that_are_not_encoded_are_known() {
+        for (url, torn) in [
+            ("rtmp://user:SEC/RET@H/live/x", Some(("user:SEC/RET", "H/live/x"))),
+            ("rtsp://user:SEC?RET@H:554/x", Some(("user:SEC?RET", "H:554/x"))),
+            ("http://user:SEC#RET@H/x", Some(("user:SEC#RET", "H/x"))),
+            ("srt://user:1234/RET@H:9000", Some(("user:1234/RET", "H:9000"))),
+            ("rtmp://a@b:c/d@H/x", Some(("a@b:c/d", "H/x"))),
+            ("rtmp://user:pass@H/live/x", None),
+            ("http://H:8080/a/b?mail=a@b", None),
+            ("http://H/@user/b", None),
+            ("http://[::1]/x@y", None),
+        ] {
+            let found = Address::parse(url).unwrap().torn_credentials();
+            let expected = torn.map(|(user, rest)| (user.to_owned(), rest));
+            assert_eq!(found, expected, "{url}");
+        }
+    }
 
     #[test]
     fn urls_are_taken_apart() {

@@ -73,12 +73,84 @@ fn is_ingest(address: &Address<'_>) -> bool {
 pub fn url(url: &str) -> String {
     match Address::parse(url) {
         Some(address) => shown(&address),
-        None => each_url(url, shown),
+        None => each_bare(&each_url(url, shown)),
     }
+}
+
+/// Whether a URL's user or password holds characters that end them there, unless they are encoded.
+pub(crate) fn has_torn_credentials(url: &str) -> bool {
+    Address::parse(url).is_some_and(|address| address.torn_credentials().is_some())
+}
+
+/// User and password in a word without a scheme, and what stands behind them: `u:pass@host/x`.
+fn bare_credentials(word: &str) -> Option<(&str, &str)> {
+    let (user, password) = word.split_once(':')?;
+    let (credentials, rest) = word.rsplit_once('@')?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '%');
+    let is_user = !user.is_empty() && user.chars().all(plain) && credentials.len() > user.len() + 1;
+    // A drive of Windows, and a path.
+    let is_path = user.len() == 1 && password.starts_with(['/', '\\']);
+    let is_host = rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[');
+    (is_user && is_host && !is_path && !word.contains("://")).then_some((credentials, rest))
+}
+
+/// Hides the user and password of each word that has them without a scheme.
+fn each_bare(text: &str) -> String {
+    if !text.contains('@') {
+        return text.to_owned();
+    }
+    let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '|' | '<' | '>' | '(' | ')');
+    let mut out = String::with_capacity(text.len());
+    for part in text.split_inclusive(ends) {
+        let word = part.trim_end_matches(ends).trim_end_matches([',', ':', '.', ';']);
+        match bare_credentials(word) {
+            Some((_, rest)) => {
+                let rest = url(&format!("x://{rest}"));
+                out.push_str(HIDDEN);
+                out.push('@');
+                out.push_str(rest.strip_prefix("x://").unwrap_or(&rest));
+                out.push_str(part.get(word.len()..).unwrap_or_default());
+            }
+            None => out.push_str(part),
+        }
+    }
+    out
+}
+
+/// Headers of HTTP and RTSP whose values are secrets.
+const SECRET_HEADERS: [&str; 4] = ["authorization:", "cookie:", "x-api-key:", "www-authenticate:"];
+
+/// Hides the values of secret headers, each up to the end of its line.
+fn each_header(text: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    let mut out = String::with_capacity(text.len());
+    let mut rest = 0;
+    while let Some(at) = SECRET_HEADERS
+        .iter()
+        .filter_map(|name| Some(rest + lower.get(rest..)?.find(name)? + name.len()))
+        .min()
+    {
+        let value = text.get(at..).unwrap_or_default();
+        let end = at + value.find(['\r', '\n']).unwrap_or(value.len());
+        out.push_str(text.get(rest..at).unwrap_or_default());
+        if end > at {
+            out.push(' ');
+            out.push_str(HIDDEN);
+        }
+        rest = end;
+    }
+    out.push_str(text.get(rest..).unwrap_or_default());
+    out
 }
 
 fn shown(address: &Address<'_>) -> String {
     let Address { scheme, authority, path, .. } = address;
+    if let Some((_, rest)) = address.torn_credentials() {
+        return url(&format!("{scheme}://{rest}"));
+    }
+    if address.may_be_torn() {
+        return format!("{scheme}://{HIDDEN}");
+    }
     let bare = address.bare_path();
     let has_query = path.len() > bare.len();
     let mut shown = format!("{scheme}://{authority}");
@@ -150,15 +222,34 @@ pub fn remember_url(url: &str) {
                 remember_parts(parts);
                 String::new()
             });
+            if let Some((credentials, rest)) = bare_credentials(url) {
+                remember_credentials(credentials);
+                remember_url(&format!("x://{rest}"));
+            }
         }
+    }
+}
+
+/// Remembers a user and password as they stand in a URL, and decoded.
+fn remember_credentials(user: &str) {
+    remember(user);
+    user.split(':').for_each(remember);
+    if let Some((_, password)) = user.split_once(':') {
+        remember(password);
+        // What libav takes for host, port and path, and names so.
+        password.split(['/', '?', '#', '@']).for_each(remember);
     }
 }
 
 fn remember_parts(address: &Address<'_>) {
     let Address { scheme, user, path, .. } = address;
+    if let Some((credentials, rest)) = address.torn_credentials() {
+        remember_credentials(&credentials);
+        remember_url(&format!("{scheme}://{rest}"));
+        return;
+    }
     if let Some(user) = user {
-        remember(user);
-        user.split(':').for_each(remember);
+        remember_credentials(user);
     }
     let (bare, query) = path.split_once('?').unwrap_or((path, ""));
     if !is_own(address) {
@@ -196,7 +287,7 @@ pub fn remember(secret: &str) {
 
 /// `text` with every URL in it shown as by [`url`] and every remembered secret hidden.
 pub fn text(text: &str) -> String {
-    let mut shown = each_url(text, shown);
+    let mut shown = each_header(&each_bare(&each_url(text, shown)));
     for secret in SECRETS.lock().unwrap_or_else(PoisonError::into_inner).iter() {
         if shown.contains(secret.as_str()) {
             shown = shown.replace(secret.as_str(), HIDDEN);
@@ -244,6 +335,16 @@ mod tests {
             ("cache:http://joe:pw@h:1/Secret", "cache:http://h:1/***"),
             ("concat:rtmp://h/a/K1|rtmp://h/a/k2", "concat:rtmp://h/a/***|rtmp://h/a/k2"),
             ("[f=flv]rtmp://h/live/Key|x.mkv", "[f=flv]rtmp://h/live/***|x.mkv"),
+            ("rtmp://user:SEC/RET@H/live/x", "rtmp://H/live/x"),
+            ("rtsp://user:SEC?RET@H:554/x", "rtsp://H:554/x"),
+            ("http://user:SEC#RET@H/Secret", "http://H/***"),
+            ("srt://user:1234/RET@H:9000", "srt://H:9000"),
+            ("rtmp://user:SEC@R/ET@H/live/x", "rtmp://***"),
+            ("http://user:pass@H/x?mail=a@b", "http://H/***"),
+            ("u:PASS@host/x", "***@host/x"),
+            ("u:PA/SS@host:1935/live/Key", "***@host:1935/***"),
+            ("me@host/x", "me@host/x"),
+            ("C:/films/a@b.mp4", "C:/films/a@b.mp4"),
             ("movie=filename=rtmp\\://h/live/Key", "movie=filename=rtmp://h/live/***"),
         ] {
             assert_eq!(url(given), shown);
@@ -269,6 +370,20 @@ mod tests {
         let shown =
             text("Failed 'rtmp://joe:hunter22@h/live/Abcd-1234': publish Abcd-1234 zyxw9 hunter22");
         assert_eq!(shown, "Failed 'rtmp://h/live/***': publish *** *** ***");
+    }
+
+    #[test]
+    fn headers_and_torn_passwords_are_hidden_in_text() {
+        let said = "Sending:\nDESCRIBE rtsp://h/x RTSP/1.0\r\nAuthorization: Basic am9lOnB3\r\n\
+                    CSeq: 2\r\ncookie: id=77\r\n";
+        assert_eq!(
+            text(said),
+            "Sending:\nDESCRIBE rtsp://h/x RTSP/1.0\r\nAuthorization: ***\r\nCSeq: 2\r\ncookie: ***\r\n"
+        );
+        remember_url("rtmp://joe:qwer/tzui@h/live/x");
+        assert_eq!(text("Port qwer is wrong, no /tzui"), "Port *** is wrong, no /***");
+        assert_eq!(text("open u:PASS@host/x: refused"), "open ***@host/x: refused");
+        assert_eq!(text("[rtsp @ 0x55: 1] me@home"), "[rtsp @ 0x55: 1] me@home");
     }
 
     #[test]

@@ -95,9 +95,11 @@ fn slow(frame: &mut Frame) -> Result<()> {
 fn latest_drops_what_slow_code_never_sees() {
     let outcome = run("on-slow=latest", slow);
     let counted = outcome.counted();
-    assert_eq!(counted.frames_in, counted.frames_out + counted.frames_dropped, "{counted:?}");
+    // Those that came before the first answer are no sign of slowness.
+    let left_out = counted.frames_dropped + counted.frames_skipped;
+    assert_eq!(counted.frames_in, counted.frames_out + left_out, "{counted:?}");
     assert_eq!(counted.frames_edited, counted.frames_out, "{counted:?}");
-    assert!(counted.frames_dropped > FRAMES / 2, "{counted:?}");
+    assert!(left_out > FRAMES / 2, "{counted:?}");
     // Without drops the last frame would be ten seconds late.
     assert!(counted.latency_p99_ms.unwrap() < 5_000.0, "{counted:?}");
     let told = outcome.events.iter().any(|event| matches!(event, Event::FramesDropped { .. }));

@@ -42,7 +42,7 @@ fn judge(ending: &Ending, gap_ms: i64) -> Judged {
     let last = story.shown.last().unwrap().at_ms;
     story.assert_tone_between(story.shown[0].at_ms + 500, last - 1000);
     let stats = ending.stats();
-    let dropped = stats.count(Count::FramesDropped) as usize;
+    let dropped = stats.left_out() as usize;
     story.assert_moving(dropped);
     let edited = edited.iter().filter(|edited| **edited).count() as u64;
     assert!(edited > 0, "nothing was edited");

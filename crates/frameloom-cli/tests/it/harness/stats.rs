@@ -13,6 +13,7 @@ pub(crate) enum Count {
     FramesOut,
     FramesEdited,
     FramesDropped,
+    FramesSkipped,
     FramesBypassed,
     FramesHeld,
     FramesLate,
@@ -30,6 +31,7 @@ impl Count {
             Count::FramesOut => "frames_out",
             Count::FramesEdited => "frames_edited",
             Count::FramesDropped => "frames_dropped",
+            Count::FramesSkipped => "frames_skipped",
             Count::FramesBypassed => "frames_bypassed",
             Count::FramesHeld => "frames_held",
             Count::FramesLate => "frames_late",
@@ -57,6 +59,11 @@ impl Seen {
     pub(crate) fn count(&self, what: Count) -> u64 {
         let field = &self.0[what.field()];
         field.as_u64().unwrap_or_else(|| panic!("no {} in {}", what.field(), self.0))
+    }
+
+    /// Frames of the input that went nowhere: dropped or skipped.
+    pub(crate) fn left_out(&self) -> u64 {
+        self.count(Count::FramesDropped) + self.count(Count::FramesSkipped)
     }
 
     pub(crate) fn is_live(&self) -> bool {

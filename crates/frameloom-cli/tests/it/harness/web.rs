@@ -155,6 +155,25 @@ impl Body {
         Ok(())
     }
 
+    /// Sends FLV as a media server does: its header and the first `burst_ms` at once, the rest at its own
+    /// speed.
+    pub(crate) fn flv(&mut self, flv: &[u8], burst_ms: u64) -> io::Result<()> {
+        let begun = Instant::now();
+        // Signature, version, flags, and the length of a tag before the first.
+        let (head, mut rest) = flv.split_at(13);
+        self.write(head)?;
+        while let Some(tag) = rest.get(..11) {
+            let number = |bytes: &[u8]| bytes.iter().fold(0, |n, byte| n << 8 | u64::from(*byte));
+            let at = number(&tag[4..7]) | u64::from(tag[7]) << 24;
+            let length = 11 + number(&tag[1..4]) as usize + 4;
+            let due = Duration::from_millis(at.saturating_sub(burst_ms));
+            thread::sleep(due.saturating_sub(begun.elapsed()));
+            self.write(&rest[..length])?;
+            rest = &rest[length..];
+        }
+        Ok(())
+    }
+
     /// Says nothing more, until the peer has closed the connection.
     pub(crate) fn fall_silent(mut self) {
         let mut rest = [0; 64];

@@ -1,31 +1,97 @@
 //! The program behind a COMMAND: a process, or what a test puts in its place.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::{self, Debug};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open,
+    pidfd_send_signal, waitid,
+};
 
-/// Programs that are running now, by process group.
-static RUNNING: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+/// Programs that are running now: their process groups, and the marks of all that they started.
+static RUNNING: Mutex<BTreeMap<i32, String>> = Mutex::new(BTreeMap::new());
+
+/// In the environment of a program and of all that it starts, unless that takes it out: so what has left
+/// its group, and whose parent has ended, is found.
+const MARK: &str = "FRAMELOOM_COMMAND_ID";
+
+/// Kills a program with all that it started when the pipe on its stdin ends, which it does however this
+/// process ends.
+const GUARD: &str = "while read -r _; do :; done
+kill -KILL -- \"-$1\" 2>/dev/null
+for round in 1 2 3; do
+    for file in $(grep -ls \"$2\" /proc/[0-9]*/environ 2>/dev/null); do
+        pid=${file#/proc/}
+        kill -KILL \"${pid%/environ}\" 2>/dev/null
+    done
+done";
+
+/// How often is looked for what a program started: what is found may be starting more.
+const ROUNDS: usize = 5;
 
 /// Kills every COMMAND that is running, with its process group: for a front that is about to exit
 /// without waiting for its pipelines.
 pub fn kill_commands() {
     let groups = std::mem::take(&mut *RUNNING.lock().unwrap_or_else(PoisonError::into_inner));
-    groups.into_iter().for_each(kill_group);
+    groups.into_iter().for_each(|(group, mark)| kill_all(group, &mark));
 }
 
-fn kill_group(group: i32) {
+fn kill_all(group: i32, mark: &str) {
     if let Some(pid) = Pid::from_raw(group) {
         // It may have ended by itself.
         let _ = kill_process_group(pid, Signal::KILL);
     }
+    for _ in 0..ROUNDS {
+        if kill_marked(mark) == 0 {
+            break;
+        }
+    }
+}
+
+/// Kills each process of this machine that has this mark in its environment. Returns how many it found;
+/// none where the system doesn't show them.
+fn kill_marked(mark: &str) -> usize {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let mut found = 0;
+    for pid in numbers.filter_map(Pid::from_raw) {
+        // From here on the number stands for this process, whatever becomes of it.
+        let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else { continue };
+        let environment = std::fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero()));
+        let has_mark = |pair: &[u8]| pair == mark.as_bytes();
+        if environment.is_ok_and(|all| all.split(|byte| *byte == 0).any(has_mark)) {
+            found += usize::from(pidfd_send_signal(process, Signal::KILL).is_ok());
+        }
+    }
+    found
+}
+
+/// A mark that nobody else has.
+fn new_mark() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("{MARK}={}-{}-{number}", std::process::id(), since.as_nanos())
+}
+
+/// Starts what kills a program if this process ends before it. Without a shell there is none.
+fn guard(group: i32, mark: &str) -> Option<Child> {
+    let mut guard = Command::new("sh");
+    // What this process's environment holds is none of the command's business, which may look.
+    guard.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+    guard.args(["-c", GUARD, "frameloom-guard", &group.to_string(), mark]);
+    let quiet = guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    // A Ctrl-C at the terminal is not for it.
+    let started = quiet.process_group(0).spawn();
+    started.inspect_err(|e| tracing::debug!("no guard for the command: {e}")).ok()
 }
 
 /// Environment variables, whose values may be secrets.
@@ -94,10 +160,12 @@ impl Launcher for Processes {
         let Some((program, arguments)) = launch.argv.split_first() else {
             return Err(io::ErrorKind::InvalidInput.into());
         };
+        let mark = new_mark();
         let mut command = Command::new(program);
         command
             .args(arguments)
             .envs(launch.own.0.iter().map(|(name, value)| (name, value)))
+            .envs(mark.split_once('='))
             .envs(launch.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(if launch.reads_only { Stdio::inherit() } else { Stdio::piped() })
@@ -106,8 +174,9 @@ impl Launcher for Processes {
         let mut child = command.spawn()?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
         let group = i32::try_from(child.id()).unwrap_or(0);
-        RUNNING.lock().unwrap_or_else(PoisonError::into_inner).insert(group);
-        let program = CommandProcess { child, group, is_reaped: false };
+        RUNNING.lock().unwrap_or_else(PoisonError::into_inner).insert(group, mark.clone());
+        let guard = guard(group, &mark);
+        let program = CommandProcess { child, group, mark, guard, is_reaped: false };
         let stdin = stdin.ok_or(io::ErrorKind::BrokenPipe)?;
         Ok(Launched {
             program: Box::new(program),
@@ -121,6 +190,8 @@ impl Launcher for Processes {
 struct CommandProcess {
     child: Child,
     group: i32,
+    mark: String,
+    guard: Option<Child>,
     /// Its number may be another's now.
     is_reaped: bool,
 }
@@ -142,7 +213,7 @@ impl Program for CommandProcess {
 
     fn kill(&mut self) {
         if !self.is_reaped {
-            kill_group(self.group);
+            kill_all(self.group, &self.mark);
         }
     }
 
@@ -159,6 +230,11 @@ impl Drop for CommandProcess {
         RUNNING.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.group);
         if matches!(self.try_wait(), Ok(None)) {
             self.end();
+        }
+        if let Some(guard) = &mut self.guard {
+            // A killed process ends.
+            let _ = guard.kill();
+            let _ = guard.wait();
         }
     }
 }

@@ -40,6 +40,8 @@ struct Activity {
     is_answering: bool,
     /// It is to give back what it has, and to end.
     is_leaving: bool,
+    /// It was killed though it might have worked: it hung, or wrote what is no frame.
+    was_stopped: bool,
     first_answer: Option<Instant>,
     last_answer: Option<Instant>,
 }
@@ -57,6 +59,7 @@ impl RunningCommand {
             owed: 0,
             is_answering: false,
             is_leaving: false,
+            was_stopped: false,
             first_answer: None,
             last_answer: None,
         };
@@ -82,9 +85,10 @@ impl RunningCommand {
 
     /// The error for a program that writes more than it was given; it is killed.
     pub(super) fn wrote_too_much(&self, frames: u64) -> Error {
+        self.pulse(|p| p.was_stopped = true);
         self.kill();
         let after = counted(frames, "frame");
-        self.error(format!("it wrote more than one frame for each it read, after {after}"))
+        self.error(format!("it wrote more to stdout than a frame for each it read, after {after}"))
             .hint(Hint::OnlyFramesOnStdout)
     }
 
@@ -146,6 +150,19 @@ impl RunningCommand {
         })
     }
 
+    /// Whether it has ended, or took many frames and gave none back, before its first answer. One that
+    /// hung or wrote what is no frame was stopped, and may do better.
+    pub(crate) fn never_answered(&self) -> bool {
+        self.pulse(|p| p.first_answer.is_none() && !p.was_stopped)
+    }
+
+    /// The error for one that stands still; it is killed.
+    pub(super) fn hangs(&self) -> Error {
+        self.pulse(|p| p.was_stopped = true);
+        self.kill();
+        self.error("it neither read its frames nor answered for too long")
+    }
+
     /// When it has done nothing for too long, where it has something to do and does nothing from
     /// now on. `has_unread` where there is something for it to read.
     pub(super) fn hangs_at(&self, has_unread: bool) -> Option<Instant> {
@@ -174,6 +191,18 @@ impl RunningCommand {
     pub(crate) fn kill(&self) {
         self.cut.stop();
         self.program().kill();
+    }
+
+    /// For how long it has neither read nor written anything.
+    pub(crate) fn idle_for(&self) -> Duration {
+        let now = self.clock.now();
+        self.pulse(|p| now.saturating_duration_since(p.moved))
+    }
+
+    /// The error for one that reads no more and lives on; it is killed.
+    pub(crate) fn lives_on(&self) -> Error {
+        self.kill();
+        self.error("it closed its stdin before its frames ended, lived on, and was killed")
     }
 
     /// Whether it was killed.

@@ -1,6 +1,6 @@
 use super::*;
 
-/// A frame of which only its number matters.
+/// A frame of which only its number matters. The second thousand came in a burst.
 #[derive(Clone, Debug, PartialEq)]
 struct Plain(i64);
 
@@ -11,6 +11,10 @@ impl GateItem for Plain {
 
     fn copy(&mut self) -> Result<Plain> {
         Ok(self.clone())
+    }
+
+    fn in_burst(&self) -> bool {
+        (1000..2000).contains(&self.0)
     }
 }
 
@@ -53,6 +57,10 @@ fn where_it_waits_nothing_is_lost() {
 #[test]
 fn only_the_newest_waits_for_slow_code() {
     let (mut gate, now) = (gate(OnSlow::Latest, None), Instant::now());
+    gate.offer(Plain(0));
+    let (number, _) = gate.ask(now).unwrap().unwrap();
+    answered(&mut gate, number, 0);
+    assert_eq!(left(&mut gate), [0]);
     gate.offer(Plain(1));
     let (number, _) = gate.ask(now).unwrap().unwrap();
     for n in 2..=5 {
@@ -66,6 +74,31 @@ fn only_the_newest_waits_for_slow_code() {
     answered(&mut gate, number, 5);
     assert_eq!(left(&mut gate), [5]);
     assert_eq!(gate.take_tally(), Tally { dropped: 3, ..Tally::default() });
+}
+
+#[test]
+fn what_comes_in_a_burst_or_before_the_code_is_there_is_skipped() {
+    let (mut gate, now) = (gate(OnSlow::Latest, None), Instant::now());
+    gate.offer(Plain(1));
+    let (number, _) = gate.ask(now).unwrap().unwrap();
+    // It is starting.
+    (2..=5).for_each(|n| gate.offer(Plain(n)));
+    assert!(!gate.is_live());
+    answered(&mut gate, number, 1);
+    assert_eq!(left(&mut gate), [1]);
+    let skipped = Tally { skipped: 3, skipped_for: Skipped(3), ..Tally::default() };
+    assert_eq!(gate.take_tally(), skipped);
+    let (number, frame) = gate.ask(now).unwrap().unwrap();
+    assert_eq!(frame, Plain(5));
+    (1000..=1010).for_each(|n| gate.offer(Plain(n)));
+    assert!(!gate.is_live());
+    answered(&mut gate, number, 5);
+    let skipped = Tally { skipped: 10, skipped_for: Skipped(10), ..Tally::default() };
+    assert_eq!(gate.take_tally(), skipped);
+    gate.ask(now).unwrap().unwrap();
+    assert!(!gate.is_live(), "more of it may come");
+    gate.offer(Plain(2000));
+    assert!(gate.is_live());
 }
 
 #[test]

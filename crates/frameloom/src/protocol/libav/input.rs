@@ -3,13 +3,14 @@
 
 use std::collections::VecDeque;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::seek;
 use crate::av::{self, AvError, AvPacket, Demuxer, Dict, Interrupt, MediaKind, StreamInfo};
 use crate::error::{End, Error, ErrorKind, Hint, Result, Setting, Stage, sentence};
 use crate::options::InputOptions;
 use crate::protocol::backend::{Break, Input, Opened, choose, not_seekable};
+use crate::protocol::lookup::{LookupFault, check_host};
 use crate::protocol::{discover, live, pipe};
 use crate::time::stop::Stop;
 use crate::time::{TimeBase, Timestamp};
@@ -31,6 +32,8 @@ struct LibavInput {
     latest: Option<Timestamp>,
     /// How long what can be read of it is.
     duration: Option<Timestamp>,
+    /// For a camera whose pictures have no times: when they come is when they are.
+    arrival: Option<ArrivalTimes>,
     /// The unit of each stream's times.
     time_bases: Vec<TimeBase>,
     /// How it is opened again, where it can be read once more.
@@ -62,6 +65,28 @@ impl OpenAgain {
 
 /// How much of what a container states may be missing at its end: its tracks differ in length.
 const MISSING_AT_END: Timestamp = Timestamp::from_micros(1_000_000);
+
+/// Formats without times. libavformat numbers their pictures at 25 a second, whatever the camera's rate.
+const WITHOUT_TIMES: [&str; 3] = ["mpjpeg", "mjpeg", "jpeg_pipe"];
+
+/// Times by the machine's clock, in microseconds from the first picture on.
+#[derive(Default)]
+struct ArrivalTimes {
+    first: Option<Instant>,
+    last: i64,
+}
+
+impl ArrivalTimes {
+    fn at(&mut self, now: Instant) -> i64 {
+        let Some(first) = self.first else {
+            self.first = Some(now);
+            return 0;
+        };
+        let since = now.saturating_duration_since(first).as_micros();
+        self.last = i64::try_from(since).unwrap_or(i64::MAX).max(self.last.saturating_add(1));
+        self.last
+    }
+}
 
 impl LibavInput {
     fn note_end(&mut self, packet: &AvPacket) {
@@ -105,6 +130,15 @@ impl Input for LibavInput {
         if let (Ok(Some(packet)), true) = (&read, self.ends_with_connection) {
             self.note_end(packet);
         }
+        let read = read.map(|packet| {
+            packet.map(|mut packet| {
+                if let Some(arrival) = &mut self.arrival {
+                    let at = Some(arrival.at(Instant::now()));
+                    packet.set_times(at, at, 0);
+                }
+                packet
+            })
+        });
         read.map_err(|e| {
             if e.is_interrupted() {
                 return match self.stall_limit {
@@ -199,7 +233,12 @@ pub(super) fn open(
         pipe::prepare_stdin();
     }
     if url::is_network(url) {
-        interrupt.set_deadline(Some(options.open_timeout));
+        let begun = Instant::now();
+        check_host(url, options.open_timeout, stop).map_err(|fault| match fault {
+            LookupFault::TimedOut => no_answer(url, options.open_timeout),
+            _ => Error::new(ErrorKind::Interrupted, Stage::Source, "stopped").at(url),
+        })?;
+        interrupt.set_deadline(Some(options.open_timeout.saturating_sub(begun.elapsed())));
     }
     let fifo = open_fifo(url, stop)?;
     let of_fifo = fifo.as_ref().map(|fd| format!("pipe:{}", fd.as_raw_fd()));
@@ -248,6 +287,15 @@ pub(super) fn open(
     let probed = || demuxer.start_micros().map(Timestamp::from_micros);
     let streams = |index| demuxer.stream(index).ok().map(|s| s.time_base);
     let begin = discover::start_of(streams, &pending).or_else(probed).unwrap_or(Timestamp::ZERO);
+    let has_rate =
+        options.rate.is_some() || options.format_options().any(|option| option.name == "framerate");
+    let is_timed_by_arrival =
+        is_live && !has_rate && WITHOUT_TIMES.contains(&demuxer.format_name());
+    let arrival = is_timed_by_arrival.then(ArrivalTimes::default);
+    let begin = if is_timed_by_arrival { Timestamp::ZERO } else { begin };
+    if let Some(video) = video.as_mut().filter(|_| is_timed_by_arrival) {
+        (video.time_base, video.frame_rate) = (TimeBase::MICROS, None);
+    }
     let duration = readable(demuxer.duration_micros(), begin, [&video, &audio]);
     let stall_limit = is_live.then_some(stall_limit);
     let ends_with_connection = found.flow == Flow::Either && !found.has_length;
@@ -267,6 +315,7 @@ pub(super) fn open(
         ends_with_connection,
         latest: None,
         duration,
+        arrival,
         time_bases,
         _fifo: fifo,
     };
@@ -388,12 +437,14 @@ fn check_taken(left: &Dict, options: &InputOptions, format: &str) -> Result<()> 
     Ok(())
 }
 
+fn no_answer(url: &str, limit: Duration) -> Error {
+    let cause = format!("no answer within {} s", limit.as_secs_f64());
+    Error::new(ErrorKind::TimedOut, Stage::Source, cause).at(url).hint(Hint::CheckAddressOrWait)
+}
+
 fn open_error(e: AvError, interrupt: &Interrupt, url: &str, limit: Duration) -> Error {
     if e.is_interrupted() && interrupt.expired() {
-        let cause = format!("no answer within {} s", limit.as_secs_f64());
-        return Error::new(ErrorKind::TimedOut, Stage::Source, cause)
-            .at(url)
-            .hint(Hint::CheckAddressOrWait);
+        return no_answer(url, limit);
     }
     let error = e.in_stage(Stage::Source).at(url);
     match error.kind() {
@@ -402,5 +453,17 @@ fn open_error(e: AvError, interrupt: &Interrupt, url: &str, limit: Duration) -> 
         ErrorKind::Connection => error.hint(Hint::CheckPublished),
         ErrorKind::InvalidData => error.hint(Hint::DescribeRawInput),
         _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_without_times_are_when_they_come() {
+        let (mut times, start) = (ArrivalTimes::default(), Instant::now());
+        let came = [500, 600, 600, 600, 703].map(|ms| times.at(start + Duration::from_millis(ms)));
+        assert_eq!(came, [0, 100_000, 100_001, 100_002, 203_000]);
     }
 }

@@ -9,6 +9,7 @@ use crate::codec::configuration::StreamConfiguration;
 use crate::error::{Error, ErrorKind, Hint, Result, Stage};
 use crate::options::OutputOptions;
 use crate::protocol::backend::{OPEN_LIMIT, Output, Target, WRITE_LIMIT};
+use crate::protocol::lookup::{LookupFault, check_host};
 use crate::protocol::pipe;
 use crate::time::TimeBase;
 use crate::time::stop::Stop;
@@ -76,6 +77,17 @@ impl LibavOutput {
         }
     }
 
+    fn lookup_error(&self, fault: &LookupFault) -> Error {
+        let error = match fault {
+            LookupFault::TimedOut => {
+                let cause = format!("no answer within {} s", self.limit.as_secs_f64());
+                Error::new(ErrorKind::TimedOut, Stage::Sink, cause).hint(Hint::CheckHost)
+            }
+            _ => Error::new(ErrorKind::Interrupted, Stage::Sink, "stopped"),
+        };
+        error.at(&self.target.url)
+    }
+
     fn fault(&self, e: AvError) -> Error {
         write_error(e, self.interrupt.expired().then_some(self.limit), &self.target)
     }
@@ -104,6 +116,8 @@ impl Output for LibavOutput {
         self.created = path.is_some_and(|p| !Path::new(p).exists());
         if url::is_network(&self.target.url) {
             self.limit = self.open_limit;
+            let looked_up = check_host(&self.target.url, self.limit, &self.stop);
+            looked_up.map_err(|fault| self.lookup_error(&fault))?;
             self.interrupt.set_deadline(Some(self.limit));
         }
         if let Some(path) = path.filter(|p| pipe::is_fifo(p)) {

@@ -59,6 +59,52 @@ pub(crate) fn adts(data: &[u8]) -> Option<([u8; 2], usize)> {
     (data.len() > size).then_some((config, size))
 }
 
+/// Samples a second and channels that an AudioSpecificConfig states (ISO/IEC 14496-3, 1.6.2.1); `None` for
+/// what only sound itself tells.
+pub(crate) fn audio_specific_config(data: &[u8]) -> Option<(u32, u32)> {
+    const RATES: [u32; 13] = [
+        96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025,
+        8_000, 7_350,
+    ];
+    let mut bits = Bits { data, at: 0 };
+    // 31 means that more bits follow.
+    let object_type = match bits.take(5)? {
+        31 => 32 + bits.take(6)?,
+        object_type => object_type,
+    };
+    let rate = |bits: &mut Bits<'_>| match bits.take(4)? {
+        15 => bits.take(24),
+        index => RATES.get(usize::try_from(index).ok()?).copied(),
+    };
+    let core = rate(&mut bits)?;
+    let channels = match bits.take(4)? {
+        channels @ 1..=6 => channels,
+        7 => 8,
+        _ => return None,
+    };
+    // Spectral band replication says what comes out of it.
+    let rate = if matches!(object_type, 5 | 29) { rate(&mut bits)? } else { core };
+    Some((rate, channels))
+}
+
+/// Bits from the highest of the first byte on.
+struct Bits<'a> {
+    data: &'a [u8],
+    at: usize,
+}
+
+impl Bits<'_> {
+    fn take(&mut self, count: usize) -> Option<u32> {
+        let mut value = 0;
+        for _ in 0..count {
+            let byte = self.data.get(self.at / 8)?;
+            value = value << 1 | u32::from(byte >> (7 - self.at % 8) & 1);
+            self.at += 1;
+        }
+        Some(value)
+    }
+}
+
 /// AV1 without temporal delimiters, which containers leave out (AV1 in ISOBMFF, section 2.4).
 pub(crate) fn without_temporal_delimiter(data: &[u8]) -> &[u8] {
     const DELIMITER: [u8; 2] = [0x12, 0];
@@ -98,6 +144,24 @@ mod tests {
     }
 
     #[test]
+    fn a_configuration_states_rate_and_channels() {
+        for (bytes, expected) in [
+            (&[0x12, 0x10][..], Some((44_100, 2))),
+            (&[0x11, 0x88], Some((48_000, 1))),
+            // HE-AAC: 22.05 kHz that become 44.1.
+            (&[0x2B, 0x92, 0x08, 0x00], Some((44_100, 2))),
+            // A rate of its own, 10 kHz.
+            (&[0x17, 0x80, 0x13, 0x88, 0x10], Some((10_000, 2))),
+            // Channels that are described elsewhere.
+            (&[0x12, 0x00], None),
+            (&[0x12], None),
+            (&[], None),
+        ] {
+            assert_eq!(audio_specific_config(bytes), expected, "{bytes:?}");
+        }
+    }
+
+    #[test]
     fn a_temporal_delimiter_is_left_out() {
         assert_eq!(without_temporal_delimiter(&[0x12, 0, 0x0A, 1]), &[0x0A, 1]);
         assert_eq!(without_temporal_delimiter(&[0x0A, 1]), &[0x0A, 1]);
@@ -121,6 +185,7 @@ mod tests {
         fn any_bytes_are_taken(bytes in prop::collection::vec(0_u8..3, 0..60)) {
             with_lengths(&bytes);
             adts(&bytes);
+            audio_specific_config(&bytes);
         }
     }
 }

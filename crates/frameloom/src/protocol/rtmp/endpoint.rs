@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use frameloom_rtmp::amf0::Value;
 use frameloom_rtmp::auth::Challenge;
-use frameloom_rtmp::{ClientConfig, ClientRole, Secret, percent_decode};
+use frameloom_rtmp::{ClientConfig, ClientRole, PlayStart, Secret, percent_decode};
 
 use super::fault::ConnectionFault;
 use crate::av;
@@ -21,16 +22,8 @@ const BUFFER_MS: u32 = 3000;
 pub(super) const LIBAVS_SCHEMES: [&str; 4] = ["rtmp", "rtmps", "tcp", "tls"];
 
 /// Options that only libavformat's RTMP has, which is then taken instead of ours.
-const ONLY_LIBAVS: [&str; 8] = [
-    "listen",
-    "rtmp_listen",
-    "timeout",
-    "rtmp_conn",
-    "rtmp_subscribe",
-    "rtmp_swfverify",
-    "rtmp_swfhash",
-    "rtmp_swfsize",
-];
+const ONLY_LIBAVS: [&str; 6] =
+    ["listen", "rtmp_listen", "timeout", "rtmp_swfverify", "rtmp_swfhash", "rtmp_swfsize"];
 
 /// Whether a URL is one of RTMP's or RTMPS's, and no option asks for what only libavformat's RTMP
 /// has.
@@ -49,6 +42,11 @@ pub(super) struct Endpoint {
     tc_url: Secret,
     credentials: Option<(String, Secret)>,
     flash_version: Option<String>,
+    swf_url: Option<String>,
+    page_url: Option<String>,
+    connect_arguments: Vec<Value>,
+    play_start: PlayStart,
+    subscribe: Option<Secret>,
     pub(crate) buffer_ms: u32,
     /// FFmpeg's `-rw_timeout`.
     pub(crate) idle_limit: Option<Duration>,
@@ -112,6 +110,19 @@ impl Endpoint {
                     key = Some(value.as_str());
                 }
                 "rtmp_tcurl" => tc_url = Some(value.as_str()),
+                "rtmp_swfurl" => endpoint.swf_url = Some(value.clone()),
+                "rtmp_pageurl" => endpoint.page_url = Some(value.clone()),
+                "rtmp_subscribe" => endpoint.subscribe = Some(value.as_str().into()),
+                "rtmp_conn" => {
+                    let found = connect_arguments(value).ok_or_else(|| {
+                        Error::usage(sentence!("'{}' is no list of AMF values", value))
+                            .about(Setting::ffmpeg(name.clone()))
+                            .hint(Hint::WriteAmf)
+                            .at(url)
+                    });
+                    endpoint.connect_arguments = found?;
+                }
+                "rtmp_live" => endpoint.play_start = play_start(name, value, url)?,
                 "rtmp_flashver" => endpoint.flash_version = Some(value.clone()),
                 "rtmp_buffer" => endpoint.buffer_ms = whole()?,
                 "rw_timeout" => {
@@ -124,6 +135,10 @@ impl Endpoint {
             }
         }
         if let Some(app) = app {
+            // A path of one part is then the stream's name, as FFmpeg has it.
+            if endpoint.key.expose().is_empty() {
+                endpoint.key = play_path(&endpoint.app).into();
+            }
             endpoint.app = app;
             endpoint.tc_url = endpoint.usual_tc_url();
         }
@@ -166,6 +181,11 @@ impl Endpoint {
             tc_url: Secret::default(),
             credentials,
             flash_version: None,
+            swf_url: None,
+            page_url: None,
+            connect_arguments: Vec::new(),
+            play_start: PlayStart::Any,
+            subscribe: None,
             buffer_ms: BUFFER_MS,
             idle_limit: None,
             ca_file: None,
@@ -216,7 +236,79 @@ impl Endpoint {
         if let Some(version) = &self.flash_version {
             config.flash_version.clone_from(version);
         }
+        config.swf_url.clone_from(&self.swf_url);
+        config.page_url.clone_from(&self.page_url);
+        config.connect_arguments.clone_from(&self.connect_arguments);
+        config.play_start = self.play_start;
+        config.subscribe = self.subscribe.as_ref().map(|key| key.expose().into());
         config
+    }
+}
+
+/// The values that FFmpeg's `-rtmp_conn` lists: `B:1`, `N:2.5`, `S:text`, `Z:` and, between `O:1` and
+/// `O:0`, an object of named ones (`NS:name:text`). `None` for what is no such list.
+fn connect_arguments(list: &str) -> Option<Vec<Value>> {
+    let mut done = Vec::new();
+    // Objects that are not closed yet, and their names.
+    let mut open: Vec<(String, Vec<(String, Value)>)> = Vec::new();
+    for word in list.split(' ').filter(|word| !word.is_empty()) {
+        let (kind, rest) = word.split_once(':')?;
+        let (kind, name, text) = match kind.strip_prefix('N').filter(|kind| !kind.is_empty()) {
+            Some(kind) => {
+                let (name, text) = rest.split_once(':')?;
+                (kind, name, text)
+            }
+            None => (kind, "", rest),
+        };
+        let value = match kind {
+            "B" => Value::Boolean(!text.starts_with('0')),
+            "N" => Value::Number(text.parse().ok()?),
+            "S" => {
+                url::redact::remember(text);
+                Value::String(text.to_owned())
+            }
+            "Z" => Value::Null,
+            "O" if !text.starts_with('0') => {
+                open.push((name.to_owned(), Vec::new()));
+                continue;
+            }
+            "O" => {
+                let (of, properties) = open.pop()?;
+                place(&mut open, &mut done, of, Value::Object(properties))?;
+                continue;
+            }
+            _ => return None,
+        };
+        place(&mut open, &mut done, name.to_owned(), value)?;
+    }
+    open.is_empty().then_some(done)
+}
+
+/// Puts a value into the innermost open object, where it needs a name, or behind the others.
+fn place(
+    open: &mut [(String, Vec<(String, Value)>)],
+    done: &mut Vec<Value>,
+    name: String,
+    value: Value,
+) -> Option<()> {
+    match open.last_mut() {
+        Some((_, properties)) if !name.is_empty() => properties.push((name, value)),
+        None if name.is_empty() => done.push(value),
+        _ => return None,
+    }
+    Some(())
+}
+
+/// FFmpeg's `-rtmp_live`: a name or its number.
+fn play_start(name: &str, value: &str, url: &str) -> Result<PlayStart> {
+    match value {
+        "any" | "-2" => Ok(PlayStart::Any),
+        "live" | "-1" => Ok(PlayStart::Live),
+        "recorded" | "0" => Ok(PlayStart::Recorded),
+        _ => Err(Error::usage(sentence!("'{}' is none of its values", value))
+            .about(Setting::ffmpeg(name.to_owned()))
+            .hint(Hint::one_of(value, ["any", "live", "recorded"]))
+            .at(url)),
     }
 }
 
@@ -228,8 +320,14 @@ fn split_path(path: &str) -> (&str, &str) {
         return ("ondemand", key);
     }
     let path = path.strip_prefix('/').unwrap_or(path);
-    // A slash behind the question mark is part of a token.
+    let query = path.split_once('?').map_or("", |(_, query)| query);
+    if let Some((_, key)) = query.split_once("slist=") {
+        return (path, key.split('&').next().unwrap_or_default());
+    }
     let bare = path.split('?').next().unwrap_or_default();
+    // A slash behind the question mark is part of a token, unless the query is the application's: then
+    // the name stands behind it.
+    let bare = if bare.contains('/') { bare } else { path };
     let Some(first) = bare.find('/') else { return (path, "") };
     let after = bare.get(first + 1..).unwrap_or_default();
     let second = after.find('/').filter(|at| after.find(':').is_none_or(|colon| colon > *at));
@@ -266,6 +364,11 @@ mod tests {
             ("rtmp://h/vod/file.flv", "h", 1935, "vod", "file"),
             ("rtmp://h/ondemand/a/b", "h", 1935, "ondemand", "a/b"),
             ("rtmp://h/app", "h", 1935, "app", ""),
+            ("rtmp://h/live?token=abc/cam", "h", 1935, "live?token=abc", "cam"),
+            ("rtmp://h/live?a=1&b=2/cam?x=1", "h", 1935, "live?a=1&b=2", "cam?x=1"),
+            ("rtmp://h/live?token=a/b/cam", "h", 1935, "live?token=a/b", "cam"),
+            ("rtmp://h/live?slist=cam/x&y=1", "h", 1935, "live?slist=cam/x&y=1", "cam/x"),
+            ("rtmp://h/app/room/cam?t=a/b", "h", 1935, "app/room", "cam?t=a/b"),
             ("rtmp://h", "h", 1935, "", ""),
             ("rtmp://u:p%40ss@h:1/live/x", "h", 1, "live", "x"),
             ("rtmp://[::1]:1936/live/x", "::1", 1936, "live", "x"),
@@ -298,6 +401,24 @@ mod tests {
         let of = |options: &InputOptions| Endpoint::of_input(url, options);
         let endpoint = of(&with("rtmp_app", "other/one")).unwrap();
         assert_eq!(endpoint.tc_url.expose(), "rtmp://h:1935/other/one");
+        let endpoint = Endpoint::of_input("rtmp://h/cam", &with("rtmp_app", "live")).unwrap();
+        assert_eq!((endpoint.app.as_str(), endpoint.key.expose()), ("live", "cam"));
+        let sent = |name: &str, value: &str| {
+            let role = ClientRole::Play { buffer_ms: 0 };
+            of(&with(name, value)).map(|endpoint| endpoint.config(role, None))
+        };
+        let config = sent("rtmp_swfurl", "http://h/p.swf").unwrap();
+        assert_eq!(config.swf_url.as_deref(), Some("http://h/p.swf"));
+        let config = sent("rtmp_pageurl", "http://h/p").unwrap();
+        assert_eq!(config.page_url.as_deref(), Some("http://h/p"));
+        let config = sent("rtmp_subscribe", "news").unwrap();
+        assert_eq!(config.subscribe.unwrap().expose(), "news");
+        for (value, start) in
+            [("live", PlayStart::Live), ("-1", PlayStart::Live), ("recorded", PlayStart::Recorded)]
+        {
+            assert_eq!(sent("rtmp_live", value).unwrap().play_start, start);
+        }
+        assert!(sent("rtmp_live", "lively").is_err());
         let endpoint = of(&with("rtmp_playpath", "front")).unwrap();
         assert_eq!(endpoint.key.expose(), "front");
         let endpoint = of(&with("rw_timeout", "2500000")).unwrap();
@@ -309,6 +430,29 @@ mod tests {
         }
         assert!(of(&with("s", "10x10")).is_err());
         assert!(of(&with("rtmp_buffer", "much")).is_err());
+    }
+
+    #[test]
+    fn values_of_connect_are_as_ffmpeg_lists_them() {
+        let text = |text: &str| Value::String(text.to_owned());
+        let object = vec![
+            ("flag".to_owned(), Value::Boolean(false)),
+            ("inner".to_owned(), Value::Object(vec![("n".to_owned(), Value::Number(2.5))])),
+        ];
+        let all = "B:1 S:authMe Z: N:7 O:1 NB:flag:0 NO:inner:1 NN:n:2.5 O:0 O:0";
+        assert_eq!(
+            connect_arguments(all).unwrap(),
+            [
+                Value::Boolean(true),
+                text("authMe"),
+                Value::Null,
+                Value::Number(7.0),
+                Value::Object(object)
+            ]
+        );
+        for wrong in ["x", "Q:1", "N:many", "O:1", "O:0", "NS:name", "NS:name:x", "O:1 S:x O:0"] {
+            assert_eq!(connect_arguments(wrong), None, "{wrong}");
+        }
     }
 
     proptest! {

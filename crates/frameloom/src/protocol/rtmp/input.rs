@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use frameloom_rtmp::{ClientEvent, ClientRole};
 
-use self::streams::{AUDIO, FlvStreams, VIDEO, no_memory, stream_info};
+use self::streams::{AUDIO, FlvStreams, VIDEO, frame_ms, no_memory, stream_info};
 use crate::av::{AvError, AvPacket, StreamInfo};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::options::InputOptions;
@@ -18,7 +18,7 @@ use crate::protocol::rtmp::endpoint::Endpoint;
 use crate::protocol::rtmp::fault::ConnectionFault;
 use crate::protocol::{discover, live};
 use crate::time::stop::Stop;
-use crate::time::{Rate, TimeBase, Timestamp};
+use crate::time::{TimeBase, Timestamp};
 
 /// As [`VIDEO_WAIT_MS`], on the real clock.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(15);
@@ -91,7 +91,8 @@ pub(super) fn open(
         known,
         stall_limit,
         idle_limit,
-        reopens_on_new: false,
+        accepts_new: false,
+        new: None,
         over,
     });
     let is_live = live::is_live(options.live, &live::Found::LIVE_PROTOCOL);
@@ -106,8 +107,10 @@ struct RtmpInput {
     stall_limit: Duration,
     /// `-rw_timeout`, which takes its place.
     idle_limit: Option<Duration>,
-    /// A stream that comes late ends it.
-    reopens_on_new: bool,
+    /// A stream that comes late is passed on.
+    accepts_new: bool,
+    /// One of which the first packet was read.
+    new: Option<StreamInfo>,
     over: bool,
 }
 
@@ -132,13 +135,11 @@ impl Input for RtmpInput {
                             packet.set_times(packet.pts(), packet.dts(), duration);
                             return Ok(Some(packet));
                         }
-                        if self.reopens_on_new && self.streams.is_wanted(packet.stream()) {
-                            self.over = true;
-                            let cause = "a stream has come that was not there at first";
-                            let error = Error::new(ErrorKind::Connection, Stage::Source, cause);
-                            return Err(Break::Failed(error));
+                        if self.begins(&packet).map_err(Break::Failed)? {
+                            let duration = self.streams.duration(packet.stream(), packet.size());
+                            packet.set_times(packet.pts(), packet.dts(), duration);
+                            return Ok(Some(packet));
                         }
-                        self.streams.warn_of_late(packet.stream());
                     }
                 }
                 Ok(Some(ClientEvent::Ended { .. })) => self.over = true,
@@ -166,9 +167,17 @@ impl Input for RtmpInput {
         0
     }
 
-    fn reopen_on_new_stream(&mut self, yes: bool) -> bool {
-        self.reopens_on_new = yes;
+    fn accept_new_streams(&mut self) -> bool {
+        self.accepts_new = true;
         true
+    }
+
+    fn new_stream(&mut self) -> Option<StreamInfo> {
+        self.new.take()
+    }
+
+    fn seen(&self) -> [bool; 2] {
+        self.streams.seen()
     }
 
     fn set_stall_limit(&mut self, limit: Duration) {
@@ -177,6 +186,24 @@ impl Input for RtmpInput {
 }
 
 impl RtmpInput {
+    /// Whether a stream that was not there at first begins with this packet.
+    fn begins(&mut self, packet: &AvPacket) -> Result<bool> {
+        let stream = packet.stream();
+        if !self.accepts_new {
+            self.streams.warn_of_late(stream);
+            return Ok(false);
+        }
+        if !self.streams.is_wanted(stream) || stream == VIDEO && !packet.is_key() {
+            return Ok(false);
+        }
+        self.new = self.streams.begin_late(packet)?;
+        if let Some(new) = &self.new {
+            let params = new.params.share().map_err(|e| no_memory(&e))?;
+            self.known.push(stream_info(stream, params));
+        }
+        Ok(self.new.is_some())
+    }
+
     fn broken(&self, fault: ConnectionFault) -> Break {
         match fault {
             ConnectionFault::Stopped => Break::Stopped,
@@ -187,10 +214,4 @@ impl RtmpInput {
             fault => Break::Failed(fault.into_error(Stage::Source, "")),
         }
     }
-}
-
-/// Whole milliseconds from one frame to the next, rounded.
-fn frame_ms(rate: Rate) -> i64 {
-    let (num, den) = (i64::from(rate.num()), i64::from(rate.den()));
-    (1000 * den + num / 2) / num.max(1)
 }

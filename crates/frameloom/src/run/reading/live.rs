@@ -7,12 +7,26 @@ use crate::av::MediaKind;
 use crate::codec::packet::Packet;
 use crate::input::Source;
 use crate::input::timeline::Timeline;
+use crate::live::burst::Burst;
 use crate::live::retry::{Retry, RetryPolicy};
-use crate::live::supervise::PresenceSignal;
+use crate::live::supervise::{PicturePresence, PresenceSignal, micros};
 use crate::options::OnLoss;
 use crate::stats::event::{Event, EventSum, Events};
 use crate::time::Timestamp;
 use crate::time::clock::Clock;
+
+/// How long no picture may come while sound does until the last one is held.
+const PICTURE_PAUSE: Duration = Duration::from_secs(1);
+
+/// The last picture of an input.
+#[derive(Clone, Copy, Debug)]
+struct LastPicture {
+    came: Instant,
+    /// Where it is on the outputs' clock.
+    at: Timestamp,
+    /// The longest time from one of the last pictures to the next.
+    longest: Timestamp,
+}
 
 /// What a live input needs beside.
 pub(in crate::run) struct LiveReading {
@@ -25,6 +39,11 @@ pub(in crate::run) struct LiveReading {
     /// Where reading is to stop.
     pub(super) limit: Option<Timestamp>,
     pub(super) jumps: EventSum,
+    /// Of the pictures.
+    burst: Burst,
+    last_picture: Option<LastPicture>,
+    /// Pictures pause while sound goes on, and the last one is held.
+    is_picture_held: bool,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) start: Instant,
     /// How far what was sent at once put the outputs' clock ahead.
@@ -64,6 +83,9 @@ impl LiveReading {
             stall_limit,
             limit: source.options.length(),
             jumps: EventSum::new(),
+            burst: Burst::default(),
+            last_picture: None,
+            is_picture_held: false,
             clock,
             start: now,
             ahead: Timestamp::ZERO,
@@ -94,6 +116,11 @@ impl LiveReading {
         let (pts, dts) = (ticks(placed.pts), ticks(placed.dts));
         packet.av.set_times(pts, dts, packet.av.duration());
         packet.floor = packet.floor.max(self.floor);
+        if let (MediaKind::Video, Some(at), Some(arrived)) =
+            (packet.kind, placed.dts.or(placed.pts), &mut packet.arrived)
+        {
+            arrived.in_burst = self.burst.has(at, arrived.at);
+        }
         if placed.jumped
             && let Some((count, span)) = self.jumps.add(1, self.clock.now())
         {
@@ -102,6 +129,38 @@ impl LiveReading {
         let at = placed.dts.or(placed.pts).map(|at| at.plus(packet.duration()));
         if let (Some(end), Some(at)) = (self.ends.get_mut(stream), at) {
             *end = Some(end.map_or(at, |end| end.max(at)));
+        }
+    }
+
+    /// The input is lost: what is held then is another's affair.
+    pub(super) fn forget_pictures(&mut self) {
+        (self.last_picture, self.is_picture_held) = (None, false);
+    }
+
+    /// Has the last picture held where pictures pause while sound goes on, up to the next picture.
+    pub(super) fn watch_pictures(&mut self, packet: &Packet) {
+        let now = self.clock.now();
+        let Some(at) = packet.dts().or(packet.pts()) else { return };
+        if packet.kind == MediaKind::Video {
+            let longest = self.last_picture.map_or(Timestamp::ZERO, |last| {
+                // What was long once is forgotten by and by.
+                let faded = Timestamp::from_micros(last.longest.as_micros() / 10 * 9);
+                at.minus(last.at).max(faded)
+            });
+            self.last_picture = Some(LastPicture { came: now, at, longest });
+            if std::mem::take(&mut self.is_picture_held) {
+                self.presence.set(PicturePresence::Back(at));
+            }
+            return;
+        }
+        let Some(last) = self.last_picture else { return };
+        // By both clocks: a network that stood still, or a busy machine, delays pictures and sound alike.
+        let limit = micros(PICTURE_PAUSE).max(last.longest.plus(last.longest));
+        let pauses =
+            at.minus(last.at) >= limit && now.saturating_duration_since(last.came) >= PICTURE_PAUSE;
+        if pauses && !self.is_picture_held && self.on_loss != OnLoss::End {
+            self.is_picture_held = true;
+            self.presence.set(PicturePresence::Lost { since: now, clock: at });
         }
     }
 

@@ -10,7 +10,7 @@ use super::Reading;
 use super::live::LossOutcome;
 use crate::av::{MediaKind, StreamInfo};
 use crate::codec::decode::{VideoDecoder, open_decoder};
-use crate::error::{Error, ErrorKind, Result, counted};
+use crate::error::{Error, ErrorKind, Result, Stage, counted};
 use crate::input::Source;
 use crate::live::supervise::{PicturePresence, Reopened, due, micros, reopen};
 use crate::run::stages::{AudioMessage, DecodeMessage};
@@ -46,6 +46,7 @@ impl Reading {
         self.stats.input_lost(&cause);
         let from = live.timeline.at(live.now()).unwrap_or(Timestamp::ZERO).minus(live.ahead);
         live.presence.set(PicturePresence::Lost { since: lost, clock: from });
+        live.forget_pictures();
         let mut tries = 0;
         let mut cause = cause;
         self.decode_next(DecodeMessage::Lost);
@@ -101,6 +102,11 @@ impl Reading {
         let (sender, receiver) = bounded(1);
         let (url, mut options) = (self.source.url().to_owned(), self.source.options.clone());
         let (environment, stop) = (self.environment.clone(), self.stop.clone());
+        // What has been there is waited for.
+        for (expected, seen) in self.expected.iter_mut().zip(self.source.seen()) {
+            *expected |= seen;
+        }
+        options.expected = self.expected;
         let Some(live) = &mut self.live else { return Ok(receiver) };
         let (limit, stall_limit) = (live.reconnect_for, live.stall_limit);
         if let Some(limit) = limit {
@@ -150,7 +156,7 @@ impl Reading {
                 tracing::warn!("{error}");
             }
         }
-        self.use_late_streams(&source)?;
+        self.use_late_streams([source.video.as_ref(), source.audio.as_ref()])?;
         let has_video = source.video.is_some() || self.source.video.is_none();
         if let Some(live) = &mut self.live {
             let edge = source.edge().unwrap_or(Timestamp::ZERO);
@@ -186,21 +192,50 @@ impl Reading {
         self.source.options = first.options;
         let streams = KnownStreams::of(&self.source)?;
         *self.known_streams() = streams;
-        self.source.reopen_on_new_stream(!self.late_streams.is_empty());
+        self.source.accept_new_streams();
+        Ok(())
+    }
+
+    /// Takes up a stream that the input hadn't got at first.
+    pub(super) fn begin_late_stream(&mut self, kind: MediaKind) -> Result<()> {
+        let share = |s: &StreamInfo| s.share().map_err(|e| e.in_stage(Stage::Source));
+        let shared = |s: &Option<StreamInfo>| s.as_ref().map(share).transpose();
+        let is_new = |of: MediaKind| of == kind;
+        let (video, audio) = (shared(&self.source.video)?, shared(&self.source.audio)?);
+        let what = change(
+            (
+                video.as_ref().filter(|_| !is_new(MediaKind::Video)),
+                audio.as_ref().filter(|_| is_new(MediaKind::Video)),
+            ),
+            (video.as_ref(), audio.as_ref()),
+        );
+        if let (Some(live), Some(what)) = (&mut self.live, what) {
+            live.has_audio |= kind == MediaKind::Audio;
+            live.had_audio |= live.has_audio;
+            live.events.tell(&Event::InputChanged { what });
+        }
+        if !self.late_streams.iter().any(|late| late.kind == kind) {
+            let name = if kind == MediaKind::Video { "video" } else { "audio" };
+            tracing::warn!("{name} came after the outputs had begun; they go on without it");
+        }
+        self.use_late_streams([video.as_ref(), audio.as_ref()])?;
+        let streams = KnownStreams::of(&self.source)?;
+        *self.known_streams() = streams;
         Ok(())
     }
 
     /// Gives a stream that has come late its place in the outputs.
-    fn use_late_streams(&mut self, source: &Source) -> Result<()> {
+    fn use_late_streams(&mut self, streams: [Option<&StreamInfo>; 2]) -> Result<()> {
+        let [video, audio] = streams;
         let mut left = Vec::new();
         for late in self.late_streams.drain(..) {
             let stream = match late.kind {
-                MediaKind::Video => &source.video,
-                _ => &source.audio,
+                MediaKind::Video => video,
+                _ => audio,
             };
             match stream {
                 None => left.push(late),
-                Some(stream) => match late.lane(stream)? {
+                Some(stream) => match late.lane(stream, &self.source.options, &self.stats)? {
                     Some(lane) => self.lanes.push(lane),
                     None => {
                         tracing::warn!("a stream that came late can't be copied; it is left out");
@@ -215,6 +250,17 @@ impl Reading {
 
 /// In words, what is another kind of picture or sound than before.
 fn changes(before: &Source, after: &Source) -> Option<String> {
+    change(
+        (before.video.as_ref(), before.audio.as_ref()),
+        (after.video.as_ref(), after.audio.as_ref()),
+    )
+}
+
+/// The same of video and audio.
+fn change(
+    before: (Option<&StreamInfo>, Option<&StreamInfo>),
+    after: (Option<&StreamInfo>, Option<&StreamInfo>),
+) -> Option<String> {
     let video = |s: &StreamInfo| {
         let (name, p) = (s.params.codec().name(), &s.params);
         let rate = s.frame_rate.map_or_else(String::new, |r| format!(" {:.2} fps", r.as_f64()));
@@ -227,8 +273,8 @@ fn changes(before: &Source, after: &Source) -> Option<String> {
     };
     let shown = |s: Option<String>, none: &str| s.unwrap_or_else(|| none.to_owned());
     let pairs = [
-        (before.video.as_ref().map(video), after.video.as_ref().map(video), "no video"),
-        (before.audio.as_ref().map(audio), after.audio.as_ref().map(audio), "no audio"),
+        (before.0.map(video), after.0.map(video), "no video"),
+        (before.1.map(audio), after.1.map(audio), "no audio"),
     ];
     let changed = pairs.into_iter().filter(|(old, new, _)| old != new);
     let words: Vec<_> = changed

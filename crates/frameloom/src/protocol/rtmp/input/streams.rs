@@ -1,6 +1,8 @@
 //! What is in a stream, from its metadata and sequence headers, and the packets in its messages.
 
-use bytes::Bytes;
+use std::collections::VecDeque;
+
+use bytes::{Buf, Bytes};
 use frameloom_rtmp::amf0::{Value, decode_all};
 use frameloom_rtmp::flv::{
     AudioCodec, AudioPacketKind, AudioTag, FlvError, VideoCodec, VideoPacketKind, VideoTag,
@@ -10,7 +12,8 @@ use frameloom_rtmp::{Limits, Media, MediaType as Kind};
 use crate::av::{AvError, AvPacket, CodecId, CodecParams, MediaKind, StreamInfo};
 use crate::error::{Error, ErrorKind, Hint, Result, Stage};
 use crate::options::InputOptions;
-use crate::protocol::rtmp::codecs;
+use crate::protocol::discover;
+use crate::protocol::rtmp::{bitstream, codecs};
 use crate::time::{Rate, TimeBase};
 
 /// The streams' numbers.
@@ -21,9 +24,19 @@ pub(super) const AUDIO: usize = 1;
 /// taken to have none.
 const AUDIO_WAIT_MS: u64 = 1_000;
 
+/// The same where metadata names other streams alone. It may be wrong: encoders name what was there when
+/// they began, with zeros, with words, or not at all.
+const UNNAMED_WAIT_MS: u64 = 500;
+
+/// The same where sound comes that can't be decoded yet, as the codec's configuration isn't there.
+const CONFIGURATION_WAIT_MS: u64 = 4_000;
+
 /// How long a stream with audio may go without video until it is taken to have none. A server
 /// that has begun inside a GOP may send no video before the next one.
 const VIDEO_WAIT_MS: u64 = 12_000;
+
+/// The same where metadata names sound alone.
+const UNNAMED_VIDEO_WAIT_MS: u64 = 1_000;
 
 /// What metadata says of a stream of one kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -57,6 +70,10 @@ pub(super) struct FlvStreams {
     legacy_sound: Option<(u32, u32)>,
     has_keyframe: bool,
     has_sound: bool,
+    /// Sound came that can't be decoded: AAC, whose configuration is not there.
+    has_unknown_sound: bool,
+    /// Streams that were there on an earlier connection.
+    expected: [bool; 2],
     /// Milliseconds from one picture to the next; 0 where not known.
     pub(super) video_ms: i64,
     pub(super) sound: Option<CodecParams>,
@@ -73,7 +90,7 @@ impl FlvStreams {
     pub(super) fn new(options: &InputOptions) -> FlvStreams {
         FlvStreams {
             wants: [!options.no_video, !options.no_audio],
-            said: [Said::Nothing; 2],
+            said: options.expected.map(|yes| if yes { Said::Yes } else { Said::Nothing }),
             frame_rate: None,
             video: None,
             audio: None,
@@ -82,6 +99,8 @@ impl FlvStreams {
             legacy_sound: None,
             has_keyframe: false,
             has_sound: false,
+            has_unknown_sound: false,
+            expected: options.expected,
             video_ms: 0,
             sound: None,
             first: None,
@@ -95,12 +114,22 @@ impl FlvStreams {
     /// Whether it is clear which streams there are.
     pub(super) fn are_known(&self) -> bool {
         let span = self.last.saturating_sub(self.first.unwrap_or(0));
-        let missing =
-            |index: usize, wait| !self.wants[index] || self.said[index] == Said::No || span > wait;
-        let video = self.has_keyframe || missing(VIDEO, VIDEO_WAIT_MS);
-        let audio = self.has_sound || missing(AUDIO, AUDIO_WAIT_MS);
+        let missing = |index: usize| !self.wants[index] || span > self.wait_ms(index);
+        let video = self.has_keyframe || missing(VIDEO);
+        let audio = self.has_sound || missing(AUDIO);
         // Video has a longer wait than sound: whoever has sound alone waits for it.
         video && audio && (self.has_keyframe || self.has_sound)
+    }
+
+    /// How long the other stream may go without this one until it is taken not to be there.
+    fn wait_ms(&self, index: usize) -> u64 {
+        match (index, self.said[index]) {
+            (VIDEO, Said::No) => UNNAMED_VIDEO_WAIT_MS,
+            (VIDEO, _) => VIDEO_WAIT_MS,
+            _ if self.has_unknown_sound => CONFIGURATION_WAIT_MS,
+            (_, Said::No) => UNNAMED_WAIT_MS,
+            _ => AUDIO_WAIT_MS,
+        }
     }
 
     /// The error where nothing can be read.
@@ -121,15 +150,52 @@ impl FlvStreams {
     pub(super) fn info(&self, index: usize) -> Result<Option<StreamInfo>> {
         let (kind, name) = match index {
             VIDEO => (MediaKind::Video, self.video.map(|(_, name)| name)),
+            _ if self.lacks_configuration() => (MediaKind::Audio, None),
             _ => (MediaKind::Audio, self.audio.map(|(_, name)| name)),
         };
         let Some(codec) = name.and_then(CodecId::named) else { return Ok(None) };
         let params = CodecParams::of_codec(kind, codec, &self.extradata[index]);
         let mut params = params.map_err(|e| no_memory(&e))?;
-        if let (AUDIO, Some((rate, channels))) = (index, self.legacy_sound) {
+        let is_aac = self.audio.is_some_and(|(codec, _)| codec == AudioCodec::Aac);
+        let sound = match is_aac {
+            // No frame need be decoded for that, and perhaps none can be yet.
+            true => bitstream::audio_specific_config(&self.extradata[AUDIO]),
+            false => self.legacy_sound,
+        };
+        if let (AUDIO, Some((rate, channels))) = (index, sound) {
             params.describe_sound(rate, channels);
         }
         Ok(Some(stream_info(index, params)))
+    }
+
+    /// Whether its sound is AAC of which nobody knows rate and channels.
+    fn lacks_configuration(&self) -> bool {
+        let is_aac = self.audio.is_some_and(|(codec, _)| codec == AudioCodec::Aac);
+        is_aac && self.extradata[AUDIO].is_empty()
+    }
+
+    /// Begins to pass on a stream that was not there when it was opened, with its first packet. `None`
+    /// where that doesn't tell what the stream is.
+    pub(super) fn begin_late(&mut self, first: &AvPacket) -> Result<Option<StreamInfo>> {
+        let index = first.stream();
+        let Some(mut info) = self.info(index)? else { return Ok(None) };
+        let packets = VecDeque::from([first.share().map_err(|e| no_memory(&e))?]);
+        let is_described = match index {
+            VIDEO => {
+                discover::complete(&mut info, &packets);
+                info.frame_rate = info.frame_rate.or(self.frame_rate);
+                self.video_ms = info.frame_rate.map_or(0, frame_ms);
+                info.params.width() > 0
+            }
+            _ => {
+                discover::complete_sound(&mut info, &packets);
+                self.sound = info.params.share().ok();
+                info.params.sample_rate() > 0
+            }
+        };
+        self.is_open[index] = is_described;
+        self.changed[index] = false;
+        Ok(is_described.then_some(info))
     }
 
     /// Milliseconds that a packet lasts; 0 where not known.
@@ -206,7 +272,7 @@ impl FlvStreams {
     }
 
     fn take_audio(&mut self, media: &Media) -> Result<Option<Coded>, FlvError> {
-        let packet = AudioTag::parse(&media.payload)?;
+        let mut packet = AudioTag::parse(&media.payload)?;
         let is_frame = packet.kind == AudioPacketKind::Frame;
         if packet.track.is_some_and(|track| track > 0)
             || !is_frame && packet.kind != AudioPacketKind::SequenceHeader
@@ -230,10 +296,25 @@ impl FlvStreams {
             self.set_extradata(AUDIO, stream_info_of(packet.codec, packet.data));
             return Ok(None);
         }
-        // AAC without its configuration is noise.
-        if packet.data.is_empty()
-            || packet.codec == AudioCodec::Aac && self.extradata[AUDIO].is_empty()
+        // Some encoders keep the headers of ADTS, which are a configuration too.
+        if packet.codec == AudioCodec::Aac
+            && let Some((configuration, size)) = bitstream::adts(&packet.data)
         {
+            if self.extradata[AUDIO].get(..2) != Some(&configuration[..]) {
+                self.set_extradata(AUDIO, Bytes::copy_from_slice(&configuration));
+            }
+            packet.data.advance(size);
+        }
+        if packet.data.is_empty() {
+            return Ok(None);
+        }
+        // AAC without its configuration is noise.
+        if self.lacks_configuration() {
+            if !std::mem::replace(&mut self.has_unknown_sound, true) {
+                tracing::warn!(
+                    "its sound is AAC without a configuration; it is left out until that comes"
+                );
+            }
             return Ok(None);
         }
         self.has_sound = true;
@@ -264,6 +345,11 @@ impl FlvStreams {
         self.wants.get(stream) == Some(&true)
     }
 
+    /// Which streams have come, of those that may be used.
+    pub(super) fn seen(&self) -> [bool; 2] {
+        [self.video.is_some() && self.wants[VIDEO], self.audio.is_some() && self.wants[AUDIO]]
+    }
+
     pub(super) fn warn_of_late(&mut self, stream: usize) {
         if self.wants[stream] && !std::mem::replace(&mut self.warned_of_late, true) {
             let what = if stream == VIDEO { "video" } else { "audio" };
@@ -275,15 +361,26 @@ impl FlvStreams {
         let Ok(values) = decode_all(payload, &Limits::default()) else { return };
         let Some(metadata) = values.get(1) else { return };
         let number = |name: &str| metadata.get(name).and_then(Value::as_number);
-        let any = |names: &[&str]| names.iter().any(|n| number(n).is_some_and(|v| v > 0.0));
-        let said = |yes| if yes { Said::Yes } else { Said::No };
-        // Some servers write every name, with zeros for what there isn't.
-        self.said = [
-            said(any(&["videocodecid", "width", "videodatarate"])),
-            said(any(&["audiocodecid", "audiodatarate", "audiosamplerate"])),
+        let names = |name: &&str| match metadata.get(name) {
+            // Some servers write every name, with zeros for what there isn't.
+            Some(Value::Number(number)) => *number > 0.0,
+            Some(Value::String(text)) => !text.is_empty(),
+            Some(Value::Boolean(yes)) => *yes,
+            _ => false,
+        };
+        let named = [
+            ["videocodecid", "width", "videodatarate", "hasVideo"].iter().any(names),
+            ["audiocodecid", "audiodatarate", "audiosamplerate", "hasAudio"].iter().any(names),
         ];
-        if self.said == [Said::No; 2] {
-            self.said = [Said::Nothing; 2];
+        let was_there = [self.video.is_some(), self.audio.is_some()];
+        let names_any = named.contains(&true);
+        for index in [VIDEO, AUDIO] {
+            // What has come counts, and what was there on an earlier connection.
+            self.said[index] = match named[index] || was_there[index] || self.expected[index] {
+                true => Said::Yes,
+                false if names_any => Said::No,
+                false => Said::Nothing,
+            };
         }
         let rate = number("framerate").or_else(|| number("fps"));
         self.frame_rate = rate.and_then(rate_of).or(self.frame_rate);
@@ -304,6 +401,12 @@ fn stream_info_of(codec: AudioCodec, data: Bytes) -> Bytes {
         AudioCodec::Flac if data.starts_with(b"fLaC") && data.len() >= 42 => data.slice(8..42),
         _ => data,
     }
+}
+
+/// Whole milliseconds from one frame to the next, rounded.
+pub(super) fn frame_ms(rate: Rate) -> i64 {
+    let (num, den) = (i64::from(rate.num()), i64::from(rate.den()));
+    (1000 * den + num / 2) / num.max(1)
 }
 
 /// The rate that a floating-point number was made of: one in whole frames, or NTSC's.
@@ -352,36 +455,112 @@ mod tests {
     const AAC_HEADER: &[u8] = &[0xAF, 0, 0x12, 0x10];
     const AAC: &[u8] = &[0xAF, 1, 1, 2, 3];
 
+    /// One message of metadata whose values are text.
+    fn words(properties: &[(&str, &str)]) -> Media {
+        let mut payload = b"\x02\0\x0aonMetaData\x08\0\0\0\0".to_vec();
+        for (name, word) in properties {
+            for (text, marker) in [(name, None), (word, Some(2))] {
+                payload.extend(marker);
+                payload.extend_from_slice(&[0, u8::try_from(text.len()).unwrap()]);
+                payload.extend_from_slice(text.as_bytes());
+            }
+        }
+        payload.extend_from_slice(&[0, 0, 9]);
+        media(Kind::Metadata, 0, &payload)
+    }
+
     #[test]
-    fn streams_are_known_without_waiting_where_metadata_says_which_there_are() {
-        let both = [("videocodecid", 7.0), ("audiocodecid", 10.0)];
+    fn streams_are_known_as_soon_as_each_that_is_named_has_come() {
+        let both = metadata(&[("videocodecid", 7.0), ("audiocodecid", 10.0)]);
+        let as_words = words(&[("videocodecid", "avc1"), ("audiocodecid", "mp4a")]);
+        for said in [both, as_words] {
+            let mut streams = streams();
+            streams.take(&said).unwrap();
+            for (kind, bytes) in [
+                (Kind::Video, AVC_HEADER),
+                (Kind::Video, AVC_KEY),
+                (Kind::Audio, AAC_HEADER),
+                (Kind::Audio, AAC),
+            ] {
+                assert!(!streams.are_known());
+                streams.take(&media(kind, 0, bytes)).unwrap();
+            }
+            assert!(streams.are_known());
+        }
+    }
+
+    /// What metadata says is a hint: the other stream may come all the same.
+    #[test]
+    fn a_stream_that_is_not_named_is_waited_for_a_little() {
         let silent = [("videocodecid", 7.0), ("width", 320.0)];
         let nginx_silent = [("videocodecid", 7.0), ("audiocodecid", 0.0), ("audiodatarate", 0.0)];
-        let sound = [("audiocodecid", 10.0)];
-        let nginx_sound = [("videocodecid", 0.0), ("width", 0.0), ("audiocodecid", 10.0)];
-        for (said, video, audio) in [
-            (&both[..], true, true),
-            (&silent[..], true, false),
-            (&nginx_silent[..], true, false),
-            (&sound[..], false, true),
-            (&nginx_sound[..], false, true),
-        ] {
+        for said in [&silent[..], &nginx_silent[..]] {
             let mut streams = streams();
             streams.take(&metadata(said)).unwrap();
-            assert!(!streams.are_known(), "{said:?}");
-            let mut packets = Vec::new();
-            if video {
-                packets.extend([AVC_HEADER, AVC_KEY].map(|bytes| (Kind::Video, bytes)));
+            streams.take(&media(Kind::Video, 0, AVC_HEADER)).unwrap();
+            for at in [0, 500] {
+                streams.take(&media(Kind::Video, at, AVC_KEY)).unwrap();
+                assert!(!streams.are_known(), "{said:?}");
             }
-            if audio {
-                packets.extend([AAC_HEADER, AAC].map(|bytes| (Kind::Audio, bytes)));
-            }
-            for (n, (kind, bytes)) in packets.iter().enumerate() {
-                assert!(!streams.are_known(), "{said:?} before packet {n}");
-                streams.take(&media(*kind, 0, bytes)).unwrap();
-            }
-            assert!(streams.are_known(), "{said:?}");
+            streams.take(&media(Kind::Video, 501, AVC_KEY)).unwrap();
+            assert!(streams.are_known() && streams.info(AUDIO).unwrap().is_none(), "{said:?}");
         }
+        for said in
+            [&[("audiocodecid", 10.0)][..], &[("videocodecid", 0.0), ("audiocodecid", 10.0)]]
+        {
+            let mut streams = streams();
+            streams.take(&metadata(said)).unwrap();
+            streams.take(&media(Kind::Audio, 0, AAC_HEADER)).unwrap();
+            streams.take(&media(Kind::Audio, 0, AAC)).unwrap();
+            assert!(!streams.are_known(), "{said:?}");
+            streams.take(&media(Kind::Video, 300, AVC_HEADER)).unwrap();
+            streams.take(&media(Kind::Video, 300, AVC_KEY)).unwrap();
+            assert!(streams.are_known() && streams.info(VIDEO).unwrap().is_some(), "{said:?}");
+        }
+    }
+
+    #[test]
+    fn metadata_takes_back_nothing_that_has_come_or_was_there_before() {
+        let mut streams = streams();
+        streams.take(&media(Kind::Audio, 0, AAC_HEADER)).unwrap();
+        streams.take(&metadata(&[("videocodecid", 7.0)])).unwrap();
+        assert_eq!(streams.said, [Said::Yes; 2]);
+        let options = InputOptions { expected: [true, true], ..InputOptions::new() };
+        let mut streams = FlvStreams::new(&options);
+        streams.take(&metadata(&[("videocodecid", 7.0)])).unwrap();
+        assert_eq!(streams.said, [Said::Yes; 2]);
+    }
+
+    /// AAC LC, 44.1 kHz, two channels, behind a header of ADTS.
+    const ADTS: &[u8] = &[0xAF, 1, 0xFF, 0xF1, 0x50, 0x80, 0, 0, 0xFC, 0x21, 0x10, 0x04];
+
+    #[test]
+    fn aac_with_adts_is_known_by_that() {
+        let mut streams = streams();
+        let packet = streams.take(&media(Kind::Audio, 0, ADTS)).unwrap().unwrap();
+        assert_eq!(packet.data(), [0x21, 0x10, 0x04]);
+        let info = streams.info(AUDIO).unwrap().unwrap();
+        assert_eq!(info.params.extradata(), [0x12, 0x10]);
+    }
+
+    #[test]
+    fn aac_without_a_configuration_is_no_stream_until_that_comes() {
+        let mut streams = streams();
+        streams.take(&media(Kind::Video, 0, AVC_HEADER)).unwrap();
+        for at in [0, 1001, 3999] {
+            streams.take(&media(Kind::Video, at, AVC_KEY)).unwrap();
+            assert!(streams.take(&media(Kind::Audio, at, AAC)).unwrap().is_none());
+            assert!(!streams.are_known() && streams.info(AUDIO).unwrap().is_none());
+        }
+        streams.take(&media(Kind::Video, 4001, AVC_KEY)).unwrap();
+        assert!(streams.are_known() && streams.info(VIDEO).unwrap().is_some());
+        assert!(streams.info(AUDIO).unwrap().is_none());
+        streams.is_open = [true, false];
+        streams.take(&media(Kind::Audio, 5000, AAC_HEADER)).unwrap();
+        let packet = streams.take(&media(Kind::Audio, 5000, AAC)).unwrap().unwrap();
+        let late = streams.begin_late(&packet).unwrap().unwrap();
+        assert_eq!((late.params.sample_rate(), late.params.channels()), (44_100, 2));
+        assert!(streams.is_open[AUDIO]);
     }
 
     #[test]
