@@ -125,12 +125,15 @@ class Frame:
 class Video:
     """A file or stream that is open: an iterator of its frames. Made by `open`."""
 
-    def read(self) -> Frame | None:
+    def read(self, timeout: _Seconds | None = None) -> Frame | None:
         """The next frame; `None` where there are no more. It waits for a live stream that is lost.
 
-        Raises the `frameloom.Error` that ended it, and `ValueError` once the video is closed.
-        """
+        With `timeout` it waits for so many seconds at most; a frame that comes later is the next
+        one's.
 
+        Raises `TimeoutError` where none came in time, `ValueError` once the video is closed.
+        """
+    def _poll(self) -> Frame | Literal[False] | None: ...
     def __iter__(self) -> Iterator[Frame]: ...
     def __next__(self) -> Frame: ...
     def __aiter__(self) -> AsyncIterator[Frame]: ...
@@ -256,15 +259,21 @@ class Video:
 class Output:
     """Where frames of a video go: a file, or a stream that is published. Made by `Video.output`."""
 
-    def write(self, frame: Frame | _Pixels) -> None:
+    def write(self, frame: Frame | _Pixels, *, time: _Seconds | None = None) -> None:
         """Write a frame of this output's video, or an array in place of the last frame's picture.
 
-        It waits while the output is behind. Raises `ValueError` for an array of another shape or
-        type, a frame of another video, and where the output is closed.
+        `time` (seconds) has it shown at another time than the frame's: frames are written in the
+        order of showing, each at a time of its own. It waits while the output is behind. Raises
+        `ValueError` for an array of another shape or type, a frame of another video, one that isn't
+        shown behind the last one, and where the output is closed.
         """
 
     def close(self) -> None:
         """Finish it. With the last output of a video, the video ends too."""
+
+    @property
+    def stats(self) -> OutputStats | None:
+        """Whether the server is there, what it missed; `None` before the first frame is read."""
 
     @property
     def target(self) -> str:
@@ -559,7 +568,8 @@ def create(
     all with `no_reconnect`. What is written meanwhile is missed; the stream goes on with a
     keyframe. A file's first failure is its end.
 
-    Raises a `frameloom.Error` where it can't be opened, which for a server means at once.
+    Raises a `frameloom.Error` where it can't be opened, which for a server means at once. RTSP is
+    told what comes before it answers: there, it is raised by a later `write` or at the end.
     """
 
 def probe(

@@ -4,6 +4,7 @@ import asyncio
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
+from typing import Literal
 
 from ._frameloom import Frame, Video
 
@@ -48,15 +49,38 @@ def with_progress(video: Video) -> Iterator[Frame]:
         show("\n")
 
 
-async def asynchronously(video: Video) -> AsyncIterator[Frame]:
-    """Yield the frames; the event loop goes on while the next one is waited for."""
-    while True:
+class asynchronously(AsyncIterator[Frame]):  # noqa: N801 (called as a function)
+    """Yield the frames; the event loop goes on while the next one is waited for.
+
+    A wait that is given up, as by `asyncio.wait_for`, loses nothing: the frame is the next one's.
+    """
+
+    def __init__(self, video: Video) -> None:
+        self._video = video
+        self._coming: asyncio.Future[Frame | Literal[False] | None] | None = None
+        self._waiting = 0
+
+    def _next(self) -> Frame | Literal[False] | None:
+        """Wait for as long as somebody does: the thread outlives a task that is cancelled."""
+        while True:
+            frame = self._video._poll()
+            if frame is not False or not self._waiting:
+                return frame
+
+    async def __anext__(self) -> Frame:
+        self._waiting += 1
         try:
-            frame = await asyncio.to_thread(video.read)
-        except asyncio.CancelledError:
-            # The thread that waits is not cancelled with the task.
-            video.stop()
-            raise
-        if frame is None:
-            return
-        yield frame
+            while True:
+                if self._coming is None:
+                    self._coming = asyncio.ensure_future(asyncio.to_thread(self._next))
+                coming = self._coming
+                await asyncio.wait([coming])
+                if self._coming is coming:
+                    self._coming = None
+                frame = coming.result()
+                if frame is None:
+                    raise StopAsyncIteration
+                if frame is not False:
+                    return frame
+        finally:
+            self._waiting -= 1

@@ -87,7 +87,7 @@ def test_a_frame_of_another_video(clip: Path, tmp_path: Path) -> None:
         out.write(next(video))
         with pytest.raises(ValueError, match="another video"):
             out.write(other)
-        out.write(other.array)
+        out.write(other.array, time=0.04)
 
 
 def test_before_the_first_frame_and_behind_it(clip: Path, tmp_path: Path) -> None:

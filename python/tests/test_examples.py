@@ -97,3 +97,27 @@ def test_many_streams(clip: Path, film: Path) -> None:
     for name in ("many_streams.py", "many_streams_asyncio.py"):
         told = run(name, clip, film)
         assert told.count(str(clip)) == 2 and told.count(str(film)) == 6
+
+
+def test_faces_with_an_opencv_that_has_no_cascades(tmp_path: Path, face: Path) -> None:
+    start = """
+import runpy, sys, cv2, numpy
+if hasattr(cv2, "CascadeClassifier"):
+    del cv2.CascadeClassifier
+class Model:
+    def setInputSize(self, size):
+        self.size = size
+    def detect(self, image):
+        assert self.size == (image.shape[1], image.shape[0])
+        return 1, numpy.full((1, 15), 20, numpy.float32)
+cv2.FaceDetectorYN = type("FaceDetectorYN", (), {"create": staticmethod(lambda *_: Model())})
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+    command = [sys.executable, "-c", start, str(EXAMPLES / "faces.py"), str(face)]
+    command.append(str(tmp_path / "out.mp4"))
+    done = sp.run(command, check=False, capture_output=True, text=True, timeout=2 * LIMIT_S)
+    assert done.returncode == 1 and "opencv-contrib-python-headless" in done.stderr
+    command.append("yunet.onnx")
+    done = sp.run(command, check=False, capture_output=True, text=True, timeout=2 * LIMIT_S)
+    assert (done.returncode, done.stdout) == (0, "10 faces\n"), done.stderr

@@ -1,11 +1,15 @@
 """Files: reading, editing, writing, cutting, seeking."""
 
+import asyncio
 import gc
+import os
 import pickle
 import subprocess as sp
 import sys
+import threading
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -508,3 +512,211 @@ def test_the_command_line_is_the_same_program(clip: Path, tmp_path: Path) -> Non
         assert run.returncode == 0 and checksums(target) == checksums(clip)
         wrong = sp.run([*words, "-i"], check=False, capture_output=True, text=True)
         assert wrong.returncode == 2 and wrong.stderr.startswith("frameloom: ")
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_a_turned_picture_has_one_size_everywhere(clip: Path, tmp_path: Path, degrees: int) -> None:
+    turned = tmp_path / "turned.mp4"
+    ffmpeg(f"-i {clip} -an -c copy -metadata:s:v rotate={degrees}", turned)
+    width, height = (192, 108) if degrees == 180 else (108, 192)
+    video = frameloom.open(turned)
+    assert (video.width, video.height) == (width, height)
+    first = next(video)
+    assert first.array.shape == (height, width, 3)
+    assert (video.width, video.height) == (first.width, first.height)
+    shown_first = video.frame_at(0)
+    assert (shown_first.array == first.array).all()
+    assert f"{width}x{height}" in repr(video)
+    assert next(frameloom.open(turned, size=(40, 20))).array.shape == (20, 40, 3)
+    assert frameloom.open(turned, size=(40, 20)).frame_at(0).array.shape == (20, 40, 3)
+
+
+def test_a_size_that_changes_midway_is_that_of_each_frame(tmp_path: Path) -> None:
+    parts = []
+    for number, size in enumerate(("64x48", "96x32")):
+        parts.append(tmp_path / f"{number}.ts")
+        ffmpeg(f"-f lavfi -i testsrc2=s={size}:d=1 -c:v libx264 -bf 0 -g 5", parts[-1])
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    video = frameloom.open(joined)
+    read = []
+    for frame in video:
+        assert frame.array.shape == (frame.height, frame.width, 3)
+        assert (video.width, video.height) == (frame.width, frame.height)
+        read.append(frame)
+    assert {(frame.width, frame.height) for frame in read} == {(64, 48), (96, 32)}
+    for frame in read[::7]:
+        found = video.frame_at(frame.time)
+        assert (found.width, found.height) == (frame.width, frame.height)
+        assert (found.array == frame.array).all()
+
+
+def test_a_frame_is_written_once_for_one_time(clip: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.mp4"
+    with frameloom.open(clip, duration=1) as video, video.output(target, options=FAST) as out:
+        for frame in video:
+            out.write(frame)
+            with pytest.raises(ValueError, match="two frames are written for"):
+                out.write(frame)
+            with pytest.raises(ValueError, match="two frames are written for"):
+                out.write(frame.array)
+    assert np.diff(shown(target)) == pytest.approx(0.04, abs=0.001)
+
+
+def test_a_frame_is_shown_again_at_a_time_of_its_own(clip: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.mkv"
+    with frameloom.open(clip, duration=1) as video, video.output(target, options=FAST) as out:
+        for frame in video:
+            out.write(frame)
+            out.write(frame, time=frame.time + 0.02)
+    assert np.diff(beside_audio(target)) == pytest.approx(0.02, abs=0.002)
+
+
+def test_names_are_bytes(clip: Path, tmp_path: Path) -> None:
+    raw = os.fsencode(tmp_path) + b"/caf\xe9.mp4"
+    named = Path(os.fsdecode(raw))
+    named.write_bytes(clip.read_bytes())
+    target = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.mkv"))
+    names: list[Any] = [raw, os.fsdecode(raw), named]
+    for name in names:
+        assert len(frameloom.open(name)) == 50
+        frameloom.run(name, target, lambda array: None, output={"options": FAST})
+        assert target.stat().st_size > 1000
+        target.unlink()
+    with pytest.raises(FileNotFoundError, match="caf\N{REPLACEMENT CHARACTER}"):
+        frameloom.open(named.with_suffix(".mov"))
+
+
+def test_a_path_is_a_path(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("12:30.mp4", "rtmp:x.mp4", "-"):
+        Path(name).write_bytes(clip.read_bytes())
+        assert len(frameloom.open(Path(name))) == 50, name
+    with frameloom.create(Path("12:31.mp4")) as writer:
+        writer.write(np.zeros((48, 64, 3), np.uint8))
+    assert Path("12:31.mp4").stat().st_size > 0
+
+
+def test_raw_video_is_written_as_its_container_has_it(tmp_path: Path) -> None:
+    target = tmp_path / "out.y4m"
+    picture = np.full((48, 64, 3), (200, 20, 90), np.uint8)
+    with frameloom.create(target) as writer:
+        for _ in range(3):
+            writer.write(picture)
+    read = pictures(target)
+    assert len(read) == 3
+    assert np.abs(read[1].astype(int) - picture).max() <= 3
+
+
+def test_a_flag_that_is_false_is_as_if_it_were_not_there(clip: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.mp4"
+    options: dict[str, Any] = {**FAST, "an": False, "vn": False, "sn": True}
+    frameloom.run(clip, target, lambda array: None, output={"options": options})
+    assert shown(target) and shown(target, "a")
+    options["an"] = True
+    frameloom.run(clip, target, lambda array: None, output={"options": options})
+    assert not shown(target, "a")
+    with pytest.raises(FileExistsError), frameloom.open(clip) as video:
+        video.output(target, options={"y": False})
+    with frameloom.open(clip, options={"an": False}) as video:
+        assert video.info["streams"][1]["selected"]
+
+
+def test_a_wait_may_have_an_end(clip: Path) -> None:
+    video = frameloom.open(clip)
+    assert sum(1 for _ in iter(lambda: video.read(timeout=LIMIT_S), None)) == 50
+    assert video.read(timeout=0) is None
+    with pytest.raises(ValueError, match="timeout"):
+        video.read(timeout=-1)
+    video.close()
+    with pytest.raises(ValueError, match="closed"):
+        video.read(timeout=1)
+
+
+def test_a_wait_that_is_given_up_loses_nothing(clip: Path, tmp_path: Path) -> None:
+    source, pipe = tmp_path / "film.mkv", tmp_path / "pipe"
+    ffmpeg(f"-i {clip} -c copy", source)
+    os.mkfifo(pipe)
+    gave_up = threading.Event()
+
+    def feed() -> None:
+        film = source.read_bytes()
+        with pipe.open("wb") as writing:
+            writing.write(film[: len(film) * 3 // 4])
+            writing.flush()
+            gave_up.wait(LIMIT_S)
+            writing.write(film[len(film) * 3 // 4 :])
+
+    async def read() -> list[int]:
+        seen: list[int] = []
+        with frameloom.open(pipe, format="matroska") as video:
+            frames = aiter(video)
+            while True:
+                try:
+                    seen.append((await asyncio.wait_for(anext(frames), 0.3)).index)
+                except TimeoutError:
+                    gave_up.set()
+                except StopAsyncIteration:
+                    return seen
+
+    threading.Thread(target=feed, daemon=True).start()
+    assert asyncio.run(read()) == list(range(50))
+    assert gave_up.is_set()
+
+
+def test_an_output_tells_how_it_is(clip: Path, tmp_path: Path) -> None:
+    with frameloom.open(clip) as video, video.output(tmp_path / "out.mp4", options=FAST) as out:
+        states = [out.stats and out.stats.state]
+        for frame in video:
+            out.write(frame)
+            states.append(out.stats and out.stats.state)
+    assert states == [None, *["ok"] * 50]
+
+
+FORKED = """
+import os, sys, frameloom, numpy as np
+def child(use):
+    number = os.fork()
+    if number == 0:
+        try:
+            use()
+        except ValueError as error:
+            os._exit(0 if "before a fork" in str(error) else 3)
+        except BaseException:
+            os._exit(4)
+        os._exit(5)
+    assert os.waitpid(number, 0)[1] == 0, use
+video = frameloom.open(sys.argv[1])
+out = video.output(sys.argv[2])
+def started():
+    child(lambda: next(video))
+    child(lambda: video.read(timeout=1))
+    child(lambda: video.seek(1))
+    child(lambda: video.frame_at(1))
+    child(lambda: video.output(sys.argv[2] + ".mkv"))
+    child(lambda: out.write(np.zeros((108, 192, 3), np.uint8)))
+    child(lambda: writer.write(np.zeros((48, 64, 3), np.uint8)))
+writer = frameloom.create(sys.argv[2] + ".mp4")
+started()
+writer.write(np.zeros((48, 64, 3), np.uint8))
+for number, frame in enumerate(video):
+    video.frame_at(0.2) if number == 3 else None
+    started() if number == 5 else None
+    out.write(frame)
+    if number == 8 and os.fork() == 0:
+        # It ends as any program does, and opens what it wants for itself.
+        assert len(list(frameloom.open(sys.argv[1]))) == 50
+        sys.exit()
+    if number == 8:
+        assert os.wait()[1] == 0
+out.close()
+writer.close()
+print(number)
+"""
+
+
+def test_what_was_open_before_a_fork_is_not_in_the_child(clip: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", FORKED, str(clip), str(tmp_path / "out.mkv")]
+    done = sp.run(command, check=False, capture_output=True, text=True, timeout=LIMIT_S)
+    assert (done.returncode, done.stdout) == (0, "49\n"), done.stderr
+    assert len(frameloom.open(tmp_path / "out.mkv")) == 50

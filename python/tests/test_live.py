@@ -253,6 +253,27 @@ def test_asyncio_reads_several_streams_at_once(nginx: Nginx, publish: Publish) -
     assert tuple(asyncio.run(both())) == (15, 15)
 
 
+def test_a_lost_stream_stops_no_loop_over_several(nginx: Nginx, publish: Publish) -> None:
+    for name in ("one", "two"):
+        camera = publish(CAMERA, nginx.url(name))
+        nginx.wait_for_publisher(name)
+    videos = [frameloom.open(nginx.url(name), on_slow="block") for name in ("one", "two")]
+    assert all(video.read(timeout=LIMIT_S) for video in videos)
+    camera.kill()
+    missed, read = 0, 0
+    while missed == 0 or read < 10:
+        for number, video in enumerate(videos):
+            try:
+                frame = video.read(timeout=0.3)
+                assert frame is not None
+                read += number == 0
+            except TimeoutError as error:
+                assert number == 1 and isinstance(error, frameloom.TimedOut)
+                missed += 1
+    for video in videos:
+        video.close()
+
+
 INTERRUPTED = """
     import os, signal, sys, threading, time
     import frameloom

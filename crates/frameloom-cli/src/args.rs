@@ -3,10 +3,11 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use frameloom::internal::{
-    LibraryOption, ProgramHint, Row, Scope, find_ffmpeg, find_long, nearest,
+    LibraryOption, ProgramHint, Row, Scope, find_ffmpeg, find_long, from_os, nearest,
 };
 use frameloom::options::OutputOptions;
 use frameloom::{Error, Hint, Result, Sentence, Setting, sentence};
@@ -176,10 +177,8 @@ impl Parser {
     fn word(&mut self) -> Result<Option<String>> {
         let Some(word) = self.words.pop_front() else { return Ok(None) };
         self.position += 1;
-        match word.into_string() {
-            Ok(word) => Ok(Some(word)),
-            Err(_) => Err(usage(format!("argument {} is not UTF-8 text", self.position))),
-        }
+        // A file's name may be no UTF-8 text.
+        Ok(Some(from_os(&word)))
     }
 
     /// The value of the option `name`, written with its dashes.
@@ -303,6 +302,11 @@ impl Parser {
                     ));
                     return Err(error.hint(Hint::GiveCode));
                 }
+                let mut outputs = self.outputs.iter().filter(|output| output.options.is_empty());
+                if let Some(output) = outputs.find(|output| is_program(&output.url)) {
+                    let error = usage("it is a program and no OUTPUT").at(&output.url);
+                    return Err(error.hint(ProgramHint::DashesBeforeCommand));
+                }
             }
         }
         if self.outputs.is_empty() && self.command.is_none() {
@@ -339,6 +343,24 @@ impl Parser {
             _ => error.hint(ProgramHint::BeforeItsEnd),
         })
     }
+}
+
+/// Whether a word that tells no format is the name of a program, as a shell would find it.
+fn is_program(word: &str) -> bool {
+    const SCRIPTS: [&str; 5] = ["py", "sh", "pl", "rb", "js"];
+    let path = Path::new(word);
+    let ending = path.extension().map(|ending| ending.to_string_lossy());
+    if ending.is_some_and(|ending| !SCRIPTS.contains(&&*ending)) {
+        return false;
+    }
+    let can_run = |path: &Path| {
+        std::fs::metadata(path).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+    };
+    if word.contains('/') {
+        return can_run(path);
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&folders).any(|folder| can_run(&folder.join(word)))
 }
 
 /// Refuses names of output options that nothing knows.

@@ -11,6 +11,7 @@ mod exit;
 mod frame;
 mod lock;
 mod output;
+mod process;
 mod settings;
 mod shared;
 mod state;

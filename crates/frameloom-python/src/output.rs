@@ -5,10 +5,13 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 
 use crate::array::accepted;
-use crate::error::{invalid, left};
+use crate::error::{invalid, left, raised};
 use crate::frame::{PyFrame, made_of};
 use crate::lock::lock;
+use crate::process::elsewhere;
+use crate::settings::time_of;
 use crate::shared::{VideoShared, VideoState, finish};
+use crate::state::PyOutputStats;
 use crate::wait::{SLICE, until};
 
 /// Where frames of a video go: a file, or a stream that is published. Made by `Video.output`.
@@ -22,19 +25,33 @@ pub(crate) struct PyOutput {
 
 impl PyOutput {
     fn is_closed(&self, py: Python<'_>) -> bool {
-        py.detach(|| self.shared.outputs().get(self.number).is_none_or(|output| output.closed))
+        self.shared.process.is_elsewhere()
+            || py.detach(|| {
+                self.shared.outputs().get(self.number).is_none_or(|output| output.closed)
+            })
     }
 }
 
 #[pymethods]
 impl PyOutput {
     /// Write a frame of this output's video, or an array, which takes the place of the last frame's
-    /// picture. It waits while the output is behind.
-    fn write(&self, py: Python<'_>, frame: &Bound<'_, PyAny>) -> PyResult<()> {
+    /// picture. It waits while the output is behind. `time` (seconds) has it shown at another time
+    /// than the frame's: frames are written in the order of showing, each at a time of its own.
+    #[pyo3(signature = (frame, *, time=None))]
+    fn write(
+        &self,
+        py: Python<'_>,
+        frame: &Bound<'_, PyAny>,
+        time: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let time = time.map(|given| time_of("time", given)).transpose()?;
+        if self.shared.process.is_elsewhere() {
+            return Err(raised(&elsewhere()));
+        }
         if self.is_closed(py) {
             return Err(invalid(format!("the output {} is closed", self.shown)));
         }
-        let made = if let Ok(frame) = frame.cast::<PyFrame>() {
+        let mut made = if let Ok(frame) = frame.cast::<PyFrame>() {
             let frame = frame.get();
             if !Arc::ptr_eq(&frame.owner, &self.shared) {
                 return Err(invalid(format!(
@@ -58,6 +75,9 @@ impl PyOutput {
             let array = accepted(frame, format, size)?;
             made_of(py, &last, &array, format)?
         };
+        if let Some(time) = time {
+            made.show_at(time);
+        }
         let mut waiting = Some(made);
         until(
             py,
@@ -80,6 +100,9 @@ impl PyOutput {
 
     /// Finish it. With the last output of a video, the video ends too.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
+        if self.shared.process.is_elsewhere() {
+            return Ok(());
+        }
         let is_last = py.detach(|| {
             let mut outputs = self.shared.outputs();
             let was_open = outputs
@@ -88,6 +111,14 @@ impl PyOutput {
             was_open && outputs.iter().all(|output| output.closed)
         });
         if is_last { finish(py, &self.shared) } else { Ok(()) }
+    }
+
+    /// Whether the server is there, and what it missed, as it is now; `None` before the first frame
+    /// is read.
+    #[getter]
+    fn stats(&self) -> Option<PyOutputStats> {
+        let snapshot = self.shared.stats().snapshot();
+        snapshot.outputs.get(self.number).map(PyOutputStats::from)
     }
 
     /// The URL or path, without secrets.
@@ -122,13 +153,4 @@ impl PyOutput {
         let state = if self.is_closed(py) { "closed" } else { "open" };
         format!("<frameloom.Output {} {state}>", self.shown)
     }
-}
-
-/// The error of a video that is closed.
-pub(crate) fn closed() -> frameloom::Error {
-    frameloom::Error::new(
-        frameloom::ErrorKind::Usage,
-        frameloom::Stage::Source,
-        "the video is closed",
-    )
 }

@@ -1,7 +1,10 @@
 //! Keyword arguments to the library's settings.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
 use frameloom::Rate;
-use frameloom::internal::{LibraryOption, ValueType, library, nearest};
+use frameloom::internal::{LibraryOption, ValueType, from_os, library, nearest};
 use frameloom::options::{InputOptions, LiveOptions, OutputOptions, Size, parse_rate};
 use frameloom::{End, Setting};
 use pyo3::exceptions::PyTypeError;
@@ -9,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyList, PyString, PyTuple};
 
 use crate::error::{invalid, raised};
+use crate::shared::at_seconds;
 
 /// A path or URL.
 pub(crate) fn place(given: &Bound<'_, PyAny>) -> PyResult<String> {
@@ -18,8 +22,13 @@ pub(crate) fn place(given: &Bound<'_, PyAny>) -> PyResult<String> {
              format='v4l2'"
         )));
     }
-    let path = given.py().import("os")?.getattr("fsdecode")?.call1((given,))?;
-    path.extract()
+    let bytes = given.py().import("os")?.getattr("fsencode")?.call1((given,))?;
+    let bytes: Vec<u8> = bytes.extract()?;
+    let text = from_os(OsStr::from_bytes(&bytes));
+    // A path object is a path, whatever the name looks like.
+    let is_path = given.hasattr("__fspath__")?;
+    let looks_otherwise = text == "-" || text.split('/').next().is_some_and(|s| s.contains(':'));
+    Ok(if is_path && looks_otherwise { format!("file:{text}") } else { text })
 }
 
 /// A value as the command line would have it; `None` where it is as if nothing was given.
@@ -67,6 +76,14 @@ pub(crate) fn seconds_of(name: &str, given: &Bound<'_, PyAny>) -> PyResult<Optio
         return Ok(Some(format!("{seconds:.6}")));
     }
     words(given)
+}
+
+/// A time in a video.
+pub(crate) fn time_of(name: &str, given: &Bound<'_, PyAny>) -> PyResult<frameloom::Timestamp> {
+    let text = seconds_of(name, given)?.unwrap_or_default();
+    let parsed = frameloom::options::parse_span(&text).map_err(|e| raised(&e.at(name)))?;
+    at_seconds(parsed.as_secs_f64())
+        .ok_or_else(|| invalid(format!("{name}: {text} is no time in a video")))
 }
 
 /// The input's settings, as `open` takes them.
@@ -128,10 +145,19 @@ fn each(
     for (name, value) in options.into_iter().flatten() {
         let name: String = name.extract()?;
         let name = name.trim_start_matches('-');
-        if let Some(value) = words(&value)? {
-            let about = Setting::ffmpeg(name.to_owned()).of(end);
-            set(name, &value).map_err(|e| raised(&e.about(about)))?;
-        }
+        let about = Setting::ffmpeg(name.to_owned()).of(end);
+        let is_flag = library().iter().any(|entry| {
+            let row = &entry.row;
+            row.value == ValueType::Flag && row.names().any(|known| known == name)
+        });
+        let no = is_flag && value.cast::<PyBool>().is_ok_and(|yes| !yes.is_true());
+        let set = match name {
+            // It has a word for the contrary.
+            "y" if no => set("n", ""),
+            _ if no => Ok(()),
+            _ => words(&value)?.map_or(Ok(()), |value| set(name, &value)),
+        };
+        set.map_err(|e| raised(&e.about(about)))?;
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use crate::array::ArrayPool;
 use crate::events::EventLog;
 use crate::exit::Finish;
 use crate::lock::lock;
+use crate::process::{Owner, elsewhere};
 use crate::wait::{SLICE, until};
 
 /// Where a video stands.
@@ -48,6 +49,7 @@ pub(crate) struct RequestedOutput {
 
 /// One video.
 pub(crate) struct VideoShared {
+    pub(crate) process: Owner,
     pub(crate) opening: Opening,
     state: Mutex<VideoState>,
     pub(crate) outputs: Mutex<Vec<RequestedOutput>>,
@@ -63,6 +65,7 @@ impl VideoShared {
     pub(crate) fn new(opening: Opening, pipeline: Pipeline, stop: Stop) -> VideoShared {
         let stats = Mutex::new(pipeline.stats());
         let shared = VideoShared {
+            process: Owner::here(),
             opening,
             state: Mutex::new(VideoState::Closed),
             outputs: Mutex::default(),
@@ -74,6 +77,15 @@ impl VideoShared {
         };
         shared.set(pipeline);
         shared
+    }
+
+    /// Why it can't be used, where it is closed or was opened before a fork.
+    pub(crate) fn closed(&self) -> frameloom::Error {
+        if self.process.is_elsewhere() {
+            return elsewhere();
+        }
+        let stage = frameloom::Stage::Source;
+        frameloom::Error::new(frameloom::ErrorKind::Usage, stage, "the video is closed")
     }
 
     /// Only with the GIL released.
@@ -114,6 +126,9 @@ impl VideoShared {
 
 impl Finish for VideoShared {
     fn finish(&self) {
+        if self.process.is_elsewhere() {
+            return;
+        }
         self.stop.stop();
         let ended = std::mem::replace(&mut *self.state(), VideoState::Closed);
         drop(ended);
@@ -123,6 +138,9 @@ impl Finish for VideoShared {
 
 /// Finishes everything. The first wrong thing that wasn't told before is raised.
 pub(crate) fn finish(py: Python<'_>, shared: &VideoShared) -> PyResult<()> {
+    if shared.process.is_elsewhere() {
+        return Ok(());
+    }
     let step = || {
         let mut state = shared.state();
         let done = match &mut *state {

@@ -1,26 +1,26 @@
 //! An open input in Python, and its frames.
 
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use frameloom::options::InputOptions;
-use frameloom::{
-    ErrorKind, Frames, NextFrame, Pipeline, Probe, ProbeStream, ProbeVideo, Reader, Stop,
-};
+use frameloom::{ErrorKind, NextFrame, Pipeline, Probe, ProbeStream, ProbeVideo, Reader, Stop};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::{PyBool, PyBytes, PyDict};
 
 use crate::array::format_of;
 use crate::error::{invalid, left, raised};
 use crate::exit::{Finish, remember};
 use crate::frame::PyFrame;
 use crate::lock::lock;
-use crate::output::{PyOutput, closed};
+use crate::output::PyOutput;
+use crate::process::elsewhere;
 use crate::settings::{
-    InputKeywords, OUTPUT_NAMES, OutputKeywords, place, policies, rate_of, seconds_of, size_of,
+    InputKeywords, OUTPUT_NAMES, OutputKeywords, place, policies, rate_of, size_of, time_of,
     unknown,
 };
-use crate::shared::{Opening, RequestedOutput, VideoShared, VideoState, at_seconds, finish};
+use crate::shared::{Opening, RequestedOutput, VideoShared, VideoState, finish};
 use crate::state::{PyAudioPacket, PyEvent, PyStats};
 use crate::wait::{SLICE, opened, until};
 
@@ -38,7 +38,8 @@ pub(crate) struct PyVideo {
     /// Of what is read, in seconds.
     duration: Option<f64>,
     rate: Option<frameloom::Rate>,
-    size: Option<(u32, u32)>,
+    /// Of the last frame that was read; of the header, before there is one.
+    size: Mutex<Option<(u32, u32)>>,
     /// Frames, as far as that is known.
     frames: Option<usize>,
     audio_extradata: Option<Vec<u8>>,
@@ -134,7 +135,11 @@ pub(crate) fn open(
     let counted = video.frames.filter(|_| !is_cut).and_then(|n| usize::try_from(n).ok());
     let reckoned = seconds.zip(rate).map(|(s, rate)| (s * rate.as_f64()).round() as usize);
     let opening = Opening { source: url, input, live, filter, size, format: pixels, progress };
-    let size = size.map_or((video.width, video.height), |size| (size.width(), size.height()));
+    let own = match video.rotation {
+        90 | 270 => (video.height, video.width),
+        _ => (video.width, video.height),
+    };
+    let size = size.map_or(own, |size| (size.width(), size.height()));
     let shared = py.detach(|| Arc::new(VideoShared::new(opening, pipeline, stop)));
     remember(&shared);
     Ok(PyVideo {
@@ -142,7 +147,7 @@ pub(crate) fn open(
         is_live,
         duration: seconds.filter(|_| !is_live),
         rate,
-        size: Some(size).filter(|&(w, h)| w > 0 && h > 0),
+        size: Mutex::new(Some(size).filter(|&(w, h)| w > 0 && h > 0)),
         frames: counted.or(reckoned).filter(|_| !is_live),
         info,
         audio_extradata,
@@ -217,10 +222,10 @@ fn start(py: Python<'_>, shared: &VideoShared) -> PyResult<()> {
 }
 
 /// The pipeline of a video of which nothing was read yet: only such a one takes outputs.
-fn not_started(state: &VideoState) -> frameloom::Result<&Pipeline> {
+fn not_started<'a>(shared: &VideoShared, state: &'a VideoState) -> frameloom::Result<&'a Pipeline> {
     match state {
         VideoState::Open(pipeline) => Ok(pipeline),
-        VideoState::Closed => Err(closed()),
+        VideoState::Closed => Err(shared.closed()),
         VideoState::Running(_) | VideoState::Starting => Err(frameloom::Error::new(
             ErrorKind::Usage,
             frameloom::Stage::Options,
@@ -229,37 +234,48 @@ fn not_started(state: &VideoState) -> frameloom::Result<&Pipeline> {
     }
 }
 
+/// What a wait for a frame came to.
+enum Waited {
+    Frame(PyFrame),
+    Over,
+    /// Nothing came in time.
+    NotYet,
+}
+
 impl PyVideo {
-    fn next_frame(&self, py: Python<'_>) -> PyResult<Option<PyFrame>> {
+    /// The next frame, or what there is in place of one at `until`.
+    fn next_frame(&self, py: Python<'_>, limit: Option<Duration>) -> PyResult<Waited> {
+        // More than a clock can count is no limit.
+        let end = limit.and_then(|limit| Instant::now().checked_add(limit));
         if self.is_closed(py) {
-            return Err(raised(&closed()));
+            return Err(raised(&self.shared.closed()));
         }
         start(py, &self.shared)?;
         let step = || {
             let mut state = self.shared.state();
-            match &mut *state {
-                VideoState::Running(frames) => Self::pull(frames),
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            let slice = left.map_or(SLICE, |left| left.min(SLICE));
+            let found = match &mut *state {
+                VideoState::Running(frames) => frames.next_timeout(slice)?,
                 VideoState::Starting => {
                     drop(state);
-                    std::thread::sleep(SLICE / 10);
-                    Ok(None)
+                    std::thread::sleep(slice.min(SLICE / 10));
+                    NextFrame::NotYet
                 }
-                VideoState::Open(_) | VideoState::Closed => Ok(Some(None)),
-            }
+                VideoState::Open(_) | VideoState::Closed => NextFrame::Over,
+            };
+            let waits_on = left.is_none_or(|left| left > slice);
+            Ok(Some(found).filter(|found| !waits_on || !matches!(found, NextFrame::NotYet)))
         };
-        let pulled = until(py, step, || {})?;
-        let Some(frame) = pulled else { return Ok(None) };
+        let frame = match until(py, step, || {})? {
+            NextFrame::Frame(frame) => frame,
+            NextFrame::Over => return Ok(Waited::Over),
+            _ => return Ok(Waited::NotYet),
+        };
+        *lock(&self.size) = Some((frame.width(), frame.height()));
         let frame = PyFrame::new(frame, Arc::clone(&self.shared));
         *lock(&self.shared.last) = Some(Arc::clone(&frame.inner));
-        Ok(Some(frame))
-    }
-
-    fn pull(frames: &mut Frames) -> frameloom::Result<Option<Option<frameloom::Frame>>> {
-        Ok(match frames.next_timeout(SLICE)? {
-            NextFrame::Frame(frame) => Some(Some(frame)),
-            NextFrame::Over => Some(None),
-            _ => None,
-        })
+        Ok(Waited::Frame(frame))
     }
 
     fn input(&self) -> InputOptions {
@@ -267,17 +283,45 @@ impl PyVideo {
     }
 
     fn is_closed(&self, py: Python<'_>) -> bool {
-        py.detach(|| matches!(&*self.shared.state(), VideoState::Closed))
+        self.shared.process.is_elsewhere()
+            || py.detach(|| matches!(&*self.shared.state(), VideoState::Closed))
     }
 }
 
 #[pymethods]
 impl PyVideo {
-    /// The next frame; `None` where there are no more. It waits for a live stream that is lost.
+    /// The next frame; `None` where there are no more. It waits for a live stream that is lost, at
+    /// most for `timeout` seconds where they are given: one that comes later is the next one's.
     ///
-    /// Raises `ValueError` once the video is closed.
-    fn read(&self, py: Python<'_>) -> PyResult<Option<PyFrame>> {
-        self.next_frame(py)
+    /// Raises `TimeoutError` where none came in time, `ValueError` once the video is closed.
+    #[pyo3(signature = (timeout=None))]
+    fn read(
+        &self,
+        py: Python<'_>,
+        timeout: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Option<PyFrame>> {
+        let limit = timeout.map(|given| time_of("timeout", given)).transpose()?;
+        let seconds = limit.map_or(0.0, frameloom::Timestamp::as_secs_f64);
+        let limit = limit.map(|_| Duration::from_secs_f64(seconds));
+        match self.next_frame(py, limit)? {
+            Waited::Frame(frame) => Ok(Some(frame)),
+            Waited::Over => Ok(None),
+            Waited::NotYet => {
+                let cause = format!("no frame came within {seconds} s");
+                let stage = frameloom::Stage::Source;
+                let late = frameloom::Error::new(ErrorKind::TimedOut, stage, cause);
+                Err(raised(&late.at(&self.shared.opening.source)))
+            }
+        }
+    }
+
+    /// The next frame, `None` where there are no more, `False` where none came for a moment.
+    fn _poll(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        match self.next_frame(py, Some(SLICE))? {
+            Waited::Frame(frame) => Ok(Py::new(py, frame)?.into_any()),
+            Waited::Over => Ok(py.None()),
+            Waited::NotYet => Ok(PyBool::new(py, false).to_owned().into_any().unbind()),
+        }
     }
 
     fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
@@ -289,7 +333,7 @@ impl PyVideo {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<PyFrame>> {
-        self.next_frame(py)
+        self.read(py, None)
     }
 
     fn __aiter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
@@ -348,9 +392,12 @@ impl PyVideo {
         };
         let options = settings.settings()?;
         let shown = frameloom::internal::redact::url(&url);
+        if self.shared.process.is_elsewhere() {
+            return Err(raised(&elsewhere()));
+        }
         let pending = py.detach(|| {
             let state = self.shared.state();
-            let pipeline = not_started(&state)?;
+            let pipeline = not_started(&self.shared, &state)?;
             let outputs = self.shared.outputs();
             let mut all: Vec<_> =
                 outputs.iter().map(|o| (o.url.clone(), o.options.clone())).collect();
@@ -361,7 +408,7 @@ impl PyVideo {
         let outgoing = opened(py, pending, &self.shared.stop)?;
         let added = py.detach(|| {
             let state = self.shared.state();
-            not_started(&state)?;
+            not_started(&self.shared, &state)?;
             let mut outputs = self.shared.outputs();
             outputs.push(RequestedOutput { url, options, outgoing: Some(outgoing), closed: false });
             Ok(outputs.len() - 1)
@@ -377,9 +424,9 @@ impl PyVideo {
     /// Raises `ValueError` where the file ends before `time`; the loop over the frames can then go
     /// on where it was.
     fn seek(&self, py: Python<'_>, time: &Bound<'_, PyAny>) -> PyResult<()> {
-        let at = self.time_of("time", time)?;
+        let at = time_of("time", time)?;
         if self.is_closed(py) {
-            return Err(raised(&closed()));
+            return Err(raised(&self.shared.closed()));
         }
         if self.is_live || py.detach(|| self.shared.has_outputs()) {
             return Err(invalid(if self.is_live {
@@ -407,7 +454,10 @@ impl PyVideo {
     /// The frame that is shown at `time`, in seconds: the last one that isn't later. It leaves the
     /// loop over the frames where it is. Raises `ValueError` behind the end.
     fn frame_at(&self, py: Python<'_>, time: &Bound<'_, PyAny>) -> PyResult<PyFrame> {
-        let at = self.time_of("time", time)?;
+        let at = time_of("time", time)?;
+        if self.shared.process.is_elsewhere() {
+            return Err(raised(&elsewhere()));
+        }
         if self.is_live {
             return Err(invalid("a live stream can't be sought in"));
         }
@@ -424,7 +474,8 @@ impl PyVideo {
                 )?
             }
         };
-        let size = self.size;
+        // Where none was asked for, each frame has its own, as in the loop over them.
+        let size = self.shared.opening.size.map(|size| (size.width(), size.height()));
         let found = py.detach(|| {
             let found = reader.frame_at(at)?;
             *lock(&self.reader) = Some(reader);
@@ -463,6 +514,9 @@ impl PyVideo {
     /// the frames; the last 1024 are kept.
     #[getter]
     fn audio(&self, py: Python<'_>) -> Vec<PyAudioPacket> {
+        if self.shared.process.is_elsewhere() {
+            return Vec::new();
+        }
         let packets = py.detach(|| match &*self.shared.state() {
             VideoState::Running(frames) => frames.audio(),
             _ => Vec::new(),
@@ -482,16 +536,16 @@ impl PyVideo {
         self.shared.events.list()
     }
 
-    /// Pixels across, of the frames that are read.
+    /// Pixels across, of the frame that was read last; before the first one, as the header says.
     #[getter]
     fn width(&self) -> Option<u32> {
-        self.size.map(|(width, _)| width)
+        lock(&self.size).map(|(width, _)| width)
     }
 
-    /// Pixels down, of the frames that are read.
+    /// Pixels down, of the frame that was read last; before the first one, as the header says.
     #[getter]
     fn height(&self) -> Option<u32> {
-        self.size.map(|(_, height)| height)
+        lock(&self.size).map(|(_, height)| height)
     }
 
     /// Frames a second, a `fractions.Fraction`; `None` where the stream doesn't say.
@@ -528,6 +582,9 @@ impl PyVideo {
     ///
     /// Raises the first thing that went wrong and wasn't told before.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
+        if self.shared.process.is_elsewhere() {
+            return Ok(());
+        }
         py.detach(|| self.shared.outputs().iter_mut().for_each(|output| output.closed = true));
         finish(py, &self.shared)
     }
@@ -535,6 +592,9 @@ impl PyVideo {
     /// Say that the code failed on the last frame: `True` where the policy is to go on, and the
     /// frame goes out unedited.
     fn failed(&self, py: Python<'_>, message: &str) -> bool {
+        if self.shared.process.is_elsewhere() {
+            return false;
+        }
         let error = frameloom::Error::process(message);
         py.detach(|| match &mut *self.shared.state() {
             VideoState::Running(frames) => frames.fail(error).is_ok(),
@@ -567,7 +627,7 @@ impl PyVideo {
     }
 
     fn __repr__(&self, py: Python<'_>) -> String {
-        let size = self.size.map_or_else(String::new, |(w, h)| format!(", {w}x{h}"));
+        let size = lock(&self.size).map_or_else(String::new, |(w, h)| format!(", {w}x{h}"));
         let rate = self.rate.map_or_else(String::new, |r| format!(" {:.2} fps", r.as_f64()));
         let length = match self.duration {
             Some(seconds) => format!(", {seconds:.2} s"),
@@ -579,19 +639,16 @@ impl PyVideo {
     }
 }
 
-impl PyVideo {
-    fn time_of(&self, name: &str, given: &Bound<'_, PyAny>) -> PyResult<frameloom::Timestamp> {
-        let text = seconds_of(name, given)?.unwrap_or_default();
-        let parsed = frameloom::options::parse_span(&text).map_err(|e| raised(&e.at(name)))?;
-        at_seconds(parsed.as_secs_f64())
-            .ok_or_else(|| invalid(format!("{name}: {text} is no time in a video")))
-    }
-}
-
 impl Drop for PyVideo {
     /// Frames may outlive it; its threads don't.
     fn drop(&mut self) {
         let shared = Arc::clone(&self.shared);
+        if shared.process.is_elsewhere() {
+            // To end them is to wait for threads that are not here.
+            std::mem::forget(shared);
+            std::mem::forget(self.reader.try_lock().map(|mut reader| reader.take()));
+            return;
+        }
         let end = move || shared.finish();
         if Python::try_attach(|py| py.detach(&end)).is_none() {
             end();

@@ -13,6 +13,7 @@ use crate::events::EventLog;
 use crate::exit::{Finish, remember};
 use crate::frame::PyFrame;
 use crate::lock::lock;
+use crate::process::{Owner, elsewhere};
 use crate::settings::{OutputKeywords, place, rate_of, reconnecting, size_of, unknown};
 use crate::state::{PyEvent, PyOutputStats};
 use crate::wait::{SLICE, opened, until};
@@ -45,11 +46,15 @@ pub(crate) struct PyWriter {
 
 /// The output itself; none once it is closed.
 struct OpenFeed {
+    process: Owner,
     feed: Mutex<Option<Feed>>,
 }
 
 impl Finish for OpenFeed {
     fn finish(&self) {
+        if self.process.is_elsewhere() {
+            return;
+        }
         let ended = lock(&self.feed).take();
         drop(ended);
     }
@@ -70,7 +75,8 @@ struct At {
 /// all with `no_reconnect`. What is written meanwhile is missed; the stream goes on with a
 /// keyframe. A file's first failure is its end.
 ///
-/// Raises a `frameloom.Error` where it can't be opened, which for a server means at once.
+/// Raises a `frameloom.Error` where it can't be opened, which for a server means at once. RTSP is
+/// told what comes before it answers: there, it is raised by a later `write` or at the end.
 #[pyfunction]
 #[pyo3(
     signature = (
@@ -122,7 +128,7 @@ pub(crate) fn create(
     let builder = Feed::builder(&url).output(settings).rate(rate).live(live).stop(&stop);
     let feed = opened(py, builder.on_event(events.listener()).open_pending(), &stop)?;
     let stats = feed.stats();
-    let open = Arc::new(OpenFeed { feed: Mutex::new(Some(feed)) });
+    let open = Arc::new(OpenFeed { process: Owner::here(), feed: Mutex::new(Some(feed)) });
     remember(&open);
     Ok(PyWriter {
         open,
@@ -158,6 +164,9 @@ impl PyWriter {
     /// Write one picture: an array of uint8, as `Frame.array` describes it, or a `Frame`. It waits
     /// while the encoder or the server is behind.
     fn write(&self, py: Python<'_>, array: &Bound<'_, PyAny>) -> PyResult<()> {
+        if self.open.process.is_elsewhere() {
+            return Err(raised(&elsewhere()));
+        }
         if py.detach(|| lock(&self.open.feed).is_none()) {
             return Err(invalid(format!("the output {} is closed", self.shown)));
         }
@@ -196,6 +205,9 @@ impl PyWriter {
     ///
     /// Raises a `frameloom.Error` where it can't be written.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
+        if self.open.process.is_elsewhere() {
+            return Ok(());
+        }
         let step = || {
             let mut feed = lock(&self.open.feed);
             let Some(open) = &mut *feed else { return Ok(Some(())) };
@@ -235,7 +247,7 @@ impl PyWriter {
     /// Whether it is closed.
     #[getter]
     fn closed(&self, py: Python<'_>) -> bool {
-        py.detach(|| lock(&self.open.feed).is_none())
+        self.open.process.is_elsewhere() || py.detach(|| lock(&self.open.feed).is_none())
     }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {
@@ -264,6 +276,11 @@ impl PyWriter {
 
 impl Drop for PyWriter {
     fn drop(&mut self) {
+        if self.open.process.is_elsewhere() {
+            // To end it is to wait for threads that are not here.
+            std::mem::forget(Arc::clone(&self.open));
+            return;
+        }
         if Python::try_attach(|py| py.detach(|| self.open.finish())).is_none() {
             self.open.finish();
         }

@@ -53,6 +53,18 @@ fn a_text_file() {
     assert_unreadable(&posing, &["posing.mp4"]);
 }
 
+/// The index tells where the pictures are.
+#[test]
+fn an_index_behind_what_a_pipe_has_given_already() {
+    let bytes = fs::read(counted_av("numbered.mp4")).unwrap();
+    let room = room();
+    let out = room.path().join("out.mkv");
+    let line = frameloom(args!["-i", "-", &out]).stdin(bytes).run().refuses(1);
+    assert!(line.contains("its index stands behind its pictures"), "{line}");
+    assert!(line.contains("+faststart") && !line.contains("was kept"), "{line}");
+    assert!(!out.exists());
+}
+
 #[test]
 fn an_empty_file() {
     let folder = room();

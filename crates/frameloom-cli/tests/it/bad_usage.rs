@@ -205,6 +205,27 @@ fn an_unknown_filter() {
 }
 
 #[test]
+fn a_filter_that_is_misspelt() {
+    assert_wrong("-i IN -vf hflp OUT", &["hflp", "did you mean hflip"]);
+    assert_wrong("-i IN -vf scale=160:-2,[in]vflp[out] OUT", &["did you mean vflip"]);
+}
+
+#[test]
+fn two_dashes_that_were_forgotten() {
+    let dashes = "write -- before a COMMAND";
+    assert_wrong("-i IN -f flv OUT python3 edit.py", &["python3", dashes]);
+    assert_wrong("-i IN cat", &["cat", dashes]);
+    let script = fixture("invert.py");
+    // It is no program where it can't be run.
+    assert_wrong(&format!("-i IN OUT {}", script.display()), &["doesn't tell the format"]);
+}
+
+#[test]
+fn an_option_for_the_output() {
+    assert_wrong("-i IN -o OUT", &["-o", "an OUTPUT is named without an option"]);
+}
+
+#[test]
 fn an_unknown_log_level() {
     assert_wrong("-v loud -i IN OUT", &["loud"]);
 }

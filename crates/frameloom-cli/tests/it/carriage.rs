@@ -48,7 +48,7 @@ const VIDEO: &[Case] = cases![
     "gif" "gif" "nut" [];
     "prores" "prores_ks" "mov" ["mov" "mkv"];
     "qtrle" "qtrle" "mov" ["mov"];
-    "ffv1" "ffv1" "mkv" ["mkv" "avi"];
+    "ffv1" "ffv1 -g 25" "mkv" ["mkv" "avi"];
     "huffyuv" "huffyuv -pix_fmt yuv422p" "avi" ["avi"];
     "theora" "libtheora -g 25" "ogg" ["mkv" "ogg"];
     "jpeg2000" "jpeg2000" "mov" ["mov"];
@@ -77,6 +77,10 @@ const AUDIO: &[Case] = cases![
     "pcm_f32le" "pcm_f32le" "mkv" ["mov" "mkv"];
     "pcm_mulaw" "pcm_mulaw -ar 8000" "mov" ["mov" "mkv" "avi"];
 ];
+
+/// H.264 in AVI has no B-frames; what is carried by FLV depends on FFmpeg's version.
+const ENCODED_ALIKE: [(&str, &str); 4] =
+    [("h264", "avi"), ("hevc", "flv"), ("vp9", "flv"), ("av1", "flv")];
 
 /// How much of an input is wanted.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -143,7 +147,9 @@ impl Case {
         // Nothing but a keyframe can be begun with.
         let is_cut = part == Part::Inside && kind == Kind::Video;
         let is_copied = self.copied.contains(&container);
-        if !is_copied || !is_cut {
+        // What is encoded may be of the same codec then.
+        let is_told = !ENCODED_ALIKE.contains(&(self.codec, container));
+        if is_told && (!is_copied || !is_cut) {
             assert_eq!(codec == self.codec, is_copied, "{what}: {codec}, {}", run.stderr);
         }
         let Decoded { begin, end, frames } = decoded(&out);
@@ -154,7 +160,10 @@ impl Case {
         let length = end - begin;
         assert!((length - part.length()).abs() <= slack, "{what}: {length:?} long");
         if kind == Kind::Video {
-            assert_eq!(frames, part.pictures(), "{what}: pictures");
+            // FLV doesn't say how long its last picture is shown.
+            let slack = i64::from(part == Part::Twice && self.source == "flv");
+            let wanted = part.pictures();
+            assert!((frames - wanted).abs() <= slack, "{what}: {frames} pictures, not {wanted}");
         }
     }
 }

@@ -314,3 +314,20 @@ fn what_is_encoded_into_avi_is_shown_in_the_order_of_decoding() {
     let shown = times(&back, Kind::Video);
     assert_eq!((shown[0], shown.len()), (Rational::ZERO, 150));
 }
+
+/// Names of files are bytes, not text.
+#[test]
+fn a_name_that_is_no_utf8_text() {
+    use std::os::unix::ffi::OsStrExt;
+    let room = room();
+    let name = |name: &[u8]| room.path().join(std::ffi::OsStr::from_bytes(name));
+    let (source, out) = (name(b"caf\xe9.mp4"), name(b"\xff\xfe.mkv"));
+    std::fs::copy(counted_av("numbered.mp4"), &source).unwrap();
+    frameloom(args!["-i", &source, "-t", "1", &out]).run().ok();
+    assert!(packet_hashes(&out, Kind::Audio).len() > 40);
+    // It is known again, and shown as well as it can be.
+    let line = frameloom(args!["-i", &source, &out]).run().refuses(1);
+    assert!(line.contains("\u{fffd}.mkv") && line.contains("exists already"), "{line}");
+    let line = frameloom(args!["-y", "-i", &source, &source]).run().refuses(2);
+    assert!(line.contains("caf\u{fffd}.mp4"), "{line}");
+}

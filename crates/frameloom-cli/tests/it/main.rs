@@ -20,6 +20,7 @@ mod carriage;
 mod colour;
 mod command;
 mod edges;
+mod effects;
 mod faults;
 mod files;
 mod formats_in;

@@ -279,7 +279,8 @@ impl Pipeline {
             Some(video) => {
                 let (target, options) = (output.target.clone(), output.options.clone());
                 let between = Between { is_edited: true, begins_with_key: true };
-                let plan = plan(Some(video), audio, target, options, between)?;
+                let plan =
+                    plan(Some(video), audio, target, options, &self.source.options, between)?;
                 let reopens = self.source.is_live && !self.live.no_reconnect;
                 Some(SinkOpener::new(&plan, &self.stats, &self.live, reopens))
             }

@@ -34,12 +34,12 @@ pub use log::{LogLevel, set_level as set_log_level};
 pub(crate) use mux::{Muxer, configuration_box};
 pub(crate) use names::{
     CodecId, Direction, MediaKind, MuxerInfo, PixFmt, decoder_exists, demuxer_exists,
-    demuxer_is_device, demuxer_takes, encoder_names, find_option, format_names, muxer_for,
-    option_names,
+    demuxer_is_device, demuxer_takes, encoder_names, filter_exists, filter_names, find_option,
+    format_names, muxer_for, option_names,
 };
 pub(crate) use packet::AvPacket;
 pub(crate) use params::CodecParams;
-pub(crate) use parse::{duration_micros, rate, video_size};
+pub(crate) use parse::{duration_micros, rate, ratio, video_size};
 pub(crate) use scale::Scaler;
 pub(crate) use shape::{AudioShape, VideoShape};
 
@@ -70,7 +70,7 @@ fn or_no_pts(ts: Option<i64>) -> i64 {
 /// A C string for libav; a NUL inside ends it there, as it would in C.
 fn c_string(s: &str) -> std::ffi::CString {
     let end = s.find('\0').unwrap_or(s.len());
-    std::ffi::CString::new(&s[..end]).unwrap_or_default()
+    std::ffi::CString::new(&*crate::url::bytes(&s[..end])).unwrap_or_default()
 }
 
 /// A borrowed C string as text; empty for null.

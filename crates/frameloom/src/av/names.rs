@@ -440,6 +440,25 @@ pub(crate) fn decoder_exists(name: &str) -> bool {
     !unsafe { ff::avcodec_find_decoder_by_name(c.as_ptr()) }.is_null()
 }
 
+pub(crate) fn filter_exists(name: &str) -> bool {
+    let c = c_string(name);
+    // SAFETY: the string is NUL-terminated; the result is static or null.
+    !unsafe { ff::avfilter_get_by_name(c.as_ptr()) }.is_null()
+}
+
+pub(crate) fn filter_names() -> Vec<&'static str> {
+    let mut names = Vec::new();
+    let mut opaque = ptr::null_mut();
+    loop {
+        // SAFETY: iterates a static table with an opaque cursor of ours; names are static.
+        let name = unsafe { ff::av_filter_iterate(&mut opaque).as_ref().map(|f| text(f.name)) };
+        match name {
+            Some(name) => names.push(name),
+            None => return names,
+        }
+    }
+}
+
 /// Which parts of libav know an option of some name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct OptionScope {

@@ -24,6 +24,17 @@ pub(crate) fn rate(text: &str) -> Option<Rate> {
     if ok { Rate::new(q.num, q.den) } else { None }
 }
 
+/// `16:9`, `1.85`, ...: a positive ratio.
+pub(crate) fn ratio(text: &str) -> Option<(i32, i32)> {
+    /// Of numerator and denominator: as much as the ratios of lenses and screens need.
+    const LARGEST: libc::c_int = 10_000;
+    let mut q = ff::AVRational { num: 0, den: 0 };
+    let c = c_string(text);
+    // SAFETY: writes one rational of ours; the string is NUL-terminated, and no messages are wanted.
+    let ok = unsafe { ff::av_parse_ratio(&mut q, c.as_ptr(), LARGEST, 0, std::ptr::null_mut()) };
+    (ok >= 0 && q.num > 0 && q.den > 0).then_some((q.num, q.den))
+}
+
 /// `90`, `1:30.5`, `200ms`, ...: microseconds.
 pub(crate) fn duration_micros(text: &str) -> Option<i64> {
     let mut micros = 0;

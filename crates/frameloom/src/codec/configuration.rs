@@ -18,7 +18,32 @@ pub(crate) struct StreamConfiguration {
     pub(crate) display_matrix: Option<[i32; 9]>,
 }
 
+/// Width to height of one pixel, where a picture of this size is shown in a shape.
+pub(crate) fn pixel_shape(aspect: (i32, i32), size: (u32, u32)) -> Option<(i32, i32)> {
+    let width = i64::from(aspect.0) * i64::from(size.1);
+    let height = i64::from(aspect.1) * i64::from(size.0);
+    let (mut divisor, mut rest) = (width, height);
+    while rest != 0 {
+        (divisor, rest) = (rest, divisor % rest);
+    }
+    let reduced = |n: i64| i32::try_from(n / divisor.max(1)).ok().filter(|&n| n > 0);
+    reduced(width).zip(reduced(height))
+}
+
 impl StreamConfiguration {
+    /// The same, shown in another shape.
+    ///
+    /// # Errors
+    /// Where memory runs out.
+    pub(crate) fn shown_as(&self, aspect: (i32, i32)) -> Result<Arc<StreamConfiguration>> {
+        let size = (self.params.width(), self.params.height());
+        Ok(Arc::new(StreamConfiguration {
+            params: self.params.share().map_err(|e| e.in_stage(Stage::Sink))?,
+            sample_aspect_ratio: pixel_shape(aspect, size).or(self.sample_aspect_ratio),
+            ..*self
+        }))
+    }
+
     /// A demuxed stream's.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::av::{AvError, AvFrame, Encoder, EncoderSetup, MediaKind, Received, VideoShape};
-use crate::codec::configuration::{StreamConfiguration, StreamMessage};
+use crate::codec::configuration::{StreamConfiguration, StreamMessage, pixel_shape};
 use crate::codec::packet::Packet;
 use crate::codec::window::WindowPosition;
 use crate::edit::{FilterGraph, Fit};
@@ -285,13 +285,13 @@ impl VideoEncoder {
         let own = picture.format().ok_or_else(|| {
             Error::new(ErrorKind::InvalidData, Stage::Encode, "frames without a pixel format")
         })?;
-        let format = choice::pixel_format(
-            &self.setup,
-            self.plan.pixel_format.as_ref(),
-            own,
-            self.plan.is_edited,
-            self.plan.keeps_alpha,
-        )?;
+        let needs = choice::FormatNeeds {
+            choice: self.plan.pixel_format.as_ref(),
+            is_edited: self.plan.is_edited,
+            keeps_alpha: self.plan.keeps_alpha,
+            container: self.plan.formats,
+        };
+        let format = choice::pixel_format(&self.setup, own, &needs)?;
         let rate = match &self.graph {
             Some(graph) => graph.frame_rate().or(self.source_rate),
             None => self.source_rate,
@@ -303,7 +303,10 @@ impl VideoEncoder {
             width,
             height,
             format,
-            sample_aspect_ratio: picture.sample_aspect_ratio(),
+            sample_aspect_ratio: match self.plan.aspect {
+                Some(aspect) => pixel_shape(aspect, (width, height)),
+                None => picture.sample_aspect_ratio(),
+            },
             colors,
             frame_rate: rate,
             // Live keyframes are forced by the clock; the encoder's own counter is a backstop.

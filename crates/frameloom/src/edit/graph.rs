@@ -1,8 +1,8 @@
 use std::collections::VecDeque;
 
-use crate::av::{AvFilterGraph, GraphInput, PixFmt, Received};
+use crate::av::{AvFilterGraph, GraphInput, PixFmt, Received, filter_exists, filter_names};
 use crate::edit::FrameProcessor;
-use crate::error::{BoxError, Error, ErrorKind, Result, Stage};
+use crate::error::{BoxError, Error, ErrorKind, Hint, Result, Stage, nearest};
 use crate::image::BufferPool;
 use crate::image::Frame;
 use crate::time::arrival::Arrival;
@@ -54,7 +54,13 @@ impl FilterGraph {
 
     fn fail(&self, e: crate::av::AvError) -> Error {
         let cause = format!("filter graph '{}': {}", self.spec, e.cause());
-        e.in_stage(Stage::Process).of_kind(ErrorKind::Usage).reworded(cause)
+        let error = e.in_stage(Stage::Process).of_kind(ErrorKind::Usage).reworded(cause);
+        let unknown = filters_in(&self.spec).into_iter().find(|name| !filter_exists(name));
+        let near = unknown.map_or(Vec::new(), |name| nearest(name, filter_names()));
+        match near.is_empty() {
+            true => error,
+            false => error.hint(Hint::DidYouMean(near.into_iter().map(str::to_owned).collect())),
+        }
     }
 
     fn open_for(&mut self, frame: &Frame) -> Result<()> {
@@ -160,6 +166,35 @@ impl FilterGraph {
     }
 }
 
+/// The names of the filters in a graph's description.
+fn filters_in(spec: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let (mut begin, mut quoted, mut escaped) = (0, false, false);
+    for (at, c) in spec.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if !quoted => escaped = true,
+            '\'' => quoted = !quoted,
+            ',' | ';' if !quoted => {
+                parts.extend(spec.get(begin..at));
+                begin = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.extend(spec.get(begin..));
+    parts.into_iter().map(name_in).filter(|name| !name.is_empty()).collect()
+}
+
+/// The name of one filter's description: labels of what goes in stand before it.
+fn name_in(part: &str) -> &str {
+    let mut rest = part.trim_start();
+    while let Some((_, after)) = rest.strip_prefix('[').and_then(|label| label.split_once(']')) {
+        rest = after.trim_start();
+    }
+    rest.split(['=', '@', '[']).next().unwrap_or_default().trim()
+}
+
 impl FrameProcessor for FilterGraph {
     fn send(&mut self, frame: Frame) -> Result<(), BoxError> {
         Ok(FilterGraph::send(self, frame)?)
@@ -190,5 +225,19 @@ mod tests {
         }
         assert_eq!(graph.receive().unwrap().unwrap().pts(), at(2999));
         assert!(graph.receive().unwrap().is_none());
+    }
+
+    #[test]
+    fn the_filters_of_a_graph_are_known_by_name() {
+        for (graph, names) in [
+            ("hflp", &["hflp"][..]),
+            ("scale=640:-2,hflip", &["scale", "hflip"]),
+            ("split[a][b]; [a] vflip [c];[c][b]hstack@top=2", &["split", "vflip", "hstack"]),
+            (r"drawtext=text='a, b; c':x=1,null", &["drawtext", "null"]),
+            (r"drawtext=text=a\, b,null", &["drawtext", "null"]),
+            ("", &[]),
+        ] {
+            assert_eq!(filters_in(graph), names, "{graph}");
+        }
     }
 }

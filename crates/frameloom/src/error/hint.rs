@@ -91,6 +91,12 @@ pub enum Hint {
     NameAudioEncoder,
     /// Leave the choice of codecs to Frameloom, which takes H.264 and AAC.
     TakeUsualCodecs,
+    /// Read the file itself, or have its index written first.
+    IndexFirst,
+    /// An output is named without an option.
+    OutputHasNoOption,
+    /// Each frame needs a time of its own.
+    GiveTime,
     /// Ask whether the format carries these codecs.
     CheckCodecs,
     /// Sizes that change need an encoder that scales them, or another format.
@@ -267,6 +273,11 @@ impl Hint {
             Hint::TakeUsualCodecs => {
                 sentence!("leave {} out for H.264 and AAC", ffmpeg("c").of(End::Output))
             }
+            Hint::IndexFirst => {
+                "name the file itself, or write its index first, as -movflags +faststart does".into()
+            }
+            Hint::OutputHasNoOption => "an OUTPUT is named without an option before it".into(),
+            Hint::GiveTime => "give each a time of its own".into(),
             Hint::CheckCodecs => "does the format carry these codecs?".into(),
             Hint::FitOrOtherFormat => {
                 sentence!("use {}, or write flv or mpegts", own("on-resize").to("fit"))

@@ -18,6 +18,8 @@ pub enum ProgramHint {
     OneInput,
     /// Name an input.
     NameInput,
+    /// A COMMAND stands behind two dashes.
+    DashesBeforeCommand,
     /// Name an output, or give code.
     NameOutputOrCode,
     /// Options stand before the input.
@@ -66,6 +68,7 @@ impl ProgramHint {
                 Setting::ffmpeg("i"),
                 wording.list_of_options()
             ),
+            ProgramHint::DashesBeforeCommand => "write -- before a COMMAND".into(),
             ProgramHint::NameOutputOrCode => sentence!("name an OUTPUT, or {}", wording.code()),
             ProgramHint::BeforeInput => "options stand before the INPUT".into(),
             ProgramHint::BeforeItsEnd => {

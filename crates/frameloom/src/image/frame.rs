@@ -125,6 +125,11 @@ impl Frame {
         self.time_base.at(self.picture.pts().unwrap_or(0))
     }
 
+    /// Has it shown at another time, which is rounded to the ticks of [`Frame::time_base`].
+    pub fn show_at(&mut self, pts: Timestamp) {
+        self.picture.set_pts(Some(pts.rescale(self.time_base).ticks()));
+    }
+
     /// How long it is to be shown; zero where the stream doesn't say.
     pub fn duration(&self) -> Timestamp {
         self.time_base.at(self.picture.duration())

@@ -264,6 +264,20 @@ impl InputOptions {
         self
     }
 
+    /// What is given here and has an effect only where streams of this kind are decoded. How many
+    /// threads do that changes nothing of what comes out.
+    pub(crate) fn decoding_option(&self, kind: av::MediaKind) -> Option<Setting> {
+        let rate = self.rate.filter(|_| kind == av::MediaKind::Video);
+        let rate = rate.map(|_| Setting::ffmpeg("r").of(End::Input));
+        let acts = |o: &&AvOption| {
+            let named = o.specifier != Specifier::All;
+            let is_silent = matches!(o.name.as_str(), "threads" | "thread_type");
+            (named || !o.for_format) && !is_silent
+        };
+        let of_decoder = self.decoder_options(kind).find(acts);
+        rate.or_else(|| of_decoder.map(|option| option.setting().of(End::Input)))
+    }
+
     /// The options meant for decoders of a kind.
     pub(crate) fn decoder_options(&self, kind: av::MediaKind) -> impl Iterator<Item = &AvOption> {
         self.av.iter().filter(move |o| o.is_for(kind))

@@ -20,6 +20,8 @@ pub struct OutputOptions {
     pub(crate) size: Option<Size>,
     pub(crate) pixel_format: Option<PixelFormatChoice>,
     pub(crate) rate: Option<Rate>,
+    /// Width to height of the picture as it is shown.
+    pub(crate) aspect: Option<(i32, i32)>,
     pub(crate) start: Option<Timestamp>,
     pub(crate) duration: Option<Timestamp>,
     pub(crate) end: Option<Timestamp>,
@@ -147,6 +149,14 @@ impl OutputOptions {
         Ok(self)
     }
 
+    /// Width to height of the picture as it is shown (`-aspect`): the pixels' own shape follows from
+    /// it and from the size. By default the input's.
+    #[must_use]
+    pub fn aspect(mut self, width: i32, height: i32) -> OutputOptions {
+        self.aspect = Some((width, height)).filter(|&(width, height)| width > 0 && height > 0);
+        self
+    }
+
     /// A filter graph for the video (`-vf`), in FFmpeg's language, such as `hflip,scale=640:-2`.
     #[must_use]
     pub fn filter(mut self, graph: &str) -> OutputOptions {
@@ -235,6 +245,8 @@ impl OutputOptions {
     pub(crate) fn asks_to_encode(&self, kind: MediaKind) -> bool {
         let choice = match kind {
             MediaKind::Video if self.picture_option().is_some() => return true,
+            // A copy has it in its container alone: that is only done where a copy is asked for.
+            MediaKind::Video if self.aspect.is_some() && self.video.is_none() => return true,
             MediaKind::Video => &self.video,
             MediaKind::Audio => &self.audio,
             MediaKind::Other => return false,

@@ -30,6 +30,8 @@ pub enum ValueType {
     Size,
     /// Frames a second: `25`, `30000/1001`, `ntsc`.
     Rate,
+    /// Width to height of the picture as it is shown: `16:9`, `1.85`.
+    Ratio,
     /// A whole number.
     Integer,
     /// A whole number of bits a second, with a unit or without: `2M`, `128k`.
@@ -64,6 +66,7 @@ impl ValueType {
             ValueType::Time | ValueType::Duration => "TIME",
             ValueType::Size => "SIZE",
             ValueType::Rate => "RATE",
+            ValueType::Ratio => "RATIO",
             ValueType::Integer => "N",
             ValueType::BitRate => "BITS",
             ValueType::Text => "TEXT",

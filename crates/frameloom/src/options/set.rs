@@ -106,7 +106,8 @@ impl LiveOptions {
 fn unknown_option(name: &str, end: End) -> Error {
     let option = Setting::ffmpeg(name.to_owned()).of(end);
     let instead = match name.split(':').next().unwrap_or_default() {
-        "map" | "sn" | "dn" => Some(Hint::StreamsAreChosen),
+        "o" | "output" => Some(Hint::OutputHasNoOption),
+        "map" => Some(Hint::StreamsAreChosen),
         "filter_complex" | "lavfi" => Some(Hint::OneFilterGraph),
         "af" | "filter" => Some(Hint::OnlyVideoIsFiltered),
         "shortest" => Some(Hint::EndEarly),

@@ -10,8 +10,8 @@ use super::output::OutputOptions;
 use super::row::{Group, Row, Scope, ValueType};
 use super::value::{
     CodecChoice, Size, above_zero, check_format, choice, codec_choice, decoder, frame_format,
-    names, parse_duration, parse_frames, parse_loops, parse_rate, parse_span, pixel_format,
-    pixel_format_choice, usual_layout,
+    names, parse_duration, parse_frames, parse_loops, parse_rate, parse_ratio, parse_span,
+    pixel_format, pixel_format_choice, usual_layout,
 };
 use crate::av::{Direction, MediaKind};
 use crate::error::{End, Error, Hint, Result, Setting, sentence};
@@ -257,6 +257,22 @@ const TABLE: &[LibraryOption] = &[
             o.no_video = true;
             Ok(())
         }),
+    LibraryOption::new(Row::ffmpeg(
+        "sn",
+        Scope::Both,
+        ValueType::Flag,
+        "leave subtitles out, as is always done",
+    ))
+    .input(|_, _| Ok(()))
+    .output(|_, _| Ok(())),
+    LibraryOption::new(Row::ffmpeg(
+        "dn",
+        Scope::Both,
+        ValueType::Flag,
+        "leave data streams out, as is always done",
+    ))
+    .input(|_, _| Ok(()))
+    .output(|_, _| Ok(())),
     LibraryOption::new(
         Row::ffmpeg(
             "c",
@@ -332,6 +348,13 @@ const TABLE: &[LibraryOption] = &[
             .default("two seconds of them on a live output"),
     )
     .output(|o, v| o.push("g:v", v)),
+    LibraryOption::new(Row::ffmpeg(
+        "aspect",
+        Scope::Output,
+        ValueType::Ratio,
+        "width to height of the picture as it is shown, such as 16:9",
+    ))
+    .output(|o, v| parse_ratio(v).map(|ratio| o.aspect = Some(ratio))),
     LibraryOption::new(
         Row::ffmpeg("vf", Scope::Output, ValueType::FilterGraph, "a filter graph for the video")
             .aliases(&["filter:v"]),

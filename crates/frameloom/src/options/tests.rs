@@ -103,6 +103,7 @@ fn the_typed_settings_are_those_by_name() {
         .end(seconds(3))
         .size(size)
         .rate(rate)
+        .aspect(16, 9)
         .no_audio(true)
         .no_video(true)
         .filter("hflip")
@@ -117,6 +118,7 @@ fn the_typed_settings_are_those_by_name() {
         ("to", "3"),
         ("s", "640x360"),
         ("r", "25"),
+        ("aspect", "16:9"),
         ("an", ""),
         ("vn", ""),
         ("vf", "hflip"),
@@ -220,6 +222,7 @@ fn rows_say_what_they_do() {
             ValueType::Duration => (&["2s", "500ms", "1.5"], "-1"),
             ValueType::Size => (&["960x540", "hd720"], "0x0"),
             ValueType::Rate => (&["25", "30000/1001"], "0"),
+            ValueType::Ratio => (&["16:9", "1.85"], "0:9"),
             ValueType::Integer => (&["2"], "many"),
             ValueType::Choice(names) => (names, "no such"),
             ValueType::Format => (&["flv"], "flvv"),

@@ -66,6 +66,13 @@ pub fn parse_rate(text: &str) -> Result<Rate> {
         .ok_or_else(|| Error::usage(format!("'{text}' is not a frame rate")).hint(Hint::WriteRate))
 }
 
+/// Parses width to height by libav's parser: `16:9`, `1.85`.
+pub(super) fn parse_ratio(text: &str) -> Result<(i32, i32)> {
+    av::ratio(text).ok_or_else(|| {
+        Error::usage(format!("'{text}' is not a ratio of width to height, such as 16:9"))
+    })
+}
+
 /// Parses a span of time by libav's parser: `90`, `1:30.5`, `200ms`.
 pub fn parse_span(text: &str) -> Result<Timestamp> {
     av::duration_micros(text)

@@ -160,6 +160,12 @@ fn keeps_turn(muxer: &MuxerInfo) -> bool {
     matches!(muxer.name(), "mov" | "mp4" | "ipod" | "3gp" | "3g2" | "psp" | "f4v" | "null")
 }
 
+/// Whether the container says in which shape a picture is shown, above what its codec says.
+pub(crate) fn keeps_aspect(muxer: &MuxerInfo) -> bool {
+    let matroska = ["matroska", "webm", "null"];
+    keeps_turn(muxer) || matroska.contains(&muxer.name())
+}
+
 /// Whether transparency that is encoded with this codec is there again when the container is read.
 /// Of the lossy codecs these alone have players that show it.
 pub(crate) fn keeps_alpha(muxer: &MuxerInfo, codec: &str) -> bool {
@@ -167,6 +173,14 @@ pub(crate) fn keeps_alpha(muxer: &MuxerInfo, codec: &str) -> bool {
         "vp8" | "vp9" => matches!(muxer.name(), "webm" | "matroska"),
         "webp" => true,
         _ => false,
+    }
+}
+
+/// The pixel formats of pictures that aren't coded, where the container has room for these alone.
+pub(crate) fn pixel_formats(muxer: &MuxerInfo) -> &'static [&'static str] {
+    match muxer.name() {
+        "yuv4mpegpipe" => &["yuv420p", "yuv422p", "yuv444p", "yuv411p", "yuvj420p", "gray"],
+        _ => &[],
     }
 }
 

@@ -45,6 +45,8 @@ pub(crate) struct Sink {
     failed: u64,
     cut: Option<Timestamp>,
     clock: Arc<dyn Clock>,
+    /// The shape in which its pictures are shown, where that is not the input's.
+    aspect: Option<(i32, i32)>,
     stats: Stats,
     /// Its number among the outputs.
     number: usize,
@@ -107,6 +109,7 @@ impl Sink {
             failed: 0,
             cut: None,
             clock: Arc::clone(&environment.clock),
+            aspect: options.aspect,
             stats,
             number: 0,
         };
@@ -147,6 +150,11 @@ impl Sink {
         stream: usize,
         configuration: Arc<StreamConfiguration>,
     ) -> Result<()> {
+        let is_video = configuration.params.kind() == MediaKind::Video;
+        let configuration = match self.aspect.filter(|_| is_video) {
+            Some(aspect) => configuration.shown_as(aspect)?,
+            None => configuration,
+        };
         if stream == self.streams.len() {
             self.add_late(&configuration)?;
         }

@@ -1,6 +1,7 @@
 //! Raw frames through pipes that are never waited on for ever.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -171,14 +172,14 @@ pub(crate) fn is_readable(fd: BorrowedFd<'_>) -> bool {
 }
 
 /// Whether the path names a pipe.
-pub(crate) fn is_fifo(path: &str) -> bool {
+pub(crate) fn is_fifo(path: &Path) -> bool {
     rustix::fs::stat(path).is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::Fifo)
 }
 
 /// Opens a named pipe and waits for the other end, until a stop; `None` then. An ordinary open
 /// would wait for ever, deaf to everything.
 pub(crate) fn open_fifo(
-    path: &str,
+    path: &Path,
     reading: bool,
     stop: &Stop,
 ) -> std::io::Result<Option<OwnedFd>> {

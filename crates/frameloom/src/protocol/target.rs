@@ -1,6 +1,5 @@
 //! Where an output goes, and in which container.
 
-use std::path::Path;
 use std::time::SystemTime;
 
 use super::{Target, for_output};
@@ -47,9 +46,9 @@ impl Target {
         let filled_in = self.url.contains("%Y").then(|| local_time(&self.url, now)).flatten();
         let url = filled_in.unwrap_or_else(|| self.url.clone());
         let is_there = |url: &str| {
-            let path = url::local_path(url).map(Path::new);
+            let path = url::local_path(url);
             // A device or a pipe is no old recording.
-            path.is_some_and(|path| std::fs::metadata(path).is_ok_and(|found| found.is_file()))
+            path.is_some_and(|path| std::fs::metadata(&path).is_ok_and(|found| found.is_file()))
         };
         if !keeps_old || !is_there(&url) {
             return Target { url, ..self.clone() };
@@ -82,12 +81,12 @@ impl Target {
     pub(crate) fn check_writable(&self, options: &OutputOptions) -> Result<()> {
         let overwrite = options.overwrite || options.keep_old && self.is_file();
         let fail = |kind, cause: &str| Error::new(kind, Stage::Sink, cause).at(&self.url);
-        let Some(path) = url::local_path(&self.url).map(Path::new) else { return Ok(()) };
+        let Some(path) = url::local_path(&self.url) else { return Ok(()) };
         if matches!(self.muxer.name(), "null") {
             return Ok(());
         }
         let numbered = self.muxer.is_file_per_packet() && self.url.contains('%');
-        if let Ok(found) = std::fs::metadata(path) {
+        if let Ok(found) = std::fs::metadata(&path) {
             if found.is_dir() {
                 return Err(fail(ErrorKind::InvalidData, "it is a directory"));
             }

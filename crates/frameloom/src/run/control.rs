@@ -231,7 +231,7 @@ impl RunningPipeline {
         let streams = input.streams.lock().unwrap_or_else(PoisonError::into_inner).share()?;
         let (video, audio) = (streams.video.as_ref(), streams.audio.as_ref());
         let between = Between { is_edited: self.code != CodeKind::None, begins_with_key: true };
-        let plan = plan(video, audio, target, options, between)?;
+        let plan = plan(video, audio, target, options, &streams.options, between)?;
         if self.context.live.on_resize == OnResize::Restart {
             plan.check_resize()?;
         }

@@ -1,12 +1,16 @@
 //! What becomes of each stream in each output: copied or encoded, and by what.
 
+use std::path::Path;
+
 use crate::av::{MediaKind, StreamInfo};
 use crate::codec::audio::AudioPlan;
 use crate::codec::encode::{VideoPlan, find_encoder};
 use crate::codec::window::Window;
 use crate::error::{End, Error, ErrorKind, Hint, Result, Setting, Stage, sentence};
-use crate::options::{AvOption, CodecChoice, OutputOptions, Specifier};
-use crate::output::container::{Carriage, carriage, counts_frames, default_encoder, keeps_alpha};
+use crate::options::{AvOption, CodecChoice, InputOptions, OutputOptions, Specifier};
+use crate::output::container::{
+    Carriage, carriage, counts_frames, default_encoder, keeps_alpha, keeps_aspect, pixel_formats,
+};
 use crate::protocol::Target;
 use crate::time::Timestamp;
 use crate::url;
@@ -76,6 +80,7 @@ pub(crate) fn plan<'a>(
     audio_stream: Option<&'a StreamInfo>,
     target: Target,
     options: OutputOptions,
+    input: &InputOptions,
     between: Between,
 ) -> Result<OutputPlan> {
     let Between { is_edited, begins_with_key } = between;
@@ -96,14 +101,20 @@ pub(crate) fn plan<'a>(
             options.start.is_some_and(|start| start > Timestamp::ZERO) || !begins_with_key;
         // Nothing but a keyframe can be begun with, and before -ss there is none for certain.
         let encodes = is_edited || is_inside && !stream.params.codec().is_intra_only();
-        let name = match encoder_for(&target, &options, stream, encodes)? {
+        let name = match encoder_for(&target, &options, input, stream, encodes)? {
             None if is_edited => return Err(copy_of_edited(&target)),
+            None if options.aspect.is_some() && !keeps_aspect(&target.muxer) => {
+                let aspect = Setting::ffmpeg("aspect").of(End::Output);
+                return Err(no_effect_on_copy(&aspect, MediaKind::Video).at(&target.url));
+            }
             None => return Ok(Treatment::Copy),
             Some(name) => name,
         };
         Ok(Treatment::Encode(VideoPlan {
             options: taken(&options, MediaKind::Video, &name)?,
             keeps_alpha: keeps_alpha(&target.muxer, find_encoder(&name)?.codec().name()),
+            aspect: options.aspect,
+            formats: pixel_formats(&target.muxer),
             encoder: name,
             filter: options.filter.clone(),
             size: options.size,
@@ -118,7 +129,7 @@ pub(crate) fn plan<'a>(
         }))
     };
     let plan_audio = |stream: &StreamInfo| -> Result<Treatment<AudioPlan>> {
-        match encoder_for(&target, &options, stream, false)? {
+        match encoder_for(&target, &options, input, stream, false)? {
             None => Ok(Treatment::Copy),
             Some(name) => Ok(Treatment::Encode(AudioPlan {
                 options: taken(&options, MediaKind::Audio, &name)?,
@@ -181,6 +192,7 @@ impl Treatment<AudioPlan> {
 fn encoder_for(
     target: &Target,
     options: &OutputOptions,
+    input: &InputOptions,
     stream: &StreamInfo,
     must_encode: bool,
 ) -> Result<Option<String>> {
@@ -189,6 +201,9 @@ fn encoder_for(
     let can_copy = carriage(target, stream) == Carriage::Copy;
     match choice {
         Some(CodecChoice::Copy) => {
+            if let Some(setting) = input.decoding_option(kind) {
+                return Err(no_effect_on_copy(&setting, kind).at(&target.url));
+            }
             if !can_copy {
                 let (codec, format) = (stream.params.codec().name(), target.muxer.name());
                 tracing::warn!(
@@ -202,7 +217,9 @@ fn encoder_for(
         Some(CodecChoice::Encoder(name)) => return Ok(Some(find_encoder(name)?.name().to_owned())),
         None => {}
     }
-    if !must_encode && !options.asks_to_encode(kind) && can_copy {
+    let is_decoded =
+        must_encode || options.asks_to_encode(kind) || input.decoding_option(kind).is_some();
+    if !is_decoded && can_copy {
         return Ok(None);
     }
     match default_encoder(target, kind) {
@@ -218,6 +235,14 @@ fn encoder_for(
             }))
         }
     }
+}
+
+/// The error for a setting that acts on pictures or samples, which a copy never has.
+fn no_effect_on_copy(setting: &Setting, kind: MediaKind) -> Error {
+    let copy = if kind == MediaKind::Video { "c:v" } else { "c:a" };
+    let copy = Setting::ffmpeg(copy).of(End::Output).to("copy");
+    Error::usage(sentence!("{} has no effect together with {}", setting, &copy))
+        .hint(Hint::NameEncoderOrLeaveOneOut)
 }
 
 fn copy_of_edited(target: &Target) -> Error {
@@ -311,6 +336,8 @@ pub(crate) fn plan_writer(target: &Target, options: &OutputOptions) -> Result<Vi
     Ok(VideoPlan {
         options: taken(options, MediaKind::Video, &encoder)?,
         keeps_alpha: keeps_alpha(&target.muxer, find_encoder(&encoder)?.codec().name()),
+        aspect: options.aspect,
+        formats: pixel_formats(&target.muxer),
         encoder,
         filter: options.filter.clone(),
         size: options.size,
@@ -345,15 +372,15 @@ pub fn check_outputs(
             return Err(copy_of_edited(&target));
         }
         target.check_writable(options)?;
-        let same = |a: Option<&str>, b: Option<&str>| match (a, b) {
+        let same = |a: Option<&Path>, b: Option<&Path>| match (a, b) {
             (Some(a), Some(b)) => std::fs::canonicalize(a)
                 .ok()
                 .is_some_and(|a| std::fs::canonicalize(b).ok() == Some(a)),
             _ => false,
         };
-        let regular = |p: &str| std::fs::metadata(p).is_ok_and(|m| m.is_file());
+        let regular = |p: &Path| std::fs::metadata(p).is_ok_and(|m| m.is_file());
         let (from, to) = (url::local_path(input), url::local_path(url));
-        if same(from, to) && from.is_some_and(regular) {
+        if same(from.as_deref(), to.as_deref()) && from.as_deref().is_some_and(regular) {
             return Err(Error::usage("it is the input too").at(url).hint(Hint::WriteElsewhere));
         }
     }

@@ -148,7 +148,7 @@ impl Setup {
             let (video, audio) = (self.source.video.as_ref(), self.source.audio.as_ref());
             let begins_with_key = self.source.begins_with_key();
             let between = Between { is_edited, begins_with_key };
-            let plan = plan(video, audio, target, options, between)?;
+            let plan = plan(video, audio, target, options, &self.source.options, between)?;
             self.stats.output_exists(number, plan.window.start);
             plans.push(plan);
             opened.push((number, open));

@@ -126,7 +126,7 @@ impl SinkOpener {
 
 /// Refuses a disk that is still full: to try would leave a file there each time.
 fn check_room(target: &Target) -> Result<()> {
-    let Some(path) = local_path(&target.url).map(Path::new) else { return Ok(()) };
+    let Some(path) = local_path(&target.url) else { return Ok(()) };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let Ok(disk) = statvfs(folder.unwrap_or(Path::new("."))) else { return Ok(()) };
     if disk.f_bavail.saturating_mul(disk.f_frsize) >= ROOM_BYTES {

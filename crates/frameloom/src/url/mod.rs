@@ -1,10 +1,15 @@
 //! What a URL tells of the thing behind it, before that is opened.
 
 mod address;
+mod os_name;
 pub mod redact;
 pub(crate) mod scheme;
 
 pub use address::Address;
+pub use os_name::from_os;
+pub(crate) use os_name::{bytes, shown};
+
+use std::path::PathBuf;
 
 use self::scheme::{Flow, Reach};
 
@@ -17,12 +22,12 @@ pub(crate) fn scheme(url: &str) -> Option<String> {
 }
 
 /// The path of a local file, where the URL is one.
-pub(crate) fn local_path(url: &str) -> Option<&str> {
+pub(crate) fn local_path(url: &str) -> Option<PathBuf> {
     if scheme::of(url).reach != Reach::File {
         return None;
     }
     let path = url.strip_prefix("file:").map(|path| path.strip_prefix("//").unwrap_or(path));
-    Some(path.unwrap_or(url))
+    Some(os_name::to_os(path.unwrap_or(url)).into())
 }
 
 /// Whether its scheme alone tells that it runs at its own speed and can't be read again.
@@ -72,6 +77,7 @@ mod tests {
             ("https://h/x.m3u8", false, None),
             ("udp://127.0.0.1:5000", true, None),
         ] {
+            let path = path.map(PathBuf::from);
             assert_eq!((is_live(url), local_path(url)), (live, path), "{url}");
         }
     }

@@ -73,7 +73,7 @@ fn is_ingest(address: &Address<'_>) -> bool {
 pub fn url(url: &str) -> String {
     match Address::parse(url) {
         Some(address) => shown(&address),
-        None => each_bare(&each_url(url, shown)),
+        None => each_bare(&each_url(&super::shown(url), shown)),
     }
 }
 

@@ -5,15 +5,27 @@ use crate::codec::encode::plan::VideoPlan;
 use crate::error::{Error, ErrorKind, Hint, Result, Stage};
 use crate::options::PixelFormatChoice;
 
+/// What decides in which pixel format pictures are encoded, besides their own and the encoder.
+pub(super) struct FormatNeeds<'a> {
+    /// What was asked for.
+    pub(super) choice: Option<&'a PixelFormatChoice>,
+    pub(super) is_edited: bool,
+    pub(super) keeps_alpha: bool,
+    /// The container has room for these alone; empty where it doesn't matter.
+    pub(super) container: &'a [&'a str],
+}
+
 /// The pixel format to encode in: the frames' own wherever the encoder takes it and players do.
 pub(super) fn pixel_format(
     setup: &EncoderSetup,
-    choice: Option<&PixelFormatChoice>,
     own: PixFmt,
-    is_edited: bool,
-    keeps_alpha: bool,
+    needs: &FormatNeeds<'_>,
 ) -> Result<PixFmt> {
+    let FormatNeeds { choice, is_edited, keeps_alpha, container } = *needs;
     let mut list = setup.pixel_formats();
+    if list.is_empty() {
+        list = container.iter().filter_map(|name| PixFmt::named(name)).collect();
+    }
     if setup.codec().name() == "mjpeg" {
         // JPEG is of full range; the encoder lists the others for those who insist (-strict).
         list.retain(|f| f.is_full_range_by_name());
@@ -137,7 +149,13 @@ mod tests {
         let format = |encoder: &str, own: &str, edited| {
             let setup = EncoderSetup::find(encoder).unwrap();
             let own = PixFmt::named(own).unwrap();
-            pixel_format(&setup, None, own, edited, encoder == "libvpx-vp9").unwrap().name()
+            let needs = FormatNeeds {
+                choice: None,
+                is_edited: edited,
+                keeps_alpha: encoder == "libvpx-vp9",
+                container: if encoder == "wrapped_avframe" { &["yuv420p", "gray"] } else { &[] },
+            };
+            pixel_format(&setup, own, &needs).unwrap().name()
         };
         for (encoder, own, edited, chosen) in [
             ("libx264", "yuv420p", true, "yuv420p"),
@@ -155,6 +173,8 @@ mod tests {
             ("libvpx-vp9", "rgba", true, "yuva420p"),
             ("libvpx-vp9", "rgb24", false, "yuv420p"),
             ("rawvideo", "yuv420p", true, "yuv420p"),
+            ("rawvideo", "rgb24", true, "rgb24"),
+            ("wrapped_avframe", "rgb24", true, "yuv420p"),
         ] {
             assert_eq!(format(encoder, own, edited), chosen, "{own} to {encoder}");
         }

@@ -20,6 +20,10 @@ pub(crate) struct VideoPlan {
     pub(crate) constant_rate: bool,
     /// The container says only in which order packets are decoded: pictures are to be shown in it.
     pub(crate) has_no_pts: bool,
+    /// Width to height of the picture as it is shown.
+    pub(crate) aspect: Option<(i32, i32)>,
+    /// The container has room for these pixel formats alone; empty where it doesn't matter.
+    pub(crate) formats: &'static [&'static str],
     /// Transparency is there again when the output is read.
     pub(crate) keeps_alpha: bool,
     /// Someone may have painted into the frames.

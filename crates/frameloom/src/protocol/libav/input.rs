@@ -40,6 +40,8 @@ struct LibavInput {
     again: Option<OpenAgain>,
     /// Whether the clock seems to begin anew in its middle, once that was looked at.
     seems_joined: Option<bool>,
+    /// A packet was read.
+    has_begun: bool,
     // Libav reads from it, and may or may not have a copy of its own.
     _fifo: Option<OwnedFd>,
 }
@@ -104,6 +106,20 @@ impl LibavInput {
     }
 }
 
+impl LibavInput {
+    /// The error for bytes of which no packet could be made.
+    fn nothing_read(&self) -> Error {
+        let has_index = self.demuxer.format_name() == "mov,mp4,m4a,3gp,3g2,mj2";
+        if has_index && !self.demuxer.is_seekable() {
+            let cause = "its index stands behind its pictures, to which a pipe can't go back";
+            let error = Error::new(ErrorKind::InvalidData, Stage::Source, cause);
+            return error.hint(Hint::IndexFirst);
+        }
+        let cause = "it is damaged or ends too early: nothing of it could be read";
+        Error::new(ErrorKind::InvalidData, Stage::Source, cause)
+    }
+}
+
 impl Input for LibavInput {
     fn format_name(&self) -> &'static str {
         self.demuxer.format_name()
@@ -127,6 +143,7 @@ impl Input for LibavInput {
             }
             read => read,
         };
+        self.has_begun |= matches!(read, Ok(Some(_)));
         if let (Ok(Some(packet)), true) = (&read, self.ends_with_connection) {
             self.note_end(packet);
         }
@@ -149,7 +166,9 @@ impl Input for LibavInput {
             if e.is_disconnect() {
                 return Break::Closed(e.in_stage(Stage::Source));
             }
-            if e.is_invalid_data() {
+            if e.is_invalid_data() && !self.has_begun {
+                Break::Failed(self.nothing_read())
+            } else if e.is_invalid_data() {
                 Break::Damaged
             } else {
                 Break::Failed(e.in_stage(Stage::Source))
@@ -307,6 +326,7 @@ pub(super) fn open(
         fifo.is_none() && !url::is_pipe(url) && !found.is_device && demuxer.is_seekable();
     let again = OpenAgain { url: url.to_owned(), options: options.clone(), chosen };
     let input = LibavInput {
+        has_begun: !pending.is_empty(),
         again: can_open_again.then_some(again),
         seems_joined: None,
         demuxer,
@@ -376,7 +396,7 @@ fn limit_probing(demuxer: &mut Demuxer, options: &InputOptions) {
 /// Opens the input where it is a named pipe.
 fn open_fifo(url: &str, stop: &Stop) -> Result<Option<OwnedFd>> {
     let Some(path) = url::local_path(url).filter(|p| pipe::is_fifo(p)) else { return Ok(None) };
-    match pipe::open_fifo(path, true, stop) {
+    match pipe::open_fifo(&path, true, stop) {
         Ok(Some(fd)) => Ok(Some(fd)),
         Ok(None) => Err(Error::new(ErrorKind::Interrupted, Stage::Source, "stopped").at(url)),
         Err(e) => Err(Error::io(Stage::Source, e).at(url)),

@@ -1,7 +1,6 @@
 //! Files and protocols that libav writes.
 
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::Path;
 use std::time::Duration;
 
 use crate::av::{AvError, AvPacket, Dict, Interrupt, Muxer};
@@ -103,7 +102,7 @@ impl LibavOutput {
     /// A file that we made and in which no packet stands is not left behind.
     fn remove_unwritten(&self) {
         let path = url::local_path(&self.target.url).filter(|_| self.created && !self.is_written);
-        if path.is_some_and(|p| std::fs::metadata(p).is_ok_and(|m| m.is_file())) {
+        if path.as_ref().is_some_and(|p| std::fs::metadata(p).is_ok_and(|m| m.is_file())) {
             // There is nothing in it either way.
             let _ = path.map(std::fs::remove_file);
         }
@@ -113,17 +112,17 @@ impl LibavOutput {
 impl Output for LibavOutput {
     fn open(&mut self) -> Result<()> {
         let path = url::local_path(&self.target.url);
-        self.created = path.is_some_and(|p| !Path::new(p).exists());
+        self.created = path.as_ref().is_some_and(|path| !path.exists());
         if url::is_network(&self.target.url) {
             self.limit = self.open_limit;
             let looked_up = check_host(&self.target.url, self.limit, &self.stop);
             looked_up.map_err(|fault| self.lookup_error(&fault))?;
             self.interrupt.set_deadline(Some(self.limit));
         }
-        if let Some(path) = path.filter(|p| pipe::is_fifo(p)) {
+        if let Some(path) = path.filter(|path| pipe::is_fifo(path)) {
             let fail =
                 |kind, cause: &str| Error::new(kind, Stage::Sink, cause).at(&self.target.url);
-            let fd = pipe::open_fifo(path, false, &self.stop);
+            let fd = pipe::open_fifo(&path, false, &self.stop);
             let fd = fd.map_err(|e| Error::io(Stage::Sink, e).at(&self.target.url))?;
             let fd =
                 fd.ok_or_else(|| fail(ErrorKind::Interrupted, "stopped before anyone read it"))?;
