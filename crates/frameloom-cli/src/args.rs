@@ -7,9 +7,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use frameloom::internal::{
-    LibraryOption, ProgramHint, Row, Scope, find_ffmpeg, find_long, from_os, nearest,
+    LibraryOption, ProgramHint, Row, Scope, find_ffmpeg, find_long, nearest,
 };
-use frameloom::options::OutputOptions;
+use frameloom::options::{OutputOptions, from_os};
 use frameloom::{Error, Hint, Result, Sentence, Setting, sentence};
 
 use crate::options::Verb;

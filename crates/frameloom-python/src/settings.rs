@@ -4,8 +4,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 use frameloom::Rate;
-use frameloom::internal::{LibraryOption, ValueType, from_os, library, nearest};
-use frameloom::options::{InputOptions, LiveOptions, OutputOptions, Size, parse_rate};
+use frameloom::internal::{LibraryOption, ValueType, library, nearest};
+use frameloom::options::{InputOptions, LiveOptions, OutputOptions, Size, from_os, parse_rate};
 use frameloom::{End, Setting};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;

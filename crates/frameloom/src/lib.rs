@@ -77,7 +77,7 @@ pub mod internal {
     pub use crate::options::table::{LibraryOption, find_ffmpeg, find_long, library};
     pub use crate::run::plan::check_outputs;
     pub use crate::time::jitter::Jitter;
-    pub use crate::url::{from_os, redact};
+    pub use crate::url::redact;
 
     /// What a URL tells before it is opened.
     pub mod url {

@@ -214,7 +214,7 @@ fn a_name_may_be_no_text() {
     let Invocation::Run(run) = parse(vec!["-i".into(), odd(), odd()]).unwrap() else {
         panic!("no run")
     };
-    assert_eq!(run.input.url, frameloom::internal::from_os(&odd()));
+    assert_eq!(run.input.url, frameloom::options::from_os(&odd()));
     assert_eq!(run.outputs[0].url, run.input.url);
 
     let all = words("-i in -- cat").into_iter().chain([odd()]).collect();

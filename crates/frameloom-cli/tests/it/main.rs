@@ -29,6 +29,7 @@ mod http;
 mod live;
 mod live_code;
 mod memory;
+mod midway;
 mod network;
 mod offset;
 mod pixels;

@@ -274,6 +274,17 @@ impl MuxerInfo {
         self.get().flags & ff::AVFMT_TS_NONSTRICT != 0
     }
 
+    /// Whether it takes what holds midway for the packets of a stream beside them. That of FLV writes
+    /// it, those of MPEG-TS put it into packets that have start codes; others take it for what holds
+    /// from the beginning.
+    pub(crate) fn takes_new_extradata(&self, kind: MediaKind) -> bool {
+        match self.name() {
+            "flv" => true,
+            "mpegts" | "hls" | "srt" | "rtp_mpegts" => kind == MediaKind::Video,
+            _ => false,
+        }
+    }
+
     pub(crate) fn wants_global_header(&self) -> bool {
         self.get().flags & ff::AVFMT_GLOBALHEADER != 0
     }

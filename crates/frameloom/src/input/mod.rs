@@ -1,11 +1,13 @@
 //! URL → packets, on the pipeline's clock.
 
+mod adts;
 mod pace;
 pub(crate) mod probe;
 mod seek;
 mod stored;
 pub(crate) mod timeline;
 
+use adts::AdtsHeaders;
 pub(crate) use pace::Pace;
 use stored::StoredTimeline;
 
@@ -42,6 +44,8 @@ pub(crate) struct Source {
     pending: VecDeque<AvPacket>,
     /// Read already, on the way to a place that can't be sought by time.
     passed: VecDeque<Packet>,
+    /// What headers of AAC packets said last.
+    adts: AdtsHeaders,
     clock: InputClock,
     loops_left: Option<u64>,
     discontinuity: bool,
@@ -130,6 +134,7 @@ impl Source {
             floor: options_floor,
             pending,
             passed: VecDeque::new(),
+            adts: AdtsHeaders::default(),
             clock,
             loops_left,
             discontinuity: false,
@@ -434,12 +439,14 @@ impl Source {
         Ok(configuration)
     }
 
-    /// Takes over what a packet says of its stream, where that is something new, and gives it out.
+    /// Takes over what a packet, or what stands beside it, says of its stream, where that is something
+    /// new, and gives it out.
     fn reconfigure(&mut self, packet: &AvPacket) -> Result<Option<Arc<StreamConfiguration>>> {
         let streams = [&mut self.video, &mut self.audio].into_iter().flatten();
         let mut streams = streams.filter(|stream| stream.index == packet.stream());
-        let (Some(stream), Some(extradata)) = (streams.next(), packet.new_extradata()) else {
-            return Ok(None);
+        let Some(stream) = streams.next() else { return Ok(None) };
+        let Some(extradata) = packet.new_extradata() else {
+            return self.adts.reconfigure(stream, packet);
         };
         if stream.params.extradata() == extradata {
             return Ok(None);

@@ -24,5 +24,7 @@ pub use output::OutputOptions;
 pub(crate) use value::{CodecChoice, PixelFormatChoice};
 pub use value::{Size, parse_duration, parse_rate, parse_span};
 
+pub use crate::url::from_os;
+
 #[cfg(test)]
 mod tests;

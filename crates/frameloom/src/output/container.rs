@@ -148,6 +148,16 @@ fn carries(target: &Target, codec: CodecId, kind: MediaKind) -> bool {
     }
 }
 
+/// Whether sound of which something else holds midway, such as its sample rate, goes on as it is.
+/// `has_headers` says that its packets tell that themselves. The others say once for all what holds.
+pub(crate) fn takes_new_sound(target: &Target, has_headers: bool) -> bool {
+    match target.muxer.name() {
+        "flv" => !has_headers,
+        "mpegts" | "hls" | "srt" | "rtp_mpegts" | "adts" => has_headers,
+        name => name == "null",
+    }
+}
+
 /// Whether the display matrix turns or mirrors the picture.
 fn turns(matrix: &[i32; 9]) -> bool {
     let (a, b, c, d) = (matrix[0], matrix[1], matrix[3], matrix[4]);

@@ -5,6 +5,7 @@ use crossbeam_channel::{Sender, TrySendError};
 use crate::av::MediaKind;
 use crate::codec::window::Window;
 use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::protocol::Target;
 use crate::run::delivery::SinkStream;
 use crate::run::late::LateStream;
 use crate::run::stages::{AudioMessage, DecodeMessage, EncoderEnd, FramesChange};
@@ -15,7 +16,7 @@ pub(super) const CHANGES: usize = 64;
 /// What the thread that reads is told.
 pub(super) enum ReaderChange {
     /// A stream is copied to one more output, from its next keyframe on.
-    Copy { kind: MediaKind, to: SinkStream, window: Window, frames: Option<u64> },
+    Copy(NewCopy),
     /// There is one more place for a stream that may come late.
     Late(LateStream),
     /// One more thread transcodes the sound.
@@ -27,6 +28,15 @@ pub(super) enum ReaderChange {
     Encode { frames: Sender<FramesChange>, end: EncoderEnd },
     /// The output of this number gets nothing more.
     Leave(usize),
+}
+
+/// A stream that is copied to one more output.
+pub(super) struct NewCopy {
+    pub(super) kind: MediaKind,
+    pub(super) to: SinkStream,
+    pub(super) window: Window,
+    pub(super) frames: Option<u64>,
+    pub(super) target: Target,
 }
 
 /// Tells a thread of a change.

@@ -11,7 +11,7 @@ use crate::codec::decode::VideoDecoder;
 use crate::error::{End, Error, Result, Setting, sentence};
 use crate::live::supervise::Hold;
 use crate::options::OnResize;
-use crate::run::change::{ReaderChange, tell, too_many_changes};
+use crate::run::change::{NewCopy, ReaderChange, tell, too_many_changes};
 use crate::run::delivery::SinkStream;
 use crate::run::graph::{CodeKind, InputNode, PipelineGraph};
 use crate::run::joining::Joining;
@@ -389,8 +389,8 @@ fn reader_changes(
     let Some(writer) = writers.first() else { return changes };
     for node in &graph.copies {
         let (kind, window, frames) = (node.of.kind, node.window, node.frames);
-        let to = writer.stream(node.to.stream);
-        changes.push(ReaderChange::Copy { kind, to, window, frames });
+        let (to, target) = (writer.stream(node.to.stream), plan.target.clone());
+        changes.push(ReaderChange::Copy(NewCopy { kind, to, window, frames, target }));
     }
     for node in &graph.late_streams {
         let (kind, window, target) = (node.of.kind, node.window, plan.target.clone());

@@ -3,14 +3,17 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::av::{MediaKind, StreamInfo};
+use crate::av::{AvError, CodecParams, MediaKind, StreamInfo};
 use crate::codec::audio::{AudioPlan, AudioTranscoder};
+use crate::codec::bitstream::Adts;
 use crate::codec::configuration::{StreamConfiguration, StreamMessage};
 use crate::codec::packet::Packet;
 use crate::codec::silence::{Silence, encoder_of};
 use crate::codec::window::{Window, WindowPosition};
 use crate::error::{Result, Stage};
 use crate::options::InputOptions;
+use crate::output::container::takes_new_sound;
+use crate::protocol::Target;
 use crate::run::delivery::{SinkMessage, SinkStream};
 use crate::stats::Stats;
 use crate::time::{TimeBase, Timestamp};
@@ -57,6 +60,10 @@ pub(super) struct CopyLane {
     transcoder: Option<Box<AudioTranscoder>>,
     /// What the transcoder makes is what the stream is at first.
     adopts: bool,
+    /// Its packets say themselves what holds for them.
+    has_headers: bool,
+    /// Sound goes on as it is where something else holds for it.
+    takes_new_sound: bool,
     /// The stream as it is now is nothing that this output could carry.
     mute: bool,
 }
@@ -88,6 +95,8 @@ impl CopyLane {
             configuration,
             transcoder: None,
             adopts: false,
+            has_headers: has_headers(stream),
+            takes_new_sound: true,
             mute: false,
         })
     }
@@ -104,6 +113,13 @@ impl CopyLane {
     /// Encodes sound that the output can't carry as it is. It is announced with its first packet.
     pub(super) fn encoding_by(mut self, transcoder: AudioTranscoder) -> CopyLane {
         (self.transcoder, self.adopts) = (Some(Box::new(transcoder)), true);
+        self.has_headers = false;
+        self
+    }
+
+    /// Says what the container makes of sound that changes.
+    pub(super) fn into_container(mut self, target: &Target) -> CopyLane {
+        self.takes_new_sound = takes_new_sound(target, self.has_headers);
         self
     }
 
@@ -129,15 +145,39 @@ impl CopyLane {
         self.open = self.to.send_configuration(Arc::clone(&self.configuration));
     }
 
-    /// Goes on with packets for which something else holds. What is transcoded comes out as before.
-    pub(super) fn configure(&mut self, configuration: &Arc<StreamConfiguration>) {
+    /// Goes on with packets for which something else holds. What is transcoded comes out as before,
+    /// and so does sound from here on that the container can't have change.
+    pub(super) fn configure(
+        &mut self,
+        configuration: &Arc<StreamConfiguration>,
+        options: &InputOptions,
+        stats: &Stats,
+    ) -> Result<()> {
         if self.mute || self.transcoder.is_some() {
-            return;
+            return Ok(());
+        }
+        let (first, now) = (&self.stream.params, &configuration.params);
+        let changes = self.kind == MediaKind::Audio && !is_same_sound(first, now);
+        if changes && !self.takes_new_sound {
+            tracing::warn!(
+                "the sound changes from {} Hz, {} channels to {} Hz, {} channels: it is encoded to what it \
+                 was at first",
+                first.sample_rate(),
+                first.channels(),
+                now.sample_rate(),
+                now.channels()
+            );
+            let failed = |e: AvError| e.in_stage(Stage::Source);
+            let mut stream = self.stream.share().map_err(failed)?;
+            stream.params = now.share().map_err(failed)?;
+            self.transcoder = Some(Box::new(self.transcoder_from(&stream, options, stats)?));
+            return Ok(());
         }
         self.configuration = Arc::clone(configuration);
         if self.open {
             self.announce();
         }
+        Ok(())
     }
 
     /// Takes a packet of the source.
@@ -162,10 +202,30 @@ impl CopyLane {
                     self.configuration = configuration;
                     self.announce();
                 }
-                StreamMessage::Packet(packet) => self.copy(&packet)?,
+                // An encoder begins with what only leads up to the sound.
+                StreamMessage::Packet(packet) if self.leads_up(&packet) => {}
+                StreamMessage::Packet(packet) => self.copy(&self.with_header(packet)?)?,
             }
         }
         Ok(())
+    }
+
+    /// Whether it lies before the end of what was sent already.
+    fn leads_up(&self, packet: &Packet) -> bool {
+        let half = packet.time_base.at(packet.av.duration() / 2);
+        let middle = packet.pts().map(|pts| pts.plus(half));
+        self.end.zip(middle).is_some_and(|(end, middle)| middle < end)
+    }
+
+    /// The packet as the source has its own.
+    fn with_header(&self, mut packet: Packet) -> Result<Packet> {
+        let params = &self.stream.params;
+        let adts = Adts { sample_rate: params.sample_rate(), channels: params.channels() };
+        let header = adts.header(packet.av.size()).filter(|_| self.has_headers);
+        if let Some(header) = header {
+            packet.av = packet.av.with_prefix(&header).map_err(|e| e.in_stage(Stage::Encode))?;
+        }
+        Ok(packet)
     }
 
     fn copy(&mut self, packet: &Packet) -> Result<()> {
@@ -302,13 +362,11 @@ impl CopyLane {
             self.start = LaneStart::NextKey;
             self.mute = first.codec() != now.codec();
             if now.extradata() != self.configuration.params.extradata() {
-                self.configure(&StreamConfiguration::of(stream)?);
+                self.configure(&StreamConfiguration::of(stream)?, options, stats)?;
             }
             return Ok(());
         }
-        let is_same = first.codec() == now.codec()
-            && (first.sample_rate(), first.channels()) == (now.sample_rate(), now.channels())
-            && first.profile_name() == now.profile_name();
+        let is_same = is_same_sound(first, now);
         self.mute = false;
         self.transcoder = None;
         if !is_same {
@@ -316,7 +374,7 @@ impl CopyLane {
             self.mute = transcoder.is_err();
             self.transcoder = Some(Box::new(transcoder?));
         } else if now.extradata() != self.configuration.params.extradata() {
-            self.configure(&StreamConfiguration::of(stream)?);
+            self.configure(&StreamConfiguration::of(stream)?, options, stats)?;
         }
         Ok(())
     }
@@ -349,6 +407,17 @@ impl CopyLane {
             self.to.send(SinkMessage::End);
         }
     }
+}
+
+/// Whether the packets of a stream say themselves what holds for them.
+fn has_headers(stream: &StreamInfo) -> bool {
+    stream.params.codec().name() == "aac" && stream.params.extradata().is_empty()
+}
+
+fn is_same_sound(first: &CodecParams, now: &CodecParams) -> bool {
+    first.codec() == now.codec()
+        && (first.sample_rate(), first.channels()) == (now.sample_rate(), now.channels())
+        && first.profile_name() == now.profile_name()
 }
 
 /// A keyframe once more, at another time.

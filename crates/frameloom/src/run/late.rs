@@ -44,7 +44,8 @@ impl LateStream {
             let lane = CopyLane::new(stream, self.to.clone(), self.window, None)?;
             return Ok(Some(lane.encoding_by(transcoder)));
         }
-        let mut lane = CopyLane::new(stream, self.to.clone(), self.window, None)?;
+        let lane = CopyLane::new(stream, self.to.clone(), self.window, None)?;
+        let mut lane = lane.into_container(&self.target);
         lane.prepare_to_fill();
         lane.announce();
         Ok(Some(lane.dropping_before_floor(self.kind == MediaKind::Audio)))

@@ -223,7 +223,10 @@ impl Nodes {
             };
             let to = self.writers.get(node.to.writer).map(|w| w.stream(node.to.stream));
             if let (Some(stream), Some(to)) = (stream, to) {
-                let lane = CopyLane::new(stream, to, node.window, node.frames)?;
+                let mut lane = CopyLane::new(stream, to, node.window, node.frames)?;
+                if let Some(plan) = plans.get(node.to.writer) {
+                    lane = lane.into_container(&plan.target);
+                }
                 // What can't be sought in is read from its start.
                 let is_unsought = source.options.start.is_some() && !source.is_seekable();
                 let lane = lane.dropping_before_floor(node.drops_before_floor || is_unsought);

@@ -11,13 +11,12 @@ use self::live::LossOutcome;
 pub(super) use self::live::{LiveReading, LiveRules};
 use crate::av::MediaKind;
 use crate::codec::packet::Packet;
-use crate::codec::window::Window;
 use crate::error::{Error, ErrorKind, Result};
 use crate::input::{Pace, Source, SourceItem};
 use crate::options::OnLoss;
 use crate::protocol::environment::Environment;
-use crate::run::change::{ReaderChange, tell};
-use crate::run::delivery::{SinkMessage, SinkStream};
+use crate::run::change::{NewCopy, ReaderChange, tell};
+use crate::run::delivery::SinkMessage;
 use crate::run::lane::CopyLane;
 use crate::run::late::LateStream;
 use crate::run::sound::Sound;
@@ -122,8 +121,9 @@ impl Reading {
                         continue;
                     }
                     let kind = configuration.params.kind();
-                    let lanes = self.lanes.iter_mut().filter(|lane| lane.kind == kind);
-                    lanes.for_each(|lane| lane.configure(&configuration));
+                    let mut lanes = self.lanes.iter_mut().filter(|lane| lane.kind == kind);
+                    let (options, stats) = (&self.source.options, &self.stats);
+                    lanes.try_for_each(|lane| lane.configure(&configuration, options, stats))?;
                     self.known_streams().configure(&configuration)?;
                     continue;
                 }
@@ -154,9 +154,7 @@ impl Reading {
     fn take_changes(&mut self) -> Result<()> {
         while let Ok(change) = self.changes.try_recv() {
             match change {
-                ReaderChange::Copy { kind, to, window, frames } => {
-                    self.add_lane(kind, to, window, frames)?;
-                }
+                ReaderChange::Copy(copy) => self.add_lane(copy)?,
                 ReaderChange::Late(late) => {
                     self.late_streams.push(late);
                 }
@@ -188,13 +186,8 @@ impl Reading {
     }
 
     /// Copies a stream to one more output, from its next keyframe on.
-    fn add_lane(
-        &mut self,
-        kind: MediaKind,
-        to: SinkStream,
-        window: Window,
-        frames: Option<u64>,
-    ) -> Result<()> {
+    fn add_lane(&mut self, copy: NewCopy) -> Result<()> {
+        let NewCopy { kind, to, window, frames, target } = copy;
         let streams = self.known_streams();
         let stream = match kind {
             MediaKind::Video => &streams.video,
@@ -205,7 +198,7 @@ impl Reading {
             to.send(SinkMessage::End);
             return Ok(());
         };
-        let mut lane = CopyLane::new(stream, to, window, frames)?;
+        let mut lane = CopyLane::new(stream, to, window, frames)?.into_container(&target);
         drop(streams);
         if kind == MediaKind::Video {
             lane = lane.at_next_key();

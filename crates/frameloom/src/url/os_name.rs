@@ -13,7 +13,8 @@ fn byte_of(c: char) -> Option<u8> {
     u8::try_from(u32::from(c).checked_sub(FIRST)?).ok().filter(|byte| *byte >= 0x80)
 }
 
-/// A path or URL as the library takes it, out of what the operating system gives.
+/// A path or URL as the library takes it, out of what the operating system gives: names of files need
+/// not be UTF-8 text.
 pub fn from_os(name: &OsStr) -> String {
     let mut text = String::new();
     for chunk in name.as_bytes().utf8_chunks() {

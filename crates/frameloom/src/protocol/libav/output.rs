@@ -4,6 +4,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use crate::av::{AvError, AvPacket, Dict, Interrupt, Muxer};
+use crate::codec::bitstream::parameter_sets;
 use crate::codec::configuration::StreamConfiguration;
 use crate::error::{Error, ErrorKind, Hint, Result, Stage};
 use crate::options::OutputOptions;
@@ -33,6 +34,9 @@ pub(crate) struct LibavOutput {
     is_written: bool,
     /// Extradata of streams by their numbers, for the next packet of each.
     renewed: Vec<(usize, Vec<u8>)>,
+    /// Parameter sets of streams by their numbers, for every keyframe: they are not those that the
+    /// header has.
+    parameter_sets: Vec<(usize, Vec<u8>)>,
 }
 
 impl LibavOutput {
@@ -66,6 +70,7 @@ impl LibavOutput {
             created: false,
             is_written: false,
             renewed: Vec::new(),
+            parameter_sets: Vec::new(),
         })
     }
 
@@ -160,8 +165,17 @@ impl Output for LibavOutput {
     }
 
     fn configure(&mut self, number: usize, configuration: &StreamConfiguration) -> Result<()> {
+        let params = &configuration.params;
         self.renewed.retain(|(stream, _)| *stream != number);
-        self.renewed.push((number, configuration.params.extradata().to_vec()));
+        self.parameter_sets.retain(|(stream, _)| *stream != number);
+        let sets = parameter_sets(params.codec().name(), params.extradata());
+        match sets.filter(|_| self.target.muxer.name() != "flv") {
+            Some(sets) => self.parameter_sets.push((number, sets)),
+            None if self.target.muxer.takes_new_extradata(params.kind()) => {
+                self.renewed.push((number, params.extradata().to_vec()));
+            }
+            None => {}
+        }
         Ok(())
     }
 
@@ -170,6 +184,10 @@ impl Output for LibavOutput {
         {
             let (_, extradata) = self.renewed.swap_remove(place);
             packet.set_new_extradata(&extradata).map_err(|e| self.fault(e))?;
+        }
+        let sets = self.parameter_sets.iter().find(|(stream, _)| *stream == packet.stream());
+        if let Some((_, sets)) = sets.filter(|_| packet.is_key()) {
+            *packet = packet.with_prefix(sets).map_err(|e| self.fault(e))?;
         }
         self.limit_write();
         self.muxer.write(packet).map_err(|e| self.fault(e).hint(self.what_is_left()))?;
