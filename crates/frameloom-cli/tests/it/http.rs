@@ -121,17 +121,28 @@ fn slow_code_gets_the_latest_picture_of_a_camera() {
 
 #[test]
 fn a_stream_by_http_that_stalls_is_opened_again() {
-    let flv = live_flv();
-    let web = Web::start(move |_, reply| {
-        let mut body = reply.without_length("video/x-flv")?;
-        body.write(&flv[..flv.len() * 4 / 5])?;
+    let (flv, pictures) = (live_flv(), pictures());
+    let web = Web::start(move |request, reply| {
+        let mut body = match request.path.as_str() {
+            "/camera" => {
+                let mut body = reply.without_length(MULTIPART)?;
+                body.pictures(&pictures[..25], 25)?;
+                body
+            }
+            _ => {
+                let mut body = reply.without_length("video/x-flv")?;
+                body.write(&flv[..flv.len() * 4 / 5])?;
+                body
+            }
+        };
         body.fall_silent();
         Ok(())
     });
-    let url = web.url("/live/cam.flv");
-    let stalled = |seen: &[Seen]| seen.iter().any(|seen| seen.count(Count::Reconnects) > 0);
-    read_until(&url, &["--stall-timeout=2s"], "another opening", stalled);
-    assert!(web.asked("/live/cam.flv") > 1);
+    for path in ["/live/cam.flv", "/camera"] {
+        let stalled = |seen: &[Seen]| seen.iter().any(|seen| seen.count(Count::Reconnects) > 0);
+        read_until(&web.url(path), &["--stall-timeout=2s"], "another opening", stalled);
+        assert!(web.asked(path) > 1, "{path}");
+    }
 }
 
 #[test]

@@ -746,6 +746,28 @@ fn sound_that_comes_late_and_that_rtmp_does_not_carry_is_encoded() {
     assert_eq!(running.join().unwrap().unwrap().reconnects, 0);
 }
 
+/// As FFmpeg, GStreamer and rtmpdump take them apart.
+#[test]
+fn a_name_is_found_behind_the_applications_query_and_beside_an_application_that_is_given() {
+    let tags = tags_with_keyframes();
+    let server = serve(|_| {});
+    let mut publisher = Publisher::open(server.rtmp_addr().unwrap(), "camera");
+    tags.iter().for_each(|tag| publisher.send(tag, 0));
+    wait_for_publisher(&server);
+    let address = server.rtmp_addr().unwrap();
+    let plain = InputOptions::new();
+    for (path, options) in [
+        ("live?token=abc/camera", plain.clone()),
+        ("camera", plain.clone().with("rtmp_app", "live").unwrap()),
+        ("live/camera?token=a/b", plain),
+    ] {
+        let url = format!("rtmp://{address}/{path}");
+        let opened = Reader::builder(&url).input(options).open();
+        assert!(opened.is_ok(), "{path}: {:?}", opened.err());
+    }
+    publisher.finish();
+}
+
 /// What a client sends to a server, and the way to it.
 struct Tap {
     address: SocketAddr,

@@ -14,8 +14,8 @@ use crate::harness::*;
 const HANGS: &str = "head -c $FRAMELOOM_FRAME_BYTES > /tmp/frameloom-$$; cat /tmp/frameloom-$$; rm /tmp/frameloom-$$; \
      exec sleep 1000";
 
-/// Reads a few frames, and fails.
-const FAILS: &str = "head -c 1000000 > /dev/null; echo 'no such model' >&2; exit 3";
+/// Gives a few frames back, and fails. (One that never gave any ends the run.)
+const FAILS: &str = "head -c 1000000; echo 'no such model' >&2; exit 3";
 
 fn file(ports: Ports) -> String {
     let table = |name: &str, input: &str, outputs: Value, more: &str| {

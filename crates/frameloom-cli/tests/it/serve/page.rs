@@ -145,7 +145,7 @@ fn what_is_wrong_stands_first() {
             let (input, output) = (ports.url(input), ports.url(&format!("{name}-out")));
             format!("[pipelines.{name}]\ninput = \"{input}\"\noutputs = [\"{output}\"]\n{more}\n")
         };
-        let fails = "head -c 1000000 > /dev/null; echo 'no such model' >&2; exit 3";
+        let fails = "head -c 1000000; echo 'no such model' >&2; exit 3";
         let command = format!("command = [\"sh\", \"-c\", \"{fails}\"]");
         [
             table("failing", "camera", &command),
