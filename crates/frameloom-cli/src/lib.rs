@@ -7,6 +7,8 @@
 
 mod args;
 mod demo;
+#[doc(hidden)]
+pub mod fuzzing;
 mod help;
 mod job;
 mod level;

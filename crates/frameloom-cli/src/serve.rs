@@ -1,14 +1,14 @@
 //! `frameloom serve`: the embedded media server from the command line, and the pipelines of a file.
 
 pub(crate) mod api;
-mod file;
+pub(crate) mod file;
 pub(crate) mod fleet;
 mod history;
 mod metrics;
 pub(crate) mod node;
 mod page;
 pub(crate) mod pipelines;
-mod place;
+pub(crate) mod place;
 mod reload;
 mod save;
 pub(crate) mod settings;

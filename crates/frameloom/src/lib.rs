@@ -71,6 +71,7 @@ pub mod internal {
     pub use crate::av::allocator;
     pub use crate::edit::kill_commands;
     pub use crate::error::{ProgramHint, nearest, os_words, set_default_wording};
+    pub use crate::input::timeline::dts_on_one_clock;
     pub use crate::live::retry::{Retry, RetryPolicy, Verdict};
     pub use crate::live::slate::check_slate;
     pub use crate::options::row::{Group, Row, Scope, ValueType};

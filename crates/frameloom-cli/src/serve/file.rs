@@ -45,7 +45,11 @@ impl File {
         File::parse(path, &text, environment).map_err(|fault| fault_error(path, &fault))
     }
 
-    fn parse(
+    /// The same of its text.
+    ///
+    /// # Errors
+    /// A text that is not what it should be, with the place.
+    pub(crate) fn parse(
         path: &Path,
         text: &str,
         environment: &dyn Fn(&str) -> Option<String>,

@@ -104,6 +104,19 @@ impl TimelineLimits {
         TimelineLimits { ahead: 10 * SECOND, mends_drift: false };
 }
 
+/// The dts that packets of a live source get: of each its stream (0 video, 1 audio), pts, dts, duration
+/// and when it came. For the fuzz target; `None` where a packet has no time.
+pub fn dts_on_one_clock(
+    packets: impl IntoIterator<
+        Item = (usize, Option<Timestamp>, Option<Timestamp>, Timestamp, Duration),
+    >,
+) -> Vec<Option<Timestamp>> {
+    let mut timeline = Timeline::new();
+    let place =
+        |(stream, pts, dts, duration, now)| timeline.place(stream, pts, dts, duration, now).dts;
+    packets.into_iter().map(place).collect()
+}
+
 /// Puts the packets of a source on one clock that goes on whatever the source's does.
 #[derive(Debug)]
 pub(crate) struct Timeline {

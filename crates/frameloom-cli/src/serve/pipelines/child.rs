@@ -209,7 +209,8 @@ pub(crate) fn ending(status: ExitStatus) -> String {
     }
 }
 
-fn read_reports(from: UnixStream, on_message: &impl Fn(ChildMessage)) {
+/// Takes each line for a report.
+pub(crate) fn read_reports(from: impl io::Read, on_message: &impl Fn(ChildMessage)) {
     each_line(BufReader::new(from), REPORT_BYTES, |piece| {
         let report = match piece {
             Piece::Whole(line) => serde_json::from_slice(line).ok(),
