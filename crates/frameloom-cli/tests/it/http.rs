@@ -123,7 +123,7 @@ fn slow_code_gets_the_latest_picture_of_a_camera() {
 fn a_stream_by_http_that_stalls_is_opened_again() {
     let (flv, pictures) = (live_flv(), pictures());
     let web = Web::start(move |request, reply| {
-        let mut body = match request.path.as_str() {
+        let body = match request.path.as_str() {
             "/camera" => {
                 let mut body = reply.without_length(MULTIPART)?;
                 body.pictures(&pictures[..25], 25)?;
