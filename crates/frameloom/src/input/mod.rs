@@ -90,6 +90,8 @@ struct InputClock {
     looped: Timestamp,
     /// The latest end of any packet of this loop, on the pipeline's clock less `looped`.
     end: Timestamp,
+    /// The packet that ends there doesn't say how long it is.
+    ends_open: bool,
     /// The same, where it is before zero too; `None` before the first packet with a time.
     latest: Option<Timestamp>,
     /// Where reading is to stop, on the pipeline's clock.
@@ -116,6 +118,7 @@ impl Source {
             zero,
             looped: Timestamp::ZERO,
             end: Timestamp::ZERO,
+            ends_open: false,
             latest: None,
             limit: options.length(),
             joined: (!is_live && input.clock_may_restart()).then(StoredTimeline::new),
@@ -487,7 +490,10 @@ impl Source {
             Some(n) => *n -= 1,
             None => {}
         }
-        self.clock.looped = self.clock.looped.plus(self.clock.end);
+        // Where the last packet doesn't say how long it is, the container may say where it ends.
+        let stated = self.end().filter(|_| self.clock.ends_open && self.input.has_exact_duration());
+        let end = self.clock.end;
+        self.clock.looped = self.clock.looped.plus(stated.map_or(end, |stated| stated.max(end)));
         self.clock.end = Timestamp::ZERO;
         self.discontinuity = true;
         self.go_to(self.floor).map_err(|e| e.hint(Hint::LoopNeedsSeek))?;
@@ -540,6 +546,9 @@ impl InputClock {
         };
         match pts.or(dts).map(|t| base.at(t.saturating_add(duration))) {
             Some(end) => {
+                if end >= self.end {
+                    self.ends_open = duration == 0;
+                }
                 self.end = self.end.max(end);
                 self.latest = self.latest.max(Some(end));
             }

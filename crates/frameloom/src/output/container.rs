@@ -33,11 +33,11 @@ static ROWS: &[Row] = &[
     Row {
         muxers: &["mp4", "dash", "ismv"],
         video: &["h264", "hevc", "av1", "vp9", "mpeg4", "mpeg2video", "mpeg1video"],
-        audio: &["aac", "mp3", "mp2", "ac3", "eac3", "dts", "alac", "opus"],
+        audio: &["aac", "mp3", "ac3", "eac3", "dts", "alac", "opus"],
     },
     Row {
         muxers: &["ipod"],
-        video: &["h264", "hevc", "mpeg4"],
+        video: &["h264", "mpeg4"],
         audio: &["aac", "alac", "ac3"],
     },
     Row {
