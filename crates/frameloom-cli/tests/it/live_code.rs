@@ -167,12 +167,14 @@ while data := stdin.read(size):
     running.signal("INT");
     let outcome = running.wait().ok();
     let lines: Vec<&str> = said.lines().filter(|line| line.contains("to the live edge")).collect();
-    assert_eq!(lines.len(), 1, "{said}");
+    // A busy machine makes more bursts later, and slow code.
+    assert!(!lines.is_empty(), "{said}");
     assert!(lines[0].starts_with("frameloom: info: skipped "), "{said}");
     let tenths: u64 =
         lines[0].chars().filter(char::is_ascii_digit).collect::<String>().parse().unwrap();
     assert!((60..=110).contains(&tenths), "{said}");
-    assert!(!said.contains("too slow"), "{said}");
+    let before = said.split(lines[0]).next().unwrap();
+    assert!(!before.contains("too slow"), "{said}");
     let last = Seen::all(&outcome.stderr).pop().unwrap();
     assert!(last.count(Count::FramesSkipped) > 150, "{last:?}");
 }
