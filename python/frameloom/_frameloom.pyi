@@ -370,7 +370,10 @@ class Stats:
 
     @property
     def frames_skipped(self) -> int:
-        """Frames left out so that your code gets what is live: they came at once, or before it was there."""
+        """Frames left out so that your code gets what is live.
+
+        They came at once, or before your code was there.
+        """
 
     @property
     def frames_held(self) -> int:
@@ -489,7 +492,8 @@ class Event:
         """What happened.
 
         One of "input_lost", "input_back", "output_lost", "output_back", "packets_dropped",
-        "frames_dropped", "frames_skipped", "frames_bypassed", "code_failed", "clock_jumped" or "input_changed".
+        "frames_dropped", "frames_skipped", "frames_bypassed", "code_failed", "clock_jumped" or
+        "input_changed".
         """
 
     @property
