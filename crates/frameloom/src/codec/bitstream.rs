@@ -1,60 +1,5 @@
-//! What packets and decoders' configurations say of themselves, as far as copies need it.
-
-/// Bytes of an ADTS header without a checksum.
-const ADTS_BYTES: usize = 7;
-
-/// Hertz, by their index (ISO 14496-3, table 1.18).
-const RATES: [u32; 13] = [
-    96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8000,
-    7350,
-];
-
-/// What the header of an AAC packet in ADTS says (ISO 13818-7, 6.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Adts {
-    pub(crate) sample_rate: u32,
-    /// 0 where the packet itself says it.
-    pub(crate) channels: u32,
-}
-
-impl Adts {
-    /// Of a packet; `None` where it has no such header.
-    pub(crate) fn of(packet: &[u8]) -> Option<Adts> {
-        let head: &[u8; ADTS_BYTES] = packet.first_chunk()?;
-        // The sync word, and the layer, which is always 0.
-        if head[0] != 0xFF || head[1] & 0xF6 != 0xF0 {
-            return None;
-        }
-        let sample_rate = *RATES.get(usize::from(head[2] >> 2 & 0xF))?;
-        let channels = match u32::from((head[2] & 1) << 2 | head[3] >> 6) {
-            7 => 8,
-            few => few,
-        };
-        Some(Adts { sample_rate, channels })
-    }
-
-    /// The header for a packet of AAC-LC of so many bytes; `None` where none can say so.
-    pub(crate) fn header(self, bytes: usize) -> Option<[u8; ADTS_BYTES]> {
-        let rate = u8::try_from(RATES.iter().position(|rate| *rate == self.sample_rate)?).ok()?;
-        let channels = match self.channels {
-            8 => 7,
-            few @ 1..=6 => u8::try_from(few).ok()?,
-            _ => return None,
-        };
-        let whole = u16::try_from(bytes + ADTS_BYTES).ok().filter(|size| *size < 1 << 13)?;
-        let [high, low] = whole.to_be_bytes();
-        // MPEG-4, no checksum; LC; a buffer of no known fullness; one frame.
-        Some([
-            0xFF,
-            0xF1,
-            1 << 6 | rate << 2 | channels >> 2,
-            channels << 6 | high >> 3,
-            high << 5 | low >> 3,
-            low << 5 | 0x1F,
-            0xFC,
-        ])
-    }
-}
+//! NAL units, parameter sets and temporal delimiters: how the same video is written in MPEG-TS, and in
+//! MP4 and FLV.
 
 /// The parameter sets of H.264 (`avcC`) or HEVC (`hvcC`), as they stand within packets, each behind
 /// its length. `None` for what is no such configuration.
@@ -101,24 +46,59 @@ fn sets_of<'a>(
     Some(from)
 }
 
+/// The NAL units between start codes (ITU-T H.264, annex B), without the zeros around them.
+fn nal_units(data: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = after_start_code(data);
+    std::iter::from_fn(move || {
+        loop {
+            let unit = rest?;
+            let end = find_start_code(unit);
+            rest = end.and_then(|at| after_start_code(unit.get(at..)?));
+            let unit = unit.get(..end.unwrap_or(unit.len())).unwrap_or_default();
+            let zeros = unit.iter().rev().take_while(|byte| **byte == 0).count();
+            let unit = unit.get(..unit.len() - zeros).unwrap_or_default();
+            if !unit.is_empty() {
+                return Some(unit);
+            }
+        }
+    })
+}
+
+fn find_start_code(data: &[u8]) -> Option<usize> {
+    data.windows(3).position(|three| three == [0, 0, 1])
+}
+
+fn after_start_code(data: &[u8]) -> Option<&[u8]> {
+    data.get(find_start_code(data)? + 3..)
+}
+
+/// Whether NAL units stand between start codes.
+pub(crate) fn has_start_codes(data: &[u8]) -> bool {
+    data.starts_with(&[0, 0, 1]) || data.starts_with(&[0, 0, 0, 1])
+}
+
+/// Start codes replaced by lengths of four bytes, as MP4 and FLV have them.
+pub(crate) fn with_lengths(data: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(data.len() + 8);
+    for unit in nal_units(data) {
+        // A packet of 4 GiB can't be.
+        out.extend_from_slice(&u32::try_from(unit.len()).unwrap_or(u32::MAX).to_be_bytes());
+        out.extend_from_slice(unit);
+    }
+    out
+}
+
+/// AV1 without temporal delimiters, which containers leave out (AV1 in ISOBMFF, section 2.4).
+pub(crate) fn without_temporal_delimiter(data: &[u8]) -> &[u8] {
+    const DELIMITER: [u8; 2] = [0x12, 0];
+    data.strip_prefix(&DELIMITER).unwrap_or(data)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use proptest::prelude::*;
 
-    #[test]
-    fn an_adts_header_says_what_was_put_into_it() {
-        for (sample_rate, channels, bytes) in [(44_100, 2, 371), (48_000, 1, 8000), (7350, 6, 1)] {
-            let adts = Adts { sample_rate, channels };
-            let header = adts.header(bytes).unwrap();
-            assert_eq!(Adts::of(&header), Some(adts));
-            let size = u32::from_be_bytes([0, header[3] & 3, header[4], header[5]]) >> 5;
-            assert_eq!(size as usize, bytes + 7);
-        }
-        assert_eq!(Adts { sample_rate: 44_100, channels: 2 }.header(9000), None, "too long");
-        assert_eq!(Adts { sample_rate: 44_000, channels: 2 }.header(9), None, "no such rate");
-        assert_eq!(Adts::of(&[0xFF, 0xFB, 0x90, 0, 0, 0, 0]), None, "MP3");
-        assert_eq!(Adts::of(&[0x21, 0x10]), None, "bare AAC");
-    }
+    use super::*;
 
     #[test]
     fn parameter_sets_stand_behind_their_lengths() {
@@ -131,5 +111,49 @@ mod tests {
         assert_eq!(parameter_sets("h264", &[0, 0, 0, 1, 0x67]), None, "start codes");
         assert_eq!(parameter_sets("h264", &avc[..9]), None, "cut short");
         assert_eq!(parameter_sets("av1", &[0x81, 0]), None);
+    }
+
+    #[test]
+    fn start_codes_become_lengths() {
+        for (given, expected) in [
+            (&[0, 0, 0, 1, 0x67, 1, 2][..], &[0, 0, 0, 3, 0x67, 1, 2][..]),
+            (&[0, 0, 1, 0x67, 0, 0, 0, 1, 0x68, 9], &[0, 0, 0, 1, 0x67, 0, 0, 0, 2, 0x68, 9]),
+            (&[0, 0, 1, 0x65, 8, 0, 0], &[0, 0, 0, 2, 0x65, 8]),
+            (&[0, 0, 1, 0, 0, 1, 0x65], &[0, 0, 0, 1, 0x65]),
+            (&[], &[]),
+            (&[1, 2, 3], &[]),
+        ] {
+            assert_eq!(with_lengths(given), expected, "{given:?}");
+        }
+        assert!(has_start_codes(&[0, 0, 0, 1, 9]) && has_start_codes(&[0, 0, 1]));
+        assert!(!has_start_codes(&[1, 100, 0, 31]));
+    }
+
+    #[test]
+    fn a_temporal_delimiter_is_left_out() {
+        assert_eq!(without_temporal_delimiter(&[0x12, 0, 0x0A, 1]), &[0x0A, 1]);
+        assert_eq!(without_temporal_delimiter(&[0x0A, 1]), &[0x0A, 1]);
+    }
+
+    proptest! {
+        #[test]
+        fn every_unit_comes_through(
+            units in prop::collection::vec(prop::collection::vec(1_u8..=255, 1..40), 0..6),
+            long: bool,
+        ) {
+            let code: &[u8] = if long { &[0, 0, 0, 1] } else { &[0, 0, 1] };
+            let given: Vec<u8> = units.iter().flat_map(|u| [code, u].concat()).collect();
+            let expected = units.iter().flat_map(|u| {
+                [&u32::try_from(u.len()).unwrap().to_be_bytes()[..], u].concat()
+            });
+            prop_assert_eq!(with_lengths(&given), expected.collect::<Vec<u8>>());
+        }
+
+        #[test]
+        fn any_bytes_are_taken(bytes in prop::collection::vec(0_u8..3, 0..60)) {
+            with_lengths(&bytes);
+            parameter_sets("h264", &bytes);
+            parameter_sets("hevc", &bytes);
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::av::{AvPacket, StreamInfo};
-use crate::codec::bitstream::Adts;
+use crate::codec::aac::Adts;
 use crate::codec::configuration::StreamConfiguration;
 use crate::error::Result;
 

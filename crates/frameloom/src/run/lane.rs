@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::av::{AvError, CodecParams, MediaKind, StreamInfo};
+use crate::codec::aac::Adts;
 use crate::codec::audio::{AudioPlan, AudioTranscoder};
-use crate::codec::bitstream::Adts;
 use crate::codec::configuration::{StreamConfiguration, StreamMessage};
 use crate::codec::packet::Packet;
 use crate::codec::silence::{Silence, encoder_of};

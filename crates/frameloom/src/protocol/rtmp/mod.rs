@@ -3,7 +3,6 @@
 //!
 //! `input.rs` plays with it and `output.rs` publishes.
 
-mod bitstream;
 mod codecs;
 mod connection;
 mod endpoint;

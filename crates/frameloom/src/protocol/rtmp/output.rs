@@ -10,9 +10,9 @@ use frameloom_rtmp::flv::{
 };
 use frameloom_rtmp::{ClientRole, MediaType as Kind, PublishKind};
 
-use super::bitstream;
 use crate::av::{AvError, AvPacket, CodecParams, MediaKind, configuration_box};
 use crate::codec::configuration::StreamConfiguration;
+use crate::codec::{aac, bitstream};
 use crate::error::{Error, ErrorKind, Hint, Result, Stage};
 use crate::options::OutputOptions;
 use crate::protocol::backend::{OPEN_LIMIT, Output, Target, WRITE_LIMIT};
@@ -255,7 +255,7 @@ impl PublishedStream {
             FlvCodec::Video(VideoCodec::Vp9) => *b"vpcC",
             FlvCodec::Video(_) => return Ok(None),
             FlvCodec::Audio(AudioCodec::Aac) if extradata.is_empty() => {
-                let found = packet.and_then(|p| bitstream::adts(p.data()));
+                let found = packet.and_then(|p| aac::adts_configuration(p.data()));
                 return Ok(found.map(|(config, _)| Bytes::copy_from_slice(&config)));
             }
             FlvCodec::Audio(AudioCodec::Aac | AudioCodec::Opus) => return own(extradata),
@@ -297,7 +297,7 @@ impl PublishedStream {
             }
             FlvCodec::Video(VideoCodec::Av1) => bitstream::without_temporal_delimiter(data).into(),
             FlvCodec::Audio(AudioCodec::Aac) if self.params.extradata().is_empty() => {
-                let header = bitstream::adts(data).map_or(0, |(_, size)| size);
+                let header = aac::adts_configuration(data).map_or(0, |(_, size)| size);
                 data.get(header..).unwrap_or_default().into()
             }
             _ => data.into(),

@@ -10,10 +10,11 @@ use frameloom_rtmp::flv::{
 use frameloom_rtmp::{Limits, Media, MediaType as Kind};
 
 use crate::av::{AvError, AvPacket, CodecId, CodecParams, MediaKind, StreamInfo};
+use crate::codec::aac;
 use crate::error::{Error, ErrorKind, Hint, Result, Stage};
 use crate::options::InputOptions;
 use crate::protocol::discover;
-use crate::protocol::rtmp::{bitstream, codecs};
+use crate::protocol::rtmp::codecs;
 use crate::time::{Rate, TimeBase};
 
 /// The streams' numbers.
@@ -159,7 +160,7 @@ impl FlvStreams {
         let is_aac = self.audio.is_some_and(|(codec, _)| codec == AudioCodec::Aac);
         let sound = match is_aac {
             // No frame need be decoded for that, and perhaps none can be yet.
-            true => bitstream::audio_specific_config(&self.extradata[AUDIO]),
+            true => aac::audio_specific_config(&self.extradata[AUDIO]),
             false => self.legacy_sound,
         };
         if let (AUDIO, Some((rate, channels))) = (index, sound) {
@@ -298,7 +299,7 @@ impl FlvStreams {
         }
         // Some encoders keep the headers of ADTS, which are a configuration too.
         if packet.codec == AudioCodec::Aac
-            && let Some((configuration, size)) = bitstream::adts(&packet.data)
+            && let Some((configuration, size)) = aac::adts_configuration(&packet.data)
         {
             if self.extradata[AUDIO].get(..2) != Some(&configuration[..]) {
                 self.set_extradata(AUDIO, Bytes::copy_from_slice(&configuration));
