@@ -22,6 +22,8 @@ def of_files(text: str) -> str:
     """Return the same, with files for streams, and no device and size that a machine may lack."""
     text = text.replace("rtmp://HOST/live/camera", "in.mp4")
     text = re.sub(r"rtmp://HOST/live/(\w+)", r"\1.flv", text)
+    # A file is never lost, and the option for that is refused.
+    text = re.sub(r" --on-loss=\w+", "", text)
     text = text.replace(WEBCAM, "-f lavfi -t 1 -i testsrc2=s=192x108")
     return text.replace("1280x720", "192x108")
 
