@@ -419,8 +419,8 @@ impl Publication {
         Appended::Yes
     }
 
-    /// Has a payload counted. Where there is only the reserve, a larger connection has to go, and
-    /// until it has, the stream gives up what it holds for players that come late.
+    /// Counts a payload in the server's memory. When only the reserve is left, this closes a larger
+    /// connection; until that one is gone, the stream drops what it holds for players that come late.
     fn keep(&mut self, payload: Bytes) -> Result<Bytes, Full> {
         let memory = Arc::clone(&self.relays.memory);
         let payload = match memory.keep_freely(payload) {

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, Version};
 
 use crate::shared::ServerState;
 
-/// Who may embed an answer without reading it.
+/// The header that tells browsers which pages may embed an answer without reading it.
 const RESOURCE_POLICY: &str = "cross-origin-resource-policy";
 
 /// Whose page asks.
@@ -25,7 +25,8 @@ pub(super) enum Asker {
 }
 
 impl Asker {
-    /// Whoever sent these headers, where the pages of `allowed` may ask too: origins, or `*`.
+    /// Finds out from a request's headers whose page asks. `allowed` names the other origins whose
+    /// pages may ask; `*` stands for all.
     pub(super) fn of(headers: &HeaderMap, allowed: &[String]) -> Asker {
         if is_own(headers) {
             return Asker::Own;

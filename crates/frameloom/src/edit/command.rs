@@ -71,7 +71,7 @@ impl Command {
         self
     }
 
-    /// Has it started by something else than the system.
+    /// Uses `launcher` to start the program, in the place of the system.
     #[cfg(test)]
     pub(crate) fn launched_by(mut self, launcher: Arc<dyn Launcher>) -> Command {
         self.launcher = launcher;

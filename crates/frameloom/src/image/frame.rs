@@ -125,7 +125,8 @@ impl Frame {
         self.time_base.at(self.picture.pts().unwrap_or(0))
     }
 
-    /// Has it shown at another time, which is rounded to the ticks of [`Frame::time_base`].
+    /// Sets the time at which players show the frame. It is rounded to the ticks of
+    /// [`Frame::time_base`].
     pub fn show_at(&mut self, pts: Timestamp) {
         self.picture.set_pts(Some(pts.rescale(self.time_base).ticks()));
     }

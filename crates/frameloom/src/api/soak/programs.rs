@@ -137,7 +137,7 @@ impl Programs {
         self.current.lock().unwrap().upgrade()
     }
 
-    /// Has nothing fail or be lost from now on, or again.
+    /// Turns failures and losses off, or on again.
     pub(super) fn calm(&self, is_calm: bool) {
         // What fails already is counted.
         let _chance = self.chance.lock().unwrap();
