@@ -9,6 +9,7 @@ pub(crate) mod pipeline;
 pub(crate) mod settings;
 pub(crate) mod shared;
 pub(crate) mod state;
+mod timeouts;
 pub(crate) mod usage;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -9,16 +9,18 @@ mod programs;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use self::clock::Leaping;
 use self::ends::{CAMERA, CameraPace, Doors, FRAME_MS, Ledger, SHAKY, STEADY, World};
 use crate::api::Pipeline;
+use crate::error::Result;
 use crate::image::PixelFormat;
 use crate::options::{InputOptions, LiveOptions, OutputOptions};
 use crate::protocol::environment::Environment;
 use crate::stats::event::Event;
-use crate::stats::{EndState, Snapshot};
+use crate::stats::{EndState, Snapshot, Stats};
 use crate::time::stop::Stop;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -146,6 +148,46 @@ fn pace() -> CameraPace {
     }
 }
 
+/// A pipeline in a thread of its own.
+struct SoakRun {
+    thread: JoinHandle<Result<Snapshot>>,
+    stats: Stats,
+    stop: Stop,
+    begun: Instant,
+}
+
+impl SoakRun {
+    fn start(pipeline: Pipeline, world: &World) -> SoakRun {
+        let (stats, stop) = (pipeline.stats(), pipeline.stop_handle());
+        world.stats.set(stats.clone()).unwrap();
+        let thread = std::thread::spawn(move || pipeline.run());
+        SoakRun { thread, stats, stop, begun: Instant::now() }
+    }
+
+    fn is_finished(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Stops it, and says what it counted.
+    fn end(self) -> Snapshot {
+        self.stop.stop();
+        while !self.is_finished() {
+            std::thread::sleep(IDLE);
+            let counted = self.stats.snapshot();
+            assert!(self.begun.elapsed() < LIMIT, "it doesn't stop: {counted:?}");
+        }
+        self.thread.join().unwrap().unwrap()
+    }
+}
+
+/// The losses of the input and of the output in so much time, which must be many.
+fn losses_within(passed: Duration, world: &World) -> [u64; 2] {
+    let losses = world.losses.each_ref().map(|count| count.load(SeqCst));
+    let hours = passed.as_secs() / 3600;
+    assert!(losses[0] > 10 * hours && losses[1] > 6 * hours, "{losses:?}");
+    losses
+}
+
 fn live_through_a_day() {
     let seed = seed();
     let begun = Instant::now();
@@ -157,9 +199,8 @@ fn live_through_a_day() {
     let pipeline = plain(environment, &clock, &seen);
     let listener = Arc::clone(&events);
     let pipeline = pipeline.on_event(move |event| listener.hear(event));
-    let (stats, stop) = (pipeline.stats(), pipeline.stop_handle());
-    world.stats.set(stats.clone()).unwrap();
-    let run = std::thread::spawn(move || pipeline.run());
+    let run = SoakRun::start(pipeline, &world);
+    let stats = run.stats.clone();
 
     let are_there = || are_there(&stats.snapshot(), &world);
     let mut first = None;
@@ -185,12 +226,7 @@ fn live_through_a_day() {
         clock.stand(false);
     }
     let (last, passed) = (ProcessUse::now(), clock.passed());
-    stop.stop();
-    while !run.is_finished() {
-        std::thread::sleep(IDLE);
-        assert!(begun.elapsed() < LIMIT, "it doesn't stop: {:?}", stats.snapshot());
-    }
-    let counted = run.join().unwrap().unwrap();
+    let counted = run.end();
     let seen = seen.load(SeqCst);
     println!("{:?} in {:?}, {} leaps", clock.passed(), begun.elapsed(), clock.leaps());
     println!("{counted:?}\n{events:?}\n{:?}", world.ledgers());
@@ -199,15 +235,13 @@ fn live_through_a_day() {
     let first = first.unwrap();
     assert_eq!((last.descriptors, last.threads), (first.descriptors, first.threads));
     assert!(last.memory_kib <= first.memory_kib + GROWTH_KIB, "{first:?}, then {last:?}");
-    let losses = [0, 1].map(|which| world.losses[which].load(SeqCst));
-    let hours = passed.as_secs() / 3600;
-    assert!(losses[0] > 10 * hours && losses[1] > 6 * hours, "{losses:?}");
+    let losses = losses_within(passed, &world);
     account_for(&counted, losses, &world.ledgers());
     account_for_code(&counted, seen, &world.ledgers());
     assert_eq!(events.counts(), losses.map(|count| [count; 2]));
     // A storm of tries is none, though many connections end as soon as they are there.
     let short = world.short.each_ref().map(|count| count.load(SeqCst));
-    assert!(short.iter().all(|count| *count >= hours), "{short:?}");
+    assert!(short.iter().all(|count| *count >= passed.as_secs() / 3600), "{short:?}");
     assert!(world.closest_tries().iter().all(|gap| *gap >= LEAST_GAP));
     let [steady, _] = world.ledgers();
     let ahead = steady.last_ms[0].unwrap() - i64::try_from(passed.as_millis()).unwrap();

@@ -458,14 +458,20 @@ mod tests {
         assert_eq!(hold.due(later(540)), Some((at(80), at(40))));
     }
 
-    #[test]
-    fn a_silence_is_filled_though_the_input_is_back_at_once() {
+    /// Ten pictures a second, of which one has come when the input is lost, and back 10 ms later.
+    fn back_at_once() -> (PresenceSignal, impl Fn(u64) -> Instant, Hold) {
         let (presence, start) = (PresenceSignal::new(), Instant::now());
-        let later = |ms| start + Duration::from_millis(ms);
+        let later = move |ms| start + Duration::from_millis(ms);
         let mut hold = Hold::new(presence.clone(), Rate::new(10, 1));
         hold.saw(at(0), at(100), later(0));
         presence.set(PicturePresence::Lost { since: later(500), clock: at(500) });
         presence.set(PicturePresence::Back(at(510)));
+        (presence, later, hold)
+    }
+
+    #[test]
+    fn a_silence_is_filled_though_the_input_is_back_at_once() {
+        let (_, later, mut hold) = back_at_once();
         assert_eq!(hold.due(later(510)), None, "frames from before may be on their way");
         assert_eq!(hold.due_before(at(100)), None, "such as this one");
         hold.saw(at(100), at(100), later(520));
@@ -479,12 +485,7 @@ mod tests {
 
     #[test]
     fn a_silence_is_filled_though_another_follows_before_its_first_frame_is_encoded() {
-        let (presence, start) = (PresenceSignal::new(), Instant::now());
-        let later = |ms| start + Duration::from_millis(ms);
-        let mut hold = Hold::new(presence.clone(), Rate::new(10, 1));
-        hold.saw(at(0), at(100), later(0));
-        presence.set(PicturePresence::Lost { since: later(500), clock: at(500) });
-        presence.set(PicturePresence::Back(at(510)));
+        let (presence, later, mut hold) = back_at_once();
         presence.set(PicturePresence::Lost { since: later(700), clock: at(700) });
         presence.set(PicturePresence::Back(at(900)));
         for held in [100, 200, 300, 400] {

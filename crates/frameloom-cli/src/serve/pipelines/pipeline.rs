@@ -15,24 +15,18 @@ use super::lines::{LineRateLimiter, left_out};
 use super::settings::Settings;
 use super::shared::{PipelineEvent, PipelinesShared};
 use super::state::PipelineState;
+use super::timeouts::{IdleTimeout, POLL_INTERVAL, REPORT_TIMEOUT, ReportTimeout};
 use super::usage::{Usage, Used};
 use crate::report::{ChildProgress, ChildReport};
 use crate::serve::api::urls::PlayUrls;
 use crate::serve::history::{HistoryLine, LastFew, Point, lines, now_ms, points};
 use crate::serve::wording::Keys;
 
-/// How often the thread looks at its child.
-const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// The longest wait for a stream on this server: to ask there again costs next to nothing, and
 /// the server itself holds whoever asks until the stream comes.
 const LOCAL_RETRY_MAX: Duration = Duration::from_secs(1);
 /// Stats that are older say nothing about now.
 const STATS_MAX_AGE: Duration = Duration::from_secs(5);
-
-/// How long a process may say nothing: it tells once a second that it is there. Before its first
-/// word it may take longer, to be loaded.
-const SILENCE: Duration = Duration::from_secs(8);
-const FIRST_SILENCE: Duration = Duration::from_secs(30);
 
 /// What its owner wants of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,7 +196,7 @@ impl ManagedPipeline {
         let mut retry = Retry::new(RetryPolicy::process());
         let mut jitter = Jitter::new();
         // From one process to the next: one that fails has no players either.
-        let mut idle = Idle::default();
+        let mut idle = IdleTimeout::default();
         while let Some((settings, generation)) = self.wait_until_due() {
             let mut run = 0;
             self.enter(PipelineState::Starting, |inner| run = inner.begin_run());
@@ -227,7 +221,7 @@ impl ManagedPipeline {
                     cause
                 }
                 Ok(ChildEnd::Hung) => Cause {
-                    text: format!("its process said nothing for {} s", SILENCE.as_secs()),
+                    text: format!("its process said nothing for {} s", REPORT_TIMEOUT.as_secs()),
                     reason: EndReason::Hung,
                 },
                 Err(error) => Cause {
@@ -296,11 +290,11 @@ impl ManagedPipeline {
         mut child: Child,
         settings: &Settings,
         generation: u64,
-        idle: &mut Idle,
+        idle: &mut IdleTimeout,
     ) -> ChildEnd {
         self.enter(PipelineState::Starting, |inner| inner.pid = Some(child.id()));
         let (mut asked, mut is_hung) = (false, false);
-        let mut silence = Silence::new(Instant::now());
+        let mut report_timeout = ReportTimeout::new(Instant::now());
         loop {
             if let Some(status) = child.look() {
                 let mut inner = self.lock();
@@ -320,7 +314,7 @@ impl ManagedPipeline {
                 child.ask_to_end();
             }
             let mut inner = self.lock();
-            if silence.is_over(inner.reports, Instant::now()) && !is_hung {
+            if report_timeout.is_over(inner.reports, Instant::now()) && !is_hung {
                 is_hung = true;
                 inner.hung = Some(Instant::now());
                 child.kill();
@@ -331,7 +325,7 @@ impl ManagedPipeline {
     }
 
     /// Whether what was begun is to go on.
-    fn is_due(&self, settings: &Settings, generation: u64, idle: &mut Idle) -> bool {
+    fn is_due(&self, settings: &Settings, generation: u64, idle: &mut IdleTimeout) -> bool {
         let players = || {
             let outputs = settings.outputs_here.iter();
             outputs.map(|stream| self.shared.players(stream)).sum::<usize>()
@@ -340,13 +334,13 @@ impl ManagedPipeline {
         let mut inner = self.lock();
         if is_idle {
             inner.is_wanted = false;
-            *idle = Idle::default();
+            *idle = IdleTimeout::default();
         }
         inner.desired == DesiredState::Run && inner.generation == generation && !is_idle
     }
 
     /// Waits before the next try, unless something else is wanted.
-    fn pause(&self, wait: Duration, settings: &Settings, generation: u64, idle: &mut Idle) {
+    fn pause(&self, wait: Duration, settings: &Settings, generation: u64, idle: &mut IdleTimeout) {
         let until = Instant::now() + wait;
         while Instant::now() < until && self.is_due(settings, generation, idle) {
             let inner = self.lock();
@@ -653,85 +647,5 @@ impl PipelineData {
         stats["cpu_percent"] = self.used.cpu_percent.into();
         stats["memory_bytes"] = self.used.memory_bytes.into();
         Some(stats)
-    }
-}
-
-/// For how long nobody has played.
-#[derive(Debug, Default)]
-struct Idle {
-    since: Option<Instant>,
-    looked: Option<Instant>,
-}
-
-impl Idle {
-    /// Whether nobody has played for `limit`. Players are counted a few times a second.
-    fn is_over(&mut self, limit: Duration, players: impl FnOnce() -> usize) -> bool {
-        let now = Instant::now();
-        if self.looked.is_none_or(|looked| now.duration_since(looked) >= POLL_INTERVAL * 4) {
-            self.looked = Some(now);
-            if players() > 0 {
-                self.since = None;
-            } else {
-                self.since.get_or_insert(now);
-            }
-        }
-        self.since.is_some_and(|since| now.duration_since(since) >= limit)
-    }
-}
-
-/// For how long a process has said nothing. Only time in which the server itself went on counts: a
-/// server that was stopped, or a machine that slept, makes no process hang.
-#[derive(Debug)]
-struct Silence {
-    reports: u64,
-    looked: Instant,
-    silent: Duration,
-}
-
-impl Silence {
-    fn new(now: Instant) -> Silence {
-        Silence { reports: 0, looked: now, silent: Duration::ZERO }
-    }
-
-    /// Whether it is too long, where so many reports have come by `now`.
-    fn is_over(&mut self, reports: u64, now: Instant) -> bool {
-        let passed = now.saturating_duration_since(self.looked).min(POLL_INTERVAL * 4);
-        self.looked = now;
-        if reports == self.reports {
-            self.silent += passed;
-        } else {
-            (self.reports, self.silent) = (reports, Duration::ZERO);
-        }
-        self.silent >= if reports == 0 { FIRST_SILENCE } else { SILENCE }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// How many looks, this far apart, it takes until a silence is too long.
-    fn looks(silence: &mut Silence, reports: u64, now: &mut Instant, apart_ms: u64) -> u64 {
-        let mut count = 0;
-        loop {
-            *now += Duration::from_millis(apart_ms);
-            count += 1;
-            if silence.is_over(reports, *now) {
-                return count;
-            }
-        }
-    }
-
-    #[test]
-    fn a_silence_is_measured_by_the_servers_own_progress() {
-        let mut now = Instant::now();
-        let mut silence = Silence::new(now);
-        assert_eq!(looks(&mut silence, 0, &mut now, 50), 600);
-        assert!(!silence.is_over(1, now));
-        assert_eq!(looks(&mut silence, 1, &mut now, 50), 160);
-        // The server was stopped for a day, and then for another: each counts as a moment.
-        assert!(!silence.is_over(2, now));
-        assert_eq!(looks(&mut silence, 2, &mut now, 86_400_000), 40);
-        assert!(!silence.is_over(3, now));
     }
 }

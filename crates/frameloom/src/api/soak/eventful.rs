@@ -9,8 +9,8 @@ use crate::api::soak::clock::Leaping;
 use crate::api::soak::ends::{CAMERA, CameraPace, Doors, Ledger, SHAKY, STEADY, World};
 use crate::api::soak::programs::Programs;
 use crate::api::soak::{
-    CLOCK_MS, ENOUGH, EventCounts, GROWTH_KIB, HOUR, IDLE, LEAST_GAP, LIMIT, ProcessUse,
-    account_for, alone, are_there, input, output, seed,
+    CLOCK_MS, ENOUGH, EventCounts, GROWTH_KIB, HOUR, IDLE, LEAST_GAP, LIMIT, ProcessUse, SoakRun,
+    account_for, alone, are_there, input, losses_within, output, seed,
 };
 use crate::edit::Command;
 use crate::options::LiveOptions;
@@ -64,9 +64,8 @@ fn live_through_it() {
     let events = Arc::new(EventCounts::default());
     let listener = Arc::clone(&events);
     let pipeline = eventful(environment, &programs).on_event(move |event| listener.hear(event));
-    let (stats, stop) = (pipeline.stats(), pipeline.stop_handle());
-    world.stats.set(stats.clone()).unwrap();
-    let run = std::thread::spawn(move || pipeline.run());
+    let run = SoakRun::start(pipeline, &world);
+    let stats = run.stats.clone();
 
     let is_whole = || {
         let counted = stats.snapshot();
@@ -116,12 +115,7 @@ fn live_through_it() {
         clock.stand(false);
     }
     let (last, passed) = (ProcessUse::now(), clock.passed());
-    stop.stop();
-    while !run.is_finished() {
-        std::thread::sleep(IDLE);
-        assert!(begun.elapsed() < LIMIT, "it doesn't stop: {:?}", stats.snapshot());
-    }
-    let counted = run.join().unwrap().unwrap();
+    let counted = run.end();
     let faults = programs.faults.counts();
     // The last quarter may not need more than the two before it.
     let before = |(at, _): &&(Duration, ProcessUse)| *at > passed / 4 && *at < passed * 3 / 4;
@@ -132,9 +126,8 @@ fn live_through_it() {
 
     assert!(last.descriptors <= most.descriptors && last.threads <= most.threads);
     assert!(last.memory_kib <= most.memory_kib + GROWTH_KIB, "{most:?}, then {last:?}");
-    let losses = [0, 1].map(|which| world.losses[which].load(SeqCst));
+    let losses = losses_within(passed, &world);
     let hours = passed.as_secs() / 3600;
-    assert!(losses[0] > 10 * hours && losses[1] > 6 * hours, "{losses:?}");
     account_for(&counted, losses, &world.ledgers());
     account_for_command(&counted, faults, programs.answers.load(SeqCst), &world.ledgers());
     assert_eq!(events.counts(), losses.map(|count| [count; 2]));
