@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess as sp
 import time
@@ -14,6 +15,9 @@ ROOT = Path(__file__).parents[2]
 MODULE = "/usr/lib/nginx/modules/ngx_rtmp_module.so"
 # Far more than anything here should take on a busy machine.
 LIMIT_S = 60.0
+
+# A shell starts what runs behind an & with Ctrl-C ignored, and whatever that starts inherits it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def wait_until(what: str, is_so: Callable[[], bool], limit: float = LIMIT_S) -> None:
