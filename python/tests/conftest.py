@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess as sp
 import time
 from collections.abc import Callable, Iterator
@@ -61,6 +62,23 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ffmpeg(words: str, target: Path | str) -> None:
     command = ["ffmpeg", "-v", "error", "-nostdin", "-y", *words.split(), str(target)]
     sp.run(command, check=True, timeout=LIMIT_S)
+
+
+def turn(upright: Path, size: tuple[int, int], degrees: int, turned: Path) -> None:
+    """Write an MP4 that asks players to turn its picture to the right, by its track header's matrix.
+
+    ffmpeg's own option for that has changed its name (ISO/IEC 14496-12, 8.3.2 has the matrix).
+    """
+    one = 1 << 16
+    width, height = (side * one for side in size)
+    matrix = {
+        90: (0, one, 0, -one, 0, 0, height, 0, 1 << 30),
+        180: (-one, 0, 0, 0, -one, 0, width, height, 1 << 30),
+        270: (0, -one, 0, one, 0, 0, 0, width, 1 << 30),
+    }
+    content = bytearray(upright.read_bytes())
+    struct.pack_into(">9i", content, content.index(b"tkhd") + 44, *matrix[degrees])
+    turned.write_bytes(content)
 
 
 def shown(path: Path | str, stream: str = "v") -> list[float]:

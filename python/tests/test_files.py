@@ -19,7 +19,7 @@ import tvm_ffi
 
 import frameloom
 
-from .conftest import LIMIT_S, ffmpeg, shown
+from .conftest import LIMIT_S, ffmpeg, shown, turn
 
 FAST = {"preset": "ultrafast"}
 
@@ -516,8 +516,9 @@ def test_the_command_line_is_the_same_program(clip: Path, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
 def test_a_turned_picture_has_one_size_everywhere(clip: Path, tmp_path: Path, degrees: int) -> None:
-    turned = tmp_path / "turned.mp4"
-    ffmpeg(f"-i {clip} -an -c copy -metadata:s:v rotate={degrees}", turned)
+    upright, turned = tmp_path / "upright.mp4", tmp_path / "turned.mp4"
+    ffmpeg(f"-i {clip} -an -c copy", upright)
+    turn(upright, (192, 108), degrees, turned)
     width, height = (192, 108) if degrees == 180 else (108, 192)
     video = frameloom.open(turned)
     assert (video.width, video.height) == (width, height)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::harness::clips::clip_of;
+use crate::harness::clips::write_turned;
 use crate::harness::pixels::worst_psnr;
 use crate::harness::places::{chromium, node};
 use crate::harness::*;
@@ -324,8 +324,9 @@ fn a_picture_that_is_to_be_turned_is_shown_so_in_every_container() {
         "turned.mp4",
         "-f lavfi -i testsrc2=s=192x144:r=25:d=1 -c:v libx264 -pix_fmt yuv420p -bf 0",
     );
-    let turning = args!["-i", source, "-c", "copy", "-metadata:s:v", "rotate=90"];
-    let turned = clip_of("turned90.mp4", &turning);
+    let turned_in = room();
+    let turned = turned_in.path().join("turned90.mp4");
+    write_turned(&source, 144, &turned);
     let upright = decode(&turned, "gray");
     assert_eq!((upright.width, upright.height), (144, 192));
     for container in ["mp4", "mov", "mkv", "ts", "flv", "avi", "webm"] {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::harness::clips::write_turned;
 use crate::harness::judge::picture_hashes;
 use crate::harness::pixels::{inverted, split, worst_psnr};
 use crate::harness::*;
@@ -174,18 +175,12 @@ fn odd_sizes_can_be_edited() {
     }
 }
 
-/// An MP4 that says "turn me a quarter", by the matrix in its track header.
+/// An MP4 that says "turn me a quarter".
 fn turned(room: &Path) -> PathBuf {
     let lavfi = "testsrc2=s=320x240:r=10:d=1";
     let source = clip("upright.mp4", &format!("-f lavfi -i {lavfi} -c:v libx264 -bf 0"));
-    let mut bytes = fs::read(source).unwrap();
-    let header = bytes.windows(4).position(|name| name == b"tkhd").unwrap() + 4;
-    let matrix: [i32; 9] = [0, 1 << 16, 0, -(1 << 16), 0, 0, 240 << 16, 0, 1 << 30];
-    for (i, value) in matrix.iter().enumerate() {
-        bytes[header + 40 + 4 * i..][..4].copy_from_slice(&value.to_be_bytes());
-    }
     let path = room.join("turned.mp4");
-    fs::write(&path, bytes).unwrap();
+    write_turned(&source, 240, &path);
     assert!(rotation(&path).is_some(), "ffprobe sees no rotation");
     path
 }

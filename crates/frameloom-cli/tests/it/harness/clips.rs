@@ -32,6 +32,18 @@ pub(crate) fn clip_of(name: &str, recipe: &[OsString]) -> PathBuf {
     path
 }
 
+/// Writes `upright`, an MP4, as a file that asks players to turn its picture a quarter to the right: by the
+/// matrix in its track header (ISO/IEC 14496-12, 8.3.2), for which ffmpeg's option has changed its name.
+pub(crate) fn write_turned(upright: &Path, height: i32, turned: &Path) {
+    let mut bytes = fs::read(upright).unwrap();
+    let header = bytes.windows(4).position(|name| name == b"tkhd").unwrap() + 4;
+    let matrix: [i32; 9] = [0, 1 << 16, 0, -(1 << 16), 0, 0, height << 16, 0, 1 << 30];
+    for (place, value) in matrix.iter().enumerate() {
+        bytes[header + 40 + 4 * place..][..4].copy_from_slice(&value.to_be_bytes());
+    }
+    fs::write(turned, bytes).unwrap();
+}
+
 /// Cells of a counter: white for 1, black for 0, the lowest bit at the left.
 pub(crate) const CELL: usize = 16;
 pub(crate) const BITS: usize = 12;
