@@ -33,6 +33,7 @@ export interface Stats {
   frames_out: number;
   frames_edited: number;
   frames_dropped: number;
+  frames_skipped: number;
   frames_held: number;
   frames_bypassed: number;
   errors: number;

@@ -41,6 +41,7 @@ const FIGURES: readonly (readonly [string, readonly Figure[]])[] = [
       ["Edited", (p) => format.count(p.stats?.frames_edited)],
       counted("Unedited", (p) => p.stats?.frames_bypassed),
       counted("Dropped", (p) => p.stats?.frames_dropped),
+      ["Skipped in bursts", (p) => format.count(p.stats?.frames_skipped)],
       counted("Failures", (p) => p.stats?.errors),
       counted("Code restarts", (p) => p.stats?.restarts),
     ],

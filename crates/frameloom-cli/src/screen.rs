@@ -47,11 +47,21 @@ impl Screen {
     }
 }
 
-/// `text` without characters that a terminal would act on: a stream's title is not to be trusted.
-fn printable(text: &str) -> Cow<'_, str> {
-    let harmful = |c: char| c.is_control() && c != '\t';
-    if text.contains(harmful) {
-        Cow::Owned(text.replace(harmful, "\u{fffd}"))
+/// Whether a terminal or a page would act on it: control characters but the tabulator, and what turns the
+/// direction of the text behind it, so that a line would be read as another.
+fn is_acted_on(c: char) -> bool {
+    let turns_text = matches!(
+        c,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    c.is_control() && c != '\t' || turns_text
+}
+
+/// `text` without characters that a terminal or a page would act on: a stream's title is not to be
+/// trusted.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    if text.contains(is_acted_on) {
+        Cow::Owned(text.replace(is_acted_on, "\u{fffd}"))
     } else {
         Cow::Borrowed(text)
     }
@@ -65,5 +75,6 @@ mod tests {
     fn a_terminal_is_told_nothing_but_text() {
         assert_eq!(printable("a\tb é"), "a\tb é");
         assert_eq!(printable("\x1b[2Jgone\r\n"), "\u{fffd}[2Jgone\u{fffd}\u{fffd}");
+        assert_eq!(printable("\u{202e}drawkcab\u{2069}"), "\u{fffd}drawkcab\u{fffd}");
     }
 }

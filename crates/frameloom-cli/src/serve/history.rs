@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::pipelines::state::PipelineState;
 use super::pipelines::usage::Used;
 use crate::report::{LineLevel, LogReport};
+use crate::screen::printable;
 
 /// One a second, for ten minutes.
 const POINTS: usize = 600;
@@ -122,11 +123,7 @@ impl HistoryLine {
     }
 
     pub(crate) fn new(text: &str) -> HistoryLine {
-        let plain = |c: char| {
-            let is_shown = c == '\t' || !c.is_control() && !turns_text(c);
-            if is_shown { c } else { '\u{fffd}' }
-        };
-        let mut text: String = frameloom::internal::redact::text(text).chars().map(plain).collect();
+        let mut text = printable(&frameloom::internal::redact::text(text)).into_owned();
         if text.len() > LINE_BYTES {
             let end = (0..=LINE_BYTES).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
             text.truncate(end);
@@ -151,11 +148,6 @@ impl fmt::Display for HistoryLine {
         }
         f.write_str(&self.text)
     }
-}
-
-/// Whether it changes the direction of what stands behind it: a line would be read as another.
-fn turns_text(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A pipeline's log.

@@ -1,9 +1,10 @@
 //! Cases at the edge, each of which once went wrong or would go wrong unseen.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::harness::judge::{md5, picture_hashes};
+use crate::harness::judge::{assert_playable, md5, picture_hashes};
 use crate::harness::nginx::free_port;
 use crate::harness::*;
 
@@ -135,17 +136,22 @@ fn a_wrong_muxer_option_overwrites_nothing() {
     assert_eq!(fs::read(&out).unwrap(), b"precious");
 }
 
+/// Apple's players read HEVC by the name hvc1 alone.
 #[test]
-fn a_codec_tag_that_players_need_is_kept() {
-    let hevc = clip(
-        "hvc1.mp4",
-        "-f lavfi -i testsrc2=s=320x240:d=1 -pix_fmt yuv420p -c:v libx265 -preset ultrafast \
-         -x265-params log-level=error -tag:v hvc1",
-    );
+fn hevc_has_the_name_that_players_need() {
+    let recipe = "-f lavfi -i testsrc2=s=320x240:d=1 -pix_fmt yuv420p -c:v libx265 -preset ultrafast \
+                  -x265-params log-level=error";
     let room = room();
-    let out = room.path().join("out.mp4");
-    frameloom(args!["-i", &hevc, &out]).run().ok();
-    assert_eq!(video_info(&out)["codec_tag_string"], "hvc1");
+    for (name, tag) in [("hvc1.mp4", " -tag:v hvc1"), ("hev1.mp4", ""), ("hevc.ts", "")] {
+        let hevc = clip(name, &format!("{recipe}{tag}"));
+        for (container, words) in [("mp4", ""), ("mov", ""), ("mp4", "-c:v libx265")] {
+            let out = room.path().join(format!("out.{container}"));
+            let words: Vec<OsString> = words.split_whitespace().map(OsString::from).collect();
+            frameloom([args!["-y", "-i", &hevc], words, args![&out]].concat()).run().ok();
+            assert_eq!(video_info(&out)["codec_tag_string"], "hvc1", "{name} to {container}");
+            assert_playable(&out);
+        }
+    }
 }
 
 #[test]

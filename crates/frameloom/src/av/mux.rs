@@ -6,6 +6,11 @@ use ffmpeg_sys_next as ff;
 use super::{AvError, AvPacket, CodecParams, Dict, Interrupt, MuxerInfo, c_string};
 use crate::time::{Rate, TimeBase};
 
+/// The two names of HEVC in MP4 and MOV (ISO/IEC 14496-15, 8.4). libav writes the second where nobody
+/// chose; Apple's players read the first alone.
+const HVC1: u32 = u32::from_le_bytes(*b"hvc1");
+const HEV1: u32 = u32::from_le_bytes(*b"hev1");
+
 /// An owned AVFormatContext for writing.
 pub(crate) struct Muxer {
     ctx: *mut ff::AVFormatContext,
@@ -96,6 +101,11 @@ impl Muxer {
                 || ff::av_codec_get_tag(table, par.codec_id) == 0;
             if !keeps {
                 par.codec_tag = 0;
+            }
+            let is_unnamed = [0, HEV1].contains(&par.codec_tag);
+            if is_unnamed && ff::av_codec_get_id(table, HVC1) == ff::AVCodecID::AV_CODEC_ID_HEVC {
+                let is_hevc = par.codec_id == ff::AVCodecID::AV_CODEC_ID_HEVC;
+                par.codec_tag = if is_hevc { HVC1 } else { par.codec_tag };
             }
         }
         st.time_base = super::rational(time_base);
