@@ -4,13 +4,20 @@
 //! ```text
 //! bench_relay serve                           prints the port; ends when stdin does
 //! bench_relay load PORT PID PLAYERS SECONDS   prints what it measured as one line of JSON
+//! bench_relay attack PORT COUNT               COUNT clients at once that try to fill the server's memory, until
+//!                                             stdin ends; prints what they sent as one line of JSON
 //! ```
 
+#[allow(clippy::unwrap_used, reason = "it is a test's")]
+#[path = "../../crates/frameloom-server/tests/it/hostile.rs"]
+mod hostile;
 mod load;
 mod process;
 
 use std::error::Error;
 use std::io::{self, Read, Write};
+use std::sync::atomic::Ordering;
+use std::thread;
 
 use frameloom_server::{Server, ServerConfig};
 
@@ -34,7 +41,10 @@ fn main() -> Result<()> {
             writeln!(io::stdout(), "{measured}")?;
             Ok(())
         }
-        _ => Err("bench_relay serve, or bench_relay load PORT PID PLAYERS SECONDS".into()),
+        ["attack", port, count] => attack(port.parse()?, count.parse()?),
+        _ => Err("bench_relay serve, bench_relay load PORT PID PLAYERS SECONDS, or \
+                  bench_relay attack PORT COUNT"
+            .into()),
     }
 }
 
@@ -53,5 +63,24 @@ fn serve() -> Result<()> {
     // Whoever started this holds the other end, so it can't be left behind.
     io::stdin().read_to_end(&mut Vec::new())?;
     server.stop_blocking();
+    Ok(())
+}
+
+/// Has clients of each kind attack a server, until stdin ends.
+fn attack(port: u16, count: u64) -> Result<()> {
+    let state = hostile::Attack::default();
+    thread::scope(|scope| {
+        for seed in 0..count {
+            let state = &state;
+            scope.spawn(move || hostile::attack(([127, 0, 0, 1], port).into(), seed, state));
+        }
+        let ended = io::stdin().read_to_end(&mut Vec::new());
+        state.over.store(true, Ordering::Relaxed);
+        ended
+    })?;
+    let (bytes, connections) =
+        (state.sent_bytes.load(Ordering::Relaxed), state.connections.load(Ordering::Relaxed));
+    let sent = serde_json::json!({ "megabytes": bytes >> 20, "connections": connections });
+    writeln!(io::stdout(), "{sent}")?;
     Ok(())
 }

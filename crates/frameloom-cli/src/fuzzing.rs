@@ -19,7 +19,7 @@ fn here() -> Here {
 
 /// A file of `frameloom serve`.
 pub fn server_file(text: &str) {
-    let environment = |name: &str| (name.len() < 20).then(|| "a value".to_owned());
+    let environment = |name: &str| (name.len() < 20).then(|| "from-the-environment".to_owned());
     let Ok(file) = File::parse(Path::new("fuzz.toml"), text, &environment) else { return };
     let _ = ServeArgs::parse([], Some(&file), environment);
     let _ = file.pipelines(&here());
