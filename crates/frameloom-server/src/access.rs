@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use frameloom_rtmp::Secret;
 
-use crate::callback::{Answer, Asker};
+use crate::callback::{Answer, CallbackClient};
 use crate::counters::Reason;
 use crate::deadline::within;
 use crate::relay::StreamName;
@@ -32,8 +32,8 @@ pub(crate) enum Decision {
 pub(crate) struct Access {
     publish_key: Option<Secret>,
     play_key: Option<Secret>,
-    on_publish: Option<Arc<Asker>>,
-    on_play: Option<Arc<Asker>>,
+    on_publish: Option<Arc<CallbackClient>>,
+    on_play: Option<Arc<CallbackClient>>,
     time_out: Duration,
     warnings: Arc<Warnings>,
 }
@@ -45,7 +45,10 @@ impl Access {
     /// be asked.
     pub(crate) fn new(config: &ServerConfig, warnings: Arc<Warnings>) -> Result<Self> {
         let asker = |callback: &Option<crate::Callback>| {
-            callback.as_ref().map(|callback| Asker::new(callback).map(Arc::new)).transpose()
+            callback
+                .as_ref()
+                .map(|callback| CallbackClient::new(callback).map(Arc::new))
+                .transpose()
         };
         Ok(Access {
             publish_key: config.publish_key.clone(),

@@ -102,7 +102,7 @@ pub(crate) enum Answer {
 }
 
 /// Asks one callback.
-pub(crate) struct Asker {
+pub(crate) struct CallbackClient {
     callback: Callback,
     client: AnyClient,
 }
@@ -157,12 +157,12 @@ impl Service<Name> for Resolver {
     }
 }
 
-impl Asker {
+impl CallbackClient {
     /// # Errors
     ///
     /// [`Error::RootCertificates`] for `https` without any.
     pub(crate) fn new(callback: &Callback) -> Result<Self> {
-        Asker::with_lookup(callback, look_up)
+        CallbackClient::with_lookup(callback, look_up)
     }
 
     fn with_lookup(callback: &Callback, lookup: Lookup) -> Result<Self> {
@@ -182,7 +182,7 @@ impl Asker {
         } else {
             AnyClient::Http(builder.build(http))
         };
-        Ok(Asker { callback: callback.clone(), client })
+        Ok(CallbackClient { callback: callback.clone(), client })
     }
 
     /// Asks about a visitor. Time-outs are the caller's.
@@ -359,7 +359,7 @@ mod tests {
         let held = OVER.lock();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let callback = Callback::parse("http://nowhere.invalid/").unwrap();
-        let asker = Asker::with_lookup(&callback, hang).unwrap();
+        let asker = CallbackClient::with_lookup(&callback, hang).unwrap();
         runtime.block_on(async {
             let ask = || tokio::time::timeout(Duration::from_millis(200), asker.ask(visitor()));
             let all = futures_util::future::join_all((0..50).map(|_| ask())).await;

@@ -28,7 +28,7 @@ struct OpenConnections {
 
 /// Which cap was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Full {
+pub(crate) enum CapReached {
     Total,
     Address,
     Memory,
@@ -52,7 +52,11 @@ impl Caps {
     }
 
     /// Lets a connection in that holds `bytes` of memory whatever it does, if there is room.
-    pub(crate) fn admit(self: &Arc<Self>, peer: SocketAddr, bytes: u64) -> Result<Permit, Full> {
+    pub(crate) fn admit(
+        self: &Arc<Self>,
+        peer: SocketAddr,
+        bytes: u64,
+    ) -> Result<Permit, CapReached> {
         self.enter(peer, bytes, false)
     }
 
@@ -61,15 +65,20 @@ impl Caps {
         self: &Arc<Self>,
         peer: SocketAddr,
         bytes: u64,
-    ) -> Result<Permit, Full> {
+    ) -> Result<Permit, CapReached> {
         self.enter(peer, bytes, true)
     }
 
-    fn enter(self: &Arc<Self>, peer: SocketAddr, bytes: u64, own: bool) -> Result<Permit, Full> {
+    fn enter(
+        self: &Arc<Self>,
+        peer: SocketAddr,
+        bytes: u64,
+        own: bool,
+    ) -> Result<Permit, CapReached> {
         let address = counted(peer.ip());
         let mut open = lock(&self.open);
         if open.count >= self.total && !own {
-            return Err(Full::Total);
+            return Err(CapReached::Total);
         }
         let here = open.by_address.entry(address).or_insert(0);
         if *here >= self.per_address && !own {
@@ -77,13 +86,13 @@ impl Caps {
             if *here == 0 {
                 open.by_address.remove(&address);
             }
-            return Err(Full::Address);
+            return Err(CapReached::Address);
         }
         let Ok(account) = self.memory.open(bytes) else {
             if *here == 0 {
                 open.by_address.remove(&address);
             }
-            return Err(Full::Memory);
+            return Err(CapReached::Memory);
         };
         *here += 1;
         open.count += 1;
@@ -145,9 +154,9 @@ mod tests {
         let caps = Caps::new(3, 2, Memory::new(1 << 20));
         let first = caps.admit(peer("10.0.0.1:1"), 100).unwrap();
         let second = caps.admit(peer("[::ffff:10.0.0.1]:2"), 100).unwrap();
-        assert_eq!(caps.admit(peer("10.0.0.1:3"), 100).err(), Some(Full::Address));
+        assert_eq!(caps.admit(peer("10.0.0.1:3"), 100).err(), Some(CapReached::Address));
         let _third = caps.admit(peer("10.0.0.2:1"), 100).unwrap();
-        assert_eq!(caps.admit(peer("10.0.0.3:1"), 100).err(), Some(Full::Total));
+        assert_eq!(caps.admit(peer("10.0.0.3:1"), 100).err(), Some(CapReached::Total));
         drop(first);
         let _fourth = caps.admit(peer("10.0.0.1:4"), 100).unwrap();
         drop(second);
@@ -158,14 +167,17 @@ mod tests {
     fn an_ipv6_network_counts_as_one_address() {
         let caps = Caps::new(10, 1, Memory::new(1 << 20));
         let _one = caps.admit(peer("[2001:db8:0:1::1]:1"), 100).unwrap();
-        assert_eq!(caps.admit(peer("[2001:db8:0:1:ffff::2]:1"), 100).err(), Some(Full::Address));
+        assert_eq!(
+            caps.admit(peer("[2001:db8:0:1:ffff::2]:1"), 100).err(),
+            Some(CapReached::Address)
+        );
         assert!(caps.admit(peer("[2001:db8:0:2::1]:1"), 100).is_ok());
     }
 
     #[test]
     fn none_at_all_is_a_cap_too() {
         let caps = Caps::new(10, 0, Memory::new(1 << 20));
-        assert_eq!(caps.admit(peer("10.0.0.1:1"), 100).err(), Some(Full::Address));
+        assert_eq!(caps.admit(peer("10.0.0.1:1"), 100).err(), Some(CapReached::Address));
         assert!(lock(&caps.open).by_address.is_empty());
     }
 
@@ -173,7 +185,7 @@ mod tests {
     fn a_connection_that_memory_is_too_short_for_is_not_let_in() {
         let caps = Caps::new(10, 10, Memory::new(1000));
         let one = caps.admit(peer("10.0.0.1:1"), 700).unwrap();
-        assert_eq!(caps.admit(peer("10.0.0.2:1"), 700).err(), Some(Full::Memory));
+        assert_eq!(caps.admit(peer("10.0.0.2:1"), 700).err(), Some(CapReached::Memory));
         assert_eq!((caps.open(), lock(&caps.open).by_address.len()), (1, 1));
         drop(one);
         assert!(caps.admit(peer("10.0.0.2:1"), 700).is_ok());

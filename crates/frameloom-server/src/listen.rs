@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::Error;
-use crate::caps::{Full, Permit};
+use crate::caps::{CapReached, Permit};
 use crate::children;
 use crate::counters::Reason;
 use crate::io::tune;
@@ -81,7 +81,9 @@ pub(crate) async fn accept_all(
             Ok((stream, peer)) => {
                 pause = FIRST_PAUSE;
                 match shared.caps.admit(peer, connection_bytes) {
-                    Err(full @ (Full::Total | Full::Address)) if overflow.has_room(peer) => {
+                    Err(full @ (CapReached::Total | CapReached::Address))
+                        if overflow.has_room(peer) =>
+                    {
                         overflow.push(OverCap { stream, peer, full });
                     }
                     permit => settle(&shared, stream, peer, permit, &serve),
@@ -110,7 +112,7 @@ pub(crate) async fn accept_all(
 struct OverCap {
     stream: TcpStream,
     peer: SocketAddr,
-    full: Full,
+    full: CapReached,
 }
 
 /// Connections over the cap, until it is known where they come from. To look takes some
@@ -166,7 +168,7 @@ fn settle(
     shared: &ServerState,
     stream: TcpStream,
     peer: SocketAddr,
-    permit: Result<Permit, Full>,
+    permit: Result<Permit, CapReached>,
     serve: &impl Fn(TcpStream, Permit),
 ) {
     let config = &shared.config;
@@ -176,12 +178,12 @@ fn settle(
             tune(&stream);
             return serve(stream, permit);
         }
-        Err(Full::Memory) => {
+        Err(CapReached::Memory) => {
             shared.counters.refuse(Reason::Memory);
             return shared.out_of_memory(peer);
         }
-        Err(Full::Total) => (Reason::Connections, config.max_connections, "max_connections"),
-        Err(Full::Address) => {
+        Err(CapReached::Total) => (Reason::Connections, config.max_connections, "max_connections"),
+        Err(CapReached::Address) => {
             let cap = config.max_connections_per_address;
             (Reason::ConnectionsPerAddress, cap, "max_connections_per_address")
         }

@@ -33,7 +33,7 @@ const SHOWN: Duration = Duration::from_secs(60);
 
 /// There is no more memory for whoever asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Full;
+pub(crate) struct MemoryFull;
 
 /// The memory of a server.
 pub(crate) struct Memory {
@@ -111,8 +111,8 @@ impl Memory {
     ///
     /// # Errors
     ///
-    /// [`Full`].
-    pub(crate) fn open(self: &Arc<Self>, bytes: u64) -> Result<Arc<Account>, Full> {
+    /// [`MemoryFull`].
+    pub(crate) fn open(self: &Arc<Self>, bytes: u64) -> Result<Arc<Account>, MemoryFull> {
         let mut account = Account {
             memory: Arc::clone(self),
             id: 0,
@@ -136,8 +136,12 @@ impl Memory {
     ///
     /// # Errors
     ///
-    /// [`Full`].
-    pub(crate) fn keep(self: &Arc<Self>, account: &Account, payload: Bytes) -> Result<Bytes, Full> {
+    /// [`MemoryFull`].
+    pub(crate) fn keep(
+        self: &Arc<Self>,
+        account: &Account,
+        payload: Bytes,
+    ) -> Result<Bytes, MemoryFull> {
         let bytes = cost(&payload) as u64;
         self.grow(account, bytes)?;
         Ok(self.counted(payload, bytes))
@@ -150,18 +154,18 @@ impl Memory {
     }
 
     fn counted(self: &Arc<Self>, payload: Bytes, bytes: u64) -> Bytes {
-        Bytes::from_owner(Kept { payload, bytes, memory: Arc::clone(self) })
+        Bytes::from_owner(HeldPayload { payload, bytes, memory: Arc::clone(self) })
     }
 
-    fn grow(&self, account: &Account, bytes: u64) -> Result<(), Full> {
+    fn grow(&self, account: &Account, bytes: u64) -> Result<(), MemoryFull> {
         if self.take(bytes, self.free) {
             return Ok(());
         }
         let wanted = account.bytes() + bytes;
         if wanted > self.fair_share() && !self.make_room(wanted) {
-            return Err(Full);
+            return Err(MemoryFull);
         }
-        if self.take(bytes, self.limit) { Ok(()) } else { Err(Full) }
+        if self.take(bytes, self.limit) { Ok(()) } else { Err(MemoryFull) }
     }
 
     /// Whether so many bytes could be taken below `limit`.
@@ -235,8 +239,8 @@ impl Account {
     ///
     /// # Errors
     ///
-    /// [`Full`]; then it still counts as holding what it did.
-    pub(crate) fn hold(&self, bytes: usize) -> Result<(), Full> {
+    /// [`MemoryFull`]; then it still counts as holding what it did.
+    pub(crate) fn hold(&self, bytes: usize) -> Result<(), MemoryFull> {
         let bytes = self.base + bytes as u64;
         let before = self.held.load(Ordering::Relaxed);
         if bytes > before {
@@ -263,19 +267,19 @@ impl Drop for Account {
 }
 
 /// A payload that counts for as long as anybody refers to it.
-struct Kept {
+struct HeldPayload {
     payload: Bytes,
     bytes: u64,
     memory: Arc<Memory>,
 }
 
-impl AsRef<[u8]> for Kept {
+impl AsRef<[u8]> for HeldPayload {
     fn as_ref(&self) -> &[u8] {
         &self.payload
     }
 }
 
-impl Drop for Kept {
+impl Drop for HeldPayload {
     fn drop(&mut self) {
         self.memory.give_back(self.bytes);
     }
@@ -326,7 +330,7 @@ mod tests {
         large.hold(300_000).unwrap();
         assert!(larger.is_evicted() && !large.is_evicted() && !small.is_evicted());
         // The largest itself is refused.
-        assert_eq!(larger.hold(600_000), Err(Full));
+        assert_eq!(larger.hold(600_000), Err(MemoryFull));
         // As long as it is going, nobody else has to.
         large.hold(310_000).unwrap();
         assert!(!large.is_evicted());

@@ -34,7 +34,7 @@ use self::wake::{PlayerProgress, Wake};
 use crate::config::{RelayLimits, SecondPublisher};
 use crate::counters::{PlayProtocol, ServerCounters};
 use crate::lock::lock;
-use crate::memory::{Account, Full, Memory, cost};
+use crate::memory::{Account, Memory, MemoryFull, cost};
 
 /// The publisher of a stream.
 #[derive(Clone)]
@@ -421,7 +421,7 @@ impl Publication {
 
     /// Counts a payload in the server's memory. When only the reserve is left, this closes a larger
     /// connection; until that one is gone, the stream drops what it holds for players that come late.
-    fn keep(&mut self, payload: Bytes) -> Result<Bytes, Full> {
+    fn keep(&mut self, payload: Bytes) -> Result<Bytes, MemoryFull> {
         let memory = Arc::clone(&self.relays.memory);
         let payload = match memory.keep_freely(payload) {
             Ok(payload) => return Ok(payload),

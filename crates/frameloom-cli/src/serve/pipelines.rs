@@ -50,12 +50,12 @@ pub(crate) enum Refused {
 /// All pipelines, by name.
 pub(crate) struct Pipelines {
     shared: Arc<PipelinesShared>,
-    all: Mutex<BTreeMap<String, Kept>>,
+    all: Mutex<BTreeMap<String, PipelineThread>>,
     /// Those that were removed and have not ended yet.
     leaving: Mutex<Vec<JoinHandle<()>>>,
 }
 
-struct Kept {
+struct PipelineThread {
     pipeline: Arc<ManagedPipeline>,
     thread: JoinHandle<()>,
 }
@@ -81,7 +81,7 @@ impl Pipelines {
         self.shared.attach(observer);
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Kept>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, PipelineThread>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -135,7 +135,7 @@ impl Pipelines {
 
     fn insert(
         &self,
-        all: &mut BTreeMap<String, Kept>,
+        all: &mut BTreeMap<String, PipelineThread>,
         settings: Settings,
     ) -> std::result::Result<Arc<ManagedPipeline>, Refused> {
         fits(all, &settings)?;
@@ -148,7 +148,7 @@ impl Pipelines {
     /// Starts one that was judged.
     fn start(
         &self,
-        all: &mut BTreeMap<String, Kept>,
+        all: &mut BTreeMap<String, PipelineThread>,
         settings: Settings,
     ) -> std::result::Result<Arc<ManagedPipeline>, Refused> {
         let pipeline = ManagedPipeline::new(settings, Arc::clone(&self.shared));
@@ -157,7 +157,10 @@ impl Pipelines {
             .name(format!("pipeline {}", pipeline.name))
             .spawn(move || supervised.supervise())
             .map_err(|error| Refused::Full(format!("no thread: {error}")))?;
-        all.insert(pipeline.name.clone(), Kept { pipeline: Arc::clone(&pipeline), thread });
+        all.insert(
+            pipeline.name.clone(),
+            PipelineThread { pipeline: Arc::clone(&pipeline), thread },
+        );
         Ok(pipeline)
     }
 
@@ -186,7 +189,7 @@ impl Pipelines {
         Ok(())
     }
 
-    fn end_one(&self, kept: Kept) {
+    fn end_one(&self, kept: PipelineThread) {
         kept.pipeline.end();
         let mut leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
         leaving.retain(|thread| !thread.is_finished());
@@ -270,7 +273,10 @@ fn too_many() -> Refused {
 }
 
 /// Whether a pipeline can be beside the others.
-fn fits(all: &BTreeMap<String, Kept>, settings: &Settings) -> std::result::Result<(), Refused> {
+fn fits(
+    all: &BTreeMap<String, PipelineThread>,
+    settings: &Settings,
+) -> std::result::Result<(), Refused> {
     let others = all.values().map(|kept| kept.pipeline.settings());
     let others: Vec<_> = others.filter(|other| other.name != settings.name).collect();
     circle::check(others.iter().map(AsRef::as_ref).chain([settings]))

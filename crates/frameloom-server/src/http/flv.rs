@@ -15,7 +15,7 @@ use frameloom_rtmp::{Secret, percent_decode};
 use http_body::Frame;
 
 use super::answer::{Peer, problem, wrong_method};
-use super::origin::{Asker, has_own_host, is_visit_by_hand};
+use super::origin::{RequestOrigin, has_own_host, is_visit_by_hand};
 use super::stream::{FlvStream, NextTag};
 use super::{guard, websocket};
 use crate::access::Decision;
@@ -29,7 +29,7 @@ use crate::visitor::{Action, Visitor};
 /// Answers every request that nothing else answers.
 pub(super) async fn serve(State(shared): State<Arc<ServerState>>, request: Request) -> Response {
     let allowed = &shared.config.allow_origins;
-    let asker = Asker::of(request.headers(), allowed);
+    let asker = RequestOrigin::of(request.headers(), allowed);
     let mut response = match refusal(&shared, &asker, &request) {
         Some(text) => problem(StatusCode::FORBIDDEN, text),
         None => match *request.method() {
@@ -43,12 +43,12 @@ pub(super) async fn serve(State(shared): State<Arc<ServerState>>, request: Reque
 
 /// Why a page may not play, nor wake what is on demand. Without a play key this is all that keeps
 /// any page that somebody looks at from streams that only this network reaches.
-fn refusal(shared: &ServerState, asker: &Asker, request: &Request) -> Option<&'static str> {
+fn refusal(shared: &ServerState, asker: &RequestOrigin, request: &Request) -> Option<&'static str> {
     let headers = request.headers();
     if !has_own_host(shared, headers, request.version()) {
         return Some("only localhost is served under this address");
     }
-    (*asker == Asker::Foreign && !is_visit_by_hand(request.method(), headers))
+    (*asker == RequestOrigin::Foreign && !is_visit_by_hand(request.method(), headers))
         .then_some("a page of another origin may not play here")
 }
 

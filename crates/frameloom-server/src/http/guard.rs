@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::answer::{Peer, problem, problem_details};
-use super::origin::{Asker, has_own_host, is_visit};
+use super::origin::{RequestOrigin, has_own_host, is_visit};
 use crate::access::equal;
 use crate::deadline::within;
 use crate::shared::ServerState;
@@ -26,7 +26,7 @@ pub(super) async fn check(
     next: Next,
 ) -> Response {
     let allowed = &shared.config.allow_origins;
-    let asker = Asker::of(request.headers(), allowed);
+    let asker = RequestOrigin::of(request.headers(), allowed);
     let mut response = match judge(&shared, &asker, request).await {
         Ok(request) => answer(&shared, next, request).await,
         Err(refusal) => *refusal,
@@ -38,7 +38,7 @@ pub(super) async fn check(
 /// The request with all of its body, or why it is not answered.
 async fn judge(
     shared: &ServerState,
-    asker: &Asker,
+    asker: &RequestOrigin,
     request: Request,
 ) -> Result<Request, Box<Response>> {
     let path = request.uri().path();
@@ -52,9 +52,9 @@ async fn judge(
     }
     let only_reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let may = match asker {
-        Asker::Own => true,
-        Asker::Allowed(_) => only_reads,
-        Asker::Foreign => !is_api && is_visit(request.method(), request.headers()),
+        RequestOrigin::Own => true,
+        RequestOrigin::Allowed(_) => only_reads,
+        RequestOrigin::Foreign => !is_api && is_visit(request.method(), request.headers()),
     };
     if !may {
         let text = "a page of another origin may neither see nor change anything here";

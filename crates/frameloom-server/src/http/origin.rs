@@ -16,7 +16,7 @@ const RESOURCE_POLICY: &str = "cross-origin-resource-policy";
 
 /// Whose page asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Asker {
+pub(super) enum RequestOrigin {
     /// No page of another origin.
     Own,
     /// One that may, and what it is told so by.
@@ -24,30 +24,30 @@ pub(super) enum Asker {
     Foreign,
 }
 
-impl Asker {
+impl RequestOrigin {
     /// Finds out from a request's headers whose page asks. `allowed` names the other origins whose
     /// pages may ask; `*` stands for all.
-    pub(super) fn of(headers: &HeaderMap, allowed: &[String]) -> Asker {
+    pub(super) fn of(headers: &HeaderMap, allowed: &[String]) -> RequestOrigin {
         if is_own(headers) {
-            return Asker::Own;
+            return RequestOrigin::Own;
         }
         if allowed.iter().any(|allowed| allowed == "*") {
-            return Asker::Allowed(HeaderValue::from_static("*"));
+            return RequestOrigin::Allowed(HeaderValue::from_static("*"));
         }
         let origin = headers.get(ORIGIN);
         let named = origin.and_then(|origin| origin.to_str().ok());
         let is_named = |origin: &str| allowed.iter().any(|one| one.eq_ignore_ascii_case(origin));
         match origin {
-            Some(origin) if named.is_some_and(is_named) => Asker::Allowed(origin.clone()),
-            _ => Asker::Foreign,
+            Some(origin) if named.is_some_and(is_named) => RequestOrigin::Allowed(origin.clone()),
+            _ => RequestOrigin::Foreign,
         }
     }
 
     /// Tells the browser what the page may do with the answer.
     pub(super) fn tell(&self, headers: &mut HeaderMap, allowed: &[String]) {
         let policy = match self {
-            Asker::Own | Asker::Foreign => "same-origin",
-            Asker::Allowed(origin) => {
+            RequestOrigin::Own | RequestOrigin::Foreign => "same-origin",
+            RequestOrigin::Allowed(origin) => {
                 headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
                 "cross-origin"
             }
@@ -175,19 +175,22 @@ mod tests {
     #[test]
     fn pages_of_named_origins_may_ask() {
         let named = ["https://Pages.example".to_owned(), "http://a.example:81".to_owned()];
-        let of = |lines: &[_], allowed: &[String]| Asker::of(&headers(lines), allowed);
+        let of = |lines: &[_], allowed: &[String]| RequestOrigin::of(&headers(lines), allowed);
         for origin in ["https://pages.example", "http://a.example:81"] {
-            let allowed = Asker::Allowed(HeaderValue::from_static(origin));
+            let allowed = RequestOrigin::Allowed(HeaderValue::from_static(origin));
             assert_eq!(of(&[("host", "h"), ("origin", origin)], &named), allowed);
         }
         for origin in ["http://pages.example", "https://pages.example.evil", "null"] {
-            assert_eq!(of(&[("host", "h"), ("origin", origin)], &named), Asker::Foreign);
+            assert_eq!(of(&[("host", "h"), ("origin", origin)], &named), RequestOrigin::Foreign);
             let any = ["*".to_owned()];
-            let allowed = Asker::Allowed(HeaderValue::from_static("*"));
+            let allowed = RequestOrigin::Allowed(HeaderValue::from_static("*"));
             assert_eq!(of(&[("host", "h"), ("origin", origin)], &any), allowed);
         }
-        assert_eq!(of(&[("host", "h"), ("sec-fetch-site", "cross-site")], &named), Asker::Foreign);
-        assert_eq!(of(&[("host", "h")], &named), Asker::Own);
+        assert_eq!(
+            of(&[("host", "h"), ("sec-fetch-site", "cross-site")], &named),
+            RequestOrigin::Foreign
+        );
+        assert_eq!(of(&[("host", "h")], &named), RequestOrigin::Own);
     }
 
     #[test]

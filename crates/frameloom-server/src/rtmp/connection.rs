@@ -99,7 +99,7 @@ pub(super) struct Closing {
 }
 
 /// Why no more is written for now.
-enum Written {
+enum WriteState {
     /// There is nothing.
     All,
     /// The client takes no more.
@@ -207,12 +207,12 @@ impl Connection {
         loop {
             let more = self.pull()?;
             match self.write(cx)? {
-                Written::Blocked => {
+                WriteState::Blocked => {
                     self.enrolled.wake.no_media();
                     break;
                 }
-                Written::All if !more => break,
-                Written::All => {}
+                WriteState::All if !more => break,
+                WriteState::All => {}
             }
             writes += 1;
             if writes == WRITES {
@@ -445,7 +445,7 @@ impl Connection {
         }
     }
 
-    fn write(&mut self, cx: &mut Context<'_>) -> Result<Written, CloseReason> {
+    fn write(&mut self, cx: &mut Context<'_>) -> Result<WriteState, CloseReason> {
         while self.session.output_bytes() > 0 {
             match poll_write(&mut self.io, cx, self.session.output()) {
                 Poll::Ready(Ok(count)) => {
@@ -465,12 +465,12 @@ impl Connection {
             self.flushing = false;
         }
         self.blocked_since = None;
-        Ok(Written::All)
+        Ok(WriteState::All)
     }
 
-    fn blocked(&mut self) -> Written {
+    fn blocked(&mut self) -> WriteState {
         self.blocked_since.get_or_insert(self.now);
-        Written::Blocked
+        WriteState::Blocked
     }
 
     /// The server stops: publishers are done, and players take what there is.
@@ -518,7 +518,7 @@ impl Connection {
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
         if !matches!(&self.closing, Some(Closing { shut: true, .. })) {
             let written = self.write(cx);
-            if !matches!(written, Ok(Written::All)) {
+            if !matches!(written, Ok(WriteState::All)) {
                 return if written.is_ok() { Poll::Pending } else { self.closed() };
             }
             if ready!(Pin::new(&mut self.io).poll_shutdown(cx)).is_err() {

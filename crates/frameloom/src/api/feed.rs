@@ -7,7 +7,7 @@ use crossbeam_channel::{RecvTimeoutError, SendTimeoutError, Sender};
 
 use crate::api::builder::OutputBuilder;
 use crate::api::pending::Pending;
-use crate::api::write_order::{WriteOrder, Written};
+use crate::api::write_order::{WriteOrder, WrittenFrame};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::Frame;
 use crate::options::LiveOptions;
@@ -128,7 +128,7 @@ impl Feed {
         let Some(frames) = &self.frames else {
             return Err(Error::new(ErrorKind::Usage, Stage::Sink, "the output is finished"));
         };
-        let written = Written::of(&frame);
+        let written = WrittenFrame::of(&frame);
         self.order.check(None, written)?;
         match frames.send_timeout(EncodeMessage::Frame(frame), limit) {
             Ok(()) | Err(SendTimeoutError::Timeout(EncodeMessage::Leave(_))) => {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, SendTimeoutError};
 
-use crate::api::write_order::{WriteOrder, Written};
+use crate::api::write_order::{WriteOrder, WrittenFrame};
 use crate::edit::chain::{Chain, guarded};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::Frame;
@@ -291,7 +291,7 @@ impl Frames {
         let Some(number) = self.asked else {
             return Err(Error::usage("a frame can't be written before one was taken"));
         };
-        let written = Written::of(&frame);
+        let written = WrittenFrame::of(&frame);
         self.order.check(output, written)?;
         let mut frame = frame.for_output(output);
         frame.shrink()?;

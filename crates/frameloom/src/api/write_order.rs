@@ -9,19 +9,19 @@ use crate::time::Timestamp;
 /// What each output got last.
 #[derive(Debug, Default)]
 pub(super) struct WriteOrder {
-    last: BTreeMap<usize, Written>,
+    last: BTreeMap<usize, WrittenFrame>,
 }
 
 /// A frame that was written.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Written {
+pub(super) struct WrittenFrame {
     index: u64,
     pts: Timestamp,
 }
 
-impl Written {
-    pub(super) fn of(frame: &Frame) -> Written {
-        Written { index: frame.index(), pts: frame.pts() }
+impl WrittenFrame {
+    pub(super) fn of(frame: &Frame) -> WrittenFrame {
+        WrittenFrame { index: frame.index(), pts: frame.pts() }
     }
 }
 
@@ -32,7 +32,7 @@ impl WriteOrder {
     ///
     /// # Errors
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage).
-    pub(super) fn check(&self, output: Option<usize>, frame: Written) -> Result<()> {
+    pub(super) fn check(&self, output: Option<usize>, frame: WrittenFrame) -> Result<()> {
         let mut of_output =
             self.last.iter().filter(|(number, _)| output.is_none_or(|o| o == **number));
         let before = of_output.find(|(_, last)| frame.index <= last.index && frame.pts <= last.pts);
@@ -49,7 +49,7 @@ impl WriteOrder {
     }
 
     /// These outputs got it.
-    pub(super) fn note(&mut self, outputs: impl IntoIterator<Item = usize>, frame: Written) {
+    pub(super) fn note(&mut self, outputs: impl IntoIterator<Item = usize>, frame: WrittenFrame) {
         for output in outputs {
             self.last.insert(output, frame);
         }

@@ -1,7 +1,7 @@
 //! Frames of your own into a file or a publish, without a thread.
 
 use crate::api::builder::OutputBuilder;
-use crate::api::write_order::{WriteOrder, Written};
+use crate::api::write_order::{WriteOrder, WrittenFrame};
 use crate::av::MediaKind;
 use crate::codec::configuration::StreamMessage;
 use crate::codec::encode::VideoEncoder;
@@ -75,7 +75,7 @@ impl Writer {
     /// # Errors
     /// Where it can't be converted, encoded or written; where it is shown before the last one.
     pub fn write(&mut self, frame: Frame) -> Result<()> {
-        let written = Written::of(&frame);
+        let written = WrittenFrame::of(&frame);
         self.order.check(None, written)?;
         self.encoder.send(frame)?;
         self.order.note([0], written);

@@ -174,7 +174,12 @@ impl CodecParams {
 
     /// Whether pictures are decoded in another order than they are shown.
     pub(crate) fn is_reordered(&self) -> bool {
-        self.get().video_delay > 0
+        self.video_delay() > 0
+    }
+
+    /// How many pictures may be decoded before the one that is shown first.
+    pub(crate) fn video_delay(&self) -> i32 {
+        self.get().video_delay
     }
 
     pub(crate) fn profile_name(&self) -> Option<&'static str> {

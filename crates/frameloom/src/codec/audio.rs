@@ -60,7 +60,7 @@ struct OpenTranscoder {
 
 /// The part of a stream that is wanted, to the sample.
 #[derive(Clone, Copy)]
-struct Span {
+struct SampleWindow {
     from: Option<Timestamp>,
     to: Option<Timestamp>,
 }
@@ -220,7 +220,7 @@ impl AudioTranscoder {
         frame.set_pts(Some(pts));
         self.next_pts = pts.saturating_add(frame.duration().max(1));
         let at = self.continued(&frame, pts);
-        let wanted = Span { from: self.sought.then_some(self.floor), to: self.limit };
+        let wanted = SampleWindow { from: self.sought.then_some(self.floor), to: self.limit };
         let Some((frame, at)) = self.cut(frame, at, wanted)? else { return Ok(()) };
         if self.silence.as_ref().is_none_or(|silence| sound_of(silence) != sound_of(&frame)) {
             let silence = frame.silent_like(SILENT_SAMPLES);
@@ -251,7 +251,7 @@ impl AudioTranscoder {
         let begin = start.unwrap_or(Timestamp::ZERO);
         let end = length.map(|length| begin.plus(length));
         self.limit_reached |= end.is_some_and(|end| at >= end);
-        let span = Span { from: start, to: end };
+        let span = SampleWindow { from: start, to: end };
         let Some((cut, _)) = self.cut(frame, at, span)? else { return Ok(()) };
         frame = cut;
         if start.is_some() {
@@ -276,7 +276,7 @@ impl AudioTranscoder {
         &self,
         frame: AvFrame,
         at: Timestamp,
-        span: Span,
+        span: SampleWindow,
     ) -> Result<Option<(AvFrame, Timestamp)>> {
         let ((_, count), (rate, _)) = (frame.samples(), frame.sound());
         let Some(sample) = i32::try_from(rate).ok().and_then(|rate| TimeBase::new(1, rate)) else {

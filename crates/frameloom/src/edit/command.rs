@@ -190,7 +190,7 @@ pub(crate) struct SpawnedCommand {
 }
 
 /// A frame whose pixels a program is looking at.
-pub(crate) struct InFlight {
+pub(crate) struct ShownFrame {
     frame: Frame,
     shown: Arc<PixelBuffer>,
 }
@@ -221,7 +221,7 @@ impl CommandInput {
 
     /// Gets a frame ready to be shown to the program: to be handed to the other half before a
     /// single byte of it is written. One of another size than the first is brought to that.
-    pub(crate) fn show(&mut self, frame: Frame) -> Result<Option<(InFlight, Arc<PixelBuffer>)>> {
+    pub(crate) fn show(&mut self, frame: Frame) -> Result<Option<(ShownFrame, Arc<PixelBuffer>)>> {
         // In this order: an answer that is read meanwhile is owed no more.
         let owes_nothing = self.running.owed() == 0;
         let unasked = self.answers.as_ref().map_or(0, |out| pipe::unread(out.as_fd()));
@@ -232,7 +232,7 @@ impl CommandInput {
         let Some(mut frame) = self.fit.fit(frame)? else { return Ok(None) };
         let shown = Arc::new(frame.take_packed(self.format)?);
         self.running.owes();
-        Ok(Some((InFlight { frame, shown: Arc::clone(&shown) }, shown)))
+        Ok(Some((ShownFrame { frame, shown: Arc::clone(&shown) }, shown)))
     }
 
     /// Writes a frame to its stdin; `false` where it takes no more.
@@ -368,8 +368,8 @@ impl CommandOutput {
     ///
     /// # Errors
     /// Where the program ends, or writes what is not a frame.
-    pub(crate) fn answer(&mut self, asked: InFlight) -> Result<Frame> {
-        let InFlight { mut frame, shown } = asked;
+    pub(crate) fn answer(&mut self, asked: ShownFrame) -> Result<Frame> {
+        let ShownFrame { mut frame, shown } = asked;
         let mut answer = frame.blank_view(self.format)?;
         let mut same = true;
         let original = shown.as_slice();

@@ -25,13 +25,13 @@ struct OpenGraph {
     graph: AvFilterGraph,
     shape: PictureShape,
     in_base: TimeBase,
-    in_flight: VecDeque<InFlight>,
+    in_flight: VecDeque<FilterFrame>,
     pool: BufferPool,
 }
 
 /// What is known of a frame that was sent.
 #[derive(Clone, Copy)]
-struct InFlight {
+struct FilterFrame {
     pts: Timestamp,
     duration: Timestamp,
     index: u64,
@@ -126,7 +126,7 @@ impl FilterGraph {
 impl FilterGraph {
     /// Takes one frame.
     pub(crate) fn send(&mut self, frame: Frame) -> Result<()> {
-        let sent = InFlight {
+        let sent = FilterFrame {
             pts: frame.pts(),
             duration: frame.duration(),
             index: frame.index(),

@@ -11,7 +11,7 @@ pub(crate) use closure::Closure;
 #[cfg(test)]
 pub(crate) use command::program::{Launch, Launched, Launcher, Program};
 pub use command::{Command, kill_commands};
-pub(crate) use command::{CommandInput, CommandOutput, InFlight, RunningCommand, SpawnedCommand};
+pub(crate) use command::{CommandInput, CommandOutput, RunningCommand, ShownFrame, SpawnedCommand};
 pub(crate) use fit::Fit;
 pub(crate) use graph::FilterGraph;
 

@@ -22,31 +22,31 @@ pub(crate) enum Carriage {
 
 /// What players read in a container, by its muxer's names. Of containers that have no row, what libav
 /// says is taken, but for single pictures.
-struct Row {
+struct CarriageRow {
     muxers: &'static [&'static str],
     video: &'static [&'static str],
     audio: &'static [&'static str],
 }
 
 #[rustfmt::skip]
-static ROWS: &[Row] = &[
-    Row {
+static ROWS: &[CarriageRow] = &[
+    CarriageRow {
         muxers: &["mp4", "dash", "ismv"],
         video: &["h264", "hevc", "av1", "vp9", "mpeg4", "mpeg2video", "mpeg1video"],
         audio: &["aac", "mp3", "ac3", "eac3", "dts", "alac", "opus"],
     },
-    Row {
+    CarriageRow {
         muxers: &["ipod"],
         video: &["h264", "mpeg4"],
         audio: &["aac", "alac", "ac3"],
     },
-    Row {
+    CarriageRow {
         muxers: &["3gp", "3g2"],
         video: &["h264", "mpeg4", "h263"],
         audio: &["aac", "amr_nb", "amr_wb"],
     },
     // QuickTime's own codecs, which editing programs exchange.
-    Row {
+    CarriageRow {
         muxers: &["mov"],
         video: &[
             "h264", "hevc", "prores", "dnxhd", "mjpeg", "png", "qtrle", "jpeg2000", "dvvideo",
@@ -61,7 +61,7 @@ static ROWS: &[Row] = &[
     },
     // Codecs with hidden pictures, or packets of changing length, have no times in AVI. Packets of
     // H.264 come with lengths, where AVI wants start codes.
-    Row {
+    CarriageRow {
         muxers: &["avi"],
         video: &[
             "h264", "mpeg4", "msmpeg4v2", "msmpeg4v3", "mjpeg", "mpeg1video", "mpeg2video", "dvvideo",
@@ -72,35 +72,35 @@ static ROWS: &[Row] = &[
             "pcm_mulaw", "adpcm_ms", "adpcm_ima_wav", "wmav1", "wmav2",
         ],
     },
-    Row { muxers: &["webm"], video: &["vp8", "vp9", "av1"], audio: &["opus", "vorbis"] },
-    Row {
+    CarriageRow { muxers: &["webm"], video: &["vp8", "vp9", "av1"], audio: &["opus", "vorbis"] },
+    CarriageRow {
         muxers: &["ogg", "ogv", "oga", "opus", "spx"],
         video: &["theora"],
         audio: &["vorbis", "opus", "flac", "speex"],
     },
-    Row {
+    CarriageRow {
         muxers: &["mpeg", "vob", "svcd", "dvd"],
         video: &["mpeg1video", "mpeg2video"],
         audio: &["mp2", "mp3", "ac3"],
     },
     // MPEG-4 part 2 has its headers outside of its packets in most other containers, and libav doesn't
     // put them there.
-    Row {
+    CarriageRow {
         muxers: &["mpegts", "srt", "rtp_mpegts"],
         video: &["h264", "hevc", "mpeg2video", "mpeg1video"],
         audio: &["aac", "mp3", "mp2", "ac3", "eac3", "dts", "opus"],
     },
-    Row {
+    CarriageRow {
         muxers: &["hls"],
         video: &["h264", "hevc"],
         audio: &["aac", "mp3", "ac3", "eac3"],
     },
-    Row {
+    CarriageRow {
         muxers: &["rtsp"],
         video: &["h264", "hevc", "vp8", "vp9", "mjpeg"],
         audio: &["aac", "opus", "mp3", "pcm_alaw", "pcm_mulaw"],
     },
-    Row {
+    CarriageRow {
         muxers: &["flv"],
         video: &["h264", "flv1", "vp6f"],
         audio: &["aac", "mp3", "speex", "nellymoser"],

@@ -9,7 +9,9 @@ use crossbeam_channel::{
 };
 
 use crate::edit::chain::{Chain, guarded};
-use crate::edit::{Command, CommandInput, CommandOutput, InFlight, RunningCommand, SpawnedCommand};
+use crate::edit::{
+    Command, CommandInput, CommandOutput, RunningCommand, ShownFrame, SpawnedCommand,
+};
 use crate::error::{Error, Result};
 use crate::image::Frame;
 use crate::live::retry::{Retry, RetryPolicy, Verdict};
@@ -67,7 +69,7 @@ impl CommandHandle {
 
 /// What the reader of a command's answers waits for.
 enum ExpectedAnswer {
-    Frame(u64, InFlight),
+    Frame(u64, ShownFrame),
     /// Nothing more comes for this ask.
     End(u64),
 }

@@ -106,9 +106,9 @@ impl Event {
 }
 
 /// How long something took, to a tenth of a second.
-struct Span(Duration);
+struct ShownDuration(Duration);
 
-impl Span {
+impl ShownDuration {
     fn is_moment(&self) -> bool {
         self.0 < Duration::from_millis(50)
     }
@@ -119,7 +119,7 @@ impl Span {
     }
 }
 
-impl fmt::Display for Span {
+impl fmt::Display for ShownDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_moment() {
             return f.write_str("less than 0.1 s");
@@ -162,7 +162,7 @@ impl fmt::Display for EventDisplay<'_> {
             Event::InputLost { cause } => write!(f, "the input is lost: {}", why(cause)),
             Event::InputBack { lost_for, tries } => {
                 let tries = format!("{tries} {}", if *tries == 1 { "try" } else { "tries" });
-                write!(f, "the input is back after {} ({tries})", Span(*lost_for))
+                write!(f, "the input is back after {} ({tries})", ShownDuration(*lost_for))
             }
             Event::OutputLost { output, cause } => {
                 write!(f, "output {} is lost: {}", output + 1, why(cause))
@@ -171,7 +171,7 @@ impl fmt::Display for EventDisplay<'_> {
                 f,
                 "output {} is back after {}; it missed {}",
                 output + 1,
-                Span(*lost_for),
+                ShownDuration(*lost_for),
                 counted(*packets, "packet")
             ),
             Event::PacketsDropped { output, count, span } => write!(
@@ -179,35 +179,40 @@ impl fmt::Display for EventDisplay<'_> {
                 "output {} takes its packets too slowly: {} dropped{}",
                 output + 1,
                 were(*count, "packet"),
-                Span(*span).within()
+                ShownDuration(*span).within()
             ),
             Event::FramesDropped { count, span } => write!(
                 f,
                 "your code is too slow: {} dropped{}",
                 were(*count, "frame"),
-                Span(*span).within()
+                ShownDuration(*span).within()
             ),
             Event::FramesSkipped { span, .. } => {
-                write!(f, "skipped {} to the live edge", Span(*span))
+                write!(f, "skipped {} to the live edge", ShownDuration(*span))
             }
             Event::FramesBypassed { count, span } => write!(
                 f,
                 "your code is too slow or not there: {} went out unedited{}",
                 counted(*count, "frame"),
-                Span(*span).within()
+                ShownDuration(*span).within()
             ),
             Event::CodeFailed { count, span, cause } => write!(
                 f,
                 "your code failed: {} went out unedited{}: {}",
                 counted(*count, "frame"),
-                Span(*span).within(),
+                ShownDuration(*span).within(),
                 why(cause)
             ),
             Event::CommandRestarted { cause } => {
                 write!(f, "the command is started again: {}", why(cause))
             }
             Event::ClockJumped { count, span } => {
-                write!(f, "the input's clock jumped {}{}", times(*count), Span(*span).within())
+                write!(
+                    f,
+                    "the input's clock jumped {}{}",
+                    times(*count),
+                    ShownDuration(*span).within()
+                )
             }
             Event::InputChanged { what } => write!(f, "the input has changed: {what}"),
         }

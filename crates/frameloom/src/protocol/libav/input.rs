@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use super::first_times::{self, FirstTimes};
 use super::seek;
 use crate::av::{self, AvError, AvPacket, Demuxer, Dict, Interrupt, MediaKind, StreamInfo};
 use crate::error::{End, Error, ErrorKind, Hint, Result, Setting, Stage, sentence};
@@ -42,6 +43,12 @@ struct LibavInput {
     seems_joined: Option<bool>,
     /// A packet was read.
     has_begun: bool,
+    /// The times of the first picture, where it doesn't state them.
+    first_times: Option<FirstTimes>,
+    /// Pictures may have no times at all.
+    has_untimed: bool,
+    /// No picture was read since it was opened.
+    is_at_start: bool,
     // Libav reads from it, and may or may not have a copy of its own.
     _fifo: Option<OwnedFd>,
 }
@@ -149,6 +156,9 @@ impl Input for LibavInput {
         }
         let read = read.map(|packet| {
             packet.map(|mut packet| {
+                if let Some(first) = self.first_times.filter(|_| self.is_at_start) {
+                    self.is_at_start = !first.give(&mut packet);
+                }
                 if let Some(arrival) = &mut self.arrival {
                     let at = Some(arrival.at(Instant::now()));
                     packet.set_times(at, at, 0);
@@ -189,12 +199,13 @@ impl Input for LibavInput {
         if self.again.is_none() {
             return Err(not_seekable());
         }
-        if self.demuxer.seeks_by_time() {
+        self.is_at_start = false;
+        if self.demuxer.seeks_by_time() && !self.has_untimed {
             match seek::to_keyframe(&mut self.demuxer, video, target, begin) {
-                Ok(packets) => return Ok(Some(packets)),
+                Ok(Some(packets)) => return Ok(Some(packets)),
                 Err(e) if e.is_interrupted() => return Err(e.in_stage(Stage::Source)),
-                // It has no index after all.
-                Err(_) => {}
+                // It has no index after all, or no times to go by.
+                Ok(None) | Err(_) => {}
             }
         }
         self.rewind().map(|()| None)
@@ -203,6 +214,7 @@ impl Input for LibavInput {
     fn rewind(&mut self) -> Result<()> {
         let again = self.again.as_ref().ok_or_else(not_seekable)?;
         self.demuxer = again.open(&self.interrupt).map_err(|e| e.in_stage(Stage::Source))?;
+        self.is_at_start = true;
         Ok(())
     }
 
@@ -220,7 +232,8 @@ impl Input for LibavInput {
     }
 
     fn has_exact_duration(&self) -> bool {
-        !self.demuxer.estimates_duration()
+        // What stands before the first time is not in it.
+        !self.demuxer.estimates_duration() && self.first_times.is_none()
     }
 
     fn bit_rate(&self) -> i64 {
@@ -311,7 +324,17 @@ pub(super) fn open(
     let is_timed_by_arrival =
         is_live && !has_rate && WITHOUT_TIMES.contains(&demuxer.format_name());
     let arrival = is_timed_by_arrival.then(ArrivalTimes::default);
-    let begin = if is_timed_by_arrival { Timestamp::ZERO } else { begin };
+    let mut begin = if is_timed_by_arrival { Timestamp::ZERO } else { begin };
+    let (mut first_times, mut has_untimed) = (None, false);
+    if let Some(video) = video.as_ref().filter(|_| !is_live && demuxer.clock_may_restart()) {
+        let beginning = first_times::look(&mut demuxer, video).map_err(fault)?;
+        (pending, first_times) = (beginning.packets, beginning.first);
+        has_untimed = beginning.has_untimed;
+    }
+    if let (Some(first), Some(video)) = (first_times, &video) {
+        pending.iter_mut().any(|packet| first.give(packet));
+        begin = begin.min(video.time_base.at(first.pts()));
+    }
     if let Some(video) = video.as_mut().filter(|_| is_timed_by_arrival) {
         (video.time_base, video.frame_rate) = (TimeBase::MICROS, None);
     }
@@ -327,6 +350,9 @@ pub(super) fn open(
     let again = OpenAgain { url: url.to_owned(), options: options.clone(), chosen };
     let input = LibavInput {
         has_begun: !pending.is_empty(),
+        is_at_start: false,
+        first_times,
+        has_untimed,
         again: can_open_again.then_some(again),
         seems_joined: None,
         demuxer,

@@ -1,6 +1,7 @@
 //! Files, pipes, devices and protocols that libav reads and writes: whatever no other protocol
 //! takes.
 
+mod first_times;
 mod input;
 mod output;
 mod recovery;

@@ -18,37 +18,50 @@ const BEFORE_BEGIN: Timestamp = Timestamp::from_micros(30_000_000);
 /// The most pictures that may be shown before one that was decoded before them.
 const REORDERED: i64 = 16;
 
+/// The longest time that these are thought to take: AVI has places for pictures that aren't there.
+const REORDERED_FOR: Timestamp = Timestamp::from_micros(700_000);
+
 /// Seeks so that a keyframe of the video comes first, at `target` or before it, or the first one of
 /// all; returns what was read to be sure of it. `begin` is where the input begins. Both are on its
-/// own clock.
+/// own clock. `None` where no keyframe says when it is shown, though others of the container do: it
+/// is to be read from its start then.
 ///
 /// Where packets have no pts (AVI), the decoder knows the times of pictures for certain from the
-/// second keyframe on, so it is the keyframe before the one that is wanted.
+/// second keyframe on, so it is the keyframe before the one that is wanted. So it is with intra
+/// refresh: a recovery point may promise no more than pictures that are about right, and x264's of
+/// narrow pictures keep less than they promise up to the next one.
 pub(super) fn to_keyframe(
     demuxer: &mut Demuxer,
     video: Option<&StreamInfo>,
     target: Timestamp,
     begin: Timestamp,
-) -> Result<VecDeque<AvPacket>, AvError> {
+) -> Result<Option<VecDeque<AvPacket>>, AvError> {
     let start = begin.minus(BEFORE_BEGIN);
     let Some(video) = video else {
         demuxer.seek(target.as_micros())?;
-        return Ok(VecDeque::new());
+        return Ok(Some(VecDeque::new()));
     };
+    // In MPEG's program streams each pack has times, and may hold several pictures.
+    let has_pts_elsewhere = demuxer.clock_may_restart();
     match find(demuxer, video, target, start)? {
-        (packets, Some(key)) if !key.has_pts && key.at > begin => {
+        (packets, Some(key)) if key.at > begin && (key.is_gradual || key.is_untimed) => {
             drop(packets);
             let before = key.at.minus(video.time_base.at(1));
-            find(demuxer, video, before, start).map(|(packets, _)| packets)
+            let (packets, found) = find(demuxer, video, before, start)?;
+            Ok(Some(packets).filter(|_| found.is_some() || !has_pts_elsewhere))
         }
-        (packets, _) => Ok(packets),
+        (_, None) if has_pts_elsewhere => Ok(None),
+        (packets, _) => Ok(Some(packets)),
     }
 }
 
 /// A keyframe that was found.
 struct Key {
     at: Timestamp,
-    has_pts: bool,
+    /// It has no pts, as all of its container.
+    is_untimed: bool,
+    /// The pictures behind it become right one part after the other.
+    is_gradual: bool,
 }
 
 /// Goes back from `target` until a keyframe is found; from `start` on, any is taken.
@@ -62,9 +75,9 @@ fn find(
     loop {
         let from = target.minus(back).max(start);
         demuxer.seek(from.as_micros())?;
-        let limit = if from <= start { None } else { Some(target) };
-        let (packets, found) = read_to_keyframe(demuxer, video, limit)?;
-        if found.is_some() || limit.is_none() {
+        let is_last = from <= start;
+        let (packets, found) = read_to_keyframe(demuxer, video, target, is_last)?;
+        if found.is_some() || is_last {
             return Ok((packets, found));
         }
         back = match back == Timestamp::ZERO {
@@ -74,15 +87,19 @@ fn find(
     }
 }
 
-/// Reads up to a keyframe that is shown at `limit` or before it. Returns what was read but for the
-/// video before the keyframe, which can't be decoded.
+/// Reads up to a keyframe that is shown at `target` or before it, or, with `takes_any`, up to the first
+/// one of all. Returns what was read but for the video before the keyframe, which can't be decoded.
 fn read_to_keyframe(
     demuxer: &mut Demuxer,
     video: &StreamInfo,
-    limit: Option<Timestamp>,
+    target: Timestamp,
+    takes_any: bool,
 ) -> Result<(VecDeque<AvPacket>, Option<Key>), AvError> {
     let frames = |n: i64| video.frame_rate.map_or(Timestamp::ZERO, |r| r.time_base().at(n));
     let is_h264 = video.params.codec().name() == "h264";
+    let needs_pts = demuxer.clock_may_restart();
+    let limit = Some(target).filter(|_| !takes_any);
+    let mut has_skipped = false;
     let mut packets = VecDeque::new();
     while let Some(packet) = demuxer.read()? {
         if packet.stream() != video.index {
@@ -90,13 +107,21 @@ fn read_to_keyframe(
             continue;
         }
         let has_pts = packet.pts().is_some();
-        let Some(at) = packet.pts().or(packet.dts()).map(|t| video.time_base.at(t)) else {
+        let at = packet.pts().or(packet.dts()).map(|t| video.time_base.at(t));
+        if needs_pts && !has_pts && (at.is_none() || packet.is_key()) {
+            has_skipped |= packet.is_key();
+            continue;
+        }
+        let Some(at) = at else {
             // Without any times it can't be told.
             packets.push_back(packet);
             return Ok((packets, None));
         };
+        if has_skipped && target.is_before(at) {
+            break;
+        }
         // Pictures that are shown before it may have been decoded behind it.
-        let shown = if has_pts { at } else { at.plus(frames(REORDERED)) };
+        let shown = if has_pts { at } else { at.plus(frames(REORDERED).max(REORDERED_FOR)) };
         let is_too_late = limit.is_some_and(|limit| limit.is_before(shown));
         let recovery = match packet.is_key() && is_h264 {
             true => frames_to_recovery(video.params.extradata(), packet.data()),
@@ -106,7 +131,8 @@ fn read_to_keyframe(
         let is_right = limit.is_none_or(|limit| recovery == 0 || is_whole.is_before(limit));
         if packet.is_key() && !is_too_late && is_right {
             packets.push_back(packet);
-            return Ok((packets, Some(Key { at, has_pts })));
+            let (is_untimed, is_gradual) = (!has_pts, recovery > 0);
+            return Ok((packets, Some(Key { at, is_untimed, is_gradual })));
         }
         if is_too_late {
             break;
