@@ -553,7 +553,11 @@ impl InputClock {
                 self.latest = self.latest.max(Some(end));
             }
             // Packets without times follow each other.
-            None => self.end = self.end.plus(base.at(duration.max(1))),
+            None => {
+                let length = base.at(duration.max(1));
+                self.end = self.end.plus(length);
+                self.latest = self.latest.map(|latest| latest.plus(length));
+            }
         }
         let placed = |t: i64| t.saturating_add(looped);
         packet.av.set_times(pts.map(placed), dts.map(placed), duration);
