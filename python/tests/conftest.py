@@ -65,7 +65,7 @@ def ffmpeg(words: str, target: Path | str) -> None:
 
 
 def turn(upright: Path, size: tuple[int, int], degrees: int, turned: Path) -> None:
-    """Write an MP4 that asks players to turn its picture to the right, by its track header's matrix.
+    """Write an MP4 that asks players to turn its picture to the right, by its track's matrix.
 
     ffmpeg's own option for that has changed its name (ISO/IEC 14496-12, 8.3.2 has the matrix).
     """
