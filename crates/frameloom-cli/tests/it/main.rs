@@ -26,6 +26,7 @@ mod files;
 mod formats_in;
 mod formats_out;
 mod http;
+mod like_ffmpeg;
 mod live;
 mod live_code;
 mod memory;

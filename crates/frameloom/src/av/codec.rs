@@ -386,6 +386,11 @@ impl Encoder {
         super::time_base(self.ctx.get().time_base).unwrap_or(TimeBase::MICROS)
     }
 
+    /// The quality that was asked for, in libav's units; 0 where none was.
+    pub(crate) fn global_quality(&self) -> i32 {
+        self.ctx.get().global_quality
+    }
+
     /// Samples that each audio frame must have; `None` for any number.
     pub(crate) fn frame_samples(&self) -> Option<u32> {
         u32::try_from(self.ctx.get().frame_size).ok().filter(|&n| n > 0)

@@ -185,7 +185,11 @@ impl AvFrame {
         self.get_mut().pts = super::or_no_pts(pts);
     }
 
-    /// The decoder's best guess at the pts.
+    /// The quality that encoders with a scale of their own are to give it, in libav's units.
+    pub(crate) fn set_quality(&mut self, quality: i32) {
+        self.get_mut().quality = quality;
+    }
+
     /// Gives samples whose layout nobody told the usual one for their number of channels.
     pub(crate) fn assume_channel_layout(&mut self) {
         let f = self.get_mut();
@@ -196,6 +200,7 @@ impl AvFrame {
         }
     }
 
+    /// The decoder's best guess at the pts.
     pub(crate) fn best_effort_pts(&self) -> Option<i64> {
         super::optional(self.get().best_effort_timestamp).or(self.pts())
     }

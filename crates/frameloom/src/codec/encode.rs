@@ -404,6 +404,7 @@ impl OpenEncoder {
         self.last_pts = Some(pts);
         picture.set_pts(Some(pts));
         picture.set_duration(duration.rescale(base).ticks());
+        picture.set_quality(self.encoder.global_quality());
         self.begin.get_or_insert(base.at(pts));
         self.end = base.at(pts).plus(duration);
         let at = base.at(pts);

@@ -320,7 +320,9 @@ impl Hint {
                 "write seconds (1.5), [HH:]MM:SS[.m], or a number with ms or us behind it"
             }
             Hint::WriteLoops => "write how often to read it again, or -1 for ever",
-            Hint::UseSpecifiers => "frameloom carries one video and one audio stream: use :v or :a",
+            Hint::UseSpecifiers => {
+                "an output has one video and one audio stream: use :v, :v:0, :a or :a:0"
+            }
             Hint::UsualPixelFormats => "rgb24, bgr24, gray, yuv420p and nv12 are the usual ones",
             Hint::UsualEncoders => {
                 "libx264, libx265, libvpx-vp9 and libsvtav1 are the usual ones for video, aac and \

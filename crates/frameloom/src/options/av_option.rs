@@ -1,40 +1,8 @@
 //! FFmpeg's own options, which go to libav by name.
 
+use super::specifier::{Specifier, StreamPlace};
 use crate::av::{self, Direction, MediaKind};
-use crate::error::{Error, Hint, Result, Setting};
-
-/// Which media a `:v` or `:a` behind an option's name restricts it to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Specifier {
-    All,
-    Video,
-    Audio,
-}
-
-impl Specifier {
-    pub(crate) fn covers(self, kind: MediaKind) -> bool {
-        match self {
-            Specifier::All => true,
-            Specifier::Video => kind == MediaKind::Video,
-            Specifier::Audio => kind == MediaKind::Audio,
-        }
-    }
-
-    /// The name without its specifier.
-    fn split(name: &str) -> Result<(&str, Specifier)> {
-        match name.split_once(':') {
-            None => Ok((name, Specifier::All)),
-            Some((bare, "v" | "v:0" | "V")) => Ok((bare, Specifier::Video)),
-            Some((bare, "a" | "a:0")) => Ok((bare, Specifier::Audio)),
-            Some((_, other)) => {
-                let cause = format!("there is no stream for the specifier ':{other}'");
-                Err(Error::usage(cause)
-                    .about(Setting::ffmpeg(name.to_owned()))
-                    .hint(Hint::UseSpecifiers))
-            }
-        }
-    }
-}
+use crate::error::{Result, Setting};
 
 /// An option that libav is to take.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,18 +61,14 @@ impl AvOption {
         }))
     }
 
-    /// Whether it may be meant for the codec of streams of this kind.
-    pub(crate) fn is_for(&self, kind: MediaKind) -> bool {
-        self.for_codec && self.specifier.covers(kind) && self.only.is_none_or(|only| only == kind)
+    /// Whether it may be meant for the codec of this stream.
+    pub(crate) fn is_for(&self, stream: StreamPlace) -> bool {
+        let is_of_kind = self.only.is_none_or(|only| only == stream.kind);
+        self.for_codec && self.specifier.covers(stream) && is_of_kind
     }
 
     /// The option as errors name it.
     pub(crate) fn setting(&self) -> Setting {
-        let tail = match self.specifier {
-            Specifier::All => "",
-            Specifier::Video => ":v",
-            Specifier::Audio => ":a",
-        };
-        Setting::ffmpeg(format!("{}{tail}", self.name))
+        Setting::ffmpeg(format!("{}{}", self.name, self.specifier))
     }
 }

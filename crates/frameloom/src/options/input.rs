@@ -1,7 +1,8 @@
 use std::time::Duration;
 
-use super::av_option::{AvOption, Specifier};
+use super::av_option::AvOption;
 use super::live::Live;
+use super::specifier::{Specifier, StreamPlace};
 use super::value::{Size, bounded, check_format, decoder, must_be_more, pixel_format, timestamp};
 use crate::av::{self, Direction};
 use crate::error::{End, Error, Result, Setting, sentence};
@@ -270,7 +271,7 @@ impl InputOptions {
         let rate = self.rate.filter(|_| kind == av::MediaKind::Video);
         let rate = rate.map(|_| Setting::ffmpeg("r").of(End::Input));
         let acts = |o: &&AvOption| {
-            let named = o.specifier != Specifier::All;
+            let named = o.specifier != Specifier::ALL;
             let is_silent = matches!(o.name.as_str(), "threads" | "thread_type");
             (named || !o.for_format) && !is_silent
         };
@@ -280,11 +281,12 @@ impl InputOptions {
 
     /// The options meant for decoders of a kind.
     pub(crate) fn decoder_options(&self, kind: av::MediaKind) -> impl Iterator<Item = &AvOption> {
-        self.av.iter().filter(move |o| o.is_for(kind))
+        let stream = StreamPlace::only(kind);
+        self.av.iter().filter(move |o| o.is_for(stream))
     }
 
     /// The options meant for the protocol and the demuxer.
     pub(crate) fn format_options(&self) -> impl Iterator<Item = &AvOption> {
-        self.av.iter().filter(|o| o.for_format && o.specifier == Specifier::All)
+        self.av.iter().filter(|o| o.for_format && o.specifier == Specifier::ALL)
     }
 }

@@ -13,14 +13,16 @@ mod live;
 mod output;
 pub(crate) mod row;
 mod set;
+mod specifier;
 pub(crate) mod table;
 mod value;
 
-pub(crate) use av_option::{AvOption, Specifier};
+pub(crate) use av_option::AvOption;
 pub use command::CommandOptions;
 pub use input::InputOptions;
 pub use live::{Live, LiveOptions, OnError, OnLoss, OnResize, OnSlow};
 pub use output::OutputOptions;
+pub(crate) use specifier::{Specifier, StreamPlace};
 pub(crate) use value::{CodecChoice, PixelFormatChoice};
 pub use value::{Size, parse_duration, parse_rate, parse_span};
 

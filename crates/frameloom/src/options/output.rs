@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use super::av_option::{AvOption, Specifier};
+use super::av_option::AvOption;
+use super::specifier::{PerStream, Specifier, StreamPlace};
 use super::value::{
     CodecChoice, PixelFormatChoice, Size, bounded, check_format, codec_choice, must_be_more,
     pixel_format_choice, timestamp,
@@ -17,20 +18,21 @@ pub struct OutputOptions {
     pub(crate) format: Option<String>,
     pub(crate) overwrite: bool,
     pub(crate) keep_old: bool,
-    pub(crate) size: Option<Size>,
-    pub(crate) pixel_format: Option<PixelFormatChoice>,
-    pub(crate) rate: Option<Rate>,
+    pub(crate) size: PerStream<Size>,
+    pub(crate) pixel_format: PerStream<PixelFormatChoice>,
+    pub(crate) rate: PerStream<Rate>,
     /// Width to height of the picture as it is shown.
-    pub(crate) aspect: Option<(i32, i32)>,
+    pub(crate) aspect: PerStream<(i32, i32)>,
     pub(crate) start: Option<Timestamp>,
     pub(crate) duration: Option<Timestamp>,
     pub(crate) end: Option<Timestamp>,
     pub(crate) no_audio: bool,
     pub(crate) no_video: bool,
-    pub(crate) video: Option<CodecChoice>,
-    pub(crate) audio: Option<CodecChoice>,
-    pub(crate) filter: Option<String>,
-    pub(crate) video_frames: Option<u64>,
+    pub(crate) codec: PerStream<CodecChoice>,
+    pub(crate) filter: PerStream<String>,
+    pub(crate) frames: PerStream<u64>,
+    /// In libav's units.
+    pub(crate) quality: PerStream<i64>,
     pub(crate) av: Vec<AvOption>,
     pub(crate) rtmp_by_libav: bool,
 }
@@ -71,7 +73,7 @@ impl OutputOptions {
     /// The size that the pictures are scaled to (`-s`); by default the frames' own.
     #[must_use]
     pub fn size(mut self, size: Size) -> OutputOptions {
-        self.size = Some(size);
+        self.size.set(Specifier::VIDEO, size);
         self
     }
 
@@ -82,7 +84,7 @@ impl OutputOptions {
     /// # Errors
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a name that FFmpeg doesn't have.
     pub fn pixel_format(mut self, name: &str) -> Result<OutputOptions> {
-        self.pixel_format = Some(pixel_format_choice(name)?);
+        self.pixel_format.set(Specifier::VIDEO, pixel_format_choice(name)?);
         Ok(self)
     }
 
@@ -90,7 +92,7 @@ impl OutputOptions {
     /// own time.
     #[must_use]
     pub fn rate(mut self, rate: Rate) -> OutputOptions {
-        self.rate = Some(rate);
+        self.rate.set(Specifier::VIDEO, rate);
         self
     }
 
@@ -135,7 +137,7 @@ impl OutputOptions {
     /// # Errors
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for an encoder that FFmpeg doesn't have.
     pub fn video_codec(mut self, name: &str) -> Result<OutputOptions> {
-        self.video = Some(codec_choice(name, MediaKind::Video)?);
+        self.codec.set(Specifier::VIDEO, codec_choice(name, MediaKind::Video)?);
         Ok(self)
     }
 
@@ -145,7 +147,7 @@ impl OutputOptions {
     /// # Errors
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for an encoder that FFmpeg doesn't have.
     pub fn audio_codec(mut self, name: &str) -> Result<OutputOptions> {
-        self.audio = Some(codec_choice(name, MediaKind::Audio)?);
+        self.codec.set(Specifier::AUDIO, codec_choice(name, MediaKind::Audio)?);
         Ok(self)
     }
 
@@ -153,21 +155,23 @@ impl OutputOptions {
     /// it and from the size. By default the input's.
     #[must_use]
     pub fn aspect(mut self, width: i32, height: i32) -> OutputOptions {
-        self.aspect = Some((width, height)).filter(|&(width, height)| width > 0 && height > 0);
+        if width > 0 && height > 0 {
+            self.aspect.set(Specifier::VIDEO, (width, height));
+        }
         self
     }
 
     /// A filter graph for the video (`-vf`), in FFmpeg's language, such as `hflip,scale=640:-2`.
     #[must_use]
     pub fn filter(mut self, graph: &str) -> OutputOptions {
-        self.filter = Some(graph.to_owned());
+        self.filter.set(Specifier::VIDEO, graph.to_owned());
         self
     }
 
     /// How many video frames are written (`-frames:v`), 1 or more; by default all.
     #[must_use]
     pub fn frames(mut self, most: u64) -> OutputOptions {
-        self.video_frames = Some(most);
+        self.frames.set(Specifier::VIDEO, most);
         self
     }
 
@@ -198,8 +202,9 @@ impl OutputOptions {
                 setting("vn")
             )));
         }
-        if self.video == Some(CodecChoice::Copy)
-            && let Some(name) = self.picture_option()
+        let video = StreamPlace::only(MediaKind::Video);
+        if self.codec.of(video) == Some(&CodecChoice::Copy)
+            && let Some(name) = self.picture_option(video)
         {
             let (copy, other) = (setting("c:v").to("copy"), setting(name));
             return Err(Error::usage(sentence!("{} and {} can't go together", copy, other))
@@ -217,59 +222,87 @@ impl OutputOptions {
         if self.duration.is_some_and(|d| d <= Timestamp::ZERO) {
             return Err(must_be_more(&setting("t")));
         }
-        if self.video_frames == Some(0) {
+        if self.frames.of(video) == Some(&0) {
             return Err(must_be_more(&setting("frames:v")));
         }
         Ok(())
     }
 
     /// Adds an option of libav's, where it has one of this name.
-    pub(super) fn push(&mut self, name: &str, value: &str) -> Result<()> {
-        self.av.extend(AvOption::new(name, value, Direction::Output)?);
+    pub(super) fn push(&mut self, name: &str, streams: Specifier, value: &str) -> Result<()> {
+        let name = format!("{name}{streams}");
+        self.av.extend(AvOption::new(&name, value, Direction::Output)?);
         Ok(())
     }
 
     /// An option given that only means something where pictures are encoded.
-    fn picture_option(&self) -> Option<&'static str> {
+    fn picture_option(&self, stream: StreamPlace) -> Option<&'static str> {
         [
-            (self.filter.is_some(), "vf"),
-            (self.size.is_some(), "s"),
-            (self.rate.is_some(), "r"),
-            (self.pixel_format.is_some(), "pix_fmt"),
+            (self.filter.of(stream).is_some(), "vf"),
+            (self.size.of(stream).is_some(), "s"),
+            (self.rate.of(stream).is_some(), "r"),
+            (self.pixel_format.of(stream).is_some(), "pix_fmt"),
         ]
         .into_iter()
         .find_map(|(given, name)| given.then_some(name))
     }
 
-    /// Whether anything was given that asks for the stream to be encoded.
-    pub(crate) fn asks_to_encode(&self, kind: MediaKind) -> bool {
-        let choice = match kind {
-            MediaKind::Video if self.picture_option().is_some() => return true,
-            // A copy has it in its container alone: that is only done where a copy is asked for.
-            MediaKind::Video if self.aspect.is_some() && self.video.is_none() => return true,
-            MediaKind::Video => &self.video,
-            MediaKind::Audio => &self.audio,
+    /// Whether anything was given that asks for a stream to be encoded.
+    pub(crate) fn asks_to_encode(&self, stream: StreamPlace) -> bool {
+        let choice = self.codec.of(stream);
+        match stream.kind {
             MediaKind::Other => return false,
-        };
+            MediaKind::Video if self.picture_option(stream).is_some() => return true,
+            // A copy has it in its container alone: that is only done where a copy is asked for.
+            MediaKind::Video if self.aspect.of(stream).is_some() && choice.is_none() => {
+                return true;
+            }
+            MediaKind::Video | MediaKind::Audio => {}
+        }
         match choice {
             Some(CodecChoice::Copy) => false,
             Some(CodecChoice::Encoder(_)) => true,
             // Without a specifier, only what can mean nothing else asks for an encoder.
+            None if self.quality.of(stream).is_some() => true,
             None => self.av.iter().any(|o| {
-                let named = o.specifier != Specifier::All;
-                o.is_for(kind) && (named || o.only == Some(kind) && !o.for_format)
+                let named = o.specifier != Specifier::ALL;
+                o.is_for(stream) && (named || o.only == Some(stream.kind) && !o.for_format)
             }),
         }
     }
 
-    /// The options meant for the encoder of a kind.
-    pub(crate) fn encoder_options(&self, kind: MediaKind) -> impl Iterator<Item = &AvOption> {
-        self.av.iter().filter(move |o| o.is_for(kind))
+    /// The options meant for the encoder of a stream.
+    pub(crate) fn encoder_options(&self, stream: StreamPlace) -> impl Iterator<Item = &AvOption> {
+        self.av.iter().filter(move |o| o.is_for(stream))
+    }
+
+    /// An option for one stream of a kind, where these streams have none of that number.
+    pub(crate) fn without_stream(&self, streams: &[StreamPlace]) -> Option<Setting> {
+        let unused = [
+            ("s", self.size.unused(streams)),
+            ("pix_fmt", self.pixel_format.unused(streams)),
+            ("r", self.rate.unused(streams)),
+            ("aspect", self.aspect.unused(streams)),
+            ("c", self.codec.unused(streams)),
+            ("filter", self.filter.unused(streams)),
+            ("frames", self.frames.unused(streams)),
+            ("q", self.quality.unused(streams)),
+        ];
+        let of_av = || {
+            let mut given = PerStream::default();
+            self.av.iter().for_each(|option| given.set(option.specifier, ()));
+            let specifier = given.unused(streams)?;
+            self.av.iter().find(|option| option.specifier == specifier).map(AvOption::setting)
+        };
+        let own = unused.into_iter().find_map(|(name, specifier)| {
+            specifier.map(|specifier| Setting::ffmpeg(format!("{name}{specifier}")))
+        });
+        own.or_else(of_av).map(|setting| setting.of(End::Output))
     }
 
     /// The options meant for the muxer and the protocol.
     pub(crate) fn format_options(&self) -> impl Iterator<Item = &AvOption> {
-        self.av.iter().filter(|o| o.for_format && o.specifier == Specifier::All)
+        self.av.iter().filter(|o| o.for_format && o.specifier == Specifier::ALL)
     }
 
     /// Where to stop, counted from where the output starts; `-t` wins over `-to`, as in FFmpeg.

@@ -34,6 +34,8 @@ pub enum ValueType {
     Ratio,
     /// A whole number.
     Integer,
+    /// A number.
+    Number,
     /// A whole number of bits a second, with a unit or without: `2M`, `128k`.
     BitRate,
     /// One of these names.
@@ -67,7 +69,7 @@ impl ValueType {
             ValueType::Size => "SIZE",
             ValueType::Rate => "RATE",
             ValueType::Ratio => "RATIO",
-            ValueType::Integer => "N",
+            ValueType::Integer | ValueType::Number => "N",
             ValueType::BitRate => "BITS",
             ValueType::Text => "TEXT",
             ValueType::Path => "FILE",

@@ -20,7 +20,9 @@ impl InputOptions {
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
         let about = |error: Error| error.about(Setting::ffmpeg(name.to_owned()).of(End::Input));
         match find_ffmpeg(name) {
-            Some(entry) if entry.is_for_input() => entry.set_input(self, value).map_err(about),
+            Some(entry) if entry.is_for_input() => {
+                entry.set_input_as(name, self, value).map_err(about)
+            }
             Some(_) => Err(misplaced(name, End::Input)),
             None => {
                 let option = AvOption::new(name, value, Direction::Input).map_err(about)?;
@@ -51,7 +53,9 @@ impl OutputOptions {
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
         let about = |error: Error| error.about(Setting::ffmpeg(name.to_owned()).of(End::Output));
         match find_ffmpeg(name) {
-            Some(entry) if entry.is_for_output() => entry.set_output(self, value).map_err(about),
+            Some(entry) if entry.is_for_output() => {
+                entry.set_output_as(name, self, value).map_err(about)
+            }
             Some(_) => Err(misplaced(name, End::Output)),
             None => {
                 let option = AvOption::new(name, value, Direction::Output).map_err(about)?;

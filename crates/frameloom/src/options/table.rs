@@ -8,16 +8,18 @@ use super::input::InputOptions;
 use super::live::{Live, LiveOptions, OnError, OnLoss, OnResize, OnSlow};
 use super::output::OutputOptions;
 use super::row::{Group, Row, Scope, ValueType};
+use super::specifier::{Specifier, StreamPlace};
 use super::value::{
-    CodecChoice, Size, above_zero, check_format, choice, codec_choice, decoder, frame_format,
-    names, parse_duration, parse_frames, parse_loops, parse_rate, parse_ratio, parse_span,
-    pixel_format, pixel_format_choice, usual_layout,
+    CodecChoice, Size, above_zero, check_format, choice, codec_choice, codec_choice_of_any_kind,
+    decoder, frame_format, names, parse_duration, parse_frames, parse_loops, parse_rate,
+    parse_ratio, parse_span, pixel_format, pixel_format_choice, quality, usual_layout,
 };
 use crate::av::{Direction, MediaKind};
 use crate::error::{End, Error, Hint, Result, Setting, sentence};
 use crate::image::PixelFormat;
 
 type Set<T> = fn(&mut T, &str) -> Result<()>;
+type SetStream = fn(&mut OutputOptions, Specifier, &str) -> Result<()>;
 
 /// A row of the library's table: an option, and what it sets.
 #[derive(Clone, Copy, Debug)]
@@ -26,13 +28,15 @@ pub struct LibraryOption {
     pub row: Row,
     input: Option<Set<InputOptions>>,
     output: Option<Set<OutputOptions>>,
+    /// For one or more of an output's streams: for those that a specifier names, or for these.
+    stream: Option<(Specifier, SetStream)>,
     live: Option<Set<LiveOptions>>,
     command: Option<Set<CommandOptions>>,
 }
 
 impl LibraryOption {
     const fn new(row: Row) -> LibraryOption {
-        LibraryOption { row, input: None, output: None, live: None, command: None }
+        LibraryOption { row, input: None, output: None, stream: None, live: None, command: None }
     }
 
     const fn input(self, set: Set<InputOptions>) -> LibraryOption {
@@ -41,6 +45,10 @@ impl LibraryOption {
 
     const fn output(self, set: Set<OutputOptions>) -> LibraryOption {
         LibraryOption { output: Some(set), ..self }
+    }
+
+    const fn per_stream(self, without: Specifier, set: SetStream) -> LibraryOption {
+        LibraryOption { stream: Some((without, set)), ..self }
     }
 
     const fn live(self, set: Set<LiveOptions>) -> LibraryOption {
@@ -58,7 +66,12 @@ impl LibraryOption {
 
     /// Whether it is an option of an output.
     pub fn is_for_output(&self) -> bool {
-        self.output.is_some()
+        self.output.is_some() || self.stream.is_some()
+    }
+
+    /// Whether a stream specifier may stand behind its name.
+    pub fn is_per_stream(&self) -> bool {
+        self.stream.is_some()
     }
 
     /// Whether it is a policy about losses, slow code or failing code.
@@ -84,7 +97,48 @@ impl LibraryOption {
     /// # Errors
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a value that can't be.
     pub fn set_output(&self, options: &mut OutputOptions, value: &str) -> Result<()> {
-        self.output.map_or(Ok(()), |set| set(options, value))
+        match self.stream {
+            Some((without, set)) => set(options, without, value),
+            None => self.output.map_or(Ok(()), |set| set(options, value)),
+        }
+    }
+
+    /// As [`LibraryOption::set_input`], under a name that may have a stream specifier.
+    pub(super) fn set_input_as(
+        &self,
+        name: &str,
+        options: &mut InputOptions,
+        value: &str,
+    ) -> Result<()> {
+        if let Some((without, _)) = self.stream {
+            let specifier = specifier_of(name, without)?;
+            let is_read = |kind| specifier.covers(StreamPlace::only(kind));
+            if !without.kind().is_some_and(is_read) {
+                let cause = format!("an input has no stream for the specifier '{specifier}'");
+                return Err(Error::usage(cause).hint(Hint::UseSpecifiers));
+            }
+        }
+        self.set_input(options, value)
+    }
+
+    /// As [`LibraryOption::set_output`], under a name that may have a stream specifier.
+    pub(super) fn set_output_as(
+        &self,
+        name: &str,
+        options: &mut OutputOptions,
+        value: &str,
+    ) -> Result<()> {
+        match self.stream {
+            Some((without, set)) => {
+                let specifier = specifier_of(name, without)?;
+                if without.kind().is_some_and(|kind| !specifier.is_for(kind)) {
+                    let cause = format!("it means nothing to streams of '{specifier}'");
+                    return Err(Error::usage(cause));
+                }
+                set(options, specifier, value)
+            }
+            None => self.set_output(options, value),
+        }
     }
 
     /// Sets it where it is a policy, and does nothing otherwise.
@@ -171,7 +225,7 @@ const TABLE: &[LibraryOption] = &[
         .keyword("size"),
     )
     .input(|o, v| Size::parse(v).map(|size| o.size = Some(size)))
-    .output(|o, v| Size::parse(v).map(|size| o.size = Some(size))),
+    .per_stream(Specifier::VIDEO, |o, s, v| Size::parse(v).map(|size| o.size.set(s, size))),
     LibraryOption::new(Row::ffmpeg(
         "pix_fmt",
         Scope::Both,
@@ -179,7 +233,9 @@ const TABLE: &[LibraryOption] = &[
         "the pixel format of raw input; the one that an output is encoded in",
     ))
     .input(|o, v| pixel_format(v).map(|format| o.pixel_format = Some(format.name().to_owned())))
-    .output(|o, v| pixel_format_choice(v).map(|choice| o.pixel_format = Some(choice))),
+    .per_stream(Specifier::VIDEO, |o, s, v| {
+        pixel_format_choice(v).map(|choice| o.pixel_format.set(s, choice))
+    }),
     LibraryOption::new(
         Row::ffmpeg(
             "r",
@@ -191,7 +247,7 @@ const TABLE: &[LibraryOption] = &[
         .keyword("rate"),
     )
     .input(|o, v| parse_rate(v).map(|rate| o.rate = Some(rate)))
-    .output(|o, v| parse_rate(v).map(|rate| o.rate = Some(rate))),
+    .per_stream(Specifier::VIDEO, |o, s, v| parse_rate(v).map(|rate| o.rate.set(s, rate))),
     LibraryOption::new(
         Row::ffmpeg("re", Scope::Input, ValueType::Flag, "read the input at its own speed")
             .python(&["open"])
@@ -282,14 +338,18 @@ const TABLE: &[LibraryOption] = &[
         )
         .aliases(&["codec"]),
     )
-    .output(|o, v| {
-        if v != "copy" {
-            let given = Setting::ffmpeg("c").of(End::Output).to(v.to_owned());
-            let cause = sentence!("{} names one codec for video and audio alike", given);
-            return Err(Error::usage(cause).hint(Hint::CodecForEach));
-        }
-        o.video = Some(CodecChoice::Copy);
-        o.audio = Some(CodecChoice::Copy);
+    .per_stream(Specifier::ALL, |o, s, v| {
+        let choice = match s.kind() {
+            Some(kind) => codec_choice(v, kind)?,
+            None if s != Specifier::ALL => codec_choice_of_any_kind(v)?,
+            None if v == "copy" => CodecChoice::Copy,
+            None => {
+                let given = Setting::ffmpeg("c").of(End::Output).to(v.to_owned());
+                let cause = sentence!("{} names one codec for video and audio alike", given);
+                return Err(Error::usage(cause).hint(Hint::CodecForEach));
+            }
+        };
+        o.codec.set(s, choice);
         Ok(())
     }),
     LibraryOption::new(
@@ -305,7 +365,9 @@ const TABLE: &[LibraryOption] = &[
         .keyword("codec"),
     )
     .input(|o, v| decoder(v).map(|name| o.video_decoder = Some(name)))
-    .output(|o, v| codec_choice(v, MediaKind::Video).map(|choice| o.video = Some(choice))),
+    .per_stream(Specifier::VIDEO, |o, s, v| {
+        codec_choice(v, MediaKind::Video).map(|choice| o.codec.set(s, choice))
+    }),
     LibraryOption::new(
         Row::ffmpeg(
             "c:a",
@@ -319,21 +381,23 @@ const TABLE: &[LibraryOption] = &[
         .keyword("audio_codec"),
     )
     .input(|o, v| decoder(v).map(|name| o.audio_decoder = Some(name)))
-    .output(|o, v| codec_choice(v, MediaKind::Audio).map(|choice| o.audio = Some(choice))),
+    .per_stream(Specifier::AUDIO, |o, s, v| {
+        codec_choice(v, MediaKind::Audio).map(|choice| o.codec.set(s, choice))
+    }),
     LibraryOption::new(
         Row::ffmpeg("b:v", Scope::Output, ValueType::BitRate, "the video bit rate, such as 2M")
             .aliases(&["b"])
             .python(&["output", "create"])
             .keyword("bit_rate"),
     )
-    .output(|o, v| o.push("b:v", v)),
+    .per_stream(Specifier::VIDEO, |o, s, v| o.push("b", s, v)),
     LibraryOption::new(Row::ffmpeg(
         "b:a",
         Scope::Output,
         ValueType::BitRate,
         "the audio bit rate, such as 128k",
     ))
-    .output(|o, v| o.push("b:a", v)),
+    .per_stream(Specifier::AUDIO, |o, s, v| o.push("b", s, v)),
     LibraryOption::new(Row::ffmpeg(
         "ac",
         Scope::Output,
@@ -342,25 +406,25 @@ const TABLE: &[LibraryOption] = &[
     ))
     // An input's decoder may know it.
     .input(|o, v| o.push("ac", v))
-    .output(|o, v| o.push("ch_layout:a", usual_layout(v)?)),
+    .per_stream(Specifier::AUDIO, |o, s, v| o.push("ch_layout", s, usual_layout(v)?)),
     LibraryOption::new(
         Row::ffmpeg("g", Scope::Output, ValueType::Integer, "the most frames between keyframes")
             .default("two seconds of them on a live output"),
     )
-    .output(|o, v| o.push("g:v", v)),
+    .per_stream(Specifier::VIDEO, |o, s, v| o.push("g", s, v)),
     LibraryOption::new(Row::ffmpeg(
         "aspect",
         Scope::Output,
         ValueType::Ratio,
         "width to height of the picture as it is shown, such as 16:9",
     ))
-    .output(|o, v| parse_ratio(v).map(|ratio| o.aspect = Some(ratio))),
+    .per_stream(Specifier::VIDEO, |o, s, v| parse_ratio(v).map(|ratio| o.aspect.set(s, ratio))),
     LibraryOption::new(
         Row::ffmpeg("vf", Scope::Output, ValueType::FilterGraph, "a filter graph for the video")
             .aliases(&["filter:v"]),
     )
-    .output(|o, v| {
-        o.filter = Some(v.to_owned());
+    .per_stream(Specifier::VIDEO, |o, s, v| {
+        o.filter.set(s, v.to_owned());
         Ok(())
     }),
     LibraryOption::new(
@@ -372,7 +436,30 @@ const TABLE: &[LibraryOption] = &[
         )
         .aliases(&["vframes"]),
     )
-    .output(|o, v| parse_frames("frames:v", v).map(|frames| o.video_frames = Some(frames))),
+    .per_stream(Specifier::VIDEO, |o, s, v| {
+        parse_frames("frames:v", v).map(|frames| o.frames.set(s, frames))
+    }),
+    LibraryOption::new(
+        Row::ffmpeg(
+            "q:v",
+            Scope::Output,
+            ValueType::Number,
+            "the video quality of encoders with such a scale, as MPEG-4 and MJPEG: 1 is the best, 31 the \
+             smallest",
+        )
+        .aliases(&["q", "qscale", "qscale:v"]),
+    )
+    .per_stream(Specifier::VIDEO, |o, s, v| quality(v).map(|value| o.quality.set(s, value))),
+    LibraryOption::new(
+        Row::ffmpeg(
+            "q:a",
+            Scope::Output,
+            ValueType::Number,
+            "the audio quality of encoders with such a scale, as MP3 and Vorbis",
+        )
+        .aliases(&["aq", "qscale:a"]),
+    )
+    .per_stream(Specifier::AUDIO, |o, s, v| quality(v).map(|value| o.quality.set(s, value))),
     LibraryOption::new(
         Row::long(
             "open-timeout",
@@ -554,9 +641,23 @@ pub fn library() -> &'static [LibraryOption] {
     TABLE
 }
 
-/// The option of this name among FFmpeg's, without its dash.
+/// The option of this name among FFmpeg's, without its dash, and with or without a stream specifier
+/// where it is for streams.
 pub fn find_ffmpeg(name: &str) -> Option<&'static LibraryOption> {
-    TABLE.iter().find(|entry| !entry.row.is_long && entry.row.is_named(name))
+    let named =
+        |name: &str| TABLE.iter().find(|entry| !entry.row.is_long && entry.row.is_named(name));
+    let mut bare = name;
+    let mut found = named(name);
+    while let (None, Some((shorter, _))) = (found, bare.rsplit_once(':')) {
+        bare = shorter;
+        found = named(bare).filter(|entry| entry.is_per_stream());
+    }
+    found
+}
+
+/// The specifier behind an option's name; `without` where there is none.
+fn specifier_of(name: &str, without: Specifier) -> Result<Specifier> {
+    name.split_once(':').map_or(Ok(without), |(_, specifier)| Specifier::parse(specifier))
 }
 
 /// The option of this name among Frameloom's own, without its dashes.

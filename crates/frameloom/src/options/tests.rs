@@ -224,6 +224,7 @@ fn rows_say_what_they_do() {
             ValueType::Rate => (&["25", "30000/1001"], "0"),
             ValueType::Ratio => (&["16:9", "1.85"], "0:9"),
             ValueType::Integer => (&["2"], "many"),
+            ValueType::Number => (&["2", "0.5", "-1"], "fine"),
             ValueType::Choice(names) => (names, "no such"),
             ValueType::Format => (&["flv"], "flvv"),
             ValueType::PixelFormat => (&["yuv420p"], "yuv42p"),

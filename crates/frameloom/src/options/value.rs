@@ -201,6 +201,11 @@ pub(super) fn codec_choice(name: &str, kind: MediaKind) -> Result<CodecChoice> {
         .hint(Hint::UsualEncoders))
 }
 
+/// As [`codec_choice`], for streams of whatever kind the encoder is for.
+pub(super) fn codec_choice_of_any_kind(name: &str) -> Result<CodecChoice> {
+    codec_choice(name, MediaKind::Audio).or_else(|_| codec_choice(name, MediaKind::Video))
+}
+
 pub(super) fn pixel_format_choice(value: &str) -> Result<PixelFormatChoice> {
     let bare = value.strip_prefix('+');
     let strict = bare.is_some();
@@ -226,6 +231,15 @@ pub(super) fn parse_frames(name: &'static str, value: &str) -> Result<u64> {
         let name = Setting::ffmpeg(name).of(End::Output);
         Error::usage(sentence!("{} takes a number of frames above 0, not '{}'", name, value))
     })
+}
+
+/// A place on an encoder's scale of quality, in libav's units (`FF_QP2LAMBDA` of them are 1).
+pub(super) fn quality(value: &str) -> Result<i64> {
+    let number = value.parse::<f64>().ok().filter(|q| (-1000.0..=1000.0).contains(q));
+    // In that range, so the cast drops nothing but the fraction.
+    number
+        .map(|q| (q * 118.0).round() as i64)
+        .ok_or_else(|| Error::usage(format!("'{value}' is no number from -1000 to 1000")))
 }
 
 /// The pixel format of this name, of those that a frame can be viewed as.

@@ -14,7 +14,7 @@ use crate::av::MediaKind;
 use crate::codec::configuration::StreamConfiguration;
 use crate::codec::packet::Packet;
 use crate::error::{Error, ErrorKind, Result, Stage, were};
-use crate::options::OutputOptions;
+use crate::options::{OutputOptions, StreamPlace};
 use crate::protocol::environment::Environment;
 use crate::protocol::{Output, Target};
 use crate::stats::Stats;
@@ -109,7 +109,7 @@ impl Sink {
             failed: 0,
             cut: None,
             clock: Arc::clone(&environment.clock),
-            aspect: options.aspect,
+            aspect: options.aspect.of(StreamPlace::only(MediaKind::Video)).copied(),
             stats,
             number: 0,
         };

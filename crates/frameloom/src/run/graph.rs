@@ -7,6 +7,7 @@ use crate::av::MediaKind;
 use crate::codec::audio::AudioPlan;
 use crate::codec::encode::VideoPlan;
 use crate::codec::window::Window;
+use crate::options::StreamPlace;
 use crate::run::plan::{OutputPlan, Treatment};
 
 /// Packets between reader and decoder: enough to ride over a slow frame.
@@ -351,7 +352,9 @@ impl PipelineGraph {
             (false, true) if !options.no_video => MediaKind::Video,
             _ => return,
         };
-        if plan.target.protocol.takes_late_streams() && !options.asks_to_encode(kind) {
+        if plan.target.protocol.takes_late_streams()
+            && !options.asks_to_encode(StreamPlace::only(kind))
+        {
             self.late_streams.push(LateStreamNode {
                 of: InputStreamId { input, kind },
                 to: Port { writer, stream: 1 },

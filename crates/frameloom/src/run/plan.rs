@@ -7,7 +7,7 @@ use crate::codec::audio::AudioPlan;
 use crate::codec::encode::{VideoPlan, find_encoder};
 use crate::codec::window::Window;
 use crate::error::{End, Error, ErrorKind, Hint, Result, Setting, Stage, sentence};
-use crate::options::{AvOption, CodecChoice, InputOptions, OutputOptions, Specifier};
+use crate::options::{AvOption, CodecChoice, InputOptions, OutputOptions, Specifier, StreamPlace};
 use crate::output::container::{
     Carriage, carriage, counts_frames, default_encoder, keeps_alpha, keeps_aspect, pixel_formats,
 };
@@ -85,7 +85,23 @@ pub(crate) fn plan<'a>(
 ) -> Result<OutputPlan> {
     let Between { is_edited, begins_with_key } = between;
     let window = Window { start: options.start, length: options.length() };
-    let mut frames = options.video_frames;
+    let wanted = |stream: Option<&'a StreamInfo>, off: bool| {
+        stream.filter(|stream| !off && carriage(&target, stream) != Carriage::Refuse)
+    };
+    let (taken_video, taken_audio) =
+        (wanted(video_stream, options.no_video), wanted(audio_stream, options.no_audio));
+    let kinds: Vec<MediaKind> =
+        [taken_video, taken_audio].into_iter().flatten().map(|stream| stream.kind).collect();
+    let places = StreamPlace::all(&kinds);
+    if let Some(setting) = options.without_stream(&places) {
+        let cause = sentence!("{} is for a stream that the output has not", setting);
+        return Err(Error::usage(cause).at(&target.url));
+    }
+    let place_of = |kind: MediaKind| {
+        places.iter().find(|place| place.kind == kind).copied().unwrap_or(StreamPlace::only(kind))
+    };
+    let (video_place, audio_place) = (place_of(MediaKind::Video), place_of(MediaKind::Audio));
+    let mut frames = options.frames.of(video_place).copied();
     let single = target.muxer.is_file_per_packet()
         && !target.url.contains('%')
         && !options.av.iter().any(|o| o.name == "update");
@@ -93,17 +109,15 @@ pub(crate) fn plan<'a>(
         // One file's name for pictures: one picture.
         frames = frames.or(Some(1));
     }
-    let wanted = |stream: Option<&'a StreamInfo>, off: bool| {
-        stream.filter(|stream| !off && carriage(&target, stream) != Carriage::Refuse)
-    };
     let plan_video = |stream: &StreamInfo| -> Result<Treatment<VideoPlan>> {
         let is_inside =
             options.start.is_some_and(|start| start > Timestamp::ZERO) || !begins_with_key;
         // Nothing but a keyframe can be begun with, and before -ss there is none for certain.
         let encodes = is_edited || is_inside && !stream.params.codec().is_intra_only();
-        let name = match encoder_for(&target, &options, input, stream, encodes)? {
+        let place = video_place;
+        let name = match encoder_for(&target, &options, input, (stream, place), encodes)? {
             None if is_edited => return Err(copy_of_edited(&target)),
-            None if options.aspect.is_some() && !keeps_aspect(&target.muxer) => {
+            None if options.aspect.of(place).is_some() && !keeps_aspect(&target.muxer) => {
                 let aspect = Setting::ffmpeg("aspect").of(End::Output);
                 return Err(no_effect_on_copy(&aspect, MediaKind::Video).at(&target.url));
             }
@@ -111,35 +125,21 @@ pub(crate) fn plan<'a>(
             Some(name) => name,
         };
         Ok(Treatment::Encode(VideoPlan {
-            options: taken(&options, MediaKind::Video, &name)?,
-            keeps_alpha: keeps_alpha(&target.muxer, find_encoder(&name)?.codec().name()),
-            aspect: options.aspect,
-            formats: pixel_formats(&target.muxer),
-            encoder: name,
-            filter: options.filter.clone(),
-            size: options.size,
-            rate: options.rate,
-            pixel_format: options.pixel_format.clone(),
-            is_live: target.is_live,
             window,
             frames,
-            constant_rate: counts_frames(&target.muxer),
-            has_no_pts: target.muxer.name() == "avi",
-            is_edited,
+            ..video_plan(&target, &options, place, name, is_edited)?
         }))
     };
     let plan_audio = |stream: &StreamInfo| -> Result<Treatment<AudioPlan>> {
-        match encoder_for(&target, &options, input, stream, false)? {
+        match encoder_for(&target, &options, input, (stream, audio_place), false)? {
             None => Ok(Treatment::Copy),
             Some(name) => Ok(Treatment::Encode(AudioPlan {
-                options: taken(&options, MediaKind::Audio, &name)?,
+                options: taken(&options, audio_place, &name)?,
                 encoder: name,
                 window,
             })),
         }
     };
-    let (taken_video, taken_audio) =
-        (wanted(video_stream, options.no_video), wanted(audio_stream, options.no_audio));
     let video = taken_video.map(plan_video).transpose()?;
     let audio = taken_audio.map(plan_audio).transpose()?;
     if video.is_none() && audio.is_none() {
@@ -150,11 +150,11 @@ pub(crate) fn plan<'a>(
         )
         .at(&target.url));
     }
-    refuse_untaken(
-        &options,
-        video.as_ref().and_then(|v| v.encoder()),
-        audio.as_ref().and_then(|a| a.encoder()),
-    )?;
+    let encoders = [
+        (video_place, video.as_ref().and_then(|v| v.encoder())),
+        (audio_place, audio.as_ref().and_then(|a| a.encoder())),
+    ];
+    refuse_untaken(&options, &encoders)?;
     let left_out = match (video_stream, audio_stream) {
         (Some(_), _) if video.is_none() && !options.no_video => Some("video"),
         (_, Some(_)) if audio.is_none() && !options.no_audio => Some("audio"),
@@ -193,11 +193,11 @@ fn encoder_for(
     target: &Target,
     options: &OutputOptions,
     input: &InputOptions,
-    stream: &StreamInfo,
+    (stream, place): (&StreamInfo, StreamPlace),
     must_encode: bool,
 ) -> Result<Option<String>> {
     let kind = stream.kind;
-    let choice = if kind == MediaKind::Video { &options.video } else { &options.audio };
+    let choice = options.codec.of(place);
     let can_copy = carriage(target, stream) == Carriage::Copy;
     match choice {
         Some(CodecChoice::Copy) => {
@@ -214,11 +214,20 @@ fn encoder_for(
             }
             return Ok(None);
         }
-        Some(CodecChoice::Encoder(name)) => return Ok(Some(find_encoder(name)?.name().to_owned())),
+        Some(CodecChoice::Encoder(name)) => {
+            let encoder = find_encoder(name)?;
+            if encoder.kind() != kind {
+                let what = if kind == MediaKind::Video { "video" } else { "audio" };
+                let cause =
+                    format!("encoder {name} is not for {what}, which stream {} is", place.number);
+                return Err(Error::usage(cause).at(&target.url));
+            }
+            return Ok(Some(encoder.name().to_owned()));
+        }
         None => {}
     }
     let is_decoded =
-        must_encode || options.asks_to_encode(kind) || input.decoding_option(kind).is_some();
+        must_encode || options.asks_to_encode(place) || input.decoding_option(kind).is_some();
     if !is_decoded && can_copy {
         return Ok(None);
     }
@@ -251,26 +260,72 @@ fn copy_of_edited(target: &Target) -> Error {
     Error::usage(cause).at(&target.url).hint(Hint::LeaveOut(copy))
 }
 
-/// The options for an encoder, as pairs; those named for its kind alone must be its own.
-fn taken(options: &OutputOptions, kind: MediaKind, encoder: &str) -> Result<Vec<(String, String)>> {
+/// How the stream at `place` is encoded by `encoder`, whole.
+fn video_plan(
+    target: &Target,
+    options: &OutputOptions,
+    place: StreamPlace,
+    encoder: String,
+    is_edited: bool,
+) -> Result<VideoPlan> {
+    Ok(VideoPlan {
+        options: taken(options, place, &encoder)?,
+        keeps_alpha: keeps_alpha(&target.muxer, find_encoder(&encoder)?.codec().name()),
+        aspect: options.aspect.of(place).copied(),
+        formats: pixel_formats(&target.muxer),
+        encoder,
+        filter: options.filter.of(place).cloned(),
+        size: options.size.of(place).copied(),
+        rate: options.rate.of(place).copied(),
+        pixel_format: options.pixel_format.of(place).cloned(),
+        is_live: target.is_live,
+        window: Window { start: options.start, length: options.length() },
+        frames: options.frames.of(place).copied(),
+        constant_rate: counts_frames(&target.muxer),
+        has_no_pts: target.muxer.name() == "avi",
+        is_edited,
+    })
+}
+
+/// Encoders whose quality is one number of their own.
+const WITHOUT_SCALE: [&str; 5] = ["libx264", "libx264rgb", "libx265", "libaom-av1", "libsvtav1"];
+
+/// The options for a stream's encoder, as pairs; those named for its kind alone must be its own.
+fn taken(
+    options: &OutputOptions,
+    place: StreamPlace,
+    encoder: &str,
+) -> Result<Vec<(String, String)>> {
     let setup = find_encoder(encoder)?;
     let mut pairs = Vec::new();
-    for option in options.encoder_options(kind) {
+    for option in options.encoder_options(place) {
         if option.name == "preset" && matches!(encoder, "libx264" | "libx265") {
             check_preset(encoder, &option.value)?;
         }
         if setup.takes(&option.name) {
             pairs.push((option.name.clone(), option.value.clone()));
-        } else if option.specifier != Specifier::All {
+        } else if option.specifier != Specifier::ALL {
             let setting = option.setting().of(End::Output);
-            return Err(Error::usage(sentence!(
-                "{} means nothing to encoder {}",
-                setting,
-                encoder
-            )));
+            return Err(means_nothing(&setting, encoder));
         }
     }
+    if let Some(quality) = options.quality.of(place) {
+        if WITHOUT_SCALE.contains(&encoder) {
+            let name = if place.kind == MediaKind::Video { "q:v" } else { "q:a" };
+            let setting = Setting::ffmpeg(name).of(End::Output);
+            return Err(means_nothing(&setting, encoder).hint(Hint::EncodersQuality));
+        }
+        match pairs.iter_mut().find(|(name, _)| name == "flags") {
+            Some((_, flags)) => flags.push_str("+qscale"),
+            None => pairs.push(("flags".to_owned(), "+qscale".to_owned())),
+        }
+        pairs.push(("global_quality".to_owned(), quality.to_string()));
+    }
     Ok(pairs)
+}
+
+fn means_nothing(setting: &Setting, encoder: &str) -> Error {
+    Error::usage(sentence!("{} means nothing to encoder {}", setting, encoder))
 }
 
 /// x264 and x265 know their presets by these names and by the numbers 0 to 9.
@@ -298,12 +353,11 @@ fn check_preset(encoder: &str, preset: &str) -> Result<()> {
 }
 
 /// Refuses options that no encoder of the output took and no container or protocol knows.
-fn refuse_untaken(options: &OutputOptions, video: Option<&str>, audio: Option<&str>) -> Result<()> {
-    let encoders = [video, audio];
+fn refuse_untaken(options: &OutputOptions, encoders: &[(StreamPlace, Option<&str>)]) -> Result<()> {
     let takes = |o: &AvOption| -> Result<bool> {
-        for (encoder, kind) in encoders.into_iter().zip([MediaKind::Video, MediaKind::Audio]) {
+        for (place, encoder) in encoders {
             if let Some(encoder) = encoder
-                && o.is_for(kind)
+                && o.is_for(*place)
                 && find_encoder(encoder)?.takes(&o.name)
             {
                 return Ok(true);
@@ -313,8 +367,8 @@ fn refuse_untaken(options: &OutputOptions, video: Option<&str>, audio: Option<&s
     };
     for option in options.av.iter().filter(|o| o.for_codec && !o.for_format) {
         if !takes(option)? {
-            let used: Vec<&str> = encoders.into_iter().flatten().collect();
-            let used = used.into_iter().map(str::to_owned).collect();
+            let used = encoders.iter().filter_map(|(_, encoder)| encoder.map(str::to_owned));
+            let used = used.collect();
             return Err(Error::usage("nothing took it")
                 .about(option.setting().of(End::Output))
                 .hint(Hint::NoneTakesIt(used)));
@@ -325,31 +379,20 @@ fn refuse_untaken(options: &OutputOptions, video: Option<&str>, audio: Option<&s
 
 /// The plan for frames that come from the caller's own code.
 pub(crate) fn plan_writer(target: &Target, options: &OutputOptions) -> Result<VideoPlan> {
-    let encoder = match &options.video {
+    let place = StreamPlace::only(MediaKind::Video);
+    if let Some(setting) = options.without_stream(&[place]) {
+        let cause = sentence!("{} is for a stream that the output has not", setting);
+        return Err(Error::usage(cause).at(&target.url));
+    }
+    let encoder = match options.codec.of(place) {
         Some(CodecChoice::Encoder(name)) => find_encoder(name)?.name().to_owned(),
         Some(CodecChoice::Copy) => return Err(copy_of_edited(target)),
         None => default_encoder(target, MediaKind::Video)
             .ok_or_else(|| Error::usage("no video goes into this format").at(&target.url))?
             .to_owned(),
     };
-    refuse_untaken(options, Some(&encoder), None)?;
-    Ok(VideoPlan {
-        options: taken(options, MediaKind::Video, &encoder)?,
-        keeps_alpha: keeps_alpha(&target.muxer, find_encoder(&encoder)?.codec().name()),
-        aspect: options.aspect,
-        formats: pixel_formats(&target.muxer),
-        encoder,
-        filter: options.filter.clone(),
-        size: options.size,
-        rate: options.rate,
-        pixel_format: options.pixel_format.clone(),
-        is_live: target.is_live,
-        window: Window { start: options.start, length: options.length() },
-        frames: options.video_frames,
-        constant_rate: counts_frames(&target.muxer),
-        has_no_pts: target.muxer.name() == "avi",
-        is_edited: true,
-    })
+    refuse_untaken(options, &[(place, Some(&encoder))])?;
+    video_plan(target, options, place, encoder, true)
 }
 
 /// Refuses, before anything is opened, outputs that can't be: contradictory options, a format or
@@ -368,7 +411,8 @@ pub fn check_outputs(
         }
         options.check()?;
         let target = Target::resolve(url, options)?;
-        if has_command && options.video == Some(CodecChoice::Copy) {
+        let video = StreamPlace::only(MediaKind::Video);
+        if has_command && options.codec.of(video) == Some(&CodecChoice::Copy) {
             return Err(copy_of_edited(&target));
         }
         target.check_writable(options)?;
