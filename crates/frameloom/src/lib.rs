@@ -68,7 +68,7 @@ pub use time::{Rate, Round, TimeBase, Timestamp};
 /// What the crates of this workspace share and nobody else should use: it changes without notice.
 #[doc(hidden)]
 pub mod internal {
-    pub use crate::av::allocator;
+    pub use crate::av::{allocator, listing};
     pub use crate::edit::kill_commands;
     pub use crate::error::{ProgramHint, nearest, os_words, set_default_wording};
     pub use crate::input::timeline::dts_on_one_clock;

@@ -11,6 +11,7 @@ mod dict;
 mod error;
 mod frame;
 mod graph;
+pub mod listing;
 mod local_time;
 mod log;
 mod mux;
@@ -71,6 +72,15 @@ fn or_no_pts(ts: Option<i64>) -> i64 {
 fn c_string(s: &str) -> std::ffi::CString {
     let end = s.find('\0').unwrap_or(s.len());
     std::ffi::CString::new(&*crate::url::bytes(&s[..end])).unwrap_or_default()
+}
+
+/// A borrowed C string as text; `None` for null.
+///
+/// # Safety
+/// As for [`text`].
+unsafe fn optional_text<'a>(p: *const libc::c_char) -> Option<&'a str> {
+    // SAFETY: this function's contract.
+    (!p.is_null()).then(|| unsafe { text(p) })
 }
 
 /// A borrowed C string as text; empty for null.

@@ -564,9 +564,28 @@ fn own_options(mut class: *const ff::AVClass, names: &mut Vec<&'static str>) {
             return;
         }
         // SAFETY: a static entry with a static name.
-        let (name, kind) = unsafe { (text((*option).name), (*option).type_) };
-        if kind != ff::AVOptionType::AV_OPT_TYPE_CONST {
+        let (name, is_constant) = unsafe { (text((*option).name), is_constant(option)) };
+        if !is_constant {
             names.push(name);
         }
     }
+}
+
+/// The number of an option's kind. It need not be a variant of the bindings' enum: a list's has a bit
+/// more.
+///
+/// # Safety
+/// `option` points to an entry of a static table.
+pub(super) unsafe fn kind_number(option: *const ff::AVOption) -> u32 {
+    // SAFETY: valid by this function's contract, and read as the integer that it is in C.
+    unsafe { ptr::addr_of!((*option).type_).cast::<u32>().read() }
+}
+
+/// Whether the entry is a name for a value and no option.
+///
+/// # Safety
+/// `option` points to an entry of a static table.
+pub(super) unsafe fn is_constant(option: *const ff::AVOption) -> bool {
+    // SAFETY: this function's contract.
+    unsafe { kind_number(option) == ff::AVOptionType::AV_OPT_TYPE_CONST as u32 }
 }

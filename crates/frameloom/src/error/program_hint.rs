@@ -40,6 +40,8 @@ pub enum ProgramHint {
     WriteOrigins,
     /// Write a size of memory.
     WriteBytes,
+    /// This setting lists the names there are.
+    ListedBy(Setting),
     /// A program makes tokens.
     MakeToken,
     /// Give a token of at least so many characters, by this variable or setting.
@@ -88,6 +90,7 @@ impl ProgramHint {
                     .into()
             }
             ProgramHint::WriteBytes => "write a number of bytes, or one as 512M or 2G".into(),
+            ProgramHint::ListedBy(setting) => sentence!("{} lists them", setting),
             ProgramHint::MakeToken => "make one with: openssl rand -hex 16".into(),
             ProgramHint::GiveToken { least_characters, variable, setting } => sentence!(
                 "give a token of {} characters or more as ${} or {}, or listen on 127.0.0.1",

@@ -95,6 +95,8 @@ pub enum Group {
     Code,
     /// What the program says and shows.
     Program,
+    /// What FFmpeg's libraries have: each prints a list, and ends the run.
+    Listings,
     /// Where a server listens.
     Listening,
     /// The right to use a server.
@@ -107,7 +109,7 @@ pub enum Group {
 
 impl Group {
     /// Every group, in the order that they are shown in.
-    pub const ALL: [Group; 8] = [
+    pub const ALL: [Group; 9] = [
         Group::Ffmpeg,
         Group::Ends,
         Group::Code,
@@ -116,6 +118,7 @@ impl Group {
         Group::Limits,
         Group::Timeouts,
         Group::Program,
+        Group::Listings,
     ];
 
     /// The heading over its options.
@@ -125,6 +128,7 @@ impl Group {
             Group::Ends => "Inputs and outputs",
             Group::Code => "Your code",
             Group::Program => "The program",
+            Group::Listings => "Listings",
             Group::Listening => "Where the server listens",
             Group::Access => "Who may publish, play and change",
             Group::Limits => "Limits",
