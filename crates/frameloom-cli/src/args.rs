@@ -12,7 +12,9 @@ use frameloom::internal::{
 use frameloom::options::{OutputOptions, from_os};
 use frameloom::{Error, Hint, Result, Sentence, Setting, sentence};
 
+use crate::listings::Part;
 use crate::options::Verb;
+use crate::options::listing::{self, Listing};
 use crate::options::program::{self, ProgramOptions};
 use crate::usage::{no_value, usage};
 
@@ -21,6 +23,10 @@ use crate::usage::{no_value, usage};
 pub(crate) enum Invocation {
     /// Show the help text.
     Help(Verb),
+    /// Tell what a part of FFmpeg is, and its options.
+    HelpOf(Part),
+    /// List what FFmpeg has.
+    List(&'static Listing),
     /// Show the version.
     Version,
     /// Write the man page, completions and the reference into this folder.
@@ -151,12 +157,12 @@ struct Parser {
 }
 
 impl Parser {
-    /// Reads all the words, or up to one that asks for help or the version.
+    /// Reads all the words, or up to one that asks for help, the version or a listing.
     fn read(&mut self) -> Result<Option<Invocation>> {
         while let Some(word) = self.word()? {
             match word.as_str() {
                 "--" => self.command = Some(self.words.drain(..).collect()),
-                "-h" | "-help" | "--help" => return Ok(Some(Invocation::Help(self.verb))),
+                "-h" | "-help" | "--help" => return self.help().map(Some),
                 "-version" | "--version" => return Ok(Some(Invocation::Version)),
                 "-i" => {
                     let url = self.value("-i")?;
@@ -166,12 +172,24 @@ impl Parser {
                 "-" => self.end(word)?,
                 _ => match (word.strip_prefix("--"), word.strip_prefix('-')) {
                     (Some(long), _) => self.long(long)?,
-                    (None, Some(name)) => self.option(name)?,
+                    (None, Some(name)) => match listing::find(name) {
+                        Some(listing) => return Ok(Some(Invocation::List(listing))),
+                        None => self.option(name)?,
+                    },
                     (None, None) => self.end(word)?,
                 },
             }
         }
         Ok(None)
+    }
+
+    /// What help is asked for, which may be about the word that follows.
+    fn help(&mut self) -> Result<Invocation> {
+        let part = match self.word()? {
+            Some(word) => Part::asked(&word)?,
+            None => None,
+        };
+        Ok(part.map_or(Invocation::Help(self.verb), Invocation::HelpOf))
     }
 
     fn word(&mut self) -> Result<Option<String>> {
@@ -371,7 +389,8 @@ fn check_names(options: &[(String, String)]) -> Result<()> {
 
 fn unknown_long(name: &str) -> Error {
     let error = usage(sentence!("there is no option {}", Setting::own(name.to_owned())));
-    if find_ffmpeg(name).is_some() || program::find(Verb::Run, name, false).is_some() {
+    let is_program = program::find(Verb::Run, name, false).is_some();
+    if find_ffmpeg(name).is_some() || is_program || listing::find(name).is_some() {
         return error.hint(Hint::DidYouMeanSetting(vec![Setting::ffmpeg(name.to_owned())]));
     }
     let long = Verb::Run.rows().into_iter().filter(|row| row.is_long).flat_map(Row::names);

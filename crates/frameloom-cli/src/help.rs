@@ -64,6 +64,8 @@ Other things to do:
   frameloom serve [FILE]    run the media server, and pipelines from a file
   frameloom demo            show everything on this machine
   frameloom help VERB       show the options of probe, serve or demo
+  frameloom -h encoder=NAME show what an encoder is, and its options; the same
+                            for decoders, muxers, demuxers, filters, ...
 
 Examples:
   frameloom -i rtmp://HOST/live/1 -f flv rtmp://HOST/live/2 -- python3 edit.py

@@ -12,6 +12,7 @@ pub mod fuzzing;
 mod help;
 mod job;
 mod level;
+mod listings;
 mod log;
 mod manuals;
 mod options;
@@ -53,7 +54,9 @@ pub fn main(words: Vec<OsString>) -> u8 {
     let (level, done) = match args::parse(words) {
         Ok(Invocation::Help(verb)) => (Level::default(), print(&help::text(verb))),
         Ok(Invocation::Manuals(folder)) => (level_of_words, manuals::write(&folder)),
-        Ok(Invocation::Version) => (Level::default(), print(&format!("{}\n", help::version()))),
+        Ok(Invocation::HelpOf(part)) => (level_of_words, part.text().and_then(|text| print(&text))),
+        Ok(Invocation::List(listing)) => (Level::default(), print(&(listing.text)())),
+        Ok(Invocation::Version) => (Level::default(), print(&listings::version())),
         Ok(Invocation::Probe(words)) => (words.program.level, run::probe(&words, &screen)),
         Ok(Invocation::Run(words)) => {
             (words.program.level, run::run(words, server_connection, &screen))

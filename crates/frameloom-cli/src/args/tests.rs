@@ -122,6 +122,7 @@ fn long_options_stand_anywhere_before_the_command() {
         ),
         ("-i in -- sh -c cat -- -y --stats=json", "@in -- sh -c cat -- -y --stats=json"),
         ("-i in -- --version", "@in -- --version"),
+        ("-i in -- -formats", "@in -- -formats"),
         ("-i in out.mp4 -- -i", "@in > @out.mp4 -- -i"),
     ] {
         assert_eq!(shape(line), expected, "{line}");
@@ -143,6 +144,10 @@ fn help_and_version_win_over_what_follows() {
         ("help probe", "Help(Probe)"),
         ("help serve", "Help(Serve)"),
         ("help demo", "Help(Demo)"),
+        ("-h long", "Help(Run)"),
+        ("-h rtmp://host/live?key=a", "Help(Run)"),
+        ("-i in -h encoder=aac --bad", r#"HelpOf(Part { kind: Encoder, name: "aac" })"#),
+        ("probe --help bsf=null", r#"HelpOf(Part { kind: BitstreamFilter, name: "null" })"#),
         ("-version", "Version"),
         ("--version", "Version"),
     ] {

@@ -111,7 +111,7 @@ mod tests {
             (&["frameloom", "--on-slow", "=", "b"], own(&["block", "bypass"])),
             (&["frameloom", "--on-slow", "="], own(&["latest", "block", "bypass"])),
             (&["frameloom", "--on-loss", "s"], own(&["slate"])),
-            (&["frameloom", "-i", "in", "-pix"], own(&["-pix_fmt"])),
+            (&["frameloom", "-i", "in", "-pix"], own(&["-pix_fmt", "-pix_fmts"])),
             (&["frameloom", "serve", "--rtmps"], own(&["--rtmps-listen="])),
             (&["frameloom", "serve", "--on-s"], own(&[])),
             (&["frameloom", "probe", "--on-s"], own(&[])),

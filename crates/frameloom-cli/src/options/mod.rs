@@ -2,6 +2,7 @@
 //! keys of a pipeline that are no option.
 
 pub(crate) mod demo;
+pub(crate) mod listing;
 pub(crate) mod pipeline;
 pub(crate) mod program;
 pub(crate) mod serve;
@@ -15,7 +16,8 @@ impl Verb {
     /// Every option that it takes, in the order that they are shown in.
     pub(crate) fn rows(self) -> Vec<&'static Row> {
         let own = program::TABLE.iter().filter(|entry| entry.verbs.contains(&self));
-        let own = own.map(|entry| &entry.row);
+        let listings = listing::TABLE.iter().filter(|_| listing::VERBS.contains(&self));
+        let own = own.map(|entry| &entry.row).chain(listings.map(|listing| &listing.row));
         match self {
             Verb::Run => library().iter().map(|entry| &entry.row).chain(own).collect(),
             Verb::Probe => {

@@ -4,6 +4,7 @@ use frameloom::Result;
 use frameloom::internal::{Group, Row, Scope, ValueType};
 use frameloom::{Hint, sentence};
 
+use super::listing;
 use super::verb::Verb;
 use crate::level::{LEVELS, Level};
 use crate::usage::usage;
@@ -43,6 +44,14 @@ pub(crate) fn find(verb: Verb, name: &str, is_long: bool) -> Option<&'static Pro
     let named = |s: &&ProgramOption| s.row.is_long == is_long && s.row.is_named(name);
     TABLE.iter().filter(|setting| setting.verbs.contains(&verb)).find(named)
 }
+
+const VERSION: &str = "show the version, and those of FFmpeg's libraries";
+const HELP: &str = "show this text";
+
+/// The kinds are those of `listings/part.rs`, which a test compares.
+const HELP_OF_PART: &str = "\
+    show this text; with encoder=NAME, decoder=NAME, muxer=NAME, demuxer=NAME, filter=NAME, bsf=NAME \
+    or protocol=NAME behind it, that part of FFmpeg and its options";
 
 const ALL: &[Verb] = &Verb::ALL;
 
@@ -117,23 +126,41 @@ pub(crate) const TABLE: &[ProgramOption] = &[
         set: None,
     },
     ProgramOption {
-        row: short("h", ValueType::Flag, "show this text").aliases(&["help"]),
+        row: short("h", ValueType::Flag, HELP_OF_PART).aliases(&["help"]),
+        verbs: listing::VERBS,
+        set: None,
+    },
+    ProgramOption {
+        row: short("h", ValueType::Flag, HELP).aliases(&["help"]),
+        verbs: &[Verb::Serve, Verb::Demo],
+        set: None,
+    },
+    ProgramOption {
+        row: Row::long("help", Group::Program, ValueType::Flag, HELP),
         verbs: ALL,
         set: None,
     },
     ProgramOption {
-        row: Row::long("help", Group::Program, ValueType::Flag, "show this text"),
-        verbs: ALL,
-        set: None,
-    },
-    ProgramOption {
-        row: short("version", ValueType::Flag, "show the version"),
+        row: short("version", ValueType::Flag, VERSION),
         verbs: &[Verb::Run, Verb::Probe],
         set: None,
     },
     ProgramOption {
-        row: Row::long("version", Group::Program, ValueType::Flag, "show the version"),
+        row: Row::long("version", Group::Program, ValueType::Flag, VERSION),
         verbs: &[Verb::Run, Verb::Probe],
         set: None,
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::listings::PartKind;
+
+    #[test]
+    fn help_names_every_kind_of_part() {
+        for kind in PartKind::ALL {
+            assert!(HELP_OF_PART.contains(&format!("{}=NAME", kind.word())), "{kind:?}");
+        }
+    }
+}

@@ -27,6 +27,7 @@ mod formats_in;
 mod formats_out;
 mod http;
 mod like_ffmpeg;
+mod listings;
 mod live;
 mod live_code;
 mod memory;
