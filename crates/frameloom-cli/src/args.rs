@@ -7,7 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use frameloom::internal::{
-    LibraryOption, ProgramHint, Row, Scope, find_ffmpeg, find_long, nearest,
+    LibraryOption, ProgramHint, Row, Scope, find_absent, find_ffmpeg, find_long, nearest,
+    takes_value,
 };
 use frameloom::options::{OutputOptions, from_os};
 use frameloom::{Error, Hint, Result, Sentence, Setting, sentence};
@@ -233,16 +234,20 @@ impl Parser {
     /// One of FFmpeg's options, or of the program's that are written like them.
     fn option(&mut self, name: &str) -> Result<()> {
         let (own, known) = (program::find(self.verb, name, false), find_ffmpeg(name));
-        let row = own.map(|setting| &setting.row).or(known.map(|entry| &entry.row));
-        let value = match row {
-            Some(row) if !row.takes_value() => String::new(),
-            _ => self.value(&format!("-{name}"))?,
-        };
+        let absent = if own.is_none() { find_absent(name) } else { None };
+        let refusal = absent.and_then(|option| option.refusal(Setting::ffmpeg(name.to_owned())));
+        if let Some(refusal) = refusal {
+            return Err(refusal);
+        }
+        let has_value = own.map_or_else(|| takes_value(name), |setting| setting.row.takes_value());
+        let value = if has_value { self.value(&format!("-{name}"))? } else { String::new() };
         match (own, known) {
             (Some(setting), _) => return self.program.take(setting, &value),
             (None, Some(entry)) if entry.row.scope == Scope::Global => {
                 self.global.push((entry, value));
             }
+            // It has nothing to change.
+            _ if absent.is_some() => {}
             _ => self.pending.push((name.to_owned(), value)),
         }
         Ok(())

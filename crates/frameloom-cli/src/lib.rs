@@ -6,6 +6,7 @@
 //! It is a library so that the Python package can be the same program.
 
 mod args;
+mod bench;
 mod demo;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -14,6 +15,7 @@ mod job;
 mod level;
 mod listings;
 mod log;
+mod log_file;
 mod manuals;
 mod options;
 mod report;
@@ -33,6 +35,7 @@ use frameloom::{CommandLine, ErrorKind, Result, Wording};
 
 use crate::args::Invocation;
 use crate::level::Level;
+use crate::log_file::LogFile;
 use crate::report::{ChildReport, Reporter};
 use crate::screen::Screen;
 use crate::serve::wording::Keys;
@@ -51,15 +54,16 @@ pub fn main(words: Vec<OsString>) -> u8 {
     set_default_wording(wording(server_connection.is_some()));
     let reporter = server_connection.as_ref().map(ServerConnection::reporter);
     let level_of_words = Level::of_words(&words);
+    let typed = words.clone();
     let (level, done) = match args::parse(words) {
         Ok(Invocation::Help(verb)) => (Level::default(), print(&help::text(verb))),
         Ok(Invocation::Manuals(folder)) => (level_of_words, manuals::write(&folder)),
         Ok(Invocation::HelpOf(part)) => (level_of_words, part.text().and_then(|text| print(&text))),
         Ok(Invocation::List(listing)) => (Level::default(), print(&(listing.text)())),
         Ok(Invocation::Version) => (Level::default(), print(&listings::version())),
-        Ok(Invocation::Probe(words)) => (words.program.level, run::probe(&words, &screen)),
+        Ok(Invocation::Probe(words)) => (words.program.level, run::probe(&words, &typed, &screen)),
         Ok(Invocation::Run(words)) => {
-            (words.program.level, run::run(words, server_connection, &screen))
+            (words.program.level, run::run(words, &typed, server_connection, &screen))
         }
         Ok(Invocation::Serve(words)) => (level_of_words, serve::run(words, &screen)),
         Ok(Invocation::Demo(words)) => (level_of_words, demo::run(words, &screen)),
@@ -76,12 +80,16 @@ fn wording(is_supervised: bool) -> &'static (dyn Wording + Sync) {
 
 /// Says what went wrong, and how to exit.
 fn ended(level: Level, done: Result<()>, screen: &Screen, reporter: Option<&Reporter>) -> u8 {
+    if let Err(error) = &done {
+        screen.write_down(&format!("frameloom: {error}"));
+    }
+    screen.log_file().into_iter().for_each(LogFile::finish);
     let Err(error) = done else { return 0 };
     // A server has it from the report, and logs it.
     let is_reported =
         reporter.is_some_and(|reporter| reporter.send_last(&ChildReport::Error(error.clone())));
     if level > Level::Quiet && !is_reported {
-        screen.line(&format!("frameloom: {error}"));
+        screen.show(&format!("frameloom: {error}"));
     }
     if error.kind() == ErrorKind::Usage { 2 } else { 1 }
 }

@@ -10,17 +10,23 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry;
 
 use crate::level::Level;
+use crate::log_file::LogFile;
 use crate::report::{ChildReport, LineLevel, LogReport, Reporter};
 use crate::screen::Screen;
 
 /// The target of what libav itself says. The library passes on no more of it than it was told to.
 const LIBAV: &str = "libav";
+/// The same, of what only helps to debug.
+const LIBAV_DEBUG: &str = "libav::debug";
 
-/// Sends events to `screen` from now on, as many as belong to `level`. Where there is a server, it
-/// gets them instead, but for those that it has no room for.
+/// Sends events to `screen` from now on, as many as belong to `level`, and as many to its file as
+/// belong to the file's. Where there is a server, it gets them instead, but for those that it has no
+/// room for.
 pub(crate) fn start(level: Level, screen: &Screen, server: Option<Reporter>) {
-    frameloom::set_log_level(level.of_libav());
-    let lines = registry().with(LogLines { own: own(level), screen: screen.clone(), server });
+    let in_file = screen.log_file().map(LogFile::level);
+    frameloom::set_log_level(level.of_libav().max(in_file.unwrap_or(Level::Quiet).of_libav()));
+    let lines = LogLines { level, in_file, screen: screen.clone(), server };
+    let lines = registry().with(lines);
     // It fails where there is a subscriber already, which is as good.
     let _ = tracing::subscriber::set_global_default(lines);
 }
@@ -37,41 +43,62 @@ fn own(level: Level) -> LevelFilter {
     }
 }
 
+/// Whether an event belongs to a level.
+fn belongs(metadata: &Metadata<'_>, level: Level) -> bool {
+    match (metadata.target(), *metadata.level()) {
+        (LIBAV, tracing::Level::TRACE) => level >= Level::Trace,
+        (LIBAV, _) => level >= Level::Verbose,
+        (LIBAV_DEBUG, _) => level >= Level::Debug,
+        (target, rank) => target.starts_with("frameloom") && rank <= own(level),
+    }
+}
+
 struct LogLines {
-    own: LevelFilter,
+    level: Level,
+    /// What belongs into the file, where there is one.
+    in_file: Option<Level>,
     screen: Screen,
     server: Option<Reporter>,
 }
 
 impl LogLines {
-    fn wants(&self, metadata: &Metadata<'_>) -> bool {
-        let target = metadata.target();
-        target == LIBAV || target.starts_with("frameloom") && *metadata.level() <= self.own
+    fn is_shown(&self, metadata: &Metadata<'_>) -> bool {
+        belongs(metadata, self.level)
+    }
+
+    fn is_written_down(&self, metadata: &Metadata<'_>) -> bool {
+        self.in_file.is_some_and(|level| belongs(metadata, level))
     }
 }
 
 impl<S: Subscriber> Layer<S> for LogLines {
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        self.wants(metadata)
+        self.is_shown(metadata) || self.is_written_down(metadata)
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let report = report(event);
         let line = line(event, &report);
+        if self.is_written_down(event.metadata()) {
+            self.screen.write_down(&line);
+        }
+        if !self.is_shown(event.metadata()) {
+            return;
+        }
         let is_sent = |server: &Reporter| server.try_send(&ChildReport::Log(report));
         if !self.server.as_ref().is_some_and(is_sent) {
-            self.screen.line(&line);
+            self.screen.show(&line);
         }
     }
 }
 
+fn is_libavs(metadata: &Metadata<'_>) -> bool {
+    [LIBAV, LIBAV_DEBUG].contains(&metadata.target())
+}
+
 /// An event as it stands on a terminal.
 fn line(event: &Event<'_>, LogReport { level, text }: &LogReport) -> String {
-    if event.metadata().target() == LIBAV {
-        text.clone()
-    } else {
-        format!("frameloom: {level}: {text}")
-    }
+    if is_libavs(event.metadata()) { text.clone() } else { format!("frameloom: {level}: {text}") }
 }
 
 /// What an event says, without the name of this program.
@@ -84,7 +111,7 @@ fn report(event: &Event<'_>) -> LogReport {
         tracing::Level::DEBUG => LineLevel::Debug,
         tracing::Level::TRACE => LineLevel::Trace,
     };
-    let start = if metadata.target() == LIBAV { "libav: " } else { "" };
+    let start = if is_libavs(metadata) { "libav: " } else { "" };
     let mut text = EventText { message: start.to_owned(), fields: String::new() };
     event.record(&mut text);
     LogReport::new(level, &(text.message + &text.fields))
@@ -118,7 +145,7 @@ mod tests {
 
     impl<S: Subscriber> Layer<S> for Collected {
         fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-            self.1.wants(metadata)
+            self.1.is_shown(metadata)
         }
 
         fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
@@ -127,13 +154,15 @@ mod tests {
     }
 
     fn said_at(level: Level) -> Vec<String> {
-        let lines = LogLines { own: own(level), screen: Screen::default(), server: None };
+        let lines = LogLines { level, in_file: None, screen: Screen::default(), server: None };
         let collected = Collected(Arc::default(), Arc::new(lines));
         tracing::subscriber::with_default(registry().with(collected.clone()), || {
             tracing::error!(target: "frameloom::pipeline", "lost");
             tracing::warn!(target: "frameloom", frames = 3, "dropped");
             tracing::info!(target: "frameloom::source", "1280x720");
             tracing::debug!(target: "frameloom", "tuned");
+            tracing::debug!(target: "libav", "stream 0");
+            tracing::debug!(target: "libav::debug", "probed");
             tracing::trace!(target: "libav", "nal type 5");
             tracing::error!(target: "another", "not ours");
         });
@@ -148,18 +177,20 @@ mod tests {
             "frameloom: warning: dropped frames=3",
             "frameloom: info: 1280x720",
             "frameloom: debug: tuned",
+            "libav: stream 0",
+            "libav: probed",
             "libav: nal type 5",
         ];
-        for (level, own_lines) in [
-            (Level::Quiet, 0),
-            (Level::Error, 1),
-            (Level::Warning, 2),
-            (Level::Info, 3),
-            (Level::Verbose, 3),
-            (Level::Debug, 4),
-            (Level::Trace, 4),
+        for (level, own_lines, libavs) in [
+            (Level::Quiet, 0, 0),
+            (Level::Error, 1, 0),
+            (Level::Warning, 2, 0),
+            (Level::Info, 3, 0),
+            (Level::Verbose, 3, 1),
+            (Level::Debug, 4, 2),
+            (Level::Trace, 4, 3),
         ] {
-            let expected: Vec<&str> = all[..own_lines].iter().copied().chain([all[4]]).collect();
+            let expected = [&all[..own_lines], &all[4..4 + libavs]].concat();
             assert_eq!(said_at(level), expected, "{level:?}");
         }
     }

@@ -2,24 +2,57 @@
 
 use std::borrow::Cow;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use indicatif::ProgressBar;
 
+use crate::log_file::LogFile;
+
 /// A handle on stderr; clones share it.
 #[derive(Clone, Default)]
-pub(crate) struct Screen(Arc<Mutex<Option<ProgressBar>>>);
+pub(crate) struct Screen {
+    bar: Arc<Mutex<Option<ProgressBar>>>,
+    log_file: Arc<OnceLock<LogFile>>,
+}
 
 impl Screen {
-    /// Writes one line, above the bar where there is one. The reader of stderr may be gone: then
-    /// there is nobody left to tell.
+    /// Everything is written to this file, too, from now on.
+    pub(crate) fn record(&self, log_file: LogFile) {
+        // There is one at the most.
+        let _ = self.log_file.set(log_file);
+    }
+
+    /// The file that everything is written to, where there is one.
+    pub(crate) fn log_file(&self) -> Option<&LogFile> {
+        self.log_file.get()
+    }
+
+    /// Writes one line, above the bar where there is one, and to the file.
     pub(crate) fn line(&self, text: &str) {
-        let line = format!("{}\n", printable(text));
+        self.show(text);
+        self.write_down(text);
+    }
+
+    /// Writes one line to the file alone, where there is one.
+    pub(crate) fn write_down(&self, text: &str) {
+        if let Some(log_file) = self.log_file() {
+            log_file.line(&printable(text));
+        }
+    }
+
+    /// Writes one line, above the bar where there is one, and not to the file.
+    pub(crate) fn show(&self, text: &str) {
+        self.raw(&format!("{}\n", printable(text)));
+    }
+
+    /// Writes a text of the program's own, above the bar where there is one. The reader of stderr may
+    /// be gone: then there is nobody left to tell.
+    pub(crate) fn raw(&self, text: &str) {
         let write = || {
             // One call, so that another process's line can't come in between.
-            let _ = io::stderr().write_all(line.as_bytes());
+            let _ = io::stderr().write_all(text.as_bytes());
         };
-        match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+        match &*self.bar.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(bar) => bar.suspend(write),
             None => write(),
         }
@@ -27,19 +60,19 @@ impl Screen {
 
     /// Draws on the bar; `make` makes it where there is none yet.
     pub(crate) fn draw(&self, make: impl FnOnce() -> ProgressBar, draw: impl FnOnce(&ProgressBar)) {
-        draw(self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(make));
+        draw(self.bar.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(make));
     }
 
     /// Takes the bar off the screen.
     pub(crate) fn clear(&self) {
-        if let Some(bar) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(bar) = self.bar.lock().unwrap_or_else(PoisonError::into_inner).take() {
             bar.finish_and_clear();
         }
     }
 
     /// As [`Screen::clear`], unless that would have to wait.
     pub(crate) fn clear_now(&self) {
-        if let Ok(mut bar) = self.0.try_lock()
+        if let Ok(mut bar) = self.bar.try_lock()
             && let Some(bar) = bar.take()
         {
             bar.finish_and_clear();

@@ -1,6 +1,8 @@
 //! How far it is: a bar, a status line, JSON, or reports to a server, by a thread that looks at the
 //! counters.
 
+mod ffmpeg;
+pub(crate) mod progress;
 mod view;
 
 use std::io::IsTerminal;
@@ -9,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use console::Term;
-use frameloom::{Snapshot, Stats, Stop};
+use frameloom::{Error, Setting, Snapshot, Stats, Stop};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
@@ -17,6 +19,8 @@ use crate::args::RunArgs;
 use crate::level::Level;
 use crate::report::{ChildProgress, ChildReport, Reporter};
 use crate::screen::Screen;
+use ffmpeg::FfmpegReport;
+use progress::ProgressTarget;
 use view::View;
 
 const REDRAW: Duration = Duration::from_millis(500);
@@ -29,14 +33,18 @@ const REDRAWS_A_SECOND: u8 = 10;
 const BAR_COLUMNS: usize = 29;
 
 /// How the state is shown.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum Mode {
     /// Not at all.
     Hidden,
     /// A bar or a line, redrawn.
     Terminal,
+    /// FFmpeg's line: `-stats` where stderr is no terminal.
+    Lines,
     /// `--stats=json`.
     Json,
+    /// `-progress`.
+    Progress(ProgressTarget),
     /// Told to the server that supervises this process.
     Reports(Reporter),
 }
@@ -60,6 +68,8 @@ impl Mode {
             Mode::Json
         } else if wanted && std::io::stderr().is_terminal() {
             Mode::Terminal
+        } else if words.program.status == Some(true) {
+            Mode::Lines
         } else {
             Mode::Hidden
         }
@@ -89,20 +99,38 @@ pub(crate) struct StatusLine {
 }
 
 impl StatusLine {
-    /// Shows that the input is being opened, for a pipeline with so many outputs.
-    pub(crate) fn start(mode: Mode, outputs: usize, screen: &Screen, stop: &Stop) -> StatusLine {
+    /// Shows that the input is being opened, for a pipeline with so many outputs; then its state
+    /// each `period`, or as often as is usual.
+    pub(crate) fn start(
+        mode: Mode,
+        outputs: usize,
+        period: Option<Duration>,
+        screen: &Screen,
+        stop: &Stop,
+    ) -> StatusLine {
         let (sender, inbox) = mpsc::channel();
         let shown = StatusTarget { outputs, screen: screen.clone(), stop: stop.clone() };
         let is_hidden = matches!(mode, Mode::Hidden);
         let own_mode = mode.clone();
+        let usual = period.unwrap_or(REDRAW);
         let body = move || match own_mode {
             Mode::Hidden => {}
-            Mode::Terminal => shown.draw(&inbox),
+            Mode::Terminal => shown.draw(&inbox, usual),
+            Mode::Lines => in_ffmpegs_words(&inbox, usual, |report, is_last| {
+                shown.screen.raw(&report.line(is_last));
+                true
+            }),
             Mode::Json => {
                 if let Ok((stats, _)) = inbox.recv() {
-                    each_second(&inbox, &stats, |snapshot| shown.screen.line(&json(snapshot)));
+                    let line = || shown.screen.line(&json(&stats.snapshot()));
+                    each(&inbox, period.unwrap_or(JSON), line);
                 }
             }
+            Mode::Progress(target) => in_ffmpegs_words(&inbox, usual, |report, is_last| {
+                let written = target.write(&report.block(is_last), is_last);
+                let about = |error: Error| error.about(Setting::ffmpeg("progress"));
+                written.map_err(about).inspect_err(|error| tracing::warn!("{error}")).is_ok()
+            }),
             Mode::Reports(reporter) => report(&inbox, &reporter),
         };
         let builder = thread::Builder::new().name("status".to_owned());
@@ -133,7 +161,8 @@ impl StatusLine {
         self.screen.clear();
         let Some(snapshot) = done else { return };
         match self.mode {
-            Mode::Hidden => {}
+            // These end in their threads, also where the run has failed.
+            Mode::Hidden | Mode::Lines | Mode::Progress(_) => {}
             Mode::Terminal => {
                 self.screen
                     .line(&format!("frameloom: {}", View::of(snapshot, self.outputs).summary()));
@@ -166,11 +195,11 @@ struct StatusTarget {
 }
 
 impl StatusTarget {
-    fn draw(&self, inbox: &Receiver<Followed>) {
+    fn draw(&self, inbox: &Receiver<Followed>, period: Duration) {
         let opening = Instant::now();
         let mut followed: Option<Followed> = None;
         loop {
-            match inbox.recv_timeout(REDRAW) {
+            match inbox.recv_timeout(period) {
                 Ok(opened) => {
                     followed = Some(opened);
                     // The style depends on what was opened.
@@ -216,14 +245,32 @@ impl StatusTarget {
     }
 }
 
-/// Calls `tell` with the counters once a second.
-fn each_second(inbox: &Receiver<Followed>, stats: &Stats, mut tell: impl FnMut(&Snapshot)) {
-    let mut due = Instant::now() + JSON;
+/// Calls `tell` each `period`, up to the end.
+fn each(inbox: &Receiver<Followed>, period: Duration, mut tell: impl FnMut()) {
+    let mut due = Instant::now() + period;
     while let Err(RecvTimeoutError::Timeout) =
         inbox.recv_timeout(due.saturating_duration_since(Instant::now()))
     {
-        tell(&stats.snapshot());
-        due += JSON;
+        tell();
+        due += period;
+    }
+}
+
+/// Calls `tell` each `period` from when something is written, and once more at the end, for as long
+/// as it can be told.
+fn in_ffmpegs_words(
+    inbox: &Receiver<Followed>,
+    period: Duration,
+    tell: impl Fn(&FfmpegReport, bool) -> bool,
+) {
+    let Ok((stats, _)) = inbox.recv() else { return };
+    let mut is_heard = true;
+    each(inbox, period, || {
+        let report = FfmpegReport::of(&stats);
+        is_heard = is_heard && (!report.has_begun() || tell(&report, false));
+    });
+    if is_heard {
+        tell(&FfmpegReport::of(&stats), true);
     }
 }
 
@@ -238,11 +285,11 @@ fn report(inbox: &Receiver<Followed>, reporter: &Reporter) {
     };
     reporter.send(&ChildReport::State(ChildProgress::Opened { is_live }));
     let mut is_running = false;
-    each_second(inbox, &stats, |snapshot| {
+    each(inbox, JSON, || {
         if !std::mem::replace(&mut is_running, true) {
             reporter.send(&ChildReport::State(ChildProgress::Running));
         }
-        reporter.send(&ChildReport::Stats(Box::new(snapshot.clone())));
+        reporter.send(&ChildReport::Stats(Box::new(stats.snapshot())));
     });
 }
 

@@ -243,3 +243,111 @@ fn an_error_shows_no_secret() {
         assert!(!shown.contains("hunter22") && !shown.contains("K3y"), "{line}: {shown}");
     }
 }
+
+/// The options of the ffmpeg program, as it lists them.
+fn ffmpegs_options() -> Vec<String> {
+    let listed = std::process::Command::new("ffmpeg").args(["-v", "quiet", "-h", "full"]).output();
+    let listed = String::from_utf8(listed.unwrap().stdout).unwrap();
+    let (own, _) = listed.split_once(" AVOptions:").unwrap();
+    let names = own.lines().filter_map(|line| {
+        let name = line.strip_prefix('-')?.split([' ', '[']).next()?;
+        (!name.starts_with('-')).then(|| name.to_owned())
+    });
+    names.collect()
+}
+
+#[test]
+fn every_option_of_ffmpeg_is_taken_or_answered() {
+    let listed = ffmpegs_options();
+    assert!(listed.len() > 150, "{listed:?}");
+    // Of other versions of FFmpeg, older and newer ones.
+    let others = "sameq vb fps_mode vsync async readrate_initial_burst readrate_catchup \
+                  shortest_buf_duration display_rotation display_hflip apply_cropping stats_enc_pre \
+                  stats_mux_pre_fmt print_graphs print_graphs_format filter_buffered_frames license \
+                  mastering_display content_light drop_changed stream_group channel_layout \
+                  fix_sub_duration_heartbeat q:v filter:a metadata:s:v:0 bsf:v tag:v noautorotate \
+                  nocopyts nostdin";
+    let others = others.split_whitespace().map(str::to_owned);
+    for name in listed.into_iter().chain(others) {
+        let takes_value = match program::find(Verb::Run, &name, false) {
+            Some(own) => own.row.takes_value(),
+            None => takes_value(&name),
+        };
+        let value = if takes_value { " 1" } else { "" };
+        // Shown, not run.
+        if ["h", "help", "version", "i"].contains(&name.as_str()) {
+            continue;
+        }
+        let (before, behind) =
+            (format!("-{name}{value} -i in out.mp4"), format!("-i in -{name}{value} out.mp4"));
+        let said: Vec<String> = [before, behind]
+            .iter()
+            .filter_map(|line| {
+                let error = match parse(words(line)) {
+                    Ok(Invocation::Run(run)) => crate::job::Job::new(run).err()?,
+                    Ok(_) => return None,
+                    Err(error) => error,
+                };
+                assert_eq!(error.kind(), ErrorKind::Usage, "{line}: {error}");
+                Some(error.to_string())
+            })
+            .collect();
+        for text in &said {
+            let is_named =
+                text.contains(&format!("-{name} ")) || text.contains(&format!("-{name}:"));
+            let is_placed = text.contains("is not an option of");
+            assert!(is_named, "-{name}: {text}");
+            assert!(!text.contains("there is no option"), "-{name}: {text}");
+            assert!(is_placed || !text.contains("did you mean -"), "-{name}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_near_name_is_no_answer() {
+    for (line, said) in [
+        (
+            "-i in -fps_mode cfr out.mp4",
+            "-fps_mode is not an option here (each frame keeps its own",
+        ),
+        ("-i in -shortest out.mp4", "-shortest is not an option here (-t or -frames:v ends"),
+        (
+            "-copyts -i in out.mp4",
+            "-copyts is not an option here (the times of an output begin at 0",
+        ),
+        ("-hwaccel cuda -i in out.mp4", "-hwaccel is not an option here"),
+    ] {
+        let error = parse(words(line)).unwrap_err().to_string();
+        assert!(error.contains(said), "{line}: {error}");
+    }
+    for (line, expected) in [
+        ("-thread_queue_size 512 -i in -max_muxing_queue_size 99 out.mp4", "@in > @out.mp4"),
+        ("-autorotate -stdin -i in -noshortest out.mp4", "@in > @out.mp4"),
+    ] {
+        assert_eq!(shape(line), expected, "{line}");
+    }
+}
+
+#[test]
+fn reports_of_a_run_are_asked_for_as_of_ffmpeg() {
+    let parsed = |line: &str| match parse(words(line)).unwrap() {
+        Invocation::Run(run) => run.program,
+        other => panic!("{other:?}"),
+    };
+    let all =
+        "-progress pipe:1 -stats_period 0.1 -benchmark -report -max_error_rate 0.25 -i in o.mp4";
+    let program = parsed(all);
+    assert_eq!(program.progress.as_deref(), Some("pipe:1"));
+    assert_eq!(program.stats_period, Some(std::time::Duration::from_millis(100)));
+    assert_eq!(program.max_error_ppm, Some(250_000));
+    assert!(program.benchmark && program.report);
+    for (line, said) in [
+        ("-stats_period 0 -i in o.mp4", "-stats_period must be more than 0"),
+        ("-stats_period soon -i in o.mp4", "-stats_period"),
+        ("-max_error_rate 2 -i in o.mp4", "-max_error_rate: '2' is no number from 0 to 1"),
+        ("-max_error_rate NaN -i in o.mp4", "-max_error_rate"),
+    ] {
+        let error = parse(words(line)).unwrap_err().to_string();
+        assert!(error.contains(said), "{line}: {error}");
+    }
+}

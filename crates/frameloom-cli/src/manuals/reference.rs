@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use frameloom::internal::Row;
+use frameloom::internal::{AbsentOption, Outcome, Row, absent};
+use frameloom::{CommandLine, Setting};
 
 use crate::help::{heading, sections, synopsis};
 use crate::options::{Verb, pipeline, serve};
@@ -44,7 +45,40 @@ pub(super) fn text() -> String {
             pipeline_keys(&mut text);
         }
     }
+    absent_options(&mut text);
     text
+}
+
+/// FFmpeg's options that are not here, those of which the same is said in one line.
+fn absent_options(text: &mut String) {
+    let _ = writeln!(text, "\n## Options of the ffmpeg program that are not here\n");
+    let _ = writeln!(text, "These have nothing to change, and are accepted:\n");
+    grouped(text, "why", |option| match option.outcome {
+        Outcome::NoEffect(why) => Some(why.to_owned()),
+        Outcome::Refused(_) => None,
+    });
+    let _ = writeln!(text, "\nThese are errors, which say what there is instead:\n");
+    grouped(text, "instead", |option| {
+        let error = option.refusal(Setting::ffmpeg(option.name))?;
+        Some(error.advice_in(&CommandLine).unwrap_or_default())
+    });
+}
+
+/// A table of those options of which something is said.
+fn grouped(text: &mut String, title: &str, said: impl Fn(&AbsentOption) -> Option<String>) {
+    let mut lines: Vec<(String, Vec<String>)> = Vec::new();
+    for option in absent() {
+        let Some(said) = said(option) else { continue };
+        let name = code(&format!("-{}", option.name));
+        match lines.iter_mut().find(|(known, _)| *known == said) {
+            Some((_, names)) => names.push(name),
+            None => lines.push((said, vec![name])),
+        }
+    }
+    let _ = writeln!(text, "| option | {title} |\n| --- | --- |");
+    for (said, names) in lines {
+        let _ = writeln!(text, "| {} | {} |", names.join(", "), cell(&said));
+    }
 }
 
 /// What a pipeline's table in a file has beside options.

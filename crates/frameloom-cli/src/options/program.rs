@@ -1,7 +1,10 @@
 //! The options about the program itself: what it says and shows.
 
+use std::time::Duration;
+
 use frameloom::Result;
 use frameloom::internal::{Group, Row, Scope, ValueType};
+use frameloom::options::parse_duration;
 use frameloom::{Hint, sentence};
 
 use super::listing;
@@ -18,6 +21,15 @@ pub(crate) struct ProgramOptions {
     /// `-stats` or `-nostats`, where one was given.
     pub(crate) status: Option<bool>,
     pub(crate) stats_json: bool,
+    /// How often the status, and what goes to `-progress`, is renewed.
+    pub(crate) stats_period: Option<Duration>,
+    /// Where a program reads how far the run is.
+    pub(crate) progress: Option<String>,
+    pub(crate) benchmark: bool,
+    /// A file with everything that is said.
+    pub(crate) report: bool,
+    /// The share of the packets that may be damaged, in millionths.
+    pub(crate) max_error_ppm: Option<u64>,
 }
 
 /// An option about the program itself.
@@ -99,8 +111,12 @@ pub(crate) const TABLE: &[ProgramOption] = &[
         }),
     },
     ProgramOption {
-        row: short("stats", ValueType::Flag, "show the progress bar or status line")
-            .default("on a terminal, unless -v is below info"),
+        row: short(
+            "stats",
+            ValueType::Flag,
+            "show the progress bar or status line; FFmpeg's line where stderr is no terminal",
+        )
+        .default("on a terminal, unless -v is below info"),
         verbs: &[Verb::Run, Verb::Probe],
         set: Some(|o, _| {
             o.status = Some(true);
@@ -116,12 +132,87 @@ pub(crate) const TABLE: &[ProgramOption] = &[
         }),
     },
     ProgramOption {
+        row: short(
+            "stats_period",
+            ValueType::Duration,
+            "how often the status is renewed, and what -progress writes",
+        )
+        .default("0.5; 1 for --stats=json"),
+        verbs: &[Verb::Run],
+        set: Some(|o, v| {
+            let about = || frameloom::Setting::ffmpeg("stats_period");
+            let period = parse_duration(v).map_err(|error| error.about(about()))?;
+            if period.is_zero() {
+                return Err(usage(sentence!("{} must be more than 0", about())));
+            }
+            o.stats_period = Some(period);
+            Ok(())
+        }),
+    },
+    ProgramOption {
+        row: short(
+            "progress",
+            ValueType::Url,
+            "write FFmpeg's key=value lines of how far the run is; - is stdout",
+        ),
+        verbs: &[Verb::Run],
+        set: Some(|o, v| {
+            o.progress = Some(v.to_owned());
+            Ok(())
+        }),
+    },
+    ProgramOption {
+        row: short(
+            "benchmark",
+            ValueType::Flag,
+            "say at the end what time and memory the run took",
+        ),
+        verbs: &[Verb::Run],
+        set: Some(|o, _| {
+            o.benchmark = true;
+            Ok(())
+        }),
+    },
+    ProgramOption {
+        row: short(
+            "report",
+            ValueType::Flag,
+            "write everything that is said, for debugging, to frameloom-YYYYMMDD-HHMMSS.log; FFREPORT \
+             says so too, and names file and level",
+        ),
+        verbs: &[Verb::Run, Verb::Probe],
+        set: Some(|o, _| {
+            o.report = true;
+            Ok(())
+        }),
+    },
+    ProgramOption {
+        row: short(
+            "max_error_rate",
+            ValueType::Text,
+            "fail at the end where a larger share of the packets was damaged, from 0 to 1",
+        )
+        .placeholder("SHARE")
+        .default("1"),
+        verbs: &[Verb::Run],
+        set: Some(|o, v| {
+            let share: Option<f64> = v.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+            let Some(share) = share else {
+                return Err(usage(format!("'{v}' is no number from 0 to 1"))
+                    .about(frameloom::Setting::ffmpeg("max_error_rate")));
+            };
+            o.max_error_ppm = Some((share * 1e6).round() as u64);
+            Ok(())
+        }),
+    },
+    ProgramOption {
         row: short("hide_banner", ValueType::Flag, "accepted; there is no banner"),
         verbs: ALL,
         set: None,
     },
     ProgramOption {
-        row: short("nostdin", ValueType::Flag, "accepted; the keyboard is never read"),
+        row: short("nostdin", ValueType::Flag, "accepted; the keyboard is never read")
+            .aliases(&["stdin"]),
         verbs: ALL,
         set: None,
     },

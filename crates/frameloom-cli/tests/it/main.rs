@@ -36,6 +36,7 @@ mod network;
 mod offset;
 mod pixels;
 mod recipe;
+mod reports;
 mod serve;
 mod service;
 mod stop;

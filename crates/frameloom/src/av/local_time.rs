@@ -9,7 +9,7 @@ const MOST_BYTES: usize = 4096;
 
 /// `pattern` with what `strftime` puts for its `%` words at `at`, in local time. `None` for a
 /// pattern that makes nothing, or too much.
-pub(crate) fn local_time(pattern: &str, at: SystemTime) -> Option<String> {
+pub fn local_time(pattern: &str, at: SystemTime) -> Option<String> {
     let seconds = at.duration_since(UNIX_EPOCH).ok()?.as_secs();
     let seconds = libc::time_t::try_from(seconds).ok()?;
     let pattern = CString::new(pattern).ok()?;

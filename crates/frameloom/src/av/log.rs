@@ -131,7 +131,8 @@ fn pass_on(level: i32, piece: &str) {
             ..=16 => tracing::error!(target: "libav", "{text}"),
             17..=24 => tracing::warn!(target: "libav", "{text}"),
             25..=32 => tracing::info!(target: "libav", "{text}"),
-            33..=48 => tracing::debug!(target: "libav", "{text}"),
+            33..=40 => tracing::debug!(target: "libav", "{text}"),
+            41..=48 => tracing::debug!(target: "libav::debug", "{text}"),
             _ => tracing::trace!(target: "libav", "{text}"),
         }
     });

@@ -21,6 +21,7 @@ mod params;
 mod parse;
 mod scale;
 mod shape;
+mod writer;
 
 pub(crate) use codec::{Decoder, DecoderSetup, Encoder, EncoderSetup, Received};
 pub(crate) use color::ColorTags;
@@ -29,7 +30,7 @@ pub(crate) use dict::Dict;
 pub use error::AvError;
 pub(crate) use frame::AvFrame;
 pub(crate) use graph::{AvFilterGraph, GraphInput};
-pub(crate) use local_time::local_time;
+pub use local_time::local_time;
 pub(crate) use log::init;
 pub use log::{LogLevel, set_level as set_log_level};
 pub(crate) use mux::{Muxer, configuration_box};
@@ -43,6 +44,7 @@ pub(crate) use params::CodecParams;
 pub(crate) use parse::{duration_micros, rate, ratio, video_size};
 pub(crate) use scale::Scaler;
 pub(crate) use shape::{AudioShape, VideoShape};
+pub use writer::UrlWriter;
 
 use crate::time::{Rate, TimeBase};
 use ffmpeg_sys_next as ff;

@@ -19,6 +19,8 @@ pub(crate) struct Muxer {
     /// The first error of any file that the muxer opened and closed by itself; `ctx` points to it.
     closed: Box<AtomicI32>,
     header_written: bool,
+    /// The size of what was written and closed.
+    closed_size: Option<u64>,
 }
 
 /// Closes a file for a muxer that opens its own, such as HLS, and remembers what went wrong with
@@ -75,7 +77,7 @@ impl Muxer {
                 (*ctx).io_close2 = Some(close_file);
             }
         }
-        Ok(Muxer { ctx, format, interrupt, closed, header_written: false })
+        Ok(Muxer { ctx, format, interrupt, closed, header_written: false, closed_size: None })
     }
 
     /// Adds a stream; returns its index.
@@ -199,6 +201,30 @@ impl Muxer {
         AvError::check(code.min(0)).map(drop).map_err(|e| self.interrupt.explain(e))
     }
 
+    /// How many bytes were written; `None` where the muxer opens its files itself, or none.
+    pub(crate) fn size(&self) -> Option<u64> {
+        // SAFETY: an open context; its I/O context may be null. To seek to where it is asks for the
+        // position and moves nothing.
+        let position = unsafe {
+            let io = (*self.ctx).pb;
+            if io.is_null() {
+                return self.closed_size;
+            }
+            ff::avio_seek(io, 0, libc::SEEK_CUR)
+        };
+        u64::try_from(position).ok()
+    }
+
+    /// The size of the whole, behind the trailer: the position may be within it then.
+    fn whole_size(&self) -> Option<u64> {
+        // SAFETY: as in `size`.
+        let size = unsafe {
+            let io = (*self.ctx).pb;
+            if io.is_null() { -1 } else { ff::avio_size(io) }
+        };
+        u64::try_from(size).ok().filter(|size| *size > 0).or_else(|| self.size())
+    }
+
     /// Writes the trailer and closes the file or connection.
     pub(crate) fn finish(&mut self) -> Result<(), AvError> {
         let mut result = Ok(());
@@ -206,6 +232,7 @@ impl Muxer {
             // SAFETY: the header was written, and the trailer is written once.
             result = AvError::check(unsafe { ff::av_write_trailer(self.ctx) }).map(drop);
             result = result.and(self.hidden_io_error());
+            self.closed_size = self.whole_size();
         }
         let closed = self.close();
         result.and(closed)

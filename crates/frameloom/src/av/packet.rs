@@ -75,6 +75,18 @@ impl AvPacket {
         }
     }
 
+    /// What the encoder says of its quality, where it says something.
+    pub(crate) fn quality(&self) -> Option<i32> {
+        let kind = ff::AVPacketSideDataType::AV_PKT_DATA_QUALITY_STATS;
+        let mut size = 0;
+        // SAFETY: a valid packet; what is not null has the size it says and lives as long as it.
+        let stats = unsafe {
+            let data = ff::av_packet_get_side_data(self.0, kind, &mut size);
+            (!data.is_null()).then(|| std::slice::from_raw_parts(data, size))
+        };
+        stats?.first_chunk().copied().map(i32::from_le_bytes)
+    }
+
     pub(super) fn as_ptr(&self) -> *const ff::AVPacket {
         self.0
     }

@@ -411,6 +411,7 @@ impl OpenTranscoder {
                 kind: MediaKind::Audio,
                 time_base: self.encoder.time_base(),
                 arrived,
+                quality: None,
                 floor: Timestamp::ZERO,
                 discontinuity: false,
             }));

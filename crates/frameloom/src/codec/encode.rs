@@ -448,11 +448,13 @@ impl OpenEncoder {
                 .unwrap_or(0);
             let arrived = self.arrivals.remove(found).and_then(|(_, at)| at);
             self.first_dts = self.first_dts.or(av.dts());
+            let quality = Some(av.quality().unwrap_or(-1));
             ready.push_back(StreamMessage::Packet(Packet {
                 av,
                 kind: MediaKind::Video,
                 time_base: self.time_base,
                 arrived,
+                quality,
                 floor: Timestamp::ZERO,
                 discontinuity: false,
             }));

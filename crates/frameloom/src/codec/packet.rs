@@ -14,6 +14,9 @@ pub(crate) struct Packet {
     pub(crate) time_base: TimeBase,
     /// When the input's packet behind it was read. `None` where there is none: held pictures, silence.
     pub(crate) arrived: Option<Arrival>,
+    /// What an encoder says of its quality, in libav's unit, and -1 where it says nothing; `None` for
+    /// what is copied.
+    pub(crate) quality: Option<i32>,
     /// Where the part of the input that is wanted begins: what is before it is only needed to
     /// decode what follows.
     pub(crate) floor: Timestamp,

@@ -64,6 +64,7 @@ impl Silence {
             kind: MediaKind::Audio,
             time_base: base,
             arrived: None,
+            quality: None,
             floor: Timestamp::ZERO,
             discontinuity: false,
         })

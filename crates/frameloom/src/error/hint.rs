@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::instead::Instead;
 use super::program_hint::ProgramHint;
 use super::sentence::{Sentence, sentence};
 use super::setting::{End, Setting};
@@ -48,18 +49,8 @@ pub enum Hint {
     UsualEncoders,
     /// Name a codec for each kind, or copy both.
     CodecForEach,
-    /// The best streams are taken, and each can be left out.
-    StreamsAreChosen,
-    /// One filter graph for the video can be given.
-    OneFilterGraph,
-    /// Audio is not filtered, and video is by this option.
-    OnlyVideoIsFiltered,
-    /// These options end an output early.
-    EndEarly,
-    /// The bit stream filters that a container needs are applied by themselves.
-    FiltersApplyThemselves,
-    /// The encoder has options of its own for the quality.
-    EncodersQuality,
+    /// What there is in place of an option of FFmpeg's.
+    Instead(Instead),
 
     /// With no reconnecting there is nothing to wait for.
     NothingToWaitFor,
@@ -93,8 +84,6 @@ pub enum Hint {
     TakeUsualCodecs,
     /// Read the file itself, or have its index written first.
     IndexFirst,
-    /// An output is named without an option.
-    OutputHasNoOption,
     /// Each frame needs a time of its own.
     GiveTime,
     /// Ask whether the format carries these codecs.
@@ -103,8 +92,8 @@ pub enum Hint {
     FitOrOtherFormat,
     /// None of these encoders has the option; without any, every stream is copied.
     NoneTakesIt(Vec<String>),
-    /// Packets that are copied are not decoded.
-    NameEncoderOrLeaveOneOut,
+    /// What is copied is neither decoded nor encoded, but is with one of these.
+    AddEncoder(Vec<Setting>),
     /// The slate must be a picture.
     SlateIsPicture,
 
@@ -219,28 +208,7 @@ impl Hint {
                 ffmpeg("c:a").of(End::Output),
                 ffmpeg("c").of(End::Output).to("copy")
             ),
-            Hint::StreamsAreChosen => sentence!(
-                "the best video and audio stream are taken; {} and {} leave one out",
-                ffmpeg("an"),
-                ffmpeg("vn")
-            ),
-            Hint::OneFilterGraph => {
-                sentence!("one graph for the video goes with {}", ffmpeg("vf").of(End::Output))
-            }
-            Hint::OnlyVideoIsFiltered => sentence!(
-                "audio is copied or encoded, not filtered; {} filters the video",
-                ffmpeg("vf").of(End::Output)
-            ),
-            Hint::EndEarly => sentence!(
-                "{} or {} ends an output early",
-                ffmpeg("t").of(End::Output),
-                ffmpeg("frames:v").of(End::Output)
-            ),
-            Hint::EncodersQuality => sentence!(
-                "use the encoder's own option, such as {} or {}",
-                ffmpeg("crf").of(End::Output),
-                ffmpeg("global_quality").of(End::Output)
-            ),
+            Hint::Instead(instead) => instead.sentence(),
             Hint::SlateIsForItsPolicy => {
                 sentence!("the slate is shown by {} alone", own("on-loss").to("slate"))
             }
@@ -274,18 +242,18 @@ impl Hint {
                 sentence!("leave {} out for H.264 and AAC", ffmpeg("c").of(End::Output))
             }
             Hint::IndexFirst => {
-                "name the file itself, or write its index first, as -movflags +faststart does".into()
+                "name the file itself, or write its index first, as -movflags +faststart does"
+                    .into()
             }
-            Hint::OutputHasNoOption => "an OUTPUT is named without an option before it".into(),
             Hint::GiveTime => "give each a time of its own".into(),
             Hint::CheckCodecs => "does the format carry these codecs?".into(),
             Hint::FitOrOtherFormat => {
                 sentence!("use {}, or write flv or mpegts", own("on-resize").to("fit"))
             }
-            Hint::NameEncoderOrLeaveOneOut => {
-                "packets that are copied are not decoded: name an encoder or leave one of the two out"
-                    .into()
-            }
+            Hint::AddEncoder(settings) => sentence!(
+                "what is copied is neither decoded nor encoded: add {}",
+                Sentence::list(settings, "or")
+            ),
             Hint::SlateIsPicture => {
                 sentence!("{} takes a picture, such as a PNG or a JPEG", own("slate"))
             }
@@ -327,9 +295,6 @@ impl Hint {
             Hint::UsualEncoders => {
                 "libx264, libx265, libvpx-vp9 and libsvtav1 are the usual ones for video, aac and \
                  libopus for audio"
-            }
-            Hint::FiltersApplyThemselves => {
-                "the bit stream filters that a container needs are applied by themselves"
             }
             Hint::NothingToWaitFor => "with no reconnecting there is nothing to wait for",
             Hint::EndsAtFirstLoss => "these end the run at the first loss",
@@ -387,6 +352,12 @@ impl Hint {
 
 fn owned<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     names.into_iter().map(str::to_owned).collect()
+}
+
+impl From<Instead> for Hint {
+    fn from(instead: Instead) -> Hint {
+        Hint::Instead(instead)
+    }
 }
 
 impl From<ProgramHint> for Hint {

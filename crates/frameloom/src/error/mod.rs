@@ -1,6 +1,7 @@
 //! The one public error: where it happened, to what, why, and what to do about it.
 
 mod hint;
+mod instead;
 mod program_hint;
 mod sentence;
 mod setting;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use hint::{Hint, nearest};
+pub use instead::Instead;
 pub use program_hint::ProgramHint;
 pub use sentence::Sentence;
 pub(crate) use sentence::{counted, sentence, were};

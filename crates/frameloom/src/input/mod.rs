@@ -396,6 +396,7 @@ impl Source {
                 kind,
                 time_base,
                 arrived: Some(Arrival::at(self.environment.clock.now())),
+                quality: None,
                 floor: self.clock.looped.max(self.floor),
                 discontinuity: self.discontinuity && kind == MediaKind::Video,
             };

@@ -6,6 +6,7 @@
 //! a codec that libav lacks. `table.rs` has a row for each name; a name that is in no row is an
 //! AVOption for libav.
 
+pub(crate) mod absent;
 mod av_option;
 mod command;
 mod input;

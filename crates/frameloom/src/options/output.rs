@@ -208,7 +208,7 @@ impl OutputOptions {
         {
             let (copy, other) = (setting("c:v").to("copy"), setting(name));
             return Err(Error::usage(sentence!("{} and {} can't go together", copy, other))
-                .hint(Hint::NameEncoderOrLeaveOneOut));
+                .hint(Hint::AddEncoder(vec![setting("c:v").to("libx264")])));
         }
         if let (Some(start), Some(end), None) = (self.start, self.end, self.duration)
             && end <= start

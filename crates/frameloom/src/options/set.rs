@@ -1,5 +1,6 @@
 //! Settings by name, for the edges: a command line, a file, a dictionary of Python's.
 
+use super::absent::find_absent;
 use super::av_option::AvOption;
 use super::input::InputOptions;
 use super::live::LiveOptions;
@@ -24,6 +25,7 @@ impl InputOptions {
                 entry.set_input_as(name, self, value).map_err(about)
             }
             Some(_) => Err(misplaced(name, End::Input)),
+            None if has_no_effect(name, End::Input)? => Ok(()),
             None => {
                 let option = AvOption::new(name, value, Direction::Input).map_err(about)?;
                 self.av.push(option.ok_or_else(|| unknown_option(name, End::Input))?);
@@ -57,6 +59,7 @@ impl OutputOptions {
                 entry.set_output_as(name, self, value).map_err(about)
             }
             Some(_) => Err(misplaced(name, End::Output)),
+            None if has_no_effect(name, End::Output)? => Ok(()),
             None => {
                 let option = AvOption::new(name, value, Direction::Output).map_err(about)?;
                 self.av.push(option.ok_or_else(|| unknown_option(name, End::Output))?);
@@ -106,25 +109,30 @@ impl LiveOptions {
     }
 }
 
+/// Whether it is an option of FFmpeg's that has nothing to change here.
+///
+/// # Errors
+/// One that is not here, with what there is instead.
+fn has_no_effect(name: &str, end: End) -> Result<bool> {
+    let Some(option) = find_absent(name) else { return Ok(false) };
+    let refusal = option.refusal(Setting::ffmpeg(name.to_owned()).of(end));
+    refusal.map_or(Ok(true), Err)
+}
+
 /// The error for an option's name that nothing knows, with the nearest that are known.
 fn unknown_option(name: &str, end: End) -> Error {
     let option = Setting::ffmpeg(name.to_owned()).of(end);
-    let instead = match name.split(':').next().unwrap_or_default() {
-        "o" | "output" => Some(Hint::OutputHasNoOption),
-        "map" => Some(Hint::StreamsAreChosen),
-        "filter_complex" | "lavfi" => Some(Hint::OneFilterGraph),
-        "af" | "filter" => Some(Hint::OnlyVideoIsFiltered),
-        "shortest" => Some(Hint::EndEarly),
-        "bsf" => Some(Hint::FiltersApplyThemselves),
-        "q" | "qscale" | "aq" => Some(Hint::EncodersQuality),
-        _ => None,
+    let other = match end {
+        End::Input => Direction::Output,
+        End::Output => Direction::Input,
     };
-    if let Some(instead) = instead {
-        return Error::usage(sentence!("{} is not an option here", option)).hint(instead);
+    if av::find_option(name.split(':').next().unwrap_or_default(), other).is_known() {
+        return misplaced(name, end);
     }
     let known = library().iter().map(|entry| &entry.row).filter(|row| !row.is_long);
     let names: Vec<&str> = known.flat_map(Row::names).chain(av::option_names()).collect();
-    let near = nearest(name, names).into_iter();
+    // libav has names that are for no end.
+    let near = nearest(name, names).into_iter().filter(|near| *near != name);
     no_such_option(option, near.map(|near| Setting::ffmpeg(near.to_owned()).of(end)).collect())
 }
 

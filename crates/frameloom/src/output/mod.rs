@@ -302,6 +302,7 @@ impl Sink {
         packet.av.set_times(Some(pts), Some(dts), duration);
         packet.av.set_stream(number);
         let (bytes, video) = (packet.av.size(), stream.kind == MediaKind::Video);
+        let written = video.then_some((number, packet.quality));
         self.output.write(&mut packet.av).inspect_err(|_| self.failed += 1)?;
         self.written += 1;
         let output = (self.number, self.target.is_live);
@@ -312,6 +313,8 @@ impl Sink {
             Some(base.at(pts)),
             packet.arrived.map(|a| a.at),
         );
+        let end = base.at(pts.saturating_add(duration.max(0)));
+        self.stats.written(self.number, written, end, self.output.size());
         Ok(())
     }
 
@@ -326,6 +329,7 @@ impl Sink {
             return Ok(false);
         }
         let finished = self.output.finish();
+        self.stats.finished(self.number, self.output.size());
         for s in self.streams.iter().filter(|s| s.order.moved > 0) {
             let what = if s.kind == MediaKind::Video { "video" } else { "audio" };
             let moved = were(s.order.moved, &format!("{what} packet"));

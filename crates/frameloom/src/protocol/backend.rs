@@ -247,6 +247,11 @@ pub(crate) trait Output: Send {
         None
     }
 
+    /// How many bytes were written, where that is known; after the end the size of the whole.
+    fn size(&self) -> Option<u64> {
+        None
+    }
+
     /// Writes the trailer, if the header was written, and closes the file or connection.
     fn finish(&mut self) -> Result<()>;
 }

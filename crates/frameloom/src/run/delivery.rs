@@ -177,6 +177,7 @@ mod tests {
             kind: MediaKind::Video,
             time_base: TimeBase::MILLIS,
             arrived: Some(Arrival::now()),
+            quality: None,
             floor: Timestamp::ZERO,
             discontinuity: false,
         }

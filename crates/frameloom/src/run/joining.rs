@@ -103,7 +103,15 @@ mod tests {
         av.set_times(Some(pts), Some(dts), 40);
         let kind = if is_video { MediaKind::Video } else { MediaKind::Audio };
         let (time_base, floor) = (TimeBase::MILLIS, Timestamp::ZERO);
-        let packet = Packet { av, kind, time_base, arrived: None, floor, discontinuity: false };
+        let packet = Packet {
+            av,
+            kind,
+            time_base,
+            arrived: None,
+            quality: None,
+            floor,
+            discontinuity: false,
+        };
         SinkMessage::Packet(usize::from(!is_video), packet)
     }
 

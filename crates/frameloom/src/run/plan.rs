@@ -6,7 +6,7 @@ use crate::av::{MediaKind, StreamInfo};
 use crate::codec::audio::AudioPlan;
 use crate::codec::encode::{VideoPlan, find_encoder};
 use crate::codec::window::Window;
-use crate::error::{End, Error, ErrorKind, Hint, Result, Setting, Stage, sentence};
+use crate::error::{End, Error, ErrorKind, Hint, Instead, Result, Setting, Stage, sentence};
 use crate::options::{AvOption, CodecChoice, InputOptions, OutputOptions, Specifier, StreamPlace};
 use crate::output::container::{
     Carriage, carriage, counts_frames, default_encoder, keeps_alpha, keeps_aspect, pixel_formats,
@@ -119,7 +119,7 @@ pub(crate) fn plan<'a>(
             None if is_edited => return Err(copy_of_edited(&target)),
             None if options.aspect.of(place).is_some() && !keeps_aspect(&target.muxer) => {
                 let aspect = Setting::ffmpeg("aspect").of(End::Output);
-                return Err(no_effect_on_copy(&aspect, MediaKind::Video).at(&target.url));
+                return Err(no_effect_on_copy(&target, &aspect, MediaKind::Video));
             }
             None => return Ok(Treatment::Copy),
             Some(name) => name,
@@ -150,11 +150,10 @@ pub(crate) fn plan<'a>(
         )
         .at(&target.url));
     }
-    let encoders = [
-        (video_place, video.as_ref().and_then(|v| v.encoder())),
-        (audio_place, audio.as_ref().and_then(|a| a.encoder())),
-    ];
-    refuse_untaken(&options, &encoders)?;
+    let video_encoder = video.iter().map(|v| (video_place, v.encoder()));
+    let audio_encoder = audio.iter().map(|a| (audio_place, a.encoder()));
+    let encoders: Vec<_> = video_encoder.chain(audio_encoder).collect();
+    refuse_untaken(&target, &options, &encoders)?;
     let left_out = match (video_stream, audio_stream) {
         (Some(_), _) if video.is_none() && !options.no_video => Some("video"),
         (_, Some(_)) if audio.is_none() && !options.no_audio => Some("audio"),
@@ -202,7 +201,7 @@ fn encoder_for(
     match choice {
         Some(CodecChoice::Copy) => {
             if let Some(setting) = input.decoding_option(kind) {
-                return Err(no_effect_on_copy(&setting, kind).at(&target.url));
+                return Err(no_effect_on_copy(target, &setting, kind));
             }
             if !can_copy {
                 let (codec, format) = (stream.params.codec().name(), target.muxer.name());
@@ -247,11 +246,21 @@ fn encoder_for(
 }
 
 /// The error for a setting that acts on pictures or samples, which a copy never has.
-fn no_effect_on_copy(setting: &Setting, kind: MediaKind) -> Error {
-    let copy = if kind == MediaKind::Video { "c:v" } else { "c:a" };
-    let copy = Setting::ffmpeg(copy).of(End::Output).to("copy");
+fn no_effect_on_copy(target: &Target, setting: &Setting, kind: MediaKind) -> Error {
+    let copy = codec_setting(kind).to("copy");
     Error::usage(sentence!("{} has no effect together with {}", setting, &copy))
-        .hint(Hint::NameEncoderOrLeaveOneOut)
+        .at(&target.url)
+        .hint(Hint::AddEncoder(vec![encoder_setting(target, kind)]))
+}
+
+fn codec_setting(kind: MediaKind) -> Setting {
+    Setting::ffmpeg(if kind == MediaKind::Video { "c:v" } else { "c:a" }).of(End::Output)
+}
+
+/// The setting that has a stream encoded as is usual in the container.
+fn encoder_setting(target: &Target, kind: MediaKind) -> Setting {
+    let usual = if kind == MediaKind::Video { "libx264" } else { "aac" };
+    codec_setting(kind).to(default_encoder(target, kind).unwrap_or(usual))
 }
 
 fn copy_of_edited(target: &Target) -> Error {
@@ -313,7 +322,7 @@ fn taken(
         if WITHOUT_SCALE.contains(&encoder) {
             let name = if place.kind == MediaKind::Video { "q:v" } else { "q:a" };
             let setting = Setting::ffmpeg(name).of(End::Output);
-            return Err(means_nothing(&setting, encoder).hint(Hint::EncodersQuality));
+            return Err(means_nothing(&setting, encoder).hint(Instead::EncodersQuality));
         }
         match pairs.iter_mut().find(|(name, _)| name == "flags") {
             Some((_, flags)) => flags.push_str("+qscale"),
@@ -352,27 +361,37 @@ fn check_preset(encoder: &str, preset: &str) -> Result<()> {
         .hint(Hint::near_or_all(preset, PRESETS)))
 }
 
-/// Refuses options that no encoder of the output took and no container or protocol knows.
-fn refuse_untaken(options: &OutputOptions, encoders: &[(StreamPlace, Option<&str>)]) -> Result<()> {
-    let takes = |o: &AvOption| -> Result<bool> {
-        for (place, encoder) in encoders {
-            if let Some(encoder) = encoder
-                && o.is_for(*place)
-                && find_encoder(encoder)?.takes(&o.name)
-            {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+/// Refuses options that no encoder of the output took and no container or protocol knows. Of each of
+/// its streams the encoder is given, or that there is none, as the stream is copied.
+fn refuse_untaken(
+    target: &Target,
+    options: &OutputOptions,
+    encoders: &[(StreamPlace, Option<&str>)],
+) -> Result<()> {
+    let takes = |o: &AvOption, encoder: &str, place: StreamPlace| -> Result<bool> {
+        Ok(o.is_for(place) && find_encoder(encoder)?.takes(&o.name))
     };
     for option in options.av.iter().filter(|o| o.for_codec && !o.for_format) {
-        if !takes(option)? {
-            let used = encoders.iter().filter_map(|(_, encoder)| encoder.map(str::to_owned));
-            let used = used.collect();
-            return Err(Error::usage("nothing took it")
-                .about(option.setting().of(End::Output))
-                .hint(Hint::NoneTakesIt(used)));
+        let (mut is_taken, mut add) = (false, Vec::new());
+        for &(place, encoder) in encoders {
+            if let Some(encoder) = encoder {
+                is_taken |= takes(option, encoder, place)?;
+                continue;
+            }
+            let setting = encoder_setting(target, place.kind);
+            // One that is not in this FFmpeg takes nothing.
+            if setting.value().is_some_and(|name| takes(option, name, place).unwrap_or(false)) {
+                add.push(setting);
+            }
         }
+        if is_taken {
+            continue;
+        }
+        let used = encoders.iter().filter_map(|(_, encoder)| encoder.map(str::to_owned)).collect();
+        let hint = if add.is_empty() { Hint::NoneTakesIt(used) } else { Hint::AddEncoder(add) };
+        return Err(Error::usage("nothing took it")
+            .about(option.setting().of(End::Output))
+            .hint(hint));
     }
     Ok(())
 }
@@ -391,8 +410,13 @@ pub(crate) fn plan_writer(target: &Target, options: &OutputOptions) -> Result<Vi
             .ok_or_else(|| Error::usage("no video goes into this format").at(&target.url))?
             .to_owned(),
     };
-    refuse_untaken(options, &[(place, Some(&encoder))])?;
+    refuse_untaken(target, options, &[(place, Some(&encoder))])?;
     video_plan(target, options, place, encoder, true)
+}
+
+/// Whether something is written to what the output's URL names: some formats, as `null`, write nothing.
+pub fn is_written(url: &str, options: &OutputOptions) -> bool {
+    Target::resolve(url, options).is_ok_and(|target| !target.muxer.opens_no_file())
 }
 
 /// Refuses, before anything is opened, outputs that can't be: contradictory options, a format or

@@ -3,6 +3,7 @@
 pub(crate) mod alert;
 pub(crate) mod event;
 mod snapshot;
+mod written;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use self::alert::Alerts;
 pub use self::snapshot::{EndState, LatencySnapshot, OutputSnapshot, Snapshot};
+pub use self::written::{Written, WrittenVideo};
 use crate::error::Error;
 use crate::time::clock::Clock;
 use crate::time::{TimeBase, Timestamp};
@@ -76,6 +78,7 @@ struct OutputCounters {
     packets_dropped: u64,
     is_live: bool,
     latencies: VecDeque<(Instant, Duration)>,
+    written: Written,
 }
 
 /// By how much the input's own times are moved to the pipeline's clock, from some time on.
@@ -321,6 +324,33 @@ impl Stats {
                 output.forget_old(now);
             });
         }
+    }
+
+    /// A packet was written to the output of this number, which is `size_bytes` large now: see
+    /// [`Written::add`].
+    pub(crate) fn written(
+        &self,
+        number: usize,
+        video: Option<(usize, Option<i32>)>,
+        end: Timestamp,
+        size_bytes: Option<u64>,
+    ) {
+        self.output(number, |output| {
+            output.written.add(video, end);
+            output.written.grow(size_bytes);
+        });
+    }
+
+    /// The output of this number is finished, and so large.
+    pub(crate) fn finished(&self, number: usize, size_bytes: Option<u64>) {
+        self.output(number, |output| output.written.grow(size_bytes));
+    }
+
+    /// What was written to each output so far, for reports in FFmpeg's form.
+    #[doc(hidden)]
+    pub fn outputs_written(&self) -> Vec<Written> {
+        let outputs = self.0.outputs.lock().unwrap_or_else(PoisonError::into_inner);
+        outputs.iter().map(|output| output.written.clone()).collect()
     }
 
     /// Everything as it is now.

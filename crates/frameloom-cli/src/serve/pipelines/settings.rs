@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use frameloom::internal::{Row, ValueType, find_ffmpeg, library};
-use frameloom::internal::{redact, url};
+use frameloom::internal::{Row, ValueType, library, redact, takes_value, url};
 use frameloom::options::parse_duration;
 use frameloom::{End, Error, Setting};
 use serde_json::Value as Json;
@@ -17,6 +16,7 @@ use crate::options::{Verb, program};
 use crate::serve::node::{FileFault, FilePosition, Node, NodeEntry, NodeValue, unknown};
 use crate::serve::place::{Here, StreamOf};
 use crate::serve::wording::Keys;
+use crate::stdout::is_stdout;
 use crate::supervised::ChildOrder;
 use crate::usage::usage;
 
@@ -392,7 +392,7 @@ impl Draft<'_> {
         let fault = |text: &str| Err(FileFault::new(node.place, self.key("outputs"), text));
         match output.url.as_str() {
             "" => fault("an output needs a URL or a file's name"),
-            "-" | "pipe:" | "pipe:1" => fault("a pipeline of a server has no stdout to write to"),
+            url if is_stdout(url) => fault("a pipeline of a server has no stdout to write to"),
             url if url.starts_with('-') => fault("an output's name can't begin with -"),
             _ => Ok(output),
         }
@@ -414,7 +414,7 @@ impl Draft<'_> {
             if program::find(Verb::Run, key, false).is_some() {
                 return Err(fault("this is no option of an input or output"));
             }
-            let takes_value = find_ffmpeg(key).is_none_or(|entry| entry.row.takes_value());
+            let takes_value = takes_value(key);
             if let NodeValue::Number(number) = &node.value
                 && number.parse::<f64>().is_ok_and(|n| n.abs() >= MOST_NUMBER)
             {

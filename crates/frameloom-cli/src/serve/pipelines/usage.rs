@@ -98,6 +98,14 @@ fn add(pid: u32, depth: usize, all: &mut Taken) {
     }
 }
 
+/// The processor time of this process in its own code and in the kernel's, in milliseconds.
+pub(crate) fn own_times_ms() -> (u64, u64) {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let per_second = rustix::param::clock_ticks_per_second().max(1);
+    let ms = |place| field(&stat, place).unwrap_or(0).saturating_mul(1000) / per_second;
+    (ms(USER), ms(SYSTEM))
+}
+
 /// Places in `/proc/PID/stat` behind the program's name, from 0.
 const USER: usize = 11;
 const SYSTEM: usize = 12;

@@ -195,6 +195,10 @@ impl Output for LibavOutput {
         Ok(())
     }
 
+    fn size(&self) -> Option<u64> {
+        self.muxer.size()
+    }
+
     fn finish(&mut self) -> Result<()> {
         self.limit_write();
         self.muxer.finish().map_err(|e| self.fault(e).hint(self.what_is_left()))

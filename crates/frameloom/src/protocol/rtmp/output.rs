@@ -23,6 +23,9 @@ use crate::protocol::rtmp::fault::ConnectionFault;
 use crate::time::stop::Stop;
 use crate::time::{Rate, TimeBase, Timestamp};
 
+/// What FLV adds to the body of a tag: its header, and its size behind it.
+const FLV_TAG_BYTES: u64 = 15;
+
 pub(super) struct RtmpOutput {
     server: Endpoint,
     url: String,
@@ -33,6 +36,8 @@ pub(super) struct RtmpOutput {
     streams: Vec<PublishedStream>,
     /// Milliseconds added to every time: FLV's begin at 0 or later.
     shift_ms: Option<i64>,
+    /// As FLV in a file: the bodies of what was sent, and round each what a tag adds.
+    sent_bytes: u64,
 }
 
 struct PublishedStream {
@@ -68,6 +73,7 @@ impl RtmpOutput {
             connection: None,
             streams: Vec::new(),
             shift_ms: None,
+            sent_bytes: 0,
         }
     }
 
@@ -84,6 +90,7 @@ impl RtmpOutput {
             return Err(Error::new(ErrorKind::Other, Stage::Sink, "it is not open").at(&self.url));
         };
         let timestamp_ms = u64::try_from(timestamp_ms).unwrap_or(0);
+        self.sent_bytes += FLV_TAG_BYTES + payload.len() as u64;
         let sent = connection.send(kind, timestamp_ms, payload, self.write_limit);
         sent.map_err(|fault| self.fault(fault).hint(Hint::BrokeOff))
     }
@@ -205,6 +212,10 @@ impl Output for RtmpOutput {
 
     fn shift(&self) -> Option<Timestamp> {
         self.shift_ms.map(|shift| TimeBase::MILLIS.at(shift))
+    }
+
+    fn size(&self) -> Option<u64> {
+        Some(self.sent_bytes)
     }
 
     fn finish(&mut self) -> Result<()> {
