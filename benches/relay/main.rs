@@ -66,7 +66,7 @@ fn serve() -> Result<()> {
     Ok(())
 }
 
-/// Has clients of each kind attack a server, until stdin ends.
+/// Attacks a server with `count` clients at once, until stdin ends.
 fn attack(port: u16, count: u64) -> Result<()> {
     let state = hostile::Attack::default();
     thread::scope(|scope| {
