@@ -29,22 +29,23 @@ impl<T> Received<T> {
     }
 }
 
-struct CodecContext(*mut ff::AVCodecContext);
+pub(super) struct CodecContext(*mut ff::AVCodecContext);
 
 impl CodecContext {
-    fn new(codec: *const ff::AVCodec) -> Result<CodecContext, AvError> {
+    /// Of a codec, or of none.
+    pub(super) fn new(codec: *const ff::AVCodec) -> Result<CodecContext, AvError> {
         super::init();
-        // SAFETY: a static codec; null is checked.
+        // SAFETY: a static codec or null; null is checked.
         let ctx = unsafe { ff::avcodec_alloc_context3(codec) };
         if ctx.is_null() { Err(AvError::no_memory()) } else { Ok(CodecContext(ctx)) }
     }
 
-    fn get_mut(&mut self) -> &mut ff::AVCodecContext {
+    pub(super) fn get_mut(&mut self) -> &mut ff::AVCodecContext {
         // SAFETY: never null, and only reachable through &mut self.
         unsafe { &mut *self.0 }
     }
 
-    fn get(&self) -> &ff::AVCodecContext {
+    pub(super) fn get(&self) -> &ff::AVCodecContext {
         // SAFETY: never null, and only reachable through &self.
         unsafe { &*self.0 }
     }

@@ -19,6 +19,7 @@ mod names;
 mod packet;
 mod params;
 mod parse;
+mod parser;
 mod scale;
 mod shape;
 mod writer;
@@ -42,6 +43,7 @@ pub(crate) use names::{
 pub(crate) use packet::AvPacket;
 pub(crate) use params::CodecParams;
 pub(crate) use parse::{duration_micros, rate, ratio, video_size};
+pub(crate) use parser::Parser;
 pub(crate) use scale::Scaler;
 pub(crate) use shape::{AudioShape, VideoShape};
 pub use writer::UrlWriter;

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::av::{
-    AudioShape, AvError, AvFilterGraph, AvFrame, Decoder, Dict, Encoder, GraphInput, MediaKind,
-    Received, StreamInfo,
+    AudioShape, AvError, AvFilterGraph, AvFrame, Decoder, Dict, Encoder, EncoderSetup, GraphInput,
+    MediaKind, Received, StreamInfo,
 };
 use crate::codec::configuration::{StreamConfiguration, StreamMessage};
 use crate::codec::decode::open_decoder;
@@ -24,6 +24,42 @@ pub(crate) struct AudioPlan {
     pub(crate) encoder: String,
     pub(crate) options: Vec<(String, String)>,
     pub(crate) window: Window,
+}
+
+impl AudioPlan {
+    fn option(&self, name: &str) -> Option<&str> {
+        let set = self.options.iter().rev().find(|(n, _)| n == name);
+        set.map(|(_, value)| value.as_str())
+    }
+
+    /// # Errors
+    /// Where there is no such encoder here, or it can't encode to the rate and layout that are planned.
+    /// Otherwise that shows with the first sound only.
+    pub(crate) fn check(&self) -> Result<()> {
+        let setup = find_encoder(&self.encoder)?;
+        let shape = AudioShape {
+            sample_rate: self.option("ar").and_then(|rate| rate.parse().ok()).unwrap_or(0),
+            sample_format: (*setup.sample_formats().first().unwrap_or(&"")).to_owned(),
+            channel_layout: self.option("ch_layout").unwrap_or_default().to_owned(),
+        };
+        self.open_encoder(&setup, &shape, true).map(drop)
+    }
+
+    fn open_encoder(
+        &self,
+        setup: &EncoderSetup,
+        shape: &AudioShape,
+        global_header: bool,
+    ) -> Result<Encoder> {
+        let kept = self.options.iter().filter(|(n, _)| n != "ar" && n != "ch_layout");
+        let mut dict = Dict::from_pairs(kept.map(|(n, v)| (n.as_str(), v.as_str())));
+        setup.open_audio(shape, global_header, &mut dict).map_err(|e| {
+            let AudioShape { sample_rate, channel_layout, .. } = shape;
+            let what = format!("can't be opened for {sample_rate} Hz {channel_layout}");
+            let cause = format!("{} {what}: {}", self.encoder, e.cause());
+            e.in_stage(Stage::Encode).of_kind(ErrorKind::Usage).reworded(cause)
+        })
+    }
 }
 
 /// Transcodes one audio stream, sample-exact on the pipeline's clock: gaps become silence.
@@ -305,9 +341,7 @@ impl AudioTranscoder {
 
     fn open_for(&mut self, frame: &AvFrame) -> Result<OpenTranscoder> {
         let setup = find_encoder(&self.plan.encoder)?;
-        let option = |name: &str| {
-            self.plan.options.iter().rev().find(|(n, _)| n == name).map(|(_, v)| v.clone())
-        };
+        let option = |name: &str| self.plan.option(name);
         let mut format = Vec::new();
         let formats = setup.sample_formats();
         if !formats.is_empty() {
@@ -345,14 +379,7 @@ impl AudioTranscoder {
             sample_format: probe.sample_format().to_owned(),
             channel_layout: probe.channel_layout(),
         };
-        let kept = plan.options.iter().filter(|(n, _)| n != "ar" && n != "ch_layout");
-        let mut dict = Dict::from_pairs(kept.map(|(n, v)| (n.as_str(), v.as_str())));
-        let encoder = setup.open_audio(&shape, self.global_header, &mut dict).map_err(|e| {
-            let AudioShape { sample_rate, channel_layout, .. } = &shape;
-            let what = format!("can't be opened for {sample_rate} Hz {channel_layout}");
-            let cause = format!("{} {what}: {}", plan.encoder, e.cause());
-            e.in_stage(Stage::Encode).of_kind(ErrorKind::Usage).reworded(cause)
-        })?;
+        let encoder = plan.open_encoder(&setup, &shape, self.global_header)?;
         let graph = AvFilterGraph::audio(&input, &spec, encoder.frame_samples())
             .map_err(|e| failed(plan, e))?;
         let configuration = StreamConfiguration {

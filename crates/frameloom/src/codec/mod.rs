@@ -1,6 +1,7 @@
 //! Packets ⇄ frames: decoders, encoders, sound, and what is made where a stream gives nothing.
 
 pub(crate) mod aac;
+pub(crate) mod ac3;
 pub(crate) mod audio;
 pub(crate) mod bitstream;
 pub(crate) mod configuration;

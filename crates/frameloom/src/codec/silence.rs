@@ -74,6 +74,7 @@ impl Silence {
 /// The encoder for a codec, by name.
 pub(crate) fn encoder_of(codec: &str) -> &str {
     match codec {
+        "dts" => "dca",
         "mp3" => "libmp3lame",
         "opus" => "libopus",
         "vorbis" => "libvorbis",

@@ -1,14 +1,14 @@
 //! URL → packets, on the pipeline's clock.
 
-mod adts;
 mod pace;
 pub(crate) mod probe;
 mod seek;
+mod sound;
 mod stored;
 pub(crate) mod timeline;
 
-use adts::AdtsHeaders;
 pub(crate) use pace::Pace;
+use sound::{PacketSound, Verdict};
 use stored::StoredTimeline;
 
 use std::collections::VecDeque;
@@ -44,8 +44,12 @@ pub(crate) struct Source {
     pending: VecDeque<AvPacket>,
     /// Read already, on the way to a place that can't be sought by time.
     passed: VecDeque<Packet>,
-    /// What headers of AAC packets said last.
-    adts: AdtsHeaders,
+    /// What packets of sound state by themselves.
+    sound: PacketSound,
+    /// Sound that states something else than what came before, until the next packet confirms it.
+    doubtful: Option<AvPacket>,
+    /// Why nothing follows the sound that was held back.
+    postponed: Option<Result<Option<AvPacket>, Break>>,
     clock: InputClock,
     loops_left: Option<u64>,
     discontinuity: bool,
@@ -70,6 +74,16 @@ pub(crate) enum SourceItem {
     Over,
     /// A live input ended, broke or fell silent.
     Lost(Error),
+}
+
+/// What is to be done with what was read.
+enum Checked {
+    /// To go on with this packet.
+    Packet(AvPacket),
+    /// To read on: the packet is held back until it is known whether what it states is so.
+    Held,
+    /// To give this out. The packets for which it holds are read next.
+    Configuration(Arc<StreamConfiguration>),
 }
 
 /// How long a live input may be silent: servers that lose a publisher often say nothing at all.
@@ -137,7 +151,9 @@ impl Source {
             floor: options_floor,
             pending,
             passed: VecDeque::new(),
-            adts: AdtsHeaders::default(),
+            sound: PacketSound::default(),
+            doubtful: None,
+            postponed: None,
             clock,
             loops_left,
             discontinuity: false,
@@ -343,10 +359,12 @@ impl Source {
             if let Some(packet) = self.passed.pop_front() {
                 return Ok(Some(StreamMessage::Packet(packet)));
             }
-            let next = match self.pending.pop_front() {
-                Some(packet) => Ok(Some(packet)),
-                None => self.input.read(),
-            };
+            let mut next = self.read_packet();
+            // Nothing follows that could confirm what it states.
+            let is_last = self.doubtful.is_some() && !matches!(next, Ok(Some(_)));
+            if is_last {
+                self.postponed = Some(std::mem::replace(&mut next, Ok(self.doubtful.take())));
+            }
             let packet = match next {
                 Ok(Some(packet)) => packet,
                 Ok(None) if self.rewind()? => continue,
@@ -383,10 +401,13 @@ impl Source {
             if let (MediaKind::Audio, Some(audio)) = (kind, &self.audio) {
                 self.sound_times.fill_in(&mut packet, &audio.params, time_base);
             }
-            if let Some(configuration) = self.reconfigure(&packet)? {
-                self.pending.push_front(packet);
-                return Ok(Some(StreamMessage::Configuration(configuration)));
-            }
+            let packet = match self.check(packet, is_last)? {
+                Checked::Packet(packet) => packet,
+                Checked::Held => continue,
+                Checked::Configuration(configuration) => {
+                    return Ok(Some(StreamMessage::Configuration(configuration)));
+                }
+            };
             if packet.is_corrupt() && self.ends_at_corruption() {
                 self.cut_short = Some(packet.size());
                 continue;
@@ -438,25 +459,60 @@ impl Source {
         self.new_kind = Some(stream.kind);
         match stream.kind {
             MediaKind::Video => self.video = Some(stream),
-            _ => self.audio = Some(stream),
+            _ => (self.audio, self.sound) = (Some(stream), PacketSound::default()),
         }
         Ok(configuration)
     }
 
+    fn read_packet(&mut self) -> Result<Option<AvPacket>, Break> {
+        match self.pending.pop_front() {
+            Some(packet) => Ok(Some(packet)),
+            None => self.postponed.take().unwrap_or_else(|| self.input.read()),
+        }
+    }
+
     /// Takes over what a packet, or what stands beside it, says of its stream, where that is something
-    /// new, and gives it out.
-    fn reconfigure(&mut self, packet: &AvPacket) -> Result<Option<Arc<StreamConfiguration>>> {
+    /// new, and gives it out before the packet. `is_last` says that nothing follows.
+    fn check(&mut self, packet: AvPacket, is_last: bool) -> Result<Checked> {
         let streams = [&mut self.video, &mut self.audio].into_iter().flatten();
         let mut streams = streams.filter(|stream| stream.index == packet.stream());
-        let Some(stream) = streams.next() else { return Ok(None) };
-        let Some(extradata) = packet.new_extradata() else {
-            return self.adts.reconfigure(stream, packet);
-        };
-        if stream.params.extradata() == extradata {
-            return Ok(None);
+        let Some(stream) = streams.next() else { return Ok(Checked::Packet(packet)) };
+        let is_sound = stream.kind == MediaKind::Audio;
+        if let Some(extradata) = packet.new_extradata() {
+            if stream.params.extradata() == extradata {
+                return Ok(Checked::Packet(packet));
+            }
+            discover::renew(stream, extradata, &packet).map_err(|e| e.in_stage(Stage::Source))?;
+            let configuration = StreamConfiguration::of(stream)?;
+            if is_sound {
+                self.sound = PacketSound::default();
+            }
+            self.pending.push_front(packet);
+            return Ok(Checked::Configuration(configuration));
         }
-        discover::renew(stream, extradata, packet).map_err(|e| e.in_stage(Stage::Source))?;
-        StreamConfiguration::of(stream).map(Some)
+        if !is_sound || is_last {
+            return Ok(Checked::Packet(packet));
+        }
+        let (from, to) = match self.sound.judge(&stream.params, &packet) {
+            Verdict::Same => {
+                let Some(held) = self.doubtful.take() else { return Ok(Checked::Packet(packet)) };
+                self.pending.push_front(packet);
+                return Ok(Checked::Packet(held));
+            }
+            Verdict::Doubtful => {
+                let held = self.doubtful.replace(packet);
+                return Ok(held.map_or(Checked::Held, Checked::Packet));
+            }
+            Verdict::Changed { from, to } => (from, to),
+        };
+        let (sample_rate, channels) = to.sound(from, &stream.params);
+        stream.params.describe_sound(sample_rate, channels);
+        let configuration = StreamConfiguration::of(stream)?;
+        self.pending.push_front(packet);
+        if let Some(held) = self.doubtful.take() {
+            self.pending.push_front(held);
+        }
+        Ok(Checked::Configuration(configuration))
     }
 
     fn fault(&self, broken: Break) -> Error {

@@ -52,6 +52,7 @@ impl Source {
         }
         self.pending.clear();
         self.passed.clear();
+        (self.doubtful, self.postponed) = (None, None);
         self.sound_times = SoundTimes::default();
         (self.video_over, self.audio_over, self.ended) = (false, false, false);
         let is_joined = match &self.clock.joined {

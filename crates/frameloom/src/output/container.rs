@@ -3,7 +3,7 @@
 //! The one place that decides whether a stream is copied, encoded or left out, judged by what players
 //! read and not by what libav can write.
 
-use crate::av::{CodecId, MediaKind, MuxerInfo, StreamInfo};
+use crate::av::{CodecId, CodecParams, MediaKind, MuxerInfo, StreamInfo};
 use crate::protocol::Target;
 
 /// FFmpeg 6.1 is the first whose FLV muxer knows the FourCC codecs of Enhanced RTMP.
@@ -148,12 +148,16 @@ fn carries(target: &Target, codec: CodecId, kind: MediaKind) -> bool {
     }
 }
 
-/// Whether sound of which something else holds midway, such as its sample rate, goes on as it is.
-/// `has_headers` says that its packets tell that themselves. The others say once for all what holds.
-pub(crate) fn takes_new_sound(target: &Target, has_headers: bool) -> bool {
+/// Whether sound of which something else holds midway, such as its sample rate, goes on as it is: FLV
+/// says so beside the packets, and MPEG's containers leave it to packets that state it themselves. The
+/// others say once for all what holds.
+pub(crate) fn takes_new_sound(target: &Target, sound: &CodecParams) -> bool {
+    let states_itself = sound.extradata().is_empty();
     match target.muxer.name() {
-        "flv" => !has_headers,
-        "mpegts" | "hls" | "srt" | "rtp_mpegts" | "adts" => has_headers,
+        "flv" => !states_itself,
+        "mpegts" | "hls" | "srt" | "rtp_mpegts" | "mpeg" | "vob" | "svcd" | "dvd" => states_itself,
+        // The packets alone.
+        "adts" | "latm" | "ac3" | "eac3" | "dts" | "truehd" | "mlp" | "mp2" => states_itself,
         name => name == "null",
     }
 }

@@ -119,7 +119,7 @@ impl CopyLane {
 
     /// Says what the container makes of sound that changes.
     pub(super) fn into_container(mut self, target: &Target) -> CopyLane {
-        self.takes_new_sound = takes_new_sound(target, self.has_headers);
+        self.takes_new_sound = takes_new_sound(target, &self.stream.params);
         self
     }
 
@@ -159,9 +159,8 @@ impl CopyLane {
         let (first, now) = (&self.stream.params, &configuration.params);
         let changes = self.kind == MediaKind::Audio && !is_same_sound(first, now);
         if changes && !self.takes_new_sound {
-            tracing::warn!(
-                "the sound changes from {} Hz, {} channels to {} Hz, {} channels: it is encoded to what it \
-                 was at first",
+            let said = format!(
+                "the sound changes from {} Hz, {} channels to {} Hz, {} channels",
                 first.sample_rate(),
                 first.channels(),
                 now.sample_rate(),
@@ -170,8 +169,14 @@ impl CopyLane {
             let failed = |e: AvError| e.in_stage(Stage::Source);
             let mut stream = self.stream.share().map_err(failed)?;
             stream.params = now.share().map_err(failed)?;
-            self.transcoder = Some(Box::new(self.transcoder_from(&stream, options, stats)?));
-            return Ok(());
+            match self.transcoder_from(&stream, options, stats) {
+                Ok(transcoder) => {
+                    tracing::warn!("{said}: it is encoded to what it was at first");
+                    self.transcoder = Some(Box::new(transcoder));
+                    return Ok(());
+                }
+                Err(error) => tracing::warn!("{said}, and goes on as it comes: {error}"),
+            }
         }
         self.configuration = Arc::clone(configuration);
         if self.open {
@@ -390,16 +395,30 @@ impl CopyLane {
         let sound = [
             ("ar".to_owned(), first.sample_rate().to_string()),
             ("ch_layout".to_owned(), first.channel_layout()),
+            // Encoders of DTS and TrueHD.
+            ("strict".to_owned(), "experimental".to_owned()),
         ];
         let plan = AudioPlan {
             encoder: encoder_of(first.codec().name()).to_owned(),
             options: sound.into(),
             window: Window::default(),
         };
+        plan.check()?;
         let mut transcoder =
             AudioTranscoder::open(plan, stream, options, true, true, stats.clone())?;
         transcoder.begin_at(self.end.unwrap_or(Timestamp::ZERO));
         Ok(transcoder)
+    }
+
+    /// Ends it with what its transcoder still holds.
+    pub(super) fn finish(&mut self) -> Result<()> {
+        let mut last = Ok(());
+        if let Some(transcoder) = self.transcoder.as_mut().filter(|_| self.open && !self.mute) {
+            last = transcoder.drain();
+            last = last.and_then(|()| self.send_transcoded());
+        }
+        self.close();
+        last
     }
 
     pub(super) fn close(&mut self) {

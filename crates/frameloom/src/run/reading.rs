@@ -75,7 +75,8 @@ impl Reading {
             self.source.accept_new_streams();
         }
         let result = self.read_on();
-        self.lanes.iter_mut().for_each(CopyLane::close);
+        let finished = self.lanes.iter_mut().map(CopyLane::finish);
+        let result = finished.fold(result, Result::and);
         if let Some(live) = &self.live
             && let Some((count, span)) = live.jumps.rest(live.clock.now())
         {
