@@ -211,6 +211,28 @@ def test_hints_name_arguments(tmp_path: Path) -> None:
     assert 'options={"ca_file": ...} names' in told and 'options={"tls_verify": 0}' in told
 
 
+def test_a_value_that_cannot_be_is_refused_before_anything_is_opened(tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    for options, hint in [
+        ({"g": "1e30"}, "a whole number from -2147483648"),
+        ({"b:v": -5}, "from 0 on"),
+        ({"flags": "+cgopp"}, "did you mean cgop"),
+        ({"preset": "nonsense"}, "ultrafast"),
+        ({"preset": "fast\0er"}, ""),
+    ]:
+        with pytest.raises(frameloom.InvalidValue) as raised:
+            frameloom.create(out, size=(64, 36), rate=25, options=options)
+        error = judged(raised)
+        assert error.stage == "options"
+        assert error.option and next(iter(options)) in error.option
+        assert hint in (error.hint or "")
+        assert not out.exists()
+    with pytest.raises(frameloom.InvalidValue) as raised:
+        # It is not there, which would be told if it were opened.
+        frameloom.open("/no/such/input.mp4", options={"probesize": 1})
+    assert "from 32" in str(judged(raised))
+
+
 def test_what_is_lost_says_how_long_it_was_tried() -> None:
     with server(b"") as port:
         url = f"rtmp://127.0.0.1:{port}/live/x"

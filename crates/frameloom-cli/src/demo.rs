@@ -26,6 +26,7 @@ use crate::serve::fleet::ServerRun;
 use crate::serve::node::Node;
 use crate::serve::pipelines::Refused;
 use crate::serve::pipelines::cause::{Cause, EndReason};
+use crate::serve::pipelines::circle::Clash;
 use crate::serve::pipelines::settings::Settings;
 use crate::serve::pipelines::shared::PipelineEvent;
 use crate::status::{self, Mode};
@@ -255,7 +256,7 @@ impl Demo {
         match self.fleet.pipelines().add(settings) {
             // Where somebody was faster, by the API, theirs is as good.
             Ok(_) | Err(Refused::Taken | Refused::Unknown) => Ok(()),
-            Err(Refused::Conflict(text) | Refused::Full(text)) => {
+            Err(Refused::Conflict(Clash { text, .. }) | Refused::Full(text)) => {
                 Err(Error::new(ErrorKind::Other, Stage::Options, text))
             }
         }

@@ -66,6 +66,7 @@ pub(crate) fn run(
     if let Some(connection) = &server_connection {
         job.supervise(connection.env());
     }
+    frameloom::internal::check_input(&job.url, &job.input)?;
     frameloom::internal::check_outputs(&job.url, &job.outputs, job.command.is_some())?;
     frameloom::internal::check_slate(&job.live)?;
     let progress = program.progress.as_deref();

@@ -1,6 +1,7 @@
 //! `frameloom serve`: the embedded media server from the command line, and the pipelines of a file.
 
 pub(crate) mod api;
+mod fault;
 pub(crate) mod file;
 pub(crate) mod fleet;
 mod history;

@@ -49,8 +49,8 @@ pub use api::{
 pub use av::{AvError, LogLevel, set_log_level};
 pub use edit::{Command, FrameProcessor};
 pub use error::{
-    BoxError, CommandLine, End, Error, ErrorDisplay, ErrorKind, Hint, Instead, Result, Sentence,
-    Setting, Stage, Wording,
+    BoxError, CommandLine, End, Error, ErrorDisplay, ErrorKind, ExpectedValue, Hint, Instead,
+    Result, Sentence, Setting, Stage, ValueKind, Wording,
 };
 pub use image::convert;
 pub use image::{
@@ -70,13 +70,14 @@ pub use time::{Rate, Round, TimeBase, Timestamp};
 pub mod internal {
     pub use crate::av::{UrlWriter, allocator, listing, local_time};
     pub use crate::edit::kill_commands;
-    pub use crate::error::{ProgramHint, nearest, os_words, set_default_wording};
+    pub use crate::error::{ProgramHint, SentencePart, nearest, os_words, set_default_wording};
     pub use crate::input::timeline::dts_on_one_clock;
     pub use crate::live::retry::{Retry, RetryPolicy, Verdict};
     pub use crate::live::slate::check_slate;
     pub use crate::options::absent::{AbsentOption, Outcome, absent, find_absent, takes_value};
     pub use crate::options::row::{Group, Row, Scope, ValueType};
     pub use crate::options::table::{LibraryOption, find_ffmpeg, find_long, library};
+    pub use crate::protocol::check_input;
     pub use crate::run::plan::{check_outputs, is_written};
     pub use crate::stats::{Written, WrittenVideo};
     pub use crate::time::jitter::Jitter;

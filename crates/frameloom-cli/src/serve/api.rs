@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError};
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
-use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, IF_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
@@ -20,8 +20,10 @@ use frameloom_server::problem_details;
 use serde_json::{Value, json};
 
 pub(crate) use self::shared::Api;
+use super::fault::{FaultDetails, FaultKind};
 use super::node::Node;
 use super::pipelines::Refused;
+use super::pipelines::circle::Clash;
 use super::pipelines::pipeline::ManagedPipeline;
 use super::pipelines::settings::{HIDDEN, Settings};
 use super::save::Change;
@@ -48,9 +50,10 @@ impl Api {
             let (done, change) = change(&api)?;
             api.keep(&change).map(|()| done)
         };
-        tokio::task::spawn_blocking(work)
-            .await
-            .map_err(|_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the server stops"))?
+        tokio::task::spawn_blocking(work).await.map_err(|_| {
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            Problem::new(status, FaultKind::Full, "the server stops")
+        })?
     }
 
     fn keep(&self, change: &Change) -> Result<(), Problem> {
@@ -58,23 +61,38 @@ impl Api {
         let environment = |name: &str| std::env::var(name).ok();
         store.keep(change, &environment).map_err(|cause| {
             let text = format!("done until the server ends, but {cause}");
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, text)
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, FaultKind::NotSaved, text)
         })
     }
 }
 
 /// Why something is not done.
-struct Problem(StatusCode, String);
+struct Problem {
+    status: StatusCode,
+    detail: String,
+    details: Box<FaultDetails>,
+}
 
 impl Problem {
-    fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
-        Problem(status, detail.into())
+    fn new(status: StatusCode, kind: FaultKind, detail: impl Into<String>) -> Problem {
+        let details = FaultDetails::of_kind(kind).into();
+        Problem { status, detail: detail.into(), details }
+    }
+
+    /// About a key of the settings.
+    fn about(mut self, key: &str) -> Problem {
+        self.details.key = Some(key.to_owned());
+        self
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        problem_details(self.0, &self.1)
+        let members = match serde_json::to_value(&self.details) {
+            Ok(Value::Object(members)) => members,
+            _ => serde_json::Map::new(),
+        };
+        problem_details(self.status, &self.detail, members)
     }
 }
 
@@ -83,14 +101,21 @@ impl From<Refused> for Problem {
         match refused {
             Refused::Unknown => Problem::new(
                 StatusCode::NOT_FOUND,
+                FaultKind::NoPipeline,
                 "there is no pipeline of this name; GET /api/v1/pipelines tells which there are",
             ),
             Refused::Taken => Problem::new(
                 StatusCode::CONFLICT,
+                FaultKind::NameTaken,
                 "there is a pipeline of this name; PUT changes it",
-            ),
-            Refused::Conflict(text) => Problem::new(StatusCode::CONFLICT, text),
-            Refused::Full(text) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, text),
+            )
+            .about("name"),
+            Refused::Conflict(Clash { text, details, .. }) => {
+                Problem { status: StatusCode::CONFLICT, detail: text, details }
+            }
+            Refused::Full(text) => {
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, FaultKind::Full, text)
+            }
         }
     }
 }
@@ -132,7 +157,8 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
 fn only(allowed: &'static str, methods: MethodRouter<Arc<Api>>) -> MethodRouter<Arc<Api>> {
     methods.fallback(move || async move {
         let text = format!("only {allowed} is served here");
-        let mut response = problem_details(StatusCode::METHOD_NOT_ALLOWED, &text);
+        let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, FaultKind::BadRequest, text);
+        let mut response = problem.into_response();
         response.headers_mut().insert(ALLOW, axum::http::HeaderValue::from_static(allowed));
         response
     })
@@ -140,7 +166,7 @@ fn only(allowed: &'static str, methods: MethodRouter<Arc<Api>>) -> MethodRouter<
 
 async fn nothing() -> Problem {
     let text = "nothing is here; /api/v1/openapi.json tells what is where";
-    Problem::new(StatusCode::NOT_FOUND, text)
+    Problem::new(StatusCode::NOT_FOUND, FaultKind::BadRequest, text)
 }
 
 async fn description() -> Response {
@@ -194,7 +220,9 @@ async fn change(
     let urls = api.urls(&headers);
     Ok(Json(
         api.change(move |api| {
-            let old = api.find(&name)?.settings();
+            let pipeline = api.find(&name)?;
+            check_version(&headers, pipeline.version())?;
+            let old = pipeline.settings();
             let settings = settings_of(api, &headers, body, Some(&old))?;
             let pipeline = api.pipelines.change(settings.clone())?;
             Ok((pipeline, Change::Set(settings.into())))
@@ -242,9 +270,22 @@ async fn log(
 ) -> Result<Json<Value>, Problem> {
     let lines = query.get("lines").map_or(Ok(LINES), |text| text.parse());
     let lines = lines.map_err(|_| {
-        Problem::new(StatusCode::BAD_REQUEST, "lines is a whole number, as in ?lines=50")
+        let text = "lines is a whole number, as in ?lines=50";
+        Problem::new(StatusCode::BAD_REQUEST, FaultKind::BadRequest, text)
     })?;
     Ok(Json(json!({ "lines": api.find(&name)?.log(lines) })))
+}
+
+/// Refuses a change of settings that somebody else has changed meanwhile.
+fn check_version(headers: &HeaderMap, version: u64) -> Result<(), Problem> {
+    let Some(wanted) = headers.get(IF_MATCH) else { return Ok(()) };
+    let version = format!("\"{version}\"");
+    let mut named = wanted.to_str().unwrap_or_default().split(',').map(str::trim);
+    if named.any(|name| name == "*" || name == version) {
+        return Ok(());
+    }
+    let text = "somebody else has changed it meanwhile; GET tells what it is now";
+    Err(Problem::new(StatusCode::PRECONDITION_FAILED, FaultKind::Changed, text))
 }
 
 /// The settings in a request's body: those of a new pipeline, or the ones in place of `old`, of
@@ -255,49 +296,56 @@ fn settings_of(
     body: Result<Bytes, BytesRejection>,
     old: Option<&Settings>,
 ) -> Result<Settings, Problem> {
+    let bad = |status, text: &str| Problem::new(status, FaultKind::BadRequest, text);
     let body = body.map_err(|rejected| match rejected.status() {
         StatusCode::PAYLOAD_TOO_LARGE => {
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 64 KiB")
+            bad(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 64 KiB")
         }
-        status => Problem::new(status, "the body could not be read; send it again"),
+        status => bad(status, "the body could not be read; send it again"),
     })?;
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
         let text = "send the settings as JSON, with the header 'Content-Type: application/json'";
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
+        return Err(bad(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
     }
     let parsed: Value = serde_json::from_slice(&body).map_err(|error| {
         // Its text may quote what was sent; the place is enough.
         let place = format!("line {}, column {}", error.line(), error.column());
-        Problem::new(StatusCode::BAD_REQUEST, format!("this is no JSON: {place}"))
+        bad(StatusCode::BAD_REQUEST, &format!("this is no JSON: {place}"))
     })?;
     let Value::Object(mut map) = parsed else {
-        return Err(Problem::new(StatusCode::BAD_REQUEST, "the settings are a JSON object"));
+        return Err(bad(StatusCode::BAD_REQUEST, "the settings are a JSON object"));
     };
-    let wrong = |text: &str| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, text);
+    let wrong = |kind, text: &str| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, kind, text);
     let name = match (map.remove("name"), old.map(|old| old.name.as_str())) {
         (None, Some(name)) => name.to_owned(),
         (Some(Value::String(given)), Some(name)) if given == name => given,
         (Some(Value::String(given)), None) => given,
         (Some(_), Some(name)) => {
-            return Err(wrong(&format!("the name is {name}; add a new one for another name")));
+            let text = format!("the name is {name}; add a new one for another name");
+            return Err(wrong(FaultKind::WrongName, &text).about("name"));
         }
-        (_, None) => return Err(wrong("the settings need a name")),
+        (_, None) => {
+            return Err(wrong(FaultKind::Missing, "the settings need a name").about("name"));
+        }
     };
     let mut node = Node::from_json(Value::Object(map));
     if let Some(old) = old {
         node = old.restored(node);
     }
-    if node.mentions(HIDDEN) {
-        return Err(wrong("a value has '***' in it, as hidden ones are shown: write it in full"));
+    if let Some(path) = node.path_to(HIDDEN) {
+        let text = "a value has '***' in it, as hidden ones are shown: write it in full";
+        return Err(wrong(FaultKind::Hidden, text).about(&path.join(".")));
     }
     // Whoever sent one pipeline knows which it is.
     let own = format!("pipelines.{name}");
     Settings::read(&name, &node, None, &api.here()).map_err(|fault| {
         let key = fault.key.strip_prefix(&own).map(|key| key.trim_start_matches('.'));
-        match key.unwrap_or(&fault.key) {
-            "" => wrong(&fault.text),
-            key => wrong(&format!("{key}: {}", fault.text)),
-        }
+        let key = key.unwrap_or(&fault.key);
+        let detail =
+            if key.is_empty() { fault.text.clone() } else { format!("{key}: {}", fault.text) };
+        let known = fault.details.key.clone().or_else(|| (!key.is_empty()).then(|| key.to_owned()));
+        let details = FaultDetails { key: known, ..*fault.details }.into();
+        Problem { status: StatusCode::UNPROCESSABLE_ENTITY, detail, details }
     })
 }

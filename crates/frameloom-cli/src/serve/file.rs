@@ -8,7 +8,7 @@ use frameloom::Error;
 use frameloom::internal::os_words;
 
 use super::node::{FileFault, Node, NodeEntry, NodeValue, unknown};
-use super::pipelines::circle;
+use super::pipelines::circle::{self, Clash};
 use super::pipelines::settings::Settings;
 use super::place::Here;
 use crate::usage::usage;
@@ -89,7 +89,7 @@ impl File {
     fn checked(&self, here: &Here) -> Result<Vec<Settings>, FileFault> {
         let read = |entry: &NodeEntry| Settings::read(&entry.key, &entry.node, entry.place, here);
         let all: Vec<Settings> = self.pipelines.iter().map(read).collect::<Result<_, _>>()?;
-        circle::check(all.iter()).map_err(|(name, text)| {
+        circle::check(all.iter()).map_err(|Clash { name, text, .. }| {
             let place = self.pipelines.iter().find(|entry| entry.key == name);
             let place = place.and_then(|entry| entry.place);
             FileFault::new(place, format!("pipelines.{name}"), text)
@@ -206,7 +206,7 @@ mod tests {
             ("command = ['cat']\nenv = { 'a=b' = '1' }", "no name of an environment variable"),
             ("command = ['cat']\nenv = { A = 1 }", "its value is a string"),
             ("env = { A = '1' }", "it has none"),
-            ("output_options = { g = 1e30 }", "no option takes a number this large"),
+            ("output_options = { g = 1e30 }", "g: '1e30' can't be (it takes a whole number from"),
             ("filter = \"hflip\\u0000\"", "NUL"),
         ] {
             let said = check(&file(more));
@@ -291,6 +291,14 @@ mod tests {
             ("input_options = { t = 0 }", "4:19", "t must be more than 0"),
             ("output_options = { map = '0:a' }", "4:20", "an and vn leave one out"),
             ("output_options = { pixfmt = 'gray' }", "4:20", "did you mean pix_fmt"),
+            ("output_options = { g = 1e30 }", "4:20", "g: '1e30' can't be"),
+            ("output_options = { 'b:v' = -5 }", "4:20", "from 0 on"),
+            ("output_options = { preset = 'nonsense' }", "4:20", "ultrafast"),
+            ("output_options = { flvflags = 'nothing' }", "4:20", "with + or - before it"),
+            ("input_options = { probesize = 1 }", "4:19", "from 32"),
+            ("input_options = { rtmp_buffer = 'soon' }", "4:19", "rtmp_buffer"),
+            ("filter = 'hflp'", "4:1", "did you mean hflip"),
+            ("filter = 'eq=eval=sometimes'", "4:1", "init or frame"),
             ("output_options = { c = 'libx264' }", "4:20", "use c:v and c:a, or c = \"copy\""),
         ] {
             let said = check(&format!("{both}{keys}\n"));

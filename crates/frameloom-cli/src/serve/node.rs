@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::fault::{FaultDetails, FaultKind};
 use crate::level::listed;
 
 /// A place in a file, both counted from 1; the column in characters.
@@ -34,6 +35,8 @@ pub(crate) struct FileFault {
     pub(crate) key: String,
     /// Without secrets.
     pub(crate) text: String,
+    /// The same for a program.
+    pub(crate) details: Box<FaultDetails>,
 }
 
 impl FileFault {
@@ -42,7 +45,22 @@ impl FileFault {
         key: impl Into<String>,
         text: impl AsRef<str>,
     ) -> FileFault {
-        FileFault { place, key: key.into(), text: redact::text(text.as_ref()) }
+        let details = Box::default();
+        FileFault { place, key: key.into(), text: redact::text(text.as_ref()), details }
+    }
+
+    /// The same fault, of this kind.
+    #[must_use]
+    pub(crate) fn kind(mut self, kind: FaultKind) -> FileFault {
+        self.details.kind = kind;
+        self
+    }
+
+    /// The same fault, about a key of the pipeline.
+    #[must_use]
+    pub(crate) fn about(mut self, key: impl Into<String>) -> FileFault {
+        self.details.key = Some(key.into());
+        self
     }
 }
 
@@ -67,9 +85,11 @@ pub(crate) fn unknown<'a>(
     let help = if near.is_empty() {
         format!("it knows {}", listed(known))
     } else {
-        format!("did you mean {}?", listed(near))
+        format!("did you mean {}?", listed(near.clone()))
     };
-    FileFault::new(place, table, format!("there is no key '{key}' ({help})"))
+    let mut fault = FileFault::new(place, table, format!("there is no key '{key}' ({help})"));
+    fault.details.near = near.into_iter().map(str::to_owned).collect();
+    fault.kind(FaultKind::Unknown).about(key)
 }
 
 /// A value.
@@ -220,13 +240,23 @@ impl Node {
         Node { value, ..self }
     }
 
-    /// Whether a string in it has `mark` in it.
-    pub(crate) fn mentions(&self, mark: &str) -> bool {
+    /// The keys and numbers that lead to a string or a key with `mark` in it; none where it is this.
+    pub(crate) fn path_to(&self, mark: &str) -> Option<Vec<String>> {
+        let below = |step: String, node: &Node| {
+            let mut path = node.path_to(mark)?;
+            path.insert(0, step);
+            Some(path)
+        };
         match &self.value {
-            NodeValue::Text(text) => text.contains(mark),
-            NodeValue::List(list) => list.iter().any(|node| node.mentions(mark)),
-            NodeValue::Table(entries) => entries.iter().any(|entry| entry.node.mentions(mark)),
-            _ => false,
+            NodeValue::Text(text) => text.contains(mark).then(Vec::new),
+            NodeValue::List(list) => {
+                list.iter().enumerate().find_map(|(n, node)| below(n.to_string(), node))
+            }
+            NodeValue::Table(entries) => entries.iter().find_map(|entry| {
+                let is_key = entry.key.contains(mark);
+                if is_key { Some(Vec::new()) } else { below(entry.key.clone(), &entry.node) }
+            }),
+            _ => None,
         }
     }
 
@@ -444,7 +474,7 @@ mod tests {
         let moved = read(serde_json::json!({
             "input": "rtmp://h/live/***", "twice": ["a", "b", "rtmp://h/live/***"],
         }));
-        assert!(moved.restored(&old).mentions("***"));
+        assert!(moved.restored(&old).path_to("***").is_some());
     }
 
     #[test]

@@ -24,6 +24,7 @@ use frameloom_server::Observer;
 use tokio::sync::broadcast;
 
 use self::child::{ChildStart, ProgramFile};
+use self::circle::Clash;
 use self::pipeline::ManagedPipeline;
 use self::settings::Settings;
 use self::shared::{PipelineEvent, PipelinesShared, SnapshotGuard};
@@ -42,7 +43,7 @@ pub(crate) enum Refused {
     /// There is none of this name.
     Unknown,
     /// It can't be beside the others.
-    Conflict(String),
+    Conflict(Clash),
     /// The server can take no more.
     Full(String),
 }
@@ -214,8 +215,7 @@ impl Pipelines {
             .map(|kept| kept.pipeline.settings())
             .filter(|settings| !same_name(now, &settings.name) && !is_gone(&settings.name))
             .collect();
-        circle::check(others.iter().map(AsRef::as_ref).chain(now))
-            .map_err(|(name, text)| Refused::Conflict(format!("pipelines.{name}: {text}")))?;
+        circle::check(others.iter().map(AsRef::as_ref).chain(now)).map_err(Refused::Conflict)?;
         if others.len() + now.len() > MOST {
             return Err(too_many());
         }
@@ -279,6 +279,5 @@ fn fits(
 ) -> std::result::Result<(), Refused> {
     let others = all.values().map(|kept| kept.pipeline.settings());
     let others: Vec<_> = others.filter(|other| other.name != settings.name).collect();
-    circle::check(others.iter().map(AsRef::as_ref).chain([settings]))
-        .map_err(|(_, text)| Refused::Conflict(text))
+    circle::check(others.iter().map(AsRef::as_ref).chain([settings])).map_err(Refused::Conflict)
 }

@@ -14,6 +14,7 @@ use super::api::Api;
 use super::file::File;
 use super::node::NodeEntry;
 use super::pipelines::Refused;
+use super::pipelines::circle::Clash;
 use super::pipelines::settings::Settings;
 
 /// What tells two versions of a file apart without reading them.
@@ -126,7 +127,10 @@ impl Reload {
                 self.pipelines = pipelines;
                 *api.file_error.lock().unwrap_or_else(PoisonError::into_inner) = None;
             }
-            Err(Refused::Conflict(text) | Refused::Full(text)) => self.refused(api, &text),
+            Err(Refused::Conflict(Clash { name, text, .. })) => {
+                self.refused(api, &format!("pipelines.{name}: {text}"));
+            }
+            Err(Refused::Full(text)) => self.refused(api, &text),
             Err(Refused::Taken | Refused::Unknown) => {}
         }
     }

@@ -67,7 +67,9 @@ impl Snapshots {
                 let headers = [(CONTENT_TYPE, "image/jpeg"), (CACHE_CONTROL, "no-store")];
                 (headers, bytes).into_response()
             }
-            Err(text) => problem_details(StatusCode::SERVICE_UNAVAILABLE, text),
+            Err(text) => {
+                problem_details(StatusCode::SERVICE_UNAVAILABLE, text, serde_json::Map::new())
+            }
         }
     }
 

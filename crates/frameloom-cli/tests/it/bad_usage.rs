@@ -70,6 +70,33 @@ fn an_options_value_that_its_owner_refuses() {
     assert_wrong("-i IN -b:v much OUT", &["b", "much"]);
 }
 
+/// An input that is not there would be told, with another status, if it were opened.
+#[test]
+fn a_value_is_judged_before_anything_is_opened() {
+    for (line, words) in [
+        ("-i NONE -g 1e30 OUT", &["-g", "1e30", "a whole number from -2147483648"][..]),
+        ("-i NONE -b:v -5 OUT", &["-b:v", "-5", "from 0 on"]),
+        ("-i NONE -c:v libvpx-vp9 -crf 900 out.webm", &["-crf", "900", "from -1 to 63"]),
+        ("-i NONE -c:v libx264 -preset nonsense OUT", &["-preset", "nonsense", "veryfast"]),
+        // The encoder is known by the container.
+        ("-i NONE -preset ultrafst OUT", &["-preset", "did you mean ultrafast?"]),
+        ("-i NONE -flags +cgopp OUT", &["-flags", "did you mean cgop?", "+ or -"]),
+        ("-i NONE -movflags faststrat OUT", &["-movflags", "did you mean faststart?"]),
+        ("-i NONE -flvflags nothing -f flv rtmp://127.0.0.1:9/live/x", &["-flvflags", "nothing"]),
+        ("-probesize 1 -i NONE OUT", &["-probesize", "from 32"]),
+        ("-rtsp_transport pigeon -i rtsp://127.0.0.1:9/x OUT", &["-rtsp_transport", "pigeon"]),
+        ("-rtmp_buffer soon -i rtmp://127.0.0.1:9/live/x OUT", &["-rtmp_buffer", "soon"]),
+        ("-reconnect perhaps -i http://127.0.0.1:9/x OUT", &["-reconnect", "1 or 0"]),
+        ("-c:v h264 -skip_frame sometimes -i NONE OUT", &["-skip_frame", "sometimes"]),
+        ("-f hls -live_start_index last -i NONE OUT", &["-live_start_index", "last"]),
+        ("-i NONE -vf scale=2:2:interl=9 OUT", &["interl", "filter scale"]),
+        ("-i NONE -vf hflp OUT", &["hflp", "hflip"]),
+        ("-i rtmp://127.0.0.1:99999/live/x OUT", &["port"]),
+    ] {
+        assert_wrong(&line.replace("NONE", "/no/such/input.mp4"), words);
+    }
+}
+
 #[test]
 fn an_unknown_long_option() {
     assert_wrong("--frame-fromat rgb24 -i IN OUT -- cat", &["--frame-fromat", "--frame-format"]);

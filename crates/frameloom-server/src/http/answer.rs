@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value};
 
 use crate::memory::Account;
 
@@ -29,17 +30,19 @@ pub(super) async fn wrong_method() -> Response {
 }
 
 /// An answer that says what is wrong, as `application/problem+json` (RFC 9457). `detail` is shown
-/// to whoever asked, and has no secrets.
+/// to whoever asked, and has no secrets; `members` say the same for programs.
 #[must_use]
-pub fn problem_details(status: StatusCode, detail: &str) -> Response {
+pub fn problem_details(
+    status: StatusCode,
+    detail: &str,
+    mut members: Map<String, Value>,
+) -> Response {
     let title = status.canonical_reason().unwrap_or("error");
-    let body = serde_json::json!({
-        "type": "about:blank",
-        "title": title,
-        "status": status.as_u16(),
-        "detail": detail,
-    });
-    let mut response = Response::new(body.to_string().into());
+    members.insert("type".to_owned(), "about:blank".into());
+    members.insert("title".to_owned(), title.into());
+    members.insert("status".to_owned(), status.as_u16().into());
+    members.insert("detail".to_owned(), detail.into());
+    let mut response = Response::new(Value::Object(members).to_string().into());
     *response.status_mut() = status;
     let kind = HeaderValue::from_static("application/problem+json");
     response.headers_mut().insert(CONTENT_TYPE, kind);

@@ -9,6 +9,7 @@ use axum::http::header::{AUTHORIZATION, CONNECTION, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
+use serde_json::Map;
 
 use super::answer::{Peer, problem, problem_details};
 use super::origin::{RequestOrigin, has_own_host, is_visit};
@@ -44,7 +45,8 @@ async fn judge(
     let path = request.uri().path();
     let is_api = path.starts_with("/api/");
     let refuse = |status, text: &str| {
-        let refusal = if is_api { problem_details(status, text) } else { problem(status, text) };
+        let refusal =
+            if is_api { problem_details(status, text, Map::new()) } else { problem(status, text) };
         Err(Box::new(refusal))
     };
     if !has_own_host(shared, request.headers(), request.version()) {
@@ -75,7 +77,7 @@ async fn judge(
     let (parts, body) = request.into_parts();
     let limit = shared.config.timeouts.request_body;
     let refuse = |status, text: &str| {
-        let mut refusal = problem_details(status, text);
+        let mut refusal = problem_details(status, text, Map::new());
         refusal.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         Err(Box::new(refusal))
     };

@@ -3,8 +3,8 @@ use std::ptr;
 use ffmpeg_sys_next as ff;
 
 use super::{
-    AudioShape, AvError, AvFrame, AvPacket, CodecId, CodecParams, ColorTags, Dict, PixFmt,
-    VideoShape, c_string, text,
+    AudioShape, AvError, AvFrame, AvPacket, CodecId, CodecParams, ColorTags, Dict, OptionClasses,
+    PixFmt, VideoShape, c_string, text,
 };
 use crate::time::{Rate, TimeBase};
 
@@ -198,18 +198,13 @@ impl EncoderSetup {
 
     /// Whether this encoder has an option of this name, of its own or one that all encoders have.
     pub(crate) fn takes(&self, option: &str) -> bool {
-        let name = c_string(option);
-        // SAFETY: static class tables; with FAKE_OBJ the object is a pointer to a class pointer,
-        // both of which outlive the call.
-        [unsafe { ff::avcodec_get_class() }, self.get().priv_class].into_iter().any(
-            |mut class| unsafe {
-                let object: *mut *const ff::AVClass = &mut class;
-                let search = ff::AV_OPT_SEARCH_FAKE_OBJ as libc::c_int;
-                !class.is_null()
-                    && !ff::av_opt_find(object.cast(), name.as_ptr(), ptr::null(), 0, search)
-                        .is_null()
-            },
-        )
+        self.option_classes().have(option)
+    }
+
+    /// What its options are given to: itself, then what all encoders have in common.
+    pub(crate) fn option_classes(&self) -> OptionClasses {
+        // SAFETY: returns a static table.
+        OptionClasses::of([self.get().priv_class, unsafe { ff::avcodec_get_class() }])
     }
 
     /// The pixel formats it takes; empty where it doesn't say.

@@ -1,6 +1,6 @@
 //! libav's own messages: to `tracing` under the target `libav`, never with a secret in them.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Once;
 use std::sync::atomic::{AtomicI32, Ordering};
 
@@ -32,6 +32,7 @@ static LEVEL: AtomicI32 = AtomicI32::new(LogLevel::Quiet as i32);
 thread_local! {
     static LAST_ERROR: RefCell<Option<String>> = const { RefCell::new(None) };
     static LINE: RefCell<String> = const { RefCell::new(String::new()) };
+    static IS_SILENT: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Whether libav's messages come to us: its callback takes a C argument list, whose type the
@@ -52,6 +53,14 @@ pub fn set_level(level: LogLevel) {
 /// The last error that libav logged on this thread since the last call.
 pub(super) fn take_last_error() -> Option<String> {
     LAST_ERROR.with(|last| last.borrow_mut().take())
+}
+
+/// Does something of which libav's messages are not wanted.
+pub(super) fn silently<T>(work: impl FnOnce() -> T) -> T {
+    IS_SILENT.set(true);
+    let done = work();
+    IS_SILENT.set(false);
+    done
 }
 
 /// Prepares libav once: devices, network, and where its messages go.
@@ -78,8 +87,10 @@ unsafe extern "C" fn receive(
     format: *const libc::c_char,
     arguments: *mut ff::__va_list_tag,
 ) {
+    // A thread that shuts down has no such mark.
+    let is_silent = IS_SILENT.try_with(Cell::get).unwrap_or(false);
     // SAFETY: reads one integer.
-    if level > unsafe { ff::av_log_get_level() } {
+    if is_silent || level > unsafe { ff::av_log_get_level() } {
         return;
     }
     let mut text = [0u8; 1024];

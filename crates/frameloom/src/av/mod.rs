@@ -16,6 +16,7 @@ mod local_time;
 mod log;
 mod mux;
 mod names;
+mod option_check;
 mod packet;
 mod params;
 mod parse;
@@ -40,9 +41,10 @@ pub(crate) use names::{
     demuxer_is_device, demuxer_takes, encoder_names, filter_exists, filter_names, find_option,
     format_names, muxer_for, option_names,
 };
+pub(crate) use option_check::{OptionClasses, refused_everywhere};
 pub(crate) use packet::AvPacket;
 pub(crate) use params::CodecParams;
-pub(crate) use parse::{duration_micros, rate, ratio, video_size};
+pub(crate) use parse::{DescribedFilter, duration_micros, filters_in, rate, ratio, video_size};
 pub(crate) use parser::Parser;
 pub(crate) use scale::Scaler;
 pub(crate) use shape::{AudioShape, VideoShape};

@@ -290,7 +290,7 @@ impl MuxerInfo {
     }
 
     /// Whether the container, or one of the protocols, has an option of this name.
-    pub(crate) fn takes(&self, option: &str, schemes: &[&str]) -> bool {
+    pub(crate) fn takes(&self, option: &str, schemes: &[impl AsRef<str>]) -> bool {
         let own = self.get().priv_class;
         let any_protocol = ["protocol_whitelist", "protocol_blacklist"];
         any_protocol.contains(&option) || format_takes(own, schemes, option)
@@ -322,19 +322,29 @@ impl MuxerInfo {
 }
 
 /// Whether the class has an option of this name.
-fn has_option(mut class: *const ff::AVClass, name: &CStr) -> bool {
+pub(super) fn has_option(class: *const ff::AVClass, name: &CStr) -> bool {
+    !find_in(class, name, 0).is_null()
+}
+
+/// The option of this name that a class has for all of `flags`; null where it has none.
+pub(super) fn find_in(
+    mut class: *const ff::AVClass,
+    name: &CStr,
+    flags: libc::c_int,
+) -> *const ff::AVOption {
+    if class.is_null() {
+        return ptr::null();
+    }
     let object: *mut *const ff::AVClass = &mut class;
     let search = ff::AV_OPT_SEARCH_FAKE_OBJ as libc::c_int;
     // SAFETY: with FAKE_OBJ the object is a pointer to a class pointer, both of which outlive the
     // call; classes are static tables, and the name is NUL-terminated.
-    !class.is_null()
-        && !unsafe { ff::av_opt_find(object.cast(), name.as_ptr(), ptr::null(), 0, search) }
-            .is_null()
+    unsafe { ff::av_opt_find(object.cast(), name.as_ptr(), ptr::null(), flags, search) }
 }
 
 /// Whether libavformat in general, the demuxer named or one of the protocols has an option of this
 /// name.
-pub(crate) fn demuxer_takes(format: &str, schemes: &[&str], option: &str) -> bool {
+pub(crate) fn demuxer_takes(format: &str, schemes: &[impl AsRef<str>], option: &str) -> bool {
     let found = demuxer(format);
     // SAFETY: a static entry or null.
     let own = unsafe { found.as_ref() }.map_or(ptr::null(), |d| d.priv_class);
@@ -342,13 +352,13 @@ pub(crate) fn demuxer_takes(format: &str, schemes: &[&str], option: &str) -> boo
 }
 
 /// As [`demuxer_takes`], by the class of a demuxer or muxer.
-fn format_takes(own: *const ff::AVClass, schemes: &[&str], option: &str) -> bool {
+fn format_takes(own: *const ff::AVClass, schemes: &[impl AsRef<str>], option: &str) -> bool {
     let name = c_string(option);
     // SAFETY: a static class table.
     let general = unsafe { ff::avformat_get_class() };
     let protocols = schemes.iter().map(|scheme| {
         // SAFETY: looks up a static table, which may be null; the string is NUL-terminated.
-        unsafe { ff::avio_protocol_get_class(c_string(scheme).as_ptr()) }
+        unsafe { ff::avio_protocol_get_class(c_string(scheme.as_ref()).as_ptr()) }
     });
     let mut classes = [general, own].into_iter().chain(protocols);
     option == "rw_timeout" || classes.any(|class| has_option(class, &name))
@@ -369,7 +379,7 @@ pub(crate) fn muxer_for(format: Option<&str>, url: &str) -> Option<MuxerInfo> {
     (!found.is_null()).then_some(MuxerInfo(found))
 }
 
-fn demuxer(name: &str) -> *const ff::AVInputFormat {
+pub(super) fn demuxer(name: &str) -> *const ff::AVInputFormat {
     super::init();
     let c = c_string(name);
     // SAFETY: the string is NUL-terminated.

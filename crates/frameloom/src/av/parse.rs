@@ -1,8 +1,11 @@
 //! libav's own parsers for the values of options.
 
+use std::ffi::{CStr, CString};
+use std::ptr;
+
 use ffmpeg_sys_next as ff;
 
-use super::c_string;
+use super::{c_string, optional_text, text};
 use crate::time::Rate;
 
 /// `960x540`, `hd720`, ...: width and height in pixels, both positive.
@@ -42,4 +45,157 @@ pub(crate) fn duration_micros(text: &str) -> Option<i64> {
     // SAFETY: writes one integer of ours; the string is NUL-terminated.
     let ok = unsafe { ff::av_parse_time(&mut micros, c.as_ptr(), 1) } >= 0;
     ok.then_some(micros)
+}
+
+/// A filter of a graph's description.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct DescribedFilter {
+    pub(crate) name: String,
+    /// Values for its options, those without a name first.
+    pub(crate) values: Vec<(Option<String>, String)>,
+}
+
+/// The filters in a graph's description, in FFmpeg's language, up to where it makes no sense.
+pub(crate) fn filters_in(graph: &str) -> Vec<DescribedFilter> {
+    let mut reader = GraphReader { text: c_string(graph), at: 0 };
+    let mut filters = Vec::new();
+    loop {
+        reader.skip_labels();
+        let name = reader.token(c"=,;[");
+        let mut values = Vec::new();
+        if reader.skip(b'=') {
+            values = pairs(&reader.token(c"[],;"));
+        }
+        // Of an instance, its name stands behind its kind's.
+        let kind = name.split('@').next().unwrap_or_default().to_owned();
+        if !kind.is_empty() && (kind != "sws_flags" || !filters.is_empty()) {
+            filters.push(DescribedFilter { name: kind, values });
+        }
+        reader.skip_labels();
+        if !reader.skip(b',') && !reader.skip(b';') {
+            return filters;
+        }
+    }
+}
+
+/// Reads a description from its beginning to its end.
+struct GraphReader {
+    text: CString,
+    at: usize,
+}
+
+impl GraphReader {
+    fn rest(&self) -> &[u8] {
+        self.text.to_bytes().get(self.at..).unwrap_or_default()
+    }
+
+    fn skip(&mut self, byte: u8) -> bool {
+        let is_there = self.rest().first() == Some(&byte);
+        self.at += usize::from(is_there);
+        is_there
+    }
+
+    fn skip_spaces(&mut self) {
+        self.at += self.rest().iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    }
+
+    /// Skips the labels of what goes in or comes out.
+    fn skip_labels(&mut self) {
+        self.skip_spaces();
+        while self.rest().first() == Some(&b'[') {
+            let Some(end) = self.rest().iter().position(|byte| *byte == b']') else { return };
+            self.at += end + 1;
+            self.skip_spaces();
+        }
+    }
+
+    /// The text up to one of `ends`, without its quotes and escapes.
+    fn token(&mut self, ends: &CStr) -> String {
+        let rest = self.text.as_bytes_with_nul().get(self.at..).unwrap_or(b"\0");
+        let begin = rest.as_ptr().cast::<libc::c_char>();
+        let mut cursor = begin;
+        // SAFETY: both strings are NUL-terminated; the cursor stays within the first, and what was
+        // allocated for the token is copied and freed.
+        unsafe {
+            let token = ff::av_get_token(&mut cursor, ends.as_ptr());
+            self.at += usize::try_from(cursor.offset_from(begin)).unwrap_or(0);
+            let text = optional_text(token).unwrap_or_default().to_owned();
+            ff::av_free(token.cast());
+            text
+        }
+    }
+}
+
+/// `NAME=VALUE` and plain values, with `:` between, up to where it makes no sense.
+fn pairs(list: &str) -> Vec<(Option<String>, String)> {
+    let list = c_string(list);
+    let mut cursor = list.as_ptr();
+    let mut pairs = Vec::new();
+    // SAFETY: the cursor begins at a NUL-terminated string and stays within it: one is added only
+    // before a separator. What was allocated for a name and a value is copied and freed.
+    unsafe {
+        while *cursor != 0 {
+            let (mut key, mut value) = (ptr::null_mut(), ptr::null_mut());
+            let implicit = ff::AV_OPT_FLAG_IMPLICIT_KEY as libc::c_uint;
+            let status = ff::av_opt_get_key_value(
+                &mut cursor,
+                c"=".as_ptr(),
+                c":".as_ptr(),
+                implicit,
+                &mut key,
+                &mut value,
+            );
+            if status < 0 {
+                break;
+            }
+            pairs.push((optional_text(key).map(str::to_owned), text(value).to_owned()));
+            ff::av_free(key.cast());
+            ff::av_free(value.cast());
+            if *cursor != 0 {
+                cursor = cursor.add(1);
+            }
+        }
+    }
+    pairs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_filters_of_a_graph_are_known_by_name() {
+        for (graph, names) in [
+            ("hflp", &["hflp"][..]),
+            ("scale=640:-2,hflip", &["scale", "hflip"]),
+            ("split[a][b]; [a] vflip [c];[c][b]hstack@top=2", &["split", "vflip", "hstack"]),
+            (r"drawtext=text='a, b; c':x=1,null", &["drawtext", "null"]),
+            (r"drawtext=text=a\, b,null", &["drawtext", "null"]),
+            ("sws_flags=bilinear;scale=2:2", &["scale"]),
+            ("", &[]),
+            ("[a", &[]),
+            ("=", &[]),
+        ] {
+            let found: Vec<String> = filters_in(graph).into_iter().map(|f| f.name).collect();
+            assert_eq!(found, names, "{graph}");
+        }
+    }
+
+    #[test]
+    fn the_values_of_a_filter_are_those_that_libav_reads() {
+        let pair =
+            |key: &str, value: &str| ((!key.is_empty()).then(|| key.to_owned()), value.to_owned());
+        for (graph, values) in [
+            (
+                "scale=640:-2:flags=bilinear",
+                vec![pair("", "640"), pair("", "-2"), pair("flags", "bilinear")],
+            ),
+            (r"drawtext=text='a, b; c':x=1", vec![pair("text", "a, b; c"), pair("x", "1")]),
+            ("hflip", vec![]),
+            ("hflip=", vec![]),
+            ("eq=:1", vec![pair("", ""), pair("", "1")]),
+        ] {
+            assert_eq!(filters_in(graph)[0].values, values, "{graph}");
+        }
+    }
 }

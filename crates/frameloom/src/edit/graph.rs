@@ -1,10 +1,14 @@
 use std::collections::VecDeque;
 
-use crate::av::{AvFilterGraph, GraphInput, PixFmt, Received, filter_exists, filter_names};
+use crate::av::{
+    AvFilterGraph, DescribedFilter, GraphInput, OptionClasses, PixFmt, Received, filter_exists,
+    filter_names, filters_in,
+};
 use crate::edit::FrameProcessor;
 use crate::error::{BoxError, Error, ErrorKind, Hint, Result, Stage, nearest};
 use crate::image::BufferPool;
 use crate::image::Frame;
+use crate::options::{expected, quoted};
 use crate::time::arrival::Arrival;
 use crate::time::{Rate, TimeBase, Timestamp};
 
@@ -55,8 +59,9 @@ impl FilterGraph {
     fn fail(&self, e: crate::av::AvError) -> Error {
         let cause = format!("filter graph '{}': {}", self.spec, e.cause());
         let error = e.in_stage(Stage::Process).of_kind(ErrorKind::Usage).reworded(cause);
-        let unknown = filters_in(&self.spec).into_iter().find(|name| !filter_exists(name));
-        let near = unknown.map_or(Vec::new(), |name| nearest(name, filter_names()));
+        let names = filters_in(&self.spec).into_iter().map(|filter| filter.name);
+        let unknown = names.into_iter().find(|name| !filter_exists(name));
+        let near = unknown.map_or(Vec::new(), |name| nearest(&name, filter_names()));
         match near.is_empty() {
             true => error,
             false => error.hint(Hint::DidYouMean(near.into_iter().map(str::to_owned).collect())),
@@ -166,33 +171,50 @@ impl FilterGraph {
     }
 }
 
-/// The names of the filters in a graph's description.
-fn filters_in(spec: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let (mut begin, mut quoted, mut escaped) = (0, false, false);
-    for (at, c) in spec.char_indices() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' if !quoted => escaped = true,
-            '\'' => quoted = !quoted,
-            ',' | ';' if !quoted => {
-                parts.extend(spec.get(begin..at));
-                begin = at + 1;
+/// Filters that take their values in ways of their own.
+const OWN_SYNTAX: [&str; 8] =
+    ["aevalsrc", "format", "frei0r", "frei0r_src", "noformat", "ocv", "pan", "pp"];
+
+/// Refuses a filter graph, before there is a frame for it, that names a filter which libav lacks or a
+/// value that an option of a filter doesn't take.
+///
+/// # Errors
+/// [`ErrorKind::Usage`].
+pub(crate) fn check_graph(spec: &str) -> Result<()> {
+    if spec.contains('\0') {
+        return Err(Error::usage("it has a NUL character, which no setting can have"));
+    }
+    for DescribedFilter { name, values } in filters_in(spec) {
+        if !filter_exists(&name) {
+            let cause = format!("there is no filter '{name}'");
+            return Err(Error::usage(cause).hint_near(&name, filter_names()));
+        }
+        if OWN_SYNTAX.contains(&name.as_str()) {
+            continue;
+        }
+        let classes = OptionClasses::of_filter(&name);
+        let mut in_order = classes.names_in_order().into_iter();
+        for (key, value) in values {
+            // Behind a value with its name, one without makes no sense.
+            let key = match key {
+                Some(key) => {
+                    in_order = Vec::new().into_iter();
+                    key
+                }
+                None => match in_order.next() {
+                    Some(key) => key.to_owned(),
+                    None => break,
+                },
+            };
+            if let Some(entry) = classes.refusal(&key, &value) {
+                let shown = quoted(&value);
+                let cause = format!("'{shown}' can't be for {key} of filter {name}");
+                let takes = Hint::Takes(expected(&[entry], &value));
+                return Err(Error::usage(cause).hint(takes));
             }
-            _ => {}
         }
     }
-    parts.extend(spec.get(begin..));
-    parts.into_iter().map(name_in).filter(|name| !name.is_empty()).collect()
-}
-
-/// The name of one filter's description: labels of what goes in stand before it.
-fn name_in(part: &str) -> &str {
-    let mut rest = part.trim_start();
-    while let Some((_, after)) = rest.strip_prefix('[').and_then(|label| label.split_once(']')) {
-        rest = after.trim_start();
-    }
-    rest.split(['=', '@', '[']).next().unwrap_or_default().trim()
+    Ok(())
 }
 
 impl FrameProcessor for FilterGraph {
@@ -228,16 +250,36 @@ mod tests {
     }
 
     #[test]
-    fn the_filters_of_a_graph_are_known_by_name() {
-        for (graph, names) in [
-            ("hflp", &["hflp"][..]),
-            ("scale=640:-2,hflip", &["scale", "hflip"]),
-            ("split[a][b]; [a] vflip [c];[c][b]hstack@top=2", &["split", "vflip", "hstack"]),
-            (r"drawtext=text='a, b; c':x=1,null", &["drawtext", "null"]),
-            (r"drawtext=text=a\, b,null", &["drawtext", "null"]),
-            ("", &[]),
+    fn a_graph_is_judged_before_there_is_a_frame() {
+        for graph in [
+            "hflip",
+            "scale=640:-2:flags=bilinear,hflip",
+            "scale=iw/2:-2:flags=lanczos+accurate_rnd:out_range=tv",
+            "fps=25,format=yuv420p|rgb24,setsar=1",
+            "split[a][b];[a]vflip[c];[c][b]hstack",
+            "drawbox=x=1:y=2:w=3:h=4:color=red@0.5:t=fill",
+            "eq=brightness=0.1:eval=frame",
+            "sws_flags=bilinear;scale=2:2",
+            // An option of the scaler that it uses.
+            "scale=2:2:sws_dither=none",
+            "select=eq(n\\,2999)",
+            "movie=no-such.mp4[a];[in][a]overlay=shortest=1",
+            "",
         ] {
-            assert_eq!(filters_in(graph), names, "{graph}");
+            assert!(check_graph(graph).is_ok(), "{graph}: {:?}", check_graph(graph));
+        }
+        for (graph, mentions) in [
+            ("hflp", "did you mean hflip"),
+            ("hflip,scael=2:2", "did you mean scale"),
+            ("scale=2:2:interl=9", "interl of filter scale"),
+            ("eq=eval=sometimes", "init or frame"),
+            ("pad=2:2:color=reddish", "color of filter pad"),
+            ("[in]hue=s=1,tblend=all_mode=nonsense[out]", "all_mode of filter tblend"),
+            ("setpts=PTS\0,hflip", "NUL"),
+        ] {
+            let error = check_graph(graph).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Usage, "{graph}");
+            assert!(error.to_string().contains(mentions), "{graph}: {error}");
         }
     }
 }

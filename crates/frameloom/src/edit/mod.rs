@@ -13,7 +13,7 @@ pub(crate) use command::program::{Launch, Launched, Launcher, Program};
 pub use command::{Command, kill_commands};
 pub(crate) use command::{CommandInput, CommandOutput, RunningCommand, ShownFrame, SpawnedCommand};
 pub(crate) use fit::Fit;
-pub(crate) use graph::FilterGraph;
+pub(crate) use graph::{FilterGraph, check_graph};
 
 use crate::error::BoxError;
 use crate::image::Frame;

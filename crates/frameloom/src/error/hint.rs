@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::expected::ExpectedValue;
 use super::instead::Instead;
 use super::program_hint::ProgramHint;
 use super::sentence::{Sentence, sentence};
@@ -27,6 +28,8 @@ pub enum Hint {
         /// All of them.
         all: Vec<String>,
     },
+    /// Write a value that the option takes.
+    Takes(ExpectedValue),
     /// Give code for the option to be about.
     GiveCode,
     /// Look where the options are listed.
@@ -199,6 +202,7 @@ impl Hint {
                 Sentence::list(near, "or"),
                 Sentence::list(all, "or")
             ),
+            Hint::Takes(expected) => expected.sentence(),
             Hint::GiveCode => wording.code().into(),
             Hint::ListOfOptions => wording.list_of_options().into(),
             Hint::BelongsTo(end) => sentence!("{}, or leave it out", wording.place(*end)),

@@ -1,5 +1,6 @@
 //! The one public error: where it happened, to what, why, and what to do about it.
 
+mod expected;
 mod hint;
 mod instead;
 mod program_hint;
@@ -12,10 +13,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use expected::{ExpectedValue, ValueKind};
 pub use hint::{Hint, nearest};
 pub use instead::Instead;
 pub use program_hint::ProgramHint;
-pub use sentence::Sentence;
+pub use sentence::{Sentence, SentencePart};
 pub(crate) use sentence::{counted, sentence, were};
 pub use setting::{End, Setting};
 pub(crate) use wording::default_wording;
@@ -269,8 +271,12 @@ impl Error {
 
     /// What to do about it as a sentence in the words of `wording`, where that is known.
     pub fn advice_in(&self, wording: &dyn Wording) -> Option<String> {
-        let sentence = |hint: &Hint| hint.sentence(wording).display(wording).to_string();
-        self.0.hint.as_ref().map(sentence)
+        self.advice_sentence(wording).map(|sentence| sentence.display(wording).to_string())
+    }
+
+    /// What to do about it in the words of `wording`, with settings as data.
+    pub fn advice_sentence(&self, wording: &dyn Wording) -> Option<Sentence> {
+        self.0.hint.as_ref().map(|hint| hint.sentence(wording))
     }
 
     /// Why.

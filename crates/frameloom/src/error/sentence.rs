@@ -146,6 +146,15 @@ impl Sentence {
         SentenceDisplay { sentence: self, wording }
     }
 
+    /// Its texts and settings, in their order, those of sentences within it among them.
+    #[doc(hidden)]
+    pub fn flat(&self) -> Box<dyn Iterator<Item = &SentencePart> + '_> {
+        Box::new(self.0.iter().flat_map(|part| match part {
+            SentencePart::Sentence(inner) => inner.flat(),
+            part => Box::new(std::iter::once(part)),
+        }))
+    }
+
     /// The settings that it names, in their order.
     pub fn settings(&self) -> Vec<&Setting> {
         let mut named = Vec::new();

@@ -20,9 +20,9 @@ use crate::codec::configuration::{StreamConfiguration, StreamMessage};
 use crate::codec::packet::Packet;
 use crate::error::{Error, ErrorKind, Hint, Result, Stage, counted};
 use crate::options::InputOptions;
-use crate::protocol::discover;
 use crate::protocol::environment::Environment;
 use crate::protocol::{Break, Input, Opened};
+use crate::protocol::{check_input, discover};
 use crate::time::arrival::Arrival;
 use crate::time::stop::Stop;
 use crate::time::{TimeBase, Timestamp};
@@ -124,6 +124,7 @@ impl Source {
     ) -> Result<Source> {
         options.check()?;
         crate::url::redact::remember_url(url);
+        check_input(url, &options)?;
         let opened = environment.opener.input(url, &options, STALL_LIMIT, stop)?;
         let Opened { input, video, audio, is_live, pending, begin } = opened;
         let origin = options.origin.or(options.start);

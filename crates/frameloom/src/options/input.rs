@@ -4,7 +4,7 @@ use super::av_option::AvOption;
 use super::live::Live;
 use super::specifier::{Specifier, StreamPlace};
 use super::value::{Size, bounded, check_format, decoder, must_be_more, pixel_format, timestamp};
-use crate::av::{self, Direction};
+use crate::av::{self, Direction, MediaKind, OptionClasses};
 use crate::error::{End, Error, Result, Setting, sentence};
 use crate::time::{Rate, Timestamp};
 
@@ -201,7 +201,8 @@ impl InputOptions {
         self
     }
 
-    /// Refuses options that contradict each other.
+    /// Refuses options that contradict each other, and values that a decoder of this name doesn't
+    /// take.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage).
@@ -226,6 +227,14 @@ impl InputOptions {
         }
         if self.duration.is_some_and(|d| d <= Timestamp::ZERO) {
             return Err(must_be_more(&setting("t")));
+        }
+        let decoders =
+            [(MediaKind::Video, &self.video_decoder), (MediaKind::Audio, &self.audio_decoder)];
+        for (kind, name) in decoders {
+            let Some(name) = name else { continue };
+            let classes = OptionClasses::of_decoder(name);
+            let mut options = self.decoder_options(kind);
+            options.try_for_each(|option| option.check_value(End::Input, &classes))?;
         }
         Ok(())
     }

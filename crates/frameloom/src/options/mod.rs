@@ -18,7 +18,7 @@ mod specifier;
 pub(crate) mod table;
 mod value;
 
-pub(crate) use av_option::AvOption;
+pub(crate) use av_option::{AvOption, expected, quoted, wrong_value};
 pub use command::CommandOptions;
 pub use input::InputOptions;
 pub use live::{Live, LiveOptions, OnError, OnLoss, OnResize, OnSlow};

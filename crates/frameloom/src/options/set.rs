@@ -20,6 +20,7 @@ impl InputOptions {
     /// that can't be, with the nearest that can.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
         let about = |error: Error| error.about(Setting::ffmpeg(name.to_owned()).of(End::Input));
+        no_nul(&[name, value]).map_err(about)?;
         match find_ffmpeg(name) {
             Some(entry) if entry.is_for_input() => {
                 entry.set_input_as(name, self, value).map_err(about)
@@ -54,6 +55,7 @@ impl OutputOptions {
     /// that can't be, with the nearest that can.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
         let about = |error: Error| error.about(Setting::ffmpeg(name.to_owned()).of(End::Output));
+        no_nul(&[name, value]).map_err(about)?;
         match find_ffmpeg(name) {
             Some(entry) if entry.is_for_output() => {
                 entry.set_output_as(name, self, value).map_err(about)
@@ -86,6 +88,7 @@ impl LiveOptions {
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a name or a value that doesn't exist, with
     /// those that do.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        no_nul(&[name, value]).map_err(|error| error.about(Setting::own(name.to_owned())))?;
         match find_long(name).filter(|entry| entry.is_for_live()) {
             Some(entry) => {
                 entry.set_live(self, value).map_err(|error| error.about(entry.row.setting()))
@@ -107,6 +110,14 @@ impl LiveOptions {
         self.set(name, value)?;
         Ok(self)
     }
+}
+
+/// Refuses texts with a NUL character in them: libav and the system would read up to it.
+fn no_nul(texts: &[&str]) -> Result<()> {
+    if texts.iter().any(|text| text.contains('\0')) {
+        return Err(Error::usage("it has a NUL character, which no setting can have"));
+    }
+    Ok(())
 }
 
 /// Whether it is an option of FFmpeg's that has nothing to change here.

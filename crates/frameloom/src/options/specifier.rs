@@ -116,6 +116,12 @@ impl Specifier {
         self.kind().is_none_or(|own| own == kind)
     }
 
+    /// Whether the streams that it is for are known without the numbers of others: all, or those of a
+    /// kind.
+    pub(crate) fn is_of_kind_alone(self) -> bool {
+        self.number.is_none() || self.kind.is_some()
+    }
+
     /// The one kind that it is for.
     pub(crate) fn kind(self) -> Option<MediaKind> {
         match self.kind? {

@@ -49,13 +49,18 @@ pub(crate) trait Protocol: Debug + Send + Sync {
         scheme::of(url).container
     }
 
-    /// Refuses a URL and options that can't be, before anything is opened.
+    /// Refuses the URL of an input and options that can't be, before anything is opened.
+    fn check_input(&self, _url: &str, _options: &InputOptions) -> Result<()> {
+        Ok(())
+    }
+
+    /// The same of an output.
     fn check_output(&self, _url: &str, _options: &OutputOptions) -> Result<()> {
         Ok(())
     }
 
-    /// Whether an option of this name means something to an output in this container.
-    fn takes_option(&self, muxer: &MuxerInfo, url: &str, name: &str) -> bool;
+    /// The protocols of libav whose options mean something to it, by their names.
+    fn option_schemes(&self, url: &str) -> Vec<String>;
 
     /// Whether it carries a codec; `None` where the container alone decides.
     fn carries(&self, _codec: CodecId, _kind: MediaKind) -> Option<bool> {

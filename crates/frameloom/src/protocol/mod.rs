@@ -16,8 +16,9 @@ pub(crate) use backend::{
 
 use std::time::Duration;
 
-use crate::error::Result;
-use crate::options::{InputOptions, OutputOptions};
+use crate::av::OptionClasses;
+use crate::error::{End, Error, Result};
+use crate::options::{AvOption, InputOptions, OutputOptions};
 use crate::time::stop::Stop;
 
 /// Every protocol. The first that takes a URL has it; libav takes whatever no other does.
@@ -39,6 +40,29 @@ fn for_output(url: &str, options: &OutputOptions) -> &'static dyn Protocol {
 fn for_input(url: &str, options: &InputOptions) -> &'static dyn Protocol {
     let mut found = usable(options.rtmp_by_libav).filter(|p| p.reads(url, options));
     found.next().unwrap_or(&libav::Libav)
+}
+
+/// Refuses an input that can't be, before anything is opened: a URL of no such form, a value that an
+/// option doesn't take.
+///
+/// # Errors
+/// [`ErrorKind::Usage`](crate::ErrorKind::Usage).
+pub fn check_input(url: &str, options: &InputOptions) -> Result<()> {
+    check_name(url)?;
+    let protocol = for_input(url, options);
+    protocol.check_input(url, options)?;
+    let schemes = protocol.option_schemes(url);
+    let classes = OptionClasses::of_input(options.format.as_deref(), &schemes);
+    let check = |option: &AvOption| option.check_value(End::Input, &classes);
+    options.format_options().try_for_each(check).map_err(|error| error.at(url))
+}
+
+/// Refuses the name of an input or output that libav and the system would read up to its middle.
+fn check_name(url: &str) -> Result<()> {
+    if url.contains('\0') {
+        return Err(Error::usage("its name has a NUL character").at(&url.replace('\0', "")));
+    }
+    Ok(())
 }
 
 /// Opens an input by the protocol that reads it.

@@ -2,10 +2,10 @@
 
 use std::time::SystemTime;
 
-use super::{Target, for_output};
-use crate::av::{local_time, muxer_for};
+use super::{Target, check_name, for_output};
+use crate::av::{OptionClasses, local_time, muxer_for};
 use crate::error::{End, Error, ErrorKind, Hint, Result, Stage, sentence};
-use crate::options::OutputOptions;
+use crate::options::{AvOption, OutputOptions};
 use crate::url;
 
 /// Recordings that begin in one second and are told apart.
@@ -15,15 +15,20 @@ impl Target {
     /// Finds the container of an output.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`] where nothing tells it.
+    /// [`ErrorKind::Usage`] where nothing tells it, and for a value that one of its options doesn't
+    /// take.
     pub(crate) fn resolve(url: &str, options: &OutputOptions) -> Result<Target> {
         crate::url::redact::remember_url(url);
+        check_name(url)?;
         let protocol = for_output(url, options);
         let format = options.format.as_deref().or_else(|| protocol.container(url));
         let muxer = muxer_for(format, url).ok_or_else(|| {
             Error::usage("its name doesn't tell the format").at(url).hint(Hint::NameOutputFormat)
         })?;
         protocol.check_output(url, options)?;
+        let classes = OptionClasses::of_output(&muxer, &protocol.option_schemes(url));
+        let check = |option: &AvOption| option.check_value(End::Output, &classes);
+        options.format_options().try_for_each(check).map_err(|error| error.at(url))?;
         Ok(Target { url: url.to_owned(), muxer, is_live: url::is_live(url), protocol })
     }
 
@@ -67,7 +72,8 @@ impl Target {
 
     /// Refuses options that neither an encoder nor this container nor its protocol has.
     pub(crate) fn check_options(&self, options: &OutputOptions) -> Result<()> {
-        let takes = |name: &str| self.protocol.takes_option(&self.muxer, &self.url, name);
+        let schemes = self.protocol.option_schemes(&self.url);
+        let takes = |name: &str| self.muxer.takes(name, &schemes);
         let stray = options.format_options().find(|o| !o.for_codec && !takes(&o.name));
         stray.map_or(Ok(()), |option| {
             let option = option.setting().of(End::Output);

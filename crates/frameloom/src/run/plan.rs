@@ -2,12 +2,18 @@
 
 use std::path::Path;
 
-use crate::av::{MediaKind, StreamInfo};
+use crate::av::{EncoderSetup, MediaKind, StreamInfo};
 use crate::codec::audio::AudioPlan;
 use crate::codec::encode::{VideoPlan, find_encoder};
 use crate::codec::window::Window;
-use crate::error::{End, Error, ErrorKind, Hint, Instead, Result, Setting, Stage, sentence};
-use crate::options::{AvOption, CodecChoice, InputOptions, OutputOptions, Specifier, StreamPlace};
+use crate::edit::check_graph;
+use crate::error::{
+    End, Error, ErrorKind, ExpectedValue, Hint, Instead, Result, Setting, Stage, ValueKind,
+    nearest, sentence,
+};
+use crate::options::{
+    AvOption, CodecChoice, InputOptions, OutputOptions, Specifier, StreamPlace, wrong_value,
+};
 use crate::output::container::{
     Carriage, carriage, counts_frames, default_encoder, keeps_alpha, keeps_aspect, pixel_formats,
 };
@@ -277,6 +283,7 @@ fn video_plan(
     encoder: String,
     is_edited: bool,
 ) -> Result<VideoPlan> {
+    check_filter(options, place)?;
     Ok(VideoPlan {
         options: taken(options, place, &encoder)?,
         keeps_alpha: keeps_alpha(&target.muxer, find_encoder(&encoder)?.codec().name()),
@@ -308,10 +315,8 @@ fn taken(
     let setup = find_encoder(encoder)?;
     let mut pairs = Vec::new();
     for option in options.encoder_options(place) {
-        if option.name == "preset" && matches!(encoder, "libx264" | "libx265") {
-            check_preset(encoder, &option.value)?;
-        }
         if setup.takes(&option.name) {
+            check_value(&setup, option)?;
             pairs.push((option.name.clone(), option.value.clone()));
         } else if option.specifier != Specifier::ALL {
             let setting = option.setting().of(End::Output);
@@ -351,14 +356,63 @@ const PRESETS: [&str; 10] = [
     "placebo",
 ];
 
-/// Refuses a preset that the encoder would complain of in its own way.
-fn check_preset(encoder: &str, preset: &str) -> Result<()> {
-    if PRESETS.contains(&preset) || matches!(preset.as_bytes(), [b'0'..=b'9']) {
+/// Refuses a value that the encoder would refuse when its first frame opens it.
+fn check_value(encoder: &EncoderSetup, option: &AvOption) -> Result<()> {
+    option.check_value(End::Output, &encoder.option_classes())?;
+    // To libav it is a text.
+    let (has_presets, ignores_case) = match encoder.name() {
+        "libx264" | "libx264rgb" => (true, true),
+        "libx265" => (true, false),
+        _ => (false, false),
+    };
+    let preset = option.value.as_str();
+    let is_named = |name: &str| match ignores_case {
+        true => name.eq_ignore_ascii_case(preset),
+        false => name == preset,
+    };
+    let is_known =
+        || PRESETS.iter().any(|name| is_named(name)) || matches!(preset.as_bytes(), [b'0'..=b'9']);
+    if option.name != "preset" || !has_presets || is_known() {
         return Ok(());
     }
-    Err(Error::usage(format!("{encoder} has no preset '{preset}'"))
-        .about(Setting::ffmpeg("preset").of(End::Output))
-        .hint(Hint::near_or_all(preset, PRESETS)))
+    let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    let expected = ExpectedValue {
+        names: owned(&PRESETS),
+        near: owned(&nearest(preset, PRESETS)),
+        ..ExpectedValue::of_kind(ValueKind::Name)
+    };
+    Err(wrong_value(preset, expected).about(option.setting().of(End::Output)))
+}
+
+/// Refuses a filter graph that can't be.
+fn check_filter(options: &OutputOptions, place: StreamPlace) -> Result<()> {
+    let checked = options.filter.of(place).map(|graph| check_graph(graph));
+    let about = |error: Error| error.about(Setting::ffmpeg("vf").of(End::Output));
+    checked.unwrap_or(Ok(())).map_err(about)
+}
+
+/// Refuses values that an encoder doesn't take, as far as it is known before the input is opened
+/// which one it will be.
+fn check_encoders(target: &Target, options: &OutputOptions, is_edited: bool) -> Result<()> {
+    for kind in [MediaKind::Video, MediaKind::Audio] {
+        let place = StreamPlace::only(kind);
+        let is_left_out =
+            if kind == MediaKind::Video { options.no_video } else { options.no_audio };
+        let encodes = options.asks_to_encode(place) || is_edited && kind == MediaKind::Video;
+        let name = match options.codec.of(place) {
+            _ if is_left_out => None,
+            Some(CodecChoice::Encoder(name)) => Some(name.as_str()),
+            None if encodes => default_encoder(target, kind),
+            Some(CodecChoice::Copy) | None => None,
+        };
+        let encoder = name.and_then(EncoderSetup::find).filter(|encoder| encoder.kind() == kind);
+        let Some(encoder) = encoder else { continue };
+        // Which stream a number among all means depends on the input.
+        let is_certain = |option: &&AvOption| option.specifier.is_of_kind_alone();
+        let mut certain = options.encoder_options(place).filter(is_certain);
+        certain.try_for_each(|option| check_value(&encoder, option))?;
+    }
+    Ok(())
 }
 
 /// Refuses options that no encoder of the output took and no container or protocol knows. Of each of
@@ -419,8 +473,9 @@ pub fn is_written(url: &str, options: &OutputOptions) -> bool {
     Target::resolve(url, options).is_ok_and(|target| !target.muxer.opens_no_file())
 }
 
-/// Refuses, before anything is opened, outputs that can't be: contradictory options, a format or
-/// a folder that isn't there, a file that may not be overwritten, the input itself.
+/// Refuses, before anything is opened, outputs that can't be: contradictory options, values that an
+/// option doesn't take, a format or a folder that isn't there, a file that may not be overwritten, the
+/// input itself.
 ///
 /// # Errors
 /// [`ErrorKind::Usage`] and what the file system says.
@@ -439,6 +494,8 @@ pub fn check_outputs(
         if has_command && options.codec.of(video) == Some(&CodecChoice::Copy) {
             return Err(copy_of_edited(&target));
         }
+        check_encoders(&target, options, has_command).map_err(|error| error.at(url))?;
+        check_filter(options, video)?;
         target.check_writable(options)?;
         let same = |a: Option<&Path>, b: Option<&Path>| match (a, b) {
             (Some(a), Some(b)) => std::fs::canonicalize(a)
@@ -453,4 +510,51 @@ pub fn check_outputs(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_encoder_that_is_known_judges_its_options() {
+        let check = |url: &str, pairs: &[(&str, &str)], has_command: bool| {
+            let mut options = OutputOptions::new().overwrite(true);
+            pairs.iter().try_for_each(|(name, value)| options.set(name, value))?;
+            check_outputs("in.mp4", &[(url.to_owned(), options)], has_command)
+        };
+        for (url, pairs, has_command, mentions) in [
+            ("o.webm", &[("c:v", "libvpx-vp9"), ("crf", "900")][..], false, "-1 to 63"),
+            ("o.webm", &[("crf", "900"), ("c:v", "vp9")], false, "-crf"),
+            ("o.mp4", &[("c:v", "libx264"), ("preset", "nonsense")], false, "ultrafast"),
+            ("o.mp4", &[("preset", "ultrafst")], false, "did you mean ultrafast"),
+            ("o.mp4", &[("preset", "10")], true, "-preset"),
+            ("o.mp4", &[("c:v", "libx265"), ("preset", "Fast")], false, "did you mean"),
+            ("o.mp4", &[("movflags", "slowstart")], false, "-movflags"),
+            ("o.flv", &[("flvflags", "slowstart")], true, "-flvflags"),
+            ("o.mp4", &[("c:a", "aac"), ("aac_coder", "slow")], false, "-aac_coder"),
+            ("o.mp4", &[("c:v:0", "libx264"), ("coder:v:0", "huffman")], false, "-coder:v:0"),
+            ("o.mp4", &[("vf", "scale=2:2:interl=9")], false, "interl of filter scale"),
+            ("o.mp4", &[("vf", "hflp")], true, "did you mean hflip"),
+            ("o\0.mp4", &[], false, "NUL"),
+        ] {
+            let error = check(url, pairs, has_command).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Usage, "{pairs:?}: {error}");
+            assert_eq!(error.stage(), Stage::Options, "{pairs:?}: {error}");
+            assert!(error.to_string().contains(mentions), "{pairs:?}: {error}");
+        }
+        for (url, pairs, has_command) in [
+            ("o.mp4", &[("c:v", "libx264"), ("preset", "VeryFast"), ("crf", "900")][..], false),
+            ("o.mp4", &[("preset", "5"), ("g", "2*25"), ("b", "2*1000k")], true),
+            // Which encoder it will be is not known, or none.
+            ("o.mkv", &[("c", "copy"), ("crf", "900")], false),
+            ("o.mp4", &[("c:v", "libvpx-vp9"), ("vn", ""), ("crf", "900")], false),
+            ("o.mp4", &[("c:1", "libvpx-vp9"), ("crf:1", "900")], false),
+            ("o.mp4", &[("c:a", "aac"), ("profile:a", "aac_low"), ("b:a", "96k")], false),
+            ("rtmp://h/live/x", &[("flvflags", "no_metadata"), ("rtmp_buffer", "100")], true),
+        ] {
+            let checked = check(url, pairs, has_command);
+            assert!(checked.is_ok(), "{pairs:?}: {checked:?}");
+        }
+    }
 }

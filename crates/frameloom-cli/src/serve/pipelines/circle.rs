@@ -3,20 +3,41 @@
 use std::collections::HashMap;
 
 use super::settings::Settings;
+use crate::serve::fault::{FaultDetails, FaultKind};
 
-/// Refuses two pipelines with the same output, and pipelines that feed themselves. The error has
-/// the name of one of them.
-pub(crate) fn check<'a>(
-    all: impl IntoIterator<Item = &'a Settings>,
-) -> Result<(), (String, String)> {
+/// Pipelines that can't be beside each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Clash {
+    /// One of them.
+    pub(crate) name: String,
+    /// Why, about that one.
+    pub(crate) text: String,
+    /// The same for a program, with the others.
+    pub(crate) details: Box<FaultDetails>,
+}
+
+impl Clash {
+    fn new(name: &str, text: String, (kind, key): (FaultKind, &str), others: Vec<String>) -> Clash {
+        let details = FaultDetails {
+            key: Some(key.to_owned()),
+            pipelines: others,
+            ..FaultDetails::of_kind(kind)
+        };
+        Clash { name: name.to_owned(), text, details: details.into() }
+    }
+}
+
+/// Refuses two pipelines with the same output, and pipelines that feed themselves.
+pub(crate) fn check<'a>(all: impl IntoIterator<Item = &'a Settings>) -> Result<(), Clash> {
     let all: Vec<&Settings> = all.into_iter().collect();
     let mut writers: HashMap<&str, &Settings> = HashMap::new();
     for settings in &all {
         for stream in &settings.writes {
             if let Some(other) = writers.insert(stream, settings) {
-                let (name, other) = (settings.name.clone(), &other.name);
+                let other = &other.name;
                 let text = format!("two can't have one output: {other} publishes there too");
-                return Err((name, text));
+                let about = (FaultKind::OutputTaken, "outputs");
+                return Err(Clash::new(&settings.name, text, about, vec![other.clone()]));
             }
         }
     }
@@ -31,7 +52,8 @@ pub(crate) fn check<'a>(
                 path.reverse();
                 let text =
                     format!("its output comes back as its input, in a circle: {}", path.join(", "));
-                return Err((first.name.clone(), text));
+                let path = path.into_iter().map(str::to_owned).collect();
+                return Err(Clash::new(&first.name, text, (FaultKind::Circle, "input"), path));
             }
             if path.len() > all.len() {
                 break;

@@ -48,6 +48,8 @@ pub(crate) struct ManagedPipeline {
 
 struct PipelineData {
     settings: Arc<Settings>,
+    /// Rises with each change of the settings: the time of the last one.
+    version: u64,
     desired: DesiredState,
     /// It came to its end by itself, and nobody has asked for more.
     is_over: bool,
@@ -100,6 +102,7 @@ impl ManagedPipeline {
             shared,
             inner: Mutex::new(PipelineData {
                 settings: Arc::new(settings),
+                version: now_ms(),
                 desired,
                 is_over: false,
                 generation: 0,
@@ -136,6 +139,11 @@ impl ManagedPipeline {
         Arc::clone(&self.lock().settings)
     }
 
+    /// The version of its settings.
+    pub(crate) fn version(&self) -> u64 {
+        self.lock().version
+    }
+
     /// Runs it, where it doesn't.
     pub(crate) fn start(&self) {
         self.desired(|inner| inner.desired = DesiredState::Run);
@@ -156,6 +164,7 @@ impl ManagedPipeline {
         self.desired(|inner| {
             inner.desired = if settings.enabled { DesiredState::Run } else { DesiredState::Stop };
             inner.settings = Arc::new(settings);
+            inner.version = now_ms().max(inner.version + 1);
             inner.generation += 1;
         });
         self.shared.tell(PipelineEvent::State(self.name.clone()));
@@ -519,6 +528,7 @@ impl ManagedPipeline {
         json!({
             "name": self.name,
             "settings": settings.shown(),
+            "version": inner.version,
             "state": inner.state,
             "since_ms": inner.since_ms,
             "restarts": inner.restarts,

@@ -13,6 +13,7 @@ use crate::args::{Invocation, parse};
 use crate::job::Job;
 use crate::options::pipeline::TABLE as KEYS;
 use crate::options::{Verb, program};
+use crate::serve::fault::{FaultDetails, FaultKind};
 use crate::serve::node::{FileFault, FilePosition, Node, NodeEntry, NodeValue, unknown};
 use crate::serve::place::{Here, StreamOf};
 use crate::serve::wording::Keys;
@@ -31,9 +32,6 @@ pub(crate) fn option_keys() -> impl Iterator<Item = &'static Row> {
 
 /// What stands in place of a secret.
 pub(crate) const HIDDEN: &str = "***";
-
-/// No option takes a number this far from 0: libav keeps whole ones in 64 bits.
-const MOST_NUMBER: f64 = 9.3e18;
 
 /// Longest name of a pipeline, in characters.
 const MOST_NAME: usize = 64;
@@ -87,34 +85,41 @@ impl Settings {
     ) -> Result<Settings, FileFault> {
         if !is_name(name) {
             let text = "a pipeline's name has up to 64 letters, digits, and any of _ - .";
-            return Err(FileFault::new(place, "", text));
+            return Err(FileFault::new(place, "", text).kind(FaultKind::WrongName).about("name"));
         }
         let NodeValue::Table(entries) = &node.value else {
             let text = format!("it is a table, not {}", node.kind());
-            return Err(FileFault::new(node.place, format!("pipelines.{name}"), text));
+            let fault = FileFault::new(node.place, format!("pipelines.{name}"), text);
+            return Err(fault.kind(FaultKind::WrongType));
         };
-        if node.mentions("\0") {
+        if let Some(path) = node.path_to("\0") {
             let text = "a string in it has a NUL character, which no setting can have";
-            return Err(FileFault::new(place, format!("pipelines.{name}"), text));
+            let fault = FileFault::new(place, format!("pipelines.{name}"), text);
+            return Err(fault.kind(FaultKind::WrongValue).about(path.join(".")));
         }
         let mut draft = Draft { name, ..Draft::default() };
         entries.iter().try_for_each(|entry| draft.take(entry))?;
         draft.remember_secrets();
         let fault = |text: &str| FileFault::new(place, format!("pipelines.{name}"), text);
         if draft.input.is_none() {
-            return Err(fault("it needs an input"));
+            return Err(fault("it needs an input").kind(FaultKind::Missing).about("input"));
         }
         if draft.outputs.is_empty() && draft.command.is_empty() {
-            return Err(fault("it has neither outputs nor a command"));
+            let fault = fault("it has neither outputs nor a command");
+            return Err(fault.kind(FaultKind::Missing).about("outputs"));
         }
         if draft.command.is_empty() && !draft.env.is_empty() {
-            return Err(fault("env is for its command, and it has none"));
+            let fault = fault("env is for its command, and it has none");
+            return Err(fault.kind(FaultKind::Missing).about("command"));
         }
         let words = draft.words();
         check(&words).map_err(|error| {
-            let place = entry_about(entries, &error).and_then(|entry| entry.place).or(place);
+            let found = entry_about(entries, &error);
+            let place = found.as_ref().and_then(|(_, place)| *place).or(place);
             let text = error.display(&Keys).in_place().to_string();
-            FileFault::new(place, format!("pipelines.{name}"), text)
+            let fault = FileFault::new(place, format!("pipelines.{name}"), text);
+            let details = FaultDetails::of_error(&error, found.map(|(path, _)| path.join(".")));
+            FileFault { details: details.into(), ..fault }
         })?;
         let input = draft.input.unwrap_or_default();
         let outputs: Vec<String> = draft.outputs.into_iter().map(|output| output.url).collect();
@@ -139,7 +144,8 @@ impl Settings {
             let place = entries.iter().find(|e| e.key == "on_demand").and_then(|e| e.place);
             let text =
                 "on_demand is for an output that is played from this server, and it has none";
-            return Err(FileFault::new(place, format!("pipelines.{name}"), text));
+            let fault = FileFault::new(place, format!("pipelines.{name}"), text);
+            return Err(fault.about("on_demand"));
         }
         Ok(settings)
     }
@@ -260,7 +266,8 @@ impl Draft<'_> {
                 self.command = list.iter().map(word).collect::<Result<_, _>>()?;
                 if let Some(program) = self.command.first().filter(|name| !is_program(name)) {
                     let text = format!("there is no program '{program}'");
-                    return Err(FileFault::new(node.place, self.key("command"), text));
+                    let fault = FileFault::new(node.place, self.key("command"), text);
+                    return Err(fault.kind(FaultKind::NoProgram));
                 }
             }
             "env" => self.env = self.variables(entry)?,
@@ -270,8 +277,17 @@ impl Draft<'_> {
                     _ => std::slice::from_ref(node),
                 };
                 for node in list {
-                    let output = self.output(node)?;
-                    self.outputs.push(output);
+                    let number = self.outputs.len();
+                    let output = self.output(node).map_err(|mut fault| {
+                        let known = fault.details.key.as_deref();
+                        let inner = known.or(fault.key.strip_prefix(&self.key("")));
+                        fault.details.key = Some(match inner {
+                            None | Some("outputs") => format!("outputs.{number}"),
+                            Some(inner) => format!("outputs.{number}.{inner}"),
+                        });
+                        fault
+                    });
+                    self.outputs.push(output?);
                 }
             }
             "input_options" => self.input_options = self.options(entry)?,
@@ -281,7 +297,9 @@ impl Draft<'_> {
             "idle_timeout" => {
                 let wrong = |e: Error| {
                     let text = e.display(&Keys).in_place().to_string();
-                    FileFault::new(node.place, self.key("idle_timeout"), text)
+                    let fault = FileFault::new(node.place, self.key("idle_timeout"), text);
+                    FileFault { details: FaultDetails::of_error(&e, None).into(), ..fault }
+                        .kind(FaultKind::WrongValue)
                 };
                 self.idle_timeout = Some(parse_duration(&self.scalar(entry)?).map_err(wrong)?);
             }
@@ -346,7 +364,7 @@ impl Draft<'_> {
 
     fn wrong(&self, node: &Node, key: &str, expected: &str) -> FileFault {
         let text = format!("it is {expected}, not {}", node.kind());
-        FileFault::new(node.place, self.key(key), text)
+        FileFault::new(node.place, self.key(key), text).kind(FaultKind::WrongType)
     }
 
     fn text(&self, entry: &NodeEntry) -> Result<String, FileFault> {
@@ -389,11 +407,17 @@ impl Draft<'_> {
             }
             _ => return Err(self.wrong(node, "outputs", "a list, each of it a string or a table")),
         }
-        let fault = |text: &str| Err(FileFault::new(node.place, self.key("outputs"), text));
+        let fault = |text: &str, kind| {
+            Err(FileFault::new(node.place, self.key("outputs"), text).kind(kind))
+        };
         match output.url.as_str() {
-            "" => fault("an output needs a URL or a file's name"),
-            url if is_stdout(url) => fault("a pipeline of a server has no stdout to write to"),
-            url if url.starts_with('-') => fault("an output's name can't begin with -"),
+            "" => fault("an output needs a URL or a file's name", FaultKind::Missing),
+            url if is_stdout(url) => {
+                fault("a pipeline of a server has no stdout to write to", FaultKind::WrongValue)
+            }
+            url if url.starts_with('-') => {
+                fault("an output's name can't begin with -", FaultKind::WrongValue)
+            }
             _ => Ok(output),
         }
     }
@@ -405,28 +429,26 @@ impl Draft<'_> {
         };
         let mut words = Vec::with_capacity(entries.len() * 2);
         for NodeEntry { key, place, node } in entries {
-            let fault = |text: &str| {
-                FileFault::new(*place, self.key(&format!("{}.{key}", entry.key)), text)
+            let fault = |text: &str, kind| {
+                let key = self.key(&format!("{}.{key}", entry.key));
+                FileFault::new(*place, key, text).kind(kind)
             };
             if key.starts_with('-') || key.is_empty() {
-                return Err(fault("options are written without their dash"));
+                return Err(fault("options are written without their dash", FaultKind::Unknown));
             }
             if program::find(Verb::Run, key, false).is_some() {
-                return Err(fault("this is no option of an input or output"));
+                return Err(fault("this is no option of an input or output", FaultKind::Unknown));
             }
             let takes_value = takes_value(key);
-            if let NodeValue::Number(number) = &node.value
-                && number.parse::<f64>().is_ok_and(|n| n.abs() >= MOST_NUMBER)
-            {
-                return Err(fault("no option takes a number this large"));
-            }
             let value = match (&node.value, takes_value) {
                 (NodeValue::Flag(false), false) => continue,
                 (NodeValue::Flag(true), false) => None,
-                (_, false) => return Err(fault("it takes no value: write true")),
+                (_, false) => {
+                    return Err(fault("it takes no value: write true", FaultKind::WrongType));
+                }
                 (NodeValue::Flag(flag), true) => Some(u8::from(*flag).to_string()),
                 (NodeValue::Text(text) | NodeValue::Number(text), true) => Some(text.clone()),
-                _ => return Err(fault("its value is a string or a number")),
+                _ => return Err(fault("its value is a string or a number", FaultKind::WrongType)),
             };
             words.push(format!("-{key}"));
             words.extend(value);
@@ -464,30 +486,80 @@ impl Draft<'_> {
     }
 }
 
-/// The entry that an error is about: the first in the file that it names.
-fn entry_about<'a>(entries: &'a [NodeEntry], error: &Error) -> Option<&'a NodeEntry> {
+/// The keys that lead to the entry that an error is about, and its place: the first in the file that
+/// it names.
+fn entry_about(
+    entries: &[NodeEntry],
+    error: &Error,
+) -> Option<(Vec<String>, Option<FilePosition>)> {
     let settings = error.settings();
     let is_named = |wanted: &Setting| {
         let is_there =
             |end: Option<End>| end.is_none() || wanted.end().is_none_or(|e| Some(e) == end);
-        settings.iter().any(|named| named.is_same(wanted) && is_there(named.end()))
+        // An option may be for streams that nobody named.
+        let bare = |name: &str| name.split(':').next().unwrap_or_default().to_owned();
+        let is_same = |named: &Setting| {
+            named.is_same(wanted)
+                || named.is_ffmpegs() && wanted.is_ffmpegs() && bare(named.name()) == wanted.name()
+        };
+        settings.iter().any(|named| is_same(named) && is_there(named.end()))
     };
-    let option = |inner: &'a [NodeEntry], end| {
-        inner.iter().find(|entry| is_named(&Setting::ffmpeg(entry.key.clone()).of(end)))
+    let found = |steps: &[&str], place| {
+        Some((steps.iter().map(|&step| step.to_owned()).collect::<Vec<String>>(), place))
     };
-    entries.iter().find_map(|entry| match (entry.key.as_str(), &entry.node.value) {
-        ("input_options", NodeValue::Table(inner)) => option(inner, End::Input),
-        ("output_options", NodeValue::Table(inner)) => option(inner, End::Output),
-        ("outputs", NodeValue::List(outputs)) => outputs.iter().find_map(|output| {
-            let NodeValue::Table(output) = &output.value else { return None };
-            output.iter().find_map(|entry| match &entry.node.value {
-                NodeValue::Table(inner) => option(inner, End::Output),
-                _ => None,
-            })
+    let option = |inner: &[NodeEntry], end, steps: &[&str]| {
+        let is_it = |entry: &&NodeEntry| is_named(&Setting::ffmpeg(entry.key.clone()).of(end));
+        let entry = inner.iter().find(is_it)?;
+        found(&[steps, &[entry.key.as_str()]].concat(), entry.place)
+    };
+    let of_output = |output: &Node, number: usize| {
+        let NodeValue::Table(output) = &output.value else { return None };
+        output.iter().find_map(|entry| match &entry.node.value {
+            NodeValue::Table(inner) => {
+                option(inner, End::Output, &["outputs", &number.to_string(), &entry.key])
+            }
+            _ => None,
+        })
+    };
+    let setting = entries.iter().find_map(|entry| {
+        let itself = |is_it: bool| if is_it { found(&[&entry.key], entry.place) } else { None };
+        match (entry.key.as_str(), &entry.node.value) {
+            (key @ "input_options", NodeValue::Table(inner)) => option(inner, End::Input, &[key]),
+            (key @ "output_options", NodeValue::Table(inner)) => option(inner, End::Output, &[key]),
+            ("outputs", NodeValue::List(outputs)) => {
+                outputs.iter().enumerate().find_map(|(number, output)| of_output(output, number))
+            }
+            ("outputs", _) => of_output(&entry.node, 0),
+            ("filter", _) => itself(is_named(&Setting::ffmpeg("vf").of(End::Output))),
+            ("loglevel", _) => itself(is_named(&Setting::ffmpeg("v"))),
+            (key, _) => itself(is_named(&Setting::own(key.to_owned()))),
+        }
+    });
+    setting.or_else(|| end_about(entries, error))
+}
+
+/// The same of an error about the input or an output as such.
+fn end_about(entries: &[NodeEntry], error: &Error) -> Option<(Vec<String>, Option<FilePosition>)> {
+    let target = error.target()?;
+    let url = |node: &Node| match &node.value {
+        NodeValue::Text(url) => Some(url.clone()),
+        NodeValue::Table(output) => output.iter().find_map(|entry| match &entry.node.value {
+            NodeValue::Text(url) if entry.key == "url" => Some(url.clone()),
+            _ => None,
         }),
-        ("filter", _) => is_named(&Setting::ffmpeg("vf").of(End::Output)).then_some(entry),
-        ("loglevel", _) => is_named(&Setting::ffmpeg("v")).then_some(entry),
-        (key, _) => is_named(&Setting::own(key.to_owned())).then_some(entry),
+        _ => None,
+    };
+    let is_it = |node: &Node| url(node).is_some_and(|url| redact::url(&url) == target);
+    entries.iter().find_map(|entry| match (entry.key.as_str(), &entry.node.value) {
+        ("input", _) if is_it(&entry.node) => Some((vec![entry.key.clone()], entry.place)),
+        ("outputs", NodeValue::List(outputs)) => {
+            let number = outputs.iter().position(is_it)?;
+            Some((vec![entry.key.clone(), number.to_string()], outputs.get(number)?.place))
+        }
+        ("outputs", _) if is_it(&entry.node) => {
+            Some((vec![entry.key.clone(), "0".to_owned()], entry.place))
+        }
+        _ => None,
     })
 }
 
@@ -501,6 +573,7 @@ fn check(words: &[String]) -> Result<(), Error> {
     }
     let mut job = Job::new(run)?;
     job.supervise(&BTreeMap::new());
+    frameloom::internal::check_input(&job.url, &job.input)?;
     frameloom::internal::check_outputs(&job.url, &job.outputs, job.command.is_some())?;
     frameloom::internal::check_slate(&job.live)
 }

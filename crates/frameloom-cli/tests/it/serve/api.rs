@@ -330,6 +330,7 @@ fn events_tell_what_happens() {
 fn wrong_requests_are_refused_and_change_nothing() {
     let fleet = Fleet::start(file);
     let before = fleet.get("/api/v1/pipelines").json()["pipelines"].as_array().unwrap().len();
+    let description = Description(fleet.get("/api/v1/openapi.json").json());
     let all = "/api/v1/pipelines";
     let is_json = "Content-Type: application/json\r\n";
     let post = |more: &str, body: &str| fleet.request("POST", all, more, body);
@@ -358,17 +359,69 @@ fn wrong_requests_are_refused_and_change_nothing() {
         (422, json!({ "name": "n", "input": "a", "outputs": ["-"] }), "no stdout"),
         (422, json!({ "name": "n", "input": "-", "outputs": ["b.flv"] }), "no stdin"),
         (422, json!({ "name": "n", "input": "a\0b", "outputs": ["b.flv"] }), "NUL"),
-        (
-            422,
-            json!({ "name": "n", "input": "a", "outputs": ["b.flv"], "output_options": { "g": 1e30 } }),
-            "this large",
-        ),
         (409, json!({ "name": "edit", "input": "a", "outputs": ["b.flv"] }), "PUT changes it"),
         (409, json!({ "name": "n", "input": "a", "outputs": [edit] }), "edit publishes there too"),
     ] {
         let told = fleet.post(all, &settings).problem(status);
         assert!(told.contains(mentions), "{settings}: {told}");
     }
+    // What is wrong is data too: which key, in which way, and what it takes.
+    let vp9 = json!([{ "url": "b.webm", "options": { "c:v": "libvpx-vp9", "crf": 900 } }]);
+    for (mut settings, kind, key, expected) in [
+        (json!({ "output_options": { "g": 1e30 } }), "wrong_value", "output_options.g", {
+            json!({ "kind": "whole_number", "least": "-2147483648", "greatest": "2147483647" })
+        }),
+        (json!({ "output_options": { "b:v": -5 } }), "wrong_value", "output_options.b:v", {
+            json!({ "kind": "whole_number", "least": "0" })
+        }),
+        (json!({ "outputs": vp9 }), "wrong_value", "outputs.0.options.crf", {
+            json!({ "kind": "whole_number", "least": "-1", "greatest": "63" })
+        }),
+        (
+            json!({ "input_options": { "probesize": 1 } }),
+            "wrong_value",
+            "input_options.probesize",
+            { json!({ "kind": "whole_number", "least": "32" }) },
+        ),
+        (json!({ "on_loss": "hodl" }), "wrong_value", "on_loss", {
+            json!({ "kind": "name", "names": ["hold", "slate", "end"] })
+        }),
+        (json!({ "output_options": { "presett": 1 } }), "unknown", "output_options.presett", {
+            Value::Null
+        }),
+        (json!({ "filter": "hflp" }), "wrong_value", "filter", Value::Null),
+        (json!({ "outputs": ["b"] }), "invalid", "outputs.0", Value::Null),
+        (json!({ "outputs": ["b.flv", "/no/such/c.flv"] }), "not_found", "outputs.1", Value::Null),
+        (json!({ "outputs": ["b.flv", "rtmp://h:0/x"] }), "invalid", "outputs.1", Value::Null),
+        (json!({ "input": "rtmp://h:0/live/x" }), "invalid", "input", Value::Null),
+        (json!({ "outputs": [edit] }), "output_taken", "outputs", Value::Null),
+        (json!({ "name": "edit" }), "name_taken", "name", Value::Null),
+        (json!({ "command": ["no-such-program"] }), "no_program", "command", Value::Null),
+        (json!({ "outputs": ["b.flv", "c***.flv"] }), "hidden", "outputs.1", Value::Null),
+        (json!({ "input": "a\0b" }), "wrong_value", "input", Value::Null),
+        (json!({ "deadline": 1e30 }), "wrong_value", "deadline", Value::Null),
+    ] {
+        for (key, value) in [("name", "n"), ("input", "a.flv"), ("outputs", "b.flv")] {
+            let there = settings[key].is_null();
+            settings[key] = if there { value.into() } else { settings[key].take() };
+        }
+        let answer = fleet.post(all, &settings);
+        let told = answer.json();
+        assert_eq!((&told["kind"], &told["key"]), (&kind.into(), &key.into()), "{told:#}");
+        if !expected.is_null() {
+            assert_eq!(told["expected"], expected, "{told:#}");
+        }
+        description.assert_fits(all, "post", &answer);
+    }
+    // A change of what somebody else has changed meanwhile.
+    let at = format!("{all}/camera");
+    let now = fleet.pipeline("camera");
+    let old = format!("{is_json}If-Match: \"{}\"\r\n", now["version"].as_u64().unwrap() - 1);
+    let answer = fleet.request("PUT", &at, &old, &now["settings"].to_string());
+    assert!(answer.problem(412).contains("somebody else"));
+    assert_eq!(answer.json()["kind"], "changed");
+    description.assert_fits(&format!("{all}/{{name}}"), "put", &answer);
+    assert_eq!(fleet.pipeline("camera")["version"], now["version"]);
     let circle = json!({ "input": edit, "outputs": [camera] });
     let told = fleet.send("PUT", "/api/v1/pipelines/camera", &circle).problem(409);
     assert!(told.contains("circle: edit, camera, edit"), "{told}");

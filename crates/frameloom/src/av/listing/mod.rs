@@ -4,6 +4,7 @@ mod options;
 mod parts;
 mod values;
 
+pub(super) use options::Class;
 pub use options::{
     OptionConstant, OptionDefault, OptionEntry, OptionFlags, OptionKind, OptionTable,
 };

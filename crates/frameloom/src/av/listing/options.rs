@@ -1,5 +1,6 @@
 //! The options of libav's classes, as plain data.
 
+use std::ffi::CStr;
 use std::ptr;
 
 use ffmpeg_sys_next as ff;
@@ -176,24 +177,35 @@ fn kind_of(number: u32) -> OptionKind {
 
 /// A static class of libav, or none.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Class(pub(super) *const ff::AVClass);
+pub(in crate::av) struct Class(pub(in crate::av) *const ff::AVClass);
 
 impl Class {
     /// Its options and those of the classes below it.
     pub(super) fn tables(self) -> Vec<OptionTable> {
-        let mut tables = Vec::new();
-        self.collect(&mut tables);
-        tables
+        let table = |class: Class| {
+            // SAFETY: null or a static class, whose name is static.
+            let name = unsafe { class.0.as_ref().map(|class| text(class.class_name)) };
+            OptionTable { class: name.unwrap_or_default(), options: class.read() }
+        };
+        // SAFETY: null or a static class.
+        let has_options = |class: &Class| unsafe {
+            class.0.as_ref().is_some_and(|class| !class.option.is_null())
+        };
+        self.with_children().into_iter().filter(has_options).map(table).collect()
     }
 
-    fn collect(self, tables: &mut Vec<OptionTable>) {
-        // SAFETY: null or a static class.
-        let Some(class) = (unsafe { self.0.as_ref() }) else { return };
-        if !class.option.is_null() {
-            // SAFETY: a static name.
-            let name = unsafe { text(class.class_name) };
-            tables.push(OptionTable { class: name, options: self.read() });
+    /// The class and those below it.
+    pub(in crate::av) fn with_children(self) -> Vec<Class> {
+        let mut classes = Vec::new();
+        self.collect(&mut classes);
+        classes
+    }
+
+    fn collect(self, classes: &mut Vec<Class>) {
+        if self.0.is_null() {
+            return;
         }
+        classes.push(self);
         let mut cursor = ptr::null_mut();
         loop {
             // SAFETY: iterates static classes with an opaque cursor of ours.
@@ -201,11 +213,50 @@ impl Class {
             if child.is_null() {
                 return;
             }
-            Class(child).collect(tables);
+            Class(child).collect(classes);
         }
     }
 
-    fn read(self) -> Vec<OptionEntry> {
+    /// Its option of this name.
+    pub(in crate::av) fn entry(self, name: &CStr) -> Option<OptionEntry> {
+        self.read().into_iter().find(|entry| entry.name.as_bytes() == name.to_bytes())
+    }
+
+    /// Its options.
+    #[cfg(test)]
+    pub(in crate::av) fn entries(self) -> Vec<OptionEntry> {
+        self.read()
+    }
+
+    /// Where the values of its options lie in a structure of this class.
+    pub(in crate::av) fn offsets(self) -> Vec<usize> {
+        // SAFETY: entries of a static table.
+        let offset = |option: *const ff::AVOption| unsafe {
+            (!is_constant(option)).then(|| usize::try_from((*option).offset).unwrap_or(0))
+        };
+        self.all().into_iter().filter_map(offset).collect()
+    }
+
+    /// The names of its options, each value's first name alone.
+    pub(in crate::av) fn names_in_order(self) -> Vec<&'static str> {
+        let (mut names, mut last) = (Vec::new(), None);
+        for option in self.all() {
+            // SAFETY: entries of a static table with static names.
+            let (is_name, offset, name) =
+                unsafe { (!is_constant(option), Some((*option).offset), text((*option).name)) };
+            if is_name && offset != last {
+                names.push(name);
+                last = offset;
+            }
+        }
+        names
+    }
+
+    /// The entries of its table, names of values among them.
+    fn all(self) -> Vec<*const ff::AVOption> {
+        if self.0.is_null() {
+            return Vec::new();
+        }
         let mut class = self.0;
         let object: *mut *const ff::AVClass = &mut class;
         let mut all: Vec<*const ff::AVOption> = Vec::new();
@@ -218,6 +269,11 @@ impl Class {
             }
             all.push(option);
         }
+        all
+    }
+
+    fn read(self) -> Vec<OptionEntry> {
+        let all = self.all();
         // SAFETY: entries of a static table.
         unsafe {
             all.iter()

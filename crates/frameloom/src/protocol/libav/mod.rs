@@ -9,7 +9,6 @@ mod seek;
 
 use std::time::Duration;
 
-use crate::av::MuxerInfo;
 use crate::error::Result;
 use crate::options::{InputOptions, OutputOptions};
 use crate::protocol::backend::{Opened, Output, Protocol, Target};
@@ -43,9 +42,8 @@ impl Protocol for Libav {
         true
     }
 
-    fn takes_option(&self, muxer: &MuxerInfo, url: &str, name: &str) -> bool {
-        let scheme = url::scheme(url).unwrap_or_else(|| "file".to_owned());
-        muxer.takes(name, &[scheme.as_str()])
+    fn option_schemes(&self, url: &str) -> Vec<String> {
+        vec![url::scheme(url).unwrap_or_else(|| "file".to_owned())]
     }
 
     fn output(

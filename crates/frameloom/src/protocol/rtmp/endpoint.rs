@@ -418,7 +418,8 @@ mod tests {
         {
             assert_eq!(sent("rtmp_live", value).unwrap().play_start, start);
         }
-        assert!(sent("rtmp_live", "lively").is_err());
+        assert!(InputOptions::new().set("rtmp_live", "lively").is_err());
+        assert!(sent("rtmp_live", "1").is_err());
         let endpoint = of(&with("rtmp_playpath", "front")).unwrap();
         assert_eq!(endpoint.key.expose(), "front");
         let endpoint = of(&with("rw_timeout", "2500000")).unwrap();
@@ -429,7 +430,7 @@ mod tests {
             assert!(of(&with(name, value)).is_ok(), "{name}");
         }
         assert!(of(&with("s", "10x10")).is_err());
-        assert!(of(&with("rtmp_buffer", "much")).is_err());
+        assert!(InputOptions::new().set("rtmp_buffer", "much").is_err());
     }
 
     #[test]

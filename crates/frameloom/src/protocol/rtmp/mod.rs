@@ -15,7 +15,7 @@ mod tls;
 use std::time::Duration;
 
 use self::endpoint::Endpoint;
-use crate::av::{CodecId, MediaKind, MuxerInfo};
+use crate::av::{CodecId, MediaKind};
 use crate::error::Result;
 use crate::options::{InputOptions, OutputOptions};
 use crate::protocol::backend::{Opened, Output, Protocol, Target};
@@ -51,12 +51,16 @@ impl Protocol for Rtmp {
             && endpoint::is_for_us(url, options.format_options())
     }
 
+    fn check_input(&self, url: &str, options: &InputOptions) -> Result<()> {
+        Endpoint::of_input(url, options).map(drop)
+    }
+
     fn check_output(&self, url: &str, options: &OutputOptions) -> Result<()> {
         Endpoint::of_output(url, options).map(drop)
     }
 
-    fn takes_option(&self, muxer: &MuxerInfo, _url: &str, name: &str) -> bool {
-        muxer.takes(name, &endpoint::LIBAVS_SCHEMES)
+    fn option_schemes(&self, _url: &str) -> Vec<String> {
+        endpoint::LIBAVS_SCHEMES.map(str::to_owned).to_vec()
     }
 
     fn carries(&self, codec: CodecId, kind: MediaKind) -> Option<bool> {
