@@ -55,6 +55,8 @@ export interface Stats {
 export interface Pipeline {
   name: string;
   settings: Settings;
+  /** Rises with each change of its settings. */
+  version: number;
   state: State;
   since_ms: number;
   restarts: number;
@@ -126,13 +128,41 @@ export interface Listing {
   play_key?: boolean;
 }
 
-/** Why a request was not answered: the server's own words, or that it is gone. */
+/** A piece of a sentence: text, or a setting. */
+export type Piece = string | { setting: string; value?: string };
+
+/** What a setting takes. */
+export interface Expected {
+  kind: string;
+  least?: string;
+  greatest?: string;
+  names?: string[];
+  near?: string[];
+}
+
+/** Why a request was not done, as data. */
+export interface ProblemDetails {
+  /** 0 where the server does not answer. */
+  status: number;
+  /** In the server's words. */
+  detail: string;
+  kind?: string;
+  /** The setting that it is about: `outputs.1`, `output_options.g`. */
+  key?: string;
+  expected?: Expected;
+  near?: string[];
+  pipelines?: string[];
+  cause?: Piece[];
+  advice?: Piece[];
+}
+
+/** A request that was not done. */
 export class Problem extends Error {
-  constructor(
-    readonly status: number,
-    message: string,
-  ) {
-    super(message);
+  readonly status: number;
+
+  constructor(readonly details: ProblemDetails) {
+    super(details.detail);
+    this.status = details.status;
   }
 }
 
@@ -161,12 +191,12 @@ export async function ask(path: string, init: RequestInit = {}): Promise<Respons
     });
   } catch (error) {
     if (init.signal?.aborted) throw error;
-    throw new Problem(0, "the server does not answer");
+    throw new Problem({ status: 0, detail: "the server does not answer" });
   }
   if (response.ok) return response;
   const told = await response.json().catch(() => null);
   const detail = typeof told?.detail === "string" ? told.detail : response.statusText;
-  throw new Problem(response.status, detail);
+  throw new Problem({ ...told, status: response.status, detail });
 }
 
 const at = (name: string): string => `/pipelines/${encodeURIComponent(name)}`;
@@ -185,7 +215,12 @@ export const api = {
   list: () => json<Listing>("/pipelines"),
   status: () => json<ServerStatus>("/status"),
   add: (settings: Settings & { name: string }) => json<Pipeline>("/pipelines", body("POST", settings)),
-  change: (name: string, settings: Settings) => json<Pipeline>(at(name), body("PUT", settings)),
+  /** With a version, only where nobody else has changed it meanwhile. */
+  change: (name: string, settings: Settings, version?: number) => {
+    const { headers, ...put } = body("PUT", settings);
+    const match = version == null ? {} : { "If-Match": `"${version}"` };
+    return json<Pipeline>(at(name), { ...put, headers: { ...headers, ...match } });
+  },
   remove: (name: string) => ask(at(name), { method: "DELETE" }),
   order: (name: string, order: "start" | "stop" | "restart") => ask(`${at(name)}/${order}`, { method: "POST" }),
   history: async (name: string) => (await json<{ history: Point[] }>(`${at(name)}/stats`)).history,

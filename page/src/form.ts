@@ -1,9 +1,10 @@
 // A pipeline's settings as a form: for a new one, or to change one.
 
-import { api, type Options, type Settings } from "./api";
+import { api, Problem, type Options, type Settings } from "./api";
 import { h } from "./dom";
+import { inWords, type Fault, type Form } from "./faults";
 import { fleet } from "./fleet";
-import { attempt, pageOf } from "./parts";
+import { pageOf } from "./parts";
 import * as words from "./words";
 
 /** What stands in place of a secret. */
@@ -55,37 +56,50 @@ export function form(name: string | null): HTMLElement {
     value: name ?? "",
     readonly: name != null,
     autocomplete: "off",
-    "aria-describedby": "hint-name",
+    "aria-describedby": "problem-name hint-name",
   });
   const controls = FIELDS.map((field) => [field, control(field, settings[field.key])] as const);
+  const marks = new Marks([["name", called], ...controls.map(([field, element]): [string, Control] => [field.key, element])]);
   const rows = (more: boolean): HTMLElement[] =>
-    controls.filter(([field]) => !!field.more === more).map(([field, element]) => row(field.key, field.label, element, field.hint));
+    controls.filter(([field]) => !!field.more === more).map(([field, element]) => row(field.key, field.label, element, field.hint, marks));
   const told = h("p", { class: "problem", role: "alert" });
   const submit = h("button", { class: "primary" }, name == null ? "Add" : "Change");
   const hasMore = FIELDS.some((field) => field.more && settings[field.key] != null);
   const element = h(
     "form",
     { class: "card form", novalidate: true },
-    row("name", "Name", called, "Letters, digits, and any of _ - ."),
+    row("name", "Name", called, "Letters, digits, and any of _ - .", marks),
     ...rows(false),
     h("details", { open: hasMore }, h("summary", {}, "More settings"), ...rows(true)),
     told,
     h("div", { class: "orders" }, submit, h("a", { class: "button", href: name == null ? "#/" : pageOf(name) }, "Cancel")),
   );
+  const tell = (fault: Fault): void => {
+    if (!marks.show(fault)) told.textContent = fault.text;
+  };
+  // What this form was filled with.
+  let version = old?.version;
   element.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const missing = whatIsMissing(called, controls);
-    if (missing) {
-      told.textContent = missing.text;
-      missing.at.focus();
-      return;
+    marks.clear();
+    told.textContent = "";
+    const wrong = whatIsMissing(called, controls);
+    if (wrong) return tell(wrong);
+    submit.disabled = true;
+    let sent: Form["sent"] = {};
+    try {
+      sent = read(controls, settings);
+      if (name == null) await api.add({ ...sent, name: called.value });
+      else await api.change(name, sent, version);
+      location.hash = pageOf(called.value);
+    } catch (error) {
+      if (!(error instanceof Problem)) return tell(error instanceof FieldError ? error.fault : { text: String(error), field: null, line: null });
+      // Whoever was told, and changes it all the same, wants just that.
+      if (error.details.kind === "changed") version = undefined;
+      tell(inWords(error.details, { label: labelOf, sent: { ...sent, name: called.value } }));
+    } finally {
+      submit.disabled = false;
     }
-    const done = await attempt(submit, told, async () => {
-      const wanted = read(controls, settings);
-      if (name == null) await api.add({ name: called.value, ...wanted });
-      else await api.change(name, wanted);
-    });
-    if (done) location.hash = pageOf(called.value);
   });
   const hidden = JSON.stringify(settings).includes(HIDDEN);
   return h(
@@ -97,30 +111,93 @@ export function form(name: string | null): HTMLElement {
   );
 }
 
-/** The first thing that the browser can tell by itself, in a sentence, and where. */
-function whatIsMissing(name: HTMLInputElement, controls: (readonly [Field, Control])[]): { text: string; at: Control } | null {
-  const all: [Control, string][] = [[name, "Name"], ...controls.map(([field, element]): [Control, string] => [element, field.label])];
-  for (const [at, label] of all) {
-    if (at.validity.valueMissing) return { text: `${label} is empty: it is needed.`, at };
-    if (at.validity.patternMismatch) return { text: `${label} may have letters, digits, and any of _ - . alone.`, at };
-  }
-  const [, outputs] = controls.find(([field]) => field.key === "outputs")!;
-  const [, command] = controls.find(([field]) => field.key === "command")!;
-  if (!outputs.value.trim() && !command.value.trim()) {
-    return { text: "It has neither outputs nor a command: at least one of them is needed.", at: outputs };
-  }
-  return null;
+function labelOf(key: string): string | undefined {
+  return key === "name" ? "Name" : FIELDS.find((field) => field.key === key)?.label;
 }
 
-function row(key: string, label: string, element: Control, hint: string): HTMLElement {
+/** What is wrong with a field before anything is sent. */
+class FieldError extends Error {
+  readonly fault: Fault;
+
+  constructor(field: string, text: string, line: Fault["line"] = null) {
+    super(text);
+    this.fault = { field, text, line };
+  }
+}
+
+/** The sentences below the fields of a form that say what is wrong with them. */
+class Marks {
+  private readonly notes = new Map<string, HTMLElement>();
+  private readonly controls: Map<string, Control>;
+
+  constructor(controls: [string, Control][]) {
+    this.controls = new Map(controls);
+    for (const [key, element] of controls) element.addEventListener("input", () => this.unmark(key));
+  }
+
+  /** The place of a field's sentence. */
+  note(key: string): HTMLElement {
+    const note = h("p", { class: "problem", role: "alert", id: `problem-${key}` });
+    this.notes.set(key, note);
+    return note;
+  }
+
+  /** Marks the field, and goes to it; false where there is none. */
+  show({ field, text, line }: Fault): boolean {
+    const element = field == null ? undefined : this.controls.get(field);
+    const note = field == null ? undefined : this.notes.get(field);
+    if (!element || !note) return false;
+    note.textContent = text;
+    element.setAttribute("aria-invalid", "true");
+    const folded = element.closest("details");
+    if (folded) folded.open = true;
+    element.focus();
+    if (element instanceof HTMLTextAreaElement && line != null) selectLine(element, line);
+    return true;
+  }
+
+  clear(): void {
+    for (const key of this.controls.keys()) this.unmark(key);
+  }
+
+  private unmark(key: string): void {
+    this.controls.get(key)?.removeAttribute("aria-invalid");
+    const note = this.notes.get(key);
+    if (note) note.textContent = "";
+  }
+}
+
+/** Selects a line by its number among those that say something, or by the option that it sets. */
+function selectLine(area: HTMLTextAreaElement, wanted: number | string): void {
+  let begin = 0;
+  let number = 0;
+  for (const line of area.value.split("\n")) {
+    const name = line.split("=")[0]!.trim();
+    if (line.trim() && (wanted === number || wanted === name)) return area.setSelectionRange(begin, begin + line.length);
+    if (line.trim()) number += 1;
+    begin += line.length + 1;
+  }
+}
+
+/** The first thing that the browser can tell by itself. */
+function whatIsMissing(name: HTMLInputElement, controls: (readonly [Field, Control])[]): Fault | null {
+  const fault = (kind: string, key: string): Fault => inWords({ status: 422, detail: "", kind, key }, { label: labelOf, sent: {} });
+  const is = (key: string): Control => controls.find(([field]) => field.key === key)![1];
+  if (name.validity.valueMissing) return fault("missing", "name");
+  if (name.validity.patternMismatch) return fault("wrong_name", "name");
+  if (is("input").validity.valueMissing) return fault("missing", "input");
+  return is("outputs").value.trim() || is("command").value.trim() ? null : fault("missing", "outputs");
+}
+
+function row(key: string, label: string, element: Control, hint: string, marks: Marks): HTMLElement {
   const caption = h("label", { for: `field-${key}` }, label);
   const note = hint && h("p", { class: "hint", id: `hint-${key}` }, hint);
   const isCheck = element instanceof HTMLInputElement && element.type === "checkbox";
-  return isCheck ? h("div", { class: "row check" }, element, caption) : h("div", { class: "row" }, caption, element, note);
+  return isCheck ? h("div", { class: "row check" }, element, caption, marks.note(key)) : h("div", { class: "row" }, caption, element, marks.note(key), note);
 }
 
 function control(field: Field, value: unknown): Control {
-  const shared = { id: `field-${field.key}`, "aria-describedby": field.hint ? `hint-${field.key}` : null, spellcheck: "false" };
+  const shared = { id: `field-${field.key}`, "aria-describedby": `problem-${field.key}${field.hint && ` hint-${field.key}`}`, spellcheck: "false" };
   if (Array.isArray(field.kind)) {
     const names = field.kind.map((name) => h("option", { value: name }, name || "As usual"));
     const select = h("select", shared, ...names);
@@ -172,20 +249,28 @@ function read(controls: (readonly [Field, Control])[], old: Settings): Settings 
     const text = element.value.trim();
     if (!text) continue;
     const lines = text.split("\n").map((line) => line.trim()).filter(Boolean);
-    if (field.kind === "words") settings.command = words.split(text);
-    else if (field.kind === "lines") settings.outputs = lines.map((line) => (line.startsWith("{") ? output(line) : line));
+    if (field.kind === "words") settings.command = command(text);
+    else if (field.kind === "lines") settings.outputs = lines.map((line, at) => (line.startsWith("{") ? output(line, at) : line));
     else if (field.kind === "options") settings[field.key] = options(lines);
     else settings[field.key] = text;
   }
   return settings;
 }
 
+function command(line: string): string[] {
+  try {
+    return words.split(line);
+  } catch (error) {
+    throw new FieldError("command", (error as Error).message);
+  }
+}
+
 /** An output with options of its own. */
-function output(line: string): { url: string; options?: Options } {
+function output(line: string, at: number): { url: string; options?: Options } {
   try {
     return JSON.parse(line);
   } catch {
-    throw new Error(`The output ${line} begins with { and is no JSON. Write it as {"url": "...", "options": {...}}.`);
+    throw new FieldError("outputs", `An output that begins with { has options of its own. Write it as {"url": "...", "options": {"b:v": "2M"}}.`, at);
   }
 }
 

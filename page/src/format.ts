@@ -41,3 +41,15 @@ export function span(ms: number): string {
 
 /** The time of day of a moment. */
 export const timeOfDay = (ms: number): string => new Date(ms).toLocaleTimeString("en-GB");
+
+/** A text as a sentence: a capital first, a full stop last. */
+export const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+
+/** "a", "a and b", "a, b and c". */
+export function list(items: string[], joint: "and" | "or"): string {
+  const last = items.at(-1) ?? "";
+  return items.length < 2 ? last : `${items.slice(0, -1).join(", ")} ${joint} ${last}`;
+}
+
+/** A value within a sentence; a long one is cut. */
+export const quote = (text: string): string => `“${text.length > 60 ? `${text.slice(0, 60)}…` : text}”`;

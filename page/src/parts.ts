@@ -3,7 +3,9 @@
 import { api, Problem, type Pipeline, type PlayUrls, type State } from "./api";
 import { ALERTS, worst } from "./alerts";
 import { copyButton, h, say } from "./dom";
+import { inWords } from "./faults";
 import { fleet } from "./fleet";
+import { sentence } from "./format";
 
 const STATES: Record<State, string> = {
   stopped: "Stopped",
@@ -43,14 +45,12 @@ export async function attempt(button: HTMLButtonElement, told: HTMLElement, act:
     await act();
     return true;
   } catch (error) {
-    told.textContent = error instanceof Problem ? `${sentence(error.message)}` : error instanceof Error ? sentence(error.message) : String(error);
+    told.textContent = error instanceof Problem ? inWords(error.details).text : error instanceof Error ? sentence(error.message) : String(error);
     return false;
   } finally {
     button.disabled = false;
   }
 }
-
-export const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 
 /** Start, stop and restart. */
 export class Orders {

@@ -18,6 +18,7 @@ const load = (name) => server.ssrLoadModule(`/src/${name}.ts`);
 const { split, join } = await load("words");
 const { FirstTimestamp } = await load("timestamp");
 const format = await load("format");
+const { inWords, takes } = await load("faults");
 
 test("a line is split as a shell does", () => {
   for (const [line, words] of [
@@ -107,4 +108,94 @@ test("streams without a pipeline are found", async () => {
   const alone = without([{ app: "live", name: "a b" }, { app: "live", name: "c/d" }], [{ play }]);
   assert.deepEqual(alone, [{ app: "live", name: "c/d" }]);
   assert.equal(pageOfStream(alone[0]), "#/streams/live/c%2Fd");
+});
+
+test("what a form did wrong is said to people, at its field", () => {
+  const labels = { name: "Name", input: "Input", outputs: "Outputs", command: "Command", filter: "Filter", deadline: "Deadline", on_loss: "While the input is lost", on_demand: "Run only while somebody plays the output", output_options: "Output options", input_options: "Input options" };
+  const sent = {
+    name: "door",
+    input: "rtmp://cam/live/door",
+    outputs: ["rtmp://h/live/a", { url: "b.webm", options: { crf: "900" } }],
+    command: ["pyhton3", "edit.py"],
+    filter: "hflp",
+    deadline: "soon",
+    output_options: { g: "1e30", "b:v": "-5", presett: "fast", re: "1", flags: "+cgopp" },
+  };
+  const form = { label: (key) => labels[key], sent };
+  const whole = (least, greatest) => ({ kind: "whole_number", least, greatest });
+  for (const [details, field, line, text] of [
+    [{ status: 0 }, null, null, /^The server does not answer\. .*still here\.$/],
+    [{ status: 401 }, null, null, /^The server wants its token/],
+    [{ status: 403 }, null, null, /^You have no right/],
+    [{ status: 413, kind: "bad_request" }, null, null, /^This is more than the server takes/],
+    [{ kind: "name_taken", key: "name" }, "name", null, "There is a pipeline named door already. Choose another name."],
+    [{ kind: "wrong_name", key: "name" }, "name", null, /^A name has up to 64 letters/],
+    [{ kind: "output_taken", key: "outputs", pipelines: ["gate"] }, "outputs", null, "Another pipeline writes to this address already: gate. Choose another address."],
+    [{ kind: "circle", key: "input", pipelines: ["a", "b", "a"] }, "input", null, "The output would come back as the input, in a circle: a → b → a. Choose another input or output."],
+    [{ kind: "missing", key: "input" }, "input", null, /^The input is empty/],
+    [{ kind: "missing", key: "outputs" }, "outputs", null, /^It has neither outputs nor a command/],
+    [{ kind: "hidden", key: "outputs.1" }, "outputs", 1, "A secret that is shown as *** can't be read from here again. Write it in full."],
+    [{ kind: "no_program", key: "command" }, "command", null, /no program named “pyhton3”/],
+    [{ kind: "no_pipeline" }, null, null, /somebody has removed it/],
+    [{ kind: "changed" }, null, null, /^Somebody else has changed this pipeline .*Press Change again/],
+    [{ kind: "full" }, null, null, /^The server can't take this/],
+    [{ kind: "not_saved" }, null, null, /^It is done, but/],
+    [{ kind: "wrong_value", key: "output_options.g", expected: whole("0", "9") }, "output_options", "g", "g can't be “1e30”. It takes a whole number from 0 to 9."],
+    [{ kind: "wrong_value", key: "output_options.b:v", expected: whole("0") }, "output_options", "b:v", "b:v can't be “-5”. It takes a whole number from 0 on."],
+    [{ kind: "wrong_value", key: "outputs.1.options.crf", expected: whole("-1", "63") }, "outputs", 1, "crf can't be “900”. It takes a whole number from -1 to 63."],
+    [
+      { kind: "wrong_value", key: "output_options.flags", near: ["cgop"], expected: { kind: "flags", names: ["cgop", "loop"] } },
+      "output_options",
+      "flags",
+      "flags can't be “+cgopp”. Did you mean cgop? It takes cgop or loop, each with + or - before it.",
+    ],
+    [{ kind: "wrong_value", key: "deadline", expected: { kind: "time" } }, "deadline", null, "Deadline can't be “soon”. It takes a time such as 1.5 or 200ms."],
+    [
+      { kind: "wrong_value", key: "filter", near: ["hflip"], cause: ["there is no filter 'hflp'"] },
+      "filter",
+      null,
+      "There is no filter 'hflp'. Did you mean hflip?",
+    ],
+    [{ kind: "unknown", key: "output_options.presett", near: ["preset"] }, "output_options", "presett", "There is no option named “presett”. Did you mean preset?"],
+    [{ kind: "wrong_type", key: "output_options.re" }, "output_options", "re", "re takes no value. Write it alone on its line."],
+    [{ kind: "invalid", key: "on_demand" }, "on_demand", null, /^This needs an output that is played from this server/],
+    [
+      { kind: "invalid", key: "on_loss", cause: [{ setting: "on_loss", value: "hold" }, " and ", { setting: "no_reconnect" }, " can't go together"] },
+      "on_loss",
+      null,
+      "“While the input is lost: hold” and “no_reconnect” can't go together.",
+    ],
+    [
+      { kind: "not_found", key: "outputs.0", cause: ["its folder does not exist"], advice: ["create the folder ", "/x", " first"] },
+      "outputs",
+      0,
+      "Its folder does not exist. Create the folder /x first.",
+    ],
+    [
+      { kind: "invalid", key: "outputs.0", cause: ["its name doesn't tell the format"], advice: ["name it, as with ", { setting: "f", value: "flv" }] },
+      "outputs",
+      0,
+      "Its name doesn't tell the format. Name it, as with “f = flv”.",
+    ],
+    // What the form has no field for is said all the same.
+    [{ kind: "wrong_value", key: "idle_timeout", expected: { kind: "time" } }, null, null, /^idle_timeout has a value that can't be\./],
+    [{ kind: "bad_request", detail: "the body could not be read" }, null, null, "The body could not be read."],
+  ]) {
+    const found = inWords({ status: 422, detail: "", ...details }, form);
+    assert.deepEqual([found.field, found.line], [field, line], JSON.stringify(details));
+    if (typeof text === "string") assert.equal(found.text, text);
+    else assert.match(found.text, text);
+    // No path of keys is shown to people.
+    assert.doesNotMatch(found.text, /pipelines\.|output_options|outputs\./);
+  }
+  // One output without a list.
+  const one = inWords({ status: 422, detail: "", kind: "wrong_value", key: "outputs.0", expected: { kind: "name" } }, { ...form, sent: { outputs: "-" } });
+  assert.equal(one.text, "Outputs can't be “-”.");
+});
+
+test("long lists of what a setting takes are cut", () => {
+  const names = Array.from({ length: 25 }, (_, n) => `n${n}`);
+  assert.equal(takes({ kind: "name", names }), "It takes n0, n1, n2, n3, n4, n5, n6, n7, n8, n9 or one of 15 others.");
+  assert.equal(takes({ kind: "whole_number", greatest: "3", names: ["best"] }), "It takes a whole number up to 3, or best.");
+  assert.equal(takes({ kind: "number" }), "It takes a number.");
 });

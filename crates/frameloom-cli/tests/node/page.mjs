@@ -48,6 +48,24 @@ const look = (page, end, x = 20, y = 20) =>
     [end, x, y],
   );
 
+/** Waits until a field is marked as wrong and has the focus, with this sentence below it, and a line of it selected. */
+async function wrong(page, label, said, selected = "") {
+  const field = page.getByLabel(label, { exact: true });
+  const id = await field.getAttribute("id");
+  await page.locator(`#${id.replace("field-", "problem-")}`, { hasText: said }).waitFor();
+  const found = await field.evaluate((element) => {
+    const { selectionStart, selectionEnd, value } = element;
+    const isArea = element instanceof HTMLTextAreaElement;
+    return {
+      isMarked: element.getAttribute("aria-invalid") === "true",
+      hasFocus: document.activeElement === element,
+      marked: document.querySelectorAll("[aria-invalid=true]").length,
+      selected: isArea ? value.slice(selectionStart, selectionEnd) : "",
+    };
+  });
+  assert.deepEqual(found, { isMarked: true, hasFocus: true, marked: 1, selected }, `${label}: ${said}`);
+}
+
 const plays = (page, end) =>
   page.waitForFunction((end) => document.querySelector(`[data-end=${end}] video`)?.currentTime > 1, end);
 
@@ -187,11 +205,54 @@ const tasks = {
     await page.getByLabel("Deadline").fill("soon");
     await page.getByLabel("Output options").fill("preset = ultrafast\ng = 25");
     await page.getByRole("button", { name: "Add" }).click();
-    // What is wrong is told in the server's words, and all that was written is still there.
-    await page.getByRole("alert").filter({ hasText: "'soon' is not a time" }).waitFor();
+    // What is wrong is said below its field, in words for people, and all that was written is still there.
+    await wrong(page, "Deadline", "Deadline can't be “soon”. It takes a time such as 1.5 or 200ms.");
     await picture(page, "form-wrong");
-    forget("422");
+    await page.emulateMedia({ colorScheme: "dark" });
+    await picture(page, "form-wrong-dark");
+    await page.emulateMedia({ colorScheme: "light" });
     await page.getByLabel("Deadline").fill("");
+    assert.equal(await page.getByRole("alert").filter({ hasText: /./ }).count(), 0, "a field that is changed is marked no longer");
+    const add = async () => page.getByRole("button", { name: "Add" }).click();
+    const good = await page.getByLabel("Outputs", { exact: true }).inputValue();
+    for (const [label, text, said, selected] of [
+      ["Output options", "preset = ultrafast\ng = 1e30", /^g can't be “1e30”\. It takes a whole number from -2147483648 to 2147483647\.$/, "g = 1e30"],
+      ["Output options", "presett = ultrafast", "There is no option named “presett”. Did you mean preset", "presett = ultrafast"],
+      ["Output options", "an = 1", "an takes no value. Write it alone on its line.", "an = 1"],
+      ["Outputs", `${good}\n/no/such/folder/a.mp4`, "Its folder does not exist. Create the folder /no/such/folder first.", "/no/such/folder/a.mp4"],
+      ["Outputs", `${good}\nrtmp://h:0/live/a`, "Its port is not a number from 1 to 65535.", "rtmp://h:0/live/a"],
+      ["Outputs", output, "Another pipeline writes to this address already: camera. Choose another address.", ""],
+      ["Outputs", "{nothing", "An output that begins with { has options of its own.", "{nothing"],
+      ["Outputs", good.replace("sesame-open", "***"), "A secret that is shown as *** can't be read from here again.", good.replace("sesame-open", "***")],
+      ["Input", good, "The output would come back as the input, in a circle: mirrored → mirrored.", ""],
+      ["Input", "", "The input is empty.", ""],
+      ["Command", "no-such-program x", "The server's machine has no program named “no-such-program”.", ""],
+      ["Command", "python3 'x", "A quote ' is not closed.", ""],
+      ["Filter", "hflp", "There is no filter 'hflp'. Did you mean hflip", ""],
+      ["Name", "camera", "There is a pipeline named camera already.", ""],
+      ["Name", "a/b", "A name has up to 64 letters", ""],
+    ]) {
+      const field = page.getByLabel(label, { exact: true });
+      const before = await field.inputValue();
+      await field.fill(text);
+      await add();
+      await wrong(page, label, said, selected);
+      await field.fill(before);
+    }
+    // A server that is not reached, and one that gives no right.
+    for (const [answer, said] of [
+      [(route) => route.abort(), "The server does not answer."],
+      [(route) => route.fulfill({ status: 403, json: { status: 403, detail: "no" } }), "You have no right to change anything from here."],
+    ]) {
+      await page.route("**/api/v1/pipelines", answer);
+      await add();
+      await page.locator(".form > .problem", { hasText: said }).waitFor();
+      await page.unroute("**/api/v1/pipelines");
+    }
+    forget("422");
+    forget("409");
+    forget("403");
+    forget("net::ERR_");
     await page.getByRole("button", { name: "Add" }).click();
     await page.waitForURL(/#\/pipelines\/mirrored$/);
     await badge(page, "Running");
@@ -202,6 +263,19 @@ const tasks = {
     assert.match(await page.getByLabel("Outputs", { exact: true }).inputValue(), /\*\*\*/);
     assert.equal(await page.getByLabel("Filter").inputValue(), "hflip");
     await page.getByLabel("Filter").fill("vflip");
+    // Somebody else changes it meanwhile: that is not undone unseen.
+    const status = await page.evaluate(async () => {
+      const at = "/api/v1/pipelines/mirrored";
+      const { settings } = await (await fetch(at)).json();
+      const headers = { "Content-Type": "application/json" };
+      const body = JSON.stringify({ ...settings, on_loss: "hold" });
+      return (await fetch(at, { method: "PUT", headers, body })).status;
+    });
+    assert.equal(status, 200);
+    await page.getByRole("button", { name: "Change" }).click();
+    await page.locator(".form > .problem", { hasText: "Somebody else has changed this pipeline" }).waitFor();
+    await picture(page, "form-changed");
+    forget("412");
     await page.getByRole("button", { name: "Change" }).click();
     await page.waitForURL(/#\/pipelines\/mirrored$/);
     await page.locator(".settings dd", { hasText: "vflip" }).waitFor();
@@ -261,11 +335,11 @@ const tasks = {
     // What is missing is told in a sentence of the page's own.
     await page.goto(`${base}/#/add`);
     await page.getByRole("button", { name: "Add" }).click();
-    await page.getByRole("alert").filter({ hasText: "Name is empty: it is needed." }).waitFor();
+    await wrong(page, "Name", "The name is empty: it is needed.");
     await page.getByLabel("Name").fill("door");
     await page.getByLabel("Input", { exact: true }).fill("rtmp://127.0.0.1:1/live/door");
     await page.getByRole("button", { name: "Add" }).click();
-    await page.getByRole("alert").filter({ hasText: "neither outputs nor a command" }).waitFor();
+    await wrong(page, "Outputs", "It has neither outputs nor a command");
   },
 
   async restart() {
