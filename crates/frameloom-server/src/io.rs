@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
@@ -37,6 +37,14 @@ pub(crate) fn tune(stream: &TcpStream) {
     let _ = socket.set_tcp_keepalive(&keepalive);
     #[cfg(target_os = "linux")]
     let _ = socket.set_tcp_notsent_lowat(UNSENT_BYTES);
+}
+
+/// Runs the task again once all others had their turn and the runtime has looked at its sockets. A
+/// waker would put it behind those alone that are known to be ready: with a few clients that
+/// always have more to read, the others' packets would lie in their sockets for hundreds of turns.
+pub(crate) fn give_way(cx: &mut Context<'_>) {
+    // That it was asked once is enough; it is not waited for.
+    let _ = pin!(tokio::task::yield_now()).poll(cx);
 }
 
 /// Sends what there is, and only where the system takes nothing waits for it to do so. tokio would

@@ -23,7 +23,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::stream::{FlvStream, NextTag, PlayedTag};
-use crate::io::Guarded;
+use crate::io::{Guarded, give_way};
 use crate::outgoing::poll_write;
 use crate::relay::wake::Wake;
 use crate::shared::{Phase, ServerState};
@@ -124,7 +124,7 @@ impl Viewer {
         loop {
             match self.read(cx) {
                 Poll::Ready(Ok(())) if reads == READS => {
-                    cx.waker().wake_by_ref();
+                    give_way(cx);
                     break;
                 }
                 Poll::Ready(Ok(())) => reads += 1,

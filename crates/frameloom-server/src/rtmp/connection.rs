@@ -20,7 +20,7 @@ use super::role::Role;
 use crate::access::{AccessVerdict, Decision};
 use crate::caps::Permit;
 use crate::counters::Reason;
-use crate::io::Io;
+use crate::io::{Io, give_way};
 use crate::outgoing::poll_write;
 use crate::relay::name::split;
 use crate::relay::wake::Direct;
@@ -30,7 +30,7 @@ use crate::visitor::{Action, Visitor};
 /// Bytes of one read. They are on the stack, so a connection that is idle holds none.
 const READ_BYTES: usize = 32 << 10;
 /// Reads before other connections get their turn.
-const READS: usize = 8;
+const READS: usize = 2;
 /// With so many bytes waiting to be written, a client is not read from.
 const FULL_BYTES: usize = 1 << 20;
 /// With so much of it that is not shared with others, that is of answers and not of media.
@@ -190,7 +190,7 @@ impl Connection {
         self.may_read |= self.enrolled.wake.take_input() || self.io.is_tls();
         while self.may_read && self.closing.is_none() && !self.has_enough() {
             if reads == READS {
-                cx.waker().wake_by_ref();
+                give_way(cx);
                 break;
             }
             match self.read() {
@@ -537,7 +537,7 @@ impl Connection {
                 _ => return self.closed(),
             }
         }
-        cx.waker().wake_by_ref();
+        give_way(cx);
         Poll::Pending
     }
 
