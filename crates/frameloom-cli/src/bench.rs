@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use frameloom::internal::listing::KIBIBYTE;
+
 use crate::serve::pipelines::usage::own_times_ms;
 
 /// What the process had taken when a run began.
@@ -26,7 +28,7 @@ impl Benchmark {
         let real = self.began.elapsed().as_secs_f64();
         [
             format!("bench: utime={user:.3}s stime={system:.3}s rtime={real:.3}s"),
-            format!("bench: maxrss={}kB", most_memory_kb()),
+            format!("bench: maxrss={}{KIBIBYTE}", most_memory_kb()),
         ]
     }
 }
@@ -47,7 +49,7 @@ mod tests {
         let [times, memory] = Benchmark::start().lines();
         let shape = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "");
         assert_eq!(shape(&times), "bench: utime=.s stime=.s rtime=.s");
-        assert_eq!(shape(&memory), "bench: maxrss=kB");
+        assert_eq!(shape(&memory), format!("bench: maxrss={KIBIBYTE}"));
         assert!(most_memory_kb() > 1000);
     }
 }

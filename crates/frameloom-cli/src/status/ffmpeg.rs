@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use frameloom::internal::listing::KIBIBYTE;
 use frameloom::internal::{Written, WrittenVideo};
 use frameloom::{Stats, Timestamp};
 
@@ -115,7 +116,7 @@ impl FfmpegReport {
             }
             let _ = write!(text, "q={:3.1} ", quality(video));
         }
-        let size = self.size_bytes.map(|bytes| format!("{:8.0}kB", bytes as f64 / 1024.0));
+        let size = self.size_bytes.map(|bytes| format!("{:8.0}{KIBIBYTE}", bytes as f64 / 1024.0));
         let time = self.end_micros.map(|micros| clock(micros, 2));
         let rate = self.bit_rate().map(|rate| format!("{rate:6.1}kbits/s"));
         let last = if is_last { "L" } else { "" };
@@ -210,8 +211,10 @@ mod tests {
     fn a_line_is_ffmpegs() {
         assert_eq!(
             report().line(false),
-            "frame=  100 fps= 40 q=28.0 q=-1.0 size=     512kB time=00:00:03.99 \
-             bitrate=1048.6kbits/s dup=0 drop=2 speed= 1.6x    \r"
+            format!(
+                "frame=  100 fps= 40 q=28.0 q=-1.0 size=     512{KIBIBYTE} time=00:00:03.99 \
+                 bitrate=1048.6kbits/s dup=0 drop=2 speed= 1.6x    \r"
+            )
         );
         let copy = FfmpegReport {
             elapsed_ms: 1,
@@ -222,8 +225,10 @@ mod tests {
         };
         assert_eq!(
             copy.line(true),
-            "frame=   50 fps=0.0 q=-0.0 Lsize=       1kB time=00:00:00.00 bitrate=N/A \
-             speed=   0x    \n"
+            format!(
+                "frame=   50 fps=0.0 q=-0.0 Lsize=       1{KIBIBYTE} time=00:00:00.00 bitrate=N/A \
+                 speed=   0x    \n"
+            )
         );
     }
 

@@ -259,7 +259,7 @@ fn a_benchmark_is_ffmpegs() {
     let line = || args!["-benchmark", "-i", &source, "-f", "null", "-"];
     let lines = |text: &str| -> Vec<String> {
         let benches = text.lines().filter(|line| line.starts_with("bench: "));
-        benches.map(|line| shape(&line.replace("KiB", "kB"))).collect()
+        benches.map(shape).collect()
     };
     let ours = frameloom(line()).run().ok().stderr;
     let theirs = Run::new("ffmpeg", [args!["-nostdin"], line()].concat()).run().ok().stderr;

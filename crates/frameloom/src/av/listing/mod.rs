@@ -24,3 +24,5 @@ pub use values::{
 pub const SINCE_7_1: bool = cfg!(ffmpeg_7_1);
 /// The same of FFmpeg 8.0.
 pub const SINCE_8_0: bool = cfg!(ffmpeg_8_0);
+/// What the program calls 1024 bytes: another name since FFmpeg 7.0.
+pub const KIBIBYTE: &str = if cfg!(ffmpeg_7_0) { "KiB" } else { "kB" };
