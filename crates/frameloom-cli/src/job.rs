@@ -119,7 +119,7 @@ mod tests {
             ("-i in -c:v libx265x out.mp4", "libx265"),
             ("-vf hflip -i in out.mp4", "-vf"),
             ("-i in -re out.mp4", "-re"),
-            ("-i in -an -vn out.mp4", "-an and -vn"),
+            ("-i in -an -vn -sn out.mp4", "-an, -vn and -sn"),
             ("-i in --open-timeout never out.mp4", "options: --open-timeout: 'never'"),
             ("--frame-format rgb25 -i in -- cat", "did you mean rgb24"),
             ("--frame-format cmyk -i in -- cat", "yuv420p"),

@@ -136,6 +136,12 @@ impl InputKeywords<'_, '_> {
     }
 }
 
+/// The values of an option that is given several times: a list of strings.
+fn several(value: &Bound<'_, PyAny>) -> Option<Vec<String>> {
+    let is_list = value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>();
+    is_list.then(|| value.extract().ok()).flatten()
+}
+
 /// Sets FFmpeg's options from a dictionary.
 fn each(
     options: Option<&Bound<'_, PyDict>>,
@@ -151,6 +157,12 @@ fn each(
             row.value == ValueType::Flag && row.names().any(|known| known == name)
         });
         let no = is_flag && value.cast::<PyBool>().is_ok_and(|yes| !yes.is_true());
+        if let Some(all) = several(&value) {
+            all.iter()
+                .try_for_each(|value| set(name, value))
+                .map_err(|e| raised(&e.about(about)))?;
+            continue;
+        }
         let set = match name {
             // It has a word for the contrary.
             "y" if no => set("n", ""),

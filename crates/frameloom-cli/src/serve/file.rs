@@ -289,7 +289,11 @@ mod tests {
             ("output_options = { stream_loop = 2 }", "4:20", "put it into input_options"),
             ("input_options = { vf = 'hflip' }", "4:19", "put it into output_options"),
             ("input_options = { t = 0 }", "4:19", "t must be more than 0"),
-            ("output_options = { map = '0:a' }", "4:20", "an and vn leave one out"),
+            (
+                "output_options = { map = 'a' }",
+                "4:20",
+                "does not begin with the number of an input",
+            ),
             ("output_options = { pixfmt = 'gray' }", "4:20", "did you mean pix_fmt"),
             ("output_options = { g = 1e30 }", "4:20", "g: '1e30' can't be"),
             ("output_options = { 'b:v' = -5 }", "4:20", "from 0 on"),

@@ -100,7 +100,7 @@ impl Frames {
         }
         let stats = setup.stats.clone();
         let failure = Failure::new(setup.stop.clone());
-        let stops_at_error = setup.live.error_policy(setup.source.is_live, false) == OnError::Stop;
+        let stops_at_error = setup.live.error_policy(setup.is_live(), false) == OnError::Stop;
         let chain = Chain { stages: std::mem::take(&mut setup.stages) };
         let Started { threads, pulling, sound, registry, outputs } = setup.start(&failure)?;
         Ok(Frames {

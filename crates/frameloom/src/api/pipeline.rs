@@ -16,7 +16,8 @@ use crate::options::{InputOptions, LiveOptions, OutputOptions};
 use crate::protocol::environment::Environment;
 use crate::run::control::OutputsOwner;
 use crate::run::outputs::{NewOutput, OpenSink};
-use crate::run::plan::{Between, plan};
+use crate::run::plan::{PlannedInput, plan};
+use crate::run::selection::{choose, edited};
 use crate::run::threads::Failure;
 use crate::run::writing::SinkOpener;
 use crate::run::{Setup, Started};
@@ -162,7 +163,7 @@ impl Pipeline {
     /// Runs a filter graph in FFmpeg's syntax on every frame, after what was added before.
     #[must_use]
     pub fn filter(self, spec: &str) -> Pipeline {
-        let rate = self.source.video.as_ref().and_then(|v| v.frame_rate);
+        let rate = self.source.video().and_then(|v| v.frame_rate);
         self.processor(FilterGraph::new(spec, rate))
     }
 
@@ -211,7 +212,7 @@ impl Pipeline {
     /// What a decoder of the input's audio needs besides the packets; `None` where there is no
     /// audio, empty where it needs nothing.
     pub fn audio_extradata(&self) -> Option<&[u8]> {
-        self.source.audio.as_ref().map(|audio| audio.params.extradata())
+        self.source.audio().map(|audio| audio.params.extradata())
     }
 
     /// How long the input is, where that is known.
@@ -273,14 +274,14 @@ impl Pipeline {
     /// thread; what the server says is told by [`Pending::wait`].
     pub fn outgoing_pending(&self, url: &str, options: OutputOptions) -> Result<Pending<Outgoing>> {
         let mut output = NewOutput::new(url, options)?;
-        let (video, audio) = (self.source.video.as_ref(), self.source.audio.as_ref());
-        let opener = match video {
+        let opener = match self.source.video() {
             None => None,
-            Some(video) => {
+            Some(_) => {
                 let (target, options) = (output.target.clone(), output.options.clone());
-                let between = Between { is_edited: true, begins_with_key: true };
-                let plan =
-                    plan(Some(video), audio, target, options, &self.source.options, between)?;
+                let inputs = [PlannedInput::of(&self.source)];
+                let chosen = choose(&inputs, &target, &options)?;
+                let edited = Some(edited(&inputs, std::slice::from_ref(&chosen))?);
+                let plan = plan(&inputs, &chosen, target, options, edited)?;
                 let reopens = self.source.is_live && !self.live.no_reconnect;
                 Some(SinkOpener::new(&plan, &self.stats, &self.live, reopens))
             }
@@ -311,7 +312,7 @@ impl Pipeline {
     /// What runs, described.
     pub(super) fn setup(self, is_pulled: bool) -> Setup {
         Setup {
-            source: self.source,
+            sources: vec![self.source],
             stages: self.stages,
             command: self.command,
             is_pulled,

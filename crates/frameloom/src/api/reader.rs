@@ -3,11 +3,10 @@
 use crate::api::builder::InputBuilder;
 use crate::api::pending::Pending;
 use crate::av::MediaKind;
-use crate::codec::configuration::StreamMessage;
 use crate::codec::decode::VideoDecoder;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::Frame;
-use crate::input::Source;
+use crate::input::{Source, SourceMessage};
 use crate::protocol::environment::Environment;
 use crate::stats::Stats;
 use crate::time::{Rate, Timestamp};
@@ -60,7 +59,7 @@ impl InputBuilder<Reader> {
         let source = Source::open(&self.url, self.options, &environment, &self.stop)?;
         let stats = Stats::new(source.duration(), environment.clock);
         stats.set_live(source.is_live);
-        let decoder = match &source.video {
+        let decoder = match source.video() {
             Some(video) => VideoDecoder::open(video, &source.options, source.is_live, stats)?
                 .lacking_pts(source.may_lack_pts())
                 .ending_at(source.end_of_video()),
@@ -184,7 +183,7 @@ impl Reader {
                 ReaderState::Failed => return Ok(None),
                 ReaderState::Drained => return self.cut.take().map_or(Ok(None), Err),
                 ReaderState::Reading => match self.source.read()? {
-                    Some(StreamMessage::Packet(packet)) if packet.kind == MediaKind::Video => {
+                    Some(SourceMessage::Packet(packet)) if packet.kind == MediaKind::Video => {
                         self.decoder.send(&packet)?;
                     }
                     Some(_) => {}

@@ -10,6 +10,7 @@ use crate::image::Frame;
 use crate::output::{Sink, nothing_written};
 use crate::protocol::Target;
 use crate::protocol::environment::Environment;
+use crate::run::metadata::of_options;
 use crate::run::plan::plan_writer;
 use crate::stats::Stats;
 
@@ -51,7 +52,15 @@ impl OutputBuilder<Writer> {
         let environment = Environment::real();
         let stats = Stats::new(None, environment.clock.clone());
         let kinds = [MediaKind::Video];
-        let sink = Sink::open(target, &options, &kinds, stats, &environment, &stop)?;
+        let sink = Sink::open(
+            target,
+            &options,
+            &kinds,
+            &of_options(&options, &kinds)?,
+            stats,
+            &environment,
+            &stop,
+        )?;
         Ok(Writer { encoder, sink, order: WriteOrder::default() })
     }
 }

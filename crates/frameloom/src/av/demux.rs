@@ -129,6 +129,18 @@ pub(crate) struct StreamInfo {
     pub(crate) display_matrix: Option<[i32; 9]>,
     /// A cover picture, not a video.
     pub(crate) is_attached_picture: bool,
+    /// It is marked as its kind's default.
+    pub(crate) is_default: bool,
+    /// What the container calls its id.
+    pub(crate) id: i64,
+    /// The numbers of the programs that it belongs to.
+    pub(crate) programs: Vec<i64>,
+    /// What the container says about it.
+    pub(crate) tags: Vec<(String, String)>,
+    /// FFmpeg's bits of what it is for (AV_DISPOSITION).
+    pub(crate) disposition: i32,
+    /// Something of it came while the input was got to know.
+    pub(crate) has_packets: bool,
 }
 
 impl StreamInfo {
@@ -146,12 +158,34 @@ impl StreamInfo {
             sample_aspect_ratio: None,
             display_matrix: None,
             is_attached_picture: false,
+            is_default: false,
+            id: 0,
+            programs: Vec::new(),
+            tags: Vec::new(),
+            disposition: 0,
+            has_packets: true,
         }
+    }
+
+    /// How much the ffmpeg program would want it where it chooses one of several: the video with the
+    /// most pixels, the audio with the most channels; streams of which something came before others,
+    /// then those that are marked as default; cover pictures last.
+    pub(crate) fn score(&self) -> i64 {
+        if self.is_attached_picture {
+            return 1;
+        }
+        let size = match self.kind {
+            MediaKind::Video => i64::from(self.params.width()) * i64::from(self.params.height()),
+            MediaKind::Audio => i64::from(self.params.channels()),
+            _ => 0,
+        };
+        size + 100_000_000 * i64::from(self.has_packets) + 5_000_000 * i64::from(self.is_default)
     }
 
     /// Another one that says the same.
     pub(crate) fn share(&self) -> Result<StreamInfo, AvError> {
-        Ok(StreamInfo { params: self.params.share()?, ..*self })
+        let (programs, tags) = (self.programs.clone(), self.tags.clone());
+        Ok(StreamInfo { params: self.params.share()?, programs, tags, ..*self })
     }
 }
 
@@ -204,6 +238,11 @@ impl Demuxer {
         AvError::check(unsafe { ff::avformat_find_stream_info(self.ctx, ptr::null_mut()) })
             .map(drop)
             .map_err(|e| self.interrupt.explain(e))
+    }
+
+    pub(super) fn context(&self) -> &ff::AVFormatContext {
+        // SAFETY: an open context, which lives as long as the demuxer.
+        unsafe { &*self.ctx }
     }
 
     /// The demuxer's short name.
@@ -328,7 +367,8 @@ impl Demuxer {
         if says_alpha(st) {
             params.set_alpha();
         }
-        let attached = ff::AV_DISPOSITION_ATTACHED_PIC as libc::c_int;
+        let has = |flag: u32| u32::try_from(st.disposition).is_ok_and(|d| d & flag != 0);
+        let has_packets = st.event_flags & ff::AVSTREAM_EVENT_FLAG_NEW_PACKETS as libc::c_int != 0;
         // SAFETY: both are valid for the call; the frame may be null.
         let rate = unsafe {
             ff::av_guess_frame_rate(self.ctx, ptr::from_ref(st).cast_mut(), ptr::null_mut())
@@ -352,51 +392,53 @@ impl Demuxer {
             frames: st.nb_frames,
             sample_aspect_ratio: (sar.num > 0 && sar.den > 0).then_some((sar.num, sar.den)),
             display_matrix: display_matrix(st),
-            is_attached_picture: st.disposition & attached != 0,
+            is_attached_picture: has(ff::AV_DISPOSITION_ATTACHED_PIC as u32),
+            is_default: has(ff::AV_DISPOSITION_DEFAULT as u32),
+            id: i64::from(st.id),
+            programs: self.programs_of(index),
+            // SAFETY: the metadata of a valid stream is null or a dictionary.
+            tags: unsafe { super::dict::pairs(st.metadata) },
+            disposition: st.disposition,
+            has_packets,
         })
     }
 
-    /// The stream that the ffmpeg program would choose of a kind: the video with the most pixels, the
-    /// audio with the most channels; streams of which something came before others, then those that
-    /// are marked as default; cover pictures last; of equals the first.
-    pub(crate) fn best_stream(&self, kind: MediaKind) -> Option<usize> {
-        let mut best: Option<(usize, i64)> = None;
+    /// The numbers of the programs that a stream belongs to.
+    fn programs_of(&self, index: usize) -> Vec<i64> {
+        // SAFETY: an open context has as many programs as it says, each with as many indices as it says.
+        let programs = unsafe {
+            let count = (*self.ctx).nb_programs as usize;
+            (0..count).map(|n| &**(*self.ctx).programs.add(n))
+        };
+        let has = |program: &&ff::AVProgram| {
+            let count = program.nb_stream_indexes as usize;
+            // SAFETY: as above.
+            (0..count).any(|n| unsafe { *program.stream_index.add(n) } as usize == index)
+        };
+        programs.filter(has).map(|program| i64::from(program.id)).collect()
+    }
+
+    /// The stream that the ffmpeg program would choose of a kind; of equals the first.
+    pub(crate) fn best_stream(&self, kind: MediaKind) -> Result<Option<StreamInfo>, AvError> {
+        let mut best: Option<StreamInfo> = None;
         for index in 0..self.stream_count() {
-            // SAFETY: `index` is within the array, whose entries and their parameters are valid.
-            let (st, params) = unsafe {
-                let st = &**(*self.ctx).streams.add(index);
-                (st, &*st.codecpar)
-            };
-            if MediaKind::of(params.codec_type) != kind {
-                continue;
-            }
-            let has = |flag: u32| u32::try_from(st.disposition).is_ok_and(|d| d & flag != 0);
-            let has_packets =
-                st.event_flags & ff::AVSTREAM_EVENT_FLAG_NEW_PACKETS as libc::c_int != 0;
-            let size = match kind {
-                MediaKind::Video => i64::from(params.width) * i64::from(params.height),
-                MediaKind::Audio => i64::from(params.ch_layout.nb_channels),
-                MediaKind::Other => return None,
-            };
-            let score = match has(ff::AV_DISPOSITION_ATTACHED_PIC as u32) {
-                true => 1,
-                false => {
-                    size + 100_000_000 * i64::from(has_packets)
-                        + 5_000_000 * i64::from(has(ff::AV_DISPOSITION_DEFAULT as u32))
-                }
-            };
-            if best.is_none_or(|(_, most)| score > most) {
-                best = Some((index, score));
+            let stream = self.stream(index)?;
+            if stream.kind == kind && best.as_ref().is_none_or(|b| stream.score() > b.score()) {
+                best = Some(stream);
             }
         }
-        best.map(|(index, _)| index)
+        Ok(best)
     }
 
     /// Makes the demuxer throw away the packets of all other streams.
     pub(crate) fn read_only(&mut self, streams: &[usize]) {
-        for index in (0..self.stream_count()).filter(|index| !streams.contains(index)) {
+        for index in 0..self.stream_count() {
+            let discard = match streams.contains(&index) {
+                true => ff::AVDiscard::AVDISCARD_DEFAULT,
+                false => ff::AVDiscard::AVDISCARD_ALL,
+            };
             // SAFETY: `index` is within the array.
-            unsafe { (**(*self.ctx).streams.add(index)).discard = ff::AVDiscard::AVDISCARD_ALL };
+            unsafe { (**(*self.ctx).streams.add(index)).discard = discard };
         }
     }
 

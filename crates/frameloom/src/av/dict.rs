@@ -1,3 +1,4 @@
+use std::ffi::CStr;
 use std::ptr;
 
 use ffmpeg_sys_next as ff;
@@ -33,22 +34,38 @@ impl Dict {
     }
 
     pub(crate) fn names(&self) -> Vec<String> {
-        let mut names = Vec::new();
-        let mut entry: *const ff::AVDictionaryEntry = ptr::null();
-        let all = ff::AV_DICT_IGNORE_SUFFIX as libc::c_int;
-        loop {
-            // SAFETY: `entry` is null or the previous entry of this unchanged dictionary.
-            entry = unsafe { ff::av_dict_get(self.0, c"".as_ptr(), entry, all) };
-            if entry.is_null() {
-                return names;
-            }
-            // SAFETY: a non-null entry has a NUL-terminated key.
-            names.push(unsafe { super::text((*entry).key) }.to_owned());
-        }
+        // SAFETY: null or a dictionary of ours.
+        unsafe { pairs(self.0) }.into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// Takes a dictionary of libav's and gives its own in its place.
+    pub(super) fn exchange(&mut self, other: &mut *mut ff::AVDictionary) {
+        std::mem::swap(&mut self.0, other);
     }
 
     pub(super) fn as_mut_ptr(&mut self) -> *mut *mut ff::AVDictionary {
         &mut self.0
+    }
+}
+
+/// What is in a dictionary, as text.
+///
+/// # Safety
+/// It is null or valid.
+pub(super) unsafe fn pairs(dict: *const ff::AVDictionary) -> Vec<(String, String)> {
+    let mut pairs = Vec::new();
+    let mut entry: *const ff::AVDictionaryEntry = ptr::null();
+    let all = ff::AV_DICT_IGNORE_SUFFIX as libc::c_int;
+    let owned = |text: *const libc::c_char| {
+        // SAFETY: what an entry has is NUL-terminated.
+        unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+    };
+    loop {
+        // SAFETY: `entry` is null or the previous entry of this unchanged dictionary.
+        entry = unsafe { ff::av_dict_get(dict, c"".as_ptr(), entry, all) };
+        // SAFETY: it is null or an entry of the dictionary.
+        let Some(found) = (unsafe { entry.as_ref() }) else { return pairs };
+        pairs.push((owned(found.key), owned(found.value)));
     }
 }
 

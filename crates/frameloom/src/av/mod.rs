@@ -14,6 +14,7 @@ mod graph;
 pub mod listing;
 mod local_time;
 mod log;
+pub(crate) mod metadata;
 mod mux;
 mod names;
 mod option_check;

@@ -125,6 +125,11 @@ impl Muxer {
         Ok(usize::try_from(st.index).unwrap_or(0))
     }
 
+    pub(super) fn context_mut(&mut self) -> &mut ff::AVFormatContext {
+        // SAFETY: a context of ours, which lives as long as the muxer.
+        unsafe { &mut *self.ctx }
+    }
+
     /// Names what is to be opened anew.
     pub(crate) fn set_url(&mut self, url: &str) {
         let url = c_string(url);

@@ -11,6 +11,11 @@ use super::{c_string, text};
 pub(crate) enum MediaKind {
     Video,
     Audio,
+    Subtitle,
+    Data,
+    /// A file of its own, such as a font.
+    Attachment,
+    /// What libav doesn't know.
     Other,
 }
 
@@ -19,8 +24,39 @@ impl MediaKind {
         match kind {
             ff::AVMediaType::AVMEDIA_TYPE_VIDEO => MediaKind::Video,
             ff::AVMediaType::AVMEDIA_TYPE_AUDIO => MediaKind::Audio,
+            ff::AVMediaType::AVMEDIA_TYPE_SUBTITLE => MediaKind::Subtitle,
+            ff::AVMediaType::AVMEDIA_TYPE_DATA => MediaKind::Data,
+            ff::AVMediaType::AVMEDIA_TYPE_ATTACHMENT => MediaKind::Attachment,
             _ => MediaKind::Other,
         }
+    }
+
+    pub(super) fn raw(self) -> ff::AVMediaType {
+        match self {
+            MediaKind::Video => ff::AVMediaType::AVMEDIA_TYPE_VIDEO,
+            MediaKind::Audio => ff::AVMediaType::AVMEDIA_TYPE_AUDIO,
+            MediaKind::Subtitle => ff::AVMediaType::AVMEDIA_TYPE_SUBTITLE,
+            MediaKind::Data => ff::AVMediaType::AVMEDIA_TYPE_DATA,
+            MediaKind::Attachment => ff::AVMediaType::AVMEDIA_TYPE_ATTACHMENT,
+            MediaKind::Other => ff::AVMediaType::AVMEDIA_TYPE_UNKNOWN,
+        }
+    }
+
+    /// FFmpeg's word for it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            MediaKind::Video => "video",
+            MediaKind::Audio => "audio",
+            MediaKind::Subtitle => "subtitle",
+            MediaKind::Data => "data",
+            MediaKind::Attachment => "attachment",
+            MediaKind::Other => "other",
+        }
+    }
+
+    /// Whether its packets come only now and then, so that no other stream waits for them.
+    pub(crate) fn is_sparse(self) -> bool {
+        !matches!(self, MediaKind::Video | MediaKind::Audio)
     }
 }
 
@@ -35,6 +71,11 @@ pub(crate) enum Direction {
 pub(crate) struct CodecId(pub(super) ff::AVCodecID);
 
 impl CodecId {
+    /// Whether no codec is known.
+    pub(crate) fn is_none(self) -> bool {
+        self.0 == ff::AVCodecID::AV_CODEC_ID_NONE
+    }
+
     /// The codec that FFmpeg calls so, where this build of it knows one.
     pub(crate) fn named(name: &str) -> Option<CodecId> {
         let name = c_string(name);
@@ -308,11 +349,10 @@ impl MuxerInfo {
 
     /// The codec that libav would take for a file of this name.
     pub(crate) fn default_codec(&self, file: &str, kind: MediaKind) -> Option<CodecId> {
-        let kind = match kind {
-            MediaKind::Video => ff::AVMediaType::AVMEDIA_TYPE_VIDEO,
-            MediaKind::Audio => ff::AVMediaType::AVMEDIA_TYPE_AUDIO,
-            MediaKind::Other => return None,
-        };
+        if matches!(kind, MediaKind::Attachment | MediaKind::Other) {
+            return None;
+        }
+        let kind = kind.raw();
         let name = c_string(file);
         // SAFETY: the table is static and the string NUL-terminated.
         let id =

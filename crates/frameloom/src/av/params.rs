@@ -22,14 +22,26 @@ impl CodecParams {
     ) -> Result<CodecParams, AvError> {
         let mut params = CodecParams::new()?;
         let p = params.get_mut();
-        p.codec_type = match kind {
-            MediaKind::Video => ff::AVMediaType::AVMEDIA_TYPE_VIDEO,
-            MediaKind::Audio => ff::AVMediaType::AVMEDIA_TYPE_AUDIO,
-            MediaKind::Other => ff::AVMediaType::AVMEDIA_TYPE_DATA,
-        };
+        p.codec_type = kind.raw();
         p.codec_id = codec.0;
         params.set_extradata(extradata)?;
         Ok(params)
+    }
+
+    /// What the container calls the codec.
+    pub(crate) fn tag(&self) -> [u8; 4] {
+        self.get().codec_tag.to_le_bytes()
+    }
+
+    /// Whether enough is known of it to decode it (libavformat, the specifier `u`).
+    pub(crate) fn is_usable(&self) -> bool {
+        match self.kind() {
+            _ if self.codec().is_none() => false,
+            MediaKind::Audio => self.sample_rate() > 0 && self.channels() > 0 && self.format() >= 0,
+            MediaKind::Video => self.width() > 0 && self.height() > 0 && self.format() >= 0,
+            MediaKind::Other => false,
+            _ => true,
+        }
     }
 
     /// Replaces the decoder's configuration.

@@ -436,6 +436,7 @@ impl OpenTranscoder {
             ready.push_back(StreamMessage::Packet(Packet {
                 av,
                 kind: MediaKind::Audio,
+                stream: 0,
                 time_base: self.encoder.time_base(),
                 arrived,
                 quality: None,

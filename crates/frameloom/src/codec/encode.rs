@@ -452,6 +452,7 @@ impl OpenEncoder {
             ready.push_back(StreamMessage::Packet(Packet {
                 av,
                 kind: MediaKind::Video,
+                stream: 0,
                 time_base: self.time_base,
                 arrived,
                 quality,

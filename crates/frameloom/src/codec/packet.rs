@@ -10,6 +10,8 @@ use crate::time::{TimeBase, Timestamp};
 pub(crate) struct Packet {
     pub(crate) av: AvPacket,
     pub(crate) kind: MediaKind,
+    /// The number of its stream in the input; 0 for what an encoder made.
+    pub(crate) stream: usize,
     /// The unit of the packet's times.
     pub(crate) time_base: TimeBase,
     /// When the input's packet behind it was read. `None` where there is none: held pictures, silence.

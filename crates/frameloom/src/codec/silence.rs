@@ -62,6 +62,7 @@ impl Silence {
         Ok(Packet {
             av,
             kind: MediaKind::Audio,
+            stream: 0,
             time_base: base,
             arrived: None,
             quality: None,

@@ -44,8 +44,16 @@ pub enum Hint {
     WriteTime,
     /// Write how often an input is read again.
     WriteLoops,
-    /// One video and one audio stream are carried, which `:v` and `:a` tell apart.
+    /// Streams are told apart by their kinds and numbers.
     UseSpecifiers,
+    /// How streams of inputs are named.
+    UseMaps,
+    /// How what has metadata is named.
+    UseMetadata,
+    /// One video is to be named, for the code to edit.
+    MapOneVideo,
+    /// This setting takes the stream only where it is there.
+    MayBeMissing(Setting),
     /// These pixel formats are the usual ones.
     UsualPixelFormats,
     /// These encoders are the usual ones.
@@ -249,6 +257,10 @@ impl Hint {
                 "name the file itself, or write its index first, as -movflags +faststart does"
                     .into()
             }
+            Hint::MapOneVideo => {
+                sentence!("name it with {}", ffmpeg("map").of(End::Output).to("0:v:0"))
+            }
+            Hint::MayBeMissing(setting) => sentence!("{} takes it only if it is there", setting),
             Hint::GiveTime => "give each a time of its own".into(),
             Hint::CheckCodecs => "does the format carry these codecs?".into(),
             Hint::FitOrOtherFormat => {
@@ -292,8 +304,14 @@ impl Hint {
                 "write seconds (1.5), [HH:]MM:SS[.m], or a number with ms or us behind it"
             }
             Hint::WriteLoops => "write how often to read it again, or -1 for ever",
-            Hint::UseSpecifiers => {
-                "an output has one video and one audio stream: use :v, :v:0, :a or :a:0"
+            Hint::UseSpecifiers => "it takes a kind, a number or both: :v, :a, :s, :d, :0, :a:1",
+            Hint::UseMetadata => {
+                "write g for the whole, s and a specifier for streams, as s:a:0, or c and a number for a \
+                 chapter"
+            }
+            Hint::UseMaps => {
+                "write an input's number and, behind a colon, which of its streams: 0, 0:v, 0:a:1, \
+                 0:s?, -0:d, 0:m:language:eng"
             }
             Hint::UsualPixelFormats => "rgb24, bgr24, gray, yuv420p and nv12 are the usual ones",
             Hint::UsualEncoders => {

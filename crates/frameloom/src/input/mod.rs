@@ -5,18 +5,21 @@ pub(crate) mod probe;
 mod seek;
 mod sound;
 mod stored;
+pub(crate) mod streams;
 pub(crate) mod timeline;
 
 pub(crate) use pace::Pace;
 use sound::{PacketSound, Verdict};
 use stored::StoredTimeline;
+use streams::InputStreams;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::av::metadata::ContainerMetadata;
 use crate::av::{AvPacket, CodecParams, MediaKind, StreamInfo};
-use crate::codec::configuration::{StreamConfiguration, StreamMessage};
+use crate::codec::configuration::StreamConfiguration;
 use crate::codec::packet::Packet;
 use crate::error::{Error, ErrorKind, Hint, Result, Stage, counted};
 use crate::options::InputOptions;
@@ -27,13 +30,14 @@ use crate::time::arrival::Arrival;
 use crate::time::stop::Stop;
 use crate::time::{TimeBase, Timestamp};
 
-/// An open input: at most one video and one audio stream, chosen as FFmpeg chooses.
+/// An open input. Of its streams one video and one audio are read, chosen as FFmpeg chooses, where
+/// nobody asks for others.
 pub(crate) struct Source {
     url: String,
     environment: Environment,
     input: Box<dyn Input>,
-    pub(crate) video: Option<StreamInfo>,
-    pub(crate) audio: Option<StreamInfo>,
+    pub(crate) streams: InputStreams,
+    metadata: ContainerMetadata,
     pub(crate) is_live: bool,
     /// What was set before it was opened.
     pub(crate) options: InputOptions,
@@ -44,10 +48,8 @@ pub(crate) struct Source {
     pending: VecDeque<AvPacket>,
     /// Read already, on the way to a place that can't be sought by time.
     passed: VecDeque<Packet>,
-    /// What packets of sound state by themselves.
-    sound: PacketSound,
-    /// Sound that states something else than what came before, until the next packet confirms it.
-    doubtful: Option<AvPacket>,
+    /// What sound needs beside, by the streams' numbers.
+    sounds: BTreeMap<usize, SoundState>,
     /// Why nothing follows the sound that was held back.
     postponed: Option<Result<Option<AvPacket>, Break>>,
     clock: InputClock,
@@ -55,9 +57,10 @@ pub(crate) struct Source {
     discontinuity: bool,
     cut_short: Option<usize>,
     new_kind: Option<MediaKind>,
-    sound_times: SoundTimes,
-    video_over: bool,
-    audio_over: bool,
+    /// The numbers of streams of which nothing more is wanted.
+    over: BTreeSet<usize>,
+    /// The protocol knows which streams are read.
+    is_narrowed: bool,
     ended: bool,
     /// Why a live input gives nothing more.
     loss: Option<Error>,
@@ -65,11 +68,19 @@ pub(crate) struct Source {
     is_cut: bool,
 }
 
+/// What is read of a source.
+pub(crate) enum SourceMessage {
+    Packet(Packet),
+    /// What holds for the packets of the stream of this number from here on.
+    Configuration(usize, Arc<StreamConfiguration>),
+}
+
 /// A source's packet, or why there is none.
 pub(crate) enum SourceItem {
     Packet(Packet),
-    /// What holds for the packets of a stream from here on: it is not what held before.
-    Configuration(Arc<StreamConfiguration>),
+    /// What holds for the packets of the stream of this number from here on: it is not what held
+    /// before.
+    Configuration(usize, Arc<StreamConfiguration>),
     /// It is over: at its end, where reading was to stop, or at a stop.
     Over,
     /// A live input ended, broke or fell silent.
@@ -127,6 +138,9 @@ impl Source {
         check_input(url, &options)?;
         let opened = environment.opener.input(url, &options, STALL_LIMIT, stop)?;
         let Opened { input, video, audio, is_live, pending, begin } = opened;
+        let streams = input.streams().map_err(|e| e.at(url))?;
+        let streams = InputStreams::new(streams, video, audio);
+        let metadata = input.metadata();
         let origin = options.origin.or(options.start);
         let zero = begin.plus(origin.unwrap_or(Timestamp::ZERO));
         let clock = InputClock {
@@ -144,25 +158,23 @@ impl Source {
             url: url.to_owned(),
             environment: environment.clone(),
             input,
-            video,
-            audio,
+            streams,
+            metadata,
             is_live,
             options,
             begin,
             floor: options_floor,
             pending,
             passed: VecDeque::new(),
-            sound: PacketSound::default(),
-            doubtful: None,
+            sounds: BTreeMap::new(),
             postponed: None,
             clock,
             loops_left,
             discontinuity: false,
             cut_short: None,
             new_kind: None,
-            sound_times: SoundTimes::default(),
-            video_over: false,
-            audio_over: false,
+            over: BTreeSet::new(),
+            is_narrowed: false,
             ended: false,
             loss: None,
             is_cut: false,
@@ -216,7 +228,7 @@ impl Source {
     pub(crate) fn begin_here(&mut self) {
         let next = self.pending.front();
         let at = next.and_then(|packet| {
-            let stream = self.stream(packet.stream())?;
+            let (_, stream) = self.stream(packet.stream())?;
             Some(stream.time_base.at(packet.pts().or(packet.dts())?))
         });
         if let Some(at) = at {
@@ -233,7 +245,7 @@ impl Source {
     /// Whether it has, or has seen, video and sound.
     pub(crate) fn seen(&self) -> [bool; 2] {
         let [video, audio] = self.input.seen();
-        [video || self.video.is_some(), audio || self.audio.is_some()]
+        [video || self.video().is_some(), audio || self.audio().is_some()]
     }
 
     /// Reads for as long as packets come faster than their own clock runs.
@@ -265,7 +277,7 @@ impl Source {
     /// The latest time in what was read and not used yet, on its own clock from its start on.
     pub(crate) fn edge(&self) -> Option<Timestamp> {
         let time = |packet: &AvPacket| {
-            let stream = self.stream(packet.stream())?;
+            let (_, stream) = self.stream(packet.stream())?;
             let at = packet.dts().or(packet.pts())?;
             Some(stream.time_base.at(at).minus(self.clock.zero))
         };
@@ -274,15 +286,43 @@ impl Source {
 
     /// The first keyframe's time in what was read and not used yet, likewise.
     pub(crate) fn first_key(&self) -> Option<Timestamp> {
-        let video = self.video.as_ref()?;
+        let video = self.video()?;
         let mut keys = self.pending.iter().filter(|p| p.stream() == video.index && p.is_key());
         let at = keys.next().and_then(|p| p.dts().or(p.pts()))?;
         Some(video.time_base.at(at).minus(self.clock.zero))
     }
 
-    /// One of the chosen streams.
-    fn stream(&self, index: usize) -> Option<&StreamInfo> {
-        [&self.video, &self.audio].into_iter().flatten().find(|s| s.index == index)
+    /// A stream that is read, with its number.
+    fn stream(&self, index: usize) -> Option<(usize, &StreamInfo)> {
+        let number = self.streams.number_of(index)?;
+        Some((number, self.streams.get(number)?))
+    }
+
+    /// The main video, where it is there.
+    pub(crate) fn video(&self) -> Option<&StreamInfo> {
+        self.streams.video()
+    }
+
+    /// The main audio, where it is there.
+    pub(crate) fn audio(&self) -> Option<&StreamInfo> {
+        self.streams.audio()
+    }
+
+    /// Has the streams of these numbers read and no others. To be called before the first packet
+    /// is read.
+    ///
+    /// # Errors
+    /// Where it was to begin later and can't be sought in again.
+    pub(crate) fn read_only(&mut self, numbers: &[usize]) -> Result<()> {
+        let video = self.streams.main(MediaKind::Video);
+        self.streams.read_only(numbers);
+        self.is_narrowed = false;
+        let is_sought = self.options.start.is_some() && self.is_seekable();
+        if is_sought && self.streams.main(MediaKind::Video) != video {
+            // Another video has its keyframes elsewhere.
+            self.go_to(self.floor)?;
+        }
+        Ok(())
     }
 
     /// What the times of the packet that was read last were moved by.
@@ -297,8 +337,8 @@ impl Source {
     /// As [`Source::read`], of an input that is not live.
     pub(crate) fn next(&mut self) -> Result<SourceItem> {
         match self.read() {
-            Ok(Some(StreamMessage::Packet(packet))) => Ok(SourceItem::Packet(packet)),
-            Ok(Some(StreamMessage::Configuration(to))) => Ok(SourceItem::Configuration(to)),
+            Ok(Some(SourceMessage::Packet(packet))) => Ok(SourceItem::Packet(packet)),
+            Ok(Some(SourceMessage::Configuration(of, to))) => Ok(SourceItem::Configuration(of, to)),
             Ok(None) => Ok(self.loss.take().map_or(SourceItem::Over, SourceItem::Lost)),
             Err(error) if self.is_live && error.kind() != ErrorKind::Interrupted => {
                 Ok(SourceItem::Lost(error))
@@ -312,6 +352,16 @@ impl Source {
         self.loss.take().filter(|_| self.is_cut)
     }
 
+    /// What the container said of itself when it was opened.
+    pub(crate) fn metadata(&self) -> &ContainerMetadata {
+        &self.metadata
+    }
+
+    /// Where the pipeline's zero lies on the input's own clock.
+    pub(crate) fn zero(&self) -> Timestamp {
+        self.clock.zero
+    }
+
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
@@ -322,7 +372,7 @@ impl Source {
     }
 
     /// Every stream in it, the chosen ones among them.
-    pub(crate) fn streams(&self) -> Result<Vec<StreamInfo>> {
+    pub(crate) fn all_streams(&self) -> Result<Vec<StreamInfo>> {
         self.input.streams().map_err(|e| e.at(&self.url))
     }
 
@@ -354,17 +404,24 @@ impl Source {
     ///
     /// # Errors
     /// What the protocol or the demuxer said, also where the input turns out to be cut short.
-    pub(crate) fn read(&mut self) -> Result<Option<StreamMessage>> {
+    pub(crate) fn read(&mut self) -> Result<Option<SourceMessage>> {
         let mut has_stopped = false;
+        if !std::mem::replace(&mut self.is_narrowed, true) {
+            self.input.read_only(&self.streams.indices_read());
+        }
         while !self.ended || !self.passed.is_empty() {
             if let Some(packet) = self.passed.pop_front() {
-                return Ok(Some(StreamMessage::Packet(packet)));
+                return Ok(Some(SourceMessage::Packet(packet)));
             }
             let mut next = self.read_packet();
             // Nothing follows that could confirm what it states.
-            let is_last = self.doubtful.is_some() && !matches!(next, Ok(Some(_)));
+            let held = match next {
+                Ok(Some(_)) => None,
+                _ => self.sounds.values_mut().find_map(|state| state.doubtful.take()),
+            };
+            let is_last = held.is_some();
             if is_last {
-                self.postponed = Some(std::mem::replace(&mut next, Ok(self.doubtful.take())));
+                self.postponed = Some(std::mem::replace(&mut next, Ok(held)));
             }
             let packet = match next {
                 Ok(Some(packet)) => packet,
@@ -392,21 +449,24 @@ impl Source {
                 }
             };
             if let Some(new) = self.input.new_stream() {
-                let configuration = self.begin_late(new)?;
+                let (number, configuration) = self.begin_late(new)?;
                 self.pending.push_front(packet);
-                return Ok(Some(StreamMessage::Configuration(configuration)));
+                return Ok(Some(SourceMessage::Configuration(number, configuration)));
             }
-            let Some(stream) = self.stream(packet.stream()) else { continue };
+            let Some((number, stream)) = self.stream(packet.stream()) else { continue };
             let (kind, time_base) = (stream.kind, stream.time_base);
             let mut packet = packet;
-            if let (MediaKind::Audio, Some(audio)) = (kind, &self.audio) {
-                self.sound_times.fill_in(&mut packet, &audio.params, time_base);
+            if kind == MediaKind::Audio
+                && let Some(audio) = self.streams.get(number)
+            {
+                let state = self.sounds.entry(number).or_default();
+                state.times.fill_in(&mut packet, &audio.params, time_base);
             }
-            let packet = match self.check(packet, is_last)? {
+            let packet = match self.check(number, packet, is_last)? {
                 Checked::Packet(packet) => packet,
                 Checked::Held => continue,
                 Checked::Configuration(configuration) => {
-                    return Ok(Some(StreamMessage::Configuration(configuration)));
+                    return Ok(Some(SourceMessage::Configuration(number, configuration)));
                 }
             };
             if packet.is_corrupt() && self.ends_at_corruption() {
@@ -416,26 +476,24 @@ impl Source {
             let mut packet = Packet {
                 av: packet,
                 kind,
+                stream: number,
                 time_base,
                 arrived: Some(Arrival::at(self.environment.clock.now())),
                 quality: None,
                 floor: self.clock.looped.max(self.floor),
                 discontinuity: self.discontinuity && kind == MediaKind::Video,
             };
-            self.clock.place(&mut packet);
+            let is_main = self.streams.main(kind) == Some(number);
+            self.clock.place(&mut packet, is_main);
             if self.clock.is_over(&packet) {
-                match packet.kind {
-                    MediaKind::Video => self.video_over = true,
-                    _ => self.audio_over = true,
-                }
-                self.ended = (self.video.is_none() || self.video_over)
-                    && (self.audio.is_none() || self.audio_over);
+                self.over.insert(number);
+                self.ended = self.all_is_over();
                 continue;
             }
             if packet.discontinuity {
                 self.discontinuity = false;
             }
-            return Ok(Some(StreamMessage::Packet(packet)));
+            return Ok(Some(SourceMessage::Packet(packet)));
         }
         let was_ended = std::mem::replace(&mut self.ended, true);
         if !was_ended && !self.is_live && !has_stopped && self.begins_behind_end() {
@@ -454,15 +512,22 @@ impl Source {
         }
     }
 
+    /// Whether nothing more is wanted of any stream that others wait for; of any at all, where all come
+    /// only now and then.
+    fn all_is_over(&self) -> bool {
+        let read = || self.streams.iter().filter(|(number, _)| self.streams.is_read(*number));
+        let is_alone = read().all(|(_, stream)| stream.kind.is_sparse());
+        let mut counted = read().filter(|(_, stream)| is_alone || !stream.kind.is_sparse());
+        counted.all(|(number, _)| self.over.contains(&number))
+    }
+
     /// Takes a stream that was not there at first.
-    fn begin_late(&mut self, stream: StreamInfo) -> Result<Arc<StreamConfiguration>> {
+    fn begin_late(&mut self, stream: StreamInfo) -> Result<(usize, Arc<StreamConfiguration>)> {
         let configuration = StreamConfiguration::of(&stream)?;
         self.new_kind = Some(stream.kind);
-        match stream.kind {
-            MediaKind::Video => self.video = Some(stream),
-            _ => (self.audio, self.sound) = (Some(stream), PacketSound::default()),
-        }
-        Ok(configuration)
+        let number = self.streams.add(stream);
+        self.sounds.remove(&number);
+        Ok((number, configuration))
     }
 
     fn read_packet(&mut self) -> Result<Option<AvPacket>, Break> {
@@ -474,10 +539,8 @@ impl Source {
 
     /// Takes over what a packet, or what stands beside it, says of its stream, where that is something
     /// new, and gives it out before the packet. `is_last` says that nothing follows.
-    fn check(&mut self, packet: AvPacket, is_last: bool) -> Result<Checked> {
-        let streams = [&mut self.video, &mut self.audio].into_iter().flatten();
-        let mut streams = streams.filter(|stream| stream.index == packet.stream());
-        let Some(stream) = streams.next() else { return Ok(Checked::Packet(packet)) };
+    fn check(&mut self, number: usize, packet: AvPacket, is_last: bool) -> Result<Checked> {
+        let Some(stream) = self.streams.get_mut(number) else { return Ok(Checked::Packet(packet)) };
         let is_sound = stream.kind == MediaKind::Audio;
         if let Some(extradata) = packet.new_extradata() {
             if stream.params.extradata() == extradata {
@@ -485,8 +548,8 @@ impl Source {
             }
             discover::renew(stream, extradata, &packet).map_err(|e| e.in_stage(Stage::Source))?;
             let configuration = StreamConfiguration::of(stream)?;
-            if is_sound {
-                self.sound = PacketSound::default();
+            if let Some(state) = self.sounds.get_mut(&number) {
+                state.packets = PacketSound::default();
             }
             self.pending.push_front(packet);
             return Ok(Checked::Configuration(configuration));
@@ -494,14 +557,15 @@ impl Source {
         if !is_sound || is_last {
             return Ok(Checked::Packet(packet));
         }
-        let (from, to) = match self.sound.judge(&stream.params, &packet) {
+        let state = self.sounds.entry(number).or_default();
+        let (from, to) = match state.packets.judge(&stream.params, &packet) {
             Verdict::Same => {
-                let Some(held) = self.doubtful.take() else { return Ok(Checked::Packet(packet)) };
+                let Some(held) = state.doubtful.take() else { return Ok(Checked::Packet(packet)) };
                 self.pending.push_front(packet);
                 return Ok(Checked::Packet(held));
             }
             Verdict::Doubtful => {
-                let held = self.doubtful.replace(packet);
+                let held = state.doubtful.replace(packet);
                 return Ok(held.map_or(Checked::Held, Checked::Packet));
             }
             Verdict::Changed { from, to } => (from, to),
@@ -510,7 +574,7 @@ impl Source {
         stream.params.describe_sound(sample_rate, channels);
         let configuration = StreamConfiguration::of(stream)?;
         self.pending.push_front(packet);
-        if let Some(held) = self.doubtful.take() {
+        if let Some(held) = state.doubtful.take() {
             self.pending.push_front(held);
         }
         Ok(Checked::Configuration(configuration))
@@ -559,6 +623,16 @@ impl Source {
     }
 }
 
+/// What is kept of a stream of sound.
+#[derive(Default)]
+struct SoundState {
+    times: SoundTimes,
+    /// What its packets state by themselves.
+    packets: PacketSound,
+    /// One that states something else than what came before, until the next one confirms it.
+    doubtful: Option<AvPacket>,
+}
+
 /// Times of sound for packets that have none: where several stand in one packet of MPEG-TS, only the
 /// first has times, until libavformat knows the sample rate.
 #[derive(Default)]
@@ -590,8 +664,9 @@ impl SoundTimes {
 }
 
 impl InputClock {
-    /// Moves a packet's times to the pipeline's clock.
-    fn place(&mut self, packet: &mut Packet) {
+    /// Moves a packet's times to the pipeline's clock. The main streams decide what becomes of the
+    /// clock of an input that begins anew.
+    fn place(&mut self, packet: &mut Packet, is_main: bool) {
         let base = packet.time_base;
         let shift = self.zero.rescale(base).ticks();
         let looped = self.looped.rescale(base).ticks();
@@ -599,10 +674,13 @@ impl InputClock {
         let moved = |t: i64| t.saturating_sub(shift);
         let (pts, dts) = (packet.av.pts().map(moved), packet.av.dts().map(moved));
         let (pts, dts) = match &mut self.joined {
-            Some(joined) => joined.place(packet.kind, base, (pts, dts), duration),
+            Some(joined) if is_main => joined.place(packet.kind, base, (pts, dts), duration),
+            Some(joined) => joined.beside(packet.kind, base, (pts, dts)),
             None => (pts, dts),
         };
         match pts.or(dts).map(|t| base.at(t.saturating_add(duration))) {
+            // How long a subtitle is shown says nothing of the input's length.
+            _ if packet.kind.is_sparse() => {}
             Some(end) => {
                 if end >= self.end {
                     self.ends_open = duration == 0;

@@ -36,7 +36,7 @@ pub struct Probe {
 pub struct ProbeStream {
     /// Its place in the container, from 0.
     pub index: usize,
-    /// "video", "audio" or "other".
+    /// "video", "audio", "subtitle", "data", "attachment" or "other".
     pub kind: &'static str,
     /// FFmpeg's name of the codec.
     pub codec: String,
@@ -106,12 +106,13 @@ pub fn probe(url: &str, options: InputOptions, stop: &Stop) -> Result<Probe> {
 
 /// What is in an open input.
 pub(crate) fn of(source: &Source) -> Result<Probe> {
-    let chosen =
-        |index| [&source.video, &source.audio].into_iter().flatten().find(|s| s.index == index);
-    let streams = source.streams()?;
-    let streams = streams.iter().map(|stream| match chosen(stream.index) {
-        Some(stream) => describe(stream, true),
-        None => describe(stream, false),
+    let streams = source.all_streams()?;
+    let streams = streams.iter().map(|stream| {
+        let chosen = source.streams.number_of(stream.index);
+        match chosen.and_then(|number| source.streams.get(number)) {
+            Some(stream) => describe(stream, true),
+            None => describe(stream, false),
+        }
     });
     let streams = streams.collect();
     let seconds = |micros: i64| micros as f64 / 1e6;
@@ -132,11 +133,7 @@ fn describe(stream: &StreamInfo, selected: bool) -> ProbeStream {
     let colors = params.colors();
     ProbeStream {
         index: stream.index,
-        kind: match stream.kind {
-            MediaKind::Video => "video",
-            MediaKind::Audio => "audio",
-            MediaKind::Other => "other",
-        },
+        kind: stream.kind.name(),
         codec: params.codec().name().to_owned(),
         profile: params.profile_name().map(str::to_owned),
         selected,

@@ -3,9 +3,8 @@
 use std::collections::VecDeque;
 
 use super::stored::StoredTimeline;
-use super::{SoundTimes, Source};
+use super::{SoundTimes, Source, SourceMessage};
 use crate::av::{AvPacket, MediaKind};
-use crate::codec::configuration::StreamMessage;
 use crate::codec::packet::Packet;
 use crate::error::{End, Error, ErrorKind, Result, Setting, Stage};
 use crate::protocol::not_seekable;
@@ -52,9 +51,12 @@ impl Source {
         }
         self.pending.clear();
         self.passed.clear();
-        (self.doubtful, self.postponed) = (None, None);
-        self.sound_times = SoundTimes::default();
-        (self.video_over, self.audio_over, self.ended) = (false, false, false);
+        self.postponed = None;
+        for state in self.sounds.values_mut() {
+            (state.times, state.doubtful) = (SoundTimes::default(), None);
+        }
+        self.over.clear();
+        self.ended = false;
         let is_joined = match &self.clock.joined {
             Some(joined) => joined.has_jumped() || self.input.seems_joined(),
             None => false,
@@ -66,7 +68,7 @@ impl Source {
             true => self.input.rewind().map(|()| None),
             false => {
                 let target = self.clock.zero.plus(at);
-                self.input.seek_to_keyframe(self.video.as_ref(), target, self.begin)
+                self.input.seek_to_keyframe(self.streams.video(), target, self.begin)
             }
         };
         match found.map_err(|e| e.at(&self.url))? {
@@ -90,13 +92,14 @@ impl Source {
 
     /// Whether the video that is wanted begins with a keyframe, as far as is known before it is read.
     pub(crate) fn begins_with_key(&self) -> bool {
-        let Some(video) = self.video.as_ref().filter(|_| self.options.start.is_some()) else {
+        let Some(video) = self.video().filter(|_| self.options.start.is_some()) else {
             return true;
         };
         let is_of_video = |p: &&AvPacket| p.stream() == video.index;
         let raw = self.pending.iter().find(is_of_video).and_then(AvPacket::pts);
         let raw = raw.map(|pts| video.time_base.at(pts).minus(self.clock.zero));
-        let placed = self.passed.iter().find(|p| p.kind == MediaKind::Video);
+        let main = self.streams.main(MediaKind::Video);
+        let placed = self.passed.iter().find(|p| Some(p.stream) == main);
         let first = raw.or(placed.and_then(Packet::pts));
         first.is_some_and(|first| first.plus(ROUNDED) >= self.floor)
     }
@@ -114,14 +117,14 @@ impl Source {
         let at = self.clock.looped.plus(at);
         let mut kept = VecDeque::new();
         while let Some(message) = self.read()? {
-            let StreamMessage::Packet(packet) = message else { continue };
-            let is_video = packet.kind == MediaKind::Video;
+            let SourceMessage::Packet(packet) = message else { continue };
+            let is_video = self.streams.main(MediaKind::Video) == Some(packet.stream);
             let is_behind = packet.pts().is_none_or(|shown| at.is_before(shown));
             if is_video && packet.av.is_key() && !is_behind {
                 kept.clear();
             }
             kept.push_back(packet);
-            if is_behind && (is_video || self.video.is_none()) {
+            if is_behind && (is_video || self.video().is_none()) {
                 break;
             }
         }
@@ -140,7 +143,7 @@ impl Source {
     /// ends reading before.
     pub(crate) fn end_of_video(&self) -> Option<Timestamp> {
         let is_whole = self.clock.limit.is_none() && self.options.loops == Some(0);
-        let is_alone = self.audio.is_none() && !self.is_live && self.clock.joined.is_none();
+        let is_alone = self.audio().is_none() && !self.is_live && self.clock.joined.is_none();
         let is_whole = is_whole && self.input.has_exact_duration();
         self.end().filter(|_| is_whole && is_alone && self.options.rate.is_none())
     }

@@ -54,4 +54,19 @@ impl StoredTimeline {
         let ticks = |at: Option<Timestamp>| at.map(|at| at.rescale(base).ticks());
         (ticks(placed.pts), ticks(placed.dts))
     }
+
+    /// The same of a packet of a further stream, which goes along with the main one of its kind.
+    pub(super) fn beside(
+        &self,
+        kind: MediaKind,
+        base: TimeBase,
+        (pts, dts): (Option<i64>, Option<i64>),
+    ) -> (Option<i64>, Option<i64>) {
+        let stream = usize::from(kind == MediaKind::Audio);
+        let moved = |ticks: Option<i64>| {
+            let at = self.timeline.beside(stream, base.at(ticks?));
+            Some(at.rescale(base).ticks())
+        };
+        (moved(pts), moved(dts))
+    }
 }

@@ -261,6 +261,16 @@ impl Timeline {
         placed
     }
 
+    /// The time of a packet of a further stream, moved as those of stream number `stream` are now; where
+    /// nothing came of that, as those of the other.
+    pub(crate) fn beside(&self, stream: usize, time: Timestamp) -> Timestamp {
+        let stream = usize::from(stream != 0);
+        let has_begun = |stream: usize| self.streams[stream].front.is_some();
+        let like = if has_begun(stream) { stream } else { 1 - stream };
+        let total = self.total(like, self.streams[like].shift);
+        within_reach(time).plus(FINE.at(total))
+    }
+
     /// Where the continuous clock stands at `now`: at the latest packet's time, and as much later as
     /// it is since that came. That may be before the packet's end: a clock that began there would
     /// be ahead by the rest of it, and by more with each loss. `None` before the first packet.

@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use crate::av::MediaKind;
-use crate::codec::configuration::StreamMessage;
 use crate::codec::decode::VideoDecoder;
 use crate::error::{Error, ErrorKind, Hint, Result, Sentence, Setting, Stage};
 use crate::image::Frame;
 use crate::image::{Image, PixelFormat};
-use crate::input::Source;
+use crate::input::{Source, SourceMessage};
 use crate::options::{InputOptions, LiveOptions};
 use crate::protocol::environment::Environment;
 use crate::stats::Stats;
@@ -113,12 +112,12 @@ impl Slate {
 fn first_picture(path: &str) -> Result<Option<Frame>> {
     let environment = Environment::real();
     let mut source = Source::open(path, InputOptions::new(), &environment, &Stop::new())?;
-    let Some(video) = &source.video else { return Ok(None) };
+    let Some(video) = source.video() else { return Ok(None) };
     let stats = Stats::new(None, environment.clock);
     let mut decoder = VideoDecoder::open(video, &source.options, source.is_live, stats)?;
     while let Some(message) = source.read()? {
         match message {
-            StreamMessage::Packet(packet) if packet.kind == MediaKind::Video => {
+            SourceMessage::Packet(packet) if packet.kind == MediaKind::Video => {
                 decoder.send(&packet)?;
             }
             _ => continue,

@@ -23,6 +23,8 @@ pub struct InputOptions {
     pub(crate) loops: Option<u64>,
     pub(crate) no_audio: bool,
     pub(crate) no_video: bool,
+    pub(crate) no_subtitles: bool,
+    pub(crate) no_data: bool,
     pub(crate) video_decoder: Option<String>,
     pub(crate) audio_decoder: Option<String>,
     pub(crate) av: Vec<AvOption>,
@@ -49,6 +51,8 @@ impl Default for InputOptions {
             loops: Some(0),
             no_audio: false,
             no_video: false,
+            no_subtitles: false,
+            no_data: false,
             video_decoder: None,
             audio_decoder: None,
             av: Vec::new(),
@@ -160,6 +164,20 @@ impl InputOptions {
         self
     }
 
+    /// Whether subtitles are left out (`-sn`).
+    #[must_use]
+    pub fn no_subtitles(mut self, yes: bool) -> InputOptions {
+        self.no_subtitles = yes;
+        self
+    }
+
+    /// Whether data streams are left out (`-dn`).
+    #[must_use]
+    pub fn no_data(mut self, yes: bool) -> InputOptions {
+        self.no_data = yes;
+        self
+    }
+
     /// The video decoder (`-c:v`), by FFmpeg's name; by default the codec's usual one.
     ///
     /// # Errors
@@ -208,11 +226,12 @@ impl InputOptions {
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage).
     pub fn check(&self) -> Result<()> {
         let setting = |name| Setting::ffmpeg(name).of(End::Input);
-        if self.no_audio && self.no_video {
+        if self.no_audio && self.no_video && self.no_subtitles {
             return Err(Error::usage(sentence!(
-                "{} and {} together leave nothing of the input",
+                "{}, {} and {} together leave nothing of the input",
                 setting("an"),
-                setting("vn")
+                setting("vn"),
+                setting("sn")
             )));
         }
         if let (Some(start), Some(end)) = (self.start, self.end)
@@ -237,6 +256,17 @@ impl InputOptions {
             options.try_for_each(|option| option.check_value(End::Input, &classes))?;
         }
         Ok(())
+    }
+
+    /// Whether streams of this kind are left out of it.
+    pub(crate) fn leaves_out(&self, kind: av::MediaKind) -> bool {
+        match kind {
+            av::MediaKind::Video => self.no_video,
+            av::MediaKind::Audio => self.no_audio,
+            av::MediaKind::Subtitle => self.no_subtitles,
+            av::MediaKind::Data => self.no_data,
+            av::MediaKind::Attachment | av::MediaKind::Other => false,
+        }
     }
 
     /// Adds an option of libav's, where it has one of this name.

@@ -11,6 +11,8 @@ mod av_option;
 mod command;
 mod input;
 mod live;
+mod map;
+pub(crate) mod metadata;
 mod output;
 pub(crate) mod row;
 mod set;

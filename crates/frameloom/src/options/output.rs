@@ -1,6 +1,8 @@
 use std::time::Duration;
 
 use super::av_option::AvOption;
+use super::map::StreamMap;
+use super::metadata::{DispositionChange, GivenTag, MetadataOptions, TagPlace};
 use super::specifier::{PerStream, Specifier, StreamPlace};
 use super::value::{
     CodecChoice, PixelFormatChoice, Size, bounded, check_format, codec_choice, must_be_more,
@@ -26,8 +28,15 @@ pub struct OutputOptions {
     pub(crate) start: Option<Timestamp>,
     pub(crate) duration: Option<Timestamp>,
     pub(crate) end: Option<Timestamp>,
+    /// Which streams of the inputs it has (`-map`), in their order; where there are none, FFmpeg's
+    /// default.
+    pub(crate) maps: Vec<StreamMap>,
+    pub(crate) metadata: MetadataOptions,
+    pub(crate) disposition: PerStream<DispositionChange>,
     pub(crate) no_audio: bool,
     pub(crate) no_video: bool,
+    pub(crate) no_subtitles: bool,
+    pub(crate) no_data: bool,
     pub(crate) codec: PerStream<CodecChoice>,
     pub(crate) filter: PerStream<String>,
     pub(crate) frames: PerStream<u64>,
@@ -131,6 +140,40 @@ impl OutputOptions {
         self
     }
 
+    /// Whether subtitles are left out (`-sn`).
+    #[must_use]
+    pub fn no_subtitles(mut self, yes: bool) -> OutputOptions {
+        self.no_subtitles = yes;
+        self
+    }
+
+    /// Whether data streams are left out (`-dn`).
+    #[must_use]
+    pub fn no_data(mut self, yes: bool) -> OutputOptions {
+        self.no_data = yes;
+        self
+    }
+
+    /// Says something of the output (`-metadata`), such as its `title`; an empty value takes away what an
+    /// input said. By default the output has what the first input says of itself.
+    #[must_use]
+    pub fn tag(mut self, name: &str, value: &str) -> OutputOptions {
+        let (name, value) = (name.to_owned(), value.to_owned());
+        self.metadata.given.push(GivenTag { place: TagPlace::Container, name, value });
+        self
+    }
+
+    /// Adds streams of an input (`-map`): `0:v:0`, `0:a`, `0:s?`, or takes some away again: `-0:d`. By
+    /// default an output has the best video, the best audio and, where the format has a usual codec for
+    /// them, the first subtitles of all inputs.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for text that names no streams.
+    pub fn map(mut self, streams: &str) -> Result<OutputOptions> {
+        self.maps.push(StreamMap::parse(streams)?);
+        Ok(self)
+    }
+
     /// The video encoder or codec (`-c:v`), or `copy`; by default packets are copied where nobody
     /// edits the frames, and encoded with the format's usual codec otherwise.
     ///
@@ -195,11 +238,12 @@ impl OutputOptions {
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage).
     pub fn check(&self) -> Result<()> {
         let setting = |name| Setting::ffmpeg(name).of(End::Output);
-        if self.no_audio && self.no_video {
+        if self.no_audio && self.no_video && self.no_subtitles {
             return Err(Error::usage(sentence!(
-                "{} and {} together leave nothing to write",
+                "{}, {} and {} together leave nothing to write",
                 setting("an"),
-                setting("vn")
+                setting("vn"),
+                setting("sn")
             )));
         }
         let video = StreamPlace::only(MediaKind::Video);
@@ -251,13 +295,13 @@ impl OutputOptions {
     pub(crate) fn asks_to_encode(&self, stream: StreamPlace) -> bool {
         let choice = self.codec.of(stream);
         match stream.kind {
-            MediaKind::Other => return false,
             MediaKind::Video if self.picture_option(stream).is_some() => return true,
             // A copy has it in its container alone: that is only done where a copy is asked for.
             MediaKind::Video if self.aspect.of(stream).is_some() && choice.is_none() => {
                 return true;
             }
             MediaKind::Video | MediaKind::Audio => {}
+            _ => return false,
         }
         match choice {
             Some(CodecChoice::Copy) => false,
@@ -287,6 +331,7 @@ impl OutputOptions {
             ("filter", self.filter.unused(streams)),
             ("frames", self.frames.unused(streams)),
             ("q", self.quality.unused(streams)),
+            ("disposition", self.disposition.unused(streams)),
         ];
         let of_av = || {
             let mut given = PerStream::default();
@@ -303,6 +348,22 @@ impl OutputOptions {
     /// The options meant for the muxer and the protocol.
     pub(crate) fn format_options(&self) -> impl Iterator<Item = &AvOption> {
         self.av.iter().filter(|o| o.for_format && o.specifier == Specifier::ALL)
+    }
+
+    /// Whether streams of this kind are left out of it.
+    pub(crate) fn leaves_out(&self, kind: MediaKind) -> bool {
+        match kind {
+            MediaKind::Video => self.no_video,
+            MediaKind::Audio => self.no_audio,
+            MediaKind::Subtitle => self.no_subtitles,
+            MediaKind::Data => self.no_data,
+            MediaKind::Attachment | MediaKind::Other => false,
+        }
+    }
+
+    /// Whether it says which streams it has.
+    pub(crate) fn has_maps(&self) -> bool {
+        !self.maps.is_empty()
     }
 
     /// Where to stop, counted from where the output starts; `-t` wins over `-to`, as in FFmpeg.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::av::MediaKind;
+use crate::av::{MediaKind, StreamInfo};
 use crate::error::{Error, Hint, Result};
 
 /// A stream specifier: what stands behind the first colon of an option's name.
@@ -22,6 +22,53 @@ enum SpecifiedKind {
     VideoWithoutCovers,
     /// `a`.
     Audio,
+    /// `s`.
+    Subtitles,
+    /// `d`.
+    Data,
+    /// `t`.
+    Attachments,
+}
+
+impl SpecifiedKind {
+    const ALL: [SpecifiedKind; 6] = [
+        SpecifiedKind::Video,
+        SpecifiedKind::VideoWithoutCovers,
+        SpecifiedKind::Audio,
+        SpecifiedKind::Subtitles,
+        SpecifiedKind::Data,
+        SpecifiedKind::Attachments,
+    ];
+
+    fn letter(self) -> &'static str {
+        match self {
+            SpecifiedKind::Video => "v",
+            SpecifiedKind::VideoWithoutCovers => "V",
+            SpecifiedKind::Audio => "a",
+            SpecifiedKind::Subtitles => "s",
+            SpecifiedKind::Data => "d",
+            SpecifiedKind::Attachments => "t",
+        }
+    }
+
+    fn media(self) -> MediaKind {
+        match self {
+            SpecifiedKind::Video | SpecifiedKind::VideoWithoutCovers => MediaKind::Video,
+            SpecifiedKind::Audio => MediaKind::Audio,
+            SpecifiedKind::Subtitles => MediaKind::Subtitle,
+            SpecifiedKind::Data => MediaKind::Data,
+            SpecifiedKind::Attachments => MediaKind::Attachment,
+        }
+    }
+
+    /// The kind of this letter.
+    fn of(letter: &str) -> Option<SpecifiedKind> {
+        SpecifiedKind::ALL.into_iter().find(|kind| kind.letter() == letter)
+    }
+
+    fn covers(self, kind: MediaKind, is_cover: bool) -> bool {
+        kind == self.media() && !(is_cover && self == SpecifiedKind::VideoWithoutCovers)
+    }
 }
 
 /// One of the streams of an input or output, as a specifier sees it.
@@ -65,7 +112,7 @@ impl Specifier {
     /// Reads a specifier: `v`, `a:1`, `V`, `0`, or nothing for all streams.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for one that names no video or audio.
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for one that names no kind and no number.
     pub(crate) fn parse(text: &str) -> Result<Specifier> {
         let wrong = || {
             let cause = format!("there is no stream for the specifier ':{text}'");
@@ -75,12 +122,7 @@ impl Specifier {
             Some((first, rest)) => (first, Some(rest)),
             None => (text, None),
         };
-        let kind = match first {
-            "v" => Some(SpecifiedKind::Video),
-            "V" => Some(SpecifiedKind::VideoWithoutCovers),
-            "a" => Some(SpecifiedKind::Audio),
-            _ => None,
-        };
+        let kind = SpecifiedKind::of(first);
         let number = match (kind, rest) {
             (Some(_), rest) => rest,
             (None, None) => Some(first).filter(|first| !first.is_empty()),
@@ -99,14 +141,7 @@ impl Specifier {
     }
 
     pub(crate) fn covers(self, stream: StreamPlace) -> bool {
-        let is_of_kind = match self.kind {
-            None => true,
-            Some(SpecifiedKind::Video) => stream.kind == MediaKind::Video,
-            Some(SpecifiedKind::VideoWithoutCovers) => {
-                stream.kind == MediaKind::Video && !stream.is_cover
-            }
-            Some(SpecifiedKind::Audio) => stream.kind == MediaKind::Audio,
-        };
+        let is_of_kind = self.kind.is_none_or(|kind| kind.covers(stream.kind, stream.is_cover));
         let own = if self.kind.is_some() { stream.number_of_kind } else { stream.number };
         is_of_kind && self.number.is_none_or(|number| number == own)
     }
@@ -124,21 +159,146 @@ impl Specifier {
 
     /// The one kind that it is for.
     pub(crate) fn kind(self) -> Option<MediaKind> {
-        match self.kind? {
-            SpecifiedKind::Video | SpecifiedKind::VideoWithoutCovers => Some(MediaKind::Video),
-            SpecifiedKind::Audio => Some(MediaKind::Audio),
-        }
+        self.kind.map(SpecifiedKind::media)
     }
 }
 
 /// As it stands behind a name, with its colon.
 impl fmt::Display for Specifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind {
-            None => {}
-            Some(SpecifiedKind::Video) => f.write_str(":v")?,
-            Some(SpecifiedKind::VideoWithoutCovers) => f.write_str(":V")?,
-            Some(SpecifiedKind::Audio) => f.write_str(":a")?,
+        if let Some(kind) = self.kind {
+            write!(f, ":{}", kind.letter())?;
+        }
+        self.number.map_or(Ok(()), |number| write!(f, ":{number}"))
+    }
+}
+
+/// Which of an input's streams a map is about: a specifier in full.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StreamPick {
+    /// All of them hold.
+    conditions: Vec<Condition>,
+    /// The number among those for which they do.
+    number: Option<usize>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Condition {
+    Kind(SpecifiedKind),
+    /// `p:`, a program's number.
+    Program(i64),
+    /// `#` or `i:`, what the container calls the stream's id.
+    Id(i64),
+    /// `m:`, a tag, and its value where one is given.
+    Tag(String, Option<String>),
+    /// `u`: enough is known of it to decode it.
+    Usable,
+}
+
+impl StreamPick {
+    /// Reads what stands behind an input's number: `v`, `a:1`, `p:3:v`, `#0x101`, `m:language:eng`, `u`,
+    /// or nothing for all.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage).
+    pub(crate) fn parse(text: &str) -> Result<StreamPick> {
+        let wrong = || {
+            let cause = format!("there is no stream for the specifier ':{text}'");
+            Error::usage(cause).hint(Hint::UseMaps)
+        };
+        let mut pick = StreamPick::default();
+        let mut rest = Some(text).filter(|text| !text.is_empty());
+        let next = |rest: &mut Option<&str>| -> Option<String> {
+            let text = (*rest)?;
+            let (first, behind) = match text.split_once(':') {
+                Some((first, behind)) => (first, Some(behind)),
+                None => (text, None),
+            };
+            *rest = behind;
+            Some(first.to_owned())
+        };
+        while let Some(word) = next(&mut rest) {
+            let condition = match (word.as_str(), SpecifiedKind::of(&word)) {
+                (_, Some(kind)) => Condition::Kind(kind),
+                ("u", _) => Condition::Usable,
+                ("p", _) => {
+                    let id = next(&mut rest).and_then(|id| whole(&id));
+                    Condition::Program(id.ok_or_else(wrong)?)
+                }
+                ("i", _) => {
+                    let id = next(&mut rest).and_then(|id| whole(&id));
+                    Condition::Id(id.ok_or_else(wrong)?)
+                }
+                ("m", _) => {
+                    let key = next(&mut rest).filter(|key| !key.is_empty()).ok_or_else(wrong)?;
+                    // A value may have colons in it.
+                    Condition::Tag(key, rest.take().map(str::to_owned))
+                }
+                (word, _) if word.starts_with('#') => {
+                    Condition::Id(whole(&word[1..]).ok_or_else(wrong)?)
+                }
+                (number, _) if rest.is_none() => {
+                    pick.number = Some(number.parse().map_err(|_| wrong())?);
+                    break;
+                }
+                _ => return Err(wrong()),
+            };
+            pick.conditions.push(condition);
+        }
+        if text.ends_with(':') {
+            return Err(wrong());
+        }
+        Ok(pick)
+    }
+
+    /// The places of those that it is about.
+    pub(crate) fn of<'a>(&self, streams: impl Iterator<Item = &'a StreamInfo>) -> Vec<usize> {
+        let holds = |stream: &StreamInfo| self.conditions.iter().all(|c| c.holds(stream));
+        let mut found = streams.enumerate().filter(|(_, s)| holds(s)).map(|(place, _)| place);
+        match self.number {
+            None => found.collect(),
+            Some(number) => found.nth(number).into_iter().collect(),
+        }
+    }
+}
+
+impl Condition {
+    fn holds(&self, stream: &StreamInfo) -> bool {
+        match self {
+            Condition::Kind(kind) => kind.covers(stream.kind, stream.is_attached_picture),
+            Condition::Program(id) => stream.programs.contains(id),
+            Condition::Id(id) => stream.id == *id,
+            Condition::Tag(key, value) => stream.tags.iter().any(|(own, said)| {
+                own.eq_ignore_ascii_case(key) && value.as_ref().is_none_or(|value| value == said)
+            }),
+            Condition::Usable => stream.params.is_usable(),
+        }
+    }
+}
+
+/// A number as C writes them: decimal, octal or, with `0x`, hexadecimal.
+fn whole(text: &str) -> Option<i64> {
+    if let Some(digits) = text.strip_prefix("0x").or(text.strip_prefix("0X")) {
+        return i64::from_str_radix(digits, 16).ok();
+    }
+    match text.strip_prefix('0').filter(|digits| !digits.is_empty()) {
+        Some(digits) => i64::from_str_radix(digits, 8).ok(),
+        None => text.parse().ok(),
+    }
+}
+
+/// As it stands behind an input's number, with its colon.
+impl fmt::Display for StreamPick {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for condition in &self.conditions {
+            match condition {
+                Condition::Kind(kind) => write!(f, ":{}", kind.letter())?,
+                Condition::Program(id) => write!(f, ":p:{id}")?,
+                Condition::Id(id) => write!(f, ":#{id}")?,
+                Condition::Tag(key, None) => write!(f, ":m:{key}")?,
+                Condition::Tag(key, Some(value)) => write!(f, ":m:{key}:{value}")?,
+                Condition::Usable => f.write_str(":u")?,
+            }
         }
         self.number.map_or(Ok(()), |number| write!(f, ":{number}"))
     }
@@ -158,6 +318,10 @@ impl<T> PerStream<T> {
     pub(crate) fn set(&mut self, specifier: Specifier, value: T) {
         self.0.retain(|(given, _)| *given != specifier);
         self.0.push((specifier, value));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The value for a stream: the last that covers it, as in FFmpeg.
@@ -207,8 +371,7 @@ mod tests {
             let shown = specifier.to_string();
             assert_eq!(shown.strip_prefix(':').unwrap_or_default(), text);
         }
-        for text in
-            ["s", "d", "x", "v:", "v:x", "v:-1", "a:1:2", "0:v", "p:1", "m:language:eng", "#1"]
+        for text in ["x", "sv", "v:", "v:x", "v:-1", "a:1:2", "0:v", "p:1", "m:language:eng", "#1"]
         {
             assert!(Specifier::parse(text).is_err(), "{text}");
         }

@@ -6,6 +6,8 @@
 use super::command::CommandOptions;
 use super::input::InputOptions;
 use super::live::{Live, LiveOptions, OnError, OnLoss, OnResize, OnSlow};
+use super::map::StreamMap;
+use super::metadata::DispositionChange;
 use super::output::OutputOptions;
 use super::row::{Group, Row, Scope, ValueType};
 use super::specifier::{Specifier, StreamPlace};
@@ -19,6 +21,7 @@ use crate::error::{End, Error, Hint, Result, Setting, sentence};
 use crate::image::PixelFormat;
 
 type Set<T> = fn(&mut T, &str) -> Result<()>;
+type SetSuffixed = fn(&mut OutputOptions, &str, &str) -> Result<()>;
 type SetStream = fn(&mut OutputOptions, Specifier, &str) -> Result<()>;
 
 /// A row of the library's table: an option, and what it sets.
@@ -30,13 +33,23 @@ pub struct LibraryOption {
     output: Option<Set<OutputOptions>>,
     /// For one or more of an output's streams: for those that a specifier names, or for these.
     stream: Option<(Specifier, SetStream)>,
+    /// For what the rest of its name says, which may be empty.
+    suffixed: Option<SetSuffixed>,
     live: Option<Set<LiveOptions>>,
     command: Option<Set<CommandOptions>>,
 }
 
 impl LibraryOption {
     const fn new(row: Row) -> LibraryOption {
-        LibraryOption { row, input: None, output: None, stream: None, live: None, command: None }
+        LibraryOption {
+            row,
+            input: None,
+            output: None,
+            stream: None,
+            suffixed: None,
+            live: None,
+            command: None,
+        }
     }
 
     const fn input(self, set: Set<InputOptions>) -> LibraryOption {
@@ -49,6 +62,10 @@ impl LibraryOption {
 
     const fn per_stream(self, without: Specifier, set: SetStream) -> LibraryOption {
         LibraryOption { stream: Some((without, set)), ..self }
+    }
+
+    const fn suffixed(self, set: SetSuffixed) -> LibraryOption {
+        LibraryOption { suffixed: Some(set), ..self }
     }
 
     const fn live(self, set: Set<LiveOptions>) -> LibraryOption {
@@ -66,7 +83,7 @@ impl LibraryOption {
 
     /// Whether it is an option of an output.
     pub fn is_for_output(&self) -> bool {
-        self.output.is_some() || self.stream.is_some()
+        self.output.is_some() || self.stream.is_some() || self.suffixed.is_some()
     }
 
     /// Whether a stream specifier may stand behind its name.
@@ -97,9 +114,10 @@ impl LibraryOption {
     /// # Errors
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a value that can't be.
     pub fn set_output(&self, options: &mut OutputOptions, value: &str) -> Result<()> {
-        match self.stream {
-            Some((without, set)) => set(options, without, value),
-            None => self.output.map_or(Ok(()), |set| set(options, value)),
+        match (self.stream, self.suffixed) {
+            (Some((without, set)), _) => set(options, without, value),
+            (_, Some(set)) => set(options, "", value),
+            _ => self.output.map_or(Ok(()), |set| set(options, value)),
         }
     }
 
@@ -137,7 +155,10 @@ impl LibraryOption {
                 }
                 set(options, specifier, value)
             }
-            None => self.set_output(options, value),
+            None => match (self.suffixed, name.split_once(':')) {
+                (Some(set), Some((_, suffix))) => set(options, suffix, value),
+                _ => self.set_output(options, value),
+            },
         }
     }
 
@@ -313,22 +334,74 @@ const TABLE: &[LibraryOption] = &[
             o.no_video = true;
             Ok(())
         }),
+    LibraryOption::new(Row::ffmpeg("sn", Scope::Both, ValueType::Flag, "leave subtitles out"))
+        .input(|o, _| {
+            o.no_subtitles = true;
+            Ok(())
+        })
+        .output(|o, _| {
+            o.no_subtitles = true;
+            Ok(())
+        }),
+    LibraryOption::new(Row::ffmpeg("dn", Scope::Both, ValueType::Flag, "leave data streams out"))
+        .input(|o, _| {
+            o.no_data = true;
+            Ok(())
+        })
+        .output(|o, _| {
+            o.no_data = true;
+            Ok(())
+        }),
+    LibraryOption::new(
+        Row::ffmpeg(
+            "map",
+            Scope::Output,
+            ValueType::Text,
+            "take these streams of an input: 0:v:0, 0:a, 0:s?; -0:d takes some away",
+        )
+    )
+    .output(|o, v| StreamMap::parse(v).map(|map| o.maps.push(map))),
+    LibraryOption::new(
+        Row::ffmpeg(
+            "metadata",
+            Scope::Output,
+            ValueType::Text,
+            "say something of the output, or of its streams with :s: title=Door; an empty value takes \
+             away",
+        )
+        .placeholder("NAME=VALUE"),
+    )
+    .suffixed(|o, place, v| o.metadata.give(place, v)),
     LibraryOption::new(Row::ffmpeg(
-        "sn",
-        Scope::Both,
-        ValueType::Flag,
-        "leave subtitles out, as is always done",
+        "map_metadata",
+        Scope::Output,
+        ValueType::Text,
+        "take what an input says of itself, by its number; -1 takes nothing",
     ))
-    .input(|_, _| Ok(()))
-    .output(|_, _| Ok(())),
+    .suffixed(|o, place, v| o.metadata.map(place, v)),
     LibraryOption::new(Row::ffmpeg(
-        "dn",
-        Scope::Both,
-        ValueType::Flag,
-        "leave data streams out, as is always done",
+        "map_chapters",
+        Scope::Output,
+        ValueType::Text,
+        "take the chapters of this input, by its number; -1 takes none",
     ))
-    .input(|_, _| Ok(()))
-    .output(|_, _| Ok(())),
+    .output(|o, v| o.metadata.map_chapters(v)),
+    LibraryOption::new(Row::ffmpeg(
+        "disposition",
+        Scope::Output,
+        ValueType::Text,
+        "what a stream is for: default, forced, 0 for nothing; + and - change it",
+    ))
+    .per_stream(Specifier::ALL, |o, s, v| {
+        DispositionChange::parse(v).map(|change| o.disposition.set(s, change))
+    }),
+    LibraryOption::new(Row::ffmpeg(
+        "timecode",
+        Scope::Output,
+        ValueType::Text,
+        "the timecode of the first picture: hh:mm:ss:ff",
+    ))
+    .output(|o, v| o.metadata.give("", &format!("timecode={v}"))),
     LibraryOption::new(
         Row::ffmpeg(
             "c",
@@ -650,7 +723,7 @@ pub fn find_ffmpeg(name: &str) -> Option<&'static LibraryOption> {
     let mut found = named(name);
     while let (None, Some((shorter, _))) = (found, bare.rsplit_once(':')) {
         bare = shorter;
-        found = named(bare).filter(|entry| entry.is_per_stream());
+        found = named(bare).filter(|entry| entry.is_per_stream() || entry.suffixed.is_some());
     }
     found
 }

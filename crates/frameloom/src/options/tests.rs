@@ -32,7 +32,7 @@ fn nonsense_is_wrong_usage() {
         OutputOptions::new().set("c:a", "libx264").unwrap_err(),
         OutputOptions::new().set("f", "flvv").unwrap_err(),
         OutputOptions::new().set("pix_fmt", "yuv42p").unwrap_err(),
-        OutputOptions::new().set("preset:s", "fast").unwrap_err(),
+        OutputOptions::new().set("preset:x", "fast").unwrap_err(),
         OutputOptions::new().set("frames:v", "0").unwrap_err(),
     ] {
         assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
@@ -122,7 +122,7 @@ fn contradictions_can_not_be_built() {
     };
     assert!(built(&[("c:v", "copy"), ("vf", "hflip")]).is_err());
     assert!(built(&[("c", "copy"), ("s", "2x2")]).is_err());
-    assert!(built(&[("vn", ""), ("an", "")]).is_err());
+    assert!(built(&[("vn", ""), ("an", ""), ("sn", "")]).is_err());
     assert!(built(&[("c:v", "copy"), ("c:a", "aac")]).is_ok());
 }
 
@@ -299,6 +299,11 @@ fn rows_say_what_they_do() {
             ValueType::Codec if row.name == "c:v" => (&["mpeg4"], "mpeg44"),
             ValueType::Codec if row.name == "c:a" => (&["aac"], "aacc"),
             ValueType::Codec => (&["copy"], "mpeg4"),
+            _ if row.name == "map" => (&["0", "0:v:0", "-0:s?", "0:m:language:eng"], "v:0"),
+            _ if row.name == "metadata" => (&["title=Door", "title="], "title"),
+            _ if row.name == "map_metadata" => (&["0", "-1", "0:s:0", "1:c:2"], "0:x"),
+            _ if row.name == "map_chapters" => (&["0", "-1"], "none"),
+            _ if row.name == "disposition" => (&["default", "+forced-default", "0"], "loud"),
             _ => (&["x"], ""),
         };
         for value in good {

@@ -110,6 +110,9 @@ static ROWS: &[CarriageRow] = &[
 /// What becomes of a stream where nobody asks for anything.
 pub(crate) fn carriage(target: &Target, stream: &StreamInfo) -> Carriage {
     let (muxer, codec) = (&target.muxer, stream.params.codec());
+    if stream.kind.is_sparse() {
+        return carriage_beside(target, stream);
+    }
     if !has_room_for(target, stream.kind) {
         return Carriage::Refuse;
     }
@@ -123,6 +126,31 @@ pub(crate) fn carriage(target: &Target, stream: &StreamInfo) -> Carriage {
         return Carriage::Encode;
     }
     Carriage::Copy
+}
+
+/// What becomes of a stream that is neither video nor audio.
+fn carriage_beside(target: &Target, stream: &StreamInfo) -> Carriage {
+    let (muxer, codec) = (&target.muxer, stream.params.codec());
+    let carries = match (muxer.name(), stream.kind) {
+        ("null", _) => true,
+        // What players find in live television.
+        ("mpegts", MediaKind::Subtitle) => matches!(codec.name(), "dvb_subtitle" | "dvb_teletext"),
+        ("mpegts", MediaKind::Data) => matches!(codec.name(), "klv" | "timed_id3" | "scte_35"),
+        // The track of timecodes, which libav knows by its tag.
+        ("mov", MediaKind::Data) => stream.params.tag() == *b"tmcd",
+        ("matroska", MediaKind::Attachment) => true,
+        (_, MediaKind::Attachment | MediaKind::Other) => false,
+        _ => !codec.is_none() && muxer.holds(codec) == Some(true),
+    };
+    match carries {
+        true => Carriage::Copy,
+        false => Carriage::Refuse,
+    }
+}
+
+/// Whether the container is one that is usually written with subtitles, so that they go along.
+pub(crate) fn has_usual_subtitles(target: &Target) -> bool {
+    target.muxer.default_codec(&target.url, MediaKind::Subtitle).is_some()
 }
 
 /// Whether players read streams of this codec in the container.
@@ -217,7 +245,7 @@ pub(crate) fn default_encoder(target: &Target, kind: MediaKind) -> Option<&'stat
     let (usual, codec) = match kind {
         MediaKind::Video => ("libx264", "h264"),
         MediaKind::Audio => ("aac", "aac"),
-        MediaKind::Other => return None,
+        _ => return None,
     };
     let setup =
         crate::av::EncoderSetup::find(usual).or_else(|| crate::av::EncoderSetup::find(codec));

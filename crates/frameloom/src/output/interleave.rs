@@ -26,6 +26,8 @@ pub(crate) struct Interleaver<T> {
 }
 
 struct Lane<T> {
+    /// Packets come only now and then: no other lane waits for one.
+    is_sparse: bool,
     waiting: VecDeque<(Timestamp, usize, T)>,
     ended: bool,
     last: Option<LastPacket>,
@@ -41,8 +43,8 @@ struct LastPacket {
 }
 
 impl<T> Lane<T> {
-    fn new() -> Lane<T> {
-        Lane { waiting: VecDeque::new(), ended: false, last: None }
+    fn new(is_sparse: bool) -> Lane<T> {
+        Lane { is_sparse, waiting: VecDeque::new(), ended: false, last: None }
     }
 
     /// Whether nothing has come for longer than may be. A lane whose packets are rare may pause for
@@ -58,14 +60,22 @@ impl<T> Lane<T> {
 }
 
 impl<T> Interleaver<T> {
-    pub(crate) fn new(lanes: usize, limits: InterleaveLimits) -> Interleaver<T> {
-        let lanes = (0..lanes).map(|_| Lane::new()).collect();
+    /// A lane for each stream; `is_sparse` says of which packets come only now and then.
+    pub(crate) fn new(
+        is_sparse: impl IntoIterator<Item = bool>,
+        limits: InterleaveLimits,
+    ) -> Interleaver<T> {
+        let mut lanes: Vec<Lane<T>> = is_sparse.into_iter().map(Lane::new).collect();
+        if lanes.iter().all(|lane| lane.is_sparse) {
+            // They wait for each other where there is nothing else.
+            lanes.iter_mut().for_each(|lane| lane.is_sparse = false);
+        }
         Interleaver { lanes, bytes: 0, limits, newest: None }
     }
 
     /// One more lane, behind the others.
     pub(crate) fn add_lane(&mut self) {
-        self.lanes.push(Lane::new());
+        self.lanes.push(Lane::new(false));
     }
 
     /// Takes a packet that came `now`.
@@ -132,7 +142,9 @@ impl<T> Interleaver<T> {
     pub(crate) fn pop(&mut self) -> Option<(usize, T)> {
         let (newest, silence) = (self.newest, self.limits.silence);
         let is_silent = |l: &Lane<T>| newest.is_some_and(|newest| l.is_silent(newest, silence));
-        let complete = self.lanes.iter().all(|l| l.ended || !l.waiting.is_empty() || is_silent(l));
+        let is_complete =
+            |l: &Lane<T>| l.is_sparse || l.ended || !l.waiting.is_empty() || is_silent(l);
+        let complete = self.lanes.iter().all(is_complete);
         if !complete && !self.is_over_limit() {
             return None;
         }
@@ -166,7 +178,7 @@ mod tests {
         let second = Duration::from_secs(1);
         let limits =
             InterleaveLimits { bytes: 1 << 20, span: Some(at(10_000)), silence: Some(second) };
-        let (mut i, start) = (Interleaver::new(2, limits), Instant::now());
+        let (mut i, start) = (Interleaver::new([false; 2], limits), Instant::now());
         let came = |ms: i64| start + Duration::from_millis(u64::try_from(ms).unwrap());
         i.push(0, at(0), 1, 'a', came(0));
         i.push(0, at(1500), 1, 'b', came(1500));
@@ -197,7 +209,7 @@ mod tests {
 
     #[test]
     fn waits_for_the_stream_that_is_behind() {
-        let mut i = Interleaver::new(2, LOOSE);
+        let mut i = Interleaver::new([false; 2], LOOSE);
         i.push(0, at(0), 1, 'a', Instant::now());
         i.push(0, at(40), 1, 'b', Instant::now());
         assert_eq!(all(&mut i), []);
@@ -208,8 +220,24 @@ mod tests {
     }
 
     #[test]
+    fn nobody_waits_for_what_comes_now_and_then() {
+        let mut i = Interleaver::new([false, true], LOOSE);
+        i.push(0, at(0), 1, 'a', Instant::now());
+        assert_eq!(all(&mut i), [(0, 'a')]);
+        i.push(1, at(30), 1, 'x', Instant::now());
+        assert_eq!(all(&mut i), [], "but it waits for the others");
+        i.push(0, at(40), 1, 'b', Instant::now());
+        assert_eq!(all(&mut i), [(1, 'x'), (0, 'b')]);
+        let mut alone = Interleaver::new([true, true], LOOSE);
+        alone.push(0, at(0), 1, 'a', Instant::now());
+        assert_eq!(all(&mut alone), []);
+        alone.push(1, at(0), 1, 'b', Instant::now());
+        assert_eq!(alone.pop(), Some((0, 'a')));
+    }
+
+    #[test]
     fn at_the_same_time_the_first_stream_goes_first() {
-        let mut i = Interleaver::new(2, LOOSE);
+        let mut i = Interleaver::new([false; 2], LOOSE);
         i.push(1, at(0), 1, 'x', Instant::now());
         i.push(0, at(0), 1, 'a', Instant::now());
         assert_eq!(i.pop(), Some((0, 'a')));
@@ -218,7 +246,7 @@ mod tests {
     #[test]
     fn goes_on_without_a_stream_that_stays_away_too_long() {
         let mut i = Interleaver::new(
-            2,
+            [false; 2],
             InterleaveLimits { bytes: 100, span: Some(at(1000)), silence: None },
         );
         i.push(0, at(0), 10, 'a', Instant::now());
@@ -236,7 +264,7 @@ mod tests {
             a in proptest::collection::vec(0i64..50, 0..40),
             b in proptest::collection::vec(0i64..50, 0..40),
         ) {
-            let mut i = Interleaver::new(2, LOOSE);
+            let mut i = Interleaver::new([false; 2], LOOSE);
             let (mut sent, mut got) = (0, Vec::new());
             let lanes = [a, b].map(|steps| steps.into_iter().scan(0, |t, s| { *t += s; Some(*t) }).collect::<Vec<_>>());
             for (lane, times) in lanes.iter().enumerate() {

@@ -11,6 +11,7 @@ use interleave::{InterleaveLimits, Interleaver};
 use order::Order;
 
 use crate::av::MediaKind;
+use crate::av::metadata::{ContainerMetadata, StreamMetadata};
 use crate::codec::configuration::StreamConfiguration;
 use crate::codec::packet::Packet;
 use crate::error::{Error, ErrorKind, Result, Stage, were};
@@ -32,11 +33,21 @@ const WAITING_LIVE: Timestamp = Timestamp::from_micros(10_000_000);
 /// How long nothing may come of a stream before the others of a live output go on without it.
 const SILENT_LIVE: Duration = Duration::from_secs(1);
 
+/// What an output says of itself and of its streams.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct OutputMetadata {
+    pub(crate) container: ContainerMetadata,
+    /// In the streams' order.
+    pub(crate) streams: Vec<StreamMetadata>,
+}
+
 /// One output: its header is written as soon as every stream is known.
 pub(crate) struct Sink {
     target: Target,
     output: Box<dyn Output>,
     streams: Vec<OutputStream>,
+    /// What is said of each stream.
+    metadata: Vec<StreamMetadata>,
     waiting: Interleaver<WaitingPacket>,
     header_written: bool,
     opened: bool,
@@ -77,13 +88,15 @@ impl Sink {
         target: Target,
         options: &OutputOptions,
         kinds: &[MediaKind],
+        metadata: &OutputMetadata,
         stats: Stats,
         environment: &Environment,
         stop: &Stop,
     ) -> Result<Sink> {
         target.check_writable(options)?;
         target.check_options(options)?;
-        let output = environment.opener.output(&target, options, stop)?;
+        let mut output = environment.opener.output(&target, options, stop)?;
+        output.describe(&metadata.container)?;
         let limits = InterleaveLimits {
             bytes: WAITING_BYTES,
             span: target.is_live.then_some(WAITING_LIVE),
@@ -102,7 +115,8 @@ impl Sink {
             target,
             output,
             streams,
-            waiting: Interleaver::new(kinds.len(), limits),
+            metadata: metadata.streams.clone(),
+            waiting: Interleaver::new(kinds.iter().map(|kind| kind.is_sparse()), limits),
             header_written: false,
             opened: false,
             written: 0,
@@ -172,7 +186,7 @@ impl Sink {
     /// Adds a stream that nobody knew of at first.
     fn add_late(&mut self, configuration: &StreamConfiguration) -> Result<()> {
         let number = match self.header_written {
-            true => Some(self.output.add_stream(configuration)?),
+            true => Some(self.output.add_stream(configuration, &StreamMetadata::default())?),
             false => None,
         };
         let order = Order::new(self.target.allows_equal_dts());
@@ -282,7 +296,8 @@ impl Sink {
                 self.waiting.end(i);
                 continue;
             };
-            let number = self.output.add_stream(h)?;
+            let metadata = self.metadata.get(i).cloned().unwrap_or_default();
+            let number = self.output.add_stream(h, &metadata)?;
             if let Some(stream) = self.streams.get_mut(i) {
                 stream.number = Some(number);
             }

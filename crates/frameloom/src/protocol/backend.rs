@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::time::Duration;
 
+use crate::av::metadata::{ContainerMetadata, StreamMetadata};
 use crate::av::{AvPacket, CodecId, MediaKind, MuxerInfo, StreamInfo};
 use crate::codec::configuration::StreamConfiguration;
 use crate::error::{Error, ErrorKind, Hint, Result, Stage};
@@ -155,8 +156,16 @@ pub(crate) trait Input: Send {
     /// Bits a second; 0 where not known.
     fn bit_rate(&self) -> i64;
 
+    /// What the container says of itself.
+    fn metadata(&self) -> ContainerMetadata {
+        ContainerMetadata::default()
+    }
+
     /// How long a live one may give nothing.
     fn set_stall_limit(&mut self, limit: Duration);
+
+    /// The indices of the only streams whose packets are wanted.
+    fn read_only(&mut self, _streams: &[usize]) {}
 
     /// Passes on a stream that comes late. False where such a stream is not noticed.
     fn accept_new_streams(&mut self) -> bool {
@@ -231,8 +240,18 @@ pub(crate) trait Output: Send {
     /// Opens the file or connection; called once.
     fn open(&mut self) -> Result<()>;
 
+    /// What the container says of itself, before the header is written. What has no place for it leaves
+    /// it out.
+    fn describe(&mut self, _metadata: &ContainerMetadata) -> Result<()> {
+        Ok(())
+    }
+
     /// Adds a stream before the header is written; returns its number.
-    fn add_stream(&mut self, configuration: &StreamConfiguration) -> Result<usize>;
+    fn add_stream(
+        &mut self,
+        configuration: &StreamConfiguration,
+        metadata: &StreamMetadata,
+    ) -> Result<usize>;
 
     fn write_header(&mut self) -> Result<()>;
 

@@ -43,7 +43,7 @@ pub(crate) fn first_packets(
         match stream.kind {
             MediaKind::Audio => audio = true,
             MediaKind::Video => key |= packet.is_key(),
-            MediaKind::Other => {}
+            _ => {}
         }
         packets.push_back(packet);
         let first = *first.get_or_insert(at);

@@ -23,7 +23,7 @@ pub(super) fn await_video(
 ) -> Result<Source> {
     let mut is_logged = false;
     let mut retry = Retry::new(RetryPolicy::connection(reconnect_for));
-    while source.video.is_none() {
+    while source.video().is_none() {
         let none =
             Error::new(ErrorKind::InvalidData, Stage::Source, "there is no video in it to edit")
                 .at(source.url());
@@ -45,7 +45,7 @@ pub(super) fn await_video(
                 _ if stop.is_stopped() => {
                     return Err(Error::new(ErrorKind::Interrupted, Stage::Source, "stopped"));
                 }
-                SourceItem::Packet(_) | SourceItem::Configuration(_) => {}
+                SourceItem::Packet(_) | SourceItem::Configuration(..) => {}
                 SourceItem::Over => return Err(none),
                 SourceItem::Lost(cause) => break cause,
             }

@@ -2,7 +2,6 @@
 
 use crossbeam_channel::{Sender, TrySendError};
 
-use crate::av::MediaKind;
 use crate::codec::window::Window;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::protocol::Target;
@@ -19,10 +18,10 @@ pub(super) enum ReaderChange {
     Copy(NewCopy),
     /// There is one more place for a stream that may come late.
     Late(LateStream),
-    /// One more thread transcodes the sound.
-    Audio(Sender<AudioMessage>),
-    /// The video is decoded, from its next keyframe on.
-    Decode(Sender<DecodeMessage>),
+    /// One more thread transcodes the sound of the stream of this number.
+    Audio(usize, Sender<AudioMessage>),
+    /// The video of this number is decoded, from its next keyframe on.
+    Decode(usize, Sender<DecodeMessage>),
     /// One more encoder gets the frames of what is read from now on, as its sound is what is read
     /// from now on.
     Encode { frames: Sender<FramesChange>, end: EncoderEnd },
@@ -32,7 +31,8 @@ pub(super) enum ReaderChange {
 
 /// A stream that is copied to one more output.
 pub(super) struct NewCopy {
-    pub(super) kind: MediaKind,
+    /// Its number in the input.
+    pub(super) stream: usize,
     pub(super) to: SinkStream,
     pub(super) window: Window,
     pub(super) frames: Option<u64>,

@@ -1,5 +1,6 @@
 //! Outputs that are added to a running pipeline and removed from it.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -9,6 +10,7 @@ use crate::av::MediaKind;
 use crate::codec::audio::AudioTranscoder;
 use crate::codec::decode::VideoDecoder;
 use crate::error::{End, Error, Result, Setting, sentence};
+use crate::input::streams::InputStreamId;
 use crate::live::supervise::Hold;
 use crate::options::OnResize;
 use crate::run::change::{NewCopy, ReaderChange, tell, too_many_changes};
@@ -20,7 +22,8 @@ use crate::run::open::{
     NodeContext, WriterQueue, key_wishes, open_audio_encoder, open_video_encoder, streams_of,
 };
 use crate::run::outputs::NewOutput;
-use crate::run::plan::{Between, OutputPlan, plan};
+use crate::run::plan::{OutputPlan, plan};
+use crate::run::selection::choose;
 use crate::run::spawn::{
     Edit, FramesLink, InputLink, Stages, WriterSink, spawn_audio_encoder, spawn_edit,
     spawn_video_encoder, spawn_writer,
@@ -56,6 +59,8 @@ pub(super) struct RunningPipeline {
     pub(super) context: NodeContext,
     pub(super) threads: MoreThreads,
     pub(super) code: CodeKind,
+    /// The video that the code edits.
+    pub(super) edited: Option<InputStreamId>,
     /// A COMMAND whose answers nobody reads, as there was no output when it began.
     pub(super) command_only_reads: bool,
     pub(super) inputs: Vec<InputLink>,
@@ -162,16 +167,23 @@ fn not_there(number: usize) -> Error {
 /// What is opened of an output before it has a number.
 struct OpenedOutput {
     plan: OutputPlan,
-    streams: KnownStreams,
+    /// Of each input.
+    streams: Vec<KnownStreams>,
     sink: WriterSink,
 }
 
 /// What an output that is added needs to be encoded.
 struct Codecs {
-    transcoder: Option<(AudioTranscoder, Vec<SinkStream>)>,
+    transcoders: Vec<(AudioTranscoder, Vec<SinkStream>)>,
+    videos: Vec<VideoCodecs>,
+}
+
+/// What one video of it needs.
+struct VideoCodecs {
+    of: InputStreamId,
     /// Where no decoder runs.
     decoder: Option<VideoDecoder>,
-    encoder: Option<VideoGroup>,
+    encoder: VideoGroup,
     /// That of the frames.
     rate: Option<Rate>,
 }
@@ -180,10 +192,12 @@ impl RunningPipeline {
     fn remove(&self, number: usize) -> Result<Receiver<Result<()>>> {
         // One change at a time: there is room for this one until it is sent.
         let _next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let frames =
-            |input: &InputLink| input.frames.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let frames = |input: &InputLink| -> Vec<FramesLink> {
+            let frames = input.frames.lock().unwrap_or_else(PoisonError::into_inner);
+            frames.values().cloned().collect()
+        };
         let is_full = |input: &InputLink| {
-            input.changes.is_full() || frames(input).is_some_and(|frames| frames.changes.is_full())
+            input.changes.is_full() || frames(input).iter().any(|frames| frames.changes.is_full())
         };
         if self.inputs.iter().any(is_full) {
             return Err(too_many_changes());
@@ -192,7 +206,7 @@ impl RunningPipeline {
         for input in &self.inputs {
             // A thread that has ended gives the output nothing more anyway.
             let _ = tell(&input.changes, ReaderChange::Leave(number));
-            if let Some(frames) = frames(input) {
+            for frames in frames(input) {
                 let _ = tell(&frames.changes, FramesChange::Leave(number));
             }
         }
@@ -200,19 +214,18 @@ impl RunningPipeline {
     }
 
     fn add(&self, output: NewOutput) -> Result<usize> {
-        let input = self.inputs.first().ok_or_else(has_ended)?;
-        let opened = self.open(input, output)?;
+        let opened = self.open(output)?;
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let mut threads = self.threads.open().ok_or_else(has_ended)?;
         let number = *next;
         // What failed to start may still have to end: its number is not given again.
         *next += 1;
-        self.start(number, input, opened, &mut threads)?;
+        self.start(number, opened, &mut threads)?;
         Ok(number)
     }
 
     /// Plans an output, and opens what it is written to.
-    fn open(&self, input: &InputLink, output: NewOutput) -> Result<OpenedOutput> {
+    fn open(&self, output: NewOutput) -> Result<OpenedOutput> {
         if self.command_only_reads {
             let cause =
                 "the COMMAND's answers are not read, as the pipeline began without an output";
@@ -228,55 +241,74 @@ impl RunningPipeline {
         }
         let length = options.length();
         (options.duration, options.end) = (None, None);
-        let streams = input.streams.lock().unwrap_or_else(PoisonError::into_inner).share()?;
-        let (video, audio) = (streams.video.as_ref(), streams.audio.as_ref());
-        let between = Between { is_edited: self.code != CodeKind::None, begins_with_key: true };
-        let plan = plan(video, audio, target, options, &streams.options, between)?;
+        let share = |input: &InputLink| {
+            input.streams.lock().unwrap_or_else(PoisonError::into_inner).share()
+        };
+        let streams = self.inputs.iter().map(share).collect::<Result<Vec<_>>>()?;
+        let inputs: Vec<_> = streams.iter().map(KnownStreams::planned).collect();
+        let chosen = choose(&inputs, &target, &options)?;
+        let plan = plan(&inputs, &chosen, target, options, self.edited)?;
+        self.check_read(&plan, &streams)?;
         if self.context.live.on_resize == OnResize::Restart {
             plan.check_resize()?;
         }
         let stop = self.context.stop.child();
         let (stats, live) = (&self.context.stats, &self.context.live);
-        let opener = SinkOpener::new(&plan, stats, live, input.node.reopens_outputs);
+        let reopens = self.inputs.iter().any(|input| input.node.reopens_outputs);
+        let opener = SinkOpener::new(&plan, stats, live, reopens);
         let sink = opener.open(&self.context.environment, &stop)?;
-        let joining = Some(Joining::new(plan.video.is_some(), length));
+        let joining = Some(Joining::new(plan.has(MediaKind::Video), length));
         Ok(OpenedOutput { plan, streams, sink: WriterSink { sink, opener, stop, joining } })
     }
 
+    /// Refuses streams that are not read: a reader that runs keeps to those that were wanted first.
+    fn check_read(&self, plan: &OutputPlan, streams: &[KnownStreams]) -> Result<()> {
+        let is_read = |from: InputStreamId| {
+            streams.get(from.input).is_some_and(|known| known.streams.is_read(from.stream))
+        };
+        if plan.streams.iter().all(|stream| is_read(stream.from)) {
+            return Ok(());
+        }
+        let cause = "it has a stream that no output had when the pipeline began";
+        Err(Error::usage(cause).at(&plan.target.url))
+    }
+
     /// Starts an output's threads, and has those that run send to them.
-    fn start(
-        &self,
-        number: usize,
-        input: &InputLink,
-        opened: OpenedOutput,
-        threads: &mut Threads,
-    ) -> Result<()> {
+    fn start(&self, number: usize, opened: OpenedOutput, threads: &mut Threads) -> Result<()> {
         let OpenedOutput { plan, streams, sink } = opened;
         let context = NodeContext { stop: sink.stop.clone(), ..self.context.clone() };
-        let mut graph = PipelineGraph::new(CodeKind::None);
-        let place = graph.add_input(InputNode {
-            has_video: streams.video.is_some(),
-            has_audio: streams.audio.is_some(),
-            was_sought: false,
-            ..input.node
-        });
-        graph.add_output(number, place, &plan);
+        let mut graph = PipelineGraph::new(CodeKind::None, None);
+        for (input, known) in self.inputs.iter().zip(&streams) {
+            graph.add_input(InputNode {
+                video: known.streams.main(MediaKind::Video),
+                audio: known.streams.main(MediaKind::Audio),
+                was_sought: false,
+                ..input.node
+            });
+        }
+        graph.add_output(number, &plan);
         let wishes = key_wishes(&graph);
         let mut writers: Vec<_> =
             graph.writers.iter().map(|node| WriterQueue::new(node, &wishes, &context)).collect();
         let changes = reader_changes(&graph, &plan, &writers);
-        let mut frames = input.frames.lock().unwrap_or_else(PoisonError::into_inner);
-        let codecs =
-            self.open_codecs(&graph, &wishes, &writers, &streams, frames.as_ref(), &context)?;
+        // In the inputs' order, as everybody takes them.
+        let mut frames: Vec<_> = self
+            .inputs
+            .iter()
+            .map(|input| input.frames.lock().unwrap_or_else(PoisonError::into_inner))
+            .collect();
+        let codecs = self.open_codecs(&graph, &wishes, &writers, &streams, &frames, &context)?;
 
         // Nothing fails any more but for want of threads, or as the pipeline ends.
         if let (Some(node), Some(queue)) = (graph.writers.first(), writers.pop()) {
             spawn_writer(node, queue, sink, &context, threads)?;
             self.context.stats.output_exists(number, None);
         }
-        let started = self
-            .start_codecs(input, &graph, codecs, &mut frames, &context, threads)
-            .and_then(|()| changes.into_iter().try_for_each(|change| tell(&input.changes, change)));
+        let started =
+            self.start_codecs(&graph, codecs, &mut frames, &context, threads).and_then(|()| {
+                let mut changes = changes.into_iter();
+                changes.try_for_each(|(input, change)| tell(&self.input(input)?.changes, change))
+            });
         if started.is_err() {
             // Whatever its threads make of it is no error of the pipeline's.
             let _ = self.context.registry.leave(number, false);
@@ -284,82 +316,99 @@ impl RunningPipeline {
         started
     }
 
-    /// Opens an output's codecs, and a decoder where none runs.
+    fn input(&self, number: usize) -> Result<&InputLink> {
+        self.inputs.get(number).ok_or_else(has_ended)
+    }
+
+    /// Opens an output's codecs, and decoders where none run.
     fn open_codecs(
         &self,
         graph: &PipelineGraph,
         wishes: &[Arc<AtomicBool>],
         writers: &[WriterQueue],
-        streams: &KnownStreams,
-        frames: Option<&FramesLink>,
+        streams: &[KnownStreams],
+        frames: &[MutexGuard<'_, BTreeMap<usize, FramesLink>>],
         context: &NodeContext,
     ) -> Result<Codecs> {
-        let mut codecs = Codecs { transcoder: None, decoder: None, encoder: None, rate: None };
-        if let (Some(node), Some(audio)) = (graph.audio_encoders.first(), &streams.audio) {
-            let (options, is_live) = (&streams.options, streams.is_live);
+        let mut codecs = Codecs { transcoders: Vec::new(), videos: Vec::new() };
+        for node in &graph.audio_encoders {
+            let known = streams.get(node.of.input).ok_or_else(has_ended)?;
+            let audio = known.streams.get(node.of.stream).ok_or_else(has_ended)?;
+            let (options, is_live) = (&known.options, known.is_live);
             let transcoder = open_audio_encoder(node, audio, options, is_live, context)?;
-            codecs.transcoder = Some((transcoder, streams_of(writers, &node.users)));
+            codecs.transcoders.push((transcoder, streams_of(writers, &node.users)));
         }
-        let Some((node, wish)) = graph.video_encoders.first().zip(wishes.first()) else {
-            return Ok(codecs);
-        };
-        match frames.filter(|frames| !frames.is_gone()) {
-            Some(frames) => codecs.rate = frames.rate,
-            None => {
-                codecs.decoder = self.open_decoder(streams)?;
-                codecs.rate = codecs.decoder.as_ref().and_then(VideoDecoder::frame_rate);
-            }
+        for (node, wish) in graph.video_encoders.iter().zip(wishes) {
+            let of = graph.video_of(node.from).ok_or_else(has_ended)?;
+            let known = streams.get(of.input).ok_or_else(has_ended)?;
+            let link = frames.get(of.input).and_then(|frames| frames.get(&of.stream));
+            let (decoder, rate) = match link.filter(|link| !link.is_gone()) {
+                Some(link) => (None, link.rate),
+                None => {
+                    let decoder = self.open_decoder(of, known)?;
+                    let rate = decoder.as_ref().and_then(VideoDecoder::frame_rate);
+                    (decoder, rate)
+                }
+            };
+            let encoder = open_video_encoder(node, wish, writers, rate, context)?;
+            codecs.videos.push(VideoCodecs { of, decoder, encoder, rate });
         }
-        codecs.encoder = Some(open_video_encoder(node, wish, writers, codecs.rate, context)?);
         Ok(codecs)
     }
 
     /// Starts the codecs' threads, and has those that run send to them.
     fn start_codecs(
         &self,
-        input: &InputLink,
         graph: &PipelineGraph,
         codecs: Codecs,
-        frames: &mut Option<FramesLink>,
+        frames: &mut [MutexGuard<'_, BTreeMap<usize, FramesLink>>],
         context: &NodeContext,
         threads: &mut Threads,
     ) -> Result<()> {
-        let Codecs { transcoder, decoder, encoder, rate } = codecs;
+        let Codecs { transcoders, videos } = codecs;
         let has_sound = !graph.audio_encoders.is_empty()
-            || graph.copies.iter().any(|copy| copy.of.kind == MediaKind::Audio);
-        if let (Some(node), Some((transcoder, users))) = (graph.audio_encoders.first(), transcoder)
-        {
+            || graph.copies.iter().any(|copy| copy.kind == MediaKind::Audio);
+        for (node, (transcoder, users)) in graph.audio_encoders.iter().zip(transcoders) {
             let sender = spawn_audio_encoder(node, transcoder, users, threads)?;
-            tell(&input.changes, ReaderChange::Audio(sender))?;
+            let input = self.input(node.of.input)?;
+            tell(&input.changes, ReaderChange::Audio(node.of.stream, sender))?;
         }
-        let (Some(node), Some(group)) = (graph.video_encoders.first(), encoder) else {
-            return Ok(());
-        };
-        let hold = node.holds.then(|| Hold::new(input.presence.clone(), rate));
-        let outputs = vec![node.output];
-        let end = spawn_video_encoder(node, group, outputs, hold, false, context, threads)?;
-        self.send_frames(input, frames, (end, has_sound), decoder, threads)
+        for (node, video) in graph.video_encoders.iter().zip(videos) {
+            let VideoCodecs { of, decoder, encoder, rate } = video;
+            let input = self.input(of.input)?;
+            let hold = node.holds.then(|| Hold::new(input.presence.clone(), rate));
+            let outputs = vec![node.output];
+            let end = spawn_video_encoder(node, encoder, outputs, hold, false, context, threads)?;
+            let Some(frames) = frames.get_mut(of.input) else { continue };
+            self.send_frames(of, frames, (end, has_sound), decoder, threads)?;
+        }
+        Ok(())
     }
 
-    fn open_decoder(&self, streams: &KnownStreams) -> Result<Option<VideoDecoder>> {
+    fn open_decoder(
+        &self,
+        of: InputStreamId,
+        known: &KnownStreams,
+    ) -> Result<Option<VideoDecoder>> {
         let open = |video| {
             let stats = self.context.stats.clone();
-            VideoDecoder::open(video, &streams.options, streams.is_live, stats)
+            VideoDecoder::open(video, &known.options, known.is_live, stats)
         };
-        streams.video.as_ref().map(open).transpose()
+        known.streams.get(of.stream).map(open).transpose()
     }
 
     /// Gives an encoder frames, from a decoder that is begun if none runs.
     fn send_frames(
         &self,
-        input: &InputLink,
-        frames: &mut Option<FramesLink>,
+        of: InputStreamId,
+        frames: &mut BTreeMap<usize, FramesLink>,
         (end, has_sound): (EncoderEnd, bool),
         decoder: Option<VideoDecoder>,
         threads: &mut Threads,
     ) -> Result<()> {
+        let input = self.input(of.input)?;
         let Some(decoder) = decoder else {
-            let frames = frames.as_ref().ok_or_else(has_ended)?.changes.clone();
+            let frames = frames.get(&of.stream).ok_or_else(has_ended)?.changes.clone();
             return match has_sound {
                 true => tell(&input.changes, ReaderChange::Encode { frames, end }),
                 false => tell(&frames, FramesChange::Add(end)),
@@ -368,34 +417,37 @@ impl RunningPipeline {
         let rate = decoder.frame_rate();
         let edit = Edit {
             code: CodeKind::None,
-            user: Stages { stages: Vec::new(), command: None },
+            user: Stages::default(),
             is_live: input.node.is_held,
             encoders: vec![end],
             queues: PipelineGraph::DECODING,
         };
         let edited = spawn_edit(decoder, edit, &self.context, threads)?;
-        *frames = Some(FramesLink { changes: edited.changes, rate });
-        tell(&input.changes, ReaderChange::Decode(edited.packets))
+        frames.insert(of.stream, FramesLink { changes: edited.changes, rate });
+        tell(&input.changes, ReaderChange::Decode(of.stream, edited.packets))
     }
 }
 
-/// What the reader is to do for an output: its copied streams, and places for those that are late.
+/// What the readers of the inputs are to do for an output: its copied streams, and places for those
+/// that are late.
 fn reader_changes(
     graph: &PipelineGraph,
     plan: &OutputPlan,
     writers: &[WriterQueue],
-) -> Vec<ReaderChange> {
+) -> Vec<(usize, ReaderChange)> {
     let mut changes = Vec::new();
     let Some(writer) = writers.first() else { return changes };
     for node in &graph.copies {
-        let (kind, window, frames) = (node.of.kind, node.window, node.frames);
+        let (stream, window, frames) = (node.of.stream, node.window, node.frames);
         let (to, target) = (writer.stream(node.to.stream), plan.target.clone());
-        changes.push(ReaderChange::Copy(NewCopy { kind, to, window, frames, target }));
+        let copy = NewCopy { stream, to, window, frames, target };
+        changes.push((node.of.input, ReaderChange::Copy(copy)));
     }
     for node in &graph.late_streams {
-        let (kind, window, target) = (node.of.kind, node.window, plan.target.clone());
+        let (kind, window, target) = (node.kind, node.window, plan.target.clone());
         let to = writer.stream(node.to.stream);
-        changes.push(ReaderChange::Late(LateStream { kind, to, window, target }));
+        let late = LateStream { kind, to, window, target };
+        changes.push((node.input, ReaderChange::Late(late)));
     }
     changes
 }

@@ -175,6 +175,7 @@ mod tests {
         Packet {
             av: AvPacket::of_bytes(&[1, 2, 3], 0, is_key).unwrap(),
             kind: MediaKind::Video,
+            stream: 0,
             time_base: TimeBase::MILLIS,
             arrived: Some(Arrival::now()),
             quality: None,

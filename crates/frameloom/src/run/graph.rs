@@ -1,14 +1,15 @@
 //! What runs, as plain data: the nodes and the queues between them, laid out from the outputs'
 //! plans and from what is known of the inputs. [`spawn`](super::spawn) gives each node its thread.
 //!
-//! Everything is keyed by (input, stream), so a graph holds several inputs. One is opened today.
+//! Everything is keyed by (input, stream).
 
 use crate::av::MediaKind;
 use crate::codec::audio::AudioPlan;
 use crate::codec::encode::VideoPlan;
 use crate::codec::window::Window;
+use crate::input::streams::InputStreamId;
 use crate::options::StreamPlace;
-use crate::run::plan::{OutputPlan, Treatment};
+use crate::run::plan::{OutputPlan, PlannedStream, Treatment};
 
 /// Packets between reader and decoder: enough to ride over a slow frame.
 const PACKET_QUEUE: usize = 16;
@@ -29,14 +30,6 @@ const CALLER_FRAMES: usize = 2;
 /// whoever writes, before the stream is seconds late.
 const CALLER_WRITER_QUEUE: usize = 16;
 
-/// One stream of one input. An input gives at most one of each kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct InputStreamId {
-    /// Inputs are numbered from 0, in their order.
-    pub(crate) input: usize,
-    pub(crate) kind: MediaKind,
-}
-
 /// One stream of one writer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Port {
@@ -50,6 +43,8 @@ pub(crate) struct Port {
 #[derive(Debug, PartialEq)]
 pub(crate) struct PipelineGraph {
     pub(crate) code: CodeKind,
+    /// The video whose frames the code gets.
+    pub(crate) edited: Option<InputStreamId>,
     pub(crate) inputs: Vec<InputNode>,
     pub(crate) decoders: Vec<DecoderNode>,
     pub(crate) edits: Vec<EditNode>,
@@ -74,8 +69,9 @@ pub(crate) enum CodeKind {
 /// An input: a thread that reads packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InputNode {
-    pub(crate) has_video: bool,
-    pub(crate) has_audio: bool,
+    /// The numbers of its main streams.
+    pub(crate) video: Option<usize>,
+    pub(crate) audio: Option<usize>,
     /// It was begun somewhere in its middle, so what is decoded begins later than what is read.
     pub(crate) was_sought: bool,
     /// Outputs go on without it while it is lost.
@@ -95,6 +91,7 @@ pub(crate) struct DecoderNode {
 /// Your code, or nobody's, between a decoder and the encoders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct EditNode {
+    pub(crate) code: CodeKind,
     pub(crate) decoder: usize,
     /// Frames that may wait for it.
     pub(crate) queue: usize,
@@ -140,6 +137,7 @@ pub(crate) struct AudioEncoderNode {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct CopyNode {
     pub(crate) of: InputStreamId,
+    pub(crate) kind: MediaKind,
     pub(crate) to: Port,
     pub(crate) window: Window,
     /// It ends after so many packets.
@@ -152,13 +150,14 @@ pub(crate) struct CopyNode {
 /// A place for a stream that the input hasn't got yet.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct LateStreamNode {
-    pub(crate) of: InputStreamId,
+    pub(crate) input: usize,
+    pub(crate) kind: MediaKind,
     pub(crate) to: Port,
     pub(crate) window: Window,
 }
 
 /// A thread that writes an output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct WriterNode {
     /// The output's number, as its user counts.
     pub(crate) output: usize,
@@ -170,8 +169,8 @@ pub(crate) struct WriterNode {
     pub(crate) reopens: bool,
     /// It is a file that is lost by itself, and begun again, where a live output is beside it.
     is_recording: bool,
-    /// The encoder of its video.
-    pub(crate) video_encoder: Option<usize>,
+    /// The encoders of its video.
+    pub(crate) video_encoders: Vec<usize>,
 }
 
 impl PipelineGraph {
@@ -179,9 +178,10 @@ impl PipelineGraph {
     pub(super) const DECODING: [usize; 2] = [PACKET_QUEUE, FRAME_QUEUE];
 
     /// Nothing yet.
-    pub(crate) fn new(code: CodeKind) -> PipelineGraph {
+    pub(crate) fn new(code: CodeKind, edited: Option<InputStreamId>) -> PipelineGraph {
         PipelineGraph {
             code,
+            edited,
             inputs: Vec::new(),
             decoders: Vec::new(),
             edits: Vec::new(),
@@ -195,14 +195,14 @@ impl PipelineGraph {
 
     /// A caller's own frames into one output. With `reopens` it is opened again where it is lost.
     pub(crate) fn of_caller(plan: VideoPlan, global_header: bool, reopens: bool) -> PipelineGraph {
-        let mut graph = PipelineGraph::new(CodeKind::None);
+        let mut graph = PipelineGraph::new(CodeKind::None, None);
         graph.writers.push(WriterNode {
             output: 0,
             queue: CALLER_WRITER_QUEUE,
             drops_when_full: false,
             reopens,
             is_recording: false,
-            video_encoder: Some(0),
+            video_encoders: vec![0],
         });
         graph.video_encoders.push(VideoEncoderNode {
             from: FramesFrom::Caller,
@@ -220,70 +220,89 @@ impl PipelineGraph {
     pub(crate) fn add_input(&mut self, node: InputNode) -> usize {
         let input = self.inputs.len();
         self.inputs.push(node);
-        if self.code != CodeKind::None && node.has_video {
-            self.edit_of(input);
+        if let Some(edited) = self.edited.filter(|edited| edited.input == input) {
+            self.edit_of(edited);
         }
         input
     }
 
-    /// Adds an output of this number, made of the streams of one input.
-    pub(crate) fn add_output(&mut self, output: usize, input: usize, plan: &OutputPlan) {
-        let Some(node) = self.inputs.get(input).copied() else { return };
-        let drops_when_full = node.reopens_outputs && plan.target.is_live;
+    /// Adds an output of this number.
+    pub(crate) fn add_output(&mut self, output: usize, plan: &OutputPlan) {
+        let inputs = plan.streams.iter().filter_map(|stream| self.inputs.get(stream.from.input));
+        let reopens = inputs.clone().any(|input| input.reopens_outputs);
+        let is_held = inputs.clone().any(|input| input.is_held);
+        let drops_when_full = reopens && plan.target.is_live;
         let writer = self.writers.len();
         self.writers.push(WriterNode {
             output,
             queue: if drops_when_full { LIVE_WRITER_QUEUE } else { WRITER_QUEUE },
             drops_when_full,
             reopens: drops_when_full,
-            is_recording: node.reopens_outputs && plan.target.is_file(),
-            video_encoder: None,
+            is_recording: reopens && plan.target.is_file(),
+            video_encoders: Vec::new(),
         });
         if self.writers.iter().any(|writer| writer.drops_when_full) {
             self.writers.iter_mut().for_each(|writer| writer.reopens |= writer.is_recording);
         }
         // Nobody only reads any more.
         self.edits.iter_mut().for_each(|edit| edit.queue = FRAME_QUEUE);
-        self.add_video(output, input, plan, writer);
-        self.add_audio(input, plan, writer);
-        if drops_when_full && node.is_held {
-            self.add_late_stream(input, plan, writer);
+        for (number, stream) in plan.streams.iter().enumerate() {
+            let to = Port { writer, stream: number };
+            match &stream.treatment {
+                Treatment::Copy => self.add_copy(stream, to, plan),
+                Treatment::Video(video) => self.add_video(output, stream.from, video, to, plan),
+                Treatment::Audio(audio) => self.add_audio(stream.from, audio, to, plan),
+            }
+        }
+        if drops_when_full && is_held {
+            self.add_late_stream(plan, writer);
         }
     }
 
-    /// The edit of an input's frames, with its decoder.
-    fn edit_of(&mut self, input: usize) -> usize {
-        let of = InputStreamId { input, kind: MediaKind::Video };
+    /// The video whose frames an encoder gets; `None` where the caller makes them.
+    pub(crate) fn video_of(&self, from: FramesFrom) -> Option<InputStreamId> {
+        let FramesFrom::Edit(edit) = from else { return None };
+        let decoder = self.edits.get(edit)?.decoder;
+        self.decoders.get(decoder).map(|decoder| decoder.of)
+    }
+
+    /// The edit of a video's frames, with its decoder.
+    fn edit_of(&mut self, of: InputStreamId) -> usize {
         let of_decoder = |edit: &EditNode| self.decoders.get(edit.decoder).map(|d| d.of);
         if let Some(place) = self.edits.iter().position(|edit| of_decoder(edit) == Some(of)) {
             return place;
         }
-        let only_read = self.code == CodeKind::Pulled && self.writers.is_empty();
+        let code = if self.edited == Some(of) { self.code } else { CodeKind::None };
+        let only_read = code == CodeKind::Pulled && self.writers.is_empty();
         let queue = if only_read { READ_AHEAD } else { FRAME_QUEUE };
-        self.edits.push(EditNode { decoder: self.decoders.len(), queue });
+        self.edits.push(EditNode { code, decoder: self.decoders.len(), queue });
         self.decoders.push(DecoderNode { of, queue: PACKET_QUEUE });
         self.edits.len() - 1
     }
 
-    fn add_video(&mut self, output: usize, input: usize, plan: &OutputPlan, writer: usize) {
-        let to = Port { writer, stream: 0 };
-        let video = match (&plan.video, self.inputs.get(input)) {
-            (Some(Treatment::Encode(video)), _) => video,
-            (Some(Treatment::Copy), Some(node)) if node.has_video => {
-                let of = InputStreamId { input, kind: MediaKind::Video };
-                let (window, frames) = (plan.window, plan.frames);
-                let drops_before_floor = node.was_sought;
-                self.copies.push(CopyNode { of, to, window, frames, drops_before_floor });
-                return;
-            }
-            _ => return,
-        };
-        let from = FramesFrom::Edit(self.edit_of(input));
+    fn add_copy(&mut self, stream: &PlannedStream, to: Port, plan: &OutputPlan) {
+        let PlannedStream { from: of, kind, frames, .. } = *stream;
+        let Some(node) = self.inputs.get(of.input) else { return };
+        let is_video = kind == MediaKind::Video;
+        let drops_before_floor = node.was_sought && (is_video || plan.encodes_video());
+        let window = plan.window;
+        self.copies.push(CopyNode { of, kind, to, window, frames, drops_before_floor });
+    }
+
+    fn add_video(
+        &mut self,
+        output: usize,
+        of: InputStreamId,
+        video: &VideoPlan,
+        to: Port,
+        plan: &OutputPlan,
+    ) {
+        let edit = self.edit_of(of);
         let global_header = plan.target.muxer.wants_global_header();
-        let encoder = self.shared_encoder(from, video).unwrap_or_else(|| {
-            let holds = self.inputs.get(input).is_some_and(|node| node.is_held);
+        let encoder = self.shared_encoder(edit, video).unwrap_or_else(|| {
+            let holds = self.inputs.get(of.input).is_some_and(|node| node.is_held);
             self.video_encoders.push(VideoEncoderNode {
-                from,
+                from: FramesFrom::Edit(edit),
                 plan: video.clone(),
                 global_header: false,
                 users: Vec::new(),
@@ -297,35 +316,22 @@ impl PipelineGraph {
             node.users.push(to);
             node.global_header |= global_header;
         }
-        if let Some(node) = self.writers.get_mut(writer) {
-            node.video_encoder = Some(encoder);
+        if let Some(node) = self.writers.get_mut(to.writer) {
+            node.video_encoders.push(encoder);
         }
     }
 
     /// An encoder that does the same already. Frames that are pulled may be for one output alone,
     /// so each has an encoder of its own.
-    fn shared_encoder(&self, from: FramesFrom, plan: &VideoPlan) -> Option<usize> {
-        if self.code == CodeKind::Pulled {
+    fn shared_encoder(&self, edit: usize, plan: &VideoPlan) -> Option<usize> {
+        if self.edits.get(edit).is_some_and(|edit| edit.code == CodeKind::Pulled) {
             return None;
         }
+        let from = FramesFrom::Edit(edit);
         self.video_encoders.iter().position(|node| node.from == from && node.plan == *plan)
     }
 
-    fn add_audio(&mut self, input: usize, plan: &OutputPlan, writer: usize) {
-        let Some(node) = self.inputs.get(input).filter(|node| node.has_audio) else { return };
-        let of = InputStreamId { input, kind: MediaKind::Audio };
-        let to = Port { writer, stream: plan.audio_index() };
-        let audio = match &plan.audio {
-            Some(Treatment::Encode(audio)) => audio,
-            Some(Treatment::Copy) => {
-                let beside_encoded = matches!(plan.video, Some(Treatment::Encode(_)));
-                let drops_before_floor = node.was_sought && beside_encoded;
-                let window = plan.window;
-                self.copies.push(CopyNode { of, to, window, frames: None, drops_before_floor });
-                return;
-            }
-            None => return,
-        };
+    fn add_audio(&mut self, of: InputStreamId, audio: &AudioPlan, to: Port, plan: &OutputPlan) {
         let global = plan.target.muxer.wants_global_header();
         let same = self.audio_encoders.iter_mut().find(|n| n.of == of && n.plan == *audio);
         match same {
@@ -344,22 +350,21 @@ impl PipelineGraph {
     }
 
     /// The place that an output has for a stream that may come late, where it can take it.
-    fn add_late_stream(&mut self, input: usize, plan: &OutputPlan, writer: usize) {
+    fn add_late_stream(&mut self, plan: &OutputPlan, writer: usize) {
+        let [only] = &plan.streams[..] else { return };
+        let input = only.from.input;
         let Some(node) = self.inputs.get(input) else { return };
         let options = &plan.options;
-        let kind = match (node.has_video, node.has_audio) {
-            (true, false) if !options.no_audio => MediaKind::Audio,
-            (false, true) if !options.no_video => MediaKind::Video,
+        let kind = match (node.video, node.audio) {
+            (Some(_), None) if !options.no_audio => MediaKind::Audio,
+            (None, Some(_)) if !options.no_video => MediaKind::Video,
             _ => return,
         };
         if plan.target.protocol.takes_late_streams()
             && !options.asks_to_encode(StreamPlace::only(kind))
         {
-            self.late_streams.push(LateStreamNode {
-                of: InputStreamId { input, kind },
-                to: Port { writer, stream: 1 },
-                window: plan.window,
-            });
+            let (to, window) = (Port { writer, stream: 1 }, plan.window);
+            self.late_streams.push(LateStreamNode { input, kind, to, window });
         }
     }
 }

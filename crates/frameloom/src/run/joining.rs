@@ -106,6 +106,7 @@ mod tests {
         let packet = Packet {
             av,
             kind,
+            stream: 0,
             time_base,
             arrived: None,
             quality: None,

@@ -39,6 +39,8 @@ enum LaneStart {
 /// Copies the packets of one stream to one output.
 pub(super) struct CopyLane {
     pub(super) kind: MediaKind,
+    /// The stream's number in the input.
+    pub(super) from: usize,
     to: SinkStream,
     window: Window,
     frames_left: Option<u64>,
@@ -70,7 +72,7 @@ pub(super) struct CopyLane {
 
 impl CopyLane {
     pub(super) fn new(
-        stream: &StreamInfo,
+        (from, stream): (usize, &StreamInfo),
         to: SinkStream,
         window: Window,
         frames: Option<u64>,
@@ -82,6 +84,7 @@ impl CopyLane {
         };
         Ok(CopyLane {
             kind: stream.kind,
+            from,
             to,
             window,
             frames_left: frames,

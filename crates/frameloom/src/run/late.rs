@@ -24,7 +24,7 @@ impl LateStream {
     /// carried as it is is encoded, as it would have been at first.
     pub(super) fn lane(
         &self,
-        stream: &StreamInfo,
+        (number, stream): (usize, &StreamInfo),
         options: &InputOptions,
         stats: &Stats,
     ) -> Result<Option<CopyLane>> {
@@ -41,10 +41,10 @@ impl LateStream {
             let global_header = self.target.muxer.wants_global_header();
             let transcoder =
                 AudioTranscoder::open(plan, stream, options, true, global_header, stats.clone())?;
-            let lane = CopyLane::new(stream, self.to.clone(), self.window, None)?;
+            let lane = CopyLane::new((number, stream), self.to.clone(), self.window, None)?;
             return Ok(Some(lane.encoding_by(transcoder)));
         }
-        let lane = CopyLane::new(stream, self.to.clone(), self.window, None)?;
+        let lane = CopyLane::new((number, stream), self.to.clone(), self.window, None)?;
         let mut lane = lane.into_container(&self.target);
         lane.prepare_to_fill();
         lane.announce();

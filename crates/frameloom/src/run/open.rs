@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded};
 
-use crate::av::{MediaKind, StreamInfo};
+use crate::av::StreamInfo;
 use crate::codec::audio::AudioTranscoder;
 use crate::codec::decode::VideoDecoder;
 use crate::codec::encode::VideoEncoder;
@@ -84,8 +84,9 @@ impl WriterQueue {
             clock: Arc::clone(&context.environment.clock),
         };
         let relief = node.drops_when_full.then(|| Relief::new(drops.clone()));
-        let keyframe_request = node.video_encoder.and_then(|place| key_wishes.get(place)).cloned();
-        let end = SinkEnd { messages, keyframe_request, drops };
+        let wish = |place: &usize| key_wishes.get(*place).cloned();
+        let keyframe_requests = node.video_encoders.iter().filter_map(wish).collect();
+        let end = SinkEnd { messages, keyframe_requests, drops };
         WriterQueue { output: node.output, sender, relief, end }
     }
 
@@ -155,7 +156,7 @@ impl Nodes {
         nodes.open_copies(graph, plans, sources)?;
         for node in &graph.decoders {
             let Some(source) = sources.get(node.of.input) else { continue };
-            if let Some(video) = &source.video {
+            if let Some(video) = source.streams.get(node.of.stream) {
                 let (options, stats) = (&source.options, context.stats.clone());
                 let decoder = VideoDecoder::open(video, options, source.is_live, stats)?;
                 let decoder = decoder.lacking_pts(source.may_lack_pts());
@@ -217,13 +218,11 @@ impl Nodes {
     ) -> Result<()> {
         for node in &graph.copies {
             let Some(source) = sources.get(node.of.input) else { continue };
-            let stream = match node.of.kind {
-                MediaKind::Video => &source.video,
-                _ => &source.audio,
-            };
+            let stream = source.streams.get(node.of.stream);
             let to = self.writers.get(node.to.writer).map(|w| w.stream(node.to.stream));
             if let (Some(stream), Some(to)) = (stream, to) {
-                let mut lane = CopyLane::new(stream, to, node.window, node.frames)?;
+                let mut lane =
+                    CopyLane::new((node.of.stream, stream), to, node.window, node.frames)?;
                 if let Some(plan) = plans.get(node.to.writer) {
                     lane = lane.into_container(&plan.target);
                 }
@@ -236,8 +235,8 @@ impl Nodes {
         for node in &graph.late_streams {
             let to = self.writers.get(node.to.writer).map(|w| w.stream(node.to.stream));
             if let (Some(to), Some(plan)) = (to, plans.get(node.to.writer)) {
-                let (kind, window, target) = (node.of.kind, node.window, plan.target.clone());
-                self.late_streams.push((node.of.input, LateStream { kind, to, window, target }));
+                let (kind, window, target) = (node.kind, node.window, plan.target.clone());
+                self.late_streams.push((node.input, LateStream { kind, to, window, target }));
             }
         }
         Ok(())
@@ -251,7 +250,7 @@ impl Nodes {
     ) -> Result<()> {
         for node in &graph.audio_encoders {
             let Some(source) = sources.get(node.of.input) else { continue };
-            let Some(audio) = &source.audio else { continue };
+            let Some(audio) = source.streams.get(node.of.stream) else { continue };
             let (options, is_live) = (&source.options, source.is_live);
             let transcoder = open_audio_encoder(node, audio, options, is_live, context)?;
             self.audio_encoders.push((transcoder, streams_of(&self.writers, &node.users)));

@@ -1,31 +1,58 @@
 //! What becomes of each stream in each output: copied or encoded, and by what.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use crate::av::metadata::ContainerMetadata;
 use crate::av::{EncoderSetup, MediaKind, StreamInfo};
 use crate::codec::audio::AudioPlan;
 use crate::codec::encode::{VideoPlan, find_encoder};
 use crate::codec::window::Window;
 use crate::edit::check_graph;
 use crate::error::{
-    End, Error, ErrorKind, ExpectedValue, Hint, Instead, Result, Setting, Stage, ValueKind,
-    nearest, sentence,
+    End, Error, ExpectedValue, Hint, Instead, Result, Setting, ValueKind, nearest, sentence,
 };
+use crate::input::Source;
+use crate::input::streams::{InputStreamId, InputStreams};
 use crate::options::{
     AvOption, CodecChoice, InputOptions, OutputOptions, Specifier, StreamPlace, wrong_value,
 };
+use crate::output::OutputMetadata;
 use crate::output::container::{
     Carriage, carriage, counts_frames, default_encoder, keeps_alpha, keeps_aspect, pixel_formats,
 };
 use crate::protocol::Target;
+use crate::run::metadata::describe;
+use crate::run::selection::Chosen;
 use crate::time::Timestamp;
 use crate::url;
 
 /// What becomes of one stream.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Treatment<P> {
+pub(crate) enum Treatment {
     Copy,
-    Encode(P),
+    Video(VideoPlan),
+    Audio(AudioPlan),
+}
+
+impl Treatment {
+    fn encoder(&self) -> Option<&str> {
+        match self {
+            Treatment::Copy => None,
+            Treatment::Video(plan) => Some(&plan.encoder),
+            Treatment::Audio(plan) => Some(&plan.encoder),
+        }
+    }
+}
+
+/// One stream of an output.
+#[derive(Debug, PartialEq)]
+pub(crate) struct PlannedStream {
+    pub(crate) from: InputStreamId,
+    pub(crate) kind: MediaKind,
+    /// It ends after so many packets or frames.
+    pub(crate) frames: Option<u64>,
+    pub(crate) treatment: Treatment,
 }
 
 /// One output, decided.
@@ -33,17 +60,24 @@ pub(crate) struct OutputPlan {
     pub(crate) target: Target,
     pub(crate) options: OutputOptions,
     pub(crate) window: Window,
-    pub(crate) frames: Option<u64>,
-    pub(crate) video: Option<Treatment<VideoPlan>>,
-    pub(crate) audio: Option<Treatment<AudioPlan>>,
+    /// In the order that they have in the container.
+    pub(crate) streams: Vec<PlannedStream>,
+    pub(crate) metadata: Arc<OutputMetadata>,
 }
 
 impl OutputPlan {
     /// The kinds of its streams, in the order they have in the container.
     pub(crate) fn kinds(&self) -> Vec<MediaKind> {
-        let video = self.video.as_ref().map(|_| MediaKind::Video);
-        let audio = self.audio.as_ref().map(|_| MediaKind::Audio);
-        video.into_iter().chain(audio).collect()
+        self.streams.iter().map(|stream| stream.kind).collect()
+    }
+
+    pub(crate) fn has(&self, kind: MediaKind) -> bool {
+        self.streams.iter().any(|stream| stream.kind == kind)
+    }
+
+    /// Whether video of it is encoded.
+    pub(crate) fn encodes_video(&self) -> bool {
+        self.streams.iter().any(|stream| matches!(stream.treatment, Treatment::Video(_)))
     }
 
     /// How long it will be, where that is known, of an input that is `whole` long.
@@ -55,8 +89,7 @@ impl OutputPlan {
     /// Refuses an output whose container has one size for good, where sizes are to change.
     pub(crate) fn check_resize(&self) -> Result<()> {
         let takes = ["flv", "mpegts", "rtp_mpegts", "h264", "hevc", "null"];
-        let is_encoded = matches!(self.video, Some(Treatment::Encode(_)));
-        if !is_encoded || takes.contains(&self.target.muxer.name()) {
+        if !self.encodes_video() || takes.contains(&self.target.muxer.name()) {
             return Ok(());
         }
         let format = self.target.muxer.name();
@@ -64,131 +97,109 @@ impl OutputPlan {
         let cause = sentence!("{} can't be, as format {} has one size for good", restart, format);
         Err(Error::usage(cause).at(&self.target.url).hint(Hint::FitOrOtherFormat))
     }
-
-    /// The number of the audio stream among them.
-    pub(crate) fn audio_index(&self) -> usize {
-        usize::from(self.video.is_some())
-    }
 }
 
-/// What stands between the input and the outputs.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Between {
-    /// Someone's code edits the frames.
-    pub(crate) is_edited: bool,
-    /// What is wanted of the input begins with a keyframe, so that copied video begins there too.
+/// An input, as far as outputs are planned by it.
+#[derive(Clone, Copy)]
+pub(crate) struct PlannedInput<'a> {
+    pub(crate) streams: &'a InputStreams,
+    pub(crate) options: &'a InputOptions,
+    pub(crate) metadata: &'a ContainerMetadata,
+    /// Where the pipeline's zero lies on its own clock.
+    pub(crate) zero: Timestamp,
+    /// What is wanted of it begins with a keyframe, so that copied video begins there too.
     pub(crate) begins_with_key: bool,
 }
 
-/// Decides for one output.
-pub(crate) fn plan<'a>(
-    video_stream: Option<&'a StreamInfo>,
-    audio_stream: Option<&'a StreamInfo>,
+impl<'a> PlannedInput<'a> {
+    /// Of an open input.
+    pub(crate) fn of(source: &'a Source) -> PlannedInput<'a> {
+        PlannedInput {
+            streams: &source.streams,
+            options: &source.options,
+            metadata: source.metadata(),
+            zero: source.zero(),
+            begins_with_key: source.begins_with_key(),
+        }
+    }
+}
+
+/// Decides for one output what becomes of each of its streams, which were chosen of the inputs'.
+/// Someone's code edits the frames of `edited`.
+pub(crate) fn plan(
+    inputs: &[PlannedInput<'_>],
+    chosen: &[Chosen<'_>],
     target: Target,
     options: OutputOptions,
-    input: &InputOptions,
-    between: Between,
+    edited: Option<InputStreamId>,
 ) -> Result<OutputPlan> {
-    let Between { is_edited, begins_with_key } = between;
     let window = Window { start: options.start, length: options.length() };
-    let wanted = |stream: Option<&'a StreamInfo>, off: bool| {
-        stream.filter(|stream| !off && carriage(&target, stream) != Carriage::Refuse)
-    };
-    let (taken_video, taken_audio) =
-        (wanted(video_stream, options.no_video), wanted(audio_stream, options.no_audio));
-    let kinds: Vec<MediaKind> =
-        [taken_video, taken_audio].into_iter().flatten().map(|stream| stream.kind).collect();
+    let kinds: Vec<MediaKind> = chosen.iter().map(|chosen| chosen.stream.kind).collect();
     let places = StreamPlace::all(&kinds);
     if let Some(setting) = options.without_stream(&places) {
         let cause = sentence!("{} is for a stream that the output has not", setting);
         return Err(Error::usage(cause).at(&target.url));
     }
-    let place_of = |kind: MediaKind| {
-        places.iter().find(|place| place.kind == kind).copied().unwrap_or(StreamPlace::only(kind))
-    };
-    let (video_place, audio_place) = (place_of(MediaKind::Video), place_of(MediaKind::Audio));
-    let mut frames = options.frames.of(video_place).copied();
     let single = target.muxer.is_file_per_packet()
         && !target.url.contains('%')
         && !options.av.iter().any(|o| o.name == "update");
-    if single {
-        // One file's name for pictures: one picture.
-        frames = frames.or(Some(1));
-    }
-    let plan_video = |stream: &StreamInfo| -> Result<Treatment<VideoPlan>> {
-        let is_inside =
-            options.start.is_some_and(|start| start > Timestamp::ZERO) || !begins_with_key;
-        // Nothing but a keyframe can be begun with, and before -ss there is none for certain.
-        let encodes = is_edited || is_inside && !stream.params.codec().is_intra_only();
-        let place = video_place;
-        let name = match encoder_for(&target, &options, input, (stream, place), encodes)? {
-            None if is_edited => return Err(copy_of_edited(&target)),
-            None if options.aspect.of(place).is_some() && !keeps_aspect(&target.muxer) => {
-                let aspect = Setting::ffmpeg("aspect").of(End::Output);
-                return Err(no_effect_on_copy(&target, &aspect, MediaKind::Video));
+    let mut streams = Vec::new();
+    for (chosen, place) in chosen.iter().zip(&places) {
+        let Some(input) = inputs.get(chosen.from.input) else { continue };
+        let mut frames = options.frames.of(*place).copied();
+        if single && chosen.stream.kind == MediaKind::Video {
+            // One file's name for pictures: one picture.
+            frames = frames.or(Some(1));
+        }
+        let is_edited = edited == Some(chosen.from);
+        let stream = (chosen.stream, *place);
+        let treatment = match chosen.stream.kind {
+            MediaKind::Video => {
+                treat_video(&target, &options, input, stream, (is_edited, window, frames))?
             }
-            None => return Ok(Treatment::Copy),
-            Some(name) => name,
+            MediaKind::Audio => {
+                match encoder_for(&target, &options, input.options, stream, false)? {
+                    None => Treatment::Copy,
+                    Some(name) => Treatment::Audio(AudioPlan {
+                        options: taken(&options, *place, &name)?,
+                        encoder: name,
+                        window,
+                    }),
+                }
+            }
+            _ => Treatment::Copy,
         };
-        Ok(Treatment::Encode(VideoPlan {
-            window,
-            frames,
-            ..video_plan(&target, &options, place, name, is_edited)?
-        }))
-    };
-    let plan_audio = |stream: &StreamInfo| -> Result<Treatment<AudioPlan>> {
-        match encoder_for(&target, &options, input, (stream, audio_place), false)? {
-            None => Ok(Treatment::Copy),
-            Some(name) => Ok(Treatment::Encode(AudioPlan {
-                options: taken(&options, audio_place, &name)?,
-                encoder: name,
-                window,
-            })),
-        }
-    };
-    let video = taken_video.map(plan_video).transpose()?;
-    let audio = taken_audio.map(plan_audio).transpose()?;
-    if video.is_none() && audio.is_none() {
-        return Err(Error::new(
-            ErrorKind::Usage,
-            Stage::Options,
-            format!("nothing of the input goes into format {}", target.muxer.name()),
-        )
-        .at(&target.url));
+        let (from, kind) = (chosen.from, chosen.stream.kind);
+        streams.push(PlannedStream { from, kind, frames, treatment });
     }
-    let video_encoder = video.iter().map(|v| (video_place, v.encoder()));
-    let audio_encoder = audio.iter().map(|a| (audio_place, a.encoder()));
-    let encoders: Vec<_> = video_encoder.chain(audio_encoder).collect();
+    let encoders: Vec<_> =
+        places.iter().zip(&streams).map(|(place, s)| (*place, s.treatment.encoder())).collect();
     refuse_untaken(&target, &options, &encoders)?;
-    let left_out = match (video_stream, audio_stream) {
-        (Some(_), _) if video.is_none() && !options.no_video => Some("video"),
-        (_, Some(_)) if audio.is_none() && !options.no_audio => Some("audio"),
-        _ => None,
-    };
-    if let Some(kind) = left_out {
-        let format = target.muxer.name();
-        tracing::info!(
-            "{}: the {kind} is left out, as format {format} has no place for it",
-            url::redact::url(&target.url)
-        );
-    }
-    Ok(OutputPlan { target, options, window, frames, video, audio })
+    let metadata = describe(inputs, &streams, &places, &options, window)?;
+    Ok(OutputPlan { target, options, window, streams, metadata: Arc::new(metadata) })
 }
 
-impl Treatment<VideoPlan> {
-    fn encoder(&self) -> Option<&str> {
-        match self {
-            Treatment::Copy => None,
-            Treatment::Encode(plan) => Some(&plan.encoder),
+fn treat_video(
+    target: &Target,
+    options: &OutputOptions,
+    input: &PlannedInput<'_>,
+    (stream, place): (&StreamInfo, StreamPlace),
+    (is_edited, window, frames): (bool, Window, Option<u64>),
+) -> Result<Treatment> {
+    let is_inside =
+        options.start.is_some_and(|start| start > Timestamp::ZERO) || !input.begins_with_key;
+    // Nothing but a keyframe can be begun with, and before -ss there is none for certain.
+    let encodes = is_edited || is_inside && !stream.params.codec().is_intra_only();
+    match encoder_for(target, options, input.options, (stream, place), encodes)? {
+        None if is_edited => Err(copy_of_edited(target)),
+        None if options.aspect.of(place).is_some() && !keeps_aspect(&target.muxer) => {
+            let aspect = Setting::ffmpeg("aspect").of(End::Output);
+            Err(no_effect_on_copy(target, &aspect, MediaKind::Video))
         }
-    }
-}
-
-impl Treatment<AudioPlan> {
-    fn encoder(&self) -> Option<&str> {
-        match self {
-            Treatment::Copy => None,
-            Treatment::Encode(plan) => Some(&plan.encoder),
+        None => Ok(Treatment::Copy),
+        Some(name) => {
+            let plan = video_plan(target, options, place, name, is_edited)?;
+            Ok(Treatment::Video(VideoPlan { window, frames, ..plan }))
         }
     }
 }
@@ -515,6 +526,7 @@ pub fn check_outputs(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::{ErrorKind, Stage};
 
     #[test]
     fn an_encoder_that_is_known_judges_its_options() {

@@ -39,16 +39,14 @@ pub(super) struct Reading {
     pub(super) expected: [bool; 2],
     /// Places for a stream that the source hasn't got yet.
     pub(super) late_streams: Vec<LateStream>,
-    pub(super) decode: Option<Sender<DecodeMessage>>,
-    pub(super) audio: Vec<Sender<AudioMessage>>,
+    pub(super) decoders: Vec<DecoderEnd>,
+    pub(super) audio: Vec<AudioEnd>,
     /// Outputs that come and go.
     pub(super) changes: Receiver<ReaderChange>,
     /// What the input has, for outputs to come.
     pub(super) streams: Arc<Mutex<KnownStreams>>,
     /// Where what was read so far ends.
     pub(super) position: Option<Timestamp>,
-    /// The decoder begins with the next keyframe.
-    pub(super) awaits_key: bool,
     /// For a caller who pulls.
     pub(super) sound: Option<Sound>,
     pub(super) stats: Stats,
@@ -57,6 +55,22 @@ pub(super) struct Reading {
     pub(super) live: Option<LiveReading>,
     /// What the source's own times were moved by last.
     pub(super) moved_by: Option<Timestamp>,
+}
+
+/// The way to a decoder of video.
+pub(super) struct DecoderEnd {
+    /// The stream's number.
+    pub(super) stream: usize,
+    pub(super) packets: Sender<DecodeMessage>,
+    /// It begins with the next keyframe.
+    pub(super) awaits_key: bool,
+}
+
+/// The way to a thread that transcodes sound.
+pub(super) struct AudioEnd {
+    /// The stream's number.
+    pub(super) stream: usize,
+    pub(super) packets: Sender<AudioMessage>,
 }
 
 /// How reading ended.
@@ -116,16 +130,15 @@ impl Reading {
             }
             let mut packet = match self.source.next()? {
                 SourceItem::Packet(packet) => packet,
-                SourceItem::Configuration(configuration) => {
+                SourceItem::Configuration(number, configuration) => {
                     if let Some(kind) = self.source.take_new_kind() {
                         self.begin_late_stream(kind)?;
                         continue;
                     }
-                    let kind = configuration.params.kind();
-                    let mut lanes = self.lanes.iter_mut().filter(|lane| lane.kind == kind);
+                    let mut lanes = self.lanes.iter_mut().filter(|lane| lane.from == number);
                     let (options, stats) = (&self.source.options, &self.stats);
                     lanes.try_for_each(|lane| lane.configure(&configuration, options, stats))?;
-                    self.known_streams().configure(&configuration)?;
+                    self.known_streams().configure(number, &configuration)?;
                     continue;
                 }
                 SourceItem::Over => return Ok(ReadEnd::Over),
@@ -135,11 +148,14 @@ impl Reading {
             self.stats.packet_in(packet.av.size());
             let before = packet.dts().or(packet.pts());
             if let Some(live) = &mut self.live {
-                live.place(&mut packet);
+                let is_main = self.source.streams.main(packet.kind) == Some(packet.stream);
+                live.place(&mut packet, is_main);
                 if live.is_over(packet.dts().or(packet.pts())) {
                     return Ok(ReadEnd::Over);
                 }
-                live.watch_pictures(&packet);
+                if is_main {
+                    live.watch_pictures(&packet);
+                }
             }
             self.note_move(before, &packet);
             if let (Some(pace), Some(at)) = (&mut pace, packet.dts().or(packet.pts())) {
@@ -159,9 +175,11 @@ impl Reading {
                 ReaderChange::Late(late) => {
                     self.late_streams.push(late);
                 }
-                ReaderChange::Audio(transcoder) => self.audio.push(transcoder),
-                ReaderChange::Decode(decoder) => {
-                    (self.decode, self.awaits_key) = (Some(decoder), true);
+                ReaderChange::Audio(stream, packets) => {
+                    self.audio.push(AudioEnd { stream, packets });
+                }
+                ReaderChange::Decode(stream, packets) => {
+                    self.decoders.push(DecoderEnd { stream, packets, awaits_key: true });
                 }
                 ReaderChange::Encode { frames, mut end } => {
                     end.from = self.position;
@@ -175,7 +193,7 @@ impl Reading {
                     }
                     self.lanes.retain(|lane| lane.output() != output);
                     self.late_streams.retain(|late| late.to.output != output);
-                    self.each_audio(|| Ok(AudioMessage::Leave(output)))?;
+                    self.each_audio(None, || Ok(AudioMessage::Leave(output)))?;
                 }
             }
         }
@@ -188,20 +206,17 @@ impl Reading {
 
     /// Copies a stream to one more output, from its next keyframe on.
     fn add_lane(&mut self, copy: NewCopy) -> Result<()> {
-        let NewCopy { kind, to, window, frames, target } = copy;
-        let streams = self.known_streams();
-        let stream = match kind {
-            MediaKind::Video => &streams.video,
-            _ => &streams.audio,
-        };
-        let Some(stream) = stream else {
+        let NewCopy { stream: number, to, window, frames, target } = copy;
+        let known = self.known_streams();
+        let Some(stream) = known.streams.get(number) else {
             // It was there when the output was planned.
             to.send(SinkMessage::End);
             return Ok(());
         };
-        let mut lane = CopyLane::new(stream, to, window, frames)?.into_container(&target);
-        drop(streams);
-        if kind == MediaKind::Video {
+        let lane = CopyLane::new((number, stream), to, window, frames)?;
+        let mut lane = lane.into_container(&target);
+        drop(known);
+        if lane.kind == MediaKind::Video {
             lane = lane.at_next_key();
         }
         if self.live.as_ref().is_some_and(|live| live.on_loss != OnLoss::End) {
@@ -216,7 +231,9 @@ impl Reading {
     /// on the connection's clock. Sound is moved by itself where its clock drifts, so the picture's
     /// times count where there is one.
     fn note_move(&mut self, before: Option<Timestamp>, packet: &Packet) {
-        if packet.kind != MediaKind::Video && self.source.video.is_some() {
+        let streams = &self.source.streams;
+        let main = streams.video().and(streams.main(MediaKind::Video));
+        if main.or(streams.main(MediaKind::Audio)) != Some(packet.stream) {
             return;
         }
         let after = packet.dts().or(packet.pts());
@@ -231,39 +248,55 @@ impl Reading {
     fn pass_on(&mut self, packet: Packet) -> Result<()> {
         let end = packet.dts().or(packet.pts()).map(|at| at.plus(packet.duration()));
         self.position = self.position.max(end);
-        if packet.kind == MediaKind::Video && self.decode.is_none() {
+        let is_main = self.source.streams.main(packet.kind) == Some(packet.stream);
+        let is_decoded = self.decoders.iter().any(|decoder| decoder.stream == packet.stream);
+        if packet.kind == MediaKind::Video && is_main && !is_decoded {
             self.stats.frame_in();
         }
-        for lane in self.lanes.iter_mut().filter(|l| l.open && l.kind == packet.kind) {
+        for lane in self.lanes.iter_mut().filter(|l| l.open && l.from == packet.stream) {
             lane.send(&packet)?;
         }
         match packet.kind {
-            MediaKind::Video if self.awaits_key && !packet.av.is_key() => {}
-            MediaKind::Video => {
-                self.awaits_key = false;
-                self.decode_next(DecodeMessage::Packet(packet));
-            }
-            _ => {
-                if let Some(sound) = &self.sound {
+            MediaKind::Video => self.decode(packet),
+            MediaKind::Audio => {
+                if let Some(sound) = self.sound.as_ref().filter(|_| is_main) {
                     sound.keep(&packet)?;
                 }
-                self.each_audio(|| Ok(AudioMessage::Packet(packet.share()?)))?;
+                let stream = Some(packet.stream);
+                self.each_audio(stream, || Ok(AudioMessage::Packet(packet.share()?)))?;
             }
+            _ => {}
         }
         Ok(())
     }
 
-    fn decode_next(&mut self, message: DecodeMessage) {
-        if let Some(decode) = self.decode.take() {
-            self.decode = decode.send(message).is_ok().then_some(decode);
+    /// Gives a packet of video to its decoder.
+    fn decode(&mut self, packet: Packet) {
+        let place = self.decoders.iter().position(|decoder| decoder.stream == packet.stream);
+        let Some((place, decoder)) = place.and_then(|p| Some((p, self.decoders.get_mut(p)?)))
+        else {
+            return;
+        };
+        if decoder.awaits_key && !packet.av.is_key() {
+            return;
+        }
+        decoder.awaits_key = false;
+        if decoder.packets.send(DecodeMessage::Packet(packet)).is_err() {
+            self.decoders.remove(place);
         }
     }
 
-    fn each_audio(&mut self, mut message: impl FnMut() -> Result<AudioMessage>) -> Result<()> {
+    /// Sends to the threads that transcode sound; to those of one stream, where its number is given.
+    fn each_audio(
+        &mut self,
+        stream: Option<usize>,
+        mut message: impl FnMut() -> Result<AudioMessage>,
+    ) -> Result<()> {
         let mut alive = Vec::with_capacity(self.audio.len());
-        for sender in self.audio.drain(..) {
-            if sender.send(message()?).is_ok() {
-                alive.push(sender);
+        for end in self.audio.drain(..) {
+            let is_meant = stream.is_none_or(|stream| stream == end.stream);
+            if !is_meant || end.packets.send(message()?).is_ok() {
+                alive.push(end);
             }
         }
         self.audio = alive;
@@ -271,7 +304,7 @@ impl Reading {
     }
 
     fn has_takers(&self) -> bool {
-        self.decode.is_some() || !self.audio.is_empty() || self.lanes.iter().any(|l| l.open)
+        !self.decoders.is_empty() || !self.audio.is_empty() || self.lanes.iter().any(|l| l.open)
     }
 
     /// Whether some output's video is copied: that can't begin but with a keyframe.
@@ -308,7 +341,7 @@ impl Reading {
         }
         (0..held).for_each(|_| self.stats.frame_held());
         if kind == MediaKind::Audio {
-            self.each_audio(|| Ok(AudioMessage::Silence(until)))?;
+            self.each_audio(None, || Ok(AudioMessage::Silence(until)))?;
         }
         Ok(())
     }

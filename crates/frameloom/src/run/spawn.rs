@@ -1,5 +1,6 @@
 //! Gives each node of the [graph](super::graph) its ends of the queues, and its thread.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
@@ -24,7 +25,7 @@ use crate::run::joining::Joining;
 use crate::run::lane::CopyLane;
 use crate::run::late::LateStream;
 use crate::run::open::{NodeContext, Nodes, WriterQueue};
-use crate::run::reading::{LiveReading, LiveRules, Reading};
+use crate::run::reading::{AudioEnd, DecoderEnd, LiveReading, LiveRules, Reading};
 use crate::run::sound::Sound;
 use crate::run::stages::{
     AudioMessage, DecodeMessage, EncodeMessage, EncoderEnd, Encoding, Fanout, FramesChange,
@@ -37,6 +38,7 @@ use crate::time::Rate;
 use crate::time::stop::Stop;
 
 /// The user's code.
+#[derive(Default)]
 pub(super) struct Stages {
     pub(super) stages: Vec<Box<dyn FrameProcessor>>,
     pub(super) command: Option<Command>,
@@ -48,8 +50,9 @@ pub(super) struct InputLink {
     pub(super) changes: Sender<ReaderChange>,
     pub(super) streams: Arc<Mutex<KnownStreams>>,
     pub(super) presence: PresenceSignal,
-    /// Where its frames are handed to the encoders, if it is decoded.
-    pub(super) frames: Mutex<Option<FramesLink>>,
+    /// Where the frames of each video that is decoded are handed to the encoders, by the stream's
+    /// number.
+    pub(super) frames: Mutex<BTreeMap<usize, FramesLink>>,
 }
 
 /// A way to the thread that hands frames to the encoders.
@@ -110,20 +113,23 @@ impl Nodes {
                 Some(encoders) => std::mem::take(encoders),
                 None => Vec::new(),
             };
-            let Some(input) = graph.decoders.get(node.decoder).map(|d| d.of.input) else {
+            let Some(of) = graph.decoders.get(node.decoder).map(|d| d.of) else {
                 continue;
             };
-            let is_live = sources.get(input).is_some_and(|source| source.is_live);
-            let code =
-                Stages { stages: std::mem::take(&mut user.stages), command: user.command.take() };
+            let is_live = sources.get(of.input).is_some_and(|source| source.is_live);
+            let code = match node.code {
+                CodeKind::None => Stages::default(),
+                _ => std::mem::take(&mut user),
+            };
             let rate = decoder.frame_rate();
             let queues = [graph.decoders.get(node.decoder).map_or(0, |d| d.queue), node.queue];
-            let edit = Edit { code: graph.code, user: code, is_live, encoders, queues };
+            let edit = Edit { code: node.code, user: code, is_live, encoders, queues };
             let edited = spawn_edit(decoder, edit, context, threads)?;
             pulling = pulling.or(edited.pulling);
-            if let Some(reading) = readings.get_mut(input) {
-                reading.decode = Some(edited.packets);
-                reading.frames = Some(FramesLink { changes: edited.changes, rate });
+            if let Some(reading) = readings.get_mut(of.input) {
+                let (stream, packets) = (of.stream, edited.packets);
+                reading.decoders.push(DecoderEnd { stream, packets, awaits_key: false });
+                reading.frames.insert(stream, FramesLink { changes: edited.changes, rate });
             }
         }
         for (input, lane) in self.lanes.drain(..) {
@@ -225,7 +231,7 @@ impl Nodes {
         for (node, (transcoder, users)) in graph.audio_encoders.iter().zip(transcoders) {
             let sender = spawn_audio_encoder(node, transcoder, users, threads)?;
             if let Some(reading) = readings.get_mut(node.of.input) {
-                reading.audio.push(sender);
+                reading.audio.push(AudioEnd { stream: node.of.stream, packets: sender });
             }
         }
         Ok(readings)
@@ -237,9 +243,9 @@ impl Nodes {
 struct ReaderEnds {
     lanes: Vec<CopyLane>,
     late_streams: Vec<LateStream>,
-    decode: Option<Sender<DecodeMessage>>,
-    frames: Option<FramesLink>,
-    audio: Vec<Sender<AudioMessage>>,
+    decoders: Vec<DecoderEnd>,
+    frames: BTreeMap<usize, FramesLink>,
+    audio: Vec<AudioEnd>,
 }
 
 /// The numbers of the outputs that some ports belong to.
@@ -394,12 +400,11 @@ fn spawn_reader(
         lanes: to.lanes,
         expected: [false; 2],
         late_streams: to.late_streams,
-        decode: to.decode,
+        decoders: to.decoders,
         audio: to.audio,
         changes: to_come,
         streams: Arc::clone(&streams),
         position: None,
-        awaits_key: false,
         sound,
         stats: context.stats.clone(),
         environment: context.environment.clone(),

@@ -9,6 +9,7 @@ use crate::av::MediaKind;
 use crate::edit::{Command, FrameProcessor};
 use crate::error::{Error, Result};
 use crate::input::Source;
+use crate::input::streams::InputStreamId;
 use crate::live::slate::Slate;
 use crate::options::{LiveOptions, OnLoss, OnResize, OutputOptions};
 use crate::protocol::Target;
@@ -17,10 +18,12 @@ use crate::run::arrival::await_video;
 use crate::run::code_messages::Pulling;
 use crate::run::control::{OutputsOwner, RunningPipeline};
 use crate::run::graph::{CodeKind, InputNode, PipelineGraph};
+use crate::run::metadata::of_options;
 use crate::run::open::{NodeContext, Nodes};
 use crate::run::outputs::{NewOutput, OpenSink};
-use crate::run::plan::{Between, OutputPlan, plan, plan_writer};
+use crate::run::plan::{OutputPlan, PlannedInput, plan, plan_writer};
 use crate::run::registry::Registry;
+use crate::run::selection::{choose, edited};
 use crate::run::sound::Sound;
 use crate::run::spawn::{Stages, StartedThreads, WriterSink};
 use crate::run::stages::EncodeMessage;
@@ -37,7 +40,7 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A pipeline as its user described it.
 pub(crate) struct Setup {
-    pub(crate) source: Source,
+    pub(crate) sources: Vec<Source>,
     pub(crate) stages: Vec<Box<dyn FrameProcessor>>,
     pub(crate) command: Option<Command>,
     /// The caller takes the frames itself.
@@ -68,6 +71,14 @@ pub(crate) struct FeedSetup {
 /// An output's number, and what it is written to where that is open already.
 type NumberedSink = (usize, Option<OpenSink>);
 
+/// What was decided before anything is opened.
+struct Planned {
+    plans: Vec<OutputPlan>,
+    opened: Vec<NumberedSink>,
+    /// The video that code edits.
+    edited: Option<InputStreamId>,
+}
+
 /// A pipeline's threads at work.
 pub(crate) struct Started {
     pub(crate) threads: Threads,
@@ -82,6 +93,11 @@ pub(crate) struct Started {
 }
 
 impl Setup {
+    /// Whether one of its inputs is live.
+    pub(crate) fn is_live(&self) -> bool {
+        self.sources.iter().any(|source| source.is_live)
+    }
+
     fn code(&self) -> CodeKind {
         match self.is_pulled {
             true => CodeKind::Pulled,
@@ -98,27 +114,33 @@ impl Setup {
         let code = self.code();
         let is_edited = code != CodeKind::None;
         self.live.check(self.command.is_some(), is_edited)?;
-        self.live.check_input(self.source.is_live).map_err(|e| e.at(self.source.url()))?;
+        for source in &self.sources {
+            self.live.check_input(source.is_live).map_err(|e| e.at(source.url()))?;
+        }
         let mut described = self.outputs.begin();
         if described.iter().all(Option::is_none) && !is_edited {
             return Err(Error::usage("there is neither an output nor code to run"));
         }
         let stall_limit = self.live.stall_timeout.unwrap_or(STALL_TIMEOUT);
-        self.source.set_stall_limit(stall_limit);
-        if is_edited && self.source.video.is_none() {
+        self.sources.iter_mut().for_each(|source| source.set_stall_limit(stall_limit));
+        if is_edited && self.sources.iter().all(|source| source.video().is_none()) {
             let (limit, environment, stop) =
                 (self.live.reconnect_for, &self.environment, &self.stop);
-            self.source = await_video(self.source, stall_limit, limit, environment, stop)?;
+            let mut sources = Vec::new();
+            for source in self.sources.drain(..) {
+                sources.push(await_video(source, stall_limit, limit, environment, stop)?);
+            }
+            self.sources = sources;
         }
         let next = Mutex::new(described.len());
         let named = described.drain(..).enumerate().filter_map(|(n, output)| Some((n, output?)));
-        let (plans, opened) = self.plan_outputs(named.collect(), is_edited)?;
+        let Planned { plans, opened, edited } = self.plan_outputs(named.collect(), is_edited)?;
         let context = self.context(&plans, stall_limit, failure)?;
-        let graph = self.graph(code, &plans, &opened, context.on_loss);
-        let reopens = self.reopens_outputs();
-        let Setup { source, stages, command, outputs, .. } = self;
+        let graph = self.graph((code, edited), &plans, &opened, context.on_loss);
+        self.narrow(&plans, edited)?;
+        let reopens = self.sources.iter().any(|source| self.reopens_outputs(source));
+        let Setup { sources, stages, command, outputs, .. } = self;
         let command_only_reads = command.is_some() && plans.is_empty();
-        let sources = vec![source];
         let nodes = Nodes::open(&graph, &plans, &sources, &context)?;
         let sinks = open_sinks(&plans, opened, reopens, &context)?;
         let mut threads = Threads::new(failure.clone());
@@ -130,6 +152,7 @@ impl Setup {
             context,
             threads: more,
             code,
+            edited,
             command_only_reads,
             inputs,
             next,
@@ -138,17 +161,19 @@ impl Setup {
     }
 
     /// Decides what becomes of the streams in each output.
-    fn plan_outputs(
-        &self,
-        outputs: Vec<(usize, NewOutput)>,
-        is_edited: bool,
-    ) -> Result<(Vec<OutputPlan>, Vec<NumberedSink>)> {
+    fn plan_outputs(&self, outputs: Vec<(usize, NewOutput)>, is_edited: bool) -> Result<Planned> {
+        let inputs: Vec<_> = self.sources.iter().map(PlannedInput::of).collect();
+        let choose =
+            |(_, output): &(usize, NewOutput)| choose(&inputs, &output.target, &output.options);
+        let chosen = outputs.iter().map(choose).collect::<Result<Vec<_>>>()?;
+        let edited = match is_edited {
+            true => Some(edited(&inputs, &chosen)?),
+            false => None,
+        };
         let (mut plans, mut opened) = (Vec::new(), Vec::new());
-        for (number, NewOutput { target, options, open }) in outputs {
-            let (video, audio) = (self.source.video.as_ref(), self.source.audio.as_ref());
-            let begins_with_key = self.source.begins_with_key();
-            let between = Between { is_edited, begins_with_key };
-            let plan = plan(video, audio, target, options, &self.source.options, between)?;
+        for ((number, output), chosen) in outputs.into_iter().zip(chosen) {
+            let NewOutput { target, options, open } = output;
+            let plan = plan(&inputs, &chosen, target, options, edited)?;
             self.stats.output_exists(number, plan.window.start);
             plans.push(plan);
             opened.push((number, open));
@@ -156,16 +181,35 @@ impl Setup {
         if self.live.on_resize == OnResize::Restart {
             plans.iter().try_for_each(OutputPlan::check_resize)?;
         }
-        let whole = self.source.duration();
+        let whole = self.sources.iter().map(Source::duration).max().flatten();
         if let Some(longest) = plans.iter().map(|p| p.duration(whole)).max().flatten() {
             self.stats.expect(longest);
         }
-        Ok((plans, opened))
+        Ok(Planned { plans, opened, edited })
     }
 
-    /// Whether outputs that are lost are opened again: the input goes on at its own speed.
-    fn reopens_outputs(&self) -> bool {
-        let source = &self.source;
+    /// Has no more streams of the inputs read than are wanted.
+    fn narrow(&mut self, plans: &[OutputPlan], edited: Option<InputStreamId>) -> Result<()> {
+        // Who writes no output, or adds one later, may want the main ones.
+        let wants_main = self.is_pulled
+            || self.outputs.is_shared()
+            || plans.is_empty()
+            || plans.iter().any(|plan| !plan.options.has_maps());
+        for (input, source) in self.sources.iter_mut().enumerate() {
+            let planned = plans.iter().flat_map(|plan| plan.streams.iter().map(|s| s.from));
+            let wanted = planned.chain(edited).filter(|from| from.input == input);
+            let mut numbers: Vec<usize> = wanted.map(|from| from.stream).collect();
+            if wants_main {
+                let mains = [MediaKind::Video, MediaKind::Audio];
+                numbers.extend(mains.iter().filter_map(|kind| source.streams.main(*kind)));
+            }
+            source.read_only(&numbers)?;
+        }
+        Ok(())
+    }
+
+    /// Whether outputs of this input that are lost are opened again: it goes on at its own speed.
+    fn reopens_outputs(&self, source: &Source) -> bool {
         !self.live.no_reconnect && (source.is_live || source.options.realtime)
     }
 
@@ -178,7 +222,7 @@ impl Setup {
         let to_pipe = plans.iter().any(|plan| url::is_pipe(&plan.target.url));
         let on_loss = self.live.loss_policy(to_pipe);
         let slate = match on_loss {
-            OnLoss::Slate if self.source.is_live => {
+            OnLoss::Slate if self.sources.iter().any(|source| source.is_live) => {
                 Some(Arc::new(Slate::load(self.live.slate_path())?))
             }
             _ => None,
@@ -200,22 +244,23 @@ impl Setup {
 
     fn graph(
         &self,
-        code: CodeKind,
+        (code, edited): (CodeKind, Option<InputStreamId>),
         plans: &[OutputPlan],
         opened: &[NumberedSink],
         on_loss: OnLoss,
     ) -> PipelineGraph {
-        let source = &self.source;
-        let mut graph = PipelineGraph::new(code);
-        let input = graph.add_input(InputNode {
-            has_video: source.video.is_some(),
-            has_audio: source.audio.is_some(),
-            was_sought: source.options.start.is_some(),
-            is_held: source.is_live && on_loss != OnLoss::End,
-            reopens_outputs: self.reopens_outputs(),
-        });
+        let mut graph = PipelineGraph::new(code, edited);
+        for source in &self.sources {
+            graph.add_input(InputNode {
+                video: source.streams.main(MediaKind::Video),
+                audio: source.streams.main(MediaKind::Audio),
+                was_sought: source.options.start.is_some(),
+                is_held: source.is_live && on_loss != OnLoss::End,
+                reopens_outputs: self.reopens_outputs(source),
+            });
+        }
         for (plan, (number, _)) in plans.iter().zip(opened) {
-            graph.add_output(*number, input, plan);
+            graph.add_output(*number, plan);
         }
         graph
     }
@@ -252,10 +297,12 @@ impl FeedSetup {
         let global_header = self.target.muxer.wants_global_header();
         let graph = PipelineGraph::of_caller(plan, global_header, reopens);
         self.stats.output_exists(0, None);
+        let metadata = Arc::new(of_options(&self.options, &[MediaKind::Video])?);
         let opener = SinkOpener {
             target: self.target,
             options: self.options,
             kinds: vec![MediaKind::Video],
+            metadata,
             stats: self.stats.clone(),
             limit: self.live.reconnect_for,
             is_recording: false,

@@ -1,37 +1,37 @@
 //! What is known of an input's streams, for outputs that are planned from it.
 
-use crate::av::{MediaKind, StreamInfo};
+use std::sync::Arc;
+
+use crate::av::metadata::ContainerMetadata;
 use crate::codec::configuration::StreamConfiguration;
 use crate::error::{Result, Stage};
 use crate::input::Source;
+use crate::input::streams::InputStreams;
 use crate::options::InputOptions;
+use crate::run::plan::PlannedInput;
+use crate::time::Timestamp;
 
 /// What is known of an input's streams.
 pub(super) struct KnownStreams {
-    pub(super) video: Option<StreamInfo>,
-    pub(super) audio: Option<StreamInfo>,
+    pub(super) streams: InputStreams,
     pub(super) options: InputOptions,
+    pub(super) metadata: Arc<ContainerMetadata>,
     pub(super) is_live: bool,
 }
 
 impl KnownStreams {
     pub(super) fn of(source: &Source) -> Result<KnownStreams> {
-        let known = KnownStreams {
-            video: None,
-            audio: None,
+        Ok(KnownStreams {
+            streams: source.streams.share()?,
             options: source.options.clone(),
+            metadata: Arc::new(source.metadata().clone()),
             is_live: source.is_live,
-        };
-        known.with(source.video.as_ref(), source.audio.as_ref())
+        })
     }
 
-    /// Something else holds for the packets of a stream that come.
-    pub(super) fn configure(&mut self, to: &StreamConfiguration) -> Result<()> {
-        let stream = match to.params.kind() {
-            MediaKind::Video => &mut self.video,
-            _ => &mut self.audio,
-        };
-        if let Some(stream) = stream {
+    /// Something else holds for the packets of the stream of this number that come.
+    pub(super) fn configure(&mut self, number: usize, to: &StreamConfiguration) -> Result<()> {
+        if let Some(stream) = self.streams.get_mut(number) {
             stream.params = to.params.share().map_err(|e| e.in_stage(Stage::Source))?;
         }
         Ok(())
@@ -39,19 +39,23 @@ impl KnownStreams {
 
     /// Another one that says the same.
     pub(super) fn share(&self) -> Result<KnownStreams> {
-        let known = KnownStreams {
-            video: None,
-            audio: None,
+        Ok(KnownStreams {
+            streams: self.streams.share()?,
             options: self.options.clone(),
+            metadata: Arc::clone(&self.metadata),
             is_live: self.is_live,
-        };
-        known.with(self.video.as_ref(), self.audio.as_ref())
+        })
     }
 
-    fn with(self, video: Option<&StreamInfo>, audio: Option<&StreamInfo>) -> Result<KnownStreams> {
-        let share = |stream: Option<&StreamInfo>| {
-            stream.map(StreamInfo::share).transpose().map_err(|e| e.in_stage(Stage::Source))
-        };
-        Ok(KnownStreams { video: share(video)?, audio: share(audio)?, ..self })
+    /// As an output is planned by it that begins while it is read.
+    pub(super) fn planned(&self) -> PlannedInput<'_> {
+        PlannedInput {
+            streams: &self.streams,
+            options: &self.options,
+            metadata: &self.metadata,
+            // It begins in the middle, where no chapter is known.
+            zero: Timestamp::ZERO,
+            begins_with_key: true,
+        }
     }
 }

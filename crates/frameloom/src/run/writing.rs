@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::live::retry::{Retry, RetryPolicy};
 use crate::live::supervise::{Reopened, due, reopen};
 use crate::options::{LiveOptions, OutputOptions};
-use crate::output::Sink;
+use crate::output::{OutputMetadata, Sink};
 use crate::protocol::Target;
 use crate::protocol::WRITE_LIMIT;
 use crate::protocol::environment::Environment;
@@ -32,8 +32,8 @@ use crate::url::local_path;
 /// What the thread that writes an output gets.
 pub(super) struct SinkEnd {
     pub(super) messages: Receiver<SinkMessage>,
-    /// Makes the output's video begin anew with a keyframe, if it is encoded.
-    pub(super) keyframe_request: Option<Arc<AtomicBool>>,
+    /// Each makes a video of the output that is encoded begin anew with a keyframe.
+    pub(super) keyframe_requests: Vec<Arc<AtomicBool>>,
     pub(super) drops: Drops,
 }
 
@@ -46,8 +46,8 @@ pub(super) struct Writing {
     joining: Option<Joining>,
     /// The output was removed.
     leaves: Arc<AtomicBool>,
-    /// Where the last picture that was written ends.
-    video_end: Option<Timestamp>,
+    /// Where the last picture that was written ends, and the number of its stream in the output.
+    video_end: Option<(usize, Timestamp)>,
     environment: Environment,
     stop: Stop,
     state: SinkState,
@@ -66,6 +66,7 @@ pub(crate) struct SinkOpener {
     pub(crate) target: Target,
     pub(crate) options: OutputOptions,
     pub(crate) kinds: Vec<MediaKind>,
+    pub(crate) metadata: Arc<OutputMetadata>,
     pub(crate) stats: Stats,
     pub(crate) limit: Option<Duration>,
     /// It is a file of a live input: begun again under a name of its own, for ever.
@@ -88,6 +89,7 @@ impl SinkOpener {
             target: plan.target.clone(),
             options: plan.options.clone().keep_old(plan.options.keep_old && is_recording),
             kinds: plan.kinds(),
+            metadata: Arc::clone(&plan.metadata),
             stats: stats.clone(),
             limit: live.reconnect_for.filter(|_| !is_recording),
             is_recording,
@@ -116,7 +118,7 @@ impl SinkOpener {
 
     fn open_target(&self, target: Target, environment: &Environment, stop: &Stop) -> Result<Sink> {
         let stats = self.stats.clone();
-        Sink::open(target, &self.options, &self.kinds, stats, environment, stop)
+        Sink::open(target, &self.options, &self.kinds, &self.metadata, stats, environment, stop)
     }
 
     fn has_video(&self) -> bool {
@@ -292,12 +294,15 @@ impl Writing {
     /// Ends the sound with the picture, if the output is removed.
     fn cut_sound(&mut self, sink: &mut Sink, message: &SinkMessage) {
         match message {
-            SinkMessage::Packet(_, packet) if packet.kind == MediaKind::Video => {
+            SinkMessage::Packet(stream, packet) if packet.kind == MediaKind::Video => {
                 let end = packet.pts().map(|pts| pts.plus(packet.duration()));
-                self.video_end = self.video_end.max(end);
+                let (video, last) = self.video_end.unzip();
+                if video.is_none_or(|video| video == *stream) {
+                    self.video_end = last.max(end).map(|end| (*stream, end));
+                }
             }
-            SinkMessage::End(0) if self.leaves.load(Ordering::Relaxed) => {
-                if let Some(end) = self.video_end {
+            SinkMessage::End(stream) if self.leaves.load(Ordering::Relaxed) => {
+                if let Some((_, end)) = self.video_end.filter(|(video, _)| video == stream) {
                     sink.cut_at(end);
                 }
             }
@@ -397,7 +402,7 @@ impl Writing {
         self.retry = Some(retry);
         match self.announced.repeat_to(&mut sink) {
             Ok(()) => {
-                if let Some(wish) = &self.end.keyframe_request {
+                for wish in &self.end.keyframe_requests {
                     wish.store(true, Ordering::Relaxed);
                 }
                 Ok(SinkState::Open(sink))

@@ -448,7 +448,20 @@ impl Draft<'_> {
                 }
                 (NodeValue::Flag(flag), true) => Some(u8::from(*flag).to_string()),
                 (NodeValue::Text(text) | NodeValue::Number(text), true) => Some(text.clone()),
-                _ => return Err(fault("its value is a string or a number", FaultKind::WrongType)),
+                // One that may be given several times.
+                (NodeValue::List(list), true) => {
+                    for node in list {
+                        let NodeValue::Text(text) = &node.value else {
+                            return Err(fault("its values are strings", FaultKind::WrongType));
+                        };
+                        words.extend([format!("-{key}"), text.clone()]);
+                    }
+                    continue;
+                }
+                _ => {
+                    let expected = "its value is a string, a number or a list of strings";
+                    return Err(fault(expected, FaultKind::WrongType));
+                }
             };
             words.push(format!("-{key}"));
             words.extend(value);

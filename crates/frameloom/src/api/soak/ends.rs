@@ -515,7 +515,11 @@ impl Output for SoakServer {
         Ok(())
     }
 
-    fn add_stream(&mut self, configuration: &StreamConfiguration) -> Result<usize> {
+    fn add_stream(
+        &mut self,
+        configuration: &StreamConfiguration,
+        _metadata: &crate::av::metadata::StreamMetadata,
+    ) -> Result<usize> {
         let stream = usize::from(configuration.params.kind() != MediaKind::Video);
         self.configure(stream, configuration)?;
         Ok(stream)

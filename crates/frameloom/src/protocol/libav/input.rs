@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::first_times::{self, FirstTimes};
 use super::seek;
+use crate::av::metadata::ContainerMetadata;
 use crate::av::{self, AvError, AvPacket, Demuxer, Dict, Interrupt, MediaKind, StreamInfo};
 use crate::error::{End, Error, ErrorKind, Hint, Result, Setting, Stage, sentence};
 use crate::options::InputOptions;
@@ -57,8 +58,8 @@ struct LibavInput {
 struct OpenAgain {
     url: String,
     options: InputOptions,
-    /// The streams that are read.
-    chosen: Vec<usize>,
+    /// The streams that are read; all, where nobody has said which.
+    chosen: Option<Vec<usize>>,
 }
 
 impl OpenAgain {
@@ -67,7 +68,9 @@ impl OpenAgain {
         let (url, format) = (url::for_libav(&self.url, true), self.options.format.as_deref());
         let mut demuxer = Demuxer::open(url, format, &mut dict, interrupt.clone())?;
         demuxer.find_stream_info()?;
-        demuxer.read_only(&self.chosen);
+        if let Some(chosen) = &self.chosen {
+            demuxer.read_only(chosen);
+        }
         Ok(demuxer)
     }
 }
@@ -245,6 +248,17 @@ impl Input for LibavInput {
             self.stall_limit = Some(limit);
         }
     }
+
+    fn metadata(&self) -> ContainerMetadata {
+        self.demuxer.metadata()
+    }
+
+    fn read_only(&mut self, streams: &[usize]) {
+        self.demuxer.read_only(streams);
+        if let Some(again) = &mut self.again {
+            again.chosen = Some(streams.to_vec());
+        }
+    }
 }
 
 /// Opens an input by libav.
@@ -305,15 +319,12 @@ pub(super) fn open(
     interrupt.set_deadline(None);
 
     let fault = |e: AvError| e.in_stage(Stage::Source).at(url);
-    let best = |kind| demuxer.best_stream(kind).map(|i| demuxer.stream(i)).transpose();
-    let video = best(MediaKind::Video).map_err(fault)?;
-    let audio = best(MediaKind::Audio).map_err(fault)?;
+    let video = demuxer.best_stream(MediaKind::Video).map_err(fault)?;
+    let audio = demuxer.best_stream(MediaKind::Audio).map_err(fault)?;
     let (mut video, audio) = choose(video, audio, options, url)?;
     if let Some(video) = &mut video {
         discover::complete(video, &pending);
     }
-    let chosen: Vec<usize> = [&video, &audio].into_iter().flatten().map(|s| s.index).collect();
-    demuxer.read_only(&chosen);
 
     // Where libavformat did not probe, it says 0.
     let probed = || demuxer.start_micros().map(Timestamp::from_micros);
@@ -347,7 +358,7 @@ pub(super) fn open(
         .map_err(fault)?;
     let can_open_again =
         fifo.is_none() && !url::is_pipe(url) && !found.is_device && demuxer.is_seekable();
-    let again = OpenAgain { url: url.to_owned(), options: options.clone(), chosen };
+    let again = OpenAgain { url: url.to_owned(), options: options.clone(), chosen: None };
     let input = LibavInput {
         has_begun: !pending.is_empty(),
         is_at_start: false,

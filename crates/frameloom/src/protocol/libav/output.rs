@@ -3,6 +3,7 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
+use crate::av::metadata::{ContainerMetadata, StreamMetadata};
 use crate::av::{AvError, AvPacket, Dict, Interrupt, Muxer};
 use crate::codec::bitstream::parameter_sets;
 use crate::codec::configuration::StreamConfiguration;
@@ -142,7 +143,11 @@ impl Output for LibavOutput {
         opened
     }
 
-    fn add_stream(&mut self, h: &StreamConfiguration) -> Result<usize> {
+    fn describe(&mut self, metadata: &ContainerMetadata) -> Result<()> {
+        self.muxer.describe(metadata).map_err(|e| self.fault(e))
+    }
+
+    fn add_stream(&mut self, h: &StreamConfiguration, metadata: &StreamMetadata) -> Result<usize> {
         let added = self.muxer.add_stream(
             &h.params,
             h.time_base,
@@ -150,7 +155,9 @@ impl Output for LibavOutput {
             h.sample_aspect_ratio,
             h.display_matrix,
         );
-        added.map_err(|e| self.fault(e))
+        let number = added.map_err(|e| self.fault(e))?;
+        self.muxer.describe_stream(number, metadata);
+        Ok(number)
     }
 
     fn write_header(&mut self) -> Result<()> {

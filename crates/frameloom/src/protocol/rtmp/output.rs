@@ -10,6 +10,7 @@ use frameloom_rtmp::flv::{
 };
 use frameloom_rtmp::{ClientRole, MediaType as Kind, PublishKind};
 
+use crate::av::metadata::StreamMetadata;
 use crate::av::{AvError, AvPacket, CodecParams, MediaKind, configuration_box};
 use crate::codec::configuration::StreamConfiguration;
 use crate::codec::{aac, bitstream};
@@ -134,7 +135,11 @@ impl Output for RtmpOutput {
         Ok(())
     }
 
-    fn add_stream(&mut self, header: &StreamConfiguration) -> Result<usize> {
+    fn add_stream(
+        &mut self,
+        header: &StreamConfiguration,
+        _metadata: &StreamMetadata,
+    ) -> Result<usize> {
         let id = header.params.codec();
         let codec = match header.params.kind() {
             MediaKind::Video => codecs::video_codec(id).map(FlvCodec::Video),

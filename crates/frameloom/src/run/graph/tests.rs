@@ -4,8 +4,8 @@ use crate::protocol::Target;
 use crate::run::plan::{Treatment, plan_writer};
 
 const FILE: InputNode = InputNode {
-    has_video: true,
-    has_audio: true,
+    video: Some(0),
+    audio: Some(1),
     was_sought: false,
     is_held: false,
     reopens_outputs: false,
@@ -27,22 +27,29 @@ fn planned(url: &str, streams: &str, pairs: &[(&str, &str)]) -> OutputPlan {
     let window = Window { start: options.start, length: options.length() };
     let video = || plan_writer(&target, &options).unwrap();
     let audio = || AudioPlan { encoder: "aac".to_owned(), options: Vec::new(), window };
-    let (mut v, mut a) = (None, None);
-    for stream in streams.chars() {
-        match stream {
-            'V' => v = Some(Treatment::Copy),
-            'v' => v = Some(Treatment::Encode(video())),
-            'A' => a = Some(Treatment::Copy),
-            _ => a = Some(Treatment::Encode(audio())),
-        }
-    }
-    OutputPlan { target, options, window, frames: None, video: v, audio: a }
+    let stream = |letter: char| {
+        let (kind, number, treatment) = match letter {
+            'V' => (MediaKind::Video, 0, Treatment::Copy),
+            'v' => (MediaKind::Video, 0, Treatment::Video(video())),
+            'A' => (MediaKind::Audio, 1, Treatment::Copy),
+            'a' => (MediaKind::Audio, 1, Treatment::Audio(audio())),
+            // Further ones of the same input.
+            'w' => (MediaKind::Video, 2, Treatment::Video(video())),
+            _ => (MediaKind::Subtitle, 3, Treatment::Copy),
+        };
+        let from = InputStreamId { input: 0, stream: number };
+        PlannedStream { from, kind, frames: None, treatment }
+    };
+    let streams = streams.chars().map(stream).collect();
+    OutputPlan { target, options, window, streams, metadata: Default::default() }
 }
 
 fn graph(code: CodeKind, input: InputNode, plans: &[OutputPlan]) -> PipelineGraph {
-    let mut graph = PipelineGraph::new(code);
-    let number = graph.add_input(input);
-    plans.iter().enumerate().for_each(|(n, plan)| graph.add_output(n, number, plan));
+    let edited = input.video.filter(|_| code != CodeKind::None);
+    let edited = edited.map(|stream| InputStreamId { input: 0, stream });
+    let mut graph = PipelineGraph::new(code, edited);
+    graph.add_input(input);
+    plans.iter().enumerate().for_each(|(n, plan)| graph.add_output(n, plan));
     graph
 }
 
@@ -50,7 +57,8 @@ fn graph(code: CodeKind, input: InputNode, plans: &[OutputPlan]) -> PipelineGrap
 /// each place for a late stream, and the writers' queues.
 fn drawn(graph: &PipelineGraph) -> String {
     let key = |of: InputStreamId| {
-        format!("{}:{}", of.input, if of.kind == MediaKind::Video { "v" } else { "a" })
+        let name = ["v", "a", "w", "s"].get(of.stream).unwrap();
+        format!("{}:{name}", of.input)
     };
     let port = |port: &Port| format!("{}.{}", port.writer, port.stream);
     let ports = |ports: &[Port]| ports.iter().map(port).collect::<Vec<_>>().join("+");
@@ -73,11 +81,12 @@ fn drawn(graph: &PipelineGraph) -> String {
         parts.push(format!("copy {} >{}{drops}", key(node.of), port(&node.to)));
     }
     for node in &graph.late_streams {
-        parts.push(format!("late {} >{}", key(node.of), port(&node.to)));
+        let kind = if node.kind == MediaKind::Video { "v" } else { "a" };
+        parts.push(format!("late {}:{kind} >{}", node.input, port(&node.to)));
     }
     for node in &graph.writers {
         let drops_when_full = if node.drops_when_full { " drops_when_full" } else { "" };
-        let encoder = node.video_encoder.map_or_else(String::new, |n| format!(" keys{n}"));
+        let encoder: String = node.video_encoders.iter().map(|n| format!(" keys{n}")).collect();
         parts.push(format!("write {} q{}{drops_when_full}{encoder}", node.output, node.queue));
     }
     parts.join(", ")
@@ -87,8 +96,8 @@ fn drawn(graph: &PipelineGraph) -> String {
 fn a_graph_has_what_its_plans_take() {
     use CodeKind::{None as Nobody, Pulled, Stages};
     let sought = InputNode { was_sought: true, ..FILE };
-    let no_audio = InputNode { has_audio: false, ..LIVE };
-    let no_video = InputNode { has_video: false, ..LIVE };
+    let no_audio = InputNode { audio: None, ..LIVE };
+    let no_video = InputNode { video: None, ..LIVE };
     let cut = InputNode { is_held: false, ..no_audio };
     let one = |url, streams| vec![planned(url, streams, &[])];
     let table = [
@@ -176,6 +185,14 @@ fn a_graph_has_what_its_plans_take() {
             "copy 0:a >0.0, late 0:v >0.1, write 0 q1024 drops_when_full",
         ),
         (
+            "several streams of a kind, of which code edits one",
+            Stages,
+            FILE,
+            one(MP4, "vwAs"),
+            "decode 0:v q16, decode 0:w q16, edit 0 q1, edit 1 q1, encode >0.0 q1, encode >0.1 q1, \
+             copy 0:a >0.2, copy 0:s >0.3, write 0 q256 keys0 keys1",
+        ),
+        (
             "none where it isn't wanted",
             Nobody,
             no_audio,
@@ -197,12 +214,15 @@ fn a_graph_has_what_its_plans_take() {
 
 #[test]
 fn each_input_has_nodes_of_its_own() {
-    let mut graph = PipelineGraph::new(CodeKind::None);
-    let (first, second) = (graph.add_input(FILE), graph.add_input(FILE));
-    let plan = planned(MP4, "vA", &[]);
-    graph.add_output(0, first, &plan);
-    graph.add_output(1, second, &plan);
-    graph.add_output(2, second, &plan);
+    let mut graph = PipelineGraph::new(CodeKind::None, None);
+    for _ in 0..2 {
+        graph.add_input(FILE);
+    }
+    for (output, input) in [0, 1, 1].into_iter().enumerate() {
+        let mut plan = planned(MP4, "vA", &[]);
+        plan.streams.iter_mut().for_each(|stream| stream.from.input = input);
+        graph.add_output(output, &plan);
+    }
     assert_eq!(
         drawn(&graph),
         "decode 0:v q16, decode 1:v q16, edit 0 q1, edit 1 q1, encode >0.0 q1, \

@@ -91,8 +91,8 @@ impl LiveReading {
             ahead: Timestamp::ZERO,
             floor: Timestamp::ZERO,
             retry: Some(retry),
-            had_audio: source.audio.is_some(),
-            has_audio: source.audio.is_some(),
+            had_audio: source.audio().is_some(),
+            has_audio: source.audio().is_some(),
             ends: [None; 2],
         }
     }
@@ -106,8 +106,11 @@ impl LiveReading {
         self.clock.now().saturating_duration_since(since)
     }
 
-    /// Puts a packet on the outputs' clock.
-    pub(super) fn place(&mut self, packet: &mut Packet) {
+    /// Puts a packet on the outputs' clock. The main streams decide where that is; the others go along.
+    pub(super) fn place(&mut self, packet: &mut Packet, is_main: bool) {
+        if !is_main {
+            return self.place_beside(packet);
+        }
         let stream = usize::from(packet.kind != MediaKind::Video);
         let now = self.now();
         let placed =
@@ -130,6 +133,17 @@ impl LiveReading {
         if let (Some(end), Some(at)) = (self.ends.get_mut(stream), at) {
             *end = Some(end.map_or(at, |end| end.max(at)));
         }
+    }
+
+    fn place_beside(&self, packet: &mut Packet) {
+        let (stream, base) = (usize::from(packet.kind != MediaKind::Video), packet.time_base);
+        let moved = |ticks: Option<i64>| {
+            let at = self.timeline.beside(stream, base.at(ticks?));
+            Some(at.rescale(base).ticks())
+        };
+        let (pts, dts) = (moved(packet.av.pts()), moved(packet.av.dts()));
+        packet.av.set_times(pts, dts, packet.av.duration());
+        packet.floor = packet.floor.max(self.floor);
     }
 
     /// The input is lost: what is held then is another's affair.

@@ -10,8 +10,9 @@ use super::Reading;
 use super::live::LossOutcome;
 use crate::av::{MediaKind, StreamInfo};
 use crate::codec::decode::{VideoDecoder, open_decoder};
-use crate::error::{Error, ErrorKind, Result, Stage, counted};
+use crate::error::{Error, ErrorKind, Result, counted};
 use crate::input::Source;
+use crate::input::streams::InputStreams;
 use crate::live::supervise::{PicturePresence, Reopened, due, micros, reopen};
 use crate::run::stages::{AudioMessage, DecodeMessage};
 use crate::run::streams::KnownStreams;
@@ -49,7 +50,7 @@ impl Reading {
         live.forget_pictures();
         let mut tries = 0;
         let mut cause = cause;
-        self.decode_next(DecodeMessage::Lost);
+        self.decoders.retain(|decoder| decoder.packets.send(DecodeMessage::Lost).is_ok());
         loop {
             let reopening = self.reopen(&cause)?;
             let found = loop {
@@ -130,41 +131,39 @@ impl Reading {
 
     /// Goes on with another connection to the source, whose present is at `now` on the outputs'
     /// clock.
-    fn go_on_with(&mut self, source: Source, now: Timestamp) -> Result<()> {
-        let is_decoded = self.decode.is_some();
-        let decoder = match &source.video {
-            Some(video) if is_decoded => {
-                Some(VideoDecoder::open(video, &source.options, true, self.stats.clone())?)
-            }
-            _ => None,
-        };
+    fn go_on_with(&mut self, mut source: Source, now: Timestamp) -> Result<()> {
+        source.streams = std::mem::take(&mut source.streams).following(&self.source.streams)?;
+        let mut decoders = Vec::new();
+        for decoder in &self.decoders {
+            let stream = source.streams.get(decoder.stream);
+            let open = |s| VideoDecoder::open(s, &source.options, true, self.stats.clone());
+            decoders.push(stream.map(open).transpose()?);
+        }
         let mut sounds = Vec::new();
-        if let Some(audio) = &source.audio {
-            for _ in &self.audio {
-                sounds.push(open_decoder(audio, &source.options, true)?);
-            }
+        for end in &self.audio {
+            let stream = source.streams.get(end.stream);
+            let open = |s: &StreamInfo| {
+                Ok::<_, Error>((open_decoder(s, &source.options, true)?, s.time_base))
+            };
+            sounds.push(stream.map(open).transpose()?);
         }
         let copies = self.copies_video();
-        let (audio_base, changed) =
-            (source.audio.as_ref().map(|a| a.time_base), changes(&self.source, &source));
+        let changed = changes(&self.source, &source);
         for lane in &mut self.lanes {
-            let stream = match lane.kind {
-                MediaKind::Video => source.video.as_ref(),
-                _ => source.audio.as_ref(),
-            };
+            let stream = source.streams.get(lane.from);
             if let Err(error) = lane.go_on_with(stream, &source.options, &self.stats) {
                 tracing::warn!("{error}");
             }
         }
-        self.use_late_streams([source.video.as_ref(), source.audio.as_ref()])?;
-        let has_video = source.video.is_some() || self.source.video.is_none();
+        self.use_late_streams(&source.streams)?;
+        let has_video = source.video().is_some() || self.source.video().is_none();
         if let Some(live) = &mut self.live {
             let edge = source.edge().unwrap_or(Timestamp::ZERO);
             let begin = source.first_key().filter(|_| copies).unwrap_or(edge);
             live.ahead = edge.minus(begin);
             live.timeline.resume(begin, now, live.now());
             live.floor = now;
-            live.has_audio = source.audio.is_some();
+            live.has_audio = source.audio().is_some();
             live.had_audio |= live.has_audio;
             if has_video {
                 live.presence.set(PicturePresence::Back(now));
@@ -173,20 +172,18 @@ impl Reading {
                 live.events.tell(&Event::InputChanged { what });
             }
         }
-        if let Some(decoder) = decoder {
-            self.decode_next(DecodeMessage::Source(Box::new(decoder)));
-        }
+        let mut decoders = decoders.into_iter();
+        self.decoders.retain(|end| match decoders.next().flatten() {
+            Some(decoder) => end.packets.send(DecodeMessage::Source(Box::new(decoder))).is_ok(),
+            None => true,
+        });
         let mut sounds = sounds.into_iter();
-        if let Some(base) = audio_base {
-            let mut alive = Vec::with_capacity(self.audio.len());
-            for sender in self.audio.drain(..) {
-                let Some(decoder) = sounds.next() else { continue };
-                if sender.send(AudioMessage::Source(Box::new(decoder), base)).is_ok() {
-                    alive.push(sender);
-                }
+        self.audio.retain(|end| match sounds.next().flatten() {
+            Some((decoder, base)) => {
+                end.packets.send(AudioMessage::Source(Box::new(decoder), base)).is_ok()
             }
-            self.audio = alive;
-        }
+            None => true,
+        });
         // What the next connection is opened with is what the user said of the first.
         let first = std::mem::replace(&mut self.source, source);
         self.source.options = first.options;
@@ -198,42 +195,32 @@ impl Reading {
 
     /// Takes up a stream that the input hadn't got at first.
     pub(super) fn begin_late_stream(&mut self, kind: MediaKind) -> Result<()> {
-        let share = |s: &StreamInfo| s.share().map_err(|e| e.in_stage(Stage::Source));
-        let shared = |s: &Option<StreamInfo>| s.as_ref().map(share).transpose();
-        let is_new = |of: MediaKind| of == kind;
-        let (video, audio) = (shared(&self.source.video)?, shared(&self.source.audio)?);
-        let what = change(
-            (
-                video.as_ref().filter(|_| !is_new(MediaKind::Video)),
-                audio.as_ref().filter(|_| is_new(MediaKind::Video)),
-            ),
-            (video.as_ref(), audio.as_ref()),
-        );
+        let streams = self.source.streams.share()?;
+        let (video, audio) = (streams.video(), streams.audio());
+        let is_video = kind == MediaKind::Video;
+        let before = (video.filter(|_| !is_video), audio.filter(|_| is_video));
+        let what = change(before, (video, audio));
         if let (Some(live), Some(what)) = (&mut self.live, what) {
             live.has_audio |= kind == MediaKind::Audio;
             live.had_audio |= live.has_audio;
             live.events.tell(&Event::InputChanged { what });
         }
         if !self.late_streams.iter().any(|late| late.kind == kind) {
-            let name = if kind == MediaKind::Video { "video" } else { "audio" };
+            let name = kind.name();
             tracing::warn!("{name} came after the outputs had begun; they go on without it");
         }
-        self.use_late_streams([video.as_ref(), audio.as_ref()])?;
+        self.use_late_streams(&streams)?;
         let streams = KnownStreams::of(&self.source)?;
         *self.known_streams() = streams;
         Ok(())
     }
 
     /// Gives a stream that has come late its place in the outputs.
-    fn use_late_streams(&mut self, streams: [Option<&StreamInfo>; 2]) -> Result<()> {
-        let [video, audio] = streams;
+    fn use_late_streams(&mut self, streams: &InputStreams) -> Result<()> {
         let mut left = Vec::new();
         for late in self.late_streams.drain(..) {
-            let stream = match late.kind {
-                MediaKind::Video => video,
-                _ => audio,
-            };
-            match stream {
+            let number = streams.main(late.kind);
+            match number.and_then(|number| Some((number, streams.get(number)?))) {
                 None => left.push(late),
                 Some(stream) => match late.lane(stream, &self.source.options, &self.stats)? {
                     Some(lane) => self.lanes.push(lane),
@@ -250,10 +237,7 @@ impl Reading {
 
 /// In words, what is another kind of picture or sound than before.
 fn changes(before: &Source, after: &Source) -> Option<String> {
-    change(
-        (before.video.as_ref(), before.audio.as_ref()),
-        (after.video.as_ref(), after.audio.as_ref()),
-    )
+    change((before.video(), before.audio()), (after.video(), after.audio()))
 }
 
 /// The same of video and audio.

@@ -1,0 +1,178 @@
+//! Which streams of the inputs an output has.
+
+use crate::av::{MediaKind, StreamInfo};
+use crate::error::{End, Error, ErrorKind, Hint, Result, Setting, Stage, counted};
+use crate::input::streams::InputStreamId;
+use crate::options::OutputOptions;
+use crate::output::container::{Carriage, carriage, has_usual_subtitles};
+use crate::protocol::Target;
+use crate::run::plan::PlannedInput;
+use crate::url;
+
+/// A stream of an input that an output has.
+#[derive(Clone, Copy)]
+pub(crate) struct Chosen<'a> {
+    pub(crate) from: InputStreamId,
+    pub(crate) stream: &'a StreamInfo,
+}
+
+/// The streams of an output, in their order.
+///
+/// # Errors
+/// Where there is none, or one that was asked for can't be had.
+pub(crate) fn choose<'a>(
+    inputs: &[PlannedInput<'a>],
+    target: &Target,
+    options: &OutputOptions,
+) -> Result<Vec<Chosen<'a>>> {
+    let chosen = match options.has_maps() {
+        true => by_maps(inputs, target, options)?,
+        false => by_default(inputs, target, options),
+    };
+    if chosen.is_empty() {
+        let format = target.muxer.name();
+        let cause = match options.has_maps() {
+            true => "no stream is left for it".to_owned(),
+            false => format!("nothing of the input goes into format {format}"),
+        };
+        return Err(Error::new(ErrorKind::Usage, Stage::Options, cause).at(&target.url));
+    }
+    Ok(chosen)
+}
+
+/// What `-map` says, one after the other.
+fn by_maps<'a>(
+    inputs: &[PlannedInput<'a>],
+    target: &Target,
+    options: &OutputOptions,
+) -> Result<Vec<Chosen<'a>>> {
+    let mut chosen: Vec<Chosen<'a>> = Vec::new();
+    for map in &options.maps {
+        let setting = Setting::ffmpeg("map").of(End::Output).to(map.to_string());
+        let wrong = |cause: String| Error::usage(cause).at(&target.url).about(setting.clone());
+        let Some(input) = inputs.get(map.input) else {
+            let count = counted(inputs.len() as u64, "input");
+            return Err(wrong(format!("there is no input {}: there is {count}", map.input)));
+        };
+        let streams: Vec<(usize, &StreamInfo)> = input.streams.iter().collect();
+        let places = map.streams.of(streams.iter().map(|(_, stream)| *stream));
+        if map.is_negative {
+            let is_meant = |chosen: &Chosen<'_>| {
+                let is_at = |at: &usize| {
+                    streams.get(*at).is_some_and(|(number, _)| *number == chosen.from.stream)
+                };
+                chosen.from.input == map.input && places.iter().any(is_at)
+            };
+            chosen.retain(|chosen| !is_meant(chosen));
+            continue;
+        }
+        if places.is_empty() && !map.is_optional {
+            let error = wrong("no stream of the input is that".to_owned());
+            return Err(error.hint(Hint::MayBeMissing(setting.to(format!("{map}?")))));
+        }
+        for (stream, info) in places.iter().filter_map(|place| streams.get(*place).copied()) {
+            if options.leaves_out(info.kind) || input.options.leaves_out(info.kind) {
+                continue;
+            }
+            if carriage(target, info) == Carriage::Refuse {
+                let (format, kind) = (target.muxer.name(), info.kind.name());
+                let codec = info.params.codec().name();
+                return Err(wrong(format!(
+                    "format {format} has no place for stream {}:{stream}, {kind} ({codec})",
+                    map.input
+                )));
+            }
+            chosen.push(Chosen { from: InputStreamId { input: map.input, stream }, stream: info });
+        }
+    }
+    Ok(chosen)
+}
+
+/// The video whose frames code gets, where these were chosen for the outputs.
+///
+/// # Errors
+/// Where the outputs have several, and where there is none.
+pub(crate) fn edited(
+    inputs: &[PlannedInput<'_>],
+    outputs: &[Vec<Chosen<'_>>],
+) -> Result<InputStreamId> {
+    let mut videos: Vec<InputStreamId> = Vec::new();
+    for chosen in outputs.iter().flatten() {
+        if chosen.stream.kind == MediaKind::Video && !videos.contains(&chosen.from) {
+            videos.push(chosen.from);
+        }
+    }
+    match videos[..] {
+        [only] => Ok(only),
+        // It sees the frames, whether anything is made of them or not.
+        [] => best(inputs, MediaKind::Video).map(|best| best.from).ok_or_else(|| {
+            Error::new(ErrorKind::InvalidData, Stage::Source, "there is no video in it to edit")
+        }),
+        [..] => Err(Error::usage("the outputs have several videos, and the code edits one")
+            .hint(Hint::MapOneVideo)),
+    }
+}
+
+/// The best video and the best audio of all inputs, as far as the container takes them.
+fn by_default<'a>(
+    inputs: &[PlannedInput<'a>],
+    target: &Target,
+    options: &OutputOptions,
+) -> Vec<Chosen<'a>> {
+    let mut chosen = Vec::new();
+    for (kind, is_off) in
+        [(MediaKind::Video, options.no_video), (MediaKind::Audio, options.no_audio)]
+    {
+        if is_off {
+            continue;
+        }
+        let Some(best) = best(inputs, kind) else { continue };
+        if carriage(target, best.stream) != Carriage::Refuse {
+            chosen.push(best);
+            continue;
+        }
+        let (name, format) = (kind.name(), target.muxer.name());
+        tracing::info!(
+            "{}: the {name} is left out, as format {format} has no place for it",
+            url::redact::url(&target.url)
+        );
+    }
+    chosen.extend(subtitles(inputs, target, options));
+    chosen
+}
+
+/// The first subtitles that go into the container, where it has a usual codec for subtitles.
+fn subtitles<'a>(
+    inputs: &[PlannedInput<'a>],
+    target: &Target,
+    options: &OutputOptions,
+) -> Option<Chosen<'a>> {
+    if options.leaves_out(MediaKind::Subtitle) || !has_usual_subtitles(target) {
+        return None;
+    }
+    let all = inputs.iter().enumerate().flat_map(|(input, known)| {
+        let streams = known.streams.iter();
+        streams.map(move |(stream, info)| (InputStreamId { input, stream }, known, info))
+    });
+    let fits = |known: &PlannedInput<'_>, info: &StreamInfo| {
+        info.kind == MediaKind::Subtitle
+            && !known.options.leaves_out(info.kind)
+            && carriage(target, info) != Carriage::Refuse
+    };
+    let mut fitting = all.filter(|(_, known, info)| fits(known, info));
+    fitting.next().map(|(from, _, stream)| Chosen { from, stream })
+}
+
+/// The best of the inputs' main streams of a kind; of equals the first.
+fn best<'a>(inputs: &[PlannedInput<'a>], kind: MediaKind) -> Option<Chosen<'a>> {
+    let mut best: Option<Chosen<'a>> = None;
+    for (input, known) in inputs.iter().enumerate() {
+        let main = known.streams.main(kind);
+        let found = main.and_then(|number| Some((number, known.streams.get(number)?)));
+        let Some((number, stream)) = found else { continue };
+        if best.is_none_or(|best| stream.score() > best.stream.score()) {
+            best = Some(Chosen { from: InputStreamId { input, stream: number }, stream });
+        }
+    }
+    best
+}
