@@ -64,7 +64,8 @@ pub(crate) struct ProbeArgs {
 /// `frameloom -i ...`.
 #[derive(Debug)]
 pub(crate) struct RunArgs {
-    pub(crate) input: EndArgs,
+    /// At least one.
+    pub(crate) inputs: Vec<EndArgs>,
     pub(crate) outputs: Vec<EndArgs>,
     /// What stood behind `--`.
     pub(crate) command: Option<Vec<OsString>>,
@@ -96,7 +97,7 @@ pub(crate) fn parse(mut words: Vec<OsString>) -> Result<Invocation> {
         position: skipped,
         words: words.into(),
         pending: Vec::new(),
-        input: None,
+        inputs: Vec::new(),
         outputs: Vec::new(),
         command: None,
         global: Vec::new(),
@@ -150,7 +151,7 @@ struct Parser {
     position: usize,
     /// Options whose input or output has not come yet.
     pending: Vec<(String, String)>,
-    input: Option<EndArgs>,
+    inputs: Vec<EndArgs>,
     outputs: Vec<EndArgs>,
     command: Option<Vec<OsString>>,
     global: GlobalWords,
@@ -212,13 +213,11 @@ impl Parser {
         if url.is_empty() {
             return Err(usage("the INPUT's name is empty"));
         }
-        if self.input.is_some() {
-            let error = usage("there is a second input, and frameloom reads one");
-            let is_probe = self.verb == Verb::Probe;
-            return Err(if is_probe { error } else { error.hint(ProgramHint::OneInput) });
+        if self.verb == Verb::Probe && !self.inputs.is_empty() {
+            return Err(usage("there is a second input, and probe reads one"));
         }
         let options = std::mem::take(&mut self.pending);
-        self.input = Some(EndArgs { url, options });
+        self.inputs.push(EndArgs { url, options });
         Ok(())
     }
 
@@ -279,7 +278,7 @@ impl Parser {
         Ok(())
     }
 
-    fn finish_probe(self) -> Result<ProbeArgs> {
+    fn finish_probe(mut self) -> Result<ProbeArgs> {
         self.check_dangling()?;
         if self.command.is_some() {
             return Err(usage("probe runs no COMMAND"));
@@ -290,7 +289,7 @@ impl Parser {
         if let Some(name) = stats.or(foreign.map(|(entry, _)| entry.row.name)) {
             return Err(usage(sentence!("{} means nothing to probe", Setting::own(name))));
         }
-        let Some(input) = self.input else {
+        let Some(input) = self.inputs.pop() else {
             return Err(usage("probe needs the name of an INPUT"));
         };
         Ok(ProbeArgs { input, global: self.global, program: self.program })
@@ -298,12 +297,12 @@ impl Parser {
 
     fn finish_run(self) -> Result<RunArgs> {
         self.check_dangling()?;
-        let Some(input) = self.input else {
+        if self.inputs.is_empty() {
             // An unknown name may have taken "-i" for its value.
             self.outputs.iter().try_for_each(|output| check_names(&output.options))?;
             let error = usage("no input is named");
             return Err(error.hint(ProgramHint::NameInput));
-        };
+        }
         let is_given = |name: &str| self.global.iter().any(|(entry, _)| entry.row.name == name);
         if is_given("y") && is_given("n") {
             return Err(usage(sentence!(
@@ -336,8 +335,8 @@ impl Parser {
             let error = usage("neither an OUTPUT nor a COMMAND is named");
             return Err(error.hint(ProgramHint::NameOutputOrCode));
         }
-        let Parser { outputs, command, global, program, .. } = self;
-        Ok(RunArgs { input, outputs, command, global, program })
+        let Parser { inputs, outputs, command, global, program, .. } = self;
+        Ok(RunArgs { inputs, outputs, command, global, program })
     }
 
     /// Refuses options that nothing follows which they could belong to.

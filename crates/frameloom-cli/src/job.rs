@@ -11,14 +11,19 @@ use crate::args::{EndArgs, GlobalWords, ProbeArgs, RunArgs};
 
 /// A pipeline, ready to be opened.
 pub(crate) struct Job {
-    pub(crate) url: String,
-    pub(crate) input: InputOptions,
+    /// At least one.
+    pub(crate) inputs: Vec<(String, InputOptions)>,
     pub(crate) outputs: Vec<(String, OutputOptions)>,
     pub(crate) command: Option<Command>,
     pub(crate) live: LiveOptions,
 }
 
 impl Job {
+    /// The inputs' names.
+    pub(crate) fn input_urls(&self) -> Vec<&str> {
+        self.inputs.iter().map(|(url, _)| url.as_str()).collect()
+    }
+
     /// It is a pipeline of a server, whose COMMAND gets these environment variables. It is started
     /// again by itself, so its recordings never take the place of old ones.
     pub(crate) fn supervise(&mut self, env: &BTreeMap<String, String>) {
@@ -34,7 +39,11 @@ impl Job {
     /// Wrong usage, or a COMMAND that can't be run.
     pub(crate) fn new(words: RunArgs) -> Result<Job> {
         let global = &words.global;
-        let input = input_options(&words.input, global)?;
+        let mut inputs = Vec::with_capacity(words.inputs.len());
+        for input in words.inputs {
+            let options = input_options(&input, global)?;
+            inputs.push((input.url, options));
+        }
         let mut outputs = Vec::with_capacity(words.outputs.len());
         for output in words.outputs {
             let options = output_options(&output, global)?;
@@ -44,7 +53,7 @@ impl Job {
         let mut live = LiveOptions::new();
         each(global, |entry, value| entry.set_live(&mut live, value))?;
         live.check(command.is_some(), command.is_some())?;
-        Ok(Job { url: words.input.url, input, outputs, command, live })
+        Ok(Job { inputs, outputs, command, live })
     }
 }
 
@@ -147,7 +156,7 @@ mod tests {
         ] {
             let words = line.split(' ').map(Into::into).collect();
             let Invocation::Run(run) = parse(words).unwrap() else { panic!("{line}") };
-            let input = format!("{:?}", Job::new(run).unwrap().input);
+            let input = format!("{:?}", Job::new(run).unwrap().inputs[0].1);
             assert!(input.contains(&format!("live: {live:?}")), "{line}: {input}");
         }
     }

@@ -66,8 +66,10 @@ pub(crate) fn run(
     if let Some(connection) = &server_connection {
         job.supervise(connection.env());
     }
-    frameloom::internal::check_input(&job.url, &job.input)?;
-    frameloom::internal::check_outputs(&job.url, &job.outputs, job.command.is_some())?;
+    for (url, options) in &job.inputs {
+        frameloom::internal::check_input(url, options)?;
+    }
+    frameloom::internal::check_outputs(&job.input_urls(), &job.outputs, job.command.is_some())?;
     frameloom::internal::check_slate(&job.live)?;
     let progress = program.progress.as_deref();
     let progress = progress.map(|url| open_progress(url, &job, screen)).transpose()?;
@@ -126,7 +128,11 @@ fn carry(
     status: &[StatusLine],
     reporter: Option<Reporter>,
 ) -> Result<Option<Snapshot>> {
-    let mut pipeline = match Pipeline::builder(&job.url).input(job.input).stop(stop).open() {
+    let mut inputs = job.inputs.into_iter();
+    let Some((url, options)) = inputs.next() else { return Ok(None) };
+    let builder = Pipeline::builder(&url).input(options).stop(stop);
+    let builder = inputs.fold(builder, |builder, (url, options)| builder.and(&url, options));
+    let mut pipeline = match builder.open() {
         Err(error) if error.kind() == ErrorKind::Interrupted && stop.is_stopped() => {
             return Ok(None);
         }

@@ -402,7 +402,7 @@ impl PyVideo {
             let mut all: Vec<_> =
                 outputs.iter().map(|o| (o.url.clone(), o.options.clone())).collect();
             all.push((url.clone(), options.clone()));
-            frameloom::internal::check_outputs(&self.shared.opening.source, &all, true)?;
+            frameloom::internal::check_outputs(&[&self.shared.opening.source], &all, true)?;
             pipeline.outgoing_pending(&url, options.clone())
         });
         let outgoing = opened(py, pending, &self.shared.stop)?;

@@ -190,11 +190,6 @@ fn no_input() {
 }
 
 #[test]
-fn two_inputs() {
-    assert_wrong("-i IN -i IN OUT", &["one"]);
-}
-
-#[test]
 fn no_output_and_no_command() {
     assert_wrong("-i IN", &["OUTPUT", "COMMAND"]);
 }

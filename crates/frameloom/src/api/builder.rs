@@ -13,6 +13,8 @@ use crate::time::{Rate, Timestamp};
 pub struct InputBuilder<T> {
     pub(super) url: String,
     pub(super) options: InputOptions,
+    /// Inputs beside it.
+    pub(super) more: Vec<(String, InputOptions)>,
     pub(super) stop: Stop,
     opened: PhantomData<fn() -> T>,
 }
@@ -20,7 +22,8 @@ pub struct InputBuilder<T> {
 impl<T> InputBuilder<T> {
     pub(super) fn new(url: &str) -> InputBuilder<T> {
         let (url, options) = (url.to_owned(), InputOptions::new());
-        InputBuilder { url, options, stop: Stop::new(), opened: PhantomData }
+        let (more, stop) = (Vec::new(), Stop::new());
+        InputBuilder { url, options, more, stop, opened: PhantomData }
     }
 
     /// Its settings. By default they are FFmpeg's.

@@ -1,14 +1,16 @@
 //! A whole pipeline, described and run.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::api::builder::InputBuilder;
 use crate::api::control::Control;
 use crate::api::frames::Frames;
 use crate::api::outgoing::Outgoing;
 use crate::api::pending::Pending;
+use crate::av::StreamInfo;
 use crate::edit::{Closure, Command, FilterGraph, FrameProcessor};
-use crate::error::{BoxError, ErrorKind, Result};
+use crate::error::{BoxError, Error, ErrorKind, Result};
 use crate::image::Frame;
 use crate::input::Source;
 use crate::input::probe::{self, Probe};
@@ -16,7 +18,8 @@ use crate::options::{InputOptions, LiveOptions, OutputOptions};
 use crate::protocol::environment::Environment;
 use crate::run::control::OutputsOwner;
 use crate::run::outputs::{NewOutput, OpenSink};
-use crate::run::plan::{PlannedInput, plan};
+use crate::run::plan::plan;
+use crate::run::planned::PlannedInput;
 use crate::run::selection::{choose, edited};
 use crate::run::threads::Failure;
 use crate::run::writing::SinkOpener;
@@ -25,6 +28,9 @@ use crate::stats::event::{Event, Events};
 use crate::stats::{Snapshot, Stats};
 use crate::time::Timestamp;
 use crate::time::stop::Stop;
+
+/// How long an input is waited for at once.
+const LONG: Duration = Duration::from_secs(1);
 
 /// A live stream in, every frame through your code, a live stream out.
 ///
@@ -43,7 +49,7 @@ use crate::time::stop::Stop;
 /// # }
 /// ```
 pub struct Pipeline {
-    source: Source,
+    sources: Vec<Source>,
     environment: Environment,
     stages: Vec<Box<dyn FrameProcessor>>,
     command: Option<Command>,
@@ -58,13 +64,23 @@ pub struct Pipeline {
 }
 
 impl InputBuilder<Pipeline> {
-    /// Opens the input.
+    /// One more input, whose streams an output takes by [`OutputOptions::map`]; inputs are numbered in
+    /// their order, from 0. All are opened at once. Stored ones begin together and are read side by
+    /// side; live ones are put on one clock by when they come, and each is lost and comes back by itself.
+    pub fn and(mut self, url: &str, options: InputOptions) -> InputBuilder<Pipeline> {
+        self.more.push((url.to_owned(), options));
+        self
+    }
+
+    /// Opens the inputs.
     ///
     /// # Errors
-    /// Where it can't be opened, holds neither video nor audio, or can't be sought in though it is
+    /// Where one can't be opened, holds neither video nor audio, or can't be sought in though it is
     /// to begin later.
     pub fn open(self) -> Result<Pipeline> {
-        Pipeline::open_in(Environment::real(), &self.url, self.options, &self.stop)
+        let first = (self.url, self.options);
+        let inputs = std::iter::once(first).chain(self.more).collect();
+        Pipeline::open_all(Environment::real(), inputs, &self.stop)
     }
 
     /// Opens the input on a thread of its own.
@@ -103,19 +119,19 @@ impl Pipeline {
         InputBuilder::new(url)
     }
 
-    pub(super) fn open_in(
+    pub(super) fn open_all(
         environment: Environment,
-        url: &str,
-        options: InputOptions,
+        inputs: Vec<(String, InputOptions)>,
         stop: &Stop,
     ) -> Result<Pipeline> {
         let asked = stop.child();
         let stop = asked.child();
-        let source = Source::open(url, options, &environment, &stop)?;
-        let stats = Stats::new(source.duration(), Arc::clone(&environment.clock));
-        stats.set_live(source.is_live);
+        let sources = open_side_by_side(inputs, &environment, &stop)?;
+        let longest = sources.iter().map(Source::duration).max().flatten();
+        let stats = Stats::new(longest, Arc::clone(&environment.clock));
+        stats.set_live(sources.iter().any(|source| source.is_live));
         Ok(Pipeline {
-            source,
+            sources,
             environment,
             stages: Vec::new(),
             command: None,
@@ -163,7 +179,7 @@ impl Pipeline {
     /// Runs a filter graph in FFmpeg's syntax on every frame, after what was added before.
     #[must_use]
     pub fn filter(self, spec: &str) -> Pipeline {
-        let rate = self.source.video().and_then(|v| v.frame_rate);
+        let rate = self.video().and_then(|v| v.frame_rate);
         self.processor(FilterGraph::new(spec, rate))
     }
 
@@ -196,28 +212,35 @@ impl Pipeline {
         self.stats.clone()
     }
 
-    /// What is in the input, as [`probe`](crate::probe()) tells it.
+    /// What is in the first input, as [`probe`](crate::probe()) tells it.
     ///
     /// # Errors
     /// Where a stream of it can't be described.
     pub fn info(&self) -> Result<Probe> {
-        probe::of(&self.source)
+        let first = self.sources.first();
+        first.map_or_else(|| Err(Error::usage("there is no input")), probe::of)
     }
 
-    /// Whether the input runs at its own speed and has no end that is known.
+    /// The first video of all inputs.
+    fn video(&self) -> Option<&StreamInfo> {
+        self.sources.iter().find_map(Source::video)
+    }
+
+    /// Whether an input runs at its own speed and has no end that is known.
     pub fn is_live(&self) -> bool {
-        self.source.is_live
+        self.sources.iter().any(|source| source.is_live)
     }
 
     /// What a decoder of the input's audio needs besides the packets; `None` where there is no
     /// audio, empty where it needs nothing.
     pub fn audio_extradata(&self) -> Option<&[u8]> {
-        self.source.audio().map(|audio| audio.params.extradata())
+        let audio = self.sources.iter().find_map(Source::audio);
+        audio.map(|audio| audio.params.extradata())
     }
 
-    /// How long the input is, where that is known.
+    /// How long the longest input is, where that is known.
     pub fn duration(&self) -> Option<Timestamp> {
-        self.source.duration()
+        self.sources.iter().map(Source::duration).max().flatten()
     }
 
     /// Asks this pipeline alone to finish.
@@ -274,15 +297,15 @@ impl Pipeline {
     /// thread; what the server says is told by [`Pending::wait`].
     pub fn outgoing_pending(&self, url: &str, options: OutputOptions) -> Result<Pending<Outgoing>> {
         let mut output = NewOutput::new(url, options)?;
-        let opener = match self.source.video() {
+        let opener = match self.video() {
             None => None,
             Some(_) => {
                 let (target, options) = (output.target.clone(), output.options.clone());
-                let inputs = [PlannedInput::of(&self.source)];
+                let inputs: Vec<_> = self.sources.iter().map(PlannedInput::of).collect();
                 let chosen = choose(&inputs, &target, &options)?;
                 let edited = Some(edited(&inputs, std::slice::from_ref(&chosen))?);
                 let plan = plan(&inputs, &chosen, target, options, edited)?;
-                let reopens = self.source.is_live && !self.live.no_reconnect;
+                let reopens = self.is_live() && !self.live.no_reconnect;
                 Some(SinkOpener::new(&plan, &self.stats, &self.live, reopens))
             }
         };
@@ -312,7 +335,7 @@ impl Pipeline {
     /// What runs, described.
     pub(super) fn setup(self, is_pulled: bool) -> Setup {
         Setup {
-            sources: vec![self.source],
+            sources: self.sources,
             stages: self.stages,
             command: self.command,
             is_pulled,
@@ -324,4 +347,32 @@ impl Pipeline {
             stop: self.stop,
         }
     }
+}
+
+/// Opens all inputs, each on a thread of its own where there are several: live ones begin together.
+fn open_side_by_side(
+    inputs: Vec<(String, InputOptions)>,
+    environment: &Environment,
+    stop: &Stop,
+) -> Result<Vec<Source>> {
+    if let [(url, options)] = &inputs[..] {
+        return Ok(vec![Source::open(url, options.clone(), environment, stop)?]);
+    }
+    // What is being opened is given up where another one fails.
+    let all = stop.child();
+    let open = |(url, options): (String, InputOptions)| {
+        let (environment, stop) = (environment.clone(), all.clone());
+        Pending::start(move || Source::open(&url, options, &environment, &stop))
+    };
+    let pending = inputs.into_iter().map(open).collect::<Result<Vec<_>>>()?;
+    let mut sources = Vec::new();
+    for one in pending {
+        let opened = loop {
+            if let Some(opened) = one.wait(LONG) {
+                break opened;
+            }
+        };
+        sources.push(opened.inspect_err(|_| all.stop())?);
+    }
+    Ok(sources)
 }

@@ -297,7 +297,7 @@ fn plain(environment: Environment, clock: &Arc<Leaping>, seen: &Arc<AtomicU64>) 
     // Computing takes no time here, so that no frame is too late for the code.
     live.set("on-slow", "block").unwrap();
     let (clock, seen) = (Arc::clone(clock), Arc::clone(seen));
-    Pipeline::open_in(environment, CAMERA, input(), &Stop::new())
+    Pipeline::open_all(environment, vec![(CAMERA.to_owned(), input())], &Stop::new())
         .unwrap()
         .live(live)
         .process(move |frame| {

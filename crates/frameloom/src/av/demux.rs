@@ -143,6 +143,9 @@ pub(crate) struct StreamInfo {
     pub(crate) has_packets: bool,
 }
 
+/// What the mark of a default stream adds to its score.
+const AS_DEFAULT: i64 = 5_000_000;
+
 impl StreamInfo {
     /// Of which nothing more is known.
     pub(crate) fn of_params(index: usize, params: CodecParams, time_base: TimeBase) -> StreamInfo {
@@ -179,7 +182,14 @@ impl StreamInfo {
             MediaKind::Audio => i64::from(self.params.channels()),
             _ => 0,
         };
-        size + 100_000_000 * i64::from(self.has_packets) + 5_000_000 * i64::from(self.is_default)
+        size + 100_000_000 * i64::from(self.has_packets) + AS_DEFAULT * i64::from(self.is_default)
+    }
+
+    /// The same beside the best streams of other inputs, where it is of no account which one its own
+    /// container marks.
+    pub(crate) fn score_among_inputs(&self) -> i64 {
+        let is_marked = self.is_default && !self.is_attached_picture;
+        self.score() - AS_DEFAULT * i64::from(is_marked)
     }
 
     /// Another one that says the same.

@@ -43,9 +43,9 @@ pub(crate) fn disposition_named(name: &str) -> Option<i32> {
 }
 
 /// The bit of what is its kind's default.
-pub(crate) const DEFAULT: i32 = ff::AV_DISPOSITION_DEFAULT as i32;
+pub(crate) const DEFAULT: i32 = ff::AV_DISPOSITION_DEFAULT;
 /// The bit of a cover picture.
-pub(crate) const ATTACHED_PICTURE: i32 = ff::AV_DISPOSITION_ATTACHED_PIC as i32;
+pub(crate) const ATTACHED_PICTURE: i32 = ff::AV_DISPOSITION_ATTACHED_PIC;
 
 impl Demuxer {
     /// What the container says of itself.

@@ -22,11 +22,18 @@ use crate::time::{Round, TimeBase, Timestamp};
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct AudioPlan {
     pub(crate) encoder: String,
+    /// A filter graph for the samples.
+    pub(crate) filter: Option<String>,
     pub(crate) options: Vec<(String, String)>,
     pub(crate) window: Window,
 }
 
 impl AudioPlan {
+    /// A graph that gets what the user's filter makes.
+    fn behind_filter(&self, spec: &str) -> String {
+        self.filter.as_ref().map_or_else(|| spec.to_owned(), |own| format!("{own},{spec}"))
+    }
+
     fn option(&self, name: &str) -> Option<&str> {
         let set = self.options.iter().rev().find(|(n, _)| n == name);
         set.map(|(_, value)| value.as_str())
@@ -77,6 +84,8 @@ pub(crate) struct AudioTranscoder {
     arrived: Option<Arrival>,
     next_pts: i64,
     limit_reached: bool,
+    /// Nothing more was sent.
+    is_drained: bool,
     failures: u64,
     /// Where the last frame that was decoded ends, in samples.
     sound_end: Option<Timestamp>,
@@ -133,6 +142,7 @@ impl AudioTranscoder {
             arrived: None,
             next_pts: 0,
             limit_reached: false,
+            is_drained: false,
             failures: 0,
             sound_end: None,
             silence: None,
@@ -205,25 +215,31 @@ impl AudioTranscoder {
         }
     }
 
-    /// Has everything given out what it still holds.
-    pub(crate) fn drain(&mut self) -> Result<()> {
-        while !self.decoder.send(None).map_err(|e| e.in_stage(Stage::Decode))? {
-            self.take_frames()?;
-        }
-        self.take_frames()?;
-        if self.failures > 0 {
-            let left_out = were(self.failures, "damaged or undecodable packet");
-            tracing::warn!("{left_out} left out of the audio");
-        }
-        if let Some(open) = &mut self.open {
-            open.graph.send(None).map_err(|e| failed(&self.plan, e))?;
-            open.encode(&self.plan, &mut self.ready, self.arrived)?;
-            while !open.encoder.send(None).map_err(|e| failed(&self.plan, e))? {
-                open.collect(&self.plan, &mut self.ready, self.arrived)?;
+    /// Gives out a piece of what it still holds: a filter may make sound without end. `false` once that
+    /// was all.
+    pub(crate) fn drain(&mut self) -> Result<bool> {
+        if !std::mem::replace(&mut self.is_drained, true) {
+            while !self.decoder.send(None).map_err(|e| e.in_stage(Stage::Decode))? {
+                self.take_frames()?;
             }
+            self.take_frames()?;
+            if self.failures > 0 {
+                let left_out = were(self.failures, "damaged or undecodable packet");
+                tracing::warn!("{left_out} left out of the audio");
+            }
+            if let Some(open) = &mut self.open {
+                open.graph.send(None).map_err(|e| failed(&self.plan, e))?;
+            }
+        }
+        let Some(open) = &mut self.open else { return Ok(false) };
+        if open.encode_one(&self.plan, &mut self.ready, self.arrived)? {
+            return Ok(true);
+        }
+        while !open.encoder.send(None).map_err(|e| failed(&self.plan, e))? {
             open.collect(&self.plan, &mut self.ready, self.arrived)?;
         }
-        Ok(())
+        open.collect(&self.plan, &mut self.ready, self.arrived)?;
+        Ok(false)
     }
 
     /// The next packet, and before the first one the encoder's configuration.
@@ -300,7 +316,7 @@ impl AudioTranscoder {
         }
         let Some(open) = &mut self.open else { return Ok(()) };
         if open.takes != sound_of(&frame) {
-            open.adapt_to(&frame, self.time_base).map_err(|e| failed(&self.plan, e))?;
+            open.adapt_to(&self.plan, &frame, self.time_base).map_err(|e| failed(&self.plan, e))?;
         }
         open.graph.send(Some(&frame)).map_err(|e| failed(&self.plan, e))?;
         open.encode(&self.plan, &mut self.ready, self.arrived)
@@ -366,7 +382,7 @@ impl AudioTranscoder {
             }
         }
         // async=1 fills gaps and trims overlaps, so that the sample count keeps to the clock.
-        let mut spec = "aresample=async=1".to_owned();
+        let mut spec = self.plan.behind_filter("aresample=async=1");
         if !format.is_empty() {
             spec.push_str(",aformat=");
             spec.push_str(&format.join(":"));
@@ -397,13 +413,19 @@ impl AudioTranscoder {
 impl OpenTranscoder {
     /// Makes the graph take samples of another kind. What the old one still holds, less than one
     /// frame of the encoder's, is lost: an encoder takes no short frame but for its last one.
-    fn adapt_to(&mut self, frame: &AvFrame, time_base: TimeBase) -> Result<(), AvError> {
+    fn adapt_to(
+        &mut self,
+        plan: &AudioPlan,
+        frame: &AvFrame,
+        time_base: TimeBase,
+    ) -> Result<(), AvError> {
         let AudioShape { sample_rate, sample_format, channel_layout } = &self.shape;
         let spec = format!(
             "aresample=async=1,aformat=sample_fmts={sample_format}:sample_rates={sample_rate}:\
              channel_layouts={channel_layout}"
         );
-        let input = GraphInput { frame, time_base, frame_rate: None };
+        let (input, spec) =
+            (GraphInput { frame, time_base, frame_rate: None }, plan.behind_filter(&spec));
         self.graph = AvFilterGraph::audio(&input, &spec, self.encoder.frame_samples())?;
         self.takes = sound_of(frame);
         Ok(())
@@ -415,15 +437,26 @@ impl OpenTranscoder {
         ready: &mut VecDeque<StreamMessage>,
         arrived: Option<Arrival>,
     ) -> Result<()> {
+        while self.encode_one(plan, ready, arrived)? {}
+        Ok(())
+    }
+
+    /// Encodes what the graph has next; `false` where that is nothing now.
+    fn encode_one(
+        &mut self,
+        plan: &AudioPlan,
+        ready: &mut VecDeque<StreamMessage>,
+        arrived: Option<Arrival>,
+    ) -> Result<bool> {
         let base = self.graph.time_base();
-        while let Received::Item(mut samples) = self.graph.receive().map_err(|e| failed(plan, e))? {
-            samples.rescale_pts(base, self.encoder.time_base());
-            while !self.encoder.send(Some(&samples)).map_err(|e| failed(plan, e))? {
-                self.collect(plan, ready, arrived)?;
-            }
+        let received = self.graph.receive().map_err(|e| failed(plan, e))?;
+        let Received::Item(mut samples) = received else { return Ok(false) };
+        samples.rescale_pts(base, self.encoder.time_base());
+        while !self.encoder.send(Some(&samples)).map_err(|e| failed(plan, e))? {
             self.collect(plan, ready, arrived)?;
         }
-        Ok(())
+        self.collect(plan, ready, arrived)?;
+        Ok(true)
     }
 
     fn collect(

@@ -78,6 +78,7 @@ impl VideoDecoder {
         let raw = stream.params.codec().is_raw();
         let rotate = stream.display_matrix.as_ref().and_then(rotation_filter);
         let origin = options.origin.or(options.start).unwrap_or(Timestamp::ZERO);
+        let origin = origin.minus(options.offset);
         let first_pts = origin.rescale(stream.time_base).ticks().saturating_neg();
         Ok(VideoDecoder {
             decoder,

@@ -39,6 +39,17 @@ impl Packet {
         self.time_base.at(self.av.duration())
     }
 
+    /// Moves its times.
+    pub(crate) fn move_by(&mut self, by: Timestamp) {
+        let ticks = by.rescale(self.time_base).ticks();
+        if ticks != 0 {
+            let moved = |at: Option<i64>| at.map(|at| at.saturating_add(ticks));
+            let (pts, dts) = (moved(self.av.pts()), moved(self.av.dts()));
+            let duration = self.av.duration();
+            self.av.set_times(pts, dts, duration);
+        }
+    }
+
     /// Sets its length so that it ends at `end`, counted from `at` in its own ticks.
     pub(crate) fn lasts_until(&mut self, at: Option<i64>, end: Timestamp) {
         let Some(at) = at else { return };

@@ -16,8 +16,6 @@ pub enum Instead {
     StreamsAreChosen,
     /// One filter graph for the video can be given.
     OneFilterGraph,
-    /// Audio is not filtered, and video is by an option.
-    OnlyVideoIsFiltered,
     /// These options end an output early.
     EndEarly,
     /// The bit stream filters that a container needs are applied by themselves.
@@ -30,8 +28,6 @@ pub enum Instead {
     TimesBeginAtZero,
     /// There is one input, and nothing to move it against.
     OneInput,
-    /// An input is sought in from its start.
-    SeekFromStart,
     /// What is said about the streams beside them is left out.
     NoMetadata,
     /// Subtitles and data streams are left out.
@@ -72,10 +68,6 @@ impl Instead {
             Instead::OneFilterGraph => {
                 sentence!("one graph for the video goes with {}", output("vf"))
             }
-            Instead::OnlyVideoIsFiltered => sentence!(
-                "audio is copied or encoded, not filtered; {} filters the video",
-                output("vf")
-            ),
             Instead::EndEarly => {
                 sentence!("{} or {} ends an output early", output("t"), output("frames:v"))
             }
@@ -92,10 +84,6 @@ impl Instead {
             }
             Instead::TimesBeginAtZero => "the times of an output begin at 0".into(),
             Instead::OneInput => "there is one input, and nothing to move it against".into(),
-            Instead::SeekFromStart => sentence!(
-                "{} counts from the start; frameloom probe tells how long the input is",
-                Setting::ffmpeg("ss").of(End::Input)
-            ),
             Instead::NoMetadata => {
                 "metadata, chapters, attachments and dispositions are left out".into()
             }

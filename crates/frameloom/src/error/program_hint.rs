@@ -14,8 +14,6 @@ use super::wording::Wording;
 pub enum ProgramHint {
     /// These verbs exist.
     Verbs(Vec<String>),
-    /// One input can be given.
-    OneInput,
     /// Name an input.
     NameInput,
     /// A COMMAND stands behind two dashes.
@@ -64,7 +62,6 @@ impl ProgramHint {
     pub(super) fn sentence(&self, wording: &dyn Wording) -> Sentence {
         match self {
             ProgramHint::Verbs(verbs) => sentence!("the verbs are {}", verbs.join(", ")),
-            ProgramHint::OneInput => sentence!("leave out one {}", Setting::ffmpeg("i")),
             ProgramHint::NameInput => sentence!(
                 "write {} and its name; {}",
                 Setting::ffmpeg("i"),

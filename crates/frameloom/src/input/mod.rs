@@ -15,13 +15,13 @@ use streams::InputStreams;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::av::metadata::ContainerMetadata;
 use crate::av::{AvPacket, CodecParams, MediaKind, StreamInfo};
 use crate::codec::configuration::StreamConfiguration;
 use crate::codec::packet::Packet;
-use crate::error::{Error, ErrorKind, Hint, Result, Stage, counted};
+use crate::error::{End, Error, ErrorKind, Hint, Result, Setting, Stage, counted};
 use crate::options::InputOptions;
 use crate::protocol::environment::Environment;
 use crate::protocol::{Break, Input, Opened};
@@ -38,6 +38,8 @@ pub(crate) struct Source {
     input: Box<dyn Input>,
     pub(crate) streams: InputStreams,
     metadata: ContainerMetadata,
+    /// When it was open.
+    opened: Instant,
     pub(crate) is_live: bool,
     /// What was set before it was opened.
     pub(crate) options: InputOptions,
@@ -138,6 +140,8 @@ impl Source {
         check_input(url, &options)?;
         let opened = environment.opener.input(url, &options, STALL_LIMIT, stop)?;
         let Opened { input, video, audio, is_live, pending, begin } = opened;
+        let options =
+            counted_from_start(options, input.as_ref(), is_live).map_err(|e| e.at(url))?;
         let streams = input.streams().map_err(|e| e.at(url))?;
         let streams = InputStreams::new(streams, video, audio);
         let metadata = input.metadata();
@@ -160,6 +164,7 @@ impl Source {
             input,
             streams,
             metadata,
+            opened: environment.clock.now(),
             is_live,
             options,
             begin,
@@ -197,6 +202,7 @@ impl Source {
     ) -> Result<Source> {
         let options = InputOptions {
             start: None,
+            start_from_end: None,
             duration: None,
             end: None,
             loops: Some(0),
@@ -279,7 +285,7 @@ impl Source {
         let time = |packet: &AvPacket| {
             let (_, stream) = self.stream(packet.stream())?;
             let at = packet.dts().or(packet.pts())?;
-            Some(stream.time_base.at(at).minus(self.clock.zero))
+            Some(self.on_pipeline(stream.time_base.at(at)))
         };
         self.pending.iter().filter_map(time).max()
     }
@@ -289,7 +295,18 @@ impl Source {
         let video = self.video()?;
         let mut keys = self.pending.iter().filter(|p| p.stream() == video.index && p.is_key());
         let at = keys.next().and_then(|p| p.dts().or(p.pts()))?;
-        Some(video.time_base.at(at).minus(self.clock.zero))
+        Some(self.on_pipeline(video.time_base.at(at)))
+    }
+
+    /// The moment that its zero stands for, if what was read of it last came when it was opened.
+    pub(crate) fn began(&self) -> Option<Instant> {
+        let edge = self.edge()?.minus(self.options.offset).as_micros();
+        self.opened.checked_sub(Duration::from_micros(u64::try_from(edge).unwrap_or(0)))
+    }
+
+    /// A time of the input's own on the pipeline's clock.
+    fn on_pipeline(&self, at: Timestamp) -> Timestamp {
+        at.minus(self.clock.zero).plus(self.options.offset)
     }
 
     /// A stream that is read, with its number.
@@ -327,7 +344,7 @@ impl Source {
 
     /// What the times of the packet that was read last were moved by.
     pub(crate) fn moved_by(&self) -> Timestamp {
-        self.clock.looped.minus(self.clock.zero)
+        self.clock.looped.minus(self.clock.zero).plus(self.options.offset)
     }
 
     /// The next packet of the chosen streams. A live input that gives nothing more is lost,
@@ -480,7 +497,7 @@ impl Source {
                 time_base,
                 arrived: Some(Arrival::at(self.environment.clock.now())),
                 quality: None,
-                floor: self.clock.looped.max(self.floor),
+                floor: self.clock.looped.max(self.floor).plus(self.options.offset),
                 discontinuity: self.discontinuity && kind == MediaKind::Video,
             };
             let is_main = self.streams.main(kind) == Some(number);
@@ -493,6 +510,7 @@ impl Source {
             if packet.discontinuity {
                 self.discontinuity = false;
             }
+            packet.move_by(self.options.offset);
             return Ok(Some(SourceMessage::Packet(packet)));
         }
         let was_ended = std::mem::replace(&mut self.ended, true);
@@ -621,6 +639,25 @@ impl Source {
         self.go_to(self.floor).map_err(|e| e.hint(Hint::LoopNeedsSeek))?;
         Ok(true)
     }
+}
+
+/// The options with the start where it is from the input's own beginning, if it was counted from its end.
+///
+/// # Errors
+/// Where that end is not known.
+fn counted_from_start(
+    options: InputOptions,
+    input: &dyn Input,
+    is_live: bool,
+) -> Result<InputOptions> {
+    let Some(from_end) = options.start_from_end.filter(|_| options.start.is_none()) else {
+        return Ok(options);
+    };
+    let whole = input.duration_micros().filter(|_| !is_live).map(Timestamp::from_micros);
+    let unknown = || Error::usage("it is not known where the input ends");
+    let whole = whole.ok_or_else(|| unknown().about(Setting::ffmpeg("sseof").of(End::Input)))?;
+    let start = Some(whole.plus(from_end).max(Timestamp::ZERO));
+    Ok(InputOptions { start, ..options })
 }
 
 /// What is kept of a stream of sound.

@@ -4,7 +4,7 @@
 //! what to use, not by a name that happens to resemble it. When an option arrives, its row goes.
 //! AVOptions are libav's and stand nowhere here.
 
-use super::table::find_ffmpeg;
+use super::table::{LibraryOption, find_ffmpeg};
 use crate::av::{self, Direction};
 use crate::error::{End, Error, Hint, Instead, Setting, sentence};
 
@@ -58,8 +58,11 @@ pub fn find_absent(name: &str) -> Option<&'static AbsentOption> {
     }
     let named = |name: &str| TABLE.iter().find(|option| option.name == name);
     let turned_off = || {
-        let option = named(bare.strip_prefix("no")?)?;
-        (!option.takes_value).then_some(&NEVER_ON)
+        let on = bare.strip_prefix("no")?;
+        let is_flag = |entry: &LibraryOption| !entry.row.takes_value();
+        let is_off = find_ffmpeg(on).is_some_and(is_flag)
+            || named(on).is_some_and(|option| !option.takes_value);
+        is_off.then_some(&NEVER_ON)
     };
     named(bare).or_else(turned_off)
 }
@@ -98,7 +101,6 @@ fn uses_value(name: &'static str, value: &'static str) -> Hint {
 
 const MAP: Outcome = Refused(|_| Instead::StreamsAreChosen.into());
 const GRAPH: Outcome = Refused(|_| Instead::OneFilterGraph.into());
-const SOUND: Outcome = Refused(|_| Instead::OnlyVideoIsFiltered.into());
 const EARLY: Outcome = Refused(|_| Instead::EndEarly.into());
 const BITSTREAM: Outcome = Refused(|_| Instead::FiltersApplyThemselves.into());
 const QUALITY: Outcome = Refused(|_| Instead::EncodersQuality.into());
@@ -139,15 +141,13 @@ const TABLE: &[AbsentOption] = &[
     flag("find_stream_info", NoEffect("the streams are looked at in any case")),
     flag("auto_conversion_filters", NoEffect("pixel formats are converted in any case")),
     // Which streams, and from where.
-    value("map_channel", SOUND),
+    value("map_channel", Refused(|_| uses_value("af", "pan=mono|c0=c0"))),
     value("discard", MAP),
     flag("copy_unknown", MAP),
     flag("recast_media", MAP),
     value("stream_group", MAP),
     value("isync", INPUTS),
-    value("itsoffset", INPUTS),
     value("itsscale", Refused(|_| uses_value("vf", "setpts=2*PTS"))),
-    value("sseof", Refused(|_| Instead::SeekFromStart.into())),
     flag("noaccurate_seek", Refused(|_| uses_value("c", "copy"))),
     flag("seek_timestamp", ZERO),
     value("readrate", REALTIME),
@@ -171,17 +171,13 @@ const TABLE: &[AbsentOption] = &[
     flag("display_hflip", VIDEO_FILTER),
     flag("display_vflip", VIDEO_FILTER),
     value("apply_cropping", VIDEO_FILTER),
-    value("af", SOUND),
-    value("vol", SOUND),
-    value("apad", SOUND),
+    value("vol", Refused(|_| uses_value("af", "volume=0.5"))),
+    value("apad", Refused(|_| uses_value("af", "apad"))),
     // When an output ends, and its times.
-    flag("shortest", EARLY),
     value("shortest_buf_duration", EARLY),
     value("fs", EARLY),
     value("aframes", EARLY),
     value("frames", Refused(|_| uses(&["frames:v"]))),
-    value("fps_mode", TIMES),
-    value("vsync", TIMES),
     value("async", TIMES),
     value("adrift_threshold", TIMES),
     value("frame_drop_threshold", TIMES),
@@ -310,15 +306,9 @@ mod tests {
     #[test]
     fn an_answer_names_what_was_asked_for() {
         for (name, says) in [
-            (
-                "fps_mode",
-                "-fps_mode is not an option here (each frame keeps its own time; -r makes",
-            ),
-            ("vsync", "-r makes the rate constant"),
             ("filter_complex", "one graph for the video goes with -vf"),
             ("vb", "(use -b:v)"),
             ("sameq", "-sameq is not an option here (use the encoder's own option, such as -crf"),
-            ("filter:a", "-vf"),
             ("bsf:v", "-bsf:v is not an option here"),
             ("xerror", "(use -max_error_rate 0)"),
             ("noautoscale", "(use --on-resize=restart)"),

@@ -17,8 +17,12 @@ pub struct InputOptions {
     pub(crate) rate: Option<Rate>,
     pub(crate) realtime: bool,
     pub(crate) start: Option<Timestamp>,
+    /// The same, counted from the end; not above 0.
+    pub(crate) start_from_end: Option<Timestamp>,
     pub(crate) duration: Option<Timestamp>,
     pub(crate) end: Option<Timestamp>,
+    /// By how much all its times are moved on the pipeline's clock.
+    pub(crate) offset: Timestamp,
     /// Times to read it again; `None` for ever.
     pub(crate) loops: Option<u64>,
     pub(crate) no_audio: bool,
@@ -46,8 +50,10 @@ impl Default for InputOptions {
             rate: None,
             realtime: false,
             start: None,
+            start_from_end: None,
             duration: None,
             end: None,
+            offset: Timestamp::ZERO,
             loops: Some(0),
             no_audio: false,
             no_video: false,
@@ -120,6 +126,14 @@ impl InputOptions {
         self
     }
 
+    /// How long before the input's end reading starts (`-sseof`), where that end is known.
+    /// [`InputOptions::start`] wins over it.
+    #[must_use]
+    pub fn start_before_end(mut self, before: Duration) -> InputOptions {
+        self.start_from_end = Some(Timestamp::ZERO.minus(timestamp(before)));
+        self
+    }
+
     /// How much is read (`-t`); by default all of it. It wins over [`InputOptions::end`].
     #[must_use]
     pub fn duration(mut self, duration: Duration) -> InputOptions {
@@ -132,6 +146,14 @@ impl InputOptions {
     #[must_use]
     pub fn end(mut self, end: Duration) -> InputOptions {
         self.end = Some(timestamp(end));
+        self
+    }
+
+    /// By how much the input's times are moved against those of the other inputs (`-itsoffset`); 0 by
+    /// default.
+    #[must_use]
+    pub fn offset(mut self, by: Duration) -> InputOptions {
+        self.offset = timestamp(by);
         self
     }
 
@@ -289,7 +311,7 @@ impl InputOptions {
 
     /// Where to stop, on the pipeline's clock.
     pub(crate) fn limit(&self) -> Option<Timestamp> {
-        self.length()
+        self.length().map(|length| length.plus(self.offset))
     }
 
     /// Makes reading begin at `at` on the clock that these options give the pipeline.

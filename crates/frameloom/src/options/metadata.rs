@@ -113,6 +113,22 @@ impl MetadataOptions {
     }
 }
 
+impl MetadataMap {
+    /// Whether tags of what stands at such a place don't go along by themselves any more: this map says
+    /// what does. A map of no input, with nothing named, is about all.
+    pub(crate) fn is_about(&self, place: &TagPlace) -> bool {
+        let is_same = |own: &TagPlace| std::mem::discriminant(own) == std::mem::discriminant(place);
+        let from = match (&self.from, &self.to) {
+            (None, None) => return true,
+            (None, Some(_)) => None,
+            (Some((_, TagSource::Container)), _) => Some(TagPlace::Container),
+            (Some((_, TagSource::Stream(_))), _) => Some(TagPlace::Streams(Specifier::ALL)),
+            (Some((_, TagSource::Chapter(number))), _) => Some(TagPlace::Chapter(*number)),
+        };
+        is_same(&self.to.unwrap_or(TagPlace::Container)) || from.as_ref().is_some_and(is_same)
+    }
+}
+
 impl TagSource {
     fn parse(text: &str) -> Result<TagSource> {
         let (first, rest) = text.split_once(':').unwrap_or((text, ""));

@@ -26,7 +26,7 @@ pub use input::InputOptions;
 pub use live::{Live, LiveOptions, OnError, OnLoss, OnResize, OnSlow};
 pub use output::OutputOptions;
 pub(crate) use specifier::{Specifier, StreamPlace};
-pub(crate) use value::{CodecChoice, PixelFormatChoice};
+pub(crate) use value::{CodecChoice, FrameTimes, PixelFormatChoice};
 pub use value::{Size, parse_duration, parse_rate, parse_span};
 
 pub use crate::url::from_os;

@@ -5,8 +5,8 @@ use super::map::StreamMap;
 use super::metadata::{DispositionChange, GivenTag, MetadataOptions, TagPlace};
 use super::specifier::{PerStream, Specifier, StreamPlace};
 use super::value::{
-    CodecChoice, PixelFormatChoice, Size, bounded, check_format, codec_choice, must_be_more,
-    pixel_format_choice, timestamp,
+    CodecChoice, FrameTimes, PixelFormatChoice, Size, bounded, check_format, codec_choice,
+    must_be_more, pixel_format_choice, timestamp,
 };
 use crate::av::{Direction, MediaKind};
 use crate::error::{End, Error, Hint, Result, Setting, sentence};
@@ -23,6 +23,7 @@ pub struct OutputOptions {
     pub(crate) size: PerStream<Size>,
     pub(crate) pixel_format: PerStream<PixelFormatChoice>,
     pub(crate) rate: PerStream<Rate>,
+    pub(crate) frame_times: PerStream<FrameTimes>,
     /// Width to height of the picture as it is shown.
     pub(crate) aspect: PerStream<(i32, i32)>,
     pub(crate) start: Option<Timestamp>,
@@ -31,6 +32,8 @@ pub struct OutputOptions {
     /// Which streams of the inputs it has (`-map`), in their order; where there are none, FFmpeg's
     /// default.
     pub(crate) maps: Vec<StreamMap>,
+    /// It ends with the first of its streams that ends.
+    pub(crate) shortest: bool,
     pub(crate) metadata: MetadataOptions,
     pub(crate) disposition: PerStream<DispositionChange>,
     pub(crate) no_audio: bool,
@@ -105,6 +108,22 @@ impl OutputOptions {
         self
     }
 
+    /// A filter graph for the sound (`-af`), in FFmpeg's language, such as `volume=0.5,atempo=2`.
+    #[must_use]
+    pub fn audio_filter(mut self, graph: &str) -> OutputOptions {
+        self.filter.set(Specifier::AUDIO, graph.to_owned());
+        self
+    }
+
+    /// Whether the frame rate is constant, at the stream's own (`-fps_mode cfr`): frames are repeated and
+    /// left out. By default each keeps its own time.
+    #[must_use]
+    pub fn constant_rate(mut self, yes: bool) -> OutputOptions {
+        let times = if yes { FrameTimes::Constant } else { FrameTimes::Own };
+        self.frame_times.set(Specifier::VIDEO, times);
+        self
+    }
+
     /// Where the output starts (`-ss`): what comes before is left out. 0 by default.
     #[must_use]
     pub fn start(mut self, start: Duration) -> OutputOptions {
@@ -151,6 +170,14 @@ impl OutputOptions {
     #[must_use]
     pub fn no_data(mut self, yes: bool) -> OutputOptions {
         self.no_data = yes;
+        self
+    }
+
+    /// Whether the output ends with the first of its video and audio streams that ends (`-shortest`); by
+    /// default it ends with the last one.
+    #[must_use]
+    pub fn shortest(mut self, yes: bool) -> OutputOptions {
+        self.shortest = yes;
         self
     }
 
@@ -254,6 +281,12 @@ impl OutputOptions {
             return Err(Error::usage(sentence!("{} and {} can't go together", copy, other))
                 .hint(Hint::AddEncoder(vec![setting("c:v").to("libx264")])));
         }
+        let audio = StreamPlace::only(MediaKind::Audio);
+        if self.codec.of(audio) == Some(&CodecChoice::Copy) && self.filter.of(audio).is_some() {
+            let (copy, other) = (setting("c:a").to("copy"), setting("af"));
+            return Err(Error::usage(sentence!("{} and {} can't go together", copy, other))
+                .hint(Hint::AddEncoder(vec![setting("c:a").to("aac")])));
+        }
         if let (Some(start), Some(end), None) = (self.start, self.end, self.duration)
             && end <= start
         {
@@ -285,6 +318,7 @@ impl OutputOptions {
             (self.filter.of(stream).is_some(), "vf"),
             (self.size.of(stream).is_some(), "s"),
             (self.rate.of(stream).is_some(), "r"),
+            (self.frame_times.of(stream) == Some(&FrameTimes::Constant), "fps_mode"),
             (self.pixel_format.of(stream).is_some(), "pix_fmt"),
         ]
         .into_iter()
@@ -300,6 +334,7 @@ impl OutputOptions {
             MediaKind::Video if self.aspect.of(stream).is_some() && choice.is_none() => {
                 return true;
             }
+            MediaKind::Audio if self.filter.of(stream).is_some() => return true,
             MediaKind::Video | MediaKind::Audio => {}
             _ => return false,
         }
@@ -326,6 +361,7 @@ impl OutputOptions {
             ("s", self.size.unused(streams)),
             ("pix_fmt", self.pixel_format.unused(streams)),
             ("r", self.rate.unused(streams)),
+            ("fps_mode", self.frame_times.unused(streams)),
             ("aspect", self.aspect.unused(streams)),
             ("c", self.codec.unused(streams)),
             ("filter", self.filter.unused(streams)),

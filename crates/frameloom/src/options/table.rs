@@ -13,12 +13,13 @@ use super::row::{Group, Row, Scope, ValueType};
 use super::specifier::{Specifier, StreamPlace};
 use super::value::{
     CodecChoice, Size, above_zero, check_format, choice, codec_choice, codec_choice_of_any_kind,
-    decoder, frame_format, names, parse_duration, parse_frames, parse_loops, parse_rate,
-    parse_ratio, parse_span, pixel_format, pixel_format_choice, quality, usual_layout,
+    decoder, frame_format, frame_times, names, parse_duration, parse_frames, parse_loops,
+    parse_rate, parse_ratio, parse_span, pixel_format, pixel_format_choice, quality, usual_layout,
 };
 use crate::av::{Direction, MediaKind};
 use crate::error::{End, Error, Hint, Result, Setting, sentence};
 use crate::image::PixelFormat;
+use crate::time::Timestamp;
 
 type Set<T> = fn(&mut T, &str) -> Result<()>;
 type SetSuffixed = fn(&mut OutputOptions, &str, &str) -> Result<()>;
@@ -300,6 +301,27 @@ const TABLE: &[LibraryOption] = &[
     ))
     .input(|o, v| parse_span(v).map(|time| o.end = Some(time)))
     .output(|o, v| parse_span(v).map(|time| o.end = Some(time))),
+    LibraryOption::new(Row::ffmpeg(
+        "sseof",
+        Scope::Input,
+        ValueType::Time,
+        "begin so long before the end of the input, as -10",
+    ))
+    .input(|o, v| {
+        let from_end = parse_span(v)?;
+        if from_end > Timestamp::ZERO {
+            return Err(Error::usage("it is behind the end: write a time below 0"));
+        }
+        o.start_from_end = Some(from_end);
+        Ok(())
+    }),
+    LibraryOption::new(Row::ffmpeg(
+        "itsoffset",
+        Scope::Input,
+        ValueType::Time,
+        "move the input's times against those of the other inputs",
+    ))
+    .input(|o, v| parse_span(v).map(|by| o.offset = by)),
     LibraryOption::new(
         Row::ffmpeg(
             "stream_loop",
@@ -394,6 +416,16 @@ const TABLE: &[LibraryOption] = &[
     ))
     .per_stream(Specifier::ALL, |o, s, v| {
         DispositionChange::parse(v).map(|change| o.disposition.set(s, change))
+    }),
+    LibraryOption::new(Row::ffmpeg(
+        "shortest",
+        Scope::Output,
+        ValueType::Flag,
+        "end the output with its first stream that ends",
+    ))
+    .output(|o, _| {
+        o.shortest = true;
+        Ok(())
     }),
     LibraryOption::new(Row::ffmpeg(
         "timecode",
@@ -493,10 +525,29 @@ const TABLE: &[LibraryOption] = &[
     ))
     .per_stream(Specifier::VIDEO, |o, s, v| parse_ratio(v).map(|ratio| o.aspect.set(s, ratio))),
     LibraryOption::new(
+        Row::ffmpeg(
+            "fps_mode",
+            Scope::Output,
+            ValueType::Text,
+            "cfr makes the frame rate constant; with passthrough, vfr and auto each frame keeps its time",
+        )
+        .aliases(&["vsync"])
+        .default("auto"),
+    )
+    .per_stream(Specifier::VIDEO, |o, s, v| frame_times(v).map(|t| o.frame_times.set(s, t))),
+    LibraryOption::new(
         Row::ffmpeg("vf", Scope::Output, ValueType::FilterGraph, "a filter graph for the video")
             .aliases(&["filter:v"]),
     )
     .per_stream(Specifier::VIDEO, |o, s, v| {
+        o.filter.set(s, v.to_owned());
+        Ok(())
+    }),
+    LibraryOption::new(
+        Row::ffmpeg("af", Scope::Output, ValueType::FilterGraph, "a filter graph for the sound")
+            .aliases(&["filter:a"]),
+    )
+    .per_stream(Specifier::AUDIO, |o, s, v| {
         o.filter.set(s, v.to_owned());
         Ok(())
     }),

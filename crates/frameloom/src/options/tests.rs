@@ -285,6 +285,7 @@ fn rows_say_what_they_do() {
         };
         let (good, bad): (&[&str], &str) = match row.value {
             ValueType::Flag => (&[""], ""),
+            ValueType::Time if row.name == "sseof" => (&["-1:30.5", "-2", "-200ms"], "2"),
             ValueType::Time => (&["1:30.5", "-2", "200ms"], "soon"),
             ValueType::Duration => (&["2s", "500ms", "1.5"], "-1"),
             ValueType::Size => (&["960x540", "hd720"], "0x0"),
@@ -299,6 +300,7 @@ fn rows_say_what_they_do() {
             ValueType::Codec if row.name == "c:v" => (&["mpeg4"], "mpeg44"),
             ValueType::Codec if row.name == "c:a" => (&["aac"], "aacc"),
             ValueType::Codec => (&["copy"], "mpeg4"),
+            _ if row.name == "fps_mode" => (&["cfr", "vfr", "1", "-1"], "fast"),
             _ if row.name == "map" => (&["0", "0:v:0", "-0:s?", "0:m:language:eng"], "v:0"),
             _ if row.name == "metadata" => (&["title=Door", "title="], "title"),
             _ if row.name == "map_metadata" => (&["0", "-1", "0:s:0", "1:c:2"], "0:x"),

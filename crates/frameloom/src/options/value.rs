@@ -7,6 +7,27 @@ use crate::error::{End, Error, Hint, Result, Setting, sentence};
 use crate::image::PixelFormat;
 use crate::time::{Rate, Timestamp};
 
+/// What becomes of the times of frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FrameTimes {
+    /// Each frame keeps its own time.
+    Own,
+    /// The stream's rate is constant: frames are repeated and left out.
+    Constant,
+}
+
+/// Reads a value of `-fps_mode`, or one of `-vsync`'s numbers.
+pub(super) fn frame_times(value: &str) -> Result<FrameTimes> {
+    match value {
+        "auto" | "passthrough" | "vfr" | "-1" | "0" | "2" => Ok(FrameTimes::Own),
+        "cfr" | "1" => Ok(FrameTimes::Constant),
+        _ => {
+            let known = ["auto", "passthrough", "cfr", "vfr"];
+            Err(Error::usage(format!("there is no '{value}'")).hint(Hint::one_of(value, known)))
+        }
+    }
+}
+
 /// What is to become of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CodecChoice {

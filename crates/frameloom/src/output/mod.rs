@@ -55,6 +55,8 @@ pub(crate) struct Sink {
     written: u64,
     failed: u64,
     cut: Option<Timestamp>,
+    /// It ends with the first stream that ends.
+    ends_with_first: bool,
     clock: Arc<dyn Clock>,
     /// The shape in which its pictures are shown, where that is not the input's.
     aspect: Option<(i32, i32)>,
@@ -79,6 +81,8 @@ struct OutputStream {
     /// Its number in the container, once the header is written.
     number: Option<usize>,
     order: Order,
+    /// Where what was taken of it ends.
+    end: Option<Timestamp>,
 }
 
 impl Sink {
@@ -109,6 +113,7 @@ impl Sink {
             next: None,
             number: None,
             order: Order::new(allows_equal),
+            end: None,
         };
         let streams = kinds.iter().map(stream).collect();
         let mut sink = Sink {
@@ -122,6 +127,7 @@ impl Sink {
             written: 0,
             failed: 0,
             cut: None,
+            ends_with_first: options.shortest,
             clock: Arc::clone(&environment.clock),
             aspect: options.aspect.of(StreamPlace::only(MediaKind::Video)).copied(),
             stats,
@@ -191,7 +197,7 @@ impl Sink {
         };
         let order = Order::new(self.target.allows_equal_dts());
         let kind = configuration.params.kind();
-        self.streams.push(OutputStream { kind, known: None, next: None, number, order });
+        self.streams.push(OutputStream { kind, known: None, next: None, number, order, end: None });
         self.waiting.add_lane();
         Ok(())
     }
@@ -209,6 +215,9 @@ impl Sink {
         }
         let dts = packet.dts().or(at).unwrap_or(Timestamp::ZERO);
         let configuration = self.streams.get_mut(stream).and_then(|s| s.next.take());
+        if let (Some(stream), Some(at)) = (self.streams.get_mut(stream), at) {
+            stream.end = stream.end.max(Some(at.plus(packet.duration())));
+        }
         let size = packet.av.size();
         let now = self.clock.now();
         self.waiting.push(stream, dts, size, WaitingPacket { packet, configuration }, now);
@@ -217,6 +226,10 @@ impl Sink {
 
     /// No more packets of a stream will come.
     pub(crate) fn end(&mut self, stream: usize) -> Result<()> {
+        let ended = self.streams.get(stream).filter(|s| !s.kind.is_sparse());
+        if let Some(end) = ended.and_then(|s| s.end).filter(|_| self.ends_with_first) {
+            self.cut_at(end);
+        }
         self.waiting.end(stream);
         self.advance()
     }

@@ -22,7 +22,8 @@ use crate::run::open::{
     NodeContext, WriterQueue, key_wishes, open_audio_encoder, open_video_encoder, streams_of,
 };
 use crate::run::outputs::NewOutput;
-use crate::run::plan::{OutputPlan, plan};
+use crate::run::plan::plan;
+use crate::run::planned::OutputPlan;
 use crate::run::selection::choose;
 use crate::run::spawn::{
     Edit, FramesLink, InputLink, Stages, WriterSink, spawn_audio_encoder, spawn_edit,
@@ -369,7 +370,7 @@ impl RunningPipeline {
         let has_sound = !graph.audio_encoders.is_empty()
             || graph.copies.iter().any(|copy| copy.kind == MediaKind::Audio);
         for (node, (transcoder, users)) in graph.audio_encoders.iter().zip(transcoders) {
-            let sender = spawn_audio_encoder(node, transcoder, users, threads)?;
+            let sender = spawn_audio_encoder(node, transcoder, users, &context.stop, threads)?;
             let input = self.input(node.of.input)?;
             tell(&input.changes, ReaderChange::Audio(node.of.stream, sender))?;
         }

@@ -9,7 +9,7 @@ use crate::codec::encode::VideoPlan;
 use crate::codec::window::Window;
 use crate::input::streams::InputStreamId;
 use crate::options::StreamPlace;
-use crate::run::plan::{OutputPlan, PlannedStream, Treatment};
+use crate::run::planned::{OutputPlan, PlannedStream, Treatment};
 
 /// Packets between reader and decoder: enough to ride over a slow frame.
 const PACKET_QUEUE: usize = 16;

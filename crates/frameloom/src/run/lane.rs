@@ -402,6 +402,7 @@ impl CopyLane {
             ("strict".to_owned(), "experimental".to_owned()),
         ];
         let plan = AudioPlan {
+            filter: None,
             encoder: encoder_of(first.codec().name()).to_owned(),
             options: sound.into(),
             window: Window::default(),
@@ -415,13 +416,20 @@ impl CopyLane {
 
     /// Ends it with what its transcoder still holds.
     pub(super) fn finish(&mut self) -> Result<()> {
-        let mut last = Ok(());
-        if let Some(transcoder) = self.transcoder.as_mut().filter(|_| self.open && !self.mute) {
-            last = transcoder.drain();
-            last = last.and_then(|()| self.send_transcoded());
-        }
+        let last = self.drain_transcoder();
         self.close();
         last
+    }
+
+    fn drain_transcoder(&mut self) -> Result<()> {
+        while let Some(transcoder) = self.transcoder.as_mut().filter(|_| self.open && !self.mute) {
+            let goes_on = transcoder.drain()?;
+            self.send_transcoded()?;
+            if !goes_on {
+                break;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn close(&mut self) {

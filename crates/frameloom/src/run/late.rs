@@ -34,6 +34,7 @@ impl LateStream {
             let is_encoded = carriage == Carriage::Encode && self.kind == MediaKind::Audio;
             let Some(encoder) = encoder.filter(|_| is_encoded) else { return Ok(None) };
             let plan = AudioPlan {
+                filter: None,
                 encoder: encoder.to_owned(),
                 options: Vec::new(),
                 window: Window::default(),

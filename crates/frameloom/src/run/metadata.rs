@@ -5,9 +5,9 @@ use crate::av::{MediaKind, StreamInfo};
 use crate::codec::window::Window;
 use crate::error::{End, Error, Result, Setting, counted};
 use crate::options::metadata::{ChapterChoice, MetadataMap, TagPlace, TagSource};
-use crate::options::{OutputOptions, StreamPlace};
+use crate::options::{OutputOptions, Specifier, StreamPlace};
 use crate::output::OutputMetadata;
-use crate::run::plan::{PlannedInput, PlannedStream, Treatment};
+use crate::run::planned::{PlannedInput, PlannedStream, Treatment};
 use crate::time::Timestamp;
 
 /// Tags that hold for the input as a file, and for no other one.
@@ -26,20 +26,23 @@ pub(super) fn describe(
 ) -> Result<OutputMetadata> {
     let maps = &options.metadata.maps;
     // Where a map says what goes where, nothing else of that goes by itself.
-    let is_left_alone =
-        |is_it: fn(&TagPlace) -> bool| maps.iter().all(|map| !map.to.as_ref().is_none_or(is_it));
+    let is_taken_over = |place: TagPlace| maps.iter().all(|map| !map.is_about(&place));
     let mut described = OutputMetadata::default();
-    if is_left_alone(|place| matches!(place, TagPlace::Container))
+    if is_taken_over(TagPlace::Container)
         && let Some(first) = inputs.first()
     {
         let is_kept = |name: &str| {
-            !OF_THE_FILE.contains(&name) && !(name == "duration" && window.length.is_some())
+            let is_cut = name == "duration" && window.length.is_some();
+            !is_cut && !OF_THE_FILE.contains(&name)
         };
         let tags = first.metadata.tags.iter().filter(|(name, _)| is_kept(name));
         described.container.tags = tags.cloned().collect();
     }
     described.container.chapters = chapters(inputs, options, window)?;
-    let takes_streams = is_left_alone(|place| matches!(place, TagPlace::Streams(_)));
+    if !is_taken_over(TagPlace::Chapter(0)) {
+        described.container.chapters.iter_mut().for_each(|chapter| chapter.tags.clear());
+    }
+    let takes_streams = is_taken_over(TagPlace::Streams(Specifier::ALL));
     for stream in streams {
         let source = stream_of(inputs, stream);
         let tags = source.filter(|_| takes_streams).map_or_else(Vec::new, |s| s.tags.clone());

@@ -23,6 +23,8 @@ pub(crate) mod metadata;
 mod open;
 pub(crate) mod outputs;
 pub(crate) mod plan;
+pub(crate) mod planned;
+mod positions;
 mod reading;
 pub(crate) mod registry;
 pub(crate) mod selection;

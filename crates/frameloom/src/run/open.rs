@@ -22,7 +22,7 @@ use crate::run::graph::{
 };
 use crate::run::lane::CopyLane;
 use crate::run::late::LateStream;
-use crate::run::plan::OutputPlan;
+use crate::run::planned::OutputPlan;
 use crate::run::registry::Registry;
 use crate::run::stages::VideoGroup;
 use crate::run::threads::Failure;

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::av::metadata::ContainerMetadata;
 use crate::av::{EncoderSetup, MediaKind, StreamInfo};
 use crate::codec::audio::AudioPlan;
 use crate::codec::encode::{VideoPlan, find_encoder};
@@ -12,117 +11,20 @@ use crate::edit::check_graph;
 use crate::error::{
     End, Error, ExpectedValue, Hint, Instead, Result, Setting, ValueKind, nearest, sentence,
 };
-use crate::input::Source;
-use crate::input::streams::{InputStreamId, InputStreams};
+use crate::input::streams::InputStreamId;
 use crate::options::{
-    AvOption, CodecChoice, InputOptions, OutputOptions, Specifier, StreamPlace, wrong_value,
+    AvOption, CodecChoice, FrameTimes, InputOptions, OutputOptions, Specifier, StreamPlace,
+    wrong_value,
 };
-use crate::output::OutputMetadata;
 use crate::output::container::{
     Carriage, carriage, counts_frames, default_encoder, keeps_alpha, keeps_aspect, pixel_formats,
 };
 use crate::protocol::Target;
 use crate::run::metadata::describe;
+use crate::run::planned::{OutputPlan, PlannedInput, PlannedStream, Treatment};
 use crate::run::selection::Chosen;
 use crate::time::Timestamp;
 use crate::url;
-
-/// What becomes of one stream.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Treatment {
-    Copy,
-    Video(VideoPlan),
-    Audio(AudioPlan),
-}
-
-impl Treatment {
-    fn encoder(&self) -> Option<&str> {
-        match self {
-            Treatment::Copy => None,
-            Treatment::Video(plan) => Some(&plan.encoder),
-            Treatment::Audio(plan) => Some(&plan.encoder),
-        }
-    }
-}
-
-/// One stream of an output.
-#[derive(Debug, PartialEq)]
-pub(crate) struct PlannedStream {
-    pub(crate) from: InputStreamId,
-    pub(crate) kind: MediaKind,
-    /// It ends after so many packets or frames.
-    pub(crate) frames: Option<u64>,
-    pub(crate) treatment: Treatment,
-}
-
-/// One output, decided.
-pub(crate) struct OutputPlan {
-    pub(crate) target: Target,
-    pub(crate) options: OutputOptions,
-    pub(crate) window: Window,
-    /// In the order that they have in the container.
-    pub(crate) streams: Vec<PlannedStream>,
-    pub(crate) metadata: Arc<OutputMetadata>,
-}
-
-impl OutputPlan {
-    /// The kinds of its streams, in the order they have in the container.
-    pub(crate) fn kinds(&self) -> Vec<MediaKind> {
-        self.streams.iter().map(|stream| stream.kind).collect()
-    }
-
-    pub(crate) fn has(&self, kind: MediaKind) -> bool {
-        self.streams.iter().any(|stream| stream.kind == kind)
-    }
-
-    /// Whether video of it is encoded.
-    pub(crate) fn encodes_video(&self) -> bool {
-        self.streams.iter().any(|stream| matches!(stream.treatment, Treatment::Video(_)))
-    }
-
-    /// How long it will be, where that is known, of an input that is `whole` long.
-    pub(crate) fn duration(&self, whole: Option<Timestamp>) -> Option<Timestamp> {
-        let rest = whole.map(|w| w.minus(self.window.start.unwrap_or(Timestamp::ZERO)));
-        rest.into_iter().chain(self.window.length).min()
-    }
-
-    /// Refuses an output whose container has one size for good, where sizes are to change.
-    pub(crate) fn check_resize(&self) -> Result<()> {
-        let takes = ["flv", "mpegts", "rtp_mpegts", "h264", "hevc", "null"];
-        if !self.encodes_video() || takes.contains(&self.target.muxer.name()) {
-            return Ok(());
-        }
-        let format = self.target.muxer.name();
-        let restart = Setting::own("on-resize").to("restart");
-        let cause = sentence!("{} can't be, as format {} has one size for good", restart, format);
-        Err(Error::usage(cause).at(&self.target.url).hint(Hint::FitOrOtherFormat))
-    }
-}
-
-/// An input, as far as outputs are planned by it.
-#[derive(Clone, Copy)]
-pub(crate) struct PlannedInput<'a> {
-    pub(crate) streams: &'a InputStreams,
-    pub(crate) options: &'a InputOptions,
-    pub(crate) metadata: &'a ContainerMetadata,
-    /// Where the pipeline's zero lies on its own clock.
-    pub(crate) zero: Timestamp,
-    /// What is wanted of it begins with a keyframe, so that copied video begins there too.
-    pub(crate) begins_with_key: bool,
-}
-
-impl<'a> PlannedInput<'a> {
-    /// Of an open input.
-    pub(crate) fn of(source: &'a Source) -> PlannedInput<'a> {
-        PlannedInput {
-            streams: &source.streams,
-            options: &source.options,
-            metadata: source.metadata(),
-            zero: source.zero(),
-            begins_with_key: source.begins_with_key(),
-        }
-    }
-}
 
 /// Decides for one output what becomes of each of its streams, which were chosen of the inputs'.
 /// Someone's code edits the frames of `edited`.
@@ -161,6 +63,7 @@ pub(crate) fn plan(
                 match encoder_for(&target, &options, input.options, stream, false)? {
                     None => Treatment::Copy,
                     Some(name) => Treatment::Audio(AudioPlan {
+                        filter: options.filter.of(*place).cloned(),
                         options: taken(&options, *place, &name)?,
                         encoder: name,
                         window,
@@ -308,7 +211,8 @@ fn video_plan(
         is_live: target.is_live,
         window: Window { start: options.start, length: options.length() },
         frames: options.frames.of(place).copied(),
-        constant_rate: counts_frames(&target.muxer),
+        constant_rate: counts_frames(&target.muxer)
+            || options.frame_times.of(place) == Some(&FrameTimes::Constant),
         has_no_pts: target.muxer.name() == "avi",
         is_edited,
     })
@@ -398,7 +302,8 @@ fn check_value(encoder: &EncoderSetup, option: &AvOption) -> Result<()> {
 /// Refuses a filter graph that can't be.
 fn check_filter(options: &OutputOptions, place: StreamPlace) -> Result<()> {
     let checked = options.filter.of(place).map(|graph| check_graph(graph));
-    let about = |error: Error| error.about(Setting::ffmpeg("vf").of(End::Output));
+    let name = if place.kind == MediaKind::Audio { "af" } else { "vf" };
+    let about = |error: Error| error.about(Setting::ffmpeg(name).of(End::Output));
     checked.unwrap_or(Ok(())).map_err(about)
 }
 
@@ -491,7 +396,7 @@ pub fn is_written(url: &str, options: &OutputOptions) -> bool {
 /// # Errors
 /// [`ErrorKind::Usage`] and what the file system says.
 pub fn check_outputs(
-    input: &str,
+    inputs: &[&str],
     outputs: &[(String, OutputOptions)],
     has_command: bool,
 ) -> Result<()> {
@@ -507,6 +412,7 @@ pub fn check_outputs(
         }
         check_encoders(&target, options, has_command).map_err(|error| error.at(url))?;
         check_filter(options, video)?;
+        check_filter(options, StreamPlace::only(MediaKind::Audio))?;
         target.check_writable(options)?;
         let same = |a: Option<&Path>, b: Option<&Path>| match (a, b) {
             (Some(a), Some(b)) => std::fs::canonicalize(a)
@@ -515,8 +421,12 @@ pub fn check_outputs(
             _ => false,
         };
         let regular = |p: &Path| std::fs::metadata(p).is_ok_and(|m| m.is_file());
-        let (from, to) = (url::local_path(input), url::local_path(url));
-        if same(from.as_deref(), to.as_deref()) && from.as_deref().is_some_and(regular) {
+        let to = url::local_path(url);
+        let is_input = |input: &&str| {
+            let from = url::local_path(input);
+            same(from.as_deref(), to.as_deref()) && from.as_deref().is_some_and(regular)
+        };
+        if inputs.iter().any(is_input) {
             return Err(Error::usage("it is the input too").at(url).hint(Hint::WriteElsewhere));
         }
     }
@@ -533,7 +443,7 @@ mod tests {
         let check = |url: &str, pairs: &[(&str, &str)], has_command: bool| {
             let mut options = OutputOptions::new().overwrite(true);
             pairs.iter().try_for_each(|(name, value)| options.set(name, value))?;
-            check_outputs("in.mp4", &[(url.to_owned(), options)], has_command)
+            check_outputs(&["in.mp4"], &[(url.to_owned(), options)], has_command)
         };
         for (url, pairs, has_command, mentions) in [
             ("o.webm", &[("c:v", "libvpx-vp9"), ("crf", "900")][..], false, "-1 to 63"),

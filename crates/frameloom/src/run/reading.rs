@@ -19,6 +19,7 @@ use crate::run::change::{NewCopy, ReaderChange, tell};
 use crate::run::delivery::SinkMessage;
 use crate::run::lane::CopyLane;
 use crate::run::late::LateStream;
+use crate::run::positions::ReadPosition;
 use crate::run::sound::Sound;
 use crate::run::stages::{AudioMessage, DecodeMessage, FramesChange};
 use crate::run::streams::KnownStreams;
@@ -55,6 +56,8 @@ pub(super) struct Reading {
     pub(super) live: Option<LiveReading>,
     /// What the source's own times were moved by last.
     pub(super) moved_by: Option<Timestamp>,
+    /// Where it is beside other stored inputs.
+    pub(super) beside: Option<ReadPosition>,
 }
 
 /// The way to a decoder of video.
@@ -161,6 +164,9 @@ impl Reading {
             if let (Some(pace), Some(at)) = (&mut pace, packet.dts().or(packet.pts())) {
                 let clock = &self.environment.clock;
                 clock.wait(pace.wait(clock.now(), at), &self.stop);
+            }
+            if let (Some(beside), Some(at)) = (&self.beside, packet.dts().or(packet.pts())) {
+                beside.reach(at, &self.stop);
             }
             self.pass_on(packet)?;
             self.fill_in()?;

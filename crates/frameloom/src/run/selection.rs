@@ -6,7 +6,7 @@ use crate::input::streams::InputStreamId;
 use crate::options::OutputOptions;
 use crate::output::container::{Carriage, carriage, has_usual_subtitles};
 use crate::protocol::Target;
-use crate::run::plan::PlannedInput;
+use crate::run::planned::PlannedInput;
 use crate::url;
 
 /// A stream of an input that an output has.
@@ -170,7 +170,8 @@ fn best<'a>(inputs: &[PlannedInput<'a>], kind: MediaKind) -> Option<Chosen<'a>> 
         let main = known.streams.main(kind);
         let found = main.and_then(|number| Some((number, known.streams.get(number)?)));
         let Some((number, stream)) = found else { continue };
-        if best.is_none_or(|best| stream.score() > best.stream.score()) {
+        let score = stream.score_among_inputs();
+        if best.is_none_or(|best| score > best.stream.score_among_inputs()) {
             best = Some(Chosen { from: InputStreamId { input, stream: number }, stream });
         }
     }

@@ -25,6 +25,7 @@ use crate::run::joining::Joining;
 use crate::run::lane::CopyLane;
 use crate::run::late::LateStream;
 use crate::run::open::{NodeContext, Nodes, WriterQueue};
+use crate::run::positions::{ReadPosition, ReadPositions};
 use crate::run::reading::{AudioEnd, DecoderEnd, LiveReading, LiveRules, Reading};
 use crate::run::sound::Sound;
 use crate::run::stages::{
@@ -104,7 +105,7 @@ impl Nodes {
         let presences: Vec<PresenceSignal> =
             graph.inputs.iter().map(|_| PresenceSignal::new()).collect();
         let mut frames = self.spawn_encoders(graph, &presences, context, threads)?;
-        let mut readings = self.spawn_audio(graph, threads)?;
+        let mut readings = self.spawn_audio(graph, &context.stop, threads)?;
         let mut pulling = None;
         for (place, (node, decoder)) in
             graph.edits.iter().zip(std::mem::take(&mut self.decoders)).enumerate()
@@ -144,19 +145,28 @@ impl Nodes {
         }
         let sound = (graph.code == CodeKind::Pulled).then(Sound::default);
         let mut inputs = Vec::new();
+        let beside = Nodes::positions(&sources);
+        // The sound that a caller pulls is that of one input.
+        let heard = sources.iter().position(|source| source.audio().is_some());
         let readers = graph.inputs.iter().zip(sources).zip(presences).zip(readings);
-        for (((node, source), presence), to) in readers {
-            inputs.push(spawn_reader(
-                *node,
-                source,
-                presence,
-                to,
-                sound.clone(),
-                context,
-                threads,
-            )?);
+        for ((number, (((node, source), presence), to)), beside) in readers.enumerate().zip(beside)
+        {
+            let sound = sound.clone().filter(|_| heard == Some(number));
+            let beside = (sound, beside);
+            inputs.push(spawn_reader(*node, source, presence, to, beside, context, threads)?);
         }
         Ok(StartedThreads { inputs, pulling, sound })
+    }
+
+    /// A place for each stored input beside the others, where there are several.
+    fn positions(sources: &[Source]) -> Vec<Option<ReadPosition>> {
+        let all = ReadPositions::default();
+        let is_stored = |source: &&Source| !source.is_live;
+        let has_several = sources.iter().filter(is_stored).count() > 1;
+        let place = |source: &Source| {
+            (has_several && !source.is_live).then(|| all.add(source.options.offset))
+        };
+        sources.iter().map(place).collect()
     }
 
     /// As [`Nodes::spawn`], for a caller's own frames. Gives the way to their encoder.
@@ -224,12 +234,13 @@ impl Nodes {
     fn spawn_audio(
         &mut self,
         graph: &PipelineGraph,
+        stop: &Stop,
         threads: &mut Threads,
     ) -> Result<Vec<ReaderEnds>> {
         let mut readings: Vec<_> = graph.inputs.iter().map(|_| ReaderEnds::default()).collect();
         let transcoders = self.audio_encoders.drain(..);
         for (node, (transcoder, users)) in graph.audio_encoders.iter().zip(transcoders) {
-            let sender = spawn_audio_encoder(node, transcoder, users, threads)?;
+            let sender = spawn_audio_encoder(node, transcoder, users, stop, threads)?;
             if let Some(reading) = readings.get_mut(node.of.input) {
                 reading.audio.push(AudioEnd { stream: node.of.stream, packets: sender });
             }
@@ -312,10 +323,13 @@ pub(super) fn spawn_audio_encoder(
     node: &AudioEncoderNode,
     transcoder: AudioTranscoder,
     mut users: Vec<SinkStream>,
+    stop: &Stop,
     threads: &mut Threads,
 ) -> Result<Sender<AudioMessage>> {
     let (sender, receiver) = bounded(node.queue);
-    threads.spawn("frameloom-audio", move || audio_loop(transcoder, &receiver, &mut users))?;
+    let stop = stop.clone();
+    threads
+        .spawn("frameloom-audio", move || audio_loop(transcoder, &receiver, &mut users, &stop))?;
     Ok(sender)
 }
 
@@ -380,7 +394,7 @@ fn spawn_reader(
     source: Source,
     presence: PresenceSignal,
     to: ReaderEnds,
-    sound: Option<Sound>,
+    (sound, beside): (Option<Sound>, Option<ReadPosition>),
     context: &NodeContext,
     threads: &mut Threads,
 ) -> Result<InputLink> {
@@ -410,6 +424,7 @@ fn spawn_reader(
         environment: context.environment.clone(),
         stop: context.stop.clone(),
         moved_by: None,
+        beside,
     };
     threads.spawn_source("frameloom-read", move || reading.run())?;
     Ok(InputLink { node, changes, streams, presence, frames: Mutex::new(to.frames) })

@@ -357,8 +357,9 @@ pub(super) fn audio_loop(
     mut transcoder: AudioTranscoder,
     messages: &Receiver<AudioMessage>,
     users: &mut Vec<SinkStream>,
+    stop: &Stop,
 ) -> Result<()> {
-    let result = transcode_all(&mut transcoder, messages, users);
+    let result = transcode_all(&mut transcoder, messages, users, stop);
     users.iter().for_each(|user| {
         user.send(SinkMessage::End);
     });
@@ -369,6 +370,7 @@ fn transcode_all(
     transcoder: &mut AudioTranscoder,
     messages: &Receiver<AudioMessage>,
     users: &mut Vec<SinkStream>,
+    stop: &Stop,
 ) -> Result<()> {
     for message in messages {
         match message {
@@ -397,7 +399,12 @@ fn transcode_all(
             break;
         }
     }
-    transcoder.drain()?;
+    // A filter may make sound without end: it is given out for as long as anyone takes it.
+    while transcoder.drain()? && !stop.is_stopped() {
+        if !deliver(std::iter::from_fn(|| transcoder.receive()), users)? {
+            return Ok(());
+        }
+    }
     deliver(std::iter::from_fn(|| transcoder.receive()), users).map(drop)
 }
 

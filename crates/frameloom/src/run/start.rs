@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::input::Source;
 use crate::input::streams::InputStreamId;
 use crate::live::slate::Slate;
+use crate::live::supervise::micros;
 use crate::options::{LiveOptions, OnLoss, OnResize, OutputOptions};
 use crate::protocol::Target;
 use crate::protocol::environment::Environment;
@@ -21,7 +22,8 @@ use crate::run::graph::{CodeKind, InputNode, PipelineGraph};
 use crate::run::metadata::of_options;
 use crate::run::open::{NodeContext, Nodes};
 use crate::run::outputs::{NewOutput, OpenSink};
-use crate::run::plan::{OutputPlan, PlannedInput, plan, plan_writer};
+use crate::run::plan::{plan, plan_writer};
+use crate::run::planned::{OutputPlan, PlannedInput};
 use crate::run::registry::Registry;
 use crate::run::selection::{choose, edited};
 use crate::run::sound::Sound;
@@ -114,9 +116,8 @@ impl Setup {
         let code = self.code();
         let is_edited = code != CodeKind::None;
         self.live.check(self.command.is_some(), is_edited)?;
-        for source in &self.sources {
-            self.live.check_input(source.is_live).map_err(|e| e.at(source.url()))?;
-        }
+        let url = self.sources.first().map_or("", Source::url);
+        self.live.check_input(self.is_live()).map_err(|e| e.at(url))?;
         let mut described = self.outputs.begin();
         if described.iter().all(Option::is_none) && !is_edited {
             return Err(Error::usage("there is neither an output nor code to run"));
@@ -126,12 +127,12 @@ impl Setup {
         if is_edited && self.sources.iter().all(|source| source.video().is_none()) {
             let (limit, environment, stop) =
                 (self.live.reconnect_for, &self.environment, &self.stop);
-            let mut sources = Vec::new();
-            for source in self.sources.drain(..) {
-                sources.push(await_video(source, stall_limit, limit, environment, stop)?);
-            }
-            self.sources = sources;
+            let first = self.sources.iter().position(|source| source.is_live).unwrap_or(0);
+            let source = self.sources.remove(first);
+            let source = await_video(source, stall_limit, limit, environment, stop)?;
+            self.sources.insert(first, source);
         }
+        self.align();
         let next = Mutex::new(described.len());
         let named = described.drain(..).enumerate().filter_map(|(n, output)| Some((n, output?)));
         let Planned { plans, opened, edited } = self.plan_outputs(named.collect(), is_edited)?;
@@ -158,6 +159,21 @@ impl Setup {
             next,
         });
         Ok(Started { threads, pulling, sound, registry, outputs })
+    }
+
+    /// Puts live inputs on one clock by when they came, where there are several inputs: what came at one
+    /// moment is at one time.
+    fn align(&mut self) {
+        let began = |source: &Source| source.began().filter(|_| source.is_live);
+        let Some(first) = self.sources.iter().filter_map(began).min() else { return };
+        if self.sources.len() < 2 {
+            return;
+        }
+        for source in &mut self.sources {
+            let Some(own) = source.began().filter(|_| source.is_live) else { continue };
+            let later = micros(own.saturating_duration_since(first));
+            source.options.offset = source.options.offset.plus(later);
+        }
     }
 
     /// Decides what becomes of the streams in each output.

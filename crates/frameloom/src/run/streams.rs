@@ -8,7 +8,7 @@ use crate::error::{Result, Stage};
 use crate::input::Source;
 use crate::input::streams::InputStreams;
 use crate::options::InputOptions;
-use crate::run::plan::PlannedInput;
+use crate::run::planned::PlannedInput;
 use crate::time::Timestamp;
 
 /// What is known of an input's streams.

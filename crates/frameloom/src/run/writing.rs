@@ -21,7 +21,7 @@ use crate::protocol::WRITE_LIMIT;
 use crate::protocol::environment::Environment;
 use crate::run::delivery::{Drops, SinkMessage};
 use crate::run::joining::Joining;
-use crate::run::plan::OutputPlan;
+use crate::run::planned::OutputPlan;
 use crate::run::threads::start_thread;
 use crate::stats::Stats;
 use crate::stats::event::Event;

@@ -6,7 +6,7 @@ mod snapshot;
 mod written;
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -45,7 +45,8 @@ struct StatsCounters {
     frames_late: AtomicU64,
     reconnects: AtomicU64,
     live: AtomicBool,
-    input_lost: AtomicBool,
+    /// How many inputs are lost now.
+    inputs_lost: AtomicUsize,
     outputs: Mutex<Vec<OutputCounters>>,
     moves: Mutex<VecDeque<Move>>,
     frames_bypassed: AtomicU64,
@@ -108,7 +109,7 @@ impl Stats {
             frames_late: AtomicU64::new(0),
             reconnects: AtomicU64::new(0),
             live: AtomicBool::new(false),
-            input_lost: AtomicBool::new(false),
+            inputs_lost: AtomicUsize::new(0),
             outputs: Mutex::default(),
             moves: Mutex::default(),
             frames_bypassed: AtomicU64::new(0),
@@ -165,7 +166,7 @@ impl Stats {
     }
 
     pub(crate) fn input_lost(&self, cause: &Error) {
-        self.0.input_lost.store(true, Relaxed);
+        self.0.inputs_lost.fetch_add(1, Relaxed);
         self.alerts(|alerts, now| alerts.input_lost(now, cause));
     }
 
@@ -196,8 +197,9 @@ impl Stats {
     }
 
     pub(crate) fn input_back(&self) {
-        self.0.input_lost.store(false, Relaxed);
-        self.alerts(|alerts, _| alerts.input_back());
+        if self.0.inputs_lost.fetch_sub(1, Relaxed) == 1 {
+            self.alerts(|alerts, _| alerts.input_back());
+        }
         self.0.reconnects.fetch_add(1, Relaxed);
     }
 
@@ -433,7 +435,7 @@ impl Stats {
             packets_dropped: outputs.iter().map(|output| output.packets_dropped).sum(),
             input_offset_ms,
             live: c.live.load(Relaxed),
-            input: state(c.input_lost.load(Relaxed)),
+            input: state(c.inputs_lost.load(Relaxed) > 0),
             outputs,
             alerts,
         }

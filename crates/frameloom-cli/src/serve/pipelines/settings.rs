@@ -581,13 +581,15 @@ fn check(words: &[String]) -> Result<(), Error> {
     let Invocation::Run(run) = parse(words.iter().map(Into::into).collect())? else {
         return Err(usage("these words are not those of a pipeline"));
     };
-    if is_stdin(&run.input.url) {
+    if run.inputs.iter().any(|input| is_stdin(&input.url)) {
         return Err(usage("a pipeline of a server has no stdin to read from"));
     }
     let mut job = Job::new(run)?;
     job.supervise(&BTreeMap::new());
-    frameloom::internal::check_input(&job.url, &job.input)?;
-    frameloom::internal::check_outputs(&job.url, &job.outputs, job.command.is_some())?;
+    for (url, options) in &job.inputs {
+        frameloom::internal::check_input(url, options)?;
+    }
+    frameloom::internal::check_outputs(&job.input_urls(), &job.outputs, job.command.is_some())?;
     frameloom::internal::check_slate(&job.live)
 }
 

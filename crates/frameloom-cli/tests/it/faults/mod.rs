@@ -10,6 +10,7 @@ mod input;
 mod judges;
 mod output;
 mod proxy;
+mod several;
 mod stopping;
 
 use crate::harness::story::{Seam, Story};

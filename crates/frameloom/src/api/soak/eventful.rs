@@ -172,7 +172,7 @@ fn eventful(environment: Environment, programs: &Arc<Programs>) -> Pipeline {
     }
     let command = Command::new(vec!["edit".into()]).unwrap();
     let launcher = Arc::clone(programs);
-    Pipeline::open_in(environment, CAMERA, input(), &Stop::new())
+    Pipeline::open_all(environment, vec![(CAMERA.to_owned(), input())], &Stop::new())
         .unwrap()
         .live(live)
         .command(command.launched_by(launcher))

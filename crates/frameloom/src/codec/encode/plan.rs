@@ -16,7 +16,7 @@ pub(crate) struct VideoPlan {
     pub(crate) is_live: bool,
     pub(crate) window: Window,
     pub(crate) frames: Option<u64>,
-    /// The container has no timestamps of its own.
+    /// Frames are repeated and left out: the container has no times of its own, or it was asked for.
     pub(crate) constant_rate: bool,
     /// The container says only in which order packets are decoded: pictures are to be shown in it.
     pub(crate) has_no_pts: bool,

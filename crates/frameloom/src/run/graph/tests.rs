@@ -1,7 +1,8 @@
 use super::*;
 use crate::options::OutputOptions;
 use crate::protocol::Target;
-use crate::run::plan::{Treatment, plan_writer};
+use crate::run::plan::plan_writer;
+use crate::run::planned::Treatment;
 
 const FILE: InputNode = InputNode {
     video: Some(0),
@@ -26,7 +27,8 @@ fn planned(url: &str, streams: &str, pairs: &[(&str, &str)]) -> OutputPlan {
     let target = Target::resolve(url, &options).unwrap();
     let window = Window { start: options.start, length: options.length() };
     let video = || plan_writer(&target, &options).unwrap();
-    let audio = || AudioPlan { encoder: "aac".to_owned(), options: Vec::new(), window };
+    let audio =
+        || AudioPlan { filter: None, encoder: "aac".to_owned(), options: Vec::new(), window };
     let stream = |letter: char| {
         let (kind, number, treatment) = match letter {
             'V' => (MediaKind::Video, 0, Treatment::Copy),

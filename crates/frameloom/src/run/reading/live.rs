@@ -81,7 +81,7 @@ impl LiveReading {
             on_loss,
             reconnect_for,
             stall_limit,
-            limit: source.options.length(),
+            limit: source.options.limit(),
             jumps: EventSum::new(),
             burst: Burst::default(),
             last_picture: None,

@@ -1,0 +1,114 @@
+//! An output as it was decided, and what is known of an input where outputs are planned: plain data.
+
+use std::sync::Arc;
+
+use crate::av::MediaKind;
+use crate::av::metadata::ContainerMetadata;
+use crate::codec::audio::AudioPlan;
+use crate::codec::encode::VideoPlan;
+use crate::codec::window::Window;
+use crate::error::{Error, Hint, Result, Setting, sentence};
+use crate::input::Source;
+use crate::input::streams::{InputStreamId, InputStreams};
+use crate::options::{InputOptions, OutputOptions};
+use crate::output::OutputMetadata;
+use crate::protocol::Target;
+use crate::time::Timestamp;
+
+/// What becomes of one stream.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Treatment {
+    Copy,
+    Video(VideoPlan),
+    Audio(AudioPlan),
+}
+
+impl Treatment {
+    /// The encoder's name; `None` for a copy.
+    pub(super) fn encoder(&self) -> Option<&str> {
+        match self {
+            Treatment::Copy => None,
+            Treatment::Video(plan) => Some(&plan.encoder),
+            Treatment::Audio(plan) => Some(&plan.encoder),
+        }
+    }
+}
+
+/// One stream of an output.
+#[derive(Debug, PartialEq)]
+pub(crate) struct PlannedStream {
+    pub(crate) from: InputStreamId,
+    pub(crate) kind: MediaKind,
+    /// It ends after so many packets or frames.
+    pub(crate) frames: Option<u64>,
+    pub(crate) treatment: Treatment,
+}
+
+/// One output, decided.
+pub(crate) struct OutputPlan {
+    pub(crate) target: Target,
+    pub(crate) options: OutputOptions,
+    pub(crate) window: Window,
+    /// In the order that they have in the container.
+    pub(crate) streams: Vec<PlannedStream>,
+    pub(crate) metadata: Arc<OutputMetadata>,
+}
+
+impl OutputPlan {
+    /// The kinds of its streams, in the order they have in the container.
+    pub(crate) fn kinds(&self) -> Vec<MediaKind> {
+        self.streams.iter().map(|stream| stream.kind).collect()
+    }
+
+    pub(crate) fn has(&self, kind: MediaKind) -> bool {
+        self.streams.iter().any(|stream| stream.kind == kind)
+    }
+
+    /// Whether video of it is encoded.
+    pub(crate) fn encodes_video(&self) -> bool {
+        self.streams.iter().any(|stream| matches!(stream.treatment, Treatment::Video(_)))
+    }
+
+    /// How long it will be, where that is known, of an input that is `whole` long.
+    pub(crate) fn duration(&self, whole: Option<Timestamp>) -> Option<Timestamp> {
+        let rest = whole.map(|w| w.minus(self.window.start.unwrap_or(Timestamp::ZERO)));
+        rest.into_iter().chain(self.window.length).min()
+    }
+
+    /// Refuses an output whose container has one size for good, where sizes are to change.
+    pub(crate) fn check_resize(&self) -> Result<()> {
+        let takes = ["flv", "mpegts", "rtp_mpegts", "h264", "hevc", "null"];
+        if !self.encodes_video() || takes.contains(&self.target.muxer.name()) {
+            return Ok(());
+        }
+        let format = self.target.muxer.name();
+        let restart = Setting::own("on-resize").to("restart");
+        let cause = sentence!("{} can't be, as format {} has one size for good", restart, format);
+        Err(Error::usage(cause).at(&self.target.url).hint(Hint::FitOrOtherFormat))
+    }
+}
+
+/// An input, as far as outputs are planned by it.
+#[derive(Clone, Copy)]
+pub(crate) struct PlannedInput<'a> {
+    pub(crate) streams: &'a InputStreams,
+    pub(crate) options: &'a InputOptions,
+    pub(crate) metadata: &'a ContainerMetadata,
+    /// Where the pipeline's zero lies on its own clock.
+    pub(crate) zero: Timestamp,
+    /// What is wanted of it begins with a keyframe, so that copied video begins there too.
+    pub(crate) begins_with_key: bool,
+}
+
+impl<'a> PlannedInput<'a> {
+    /// Of an open input.
+    pub(crate) fn of(source: &'a Source) -> PlannedInput<'a> {
+        PlannedInput {
+            streams: &source.streams,
+            options: &source.options,
+            metadata: source.metadata(),
+            zero: source.zero(),
+            begins_with_key: source.begins_with_key(),
+        }
+    }
+}
