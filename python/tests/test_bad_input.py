@@ -136,7 +136,7 @@ def test_wrong_options_of_open(
         ({"codec": "libx265x"}, ValueError, "libx265"),
         ({"codec": "copy"}, ValueError, "copy"),
         ({"options": {"preset": "fastt"}}, ValueError, "fast"),
-        ({"audio": False, "options": {"vn": ""}}, ValueError, "nothing to write"),
+        ({"audio": False, "options": {"vn": "", "sn": ""}}, ValueError, "nothing to write"),
         ({"overwrite": False}, FileExistsError, r"exists already \(overwrite=True overwrites it"),
         ({"on_loss": "hold"}, TypeError, r"one of open\(\)"),
     ],

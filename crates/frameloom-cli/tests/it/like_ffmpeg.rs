@@ -133,6 +133,7 @@ fn compare(line: &str, room: &Path) -> Option<String> {
             "A" => counted_av("numbered.mp4").into(),
             "B" => manifold().into(),
             "S" => sound().into(),
+            "T" => subtitles().into(),
             _ if word.starts_with("OUT") => out.into(),
             _ => OsString::from(word),
         };
@@ -166,6 +167,11 @@ fn manifold() -> PathBuf {
     let split = |text: &str| text.split_whitespace().map(OsString::from).collect::<Vec<_>>();
     let files = args!["-i", subtitles, "-i", chapters];
     clip_of("manifold.mkv", &[split(words), files, split(more)].concat())
+}
+
+fn subtitles() -> PathBuf {
+    let words = args!["-i", manifold(), "-map", "0:s"];
+    clip_of("lines.srt", &words)
 }
 
 /// Three seconds of sound alone.
@@ -290,7 +296,7 @@ mod lines {
 
     #[test]
     fn inputs() {
-        assert_like_ffmpeg("inputs", 18);
+        assert_like_ffmpeg("inputs", 20);
     }
 }
 

@@ -213,10 +213,11 @@ pub(crate) fn not_seekable() -> Error {
     Error::new(ErrorKind::Usage, Stage::Source, "it can't be sought in").hint(Hint::OnlyFilesSeek)
 }
 
-/// The streams that are wanted of the best of each kind.
+/// The streams that are wanted of the best of each kind. An input that has subtitles needs neither.
 pub(crate) fn choose(
     video: Option<StreamInfo>,
     audio: Option<StreamInfo>,
+    has_subtitles: bool,
     options: &InputOptions,
     url: &str,
 ) -> Result<(Option<StreamInfo>, Option<StreamInfo>)> {
@@ -224,7 +225,8 @@ pub(crate) fn choose(
     let video = video.filter(|_| !options.no_video);
     // A cover picture is shown only where there is nothing to hear.
     let video = video.filter(|v| !v.is_attached_picture || audio.is_none());
-    if video.is_none() && audio.is_none() {
+    let is_enough = has_subtitles && !options.leaves_out(MediaKind::Subtitle);
+    if video.is_none() && audio.is_none() && !is_enough {
         return Err(Error::new(
             ErrorKind::InvalidData,
             Stage::Source,

@@ -321,7 +321,9 @@ pub(super) fn open(
     let fault = |e: AvError| e.in_stage(Stage::Source).at(url);
     let video = demuxer.best_stream(MediaKind::Video).map_err(fault)?;
     let audio = demuxer.best_stream(MediaKind::Audio).map_err(fault)?;
-    let (mut video, audio) = choose(video, audio, options, url)?;
+    let is_subtitle = |index| demuxer.stream(index).is_ok_and(|s| s.kind == MediaKind::Subtitle);
+    let has_subtitles = (0..demuxer.stream_count()).any(is_subtitle);
+    let (mut video, audio) = choose(video, audio, has_subtitles, options, url)?;
     if let Some(video) = &mut video {
         discover::complete(video, &pending);
     }

@@ -58,7 +58,8 @@ pub(super) fn open(
         return Err(streams.nothing().at(url));
     }
 
-    let (mut video, mut audio) = choose(streams.info(VIDEO)?, streams.info(AUDIO)?, options, url)?;
+    let (mut video, mut audio) =
+        choose(streams.info(VIDEO)?, streams.info(AUDIO)?, false, options, url)?;
     if let Some(video) = &mut video {
         discover::complete(video, &pending);
         video.frame_rate = video.frame_rate.or(streams.frame_rate);
