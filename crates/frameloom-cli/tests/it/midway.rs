@@ -137,7 +137,7 @@ fn shapes(path: &Path) -> Vec<String> {
     shapes
 }
 
-/// Has a tone go on by another one.
+/// Joins two tones in one stream, and judges what comes out of it.
 #[track_caller]
 fn assert_sound_goes_on(encoder: &str, later: (u32, u32), container: &str, is_copied: bool) {
     let room = room();

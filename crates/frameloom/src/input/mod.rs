@@ -325,8 +325,8 @@ impl Source {
         self.streams.audio()
     }
 
-    /// Has the streams of these numbers read and no others. To be called before the first packet
-    /// is read.
+    /// Chooses the streams that are read, by their numbers. The caller does so before it reads the
+    /// first packet.
     ///
     /// # Errors
     /// Where it was to begin later and can't be sought in again.

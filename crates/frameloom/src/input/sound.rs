@@ -30,7 +30,7 @@ pub(super) struct PacketSound {
     statements: Statements,
 }
 
-/// Who reads the headers of packets.
+/// The part that reads the headers of packets.
 #[derive(Default)]
 enum Headers {
     /// No packet came yet.

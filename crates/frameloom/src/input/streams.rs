@@ -132,7 +132,8 @@ impl InputStreams {
         self.all.get(number).is_some_and(|stream| stream.is_there && stream.is_read)
     }
 
-    /// Has these streams read and no others. The main ones are the first of their kinds among them.
+    /// Marks these streams as the only ones that are read. A main stream that is not among them gives
+    /// its place to the first of its kind that is.
     pub(crate) fn read_only(&mut self, numbers: &[usize]) {
         for (number, stream) in self.all.iter_mut().enumerate() {
             stream.is_read = numbers.contains(&number);

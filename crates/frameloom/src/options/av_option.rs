@@ -65,7 +65,7 @@ impl AvOption {
         if refusals.is_empty() {
             Ok(Some(option))
         } else {
-            // Whoever sets it knows by which name.
+            // The caller adds the name that its user gave the option.
             Err(wrong_value(value, expected(&refusals, value)))
         }
     }

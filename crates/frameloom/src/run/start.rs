@@ -204,7 +204,7 @@ impl Setup {
         Ok(Planned { plans, opened, edited })
     }
 
-    /// Has no more streams of the inputs read than are wanted.
+    /// Tells each input which of its streams the outputs and the code want.
     fn narrow(&mut self, plans: &[OutputPlan], edited: Option<InputStreamId>) -> Result<()> {
         // Who writes no output, or adds one later, may want the main ones.
         let wants_main = self.is_pulled
