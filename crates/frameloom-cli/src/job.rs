@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use frameloom::internal::LibraryOption;
-use frameloom::options::{CommandOptions, InputOptions, LiveOptions, OutputOptions};
+use frameloom::options::{CommandOptions, FilterGraphs, InputOptions, LiveOptions, OutputOptions};
 use frameloom::{Command, Result};
 
 use crate::args::{EndArgs, GlobalWords, ProbeArgs, RunArgs};
@@ -14,6 +14,7 @@ pub(crate) struct Job {
     /// At least one.
     pub(crate) inputs: Vec<(String, InputOptions)>,
     pub(crate) outputs: Vec<(String, OutputOptions)>,
+    pub(crate) graphs: FilterGraphs,
     pub(crate) command: Option<Command>,
     pub(crate) live: LiveOptions,
 }
@@ -49,11 +50,13 @@ impl Job {
             let options = output_options(&output, global)?;
             outputs.push((output.url, options));
         }
+        let mut graphs = FilterGraphs::new();
+        each(global, |entry, value| entry.set_graphs(&mut graphs, value))?;
         let command = words.command.map(|argv| command(argv, global)).transpose()?;
         let mut live = LiveOptions::new();
         each(global, |entry, value| entry.set_live(&mut live, value))?;
         live.check(command.is_some(), command.is_some())?;
-        Ok(Job { inputs, outputs, command, live })
+        Ok(Job { inputs, outputs, graphs, command, live })
     }
 }
 

@@ -69,6 +69,7 @@ pub(crate) fn run(
     for (url, options) in &job.inputs {
         frameloom::internal::check_input(url, options)?;
     }
+    frameloom::internal::check_graphs(job.graphs.specs())?;
     frameloom::internal::check_outputs(&job.input_urls(), &job.outputs, job.command.is_some())?;
     frameloom::internal::check_slate(&job.live)?;
     let progress = program.progress.as_deref();
@@ -139,6 +140,9 @@ fn carry(
         opened => opened?,
     };
     pipeline = pipeline.live(job.live);
+    for spec in job.graphs.specs() {
+        pipeline = pipeline.filter_complex(spec)?;
+    }
     if let Some(command) = job.command {
         pipeline = pipeline.command(command);
     }

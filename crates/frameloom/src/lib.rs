@@ -26,6 +26,7 @@
 //! Below [`Pipeline`] are its parts: [`Reader`], an iterator of frames, and [`Writer`].
 
 mod api;
+mod audio;
 #[allow(unsafe_code, reason = "libav's pointers need it, and only here are they touched")]
 mod av;
 mod codec;
@@ -78,6 +79,7 @@ pub mod internal {
     pub use crate::options::row::{Group, Row, Scope, ValueType};
     pub use crate::options::table::{LibraryOption, find_ffmpeg, find_long, library};
     pub use crate::protocol::check_input;
+    pub use crate::run::filters::check_graphs;
     pub use crate::run::plan::{check_outputs, is_written};
     pub use crate::stats::{Written, WrittenVideo};
     pub use crate::time::jitter::Jitter;

@@ -126,26 +126,32 @@ fn compare(line: &str, room: &Path) -> Option<String> {
         Some(rest) => (true, rest),
         None => (false, line),
     };
-    let output = line.split(' ').find_map(|word| word.strip_prefix("OUT")).unwrap();
-    let [theirs, ours] = ["ffmpeg", "frameloom"].map(|who| room.join(format!("{who}{output}")));
-    let words = |out: &PathBuf| -> Vec<OsString> {
+    let outputs: Vec<&str> = line.split(' ').filter_map(|word| word.strip_prefix("OUT")).collect();
+    assert!(!outputs.is_empty(), "{line}");
+    let words = |who: &str| -> Vec<OsString> {
         let word = |word: &str| match word {
             "A" => counted_av("numbered.mp4").into(),
             "B" => manifold().into(),
             "S" => sound().into(),
             "T" => subtitles().into(),
-            _ if word.starts_with("OUT") => out.into(),
-            _ => OsString::from(word),
+            _ => match word.strip_prefix("OUT") {
+                Some(output) => room.join(format!("{who}{output}")).into(),
+                None => OsString::from(word),
+            },
         };
         line.split(' ').map(word).collect()
     };
-    ffmpeg(words(&theirs));
-    let run = frameloom([args!["-v", "error"], words(&ours)].concat()).run();
+    ffmpeg(words("ffmpeg"));
+    let run = frameloom([args!["-v", "error"], words("frameloom")].concat()).run();
     if run.code() != Some(0) {
         return Some(run.stderr);
     }
-    difference(&facts(&theirs), &facts(&ours))
-        .or_else(|| difference(&content(&theirs), &content(&ours)).filter(|_| is_exact))
+    outputs.into_iter().find_map(|output| {
+        let of = |who: &str| room.join(format!("{who}{output}"));
+        let (theirs, ours) = (of("ffmpeg"), of("frameloom"));
+        difference(&facts(&theirs), &facts(&ours))
+            .or_else(|| difference(&content(&theirs), &content(&ours)).filter(|_| is_exact))
+    })
 }
 
 /// Two videos, two sounds, subtitles, chapters and tags.
@@ -298,6 +304,66 @@ mod lines {
     fn inputs() {
         assert_like_ffmpeg("inputs", 20);
     }
+
+    #[test]
+    fn graphs() {
+        assert_like_ffmpeg("graphs", 28);
+    }
+}
+
+/// Graphs that can't be: an error in one line, and nothing half-written.
+#[test]
+fn a_graph_that_can_not_be_is_an_error() {
+    for (words, mentions) in [
+        ("-filter_complex [0:v]hflp[v] -map [v]", "did you mean hflip"),
+        ("-filter_complex [0:v]scale=2:2:interl=9[v] -map [v]", "interl of filter scale"),
+        ("-filter_complex [0:v]hflip[v]", "-map [v]"),
+        ("-filter_complex [0:v]hflip[v] -map [w]", "of that label"),
+        ("-filter_complex [0:v]hflip[v] -map [v] -map [v]", "taken twice"),
+        ("-filter_complex [0:v]split[v][v] -map [v]", "given twice"),
+        ("-filter_complex [0:v]hflip[v] -filter_complex [0:v]vflip[v] -map [v]", "given twice"),
+        ("-filter_complex [in]hflip[v] -map [v]", "[in]"),
+        ("-filter_complex [2:v]hflip[v] -map [v]", "there is 1 input"),
+        ("-filter_complex [0:v:3]hflip[v] -map [v]", "no such video"),
+        ("-filter_complex [0:a:7]volume=2[a] -map [a]", "no such audio"),
+        ("-filter_complex overlay,hstack=3 -an", "no further video"),
+        ("-filter_complex [0:v][0:v]hstack[v", "-filter_complex"),
+        ("-filter_complex [0:v:0][0:v:1]hstack[v] -map [v]", "-filter_complex"),
+        ("-filter_complex [0:v]hflip[v] -map [v] -c:v copy", "-c:v copy"),
+        ("-filter_complex [0:v]hflip[v] -map [v] -vf vflip", "-filter_complex"),
+        ("-filter_complex_script /no/such/file -map [v]", "/no/such/file"),
+    ] {
+        let (source, room) = (manifold(), room());
+        let out = room.path().join("out.mkv");
+        let words: Vec<OsString> = words.split(' ').map(OsString::from).collect();
+        let run = frameloom([args!["-i", &source], words.clone(), args![&out]].concat()).run();
+        let said = run.refuses(2);
+        assert!(said.contains(mentions), "{words:?}: {said}");
+        assert_eq!(said.trim_end().lines().count(), 1, "{said}");
+        assert!(!out.exists(), "{words:?}");
+    }
+}
+
+/// Code edits what a graph makes.
+#[test]
+fn code_edits_what_a_graph_makes() {
+    let (source, room) = (counted_av("numbered.mp4"), room());
+    let graph = room.path().join("graph.txt");
+    std::fs::write(&graph, "[0:v][1:v]\n  hstack [both]\n").unwrap();
+    let out = room.path().join("out.mkv");
+    let inputs = args!["-i", &source, "-i", &source, "-filter_complex_script", &graph];
+    let words = args!["-map", "[both]", "-map", "0:a", "-t", "1", "-c:v", "ffv1", &out];
+    let invert = "import os, sys\n\
+                  size = int(os.environ['FRAMELOOM_FRAME_BYTES'])\n\
+                  assert os.environ['FRAMELOOM_WIDTH'] == '640', os.environ['FRAMELOOM_WIDTH']\n\
+                  while frame := sys.stdin.buffer.read(size):\n    \
+                      sys.stdout.buffer.write(bytes(255 - byte for byte in frame))\n";
+    let code = args!["--", python(), "-c", invert];
+    frameloom([inputs, words, code].concat()).run().ok();
+    let streams = probe_streams(&out);
+    assert_eq!(streams[0]["width"], 640);
+    assert_eq!(streams[1]["codec_name"], "aac");
+    assert_eq!(packets(&out, Kind::Video).len(), 25);
 }
 
 #[test]

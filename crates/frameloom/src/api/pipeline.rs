@@ -17,10 +17,11 @@ use crate::input::probe::{self, Probe};
 use crate::options::{InputOptions, LiveOptions, OutputOptions};
 use crate::protocol::environment::Environment;
 use crate::run::control::OutputsOwner;
+use crate::run::filters::{check_graphs, plan_graphs};
 use crate::run::outputs::{NewOutput, OpenSink};
 use crate::run::plan::plan;
 use crate::run::planned::PlannedInput;
-use crate::run::selection::{choose, edited};
+use crate::run::selection::{Offer, choose, edited};
 use crate::run::threads::Failure;
 use crate::run::writing::SinkOpener;
 use crate::run::{Setup, Started};
@@ -50,6 +51,8 @@ const LONG: Duration = Duration::from_secs(1);
 /// ```
 pub struct Pipeline {
     sources: Vec<Source>,
+    /// Filter graphs across streams.
+    graphs: Vec<String>,
     environment: Environment,
     stages: Vec<Box<dyn FrameProcessor>>,
     command: Option<Command>,
@@ -132,6 +135,7 @@ impl Pipeline {
         stats.set_live(sources.iter().any(|source| source.is_live));
         Ok(Pipeline {
             sources,
+            graphs: Vec::new(),
             environment,
             stages: Vec::new(),
             command: None,
@@ -181,6 +185,21 @@ impl Pipeline {
     pub fn filter(self, spec: &str) -> Pipeline {
         let rate = self.video().and_then(|v| v.frame_rate);
         self.processor(FilterGraph::new(spec, rate))
+    }
+
+    /// Adds a filter graph across streams in FFmpeg's syntax (`-filter_complex`):
+    /// `[0:v][1:v]hstack[both]`. A label such as `0:v` or `1:a:0` takes a stream of an input; an input
+    /// of a filter without a label takes the next stream of its kind that no graph has. An output takes
+    /// what comes out by [`OutputOptions::map`] and its label, and what has no label goes to the first
+    /// output. Each is taken once. What is edited by code is the video that the outputs have, so it may
+    /// be one that a graph makes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] where libav can't make a graph of it.
+    pub fn filter_complex(mut self, spec: &str) -> Result<Pipeline> {
+        self.graphs.push(spec.to_owned());
+        check_graphs(&self.graphs)?;
+        Ok(self)
     }
 
     /// Runs a program on every frame, after everything else.
@@ -302,7 +321,9 @@ impl Pipeline {
             Some(_) => {
                 let (target, options) = (output.target.clone(), output.options.clone());
                 let inputs: Vec<_> = self.sources.iter().map(PlannedInput::of).collect();
-                let chosen = choose(&inputs, &target, &options)?;
+                let graphs = plan_graphs(&self.graphs, &inputs)?;
+                let offer = Offer { inputs: &inputs, graphs: &graphs };
+                let chosen = choose(offer, &target, &options, true)?;
                 let edited = Some(edited(&inputs, std::slice::from_ref(&chosen))?);
                 let plan = plan(&inputs, &chosen, target, options, edited)?;
                 let reopens = self.is_live() && !self.live.no_reconnect;
@@ -336,6 +357,7 @@ impl Pipeline {
     pub(super) fn setup(self, is_pulled: bool) -> Setup {
         Setup {
             sources: self.sources,
+            graphs: self.graphs,
             stages: self.stages,
             command: self.command,
             is_pulled,

@@ -1,6 +1,6 @@
 use ffmpeg_sys_next as ff;
 
-use super::{AudioShape, AvError, ColorTags, PixFmt, c_string};
+use super::{AudioShape, AvError, CodecParams, ColorTags, PixFmt, c_string};
 use crate::time::TimeBase;
 
 /// An owned, reference-counted AVFrame.
@@ -24,6 +24,59 @@ impl AvFrame {
         // SAFETY: a blank frame with format and size set, as the function wants.
         AvError::check(unsafe { ff::av_frame_get_buffer(frame.0, 0) })?;
         Ok(frame)
+    }
+
+    /// A frame without content, of the kind that a stream's frames have; `None` where that isn't known.
+    pub(crate) fn of_stream(params: &CodecParams) -> Result<Option<AvFrame>, AvError> {
+        let mut frame = AvFrame::empty()?;
+        let f = frame.get_mut();
+        // SAFETY: valid parameters, and a blank frame of ours. Numbers of colours are copied as integers:
+        // a file may hold some that are no members of the enums.
+        unsafe {
+            let p = &*params.as_ptr();
+            f.format = p.format;
+            (f.width, f.height, f.sample_aspect_ratio) = (p.width, p.height, p.sample_aspect_ratio);
+            (&raw mut f.colorspace)
+                .cast::<i32>()
+                .write((&raw const p.color_space).cast::<i32>().read());
+            (&raw mut f.color_range)
+                .cast::<i32>()
+                .write((&raw const p.color_range).cast::<i32>().read());
+            f.sample_rate = p.sample_rate;
+            AvError::check(ff::av_channel_layout_copy(&mut f.ch_layout, &p.ch_layout))?;
+        }
+        frame.assume_channel_layout();
+        let is_known = frame.get().format >= 0 && (frame.width() > 0 || frame.sound().0 > 0);
+        Ok(is_known.then_some(frame))
+    }
+
+    /// A frame without content, of the same kind.
+    pub(crate) fn like(&self) -> Result<AvFrame, AvError> {
+        let mut frame = AvFrame::empty()?;
+        frame.copy_props(self)?;
+        let (f, own) = (frame.get_mut(), self.get());
+        (f.format, f.width, f.height) = (own.format, own.width, own.height);
+        // SAFETY: both are valid frames of ours, and the new one's layout is blank.
+        AvError::check(unsafe { ff::av_channel_layout_copy(&mut f.ch_layout, &own.ch_layout) })?;
+        Ok(frame)
+    }
+
+    /// Whether another frame is of the same kind: format, size and shape, or rate and channels.
+    pub(crate) fn is_like(&self, other: &AvFrame) -> bool {
+        let (f, o) = (self.get(), other.get());
+        let shape = |f: &ff::AVFrame| (f.format, f.width, f.height, f.sample_rate);
+        // SAFETY: the layouts of two valid frames.
+        let channels = unsafe { ff::av_channel_layout_compare(&f.ch_layout, &o.ch_layout) };
+        shape(f) == shape(o)
+            && channels == 0
+            && self.sample_aspect_ratio() == other.sample_aspect_ratio()
+    }
+
+    /// The memory that its content takes.
+    pub(crate) fn size_bytes(&self) -> usize {
+        let buffers = self.get().buf.iter().filter(|buffer| !buffer.is_null());
+        // SAFETY: a frame's buffers are valid references.
+        buffers.map(|buffer| unsafe { (**buffer).size }).sum()
     }
 
     /// So many samples of silence.

@@ -13,7 +13,7 @@ pub(crate) struct GraphInput<'a> {
 }
 
 /// The rate of pictures of which nothing is known.
-const PLAIN_RATE: Option<Rate> = Rate::new(25, 1);
+pub(super) const PLAIN_RATE: Option<Rate> = Rate::new(25, 1);
 
 /// An owned filter graph with one input and one output.
 pub(crate) struct AvFilterGraph {
@@ -80,7 +80,8 @@ impl AvFilterGraph {
                 return Err(AvError::no_memory());
             }
         }
-        this.describe_source(input)?;
+        // SAFETY: a source of ours that was not initialized yet.
+        unsafe { describe_source(this.source, input) }?;
         // SAFETY: a graph of ours and static filters; no arguments.
         unsafe {
             AvError::check(ff::avfilter_init_str(this.source, ptr::null()))?;
@@ -95,45 +96,6 @@ impl AvFilterGraph {
         }
         this.link(spec)?;
         Ok(this)
-    }
-
-    fn describe_source(&mut self, input: &GraphInput<'_>) -> Result<(), AvError> {
-        // SAFETY: allocates; null is checked.
-        let p = unsafe { ff::av_buffersrc_parameters_alloc() };
-        if p.is_null() {
-            return Err(AvError::no_memory());
-        }
-        // SAFETY: a valid frame, and parameters of ours; the layout is copied by the call, so the
-        // borrowed one may be lent to it.
-        let status = unsafe {
-            let (f, par) = (&*input.frame.as_ptr(), &mut *p);
-            par.format = f.format;
-            par.time_base = super::rational(input.time_base);
-            par.width = f.width;
-            par.height = f.height;
-            par.sample_aspect_ratio = f.sample_aspect_ratio;
-            if let Some(rate) = input.frame_rate {
-                par.frame_rate = ff::AVRational { num: rate.num(), den: rate.den() };
-            }
-            #[cfg(ffmpeg_7_0)]
-            if f.width > 0 {
-                // As integers: a file may hold numbers that are no members of the enums.
-                (&raw mut par.color_space)
-                    .cast::<i32>()
-                    .write((&raw const f.colorspace).cast::<i32>().read());
-                (&raw mut par.color_range)
-                    .cast::<i32>()
-                    .write((&raw const f.color_range).cast::<i32>().read());
-            }
-            if f.nb_samples > 0 {
-                par.sample_rate = f.sample_rate;
-                par.ch_layout = f.ch_layout;
-            }
-            ff::av_buffersrc_parameters_set(self.source, p)
-        };
-        // SAFETY: frees what was allocated above, whose fields are borrowed.
-        unsafe { ff::av_free(p.cast()) };
-        AvError::check(status).map(drop)
     }
 
     fn link(&mut self, spec: &str) -> Result<(), AvError> {
@@ -240,6 +202,52 @@ impl AvFilterGraph {
             text(name.as_ptr().cast()).to_owned()
         }
     }
+}
+
+/// Tells a source what it will be sent.
+///
+/// # Safety
+/// `source` is a `buffer` or `abuffer` that was not initialized yet.
+pub(super) unsafe fn describe_source(
+    source: *mut ff::AVFilterContext,
+    input: &GraphInput<'_>,
+) -> Result<(), AvError> {
+    // SAFETY: allocates; null is checked.
+    let p = unsafe { ff::av_buffersrc_parameters_alloc() };
+    if p.is_null() {
+        return Err(AvError::no_memory());
+    }
+    // SAFETY: a valid frame, and parameters of ours; the layout is copied by the call, so the
+    // borrowed one may be lent to it.
+    let status = unsafe {
+        let (f, par) = (&*input.frame.as_ptr(), &mut *p);
+        par.format = f.format;
+        par.time_base = super::rational(input.time_base);
+        par.width = f.width;
+        par.height = f.height;
+        par.sample_aspect_ratio = f.sample_aspect_ratio;
+        if let Some(rate) = input.frame_rate {
+            par.frame_rate = ff::AVRational { num: rate.num(), den: rate.den() };
+        }
+        #[cfg(ffmpeg_7_0)]
+        if f.width > 0 {
+            // As integers: a file may hold numbers that are no members of the enums.
+            (&raw mut par.color_space)
+                .cast::<i32>()
+                .write((&raw const f.colorspace).cast::<i32>().read());
+            (&raw mut par.color_range)
+                .cast::<i32>()
+                .write((&raw const f.color_range).cast::<i32>().read());
+        }
+        if f.sample_rate > 0 {
+            par.sample_rate = f.sample_rate;
+            par.ch_layout = f.ch_layout;
+        }
+        ff::av_buffersrc_parameters_set(source, p)
+    };
+    // SAFETY: frees what was allocated above, whose fields are borrowed.
+    unsafe { ff::av_free(p.cast()) };
+    AvError::check(status).map(drop)
 }
 
 impl Drop for AvFilterGraph {

@@ -6,6 +6,7 @@
 pub mod allocator;
 mod codec;
 mod color;
+mod complex_graph;
 mod demux;
 mod dict;
 mod error;
@@ -28,6 +29,7 @@ mod writer;
 
 pub(crate) use codec::{Decoder, DecoderSetup, Encoder, EncoderSetup, Received};
 pub(crate) use color::ColorTags;
+pub(crate) use complex_graph::{Advance, AvComplexGraph, OpenPad};
 pub(crate) use demux::{Demuxer, Interrupt, StreamInfo};
 pub(crate) use dict::Dict;
 pub use error::AvError;

@@ -46,8 +46,18 @@ pub(crate) struct VideoEncoder {
     wants_key: bool,
 }
 
-/// Most pictures inside an encoder of which it is remembered when they came.
-const ARRIVALS: usize = 1024;
+/// Most pictures inside an encoder of which something is remembered.
+const INSIDE: usize = 1024;
+
+/// What is remembered of a picture until its packet comes.
+#[derive(Clone, Copy)]
+struct CodedPicture {
+    pts: i64,
+    /// How long it is shown, in ticks; 0 where that isn't known.
+    duration: i64,
+    /// `None` for a picture that is shown again.
+    arrived: Option<Arrival>,
+}
 
 struct OpenEncoder {
     encoder: Encoder,
@@ -57,8 +67,8 @@ struct OpenEncoder {
     fit: Fit,
     last_pts: Option<i64>,
     last_key: Option<Timestamp>,
-    /// `None` for a picture that is shown again.
-    arrivals: VecDeque<(i64, Option<Arrival>)>,
+    /// The pictures inside, by their pts.
+    inside: VecDeque<CodedPicture>,
     /// Where the first picture begins.
     begin: Option<Timestamp>,
     /// The dts of the first packet, in the encoder's ticks.
@@ -249,10 +259,11 @@ impl VideoEncoder {
         let Some(open) = &mut self.open else { return Ok(()) };
         let wants_key = std::mem::take(&mut self.wants_key);
         open.stamp(&mut picture, placed, duration, &self.plan, wants_key);
-        open.arrivals.push_back((picture.pts().unwrap_or(0), arrived));
+        let (pts, duration) = (picture.pts().unwrap_or(0), picture.duration());
+        open.inside.push_back(CodedPicture { pts, duration, arrived });
         // An encoder that outputs nothing for so long has lost them.
-        if open.arrivals.len() > ARRIVALS {
-            open.arrivals.pop_front();
+        if open.inside.len() > INSIDE {
+            open.inside.pop_front();
         }
         self.taken += 1;
         loop {
@@ -367,7 +378,7 @@ impl VideoEncoder {
             fit: Fit::new(source),
             last_pts: None,
             last_key: None,
-            arrivals: VecDeque::new(),
+            inside: VecDeque::new(),
             begin: None,
             first_dts: None,
             end: Timestamp::ZERO,
@@ -441,12 +452,15 @@ impl OpenEncoder {
     }
 
     fn collect(&mut self, setup: &EncoderSetup, ready: &mut VecDeque<StreamMessage>) -> Result<()> {
-        while let Received::Item(av) = self.encoder.receive().map_err(|e| failed(setup, e))? {
-            let found = av
-                .pts()
-                .and_then(|pts| self.arrivals.iter().position(|(p, _)| *p == pts))
-                .unwrap_or(0);
-            let arrived = self.arrivals.remove(found).and_then(|(_, at)| at);
+        while let Received::Item(mut av) = self.encoder.receive().map_err(|e| failed(setup, e))? {
+            let is_it = |pts| self.inside.iter().position(|picture| picture.pts == pts);
+            let found = av.pts().and_then(is_it).unwrap_or(0);
+            let picture = self.inside.remove(found);
+            let arrived = picture.and_then(|picture| picture.arrived);
+            // Not every encoder says how long a picture is shown.
+            if let Some(picture) = picture.filter(|_| av.duration() <= 0) {
+                av.set_times(av.pts(), av.dts(), picture.duration);
+            }
             self.first_dts = self.first_dts.or(av.dts());
             let quality = Some(av.quality().unwrap_or(-1));
             ready.push_back(StreamMessage::Packet(Packet {

@@ -1,8 +1,8 @@
 use std::collections::VecDeque;
 
 use crate::av::{
-    AvFilterGraph, DescribedFilter, GraphInput, OptionClasses, PixFmt, Received, filter_exists,
-    filter_names, filters_in,
+    AvError, AvFilterGraph, DescribedFilter, GraphInput, OptionClasses, PixFmt, Received,
+    filter_exists, filter_names, filters_in,
 };
 use crate::edit::FrameProcessor;
 use crate::error::{BoxError, Error, ErrorKind, Hint, Result, Stage, nearest};
@@ -56,16 +56,8 @@ impl FilterGraph {
         self.open.as_ref().and_then(|o| o.graph.frame_rate())
     }
 
-    fn fail(&self, e: crate::av::AvError) -> Error {
-        let cause = format!("filter graph '{}': {}", self.spec, e.cause());
-        let error = e.in_stage(Stage::Process).of_kind(ErrorKind::Usage).reworded(cause);
-        let names = filters_in(&self.spec).into_iter().map(|filter| filter.name);
-        let unknown = names.into_iter().find(|name| !filter_exists(name));
-        let near = unknown.map_or(Vec::new(), |name| nearest(&name, filter_names()));
-        match near.is_empty() {
-            true => error,
-            false => error.hint(Hint::DidYouMean(near.into_iter().map(str::to_owned).collect())),
-        }
+    fn fail(&self, e: AvError) -> Error {
+        graph_error(&self.spec, e, Stage::Process)
     }
 
     fn open_for(&mut self, frame: &Frame) -> Result<()> {
@@ -168,6 +160,19 @@ impl FilterGraph {
         self.collect()?;
         self.open = None;
         Ok(())
+    }
+}
+
+/// What libav says of a graph.
+pub(super) fn graph_error(spec: &str, e: AvError, stage: Stage) -> Error {
+    let cause = format!("filter graph '{spec}': {}", e.cause());
+    let error = e.in_stage(stage).of_kind(ErrorKind::Usage).reworded(cause);
+    let names = filters_in(spec).into_iter().map(|filter| filter.name);
+    let unknown = names.into_iter().find(|name| !filter_exists(name));
+    let near = unknown.map_or(Vec::new(), |name| nearest(&name, filter_names()));
+    match near.is_empty() {
+        true => error,
+        false => error.hint(Hint::DidYouMean(near.into_iter().map(str::to_owned).collect())),
     }
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod chain;
 mod closure;
 mod command;
+pub(crate) mod complex;
 mod fit;
 pub(crate) mod gate;
 mod graph;

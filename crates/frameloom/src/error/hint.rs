@@ -52,6 +52,12 @@ pub enum Hint {
     UseMetadata,
     /// One video is to be named, for the code to edit.
     MapOneVideo,
+    /// What a filter graph gives is to be taken by an output, once.
+    MapLabel(Setting),
+    /// It belongs into what this setting says.
+    WriteInto(Setting),
+    /// A filter graph is to give it twice.
+    SplitFirst,
     /// This setting takes the stream only where it is there.
     MayBeMissing(Setting),
     /// These pixel formats are the usual ones.
@@ -260,6 +266,8 @@ impl Hint {
             Hint::MapOneVideo => {
                 sentence!("name it with {}", ffmpeg("map").of(End::Output).to("0:v:0"))
             }
+            Hint::WriteInto(setting) => sentence!("write it into {}", setting),
+            Hint::MapLabel(setting) => sentence!("{} takes it", setting),
             Hint::MayBeMissing(setting) => sentence!("{} takes it only if it is there", setting),
             Hint::GiveTime => "give each a time of its own".into(),
             Hint::CheckCodecs => "does the format carry these codecs?".into(),
@@ -311,8 +319,9 @@ impl Hint {
             }
             Hint::UseMaps => {
                 "write an input's number and, behind a colon, which of its streams: 0, 0:v, 0:a:1, \
-                 0:s?, -0:d, 0:m:language:eng"
+                 0:s?, -0:d, 0:m:language:eng; or a label of a filter graph: [name]"
             }
+            Hint::SplitFirst => "the filter split, or asplit for sound, gives it twice",
             Hint::UsualPixelFormats => "rgb24, bgr24, gray, yuv420p and nv12 are the usual ones",
             Hint::UsualEncoders => {
                 "libx264, libx265, libvpx-vp9 and libsvtav1 are the usual ones for video, aac and \

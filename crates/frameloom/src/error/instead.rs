@@ -14,8 +14,6 @@ pub enum Instead {
     OutputHasNoOption,
     /// The best streams are taken, and each can be left out.
     StreamsAreChosen,
-    /// One filter graph for the video can be given.
-    OneFilterGraph,
     /// These options end an output early.
     EndEarly,
     /// The bit stream filters that a container needs are applied by themselves.
@@ -65,9 +63,6 @@ impl Instead {
                 Setting::ffmpeg("an"),
                 Setting::ffmpeg("vn")
             ),
-            Instead::OneFilterGraph => {
-                sentence!("one graph for the video goes with {}", output("vf"))
-            }
             Instead::EndEarly => {
                 sentence!("{} or {} ends an output early", output("t"), output("frames:v"))
             }

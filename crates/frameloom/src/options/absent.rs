@@ -100,7 +100,6 @@ fn uses_value(name: &'static str, value: &'static str) -> Hint {
 }
 
 const MAP: Outcome = Refused(|_| Instead::StreamsAreChosen.into());
-const GRAPH: Outcome = Refused(|_| Instead::OneFilterGraph.into());
 const EARLY: Outcome = Refused(|_| Instead::EndEarly.into());
 const BITSTREAM: Outcome = Refused(|_| Instead::FiltersApplyThemselves.into());
 const QUALITY: Outcome = Refused(|_| Instead::EncodersQuality.into());
@@ -157,9 +156,6 @@ const TABLE: &[AbsentOption] = &[
     value("dec", INPUTS),
     value("dump_attachment", METADATA),
     // Graphs and filters.
-    value("filter_complex", GRAPH),
-    value("lavfi", GRAPH),
-    value("filter_complex_script", GRAPH),
     flag("noauto_conversion_filters", LEAVE_OUT),
     value("filter", VIDEO_FILTER),
     value("filter_script", VIDEO_FILTER),
@@ -306,7 +302,6 @@ mod tests {
     #[test]
     fn an_answer_names_what_was_asked_for() {
         for (name, says) in [
-            ("filter_complex", "one graph for the video goes with -vf"),
             ("vb", "(use -b:v)"),
             ("sameq", "-sameq is not an option here (use the encoder's own option, such as -crf"),
             ("bsf:v", "-bsf:v is not an option here"),

@@ -8,20 +8,31 @@ use crate::error::{Error, Hint, Result};
 pub(crate) struct StreamMap {
     /// It takes away what maps before it gave.
     pub(crate) is_negative: bool,
-    /// The input's number.
-    pub(crate) input: usize,
-    /// Which of its streams.
-    pub(crate) streams: StreamPick,
+    pub(crate) from: MapSource,
     /// That there is no such stream is no error.
     pub(crate) is_optional: bool,
 }
 
+/// Where a map takes streams from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum MapSource {
+    /// The streams that are meant of the input of this number.
+    Input(usize, StreamPick),
+    /// The output of a filter graph that has this label.
+    Label(String),
+}
+
 impl StreamMap {
-    /// Reads `0`, `0:v`, `-0:a:1`, `0:s?` and the like.
+    /// Reads `0`, `0:v`, `-0:a:1`, `0:s?`, `[label]` and the like.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage).
     pub(crate) fn parse(text: &str) -> Result<StreamMap> {
+        let bracketed = text.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+        if let Some((label, _)) = bracketed.filter(|(label, _)| !label.is_empty()) {
+            let from = MapSource::Label(label.to_owned());
+            return Ok(StreamMap { is_negative: false, from, is_optional: false });
+        }
         let (is_negative, rest) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, text),
@@ -40,7 +51,7 @@ impl StreamMap {
             let cause = format!("'{text}' does not begin with the number of an input");
             Error::usage(cause).hint(Hint::UseMaps)
         })?;
-        Ok(StreamMap { is_negative, input, streams, is_optional })
+        Ok(StreamMap { is_negative, from: MapSource::Input(input, streams), is_optional })
     }
 }
 
@@ -49,6 +60,9 @@ impl std::fmt::Display for StreamMap {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (sign, mark) =
             (if self.is_negative { "-" } else { "" }, if self.is_optional { "?" } else { "" });
-        write!(f, "{sign}{}{}{mark}", self.input, self.streams)
+        match &self.from {
+            MapSource::Input(input, streams) => write!(f, "{sign}{input}{streams}{mark}"),
+            MapSource::Label(label) => write!(f, "[{label}]"),
+        }
     }
 }

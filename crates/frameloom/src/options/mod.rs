@@ -9,6 +9,7 @@
 pub(crate) mod absent;
 mod av_option;
 mod command;
+mod graphs;
 mod input;
 mod live;
 mod map;
@@ -22,10 +23,12 @@ mod value;
 
 pub(crate) use av_option::{AvOption, expected, quoted, wrong_value};
 pub use command::CommandOptions;
+pub use graphs::FilterGraphs;
 pub use input::InputOptions;
 pub use live::{Live, LiveOptions, OnError, OnLoss, OnResize, OnSlow};
+pub(crate) use map::MapSource;
 pub use output::OutputOptions;
-pub(crate) use specifier::{Specifier, StreamPlace};
+pub(crate) use specifier::{Specifier, StreamPick, StreamPlace};
 pub(crate) use value::{CodecChoice, FrameTimes, PixelFormatChoice};
 pub use value::{Size, parse_duration, parse_rate, parse_span};
 

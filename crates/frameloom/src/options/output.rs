@@ -190,8 +190,8 @@ impl OutputOptions {
         self
     }
 
-    /// Adds streams of an input (`-map`): `0:v:0`, `0:a`, `0:s?`, or takes some away again: `-0:d`. By
-    /// default an output has the best video, the best audio and, where the format has a usual codec for
+    /// Adds streams of an input (`-map`): `0:v:0`, `0:a`, `0:s?`, or takes some away again: `-0:d`; or
+    /// what a filter graph gives, by its label: `[wall]`. By default an output has the best video, the best audio and, where the format has a usual codec for
     /// them, the first subtitles of all inputs.
     ///
     /// # Errors

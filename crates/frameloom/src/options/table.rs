@@ -4,6 +4,7 @@
 //! man page, completions, a file's keys, the API's schema and docs/options.md follow from the row.
 
 use super::command::CommandOptions;
+use super::graphs::FilterGraphs;
 use super::input::InputOptions;
 use super::live::{Live, LiveOptions, OnError, OnLoss, OnResize, OnSlow};
 use super::map::StreamMap;
@@ -38,6 +39,7 @@ pub struct LibraryOption {
     suffixed: Option<SetSuffixed>,
     live: Option<Set<LiveOptions>>,
     command: Option<Set<CommandOptions>>,
+    graphs: Option<Set<FilterGraphs>>,
 }
 
 impl LibraryOption {
@@ -50,6 +52,7 @@ impl LibraryOption {
             suffixed: None,
             live: None,
             command: None,
+            graphs: None,
         }
     }
 
@@ -77,6 +80,10 @@ impl LibraryOption {
         LibraryOption { command: Some(set), ..self }
     }
 
+    const fn graphs(self, set: Set<FilterGraphs>) -> LibraryOption {
+        LibraryOption { graphs: Some(set), ..self }
+    }
+
     /// Whether it is an option of an input.
     pub fn is_for_input(&self) -> bool {
         self.input.is_some()
@@ -95,6 +102,11 @@ impl LibraryOption {
     /// Whether it is a policy about losses, slow code or failing code.
     pub fn is_for_live(&self) -> bool {
         self.live.is_some()
+    }
+
+    /// Whether it gives a filter graph across streams.
+    pub fn is_for_graphs(&self) -> bool {
+        self.graphs.is_some()
     }
 
     /// Whether it is about a COMMAND.
@@ -177,6 +189,14 @@ impl LibraryOption {
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a value that can't be.
     pub fn set_command(&self, options: &mut CommandOptions, value: &str) -> Result<()> {
         self.command.map_or(Ok(()), |set| set(options, value))
+    }
+
+    /// Sets it where it gives a filter graph across streams, and does nothing otherwise.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a file that can't be read.
+    pub fn set_graphs(&self, graphs: &mut FilterGraphs, value: &str) -> Result<()> {
+        self.graphs.map_or(Ok(()), |set| set(graphs, value))
     }
 }
 
@@ -383,6 +403,26 @@ const TABLE: &[LibraryOption] = &[
         )
     )
     .output(|o, v| StreamMap::parse(v).map(|map| o.maps.push(map))),
+    LibraryOption::new(
+        Row::ffmpeg(
+            "filter_complex",
+            Scope::Global,
+            ValueType::FilterGraph,
+            "a filter graph across streams: [0:v][1:v]hstack[both]; -map [both] takes what comes out",
+        )
+        .aliases(&["lavfi"]),
+    )
+    .graphs(|graphs, v| {
+        graphs.add(v);
+        Ok(())
+    }),
+    LibraryOption::new(Row::ffmpeg(
+        "filter_complex_script",
+        Scope::Global,
+        ValueType::Path,
+        "a file with a filter graph across streams",
+    ))
+    .graphs(FilterGraphs::add_file),
     LibraryOption::new(
         Row::ffmpeg(
             "metadata",

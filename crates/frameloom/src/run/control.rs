@@ -23,10 +23,10 @@ use crate::run::open::{
 };
 use crate::run::outputs::NewOutput;
 use crate::run::plan::plan;
-use crate::run::planned::OutputPlan;
-use crate::run::selection::choose;
+use crate::run::planned::{OutputPlan, StreamSource};
+use crate::run::selection::{Offer, choose};
 use crate::run::spawn::{
-    Edit, FramesLink, InputLink, Stages, WriterSink, spawn_audio_encoder, spawn_edit,
+    Edit, FilterLinks, FramesLink, InputLink, Stages, WriterSink, spawn_audio_encoder, spawn_edit,
     spawn_video_encoder, spawn_writer,
 };
 use crate::run::stages::{EncoderEnd, FramesChange, VideoGroup};
@@ -61,10 +61,11 @@ pub(super) struct RunningPipeline {
     pub(super) threads: MoreThreads,
     pub(super) code: CodeKind,
     /// The video that the code edits.
-    pub(super) edited: Option<InputStreamId>,
+    pub(super) edited: Option<StreamSource>,
     /// A COMMAND whose answers nobody reads, as there was no output when it began.
     pub(super) command_only_reads: bool,
     pub(super) inputs: Vec<InputLink>,
+    pub(super) filters: FilterLinks,
     /// The number of the next output.
     pub(super) next: Mutex<usize>,
 }
@@ -211,6 +212,12 @@ impl RunningPipeline {
                 let _ = tell(&frames.changes, FramesChange::Leave(number));
             }
         }
+        for frames in &self.filters.changes {
+            let _ = tell(frames, FramesChange::Leave(number));
+        }
+        for graph in &self.filters.graphs {
+            let _ = tell(graph, number);
+        }
         Ok(awaited)
     }
 
@@ -247,7 +254,8 @@ impl RunningPipeline {
         };
         let streams = self.inputs.iter().map(share).collect::<Result<Vec<_>>>()?;
         let inputs: Vec<_> = streams.iter().map(KnownStreams::planned).collect();
-        let chosen = choose(&inputs, &target, &options)?;
+        let offer = Offer { inputs: &inputs, graphs: &[] };
+        let chosen = choose(offer, &target, &options, false)?;
         let plan = plan(&inputs, &chosen, target, options, self.edited)?;
         self.check_read(&plan, &streams)?;
         if self.context.live.on_resize == OnResize::Restart {
@@ -264,7 +272,8 @@ impl RunningPipeline {
 
     /// Refuses streams that are not read: a reader that runs keeps to those that were wanted first.
     fn check_read(&self, plan: &OutputPlan, streams: &[KnownStreams]) -> Result<()> {
-        let is_read = |from: InputStreamId| {
+        let is_read = |from: StreamSource| {
+            let Some(from) = from.input() else { return false };
             streams.get(from.input).is_some_and(|known| known.streams.is_read(from.stream))
         };
         if plan.streams.iter().all(|stream| is_read(stream.from)) {
@@ -333,14 +342,16 @@ impl RunningPipeline {
     ) -> Result<Codecs> {
         let mut codecs = Codecs { transcoders: Vec::new(), videos: Vec::new() };
         for node in &graph.audio_encoders {
-            let known = streams.get(node.of.input).ok_or_else(has_ended)?;
-            let audio = known.streams.get(node.of.stream).ok_or_else(has_ended)?;
-            let (options, is_live) = (&known.options, known.is_live);
-            let transcoder = open_audio_encoder(node, audio, options, is_live, context)?;
+            let of = node.of.input().ok_or_else(has_ended)?;
+            let known = streams.get(of.input).ok_or_else(has_ended)?;
+            let audio = known.streams.get(of.stream).ok_or_else(has_ended)?;
+            let stream = Some((audio, &known.options));
+            let transcoder = open_audio_encoder(node, stream, known.is_live, context)?;
             codecs.transcoders.push((transcoder, streams_of(writers, &node.users)));
         }
         for (node, wish) in graph.video_encoders.iter().zip(wishes) {
-            let of = graph.video_of(node.from).ok_or_else(has_ended)?;
+            let of = graph.video_of(node.from).and_then(StreamSource::input);
+            let of = of.ok_or_else(has_ended)?;
             let known = streams.get(of.input).ok_or_else(has_ended)?;
             let link = frames.get(of.input).and_then(|frames| frames.get(&of.stream));
             let (decoder, rate) = match link.filter(|link| !link.is_gone()) {
@@ -371,8 +382,8 @@ impl RunningPipeline {
             || graph.copies.iter().any(|copy| copy.kind == MediaKind::Audio);
         for (node, (transcoder, users)) in graph.audio_encoders.iter().zip(transcoders) {
             let sender = spawn_audio_encoder(node, transcoder, users, &context.stop, threads)?;
-            let input = self.input(node.of.input)?;
-            tell(&input.changes, ReaderChange::Audio(node.of.stream, sender))?;
+            let of = node.of.input().ok_or_else(has_ended)?;
+            tell(&self.input(of.input)?.changes, ReaderChange::Audio(of.stream, sender))?;
         }
         for (node, video) in graph.video_encoders.iter().zip(videos) {
             let VideoCodecs { of, decoder, encoder, rate } = video;
@@ -420,10 +431,11 @@ impl RunningPipeline {
             code: CodeKind::None,
             user: Stages::default(),
             is_live: input.node.is_held,
+            rate,
             encoders: vec![end],
-            queues: PipelineGraph::DECODING,
         };
-        let edited = spawn_edit(decoder, edit, &self.context, threads)?;
+        let queues = PipelineGraph::DECODING;
+        let edited = spawn_edit(decoder, edit, queues, &self.context, threads)?;
         frames.insert(of.stream, FramesLink { changes: edited.changes, rate });
         tell(&input.changes, ReaderChange::Decode(of.stream, edited.packets))
     }

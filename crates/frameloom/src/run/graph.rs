@@ -1,7 +1,7 @@
 //! What runs, as plain data: the nodes and the queues between them, laid out from the outputs'
 //! plans and from what is known of the inputs. [`spawn`](super::spawn) gives each node its thread.
 //!
-//! Everything is keyed by (input, stream).
+//! Everything is keyed by (input, stream), or by (filter graph, output of it).
 
 use crate::av::MediaKind;
 use crate::codec::audio::AudioPlan;
@@ -9,7 +9,9 @@ use crate::codec::encode::VideoPlan;
 use crate::codec::window::Window;
 use crate::input::streams::InputStreamId;
 use crate::options::StreamPlace;
-use crate::run::planned::{OutputPlan, PlannedStream, Treatment};
+use crate::run::planned::{
+    GraphPad, OutputPlan, PlannedGraph, PlannedStream, StreamSource, Treatment,
+};
 
 /// Packets between reader and decoder: enough to ride over a slow frame.
 const PACKET_QUEUE: usize = 16;
@@ -24,6 +26,8 @@ const WRITER_QUEUE: usize = 256;
 const LIVE_WRITER_QUEUE: usize = 1024;
 /// Packets to a thread that transcodes audio.
 const AUDIO_QUEUE: usize = 256;
+/// Frames to an input of a filter graph.
+pub(super) const FILTER_QUEUE: usize = 2;
 /// Frames of a caller's own that wait for the encoder.
 const CALLER_FRAMES: usize = 2;
 /// Messages to the writer of a caller's own frames. Few: a server that is behind is to be felt by
@@ -44,9 +48,11 @@ pub(crate) struct Port {
 pub(crate) struct PipelineGraph {
     pub(crate) code: CodeKind,
     /// The video whose frames the code gets.
-    pub(crate) edited: Option<InputStreamId>,
+    pub(crate) edited: Option<StreamSource>,
     pub(crate) inputs: Vec<InputNode>,
     pub(crate) decoders: Vec<DecoderNode>,
+    pub(crate) audio_decoders: Vec<DecoderNode>,
+    pub(crate) filters: Vec<FilterNode>,
     pub(crate) edits: Vec<EditNode>,
     pub(crate) video_encoders: Vec<VideoEncoderNode>,
     pub(crate) audio_encoders: Vec<AudioEncoderNode>,
@@ -81,18 +87,40 @@ pub(crate) struct InputNode {
 }
 
 /// A thread that turns packets into frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DecoderNode {
     pub(crate) of: InputStreamId,
     /// Packets that may wait for it.
     pub(crate) queue: usize,
+    /// The filter graphs' inputs that get its frames.
+    pub(crate) filters: Vec<FilterInput>,
 }
 
-/// Your code, or nobody's, between a decoder and the encoders.
+/// An input of a filter graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FilterInput {
+    pub(crate) filter: usize,
+    pub(crate) pad: usize,
+}
+
+/// A thread that runs a filter graph across streams.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct FilterNode {
+    pub(crate) plan: PlannedGraph,
+}
+
+/// Where an edit's frames come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EditSource {
+    Decoder(usize),
+    Filter(GraphPad),
+}
+
+/// Your code, or nobody's, before the encoders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct EditNode {
     pub(crate) code: CodeKind,
-    pub(crate) decoder: usize,
+    pub(crate) from: EditSource,
     /// Frames that may wait for it.
     pub(crate) queue: usize,
 }
@@ -122,10 +150,10 @@ pub(crate) struct VideoEncoderNode {
     pub(crate) holds: bool,
 }
 
-/// A thread that decodes audio and encodes it again.
+/// A thread that decodes audio and encodes it again, or encodes what a filter graph makes.
 #[derive(Debug, PartialEq)]
 pub(crate) struct AudioEncoderNode {
-    pub(crate) of: InputStreamId,
+    pub(crate) of: StreamSource,
     pub(crate) plan: AudioPlan,
     pub(crate) global_header: bool,
     pub(crate) users: Vec<Port>,
@@ -178,12 +206,14 @@ impl PipelineGraph {
     pub(super) const DECODING: [usize; 2] = [PACKET_QUEUE, FRAME_QUEUE];
 
     /// Nothing yet.
-    pub(crate) fn new(code: CodeKind, edited: Option<InputStreamId>) -> PipelineGraph {
+    pub(crate) fn new(code: CodeKind, edited: Option<StreamSource>) -> PipelineGraph {
         PipelineGraph {
             code,
             edited,
             inputs: Vec::new(),
             decoders: Vec::new(),
+            audio_decoders: Vec::new(),
+            filters: Vec::new(),
             edits: Vec::new(),
             video_encoders: Vec::new(),
             audio_encoders: Vec::new(),
@@ -220,17 +250,79 @@ impl PipelineGraph {
     pub(crate) fn add_input(&mut self, node: InputNode) -> usize {
         let input = self.inputs.len();
         self.inputs.push(node);
-        if let Some(edited) = self.edited.filter(|edited| edited.input == input) {
-            self.edit_of(edited);
+        let edited = self.edited.and_then(StreamSource::input);
+        if let Some(edited) = edited.filter(|edited| edited.input == input) {
+            self.edit_of(StreamSource::Input(edited));
         }
         input
     }
 
+    /// Adds a filter graph across streams, with the decoders of what goes into it.
+    pub(crate) fn add_filter(&mut self, plan: &PlannedGraph) {
+        let filter = self.filters.len();
+        for (pad, input) in plan.inputs.iter().enumerate() {
+            let (decoders, queue) = match input.kind {
+                MediaKind::Audio => (&mut self.audio_decoders, AUDIO_QUEUE),
+                _ => (&mut self.decoders, PACKET_QUEUE),
+            };
+            let place = decoders.iter().position(|node| node.of == input.from);
+            let place = place.unwrap_or_else(|| {
+                decoders.push(DecoderNode { of: input.from, queue, filters: Vec::new() });
+                decoders.len() - 1
+            });
+            if let Some(node) = decoders.get_mut(place) {
+                node.filters.push(FilterInput { filter, pad });
+            }
+        }
+        self.filters.push(FilterNode { plan: plan.clone() });
+        if let Some(StreamSource::Graph(edited)) = self.edited
+            && edited.graph == filter
+        {
+            self.edit_of(StreamSource::Graph(edited));
+        }
+    }
+
+    /// The numbers of the inputs that a stream is made of.
+    fn numbers_of(&self, source: StreamSource) -> Vec<usize> {
+        match source {
+            StreamSource::Input(of) => vec![of.input],
+            StreamSource::Graph(pad) => {
+                let inputs = self.filters.get(pad.graph).map(|node| &node.plan.inputs);
+                inputs.into_iter().flatten().map(|input| input.from.input).collect()
+            }
+        }
+    }
+
+    /// The inputs that a stream is made of.
+    fn inputs_of(&self, source: StreamSource) -> Vec<InputNode> {
+        let numbers = self.numbers_of(source).into_iter();
+        numbers.filter_map(|number| self.inputs.get(number).copied()).collect()
+    }
+
+    /// The numbers of the inputs that what is edited is made of.
+    pub(crate) fn inputs_before(&self, edit: &EditNode) -> Vec<usize> {
+        self.source_of(edit).map_or_else(Vec::new, |source| self.numbers_of(source))
+    }
+
+    /// Whether something of an input goes elsewhere than into filter graphs.
+    pub(crate) fn has_direct_streams(&self, input: usize) -> bool {
+        let is_edited = |edit: &EditNode| {
+            let EditSource::Decoder(decoder) = edit.from else { return false };
+            self.decoders.get(decoder).is_some_and(|node| node.of.input == input)
+        };
+        let is_heard =
+            |node: &AudioEncoderNode| node.of.input().is_some_and(|of| of.input == input);
+        self.copies.iter().any(|copy| copy.of.input == input)
+            || self.edits.iter().any(is_edited)
+            || self.audio_encoders.iter().any(is_heard)
+    }
+
     /// Adds an output of this number.
     pub(crate) fn add_output(&mut self, output: usize, plan: &OutputPlan) {
-        let inputs = plan.streams.iter().filter_map(|stream| self.inputs.get(stream.from.input));
-        let reopens = inputs.clone().any(|input| input.reopens_outputs);
-        let is_held = inputs.clone().any(|input| input.is_held);
+        let inputs: Vec<_> =
+            plan.streams.iter().flat_map(|stream| self.inputs_of(stream.from)).collect();
+        let reopens = inputs.iter().any(|input| input.reopens_outputs);
+        let is_held = inputs.iter().any(|input| input.is_held);
         let drops_when_full = reopens && plan.target.is_live;
         let writer = self.writers.len();
         self.writers.push(WriterNode {
@@ -260,28 +352,49 @@ impl PipelineGraph {
     }
 
     /// The video whose frames an encoder gets; `None` where the caller makes them.
-    pub(crate) fn video_of(&self, from: FramesFrom) -> Option<InputStreamId> {
+    pub(crate) fn video_of(&self, from: FramesFrom) -> Option<StreamSource> {
         let FramesFrom::Edit(edit) = from else { return None };
-        let decoder = self.edits.get(edit)?.decoder;
-        self.decoders.get(decoder).map(|decoder| decoder.of)
+        self.source_of(self.edits.get(edit)?)
+    }
+
+    /// The video whose frames are edited.
+    fn source_of(&self, edit: &EditNode) -> Option<StreamSource> {
+        match edit.from {
+            EditSource::Decoder(decoder) => {
+                self.decoders.get(decoder).map(|node| StreamSource::Input(node.of))
+            }
+            EditSource::Filter(pad) => Some(StreamSource::Graph(pad)),
+        }
     }
 
     /// The edit of a video's frames, with its decoder.
-    fn edit_of(&mut self, of: InputStreamId) -> usize {
-        let of_decoder = |edit: &EditNode| self.decoders.get(edit.decoder).map(|d| d.of);
-        if let Some(place) = self.edits.iter().position(|edit| of_decoder(edit) == Some(of)) {
+    fn edit_of(&mut self, of: StreamSource) -> usize {
+        if let Some(place) = self.edits.iter().position(|edit| self.source_of(edit) == Some(of)) {
             return place;
         }
         let code = if self.edited == Some(of) { self.code } else { CodeKind::None };
         let only_read = code == CodeKind::Pulled && self.writers.is_empty();
         let queue = if only_read { READ_AHEAD } else { FRAME_QUEUE };
-        self.edits.push(EditNode { code, decoder: self.decoders.len(), queue });
-        self.decoders.push(DecoderNode { of, queue: PACKET_QUEUE });
+        let from = match of {
+            StreamSource::Graph(pad) => EditSource::Filter(pad),
+            StreamSource::Input(of) => EditSource::Decoder(self.decoder_of(of)),
+        };
+        self.edits.push(EditNode { code, from, queue });
         self.edits.len() - 1
     }
 
+    /// The decoder of a video.
+    fn decoder_of(&mut self, of: InputStreamId) -> usize {
+        let place = self.decoders.iter().position(|node| node.of == of);
+        place.unwrap_or_else(|| {
+            self.decoders.push(DecoderNode { of, queue: PACKET_QUEUE, filters: Vec::new() });
+            self.decoders.len() - 1
+        })
+    }
+
     fn add_copy(&mut self, stream: &PlannedStream, to: Port, plan: &OutputPlan) {
-        let PlannedStream { from: of, kind, frames, .. } = *stream;
+        let PlannedStream { from, kind, frames, .. } = *stream;
+        let StreamSource::Input(of) = from else { return };
         let Some(node) = self.inputs.get(of.input) else { return };
         let is_video = kind == MediaKind::Video;
         let drops_before_floor = node.was_sought && (is_video || plan.encodes_video());
@@ -292,7 +405,7 @@ impl PipelineGraph {
     fn add_video(
         &mut self,
         output: usize,
-        of: InputStreamId,
+        of: StreamSource,
         video: &VideoPlan,
         to: Port,
         plan: &OutputPlan,
@@ -300,7 +413,9 @@ impl PipelineGraph {
         let edit = self.edit_of(of);
         let global_header = plan.target.muxer.wants_global_header();
         let encoder = self.shared_encoder(edit, video).unwrap_or_else(|| {
-            let holds = self.inputs.get(of.input).is_some_and(|node| node.is_held);
+            // A filter graph is given frames while its inputs are lost.
+            let input = of.input().and_then(|of| self.inputs.get(of.input));
+            let holds = input.is_some_and(|node| node.is_held);
             self.video_encoders.push(VideoEncoderNode {
                 from: FramesFrom::Edit(edit),
                 plan: video.clone(),
@@ -331,7 +446,7 @@ impl PipelineGraph {
         self.video_encoders.iter().position(|node| node.from == from && node.plan == *plan)
     }
 
-    fn add_audio(&mut self, of: InputStreamId, audio: &AudioPlan, to: Port, plan: &OutputPlan) {
+    fn add_audio(&mut self, of: StreamSource, audio: &AudioPlan, to: Port, plan: &OutputPlan) {
         let global = plan.target.muxer.wants_global_header();
         let same = self.audio_encoders.iter_mut().find(|n| n.of == of && n.plan == *audio);
         match same {
@@ -352,7 +467,7 @@ impl PipelineGraph {
     /// The place that an output has for a stream that may come late, where it can take it.
     fn add_late_stream(&mut self, plan: &OutputPlan, writer: usize) {
         let [only] = &plan.streams[..] else { return };
-        let input = only.from.input;
+        let Some(input) = only.from.input().map(|of| of.input) else { return };
         let Some(node) = self.inputs.get(input) else { return };
         let options = &plan.options;
         let kind = match (node.video, node.audio) {

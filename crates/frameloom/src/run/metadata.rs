@@ -77,7 +77,8 @@ pub(crate) fn of_options(options: &OutputOptions, kinds: &[MediaKind]) -> Result
 }
 
 fn stream_of<'a>(inputs: &[PlannedInput<'a>], stream: &PlannedStream) -> Option<&'a StreamInfo> {
-    inputs.get(stream.from.input)?.streams.get(stream.from.stream)
+    let from = stream.from.input()?;
+    inputs.get(from.input)?.streams.get(from.stream)
 }
 
 /// Where there are several streams of a kind, and none is the default one, the first is.

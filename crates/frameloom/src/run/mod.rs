@@ -14,6 +14,8 @@ pub(crate) mod code_messages;
 mod command;
 pub(crate) mod control;
 mod delivery;
+mod filtering;
+pub(crate) mod filters;
 mod gating;
 pub(crate) mod graph;
 mod joining;

@@ -8,21 +8,24 @@ use std::time::Duration;
 use crossbeam_channel::{Sender, bounded};
 
 use crate::av::StreamInfo;
-use crate::codec::audio::AudioTranscoder;
+use crate::codec::audio::{AudioDecoder, AudioTranscoder};
 use crate::codec::decode::VideoDecoder;
 use crate::codec::encode::VideoEncoder;
+use crate::edit::complex::ComplexGraph;
 use crate::error::Result;
+use crate::image::BufferPool;
 use crate::input::Source;
 use crate::live::slate::Slate;
 use crate::options::{InputOptions, LiveOptions, OnLoss};
 use crate::protocol::environment::Environment;
 use crate::run::delivery::{Drops, Relief, SinkMessage, SinkStream};
+use crate::run::filters::pad_input;
 use crate::run::graph::{
-    AudioEncoderNode, FramesFrom, PipelineGraph, Port, VideoEncoderNode, WriterNode,
+    AudioEncoderNode, EditSource, FramesFrom, PipelineGraph, Port, VideoEncoderNode, WriterNode,
 };
 use crate::run::lane::CopyLane;
 use crate::run::late::LateStream;
-use crate::run::planned::OutputPlan;
+use crate::run::planned::{OutputPlan, PlannedGraph, PlannedInput};
 use crate::run::registry::Registry;
 use crate::run::stages::VideoGroup;
 use crate::run::threads::Failure;
@@ -31,6 +34,9 @@ use crate::stats::Stats;
 use crate::stats::event::{EventSum, Events};
 use crate::time::Rate;
 use crate::time::stop::Stop;
+
+/// Views kept for the next frames of a filter graph.
+const IDLE_VIEWS: usize = 2;
 
 /// What every node may need.
 #[derive(Clone)]
@@ -53,6 +59,8 @@ pub(super) struct NodeContext {
 /// The graph's nodes, opened. None has a thread.
 pub(super) struct Nodes {
     pub(super) decoders: Vec<VideoDecoder>,
+    pub(super) audio_decoders: Vec<AudioDecoder>,
+    pub(super) filters: Vec<ComplexGraph>,
     pub(super) video_encoders: Vec<VideoGroup>,
     pub(super) audio_encoders: Vec<(AudioTranscoder, Vec<SinkStream>)>,
     pub(super) lanes: Vec<(usize, CopyLane)>,
@@ -130,16 +138,20 @@ pub(super) fn open_video_encoder(
     })
 }
 
-/// Opens a transcoder of sound.
+/// Opens a transcoder of sound; of what a filter graph makes, an encoder alone.
 pub(super) fn open_audio_encoder(
     node: &AudioEncoderNode,
-    stream: &StreamInfo,
-    options: &InputOptions,
+    source: Option<(&StreamInfo, &InputOptions)>,
     is_live: bool,
     context: &NodeContext,
 ) -> Result<AudioTranscoder> {
     let (plan, stats) = (node.plan.clone(), context.stats.clone());
-    AudioTranscoder::open(plan, stream, options, is_live, node.global_header, stats)
+    match source {
+        Some((stream, options)) => {
+            AudioTranscoder::open(plan, stream, options, is_live, node.global_header, stats)
+        }
+        None => AudioTranscoder::of_samples(plan, node.global_header),
+    }
 }
 
 impl Nodes {
@@ -163,6 +175,7 @@ impl Nodes {
                 nodes.decoders.push(decoder.ending_at(source.end_of_video()));
             }
         }
+        nodes.open_filters(graph, sources, context)?;
         for (node, keyframe_request) in graph.video_encoders.iter().zip(&key_wishes) {
             let rate = nodes.frame_rate(graph, node.from);
             let group = open_video_encoder(node, keyframe_request, &nodes.writers, rate, context)?;
@@ -195,6 +208,8 @@ impl Nodes {
         let queue = |node| WriterQueue::new(node, key_wishes, context);
         Nodes {
             decoders: Vec::new(),
+            audio_decoders: Vec::new(),
+            filters: Vec::new(),
             video_encoders: Vec::new(),
             audio_encoders: Vec::new(),
             lanes: Vec::new(),
@@ -206,8 +221,47 @@ impl Nodes {
     /// The rate of the frames that an encoder gets.
     pub(super) fn frame_rate(&self, graph: &PipelineGraph, from: FramesFrom) -> Option<Rate> {
         let FramesFrom::Edit(edit) = from else { return None };
-        let decoder = graph.edits.get(edit)?.decoder;
-        self.decoders.get(decoder).and_then(VideoDecoder::frame_rate)
+        self.rate_before(graph, graph.edits.get(edit)?.from)
+    }
+
+    /// The rate of the frames that are edited.
+    pub(super) fn rate_before(&self, graph: &PipelineGraph, from: EditSource) -> Option<Rate> {
+        match from {
+            EditSource::Decoder(decoder) => {
+                self.decoders.get(decoder).and_then(VideoDecoder::frame_rate)
+            }
+            EditSource::Filter(pad) => {
+                let outputs = &graph.filters.get(pad.graph)?.plan.outputs;
+                outputs.get(pad.pad)?.frame_rate
+            }
+        }
+    }
+
+    /// Opens what goes into the filter graphs, and the graphs.
+    fn open_filters(
+        &mut self,
+        graph: &PipelineGraph,
+        sources: &[Source],
+        context: &NodeContext,
+    ) -> Result<()> {
+        for node in &graph.audio_decoders {
+            let Some(source) = sources.get(node.of.input) else { continue };
+            if let Some(audio) = source.streams.get(node.of.stream) {
+                let (options, stats) = (&source.options, context.stats.clone());
+                let decoder = AudioDecoder::open(audio, options, source.is_live, stats)?;
+                self.audio_decoders.push(decoder);
+            }
+        }
+        let inputs: Vec<_> = sources.iter().map(PlannedInput::of).collect();
+        for node in &graph.filters {
+            let PlannedGraph { spec, inputs: wanted, outputs } = &node.plan;
+            let known = wanted.iter().map(|input| pad_input(*input, &inputs));
+            let known = known.collect::<Result<Vec<_>>>()?;
+            let kinds = outputs.iter().map(|output| output.kind);
+            let pool = BufferPool::new(IDLE_VIEWS);
+            self.filters.push(ComplexGraph::new(spec.clone(), known, kinds, pool));
+        }
+        Ok(())
     }
 
     fn open_copies(
@@ -249,10 +303,11 @@ impl Nodes {
         context: &NodeContext,
     ) -> Result<()> {
         for node in &graph.audio_encoders {
-            let Some(source) = sources.get(node.of.input) else { continue };
-            let Some(audio) = source.streams.get(node.of.stream) else { continue };
-            let (options, is_live) = (&source.options, source.is_live);
-            let transcoder = open_audio_encoder(node, audio, options, is_live, context)?;
+            let source = node.of.input().and_then(|of| Some((of, sources.get(of.input)?)));
+            let stream = source
+                .and_then(|(of, source)| Some((source.streams.get(of.stream)?, &source.options)));
+            let is_live = source.is_some_and(|(_, source)| source.is_live);
+            let transcoder = open_audio_encoder(node, stream, is_live, context)?;
             self.audio_encoders.push((transcoder, streams_of(&self.writers, &node.users)));
         }
         Ok(())

@@ -11,17 +11,16 @@ use crate::edit::check_graph;
 use crate::error::{
     End, Error, ExpectedValue, Hint, Instead, Result, Setting, ValueKind, nearest, sentence,
 };
-use crate::input::streams::InputStreamId;
 use crate::options::{
-    AvOption, CodecChoice, FrameTimes, InputOptions, OutputOptions, Specifier, StreamPlace,
-    wrong_value,
+    AvOption, CodecChoice, FrameTimes, OutputOptions, Specifier, StreamPlace, wrong_value,
 };
 use crate::output::container::{
     Carriage, carriage, counts_frames, default_encoder, keeps_alpha, keeps_aspect, pixel_formats,
 };
 use crate::protocol::Target;
+use crate::run::filters;
 use crate::run::metadata::describe;
-use crate::run::planned::{OutputPlan, PlannedInput, PlannedStream, Treatment};
+use crate::run::planned::{OutputPlan, PlannedInput, PlannedStream, StreamSource, Treatment};
 use crate::run::selection::Chosen;
 use crate::time::Timestamp;
 use crate::url;
@@ -33,10 +32,10 @@ pub(crate) fn plan(
     chosen: &[Chosen<'_>],
     target: Target,
     options: OutputOptions,
-    edited: Option<InputStreamId>,
+    edited: Option<StreamSource>,
 ) -> Result<OutputPlan> {
     let window = Window { start: options.start, length: options.length() };
-    let kinds: Vec<MediaKind> = chosen.iter().map(|chosen| chosen.stream.kind).collect();
+    let kinds: Vec<MediaKind> = chosen.iter().map(|chosen| chosen.kind).collect();
     let places = StreamPlace::all(&kinds);
     if let Some(setting) = options.without_stream(&places) {
         let cause = sentence!("{} is for a stream that the output has not", setting);
@@ -47,32 +46,33 @@ pub(crate) fn plan(
         && !options.av.iter().any(|o| o.name == "update");
     let mut streams = Vec::new();
     for (chosen, place) in chosen.iter().zip(&places) {
-        let Some(input) = inputs.get(chosen.from.input) else { continue };
+        let input = chosen.from.input().and_then(|from| inputs.get(from.input));
         let mut frames = options.frames.of(*place).copied();
-        if single && chosen.stream.kind == MediaKind::Video {
+        if single && chosen.kind == MediaKind::Video {
             // One file's name for pictures: one picture.
             frames = frames.or(Some(1));
         }
         let is_edited = edited == Some(chosen.from);
-        let stream = (chosen.stream, *place);
-        let treatment = match chosen.stream.kind {
+        let stream = SourceStream { input: input.copied(), info: chosen.stream, place: *place };
+        if chosen.stream.is_none() {
+            stream.check_made_by_graph(&target, &options)?;
+        }
+        let treatment = match chosen.kind {
             MediaKind::Video => {
-                treat_video(&target, &options, input, stream, (is_edited, window, frames))?
+                treat_video(&target, &options, stream, (is_edited, window, frames))?
             }
-            MediaKind::Audio => {
-                match encoder_for(&target, &options, input.options, stream, false)? {
-                    None => Treatment::Copy,
-                    Some(name) => Treatment::Audio(AudioPlan {
-                        filter: options.filter.of(*place).cloned(),
-                        options: taken(&options, *place, &name)?,
-                        encoder: name,
-                        window,
-                    }),
-                }
-            }
+            MediaKind::Audio => match encoder_for(&target, &options, stream, false)? {
+                None => Treatment::Copy,
+                Some(name) => Treatment::Audio(AudioPlan {
+                    filter: options.filter.of(*place).cloned(),
+                    options: taken(&options, *place, &name)?,
+                    encoder: name,
+                    window,
+                }),
+            },
             _ => Treatment::Copy,
         };
-        let (from, kind) = (chosen.from, chosen.stream.kind);
+        let (from, kind) = (chosen.from, chosen.kind);
         streams.push(PlannedStream { from, kind, frames, treatment });
     }
     let encoders: Vec<_> =
@@ -82,18 +82,47 @@ pub(crate) fn plan(
     Ok(OutputPlan { target, options, window, streams, metadata: Arc::new(metadata) })
 }
 
+/// A stream that an output has, before it is decided what becomes of it.
+#[derive(Clone, Copy)]
+struct SourceStream<'a> {
+    /// `None` for what a filter graph makes.
+    input: Option<PlannedInput<'a>>,
+    info: Option<&'a StreamInfo>,
+    place: StreamPlace,
+}
+
+impl SourceStream<'_> {
+    /// Refuses options that what a filter graph makes can't have.
+    fn check_made_by_graph(self, target: &Target, options: &OutputOptions) -> Result<()> {
+        let kind = self.place.kind;
+        if options.codec.of(self.place) == Some(&CodecChoice::Copy) {
+            let copy = codec_setting(kind).to("copy");
+            let cause = sentence!("{} is not for what a filter graph makes", &copy);
+            return Err(Error::usage(cause).at(&target.url).hint(Hint::LeaveOut(copy)));
+        }
+        if options.filter.of(self.place).is_some() {
+            let own = Setting::ffmpeg(if kind == MediaKind::Audio { "af" } else { "vf" });
+            let cause = sentence!("{} is not for what a filter graph makes", &own);
+            let within = Hint::WriteInto(filters::setting());
+            return Err(Error::usage(cause).at(&target.url).hint(within));
+        }
+        Ok(())
+    }
+}
+
 fn treat_video(
     target: &Target,
     options: &OutputOptions,
-    input: &PlannedInput<'_>,
-    (stream, place): (&StreamInfo, StreamPlace),
+    stream: SourceStream<'_>,
     (is_edited, window, frames): (bool, Window, Option<u64>),
 ) -> Result<Treatment> {
-    let is_inside =
-        options.start.is_some_and(|start| start > Timestamp::ZERO) || !input.begins_with_key;
+    let SourceStream { input, info, place } = stream;
+    let is_inside = options.start.is_some_and(|start| start > Timestamp::ZERO)
+        || input.is_some_and(|input| !input.begins_with_key);
+    let is_intra_only = info.is_some_and(|stream| stream.params.codec().is_intra_only());
     // Nothing but a keyframe can be begun with, and before -ss there is none for certain.
-    let encodes = is_edited || is_inside && !stream.params.codec().is_intra_only();
-    match encoder_for(target, options, input.options, (stream, place), encodes)? {
+    let encodes = is_edited || is_inside && !is_intra_only;
+    match encoder_for(target, options, stream, encodes)? {
         None if is_edited => Err(copy_of_edited(target)),
         None if options.aspect.of(place).is_some() && !keeps_aspect(&target.muxer) => {
             let aspect = Setting::ffmpeg("aspect").of(End::Output);
@@ -111,19 +140,19 @@ fn treat_video(
 fn encoder_for(
     target: &Target,
     options: &OutputOptions,
-    input: &InputOptions,
-    (stream, place): (&StreamInfo, StreamPlace),
+    SourceStream { input, info, place }: SourceStream<'_>,
     must_encode: bool,
 ) -> Result<Option<String>> {
-    let kind = stream.kind;
+    let kind = place.kind;
     let choice = options.codec.of(place);
-    let can_copy = carriage(target, stream) == Carriage::Copy;
+    let can_copy = info.is_some_and(|stream| carriage(target, stream) == Carriage::Copy);
+    let decoding_option = input.and_then(|input| input.options.decoding_option(kind));
     match choice {
         Some(CodecChoice::Copy) => {
-            if let Some(setting) = input.decoding_option(kind) {
+            if let Some(setting) = decoding_option {
                 return Err(no_effect_on_copy(target, &setting, kind));
             }
-            if !can_copy {
+            if let Some(stream) = info.filter(|_| !can_copy) {
                 let (codec, format) = (stream.params.codec().name(), target.muxer.name());
                 tracing::warn!(
                     "{}: {codec} is copied as asked for; hardly any player reads it right in format \
@@ -145,8 +174,7 @@ fn encoder_for(
         }
         None => {}
     }
-    let is_decoded =
-        must_encode || options.asks_to_encode(place) || input.decoding_option(kind).is_some();
+    let is_decoded = must_encode || options.asks_to_encode(place) || decoding_option.is_some();
     if !is_decoded && can_copy {
         return Ok(None);
     }

@@ -13,7 +13,58 @@ use crate::input::streams::{InputStreamId, InputStreams};
 use crate::options::{InputOptions, OutputOptions};
 use crate::output::OutputMetadata;
 use crate::protocol::Target;
-use crate::time::Timestamp;
+use crate::time::{Rate, Timestamp};
+
+/// Where a stream of an output comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StreamSource {
+    Input(InputStreamId),
+    Graph(GraphPad),
+}
+
+impl StreamSource {
+    /// The input's stream, where it is one.
+    pub(crate) fn input(self) -> Option<InputStreamId> {
+        match self {
+            StreamSource::Input(of) => Some(of),
+            StreamSource::Graph(_) => None,
+        }
+    }
+}
+
+/// An output of a filter graph across streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct GraphPad {
+    /// The graph's number, in the order that they were given in.
+    pub(crate) graph: usize,
+    /// Its number among the graph's outputs.
+    pub(crate) pad: usize,
+}
+
+/// A filter graph across streams, decided.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct PlannedGraph {
+    pub(crate) spec: String,
+    pub(crate) inputs: Vec<PlannedGraphInput>,
+    pub(crate) outputs: Vec<PlannedGraphOutput>,
+}
+
+/// What goes into a graph.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct PlannedGraphInput {
+    pub(crate) from: InputStreamId,
+    pub(crate) kind: MediaKind,
+}
+
+/// What comes out of a graph.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct PlannedGraphOutput {
+    /// `None` for one that the first output takes.
+    pub(crate) label: Option<String>,
+    pub(crate) kind: MediaKind,
+    /// Of pictures, where it is known.
+    pub(crate) frame_rate: Option<Rate>,
+}
 
 /// What becomes of one stream.
 #[derive(Debug, PartialEq)]
@@ -37,7 +88,7 @@ impl Treatment {
 /// One stream of an output.
 #[derive(Debug, PartialEq)]
 pub(crate) struct PlannedStream {
-    pub(crate) from: InputStreamId,
+    pub(crate) from: StreamSource,
     pub(crate) kind: MediaKind,
     /// It ends after so many packets or frames.
     pub(crate) frames: Option<u64>,

@@ -3,32 +3,56 @@
 use crate::av::{MediaKind, StreamInfo};
 use crate::error::{End, Error, ErrorKind, Hint, Result, Setting, Stage, counted};
 use crate::input::streams::InputStreamId;
-use crate::options::OutputOptions;
+use crate::options::{MapSource, OutputOptions};
 use crate::output::container::{Carriage, carriage, has_usual_subtitles};
 use crate::protocol::Target;
-use crate::run::planned::PlannedInput;
+use crate::run::filters::{of_label, unlabelled};
+use crate::run::planned::{GraphPad, PlannedGraph, PlannedInput, StreamSource};
 use crate::url;
 
-/// A stream of an input that an output has.
+/// A stream that an output has.
 #[derive(Clone, Copy)]
 pub(crate) struct Chosen<'a> {
-    pub(crate) from: InputStreamId,
-    pub(crate) stream: &'a StreamInfo,
+    pub(crate) from: StreamSource,
+    pub(crate) kind: MediaKind,
+    /// As the input describes it; `None` for what a filter graph makes.
+    pub(crate) stream: Option<&'a StreamInfo>,
 }
 
-/// The streams of an output, in their order.
+impl<'a> Chosen<'a> {
+    fn of_input(from: InputStreamId, stream: &'a StreamInfo) -> Chosen<'a> {
+        Chosen { from: StreamSource::Input(from), kind: stream.kind, stream: Some(stream) }
+    }
+
+    fn of_graph((pad, kind): (GraphPad, MediaKind)) -> Chosen<'a> {
+        Chosen { from: StreamSource::Graph(pad), kind, stream: None }
+    }
+}
+
+/// What outputs choose from.
+#[derive(Clone, Copy)]
+pub(crate) struct Offer<'a, 'b> {
+    pub(crate) inputs: &'b [PlannedInput<'a>],
+    pub(crate) graphs: &'b [PlannedGraph],
+}
+
+/// The streams of an output, in their order. The first output takes what filter graphs give without a
+/// label.
 ///
 /// # Errors
 /// Where there is none, or one that was asked for can't be had.
 pub(crate) fn choose<'a>(
-    inputs: &[PlannedInput<'a>],
+    offer: Offer<'a, '_>,
     target: &Target,
     options: &OutputOptions,
+    is_first: bool,
 ) -> Result<Vec<Chosen<'a>>> {
-    let chosen = match options.has_maps() {
-        true => by_maps(inputs, target, options)?,
-        false => by_default(inputs, target, options),
-    };
+    let free = if is_first { unlabelled(offer.graphs) } else { Vec::new() };
+    let mut chosen: Vec<Chosen<'a>> = free.into_iter().map(Chosen::of_graph).collect();
+    match options.has_maps() {
+        true => by_maps(&mut chosen, offer, target, options)?,
+        false => by_default(&mut chosen, offer.inputs, target, options),
+    }
     if chosen.is_empty() {
         let format = target.muxer.name();
         let cause = match options.has_maps() {
@@ -42,26 +66,36 @@ pub(crate) fn choose<'a>(
 
 /// What `-map` says, one after the other.
 fn by_maps<'a>(
-    inputs: &[PlannedInput<'a>],
+    chosen: &mut Vec<Chosen<'a>>,
+    offer: Offer<'a, '_>,
     target: &Target,
     options: &OutputOptions,
-) -> Result<Vec<Chosen<'a>>> {
-    let mut chosen: Vec<Chosen<'a>> = Vec::new();
+) -> Result<()> {
+    let inputs = offer.inputs;
     for map in &options.maps {
         let setting = Setting::ffmpeg("map").of(End::Output).to(map.to_string());
         let wrong = |cause: String| Error::usage(cause).at(&target.url).about(setting.clone());
-        let Some(input) = inputs.get(map.input) else {
+        let (number, pick) = match &map.from {
+            MapSource::Input(number, pick) => (*number, pick),
+            MapSource::Label(label) => {
+                let found = of_label(offer.graphs, label);
+                let none = || wrong("no filter graph gives anything of that label".to_owned());
+                chosen.push(Chosen::of_graph(found.ok_or_else(none)?));
+                continue;
+            }
+        };
+        let Some(input) = inputs.get(number) else {
             let count = counted(inputs.len() as u64, "input");
-            return Err(wrong(format!("there is no input {}: there is {count}", map.input)));
+            return Err(wrong(format!("there is no input {number}: there is {count}")));
         };
         let streams: Vec<(usize, &StreamInfo)> = input.streams.iter().collect();
-        let places = map.streams.of(streams.iter().map(|(_, stream)| *stream));
+        let places = pick.of(streams.iter().map(|(_, stream)| *stream));
         if map.is_negative {
             let is_meant = |chosen: &Chosen<'_>| {
-                let is_at = |at: &usize| {
-                    streams.get(*at).is_some_and(|(number, _)| *number == chosen.from.stream)
-                };
-                chosen.from.input == map.input && places.iter().any(is_at)
+                let Some(from) = chosen.from.input() else { return false };
+                let is_at =
+                    |at: &usize| streams.get(*at).is_some_and(|(stream, _)| *stream == from.stream);
+                from.input == number && places.iter().any(is_at)
             };
             chosen.retain(|chosen| !is_meant(chosen));
             continue;
@@ -78,14 +112,13 @@ fn by_maps<'a>(
                 let (format, kind) = (target.muxer.name(), info.kind.name());
                 let codec = info.params.codec().name();
                 return Err(wrong(format!(
-                    "format {format} has no place for stream {}:{stream}, {kind} ({codec})",
-                    map.input
+                    "format {format} has no place for stream {number}:{stream}, {kind} ({codec})"
                 )));
             }
-            chosen.push(Chosen { from: InputStreamId { input: map.input, stream }, stream: info });
+            chosen.push(Chosen::of_input(InputStreamId { input: number, stream }, info));
         }
     }
-    Ok(chosen)
+    Ok(())
 }
 
 /// The video whose frames code gets, where these were chosen for the outputs.
@@ -95,10 +128,10 @@ fn by_maps<'a>(
 pub(crate) fn edited(
     inputs: &[PlannedInput<'_>],
     outputs: &[Vec<Chosen<'_>>],
-) -> Result<InputStreamId> {
-    let mut videos: Vec<InputStreamId> = Vec::new();
+) -> Result<StreamSource> {
+    let mut videos: Vec<StreamSource> = Vec::new();
     for chosen in outputs.iter().flatten() {
-        if chosen.stream.kind == MediaKind::Video && !videos.contains(&chosen.from) {
+        if chosen.kind == MediaKind::Video && !videos.contains(&chosen.from) {
             videos.push(chosen.from);
         }
     }
@@ -113,21 +146,22 @@ pub(crate) fn edited(
     }
 }
 
-/// The best video and the best audio of all inputs, as far as the container takes them.
+/// The best video and the best audio of all inputs, as far as the container takes them, and where nothing
+/// of that kind is there.
 fn by_default<'a>(
+    chosen: &mut Vec<Chosen<'a>>,
     inputs: &[PlannedInput<'a>],
     target: &Target,
     options: &OutputOptions,
-) -> Vec<Chosen<'a>> {
-    let mut chosen = Vec::new();
+) {
     for (kind, is_off) in
         [(MediaKind::Video, options.no_video), (MediaKind::Audio, options.no_audio)]
     {
-        if is_off {
+        if is_off || chosen.iter().any(|chosen| chosen.kind == kind) {
             continue;
         }
         let Some(best) = best(inputs, kind) else { continue };
-        if carriage(target, best.stream) != Carriage::Refuse {
+        if best.stream.is_some_and(|stream| carriage(target, stream) != Carriage::Refuse) {
             chosen.push(best);
             continue;
         }
@@ -138,7 +172,6 @@ fn by_default<'a>(
         );
     }
     chosen.extend(subtitles(inputs, target, options));
-    chosen
 }
 
 /// The first subtitles that go into the container, where it has a usual codec for subtitles.
@@ -160,20 +193,21 @@ fn subtitles<'a>(
             && carriage(target, info) != Carriage::Refuse
     };
     let mut fitting = all.filter(|(_, known, info)| fits(known, info));
-    fitting.next().map(|(from, _, stream)| Chosen { from, stream })
+    fitting.next().map(|(from, _, stream)| Chosen::of_input(from, stream))
 }
 
 /// The best of the inputs' main streams of a kind; of equals the first.
 fn best<'a>(inputs: &[PlannedInput<'a>], kind: MediaKind) -> Option<Chosen<'a>> {
-    let mut best: Option<Chosen<'a>> = None;
+    let mut best: Option<(i64, Chosen<'a>)> = None;
     for (input, known) in inputs.iter().enumerate() {
         let main = known.streams.main(kind);
         let found = main.and_then(|number| Some((number, known.streams.get(number)?)));
         let Some((number, stream)) = found else { continue };
         let score = stream.score_among_inputs();
-        if best.is_none_or(|best| score > best.stream.score_among_inputs()) {
-            best = Some(Chosen { from: InputStreamId { input, stream: number }, stream });
+        if best.is_none_or(|(highest, _)| score > highest) {
+            let from = InputStreamId { input, stream: number };
+            best = Some((score, Chosen::of_input(from, stream)));
         }
     }
-    best
+    best.map(|(_, chosen)| chosen)
 }

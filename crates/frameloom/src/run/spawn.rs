@@ -10,27 +10,31 @@ use crate::codec::audio::AudioTranscoder;
 use crate::codec::decode::VideoDecoder;
 use crate::edit::{Command, FrameProcessor};
 use crate::error::{Error, Result};
+use crate::image::Frame;
 use crate::input::Source;
+use crate::input::streams::InputStreamId;
 use crate::live::supervise::{Hold, PresenceSignal};
 use crate::output::{Sink, nothing_written};
 use crate::run::change::{CHANGES, ReaderChange};
 use crate::run::code::{self, Code};
 use crate::run::code_messages::Pulling;
 use crate::run::delivery::SinkStream;
+use crate::run::filtering::{FilterEnds, FilterOutput};
 use crate::run::graph::{
-    AudioEncoderNode, CodeKind, FramesFrom, InputNode, PipelineGraph, Port, VideoEncoderNode,
-    WriterNode,
+    AudioEncoderNode, CodeKind, EditSource, FramesFrom, InputNode, PipelineGraph, Port,
+    VideoEncoderNode, WriterNode,
 };
 use crate::run::joining::Joining;
 use crate::run::lane::CopyLane;
 use crate::run::late::LateStream;
 use crate::run::open::{NodeContext, Nodes, WriterQueue};
+use crate::run::planned::{GraphPad, StreamSource};
 use crate::run::positions::{ReadPosition, ReadPositions};
 use crate::run::reading::{AudioEnd, DecoderEnd, LiveReading, LiveRules, Reading};
 use crate::run::sound::Sound;
 use crate::run::stages::{
-    AudioMessage, DecodeMessage, EncodeMessage, EncoderEnd, Encoding, Fanout, FramesChange,
-    VideoGroup, audio_loop, decode_loop,
+    AudioMessage, DecodeMessage, EncodeMessage, EncoderEnd, Encoding, Fanout, FrameTaker,
+    FramesChange, VideoGroup, audio_loop, decode_audio_loop, decode_loop,
 };
 use crate::run::streams::KnownStreams;
 use crate::run::threads::Threads;
@@ -71,9 +75,18 @@ impl FramesLink {
     }
 }
 
+/// Ways to what gets its frames from filter graphs, for outputs that go.
+pub(super) struct FilterLinks {
+    /// To the threads that hand pictures to the encoders.
+    pub(super) changes: Vec<Sender<FramesChange>>,
+    /// To the graphs' own threads: outputs that get nothing more, by their numbers.
+    pub(super) graphs: Vec<Sender<usize>>,
+}
+
 /// What came of starting the threads.
 pub(super) struct StartedThreads {
     pub(super) inputs: Vec<InputLink>,
+    pub(super) filters: FilterLinks,
     /// The caller's end, where it pulls.
     pub(super) pulling: Option<Pulling>,
     /// The input's audio, where it pulls.
@@ -105,33 +118,73 @@ impl Nodes {
         let presences: Vec<PresenceSignal> =
             graph.inputs.iter().map(|_| PresenceSignal::new()).collect();
         let mut frames = self.spawn_encoders(graph, &presences, context, threads)?;
-        let mut readings = self.spawn_audio(graph, &context.stop, threads)?;
+        let SpawnedAudio { mut readings, of_filters } =
+            self.spawn_audio(graph, &context.stop, threads)?;
         let mut pulling = None;
-        for (place, (node, decoder)) in
-            graph.edits.iter().zip(std::mem::take(&mut self.decoders)).enumerate()
-        {
-            let encoders = match frames.get_mut(place) {
-                Some(encoders) => std::mem::take(encoders),
-                None => Vec::new(),
-            };
-            let Some(of) = graph.decoders.get(node.decoder).map(|d| d.of) else {
-                continue;
-            };
-            let is_live = sources.get(of.input).is_some_and(|source| source.is_live);
+        let mut takers: Vec<Vec<FrameTaker>> = graph.decoders.iter().map(|_| Vec::new()).collect();
+        let mut filters = FilterEnds::new(graph);
+        for (pad, sender) in of_filters {
+            filters.set_output(pad, FilterOutput::Audio(sender));
+        }
+        let mut changes = Vec::new();
+        for (place, node) in graph.edits.iter().enumerate() {
+            let encoders = frames.get_mut(place).map(std::mem::take).unwrap_or_default();
             let code = match node.code {
                 CodeKind::None => Stages::default(),
                 _ => std::mem::take(&mut user),
             };
-            let rate = decoder.frame_rate();
-            let queues = [graph.decoders.get(node.decoder).map_or(0, |d| d.queue), node.queue];
-            let edit = Edit { code: node.code, user: code, is_live, encoders, queues };
-            let edited = spawn_edit(decoder, edit, context, threads)?;
+            let rate = self.rate_before(graph, node.from);
+            let is_live = graph
+                .inputs_before(node)
+                .iter()
+                .any(|input| sources.get(*input).is_some_and(|source| source.is_live));
+            let edit = Edit { code: node.code, user: code, is_live, rate, encoders };
+            let edited = spawn_code(edit, node.queue, context, threads)?;
             pulling = pulling.or(edited.pulling);
-            if let Some(reading) = readings.get_mut(of.input) {
-                let (stream, packets) = (of.stream, edited.packets);
-                reading.decoders.push(DecoderEnd { stream, packets, awaits_key: false });
-                reading.frames.insert(stream, FramesLink { changes: edited.changes, rate });
+            match node.from {
+                EditSource::Filter(pad) => {
+                    filters.set_output(pad, FilterOutput::Video(edited.frames));
+                    changes.push(edited.changes);
+                }
+                EditSource::Decoder(decoder) => {
+                    if let Some(takers) = takers.get_mut(decoder) {
+                        takers.push(FrameTaker::Edit(edited.frames));
+                    }
+                    let of = graph.decoders.get(decoder).map(|node| node.of);
+                    if let Some(of) = of
+                        && let Some(reading) = readings.get_mut(of.input)
+                    {
+                        let link = FramesLink { changes: edited.changes, rate };
+                        reading.frames.insert(of.stream, link);
+                    }
+                }
             }
+        }
+        for (node, decoder) in graph.audio_decoders.iter().zip(self.audio_decoders.drain(..)) {
+            let takers = node.filters.iter().filter_map(|input| filters.input(*input)).collect();
+            let (packets, waiting) = bounded(node.queue);
+            let stop = context.stop.clone();
+            threads.spawn("frameloom-decode", move || {
+                decode_audio_loop(decoder, &waiting, takers, &stop)
+            })?;
+            if let Some(reading) = readings.get_mut(node.of.input) {
+                reading.audio.push(AudioEnd { stream: node.of.stream, packets });
+            }
+        }
+        let decoders = std::mem::take(&mut self.decoders);
+        for ((node, decoder), mut takers) in graph.decoders.iter().zip(decoders).zip(takers) {
+            let inputs = node.filters.iter().filter_map(|input| filters.input(*input));
+            takers.extend(inputs.map(FrameTaker::Filter));
+            let packets = spawn_decoder(decoder, node.queue, takers, context, threads)?;
+            if let Some(reading) = readings.get_mut(node.of.input) {
+                let stream = node.of.stream;
+                reading.decoders.push(DecoderEnd { stream, packets, awaits_key: false });
+            }
+        }
+        let mut graphs = Vec::new();
+        for (filtering, leaves) in filters.into_threads(self.filters.drain(..), &context.stop) {
+            threads.spawn("frameloom-filter", move || filtering.run())?;
+            graphs.push(leaves);
         }
         for (input, lane) in self.lanes.drain(..) {
             if let Some(reading) = readings.get_mut(input) {
@@ -145,7 +198,7 @@ impl Nodes {
         }
         let sound = (graph.code == CodeKind::Pulled).then(Sound::default);
         let mut inputs = Vec::new();
-        let beside = Nodes::positions(&sources);
+        let beside = Nodes::positions(graph, &sources);
         // The sound that a caller pulls is that of one input.
         let heard = sources.iter().position(|source| source.audio().is_some());
         let readers = graph.inputs.iter().zip(sources).zip(presences).zip(readings);
@@ -155,18 +208,22 @@ impl Nodes {
             let beside = (sound, beside);
             inputs.push(spawn_reader(*node, source, presence, to, beside, context, threads)?);
         }
-        Ok(StartedThreads { inputs, pulling, sound })
+        Ok(StartedThreads { inputs, filters: FilterLinks { changes, graphs }, pulling, sound })
     }
 
-    /// A place for each stored input beside the others, where there are several.
-    fn positions(sources: &[Source]) -> Vec<Option<ReadPosition>> {
+    /// A place for each stored input beside the others, where there are several. A filter graph takes
+    /// what it needs of an input, when it needs it.
+    fn positions(graph: &PipelineGraph, sources: &[Source]) -> Vec<Option<ReadPosition>> {
         let all = ReadPositions::default();
-        let is_stored = |source: &&Source| !source.is_live;
-        let has_several = sources.iter().filter(is_stored).count() > 1;
-        let place = |source: &Source| {
-            (has_several && !source.is_live).then(|| all.add(source.options.offset))
+        let is_beside = |(number, source): &(usize, &Source)| {
+            !source.is_live && graph.has_direct_streams(*number)
         };
-        sources.iter().map(place).collect()
+        let numbered = || sources.iter().enumerate();
+        let has_several = numbered().filter(is_beside).count() > 1;
+        let place = |input: (usize, &Source)| {
+            (has_several && is_beside(&input)).then(|| all.add(input.1.options.offset))
+        };
+        numbered().map(place).collect()
     }
 
     /// As [`Nodes::spawn`], for a caller's own frames. Gives the way to their encoder.
@@ -217,8 +274,8 @@ impl Nodes {
         for (number, (node, group)) in graph.video_encoders.iter().zip(groups).enumerate() {
             let FramesFrom::Edit(edit) = node.from else { continue };
             let rate = self.frame_rate(graph, node.from);
-            let input = graph.edits.get(edit).and_then(|e| graph.decoders.get(e.decoder));
-            let presence = input.and_then(|d| presences.get(d.of.input)).filter(|_| node.holds);
+            let of = graph.video_of(node.from).and_then(StreamSource::input);
+            let presence = of.and_then(|of| presences.get(of.input)).filter(|_| node.holds);
             let hold = presence.map(|presence| Hold::new(presence.clone(), rate));
             let outputs = users_of(graph, &node.users);
             let end =
@@ -230,23 +287,36 @@ impl Nodes {
         Ok(ends)
     }
 
-    /// Gives what each reader is to send to.
     fn spawn_audio(
         &mut self,
         graph: &PipelineGraph,
         stop: &Stop,
         threads: &mut Threads,
-    ) -> Result<Vec<ReaderEnds>> {
-        let mut readings: Vec<_> = graph.inputs.iter().map(|_| ReaderEnds::default()).collect();
+    ) -> Result<SpawnedAudio> {
+        let readings = graph.inputs.iter().map(|_| ReaderEnds::default()).collect();
+        let mut spawned = SpawnedAudio { readings, of_filters: Vec::new() };
         let transcoders = self.audio_encoders.drain(..);
         for (node, (transcoder, users)) in graph.audio_encoders.iter().zip(transcoders) {
-            let sender = spawn_audio_encoder(node, transcoder, users, stop, threads)?;
-            if let Some(reading) = readings.get_mut(node.of.input) {
-                reading.audio.push(AudioEnd { stream: node.of.stream, packets: sender });
+            let packets = spawn_audio_encoder(node, transcoder, users, stop, threads)?;
+            match node.of {
+                StreamSource::Graph(pad) => spawned.of_filters.push((pad, packets)),
+                StreamSource::Input(InputStreamId { input, stream }) => {
+                    if let Some(reading) = spawned.readings.get_mut(input) {
+                        reading.audio.push(AudioEnd { stream, packets });
+                    }
+                }
             }
         }
-        Ok(readings)
+        Ok(spawned)
     }
+}
+
+/// What came of starting the threads that encode sound.
+struct SpawnedAudio {
+    /// What each reader is to send to.
+    readings: Vec<ReaderEnds>,
+    /// What filter graphs are to send to.
+    of_filters: Vec<(GraphPad, Sender<AudioMessage>)>,
 }
 
 /// What a reader sends to.
@@ -333,36 +403,67 @@ pub(super) fn spawn_audio_encoder(
     Ok(sender)
 }
 
-/// What stands between a decoder and the encoders.
+/// What stands between frames and the encoders.
 pub(super) struct Edit {
     pub(super) code: CodeKind,
     pub(super) user: Stages,
     pub(super) is_live: bool,
+    /// That of the frames.
+    pub(super) rate: Option<Rate>,
     pub(super) encoders: Vec<EncoderEnd>,
-    /// Packets that may wait for the decoder, and frames that may wait for the code.
-    pub(super) queues: [usize; 2],
+}
+
+/// The ends of an edit that runs.
+struct CodeQueues {
+    frames: Sender<Frame>,
+    changes: Sender<FramesChange>,
+    pulling: Option<Pulling>,
 }
 
 /// The ends of a decoder and an edit that run.
 pub(super) struct EditQueues {
     pub(super) packets: Sender<DecodeMessage>,
     pub(super) changes: Sender<FramesChange>,
-    pulling: Option<Pulling>,
 }
 
-/// Starts a decoder's thread, and those of the code that gets its frames.
+/// Starts a decoder's thread, and that which hands its frames to encoders. `queues` are for how many
+/// packets may wait for the decoder, and how many frames behind it.
 pub(super) fn spawn_edit(
     decoder: VideoDecoder,
     edit: Edit,
+    [packets, frames]: [usize; 2],
     context: &NodeContext,
     threads: &mut Threads,
 ) -> Result<EditQueues> {
-    let Edit { code, user, is_live, encoders, queues: [packets, frames] } = edit;
-    let rate = decoder.frame_rate();
-    let (packets, waiting) = bounded(packets);
-    let (sender, frames) = bounded(frames);
+    let CodeQueues { frames, changes, .. } = spawn_code(edit, frames, context, threads)?;
+    let takers = vec![FrameTaker::Edit(frames)];
+    let packets = spawn_decoder(decoder, packets, takers, context, threads)?;
+    Ok(EditQueues { packets, changes })
+}
+
+/// Starts a decoder's thread.
+fn spawn_decoder(
+    decoder: VideoDecoder,
+    queue: usize,
+    takers: Vec<FrameTaker>,
+    context: &NodeContext,
+    threads: &mut Threads,
+) -> Result<Sender<DecodeMessage>> {
+    let (packets, waiting) = bounded(queue);
     let stop = context.stop.clone();
-    threads.spawn("frameloom-decode", move || decode_loop(decoder, &waiting, &sender, &stop))?;
+    threads.spawn("frameloom-decode", move || decode_loop(decoder, &waiting, takers, &stop))?;
+    Ok(packets)
+}
+
+/// Starts the threads of the code, or the one that hands frames to the encoders.
+fn spawn_code(
+    edit: Edit,
+    queue: usize,
+    context: &NodeContext,
+    threads: &mut Threads,
+) -> Result<CodeQueues> {
+    let Edit { code, user, is_live, rate, encoders } = edit;
+    let (sender, frames) = bounded(queue);
     let (changes, to_come) = bounded(CHANGES);
     let only_reads = encoders.is_empty() && !context.is_controlled;
     let fanout = Fanout {
@@ -385,7 +486,7 @@ pub(super) fn spawn_edit(
         stop: context.stop.clone(),
     };
     let pulling = code::start(code, frames, fanout, threads)?;
-    Ok(EditQueues { packets, changes, pulling })
+    Ok(CodeQueues { frames: sender, changes, pulling })
 }
 
 /// Starts the thread that reads an input.

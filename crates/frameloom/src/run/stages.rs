@@ -5,13 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, select_biased};
 
+use crate::audio::AudioFrame;
 use crate::av::Decoder;
-use crate::codec::audio::AudioTranscoder;
+use crate::codec::audio::{AudioDecoder, AudioTranscoder};
 use crate::codec::configuration::StreamMessage;
 use crate::codec::decode::VideoDecoder;
 use crate::codec::encode::VideoEncoder;
 use crate::codec::packet::Packet;
-use crate::error::Result;
+use crate::edit::complex::MediaFrame;
+use crate::error::{Result, Stage};
 use crate::image::Frame;
 use crate::live::supervise::Hold;
 use crate::run::delivery::{SinkMessage, SinkStream};
@@ -51,6 +53,8 @@ pub(crate) enum EncodeMessage {
 /// What is sent to a thread that transcodes audio.
 pub(super) enum AudioMessage {
     Packet(Packet),
+    /// Sound that a filter graph made.
+    Samples(AudioFrame),
     /// Nothing came for the time up to this.
     Silence(Timestamp),
     /// What follows is of another connection to the source.
@@ -59,19 +63,41 @@ pub(super) enum AudioMessage {
     Leave(usize),
 }
 
+/// Who gets a decoder's frames.
+pub(super) enum FrameTaker {
+    /// The code, or whoever hands them to the encoders.
+    Edit(Sender<Frame>),
+    /// An input of a filter graph.
+    Filter(Sender<MediaFrame>),
+}
+
+impl FrameTaker {
+    /// `false` where it takes no more.
+    fn take(&self, frame: Frame) -> bool {
+        match self {
+            FrameTaker::Edit(frames) => frames.send(frame).is_ok(),
+            FrameTaker::Filter(frames) => frames.send(MediaFrame::Video(frame)).is_ok(),
+        }
+    }
+}
+
 pub(super) fn decode_loop(
     mut decoder: VideoDecoder,
     messages: &Receiver<DecodeMessage>,
-    frames: &Sender<Frame>,
+    mut takers: Vec<FrameTaker>,
     stop: &Stop,
 ) -> Result<()> {
-    let pass_on = |decoder: &mut VideoDecoder| {
-        while let Some(frame) = decoder.receive() {
-            if frames.send(frame).is_err() {
-                return false;
+    let mut pass_on = |decoder: &mut VideoDecoder| -> Result<bool> {
+        while let Some(mut frame) = decoder.receive() {
+            let others = takers.len().saturating_sub(1);
+            let shared = (0..others).map(|_| frame.share()).collect::<Result<Vec<_>>>()?;
+            let mut frames = shared.into_iter().chain(std::iter::once(frame));
+            takers.retain(|taker| frames.next().is_some_and(|frame| taker.take(frame)));
+            if takers.is_empty() {
+                return Ok(false);
             }
         }
-        true
+        Ok(true)
     };
     for message in messages {
         // What was read and not decoded when a stop came would only delay the end.
@@ -87,7 +113,7 @@ pub(super) fn decode_loop(
                 decoder = *next;
             }
         }
-        if !pass_on(&mut decoder) {
+        if !pass_on(&mut decoder)? {
             return Ok(());
         }
     }
@@ -96,8 +122,46 @@ pub(super) fn decode_loop(
         return Ok(());
     }
     decoder.drain()?;
-    pass_on(&mut decoder);
+    pass_on(&mut decoder)?;
     decoder.finish()
+}
+
+/// The thread that decodes sound for filter graphs.
+pub(super) fn decode_audio_loop(
+    mut decoder: AudioDecoder,
+    messages: &Receiver<AudioMessage>,
+    mut takers: Vec<Sender<MediaFrame>>,
+    stop: &Stop,
+) -> Result<()> {
+    let mut pass_on = |decoder: &mut AudioDecoder| -> Result<bool> {
+        while let Some(frame) = decoder.receive()?.map(AudioFrame::in_samples) {
+            let others = takers.len().saturating_sub(1);
+            let shared = (0..others).map(|_| frame.share()).collect::<Result<Vec<_>, _>>();
+            let shared = shared.map_err(|e| e.in_stage(Stage::Decode))?;
+            let mut frames = shared.into_iter().chain(std::iter::once(frame));
+            takers.retain(|taker| {
+                frames.next().is_some_and(|frame| taker.send(MediaFrame::Audio(frame)).is_ok())
+            });
+            if takers.is_empty() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    };
+    for message in messages {
+        match message {
+            AudioMessage::Packet(packet) => decoder.send(&packet)?,
+            AudioMessage::Silence(until) => decoder.fill(until),
+            AudioMessage::Source(next, time_base) => decoder.replace_source(*next, time_base),
+            // It is not for one output.
+            AudioMessage::Leave(_) | AudioMessage::Samples(_) => {}
+        }
+        if stop.is_stopped() || !pass_on(&mut decoder)? {
+            return Ok(());
+        }
+    }
+    decoder.drain()?;
+    pass_on(&mut decoder).map(drop)
 }
 
 /// What the thread that hands frames to the encoders is told of outputs that come and go.
@@ -375,6 +439,7 @@ fn transcode_all(
     for message in messages {
         match message {
             AudioMessage::Packet(packet) => transcoder.send(&packet)?,
+            AudioMessage::Samples(frame) => transcoder.send_samples(frame)?,
             AudioMessage::Silence(until) => transcoder.fill(until)?,
             AudioMessage::Source(decoder, time_base) => {
                 transcoder.replace_source(*decoder, time_base);

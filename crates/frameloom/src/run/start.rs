@@ -9,7 +9,6 @@ use crate::av::MediaKind;
 use crate::edit::{Command, FrameProcessor};
 use crate::error::{Error, Result};
 use crate::input::Source;
-use crate::input::streams::InputStreamId;
 use crate::live::slate::Slate;
 use crate::live::supervise::micros;
 use crate::options::{LiveOptions, OnLoss, OnResize, OutputOptions};
@@ -18,14 +17,15 @@ use crate::protocol::environment::Environment;
 use crate::run::arrival::await_video;
 use crate::run::code_messages::Pulling;
 use crate::run::control::{OutputsOwner, RunningPipeline};
+use crate::run::filters::{check_taken, plan_graphs};
 use crate::run::graph::{CodeKind, InputNode, PipelineGraph};
 use crate::run::metadata::of_options;
 use crate::run::open::{NodeContext, Nodes};
 use crate::run::outputs::{NewOutput, OpenSink};
 use crate::run::plan::{plan, plan_writer};
-use crate::run::planned::{OutputPlan, PlannedInput};
+use crate::run::planned::{OutputPlan, PlannedGraph, PlannedInput, StreamSource};
 use crate::run::registry::Registry;
-use crate::run::selection::{choose, edited};
+use crate::run::selection::{Offer, choose, edited};
 use crate::run::sound::Sound;
 use crate::run::spawn::{Stages, StartedThreads, WriterSink};
 use crate::run::stages::EncodeMessage;
@@ -43,6 +43,8 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// A pipeline as its user described it.
 pub(crate) struct Setup {
     pub(crate) sources: Vec<Source>,
+    /// Filter graphs across streams, in FFmpeg's language.
+    pub(crate) graphs: Vec<String>,
     pub(crate) stages: Vec<Box<dyn FrameProcessor>>,
     pub(crate) command: Option<Command>,
     /// The caller takes the frames itself.
@@ -76,9 +78,10 @@ type NumberedSink = (usize, Option<OpenSink>);
 /// What was decided before anything is opened.
 struct Planned {
     plans: Vec<OutputPlan>,
+    graphs: Vec<PlannedGraph>,
     opened: Vec<NumberedSink>,
     /// The video that code edits.
-    edited: Option<InputStreamId>,
+    edited: Option<StreamSource>,
 }
 
 /// A pipeline's threads at work.
@@ -135,10 +138,11 @@ impl Setup {
         self.align();
         let next = Mutex::new(described.len());
         let named = described.drain(..).enumerate().filter_map(|(n, output)| Some((n, output?)));
-        let Planned { plans, opened, edited } = self.plan_outputs(named.collect(), is_edited)?;
-        let context = self.context(&plans, stall_limit, failure)?;
-        let graph = self.graph((code, edited), &plans, &opened, context.on_loss);
-        self.narrow(&plans, edited)?;
+        let planned = self.plan_outputs(named.collect(), is_edited)?;
+        let context = self.context(&planned.plans, stall_limit, failure)?;
+        let graph = self.graph(code, &planned, context.on_loss);
+        self.narrow(&planned)?;
+        let Planned { plans, opened, edited, .. } = planned;
         let reopens = self.sources.iter().any(|source| self.reopens_outputs(source));
         let Setup { sources, stages, command, outputs, .. } = self;
         let command_only_reads = command.is_some() && plans.is_empty();
@@ -146,7 +150,7 @@ impl Setup {
         let sinks = open_sinks(&plans, opened, reopens, &context)?;
         let mut threads = Threads::new(failure.clone());
         let user = Stages { stages, command };
-        let StartedThreads { inputs, pulling, sound } =
+        let StartedThreads { inputs, filters, pulling, sound } =
             nodes.spawn(&graph, sources, sinks, user, &context, &mut threads)?;
         let (more, registry) = (threads.close(), context.registry.clone());
         outputs.run(RunningPipeline {
@@ -156,6 +160,7 @@ impl Setup {
             edited,
             command_only_reads,
             inputs,
+            filters,
             next,
         });
         Ok(Started { threads, pulling, sound, registry, outputs })
@@ -179,9 +184,12 @@ impl Setup {
     /// Decides what becomes of the streams in each output.
     fn plan_outputs(&self, outputs: Vec<(usize, NewOutput)>, is_edited: bool) -> Result<Planned> {
         let inputs: Vec<_> = self.sources.iter().map(PlannedInput::of).collect();
-        let choose =
-            |(_, output): &(usize, NewOutput)| choose(&inputs, &output.target, &output.options);
-        let chosen = outputs.iter().map(choose).collect::<Result<Vec<_>>>()?;
+        let graphs = plan_graphs(&self.graphs, &inputs)?;
+        let offer = Offer { inputs: &inputs, graphs: &graphs };
+        let choose = |(place, (_, output)): (usize, &(usize, NewOutput))| {
+            choose(offer, &output.target, &output.options, place == 0)
+        };
+        let chosen = outputs.iter().enumerate().map(choose).collect::<Result<Vec<_>>>()?;
         let edited = match is_edited {
             true => Some(edited(&inputs, &chosen)?),
             false => None,
@@ -194,6 +202,7 @@ impl Setup {
             plans.push(plan);
             opened.push((number, open));
         }
+        check_taken(&graphs, &plans)?;
         if self.live.on_resize == OnResize::Restart {
             plans.iter().try_for_each(OutputPlan::check_resize)?;
         }
@@ -201,19 +210,22 @@ impl Setup {
         if let Some(longest) = plans.iter().map(|p| p.duration(whole)).max().flatten() {
             self.stats.expect(longest);
         }
-        Ok(Planned { plans, opened, edited })
+        Ok(Planned { plans, graphs, opened, edited })
     }
 
     /// Tells each input which of its streams the outputs and the code want.
-    fn narrow(&mut self, plans: &[OutputPlan], edited: Option<InputStreamId>) -> Result<()> {
+    fn narrow(&mut self, planned: &Planned) -> Result<()> {
+        let Planned { plans, graphs, edited, .. } = planned;
         // Who writes no output, or adds one later, may want the main ones.
         let wants_main = self.is_pulled
             || self.outputs.is_shared()
             || plans.is_empty()
             || plans.iter().any(|plan| !plan.options.has_maps());
         for (input, source) in self.sources.iter_mut().enumerate() {
-            let planned = plans.iter().flat_map(|plan| plan.streams.iter().map(|s| s.from));
-            let wanted = planned.chain(edited).filter(|from| from.input == input);
+            let taken = plans.iter().flat_map(|plan| plan.streams.iter().map(|s| s.from));
+            let direct = taken.chain(*edited).filter_map(StreamSource::input);
+            let filtered = graphs.iter().flat_map(|graph| graph.inputs.iter().map(|i| i.from));
+            let wanted = direct.chain(filtered).filter(|from| from.input == input);
             let mut numbers: Vec<usize> = wanted.map(|from| from.stream).collect();
             if wants_main {
                 let mains = [MediaKind::Video, MediaKind::Audio];
@@ -258,14 +270,9 @@ impl Setup {
         })
     }
 
-    fn graph(
-        &self,
-        (code, edited): (CodeKind, Option<InputStreamId>),
-        plans: &[OutputPlan],
-        opened: &[NumberedSink],
-        on_loss: OnLoss,
-    ) -> PipelineGraph {
-        let mut graph = PipelineGraph::new(code, edited);
+    fn graph(&self, code: CodeKind, planned: &Planned, on_loss: OnLoss) -> PipelineGraph {
+        let Planned { plans, graphs, opened, edited } = planned;
+        let mut graph = PipelineGraph::new(code, *edited);
         for source in &self.sources {
             graph.add_input(InputNode {
                 video: source.streams.main(MediaKind::Video),
@@ -275,6 +282,7 @@ impl Setup {
                 reopens_outputs: self.reopens_outputs(source),
             });
         }
+        graphs.iter().for_each(|planned| graph.add_filter(planned));
         for (plan, (number, _)) in plans.iter().zip(opened) {
             graph.add_output(*number, plan);
         }

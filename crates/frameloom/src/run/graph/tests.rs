@@ -39,7 +39,7 @@ fn planned(url: &str, streams: &str, pairs: &[(&str, &str)]) -> OutputPlan {
             'w' => (MediaKind::Video, 2, Treatment::Video(video())),
             _ => (MediaKind::Subtitle, 3, Treatment::Copy),
         };
-        let from = InputStreamId { input: 0, stream: number };
+        let from = StreamSource::Input(InputStreamId { input: 0, stream: number });
         PlannedStream { from, kind, frames: None, treatment }
     };
     let streams = streams.chars().map(stream).collect();
@@ -48,7 +48,7 @@ fn planned(url: &str, streams: &str, pairs: &[(&str, &str)]) -> OutputPlan {
 
 fn graph(code: CodeKind, input: InputNode, plans: &[OutputPlan]) -> PipelineGraph {
     let edited = input.video.filter(|_| code != CodeKind::None);
-    let edited = edited.map(|stream| InputStreamId { input: 0, stream });
+    let edited = edited.map(|stream| StreamSource::Input(InputStreamId { input: 0, stream }));
     let mut graph = PipelineGraph::new(code, edited);
     graph.add_input(input);
     plans.iter().enumerate().for_each(|(n, plan)| graph.add_output(n, plan));
@@ -69,14 +69,22 @@ fn drawn(graph: &PipelineGraph) -> String {
         parts.push(format!("decode {} q{}", key(node.of), node.queue));
     }
     for node in &graph.edits {
-        parts.push(format!("edit {} q{}", node.decoder, node.queue));
+        let from = match node.from {
+            EditSource::Decoder(decoder) => decoder.to_string(),
+            EditSource::Filter(pad) => format!("[{}.{}]", pad.graph, pad.pad),
+        };
+        parts.push(format!("edit {from} q{}", node.queue));
     }
     for node in &graph.video_encoders {
         let hold = if node.holds { " holds" } else { "" };
         parts.push(format!("encode >{} q{}{hold}", ports(&node.users), node.queue));
     }
     for node in &graph.audio_encoders {
-        parts.push(format!("transcode {} >{} q{}", key(node.of), ports(&node.users), node.queue));
+        let of = match node.of {
+            StreamSource::Input(of) => key(of),
+            StreamSource::Graph(pad) => format!("[{}.{}]", pad.graph, pad.pad),
+        };
+        parts.push(format!("transcode {of} >{} q{}", ports(&node.users), node.queue));
     }
     for node in &graph.copies {
         let drops = if node.drops_before_floor { " floor" } else { "" };
@@ -222,7 +230,11 @@ fn each_input_has_nodes_of_its_own() {
     }
     for (output, input) in [0, 1, 1].into_iter().enumerate() {
         let mut plan = planned(MP4, "vA", &[]);
-        plan.streams.iter_mut().for_each(|stream| stream.from.input = input);
+        let of = |from: StreamSource| from.input().map_or(0, |of| of.stream);
+        plan.streams.iter_mut().for_each(|stream| {
+            let stream_number = of(stream.from);
+            stream.from = StreamSource::Input(InputStreamId { input, stream: stream_number });
+        });
         graph.add_output(output, &plan);
     }
     assert_eq!(
