@@ -29,6 +29,36 @@ impl AudioFrame {
         i32::try_from(rate).ok().and_then(|rate| TimeBase::new(1, rate))
     }
 
+    /// Silence of the kind of these samples, from one time to another; `None` where that is no time, or their
+    /// rate isn't known.
+    pub(crate) fn silence(
+        like: &AvFrame,
+        begin: Timestamp,
+        end: Timestamp,
+    ) -> Result<Option<AudioFrame>, AvError> {
+        let (rate, _) = like.sound();
+        let base = i32::try_from(rate).ok().and_then(|rate| TimeBase::new(1, rate));
+        let Some(base) = base else { return Ok(None) };
+        let begin = begin.rescale(base);
+        let count = end.rescale(base).ticks().saturating_sub(begin.ticks());
+        let Some(count) = u32::try_from(count).ok().filter(|count| *count > 0) else {
+            return Ok(None);
+        };
+        let mut samples = like.silent_like(count)?;
+        samples.set_pts(Some(begin.ticks()));
+        samples.set_duration(i64::from(count));
+        Ok(Some(AudioFrame { samples, time_base: base, begin, arrived: None }))
+    }
+
+    /// The same at other times, in samples.
+    pub(crate) fn moved(mut self, by: Timestamp) -> AudioFrame {
+        self.begin = match self.sample_base() {
+            Some(base) => self.begin.plus(by).rescale(base),
+            None => self.begin.plus(by),
+        };
+        self.in_samples()
+    }
+
     /// How long they last.
     pub(crate) fn length(&self) -> Timestamp {
         let (_, count) = self.samples.samples();

@@ -26,6 +26,13 @@ pub(crate) struct AvComplexGraph {
     sinks: Vec<*mut ff::AVFilterContext>,
 }
 
+/// What goes into an input of a graph.
+pub(crate) struct ComplexInput<'a> {
+    pub(crate) frame: GraphInput<'a>,
+    /// Sound is stretched and filled so that it keeps to its times.
+    pub(crate) follows_clock: bool,
+}
+
 /// An open pad, and where it is.
 struct Pad {
     described: OpenPad,
@@ -97,8 +104,8 @@ impl AvComplexGraph {
     }
 
     /// Makes it ready for frames: one description for each of its inputs.
-    pub(crate) fn configure(&mut self, inputs: &[GraphInput<'_>]) -> Result<(), AvError> {
-        for (pad, input) in self.inputs.iter().zip(inputs) {
+    pub(crate) fn configure(&mut self, inputs: &[ComplexInput<'_>]) -> Result<(), AvError> {
+        for (pad, ComplexInput { frame: input, follows_clock }) in self.inputs.iter().zip(inputs) {
             let is_video = pad.described.kind == MediaKind::Video;
             let name = if is_video { c"buffer" } else { c"abuffer" };
             // SAFETY: a graph of ours and a static filter; null is checked. The pad is one of a filter
@@ -111,7 +118,19 @@ impl AvComplexGraph {
                 }
                 describe_source(filter, input)?;
                 AvError::check(ff::avfilter_init_str(filter, ptr::null()))?;
-                AvError::check(ff::avfilter_link(filter, 0, pad.filter, pad.number))?;
+                let mut before = filter;
+                if *follows_clock && !is_video {
+                    AvError::check(ff::avfilter_graph_create_filter(
+                        &mut before,
+                        ff::avfilter_get_by_name(c"aresample".as_ptr()),
+                        ptr::null(),
+                        c"async=1000".as_ptr(),
+                        ptr::null_mut(),
+                        self.graph,
+                    ))?;
+                    AvError::check(ff::avfilter_link(filter, 0, before, 0))?;
+                }
+                AvError::check(ff::avfilter_link(before, 0, pad.filter, pad.number))?;
                 filter
             };
             let mut step = 0;

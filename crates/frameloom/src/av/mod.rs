@@ -29,7 +29,7 @@ mod writer;
 
 pub(crate) use codec::{Decoder, DecoderSetup, Encoder, EncoderSetup, Received};
 pub(crate) use color::ColorTags;
-pub(crate) use complex_graph::{Advance, AvComplexGraph, OpenPad};
+pub(crate) use complex_graph::{Advance, AvComplexGraph, ComplexInput, OpenPad};
 pub(crate) use demux::{Demuxer, Interrupt, StreamInfo};
 pub(crate) use dict::Dict;
 pub use error::AvError;

@@ -6,7 +6,8 @@ use std::collections::VecDeque;
 use super::graph::graph_error;
 use crate::audio::AudioFrame;
 use crate::av::{
-    Advance, AvComplexGraph, AvError, AvFrame, GraphInput, MediaKind, OpenPad, Received,
+    Advance, AvComplexGraph, AvError, AvFrame, ComplexInput, GraphInput, MediaKind, OpenPad,
+    Received,
 };
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::{BufferPool, Frame};
@@ -31,13 +32,16 @@ pub(crate) struct PadInput {
     pub(crate) time_base: TimeBase,
     /// Of pictures.
     pub(crate) frame_rate: Option<Rate>,
+    /// Sound is stretched and filled so that it keeps to its times.
+    pub(crate) follows_clock: bool,
 }
 
 impl PadInput {
-    fn described(&self) -> Option<GraphInput<'_>> {
-        let PadInput { like, time_base, frame_rate, .. } = self;
+    fn described(&self) -> Option<ComplexInput<'_>> {
+        let PadInput { like, time_base, frame_rate, follows_clock, .. } = self;
         let (time_base, frame_rate) = (*time_base, *frame_rate);
-        Some(GraphInput { frame: like.as_ref()?, time_base, frame_rate })
+        let frame = GraphInput { frame: like.as_ref()?, time_base, frame_rate };
+        Some(ComplexInput { frame, follows_clock: *follows_clock })
     }
 }
 
@@ -198,6 +202,16 @@ impl ComplexGraph {
         }
     }
 
+    /// How many frames wait for an input.
+    pub(crate) fn waiting(&self, input: usize) -> usize {
+        self.pads.get(input).map_or(0, |pad| pad.waiting.len())
+    }
+
+    /// A frame without content, of the kind that an input is known to get.
+    pub(crate) fn like(&self, input: usize) -> Option<&AvFrame> {
+        self.pads.get(input)?.known.like.as_ref()
+    }
+
     /// The memory of the frames that wait.
     pub(crate) fn waiting_bytes(&self) -> usize {
         let frames = self.pads.iter().flat_map(|pad| &pad.waiting);
@@ -231,7 +245,7 @@ impl ComplexGraph {
         }
         let mut graph = AvComplexGraph::parse(&self.spec).map_err(|e| self.fail(e))?;
         let known = self.pads.iter().filter_map(|pad| pad.known.described());
-        let inputs: Vec<GraphInput<'_>> = known.collect();
+        let inputs: Vec<ComplexInput<'_>> = known.collect();
         graph.configure(&inputs).map_err(|e| self.fail(e))?;
         self.open = Some(graph);
         Ok(())

@@ -131,6 +131,14 @@ impl Frame {
         self.picture.set_pts(Some(pts.rescale(self.time_base).ticks()));
     }
 
+    /// The same picture for one tick of a clock.
+    pub(crate) fn at_tick(mut self, tick: i64, base: TimeBase) -> Frame {
+        self.time_base = base;
+        self.picture.set_pts(Some(tick));
+        self.picture.set_duration(1);
+        self
+    }
+
     /// How long it is to be shown; zero where the stream doesn't say.
     pub fn duration(&self) -> Timestamp {
         self.time_base.at(self.picture.duration())

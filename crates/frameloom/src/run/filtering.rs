@@ -3,19 +3,27 @@
 //! It takes a frame when the graph asks for it, and so reads of each input what is needed, when it is
 //! needed: of two that are joined one behind the other, the second waits. An input's reader goes on only
 //! where all of its streams are taken, so what another stream of the same input gives meanwhile waits here.
+//! Live inputs make nobody wait: what they give is taken when it comes, and the graph gets it at the ticks of
+//! one clock.
 
+mod live;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, bounded};
 
+pub(super) use self::live::LiveContext;
+use self::live::LivePads;
 use crate::av::Advance;
 use crate::edit::complex::{ComplexGraph, MediaFrame};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::Frame;
 use crate::run::change::CHANGES;
-use crate::run::graph::{FILTER_QUEUE, FilterInput, PipelineGraph};
+use crate::run::graph::{FILTER_QUEUE, FilterInput, FilterNode, PipelineGraph};
 use crate::run::planned::GraphPad;
 use crate::run::stages::AudioMessage;
+use crate::time::clock::Clock;
 use crate::time::stop::Stop;
 
 /// How long nothing may come that the graph asks for until what else there is is taken: two inputs may
@@ -84,14 +92,17 @@ impl FilterEnds {
     /// What the graphs' threads run, each with the way to tell it that an output gets nothing more.
     pub(super) fn into_threads(
         self,
+        nodes: &[FilterNode],
         graphs: impl IntoIterator<Item = ComplexGraph>,
+        context: &LiveContext,
         stop: &Stop,
     ) -> Vec<(Filtering, Sender<usize>)> {
-        let threads = self.0.into_iter().zip(graphs).map(|(ends, graph)| {
+        let threads = self.0.into_iter().zip(nodes).zip(graphs).map(|((ends, node), graph)| {
             let (leaves, leaving) = bounded(CHANGES);
             let GraphEnds { inputs, outputs, .. } = ends;
-            let stop = stop.clone();
-            (Filtering { graph, inputs, outputs, leaving, stop }, leaves)
+            let live = LivePads::of(&node.plan, context);
+            let (clock, stop) = (Arc::clone(&context.clock), stop.clone());
+            (Filtering { graph, inputs, outputs, live, leaving, clock, stop }, leaves)
         });
         threads.collect()
     }
@@ -102,8 +113,10 @@ pub(super) struct Filtering {
     graph: ComplexGraph,
     inputs: Vec<InputEnd>,
     outputs: Vec<FilterOutput>,
+    live: Option<LivePads>,
     /// Outputs of the pipeline that get nothing more.
     leaving: Receiver<usize>,
+    clock: Arc<dyn Clock>,
     stop: Stop,
 }
 
@@ -118,14 +131,18 @@ impl Filtering {
             if self.stop.is_stopped() || !self.outputs.iter().any(is_wanted) {
                 return Ok(());
             }
+            let has_ticked = match &mut self.live {
+                Some(live) => live.tick(&mut self.graph)?,
+                None => false,
+            };
             match self.graph.advance()? {
-                Advance::Ready => {}
-                Advance::NeedsInput => {
-                    if self.inputs.iter().all(|input| input.is_over) {
+                Advance::NeedsInput if !has_ticked => {
+                    if self.is_over() {
                         return Ok(());
                     }
                     self.take_input()?;
                 }
+                Advance::Ready | Advance::NeedsInput => {}
                 Advance::End => break,
             }
         }
@@ -133,6 +150,16 @@ impl Filtering {
             self.give(output, frame);
         }
         Ok(())
+    }
+
+    /// Whether nothing more comes in.
+    fn is_over(&self) -> bool {
+        self.inputs.iter().all(|input| input.is_over)
+            && self.live.as_ref().is_none_or(LivePads::has_ended)
+    }
+
+    fn is_live(&self, input: usize) -> bool {
+        self.live.as_ref().is_some_and(|live| live.has(input))
     }
 
     fn give(&mut self, output: usize, frame: MediaFrame) {
@@ -160,32 +187,41 @@ impl Filtering {
         }
     }
 
-    /// Waits for what the graph asks for.
+    /// Waits for what the graph asks for, and for whatever is live.
     fn take_input(&mut self) -> Result<()> {
         let is_open = |number: &usize| self.inputs.get(*number).is_some_and(|input| !input.is_over);
         let all: Vec<usize> = (0..self.inputs.len()).filter(is_open).collect();
+        let (live, stored): (Vec<usize>, Vec<usize>) =
+            all.into_iter().partition(|number| self.is_live(*number));
         let mut wanted: Vec<usize> =
-            all.iter().copied().filter(|number| self.graph.wants(*number)).collect();
-        if wanted.is_empty() {
-            wanted.clone_from(&all);
+            stored.iter().copied().filter(|number| self.graph.wants(*number)).collect();
+        if wanted.is_empty() && live.is_empty() {
+            wanted.clone_from(&stored);
         }
-        if self.take_from(&wanted) {
+        if self.take_from(&wanted) | self.take_from(&live) {
             return Ok(());
         }
         let source = |number: &usize| self.inputs.get(*number).map(|input| input.input);
         let sources: Vec<_> = wanted.iter().map(source).collect();
         // What is wanted may stand behind it.
-        let beside: Vec<usize> =
-            all.iter().copied().filter(|number| sources.contains(&source(number))).collect();
+        let beside = stored.iter().copied().filter(|number| sources.contains(&source(number)));
+        let awaited: Vec<usize> = beside.chain(live.iter().copied()).collect();
+        let deadline = self.live.as_ref().and_then(LivePads::deadline);
+        let due = deadline.map(|at| at.saturating_duration_since(self.clock.now()));
+        let due = self.clock.after(due);
         let mut select = Select::new();
-        for number in &beside {
+        select.recv(&due);
+        for number in &awaited {
             if let Some(input) = self.inputs.get(*number) {
                 select.recv(&input.frames);
             }
         }
         let has_come = select.ready_timeout(PATIENCE).is_ok();
         drop(select);
-        self.take_from(if has_come { &beside } else { &all });
+        self.take_from(&awaited);
+        if !has_come && !self.take_from(&wanted) && live.is_empty() {
+            self.take_from(&stored);
+        }
         if self.graph.waiting_bytes() > MOST_WAITING_BYTES {
             let cause = "a filter graph needs more of an input at once than memory has room for";
             return Err(Error::new(ErrorKind::Other, Stage::Process, cause));
@@ -200,12 +236,17 @@ impl Filtering {
             let Some(input) = self.inputs.get_mut(*number).filter(|input| !input.is_over) else {
                 continue;
             };
-            match input.frames.try_recv() {
-                Ok(frame) => self.graph.send(*number, frame),
-                Err(TryRecvError::Empty) => continue,
-                Err(TryRecvError::Disconnected) => {
+            let live = self.live.as_mut().filter(|live| live.has(*number));
+            match (input.frames.try_recv(), live) {
+                (Ok(frame), Some(live)) => live.offer(*number, frame),
+                (Ok(frame), None) => self.graph.send(*number, frame),
+                (Err(TryRecvError::Empty), _) => continue,
+                (Err(TryRecvError::Disconnected), live) => {
                     input.is_over = true;
-                    self.graph.end(*number);
+                    match live {
+                        Some(live) => live.end(*number),
+                        None => self.graph.end(*number),
+                    }
                 }
             }
             has_taken = true;

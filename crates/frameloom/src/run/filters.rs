@@ -11,6 +11,7 @@ use crate::run::planned::{
     GraphPad, OutputPlan, PlannedGraph, PlannedGraphInput, PlannedGraphOutput, PlannedInput,
     StreamSource,
 };
+use crate::time::Rate;
 
 /// The setting that gives a graph.
 pub(super) fn setting() -> Setting {
@@ -68,9 +69,11 @@ pub(crate) fn plan_graphs(
                 None => unused(pad, &used, inputs)?,
             };
             used.push(from);
-            sources.push(PlannedGraphInput { from, kind: pad.kind });
+            let is_live = inputs.get(from.input).is_some_and(|input| input.is_live);
+            sources.push(PlannedGraphInput { from, kind: pad.kind, is_live });
         }
-        let known = sources.iter().map(|source| pad_input(*source, inputs));
+        let ticks = tick_rate(&sources, inputs);
+        let known = sources.iter().map(|source| pad_input(*source, ticks, inputs));
         let rates = rates_of(spec, &known.collect::<Result<Vec<_>>>()?)
             .map_err(|error| error.about(setting()))?;
         let outputs = pads.outputs.into_iter().zip(rates).map(|(pad, frame_rate)| {
@@ -80,6 +83,7 @@ pub(crate) fn plan_graphs(
             spec: spec.clone(),
             inputs: sources,
             outputs: outputs.collect(),
+            ticks,
         });
     }
     Ok(graphs)
@@ -121,9 +125,37 @@ fn unused(
     all.into_iter().find(|stream| !used.contains(stream)).ok_or_else(none)
 }
 
-/// What is known of a graph's input before its first frame.
+/// The rate of live pictures of which nothing is known, and the highest that a graph is given.
+const PLAIN_RATE: Rate = Rate::whole(25);
+const HIGHEST_RATE: Rate = Rate::whole(60);
+
+/// Ticks of a graph that gets live sound alone.
+const SOUND_RATE: Rate = Rate::whole(50);
+
+/// How often a graph is given frames of its live inputs: as often as the fastest of them has pictures.
+fn tick_rate(sources: &[PlannedGraphInput], inputs: &[PlannedInput<'_>]) -> Option<Rate> {
+    let live = || sources.iter().filter(|source| source.is_live);
+    live().next()?;
+    let pictures = live().filter(|source| source.kind == MediaKind::Video);
+    let rates = pictures.map(|source| frame_rate(source.from, inputs).unwrap_or(PLAIN_RATE));
+    let fastest = rates.max_by(|a, b| a.as_f64().total_cmp(&b.as_f64()));
+    let is_too_high = |rate: Rate| rate.as_f64() > HIGHEST_RATE.as_f64();
+    Some(match fastest {
+        None => SOUND_RATE,
+        Some(rate) if is_too_high(rate) => HIGHEST_RATE,
+        Some(rate) => rate,
+    })
+}
+
+fn frame_rate(from: InputStreamId, inputs: &[PlannedInput<'_>]) -> Option<Rate> {
+    let input = inputs.get(from.input)?;
+    input.options.rate.or(input.streams.get(from.stream)?.frame_rate)
+}
+
+/// What is known of a graph's input before its first frame. Live ones come at the graph's `ticks`.
 pub(super) fn pad_input(
     source: PlannedGraphInput,
+    ticks: Option<Rate>,
     inputs: &[PlannedInput<'_>],
 ) -> Result<PadInput> {
     let from = source.from;
@@ -131,8 +163,14 @@ pub(super) fn pad_input(
     let stream = input.and_then(|input| input.streams.get(from.stream));
     let stream = stream.ok_or_else(|| Error::usage("a stream of a filter graph is not there"))?;
     let like = AvFrame::of_stream(&stream.params).map_err(|e| e.in_stage(Stage::Process))?;
-    let frame_rate = input.and_then(|input| input.options.rate).or(stream.frame_rate);
-    Ok(PadInput { source: from.input, like, time_base: stream.time_base, frame_rate })
+    let ticks = ticks.filter(|_| source.is_live);
+    Ok(PadInput {
+        source: from.input,
+        like,
+        time_base: stream.time_base,
+        frame_rate: ticks.or(frame_rate(from, inputs)),
+        follows_clock: source.is_live,
+    })
 }
 
 /// What the graphs give that the first output takes by itself: what has no label.

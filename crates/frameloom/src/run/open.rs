@@ -254,8 +254,8 @@ impl Nodes {
         }
         let inputs: Vec<_> = sources.iter().map(PlannedInput::of).collect();
         for node in &graph.filters {
-            let PlannedGraph { spec, inputs: wanted, outputs } = &node.plan;
-            let known = wanted.iter().map(|input| pad_input(*input, &inputs));
+            let PlannedGraph { spec, inputs: wanted, outputs, ticks } = &node.plan;
+            let known = wanted.iter().map(|input| pad_input(*input, *ticks, &inputs));
             let known = known.collect::<Result<Vec<_>>>()?;
             let kinds = outputs.iter().map(|output| output.kind);
             let pool = BufferPool::new(IDLE_VIEWS);

@@ -47,6 +47,8 @@ pub(crate) struct PlannedGraph {
     pub(crate) spec: String,
     pub(crate) inputs: Vec<PlannedGraphInput>,
     pub(crate) outputs: Vec<PlannedGraphOutput>,
+    /// The rate at which it is given frames of its live inputs; `None` where none is live.
+    pub(crate) ticks: Option<Rate>,
 }
 
 /// What goes into a graph.
@@ -54,6 +56,7 @@ pub(crate) struct PlannedGraph {
 pub(crate) struct PlannedGraphInput {
     pub(crate) from: InputStreamId,
     pub(crate) kind: MediaKind,
+    pub(crate) is_live: bool,
 }
 
 /// What comes out of a graph.
@@ -149,6 +152,7 @@ pub(crate) struct PlannedInput<'a> {
     pub(crate) zero: Timestamp,
     /// What is wanted of it begins with a keyframe, so that copied video begins there too.
     pub(crate) begins_with_key: bool,
+    pub(crate) is_live: bool,
 }
 
 impl<'a> PlannedInput<'a> {
@@ -160,6 +164,7 @@ impl<'a> PlannedInput<'a> {
             metadata: source.metadata(),
             zero: source.zero(),
             begins_with_key: source.begins_with_key(),
+            is_live: source.is_live,
         }
     }
 }

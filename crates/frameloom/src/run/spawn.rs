@@ -19,7 +19,7 @@ use crate::run::change::{CHANGES, ReaderChange};
 use crate::run::code::{self, Code};
 use crate::run::code_messages::Pulling;
 use crate::run::delivery::SinkStream;
-use crate::run::filtering::{FilterEnds, FilterOutput};
+use crate::run::filtering::{FilterEnds, FilterOutput, LiveContext};
 use crate::run::graph::{
     AudioEncoderNode, CodeKind, EditSource, FramesFrom, InputNode, PipelineGraph, Port,
     VideoEncoderNode, WriterNode,
@@ -182,7 +182,15 @@ impl Nodes {
             }
         }
         let mut graphs = Vec::new();
-        for (filtering, leaves) in filters.into_threads(self.filters.drain(..), &context.stop) {
+        let live = LiveContext {
+            slate: context.slate.clone(),
+            clock: Arc::clone(&context.environment.clock),
+            stats: context.stats.clone(),
+        };
+        let of_graphs = self.filters.drain(..);
+        for (filtering, leaves) in
+            filters.into_threads(&graph.filters, of_graphs, &live, &context.stop)
+        {
             threads.spawn("frameloom-filter", move || filtering.run())?;
             graphs.push(leaves);
         }

@@ -71,6 +71,11 @@ impl Rate {
         if num > 0 && den > 0 { Some(Rate { num, den }) } else { None }
     }
 
+    /// So many frames a second, one at least.
+    pub(crate) const fn whole(frames: u8) -> Rate {
+        Rate { num: if frames > 0 { frames as i32 } else { 1 }, den: 1 }
+    }
+
     /// The numerator.
     pub const fn num(self) -> i32 {
         self.num
