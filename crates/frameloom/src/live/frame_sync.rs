@@ -265,6 +265,15 @@ impl<T> FrameSync<T> {
         let begin = self.sources.iter().filter_map(first).max()?;
         let number = begin.rescale(self.step).ticks();
         self.state = SyncState::Running(number);
+        // Sound from before the first picture is nobody's.
+        let moves: Vec<Timestamp> = self.sources.iter().map(|s| self.moved_by(s)).collect();
+        let sounds = self.sources.iter_mut().zip(moves).filter(|(s, _)| s.described.is_sound);
+        for (source, moved_by) in sounds {
+            let is_early = |piece: &Piece<T>| piece.at.plus(moved_by) <= begin;
+            while source.waiting.get(1).is_some_and(is_early) {
+                source.waiting.pop_front();
+            }
+        }
         Some(number)
     }
 }

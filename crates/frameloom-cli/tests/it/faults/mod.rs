@@ -12,6 +12,7 @@ mod output;
 mod proxy;
 mod several;
 mod stopping;
+mod wall;
 
 use crate::harness::story::{Seam, Story};
 

@@ -295,7 +295,7 @@ fn widest_gap(times: impl Iterator<Item = i64>) -> (i64, i64) {
 }
 
 /// The number along a row, where every cell is clearly black or white.
-fn number_in(gray: &[u8], width: usize, row: usize) -> Option<usize> {
+pub(crate) fn number_in(gray: &[u8], width: usize, row: usize) -> Option<usize> {
     (0..BITS).try_fold(0, |number, bit| {
         let middle = row * width + bit * CELL + CELL / 2;
         match gray[middle] {
