@@ -1,11 +1,16 @@
-//! Decoded sound.
+//! Decoded sound, and views of its samples.
 
-use crate::av::{AvError, AvFrame};
+use crate::av::{AvError, AvFrame, Sample};
+use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::time::arrival::Arrival;
 use crate::time::{TimeBase, Timestamp};
 
-/// Decoded samples, and where they belong in time.
-pub(crate) struct AudioFrame {
+/// A piece of decoded sound: the samples as the codec left them, and where they belong in time. How many
+/// there are is the codec's affair: 1024 a channel with AAC.
+///
+/// You pay for what you touch. Samples that were only read go to the encoder as they were decoded. Those that
+/// are edited are converted to the format that you ask for, in place, where the codec's own is another one.
+pub struct AudioFrame {
     pub(crate) samples: AvFrame,
     /// The unit of the samples' pts.
     pub(crate) time_base: TimeBase,
@@ -13,6 +18,121 @@ pub(crate) struct AudioFrame {
     pub(crate) begin: Timestamp,
     /// When what they are made of came.
     pub(crate) arrived: Option<Arrival>,
+}
+
+impl AudioFrame {
+    /// Samples a second of each channel.
+    pub fn sample_rate(&self) -> u32 {
+        self.samples.sound().0
+    }
+
+    /// How many channels there are.
+    pub fn channels(&self) -> u32 {
+        self.samples.sound().1
+    }
+
+    /// How many samples each channel has.
+    pub fn samples(&self) -> usize {
+        usize::try_from(self.samples.samples().1).unwrap_or(0)
+    }
+
+    /// When the first sample is to be heard, exact to the sample; zero is where the input starts.
+    pub fn pts(&self) -> Timestamp {
+        self.begin
+    }
+
+    /// How long it is to be heard.
+    pub fn duration(&self) -> Timestamp {
+        self.length()
+    }
+
+    /// FFmpeg's name of the format that the samples have now: `fltp`, `s16`.
+    pub fn format_name(&self) -> &'static str {
+        self.samples.sample_format()
+    }
+
+    /// A copy of the samples as numbers from -1 to 1, each channel by itself.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidData`] for samples that can't be converted.
+    pub fn to_planar_f32(&self) -> Result<Vec<Vec<f32>>> {
+        self.copied(f32::PLANAR)
+    }
+
+    /// A copy of the samples as numbers from -1 to 1, the channels of a moment side by side.
+    ///
+    /// # Errors
+    /// As [`AudioFrame::to_planar_f32`].
+    pub fn to_interleaved_f32(&self) -> Result<Vec<f32>> {
+        Ok(self.copied(f32::INTERLEAVED)?.swap_remove(0))
+    }
+
+    /// A copy of the samples as whole numbers of 16 bits, the channels of a moment side by side.
+    ///
+    /// # Errors
+    /// As [`AudioFrame::to_planar_f32`].
+    pub fn to_interleaved_s16(&self) -> Result<Vec<i16>> {
+        Ok(self.copied(i16::INTERLEAVED)?.swap_remove(0))
+    }
+
+    /// The samples to be changed, as numbers from -1 to 1: a slice for each channel.
+    ///
+    /// # Errors
+    /// As [`AudioFrame::to_planar_f32`].
+    pub fn planar_f32_mut(&mut self) -> Result<Vec<&mut [f32]>> {
+        self.changed(f32::PLANAR)
+    }
+
+    /// The samples to be changed, as numbers from -1 to 1, the channels of a moment side by side.
+    ///
+    /// # Errors
+    /// As [`AudioFrame::to_planar_f32`].
+    pub fn interleaved_f32_mut(&mut self) -> Result<&mut [f32]> {
+        Ok(self.changed(f32::INTERLEAVED)?.swap_remove(0))
+    }
+
+    /// The samples to be changed, as whole numbers of 16 bits, the channels of a moment side by side. What a
+    /// codec has in more bits is rounded.
+    ///
+    /// # Errors
+    /// As [`AudioFrame::to_planar_f32`].
+    pub fn interleaved_s16_mut(&mut self) -> Result<&mut [i16]> {
+        Ok(self.changed(i16::INTERLEAVED)?.swap_remove(0))
+    }
+
+    fn copied<T: Sample>(&self, format: &str) -> Result<Vec<Vec<T>>> {
+        let own = |frame: &AvFrame| {
+            let planes = frame.sample_planes::<T>().filter(|planes| !planes.is_empty());
+            planes.map(|planes| planes.into_iter().map(<[T]>::to_vec).collect())
+        };
+        if self.samples.sample_format() == format {
+            return own(&self.samples).ok_or_else(no_samples);
+        }
+        let converted = self.samples.in_sample_format(format, self.time_base);
+        own(&converted.map_err(|e| e.in_stage(Stage::Convert))?).ok_or_else(no_samples)
+    }
+
+    fn changed<T: Sample>(&mut self, format: &str) -> Result<Vec<&mut [T]>> {
+        if self.samples.sample_format() != format {
+            let converted = self.samples.in_sample_format(format, self.time_base);
+            self.samples = converted.map_err(|e| e.in_stage(Stage::Convert))?;
+        }
+        let planes = self.samples.sample_planes_mut::<T>();
+        let planes = planes.map_err(|e| e.in_stage(Stage::Convert))?;
+        planes.filter(|planes| !planes.is_empty()).ok_or_else(no_samples)
+    }
+}
+
+fn no_samples() -> Error {
+    Error::new(ErrorKind::InvalidData, Stage::Convert, "there are no such samples in it")
+}
+
+impl std::fmt::Debug for AudioFrame {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (rate, channels, format) = (self.sample_rate(), self.channels(), self.format_name());
+        let samples = self.samples();
+        write!(f, "AudioFrame at {}: {samples} {format}, {rate} Hz, {channels} ch", self.begin)
+    }
 }
 
 /// A span of a stream, to the sample.
@@ -35,7 +155,7 @@ impl AudioFrame {
         like: &AvFrame,
         begin: Timestamp,
         end: Timestamp,
-    ) -> Result<Option<AudioFrame>, AvError> {
+    ) -> std::result::Result<Option<AudioFrame>, AvError> {
         let (rate, _) = like.sound();
         let base = i32::try_from(rate).ok().and_then(|rate| TimeBase::new(1, rate));
         let Some(base) = base else { return Ok(None) };
@@ -76,13 +196,16 @@ impl AudioFrame {
     }
 
     /// Another reference to the same samples.
-    pub(crate) fn share(&self) -> Result<AudioFrame, AvError> {
+    pub(crate) fn share(&self) -> std::result::Result<AudioFrame, AvError> {
         let AudioFrame { time_base, begin, arrived, .. } = *self;
         Ok(AudioFrame { samples: self.samples.share()?, time_base, begin, arrived })
     }
 
     /// Those that lie in a span; `None` where there are none.
-    pub(crate) fn cut(self, span: SampleWindow) -> Result<Option<AudioFrame>, AvError> {
+    pub(crate) fn cut(
+        self,
+        span: SampleWindow,
+    ) -> std::result::Result<Option<AudioFrame>, AvError> {
         let (_, count) = self.samples.samples();
         let Some(sample) = self.sample_base() else { return Ok(Some(self)) };
         let samples_to = |to: Timestamp| {

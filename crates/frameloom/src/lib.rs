@@ -47,6 +47,7 @@ pub use api::{
     Control, Feed, Frames, InputBuilder, NextFrame, Outgoing, OutputBuilder, OutputId, Pending,
     Pipeline, Reader, Writer,
 };
+pub use audio::AudioFrame;
 pub use av::{AvError, LogLevel, set_log_level};
 pub use edit::{Command, FrameProcessor};
 pub use error::{

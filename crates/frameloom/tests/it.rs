@@ -13,6 +13,8 @@ mod pull;
 mod rtmp;
 #[path = "it/seeking.rs"]
 mod seeking;
+#[path = "it/sound.rs"]
+mod sound;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

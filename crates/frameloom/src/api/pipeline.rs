@@ -8,7 +8,8 @@ use crate::api::control::Control;
 use crate::api::frames::Frames;
 use crate::api::outgoing::Outgoing;
 use crate::api::pending::Pending;
-use crate::av::StreamInfo;
+use crate::audio::AudioFrame;
+use crate::av::{MediaKind, StreamInfo};
 use crate::edit::{Closure, Command, FilterGraph, FrameProcessor};
 use crate::error::{BoxError, Error, ErrorKind, Result};
 use crate::image::Frame;
@@ -16,11 +17,12 @@ use crate::input::Source;
 use crate::input::probe::{self, Probe};
 use crate::options::{InputOptions, LiveOptions, OutputOptions};
 use crate::protocol::environment::Environment;
+use crate::run::audio_code::AudioStage;
 use crate::run::control::OutputsOwner;
 use crate::run::filters::{check_graphs, plan_graphs};
 use crate::run::outputs::{NewOutput, OpenSink};
 use crate::run::plan::plan;
-use crate::run::planned::PlannedInput;
+use crate::run::planned::{Edited, PlannedInput};
 use crate::run::selection::{Offer, choose, edited};
 use crate::run::threads::Failure;
 use crate::run::writing::SinkOpener;
@@ -56,6 +58,7 @@ pub struct Pipeline {
     environment: Environment,
     stages: Vec<Box<dyn FrameProcessor>>,
     command: Option<Command>,
+    audio_stages: Vec<AudioStage>,
     outputs: OutputsOwner,
     live: LiveOptions,
     events: Events,
@@ -139,6 +142,7 @@ impl Pipeline {
             environment,
             stages: Vec::new(),
             command: None,
+            audio_stages: Vec::new(),
             outputs: OutputsOwner::new(),
             live: LiveOptions::new(),
             events: Events::default(),
@@ -185,6 +189,39 @@ impl Pipeline {
     pub fn filter(self, spec: &str) -> Pipeline {
         let rate = self.video().and_then(|v| v.frame_rate);
         self.processor(FilterGraph::new(spec, rate))
+    }
+
+    /// Runs `edit` on every piece of decoded sound, after what was added before. The outputs' sound is
+    /// encoded then; of several sounds [`OutputOptions::map`] says which. It runs beside the code for frames, on
+    /// a thread of its own.
+    ///
+    /// It may fail with any error: [`LiveOptions`] say what becomes of the piece then. In a live pipeline
+    /// no sound is lost for slow code: what it hasn't answered within [`LiveOptions::deadline`], 500 ms by
+    /// default, goes by unedited.
+    ///
+    /// ```no_run
+    /// use frameloom::{AudioFrame, Pipeline};
+    ///
+    /// # fn main() -> frameloom::Result<()> {
+    /// Pipeline::from_url("rtmp://localhost/live/voice")?
+    ///     .process_audio(|sound: &mut AudioFrame| {
+    ///         for channel in sound.planar_f32_mut()? {
+    ///             channel.iter_mut().for_each(|sample| *sample *= 0.5);
+    ///         }
+    ///         Ok(())
+    ///     })
+    ///     .to_url("rtmp://localhost/live/quiet")?
+    ///     .run()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn process_audio<F>(mut self, edit: F) -> Pipeline
+    where
+        F: FnMut(&mut AudioFrame) -> Result<(), BoxError> + Send + 'static,
+    {
+        self.audio_stages.push(Box::new(edit));
+        self
     }
 
     /// Adds a filter graph across streams in FFmpeg's syntax (`-filter_complex`):
@@ -324,7 +361,13 @@ impl Pipeline {
                 let graphs = plan_graphs(&self.graphs, &inputs)?;
                 let offer = Offer { inputs: &inputs, graphs: &graphs };
                 let chosen = choose(offer, &target, &options, true)?;
-                let edited = Some(edited(&inputs, std::slice::from_ref(&chosen))?);
+                let all = std::slice::from_ref(&chosen);
+                let edits_audio = !self.audio_stages.is_empty();
+                let audio = edits_audio.then(|| edited(&inputs, all, MediaKind::Audio));
+                let edited = Edited {
+                    video: Some(edited(&inputs, all, MediaKind::Video)?),
+                    audio: audio.transpose()?,
+                };
                 let plan = plan(&inputs, &chosen, target, options, edited)?;
                 let reopens = self.is_live() && !self.live.no_reconnect;
                 Some(SinkOpener::new(&plan, &self.stats, &self.live, reopens))
@@ -360,6 +403,7 @@ impl Pipeline {
             graphs: self.graphs,
             stages: self.stages,
             command: self.command,
+            audio_stages: self.audio_stages,
             is_pulled,
             outputs: self.outputs,
             live: self.live,

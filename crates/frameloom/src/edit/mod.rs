@@ -1,5 +1,6 @@
 //! Your code in the middle: a closure, a command over pipes, a filter graph.
 
+pub(crate) mod audio_gate;
 pub(crate) mod chain;
 mod closure;
 mod command;

@@ -52,6 +52,8 @@ pub enum Hint {
     UseMetadata,
     /// One video is to be named, for the code to edit.
     MapOneVideo,
+    /// One sound is to be named, for the code to edit.
+    MapOneAudio,
     /// What a filter graph gives is to be taken by an output, once.
     MapLabel(Setting),
     /// It belongs into what this setting says.
@@ -262,6 +264,9 @@ impl Hint {
             Hint::IndexFirst => {
                 "name the file itself, or write its index first, as -movflags +faststart does"
                     .into()
+            }
+            Hint::MapOneAudio => {
+                sentence!("name it with {}", ffmpeg("map").of(End::Output).to("0:a:0"))
             }
             Hint::MapOneVideo => {
                 sentence!("name it with {}", ffmpeg("map").of(End::Output).to("0:v:0"))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender};
 
 use crate::av::MediaKind;
 use crate::codec::audio::AudioTranscoder;
@@ -13,6 +13,7 @@ use crate::error::{End, Error, Result, Setting, sentence};
 use crate::input::streams::InputStreamId;
 use crate::live::supervise::Hold;
 use crate::options::OnResize;
+use crate::run::audio_code::{AudioChange, AudioEncoderEnd};
 use crate::run::change::{NewCopy, ReaderChange, tell, too_many_changes};
 use crate::run::delivery::SinkStream;
 use crate::run::graph::{CodeKind, InputNode, PipelineGraph};
@@ -23,7 +24,7 @@ use crate::run::open::{
 };
 use crate::run::outputs::NewOutput;
 use crate::run::plan::plan;
-use crate::run::planned::{OutputPlan, StreamSource};
+use crate::run::planned::{Edited, OutputPlan, StreamSource};
 use crate::run::selection::{Offer, choose};
 use crate::run::spawn::{
     Edit, FilterLinks, FramesLink, InputLink, Stages, WriterSink, spawn_audio_encoder, spawn_edit,
@@ -61,11 +62,12 @@ pub(super) struct RunningPipeline {
     pub(super) threads: MoreThreads,
     pub(super) code: CodeKind,
     /// The video that the code edits.
-    pub(super) edited: Option<StreamSource>,
+    pub(super) edited: Edited,
     /// A COMMAND whose answers nobody reads, as there was no output when it began.
     pub(super) command_only_reads: bool,
     pub(super) inputs: Vec<InputLink>,
     pub(super) filters: FilterLinks,
+    pub(super) audio_changes: Option<Sender<AudioChange>>,
     /// The number of the next output.
     pub(super) next: Mutex<usize>,
 }
@@ -212,6 +214,9 @@ impl RunningPipeline {
                 let _ = tell(&frames.changes, FramesChange::Leave(number));
             }
         }
+        if let Some(changes) = &self.audio_changes {
+            let _ = tell(changes, AudioChange::Leave(number));
+        }
         for frames in &self.filters.changes {
             let _ = tell(frames, FramesChange::Leave(number));
         }
@@ -296,6 +301,7 @@ impl RunningPipeline {
                 ..input.node
             });
         }
+        self.edited.audio.into_iter().for_each(|audio| graph.mark_edited_audio(audio));
         graph.add_output(number, &plan);
         let wishes = key_wishes(&graph);
         let mut writers: Vec<_> =
@@ -342,11 +348,15 @@ impl RunningPipeline {
     ) -> Result<Codecs> {
         let mut codecs = Codecs { transcoders: Vec::new(), videos: Vec::new() };
         for node in &graph.audio_encoders {
-            let of = node.of.input().ok_or_else(has_ended)?;
-            let known = streams.get(of.input).ok_or_else(has_ended)?;
-            let audio = known.streams.get(of.stream).ok_or_else(has_ended)?;
-            let stream = Some((audio, &known.options));
-            let transcoder = open_audio_encoder(node, stream, known.is_live, context)?;
+            let of = node.of.input().filter(|_| !node.is_edited);
+            let known = of.and_then(|of| Some((of, streams.get(of.input)?)));
+            let stream =
+                known.and_then(|(of, known)| Some((known.streams.get(of.stream)?, &known.options)));
+            if stream.is_none() && !node.is_edited {
+                return Err(has_ended());
+            }
+            let is_live = known.is_some_and(|(_, known)| known.is_live);
+            let transcoder = open_audio_encoder(node, stream, is_live, context)?;
             codecs.transcoders.push((transcoder, streams_of(writers, &node.users)));
         }
         for (node, wish) in graph.video_encoders.iter().zip(wishes) {
@@ -382,6 +392,13 @@ impl RunningPipeline {
             || graph.copies.iter().any(|copy| copy.kind == MediaKind::Audio);
         for (node, (transcoder, users)) in graph.audio_encoders.iter().zip(transcoders) {
             let sender = spawn_audio_encoder(node, transcoder, users, &context.stop, threads)?;
+            if node.is_edited {
+                let outputs = graph.writers.iter().map(|writer| writer.output).collect();
+                let end = AudioEncoderEnd { packets: sender, outputs };
+                let changes = self.audio_changes.as_ref().ok_or_else(has_ended)?;
+                tell(changes, AudioChange::Add(end))?;
+                continue;
+            }
             let of = node.of.input().ok_or_else(has_ended)?;
             tell(&self.input(of.input)?.changes, ReaderChange::Audio(of.stream, sender))?;
         }

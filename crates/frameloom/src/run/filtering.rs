@@ -38,6 +38,8 @@ const MOST_WAITING_BYTES: usize = 4 << 30;
 pub(super) enum FilterOutput {
     Video(Sender<Frame>),
     Audio(Sender<AudioMessage>),
+    /// Code that edits sound.
+    AudioEdit(Sender<MediaFrame>),
     /// Nobody any more.
     Gone,
 }
@@ -169,6 +171,7 @@ impl Filtering {
             (FilterOutput::Audio(samples), MediaFrame::Audio(frame)) => {
                 samples.send(AudioMessage::Samples(frame)).is_ok()
             }
+            (FilterOutput::AudioEdit(frames), frame) => frames.send(frame).is_ok(),
             _ => false,
         };
         if !is_open {

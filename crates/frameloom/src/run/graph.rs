@@ -54,6 +54,9 @@ pub(crate) struct PipelineGraph {
     pub(crate) audio_decoders: Vec<DecoderNode>,
     pub(crate) filters: Vec<FilterNode>,
     pub(crate) edits: Vec<EditNode>,
+    /// The sound that code edits: where it comes from.
+    pub(crate) audio_edit: Option<EditSource>,
+    edited_audio: Option<StreamSource>,
     pub(crate) video_encoders: Vec<VideoEncoderNode>,
     pub(crate) audio_encoders: Vec<AudioEncoderNode>,
     pub(crate) copies: Vec<CopyNode>,
@@ -154,6 +157,8 @@ pub(crate) struct VideoEncoderNode {
 #[derive(Debug, PartialEq)]
 pub(crate) struct AudioEncoderNode {
     pub(crate) of: StreamSource,
+    /// It gets what code made of it.
+    pub(crate) is_edited: bool,
     pub(crate) plan: AudioPlan,
     pub(crate) global_header: bool,
     pub(crate) users: Vec<Port>,
@@ -215,6 +220,8 @@ impl PipelineGraph {
             audio_decoders: Vec::new(),
             filters: Vec::new(),
             edits: Vec::new(),
+            audio_edit: None,
+            edited_audio: None,
             video_encoders: Vec::new(),
             audio_encoders: Vec::new(),
             copies: Vec::new(),
@@ -282,6 +289,28 @@ impl PipelineGraph {
         }
     }
 
+    /// Says that code gets a sound, and what it makes of it goes to the encoders of outputs that are added
+    /// after this.
+    pub(crate) fn edit_audio(&mut self, source: StreamSource) {
+        self.mark_edited_audio(source);
+        self.audio_edit = Some(match source {
+            StreamSource::Graph(pad) => EditSource::Filter(pad),
+            StreamSource::Input(of) => {
+                let place = self.audio_decoders.iter().position(|node| node.of == of);
+                EditSource::Decoder(place.unwrap_or_else(|| {
+                    let (queue, filters) = (AUDIO_QUEUE, Vec::new());
+                    self.audio_decoders.push(DecoderNode { of, queue, filters });
+                    self.audio_decoders.len() - 1
+                }))
+            }
+        });
+    }
+
+    /// The same where the code runs already.
+    pub(crate) fn mark_edited_audio(&mut self, source: StreamSource) {
+        self.edited_audio = Some(source);
+    }
+
     /// The numbers of the inputs that a stream is made of.
     fn numbers_of(&self, source: StreamSource) -> Vec<usize> {
         match source {
@@ -312,7 +341,9 @@ impl PipelineGraph {
         };
         let is_heard =
             |node: &AudioEncoderNode| node.of.input().is_some_and(|of| of.input == input);
-        self.copies.iter().any(|copy| copy.of.input == input)
+        let edited = self.edited_audio.and_then(StreamSource::input);
+        edited.is_some_and(|of| of.input == input)
+            || self.copies.iter().any(|copy| copy.of.input == input)
             || self.edits.iter().any(is_edited)
             || self.audio_encoders.iter().any(is_heard)
     }
@@ -456,6 +487,7 @@ impl PipelineGraph {
             }
             None => self.audio_encoders.push(AudioEncoderNode {
                 of,
+                is_edited: self.edited_audio == Some(of),
                 plan: audio.clone(),
                 global_header: global,
                 users: vec![to],

@@ -8,6 +8,7 @@
 //! of the queue, and that is how the others learn of it.
 
 mod arrival;
+pub(crate) mod audio_code;
 mod change;
 mod code;
 pub(crate) mod code_messages;

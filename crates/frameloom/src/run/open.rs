@@ -138,7 +138,7 @@ pub(super) fn open_video_encoder(
     })
 }
 
-/// Opens a transcoder of sound; of what a filter graph makes, an encoder alone.
+/// Opens a transcoder of sound; of what a filter graph or code makes, an encoder alone.
 pub(super) fn open_audio_encoder(
     node: &AudioEncoderNode,
     source: Option<(&StreamInfo, &InputOptions)>,
@@ -303,7 +303,8 @@ impl Nodes {
         context: &NodeContext,
     ) -> Result<()> {
         for node in &graph.audio_encoders {
-            let source = node.of.input().and_then(|of| Some((of, sources.get(of.input)?)));
+            let of = node.of.input().filter(|_| !node.is_edited);
+            let source = of.and_then(|of| Some((of, sources.get(of.input)?)));
             let stream = source
                 .and_then(|(of, source)| Some((source.streams.get(of.stream)?, &source.options)));
             let is_live = source.is_some_and(|(_, source)| source.is_live);

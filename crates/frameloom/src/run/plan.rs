@@ -20,19 +20,19 @@ use crate::output::container::{
 use crate::protocol::Target;
 use crate::run::filters;
 use crate::run::metadata::describe;
-use crate::run::planned::{OutputPlan, PlannedInput, PlannedStream, StreamSource, Treatment};
+use crate::run::planned::{Edited, OutputPlan, PlannedInput, PlannedStream, Treatment};
 use crate::run::selection::Chosen;
 use crate::time::Timestamp;
 use crate::url;
 
 /// Decides for one output what becomes of each of its streams, which were chosen of the inputs'.
-/// Someone's code edits the frames of `edited`.
+/// Someone's code edits the streams in `edited`.
 pub(crate) fn plan(
     inputs: &[PlannedInput<'_>],
     chosen: &[Chosen<'_>],
     target: Target,
     options: OutputOptions,
-    edited: Option<StreamSource>,
+    edited: Edited,
 ) -> Result<OutputPlan> {
     let window = Window { start: options.start, length: options.length() };
     let kinds: Vec<MediaKind> = chosen.iter().map(|chosen| chosen.kind).collect();
@@ -52,7 +52,10 @@ pub(crate) fn plan(
             // One file's name for pictures: one picture.
             frames = frames.or(Some(1));
         }
-        let is_edited = edited == Some(chosen.from);
+        let is_edited = match chosen.kind {
+            MediaKind::Audio => edited.audio == Some(chosen.from),
+            _ => edited.video == Some(chosen.from),
+        };
         let stream = SourceStream { input: input.copied(), info: chosen.stream, place: *place };
         if chosen.stream.is_none() {
             stream.check_made_by_graph(&target, &options)?;
@@ -61,7 +64,8 @@ pub(crate) fn plan(
             MediaKind::Video => {
                 treat_video(&target, &options, stream, (is_edited, window, frames))?
             }
-            MediaKind::Audio => match encoder_for(&target, &options, stream, false)? {
+            MediaKind::Audio => match encoder_for(&target, &options, stream, is_edited)? {
+                None if is_edited => return Err(copy_of_edited(&target, MediaKind::Audio)),
                 None => Treatment::Copy,
                 Some(name) => Treatment::Audio(AudioPlan {
                     filter: options.filter.of(*place).cloned(),
@@ -123,7 +127,7 @@ fn treat_video(
     // Nothing but a keyframe can be begun with, and before -ss there is none for certain.
     let encodes = is_edited || is_inside && !is_intra_only;
     match encoder_for(target, options, stream, encodes)? {
-        None if is_edited => Err(copy_of_edited(target)),
+        None if is_edited => Err(copy_of_edited(target, MediaKind::Video)),
         None if options.aspect.of(place).is_some() && !keeps_aspect(&target.muxer) => {
             let aspect = Setting::ffmpeg("aspect").of(End::Output);
             Err(no_effect_on_copy(target, &aspect, MediaKind::Video))
@@ -211,9 +215,10 @@ fn encoder_setting(target: &Target, kind: MediaKind) -> Setting {
     codec_setting(kind).to(default_encoder(target, kind).unwrap_or(usual))
 }
 
-fn copy_of_edited(target: &Target) -> Error {
-    let copy = Setting::ffmpeg("c:v").of(End::Output).to("copy");
-    let cause = sentence!("{} can't go together with code that edits the frames", &copy);
+fn copy_of_edited(target: &Target, kind: MediaKind) -> Error {
+    let copy = codec_setting(kind).to("copy");
+    let what = if kind == MediaKind::Audio { "sound" } else { "frames" };
+    let cause = sentence!("{} can't go together with code that edits the {}", &copy, what);
     Error::usage(cause).at(&target.url).hint(Hint::LeaveOut(copy))
 }
 
@@ -403,7 +408,7 @@ pub(crate) fn plan_writer(target: &Target, options: &OutputOptions) -> Result<Vi
     }
     let encoder = match options.codec.of(place) {
         Some(CodecChoice::Encoder(name)) => find_encoder(name)?.name().to_owned(),
-        Some(CodecChoice::Copy) => return Err(copy_of_edited(target)),
+        Some(CodecChoice::Copy) => return Err(copy_of_edited(target, MediaKind::Video)),
         None => default_encoder(target, MediaKind::Video)
             .ok_or_else(|| Error::usage("no video goes into this format").at(&target.url))?
             .to_owned(),
@@ -436,7 +441,7 @@ pub fn check_outputs(
         let target = Target::resolve(url, options)?;
         let video = StreamPlace::only(MediaKind::Video);
         if has_command && options.codec.of(video) == Some(&CodecChoice::Copy) {
-            return Err(copy_of_edited(&target));
+            return Err(copy_of_edited(&target, MediaKind::Video));
         }
         check_encoders(&target, options, has_command).map_err(|error| error.at(url))?;
         check_filter(options, video)?;

@@ -41,6 +41,13 @@ pub(crate) struct GraphPad {
     pub(crate) pad: usize,
 }
 
+/// The streams that code edits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Edited {
+    pub(crate) video: Option<StreamSource>,
+    pub(crate) audio: Option<StreamSource>,
+}
+
 /// A filter graph across streams, decided.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PlannedGraph {

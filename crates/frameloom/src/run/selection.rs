@@ -121,26 +121,33 @@ fn by_maps<'a>(
     Ok(())
 }
 
-/// The video whose frames code gets, where these were chosen for the outputs.
+/// The stream of a kind that code gets, where these were chosen for the outputs.
 ///
 /// # Errors
 /// Where the outputs have several, and where there is none.
 pub(crate) fn edited(
     inputs: &[PlannedInput<'_>],
     outputs: &[Vec<Chosen<'_>>],
+    kind: MediaKind,
 ) -> Result<StreamSource> {
-    let mut videos: Vec<StreamSource> = Vec::new();
+    let mut streams: Vec<StreamSource> = Vec::new();
     for chosen in outputs.iter().flatten() {
-        if chosen.kind == MediaKind::Video && !videos.contains(&chosen.from) {
-            videos.push(chosen.from);
+        if chosen.kind == kind && !streams.contains(&chosen.from) {
+            streams.push(chosen.from);
         }
     }
-    match videos[..] {
+    let name = kind.name();
+    match streams[..] {
         [only] => Ok(only),
         // It sees the frames, whether anything is made of them or not.
-        [] => best(inputs, MediaKind::Video).map(|best| best.from).ok_or_else(|| {
-            Error::new(ErrorKind::InvalidData, Stage::Source, "there is no video in it to edit")
+        [] => best(inputs, kind).map(|best| best.from).ok_or_else(|| {
+            let cause = format!("there is no {name} in it to edit");
+            Error::new(ErrorKind::InvalidData, Stage::Source, cause)
         }),
+        [..] if kind == MediaKind::Audio => {
+            Err(Error::usage("the outputs have several sounds, and the code edits one")
+                .hint(Hint::MapOneAudio))
+        }
         [..] => Err(Error::usage("the outputs have several videos, and the code edits one")
             .hint(Hint::MapOneVideo)),
     }

@@ -8,21 +8,26 @@ use crossbeam_channel::{Sender, TrySendError, bounded};
 
 use crate::codec::audio::AudioTranscoder;
 use crate::codec::decode::VideoDecoder;
+use crate::edit::complex::MediaFrame;
 use crate::edit::{Command, FrameProcessor};
 use crate::error::{Error, Result};
 use crate::image::Frame;
 use crate::input::Source;
 use crate::input::streams::InputStreamId;
 use crate::live::supervise::{Hold, PresenceSignal};
+use crate::options::OnError;
 use crate::output::{Sink, nothing_written};
+use crate::run::audio_code::{
+    self, AudioChange, AudioCode, AudioEncoderEnd, AudioQueues, AudioStage,
+};
 use crate::run::change::{CHANGES, ReaderChange};
 use crate::run::code::{self, Code};
 use crate::run::code_messages::Pulling;
 use crate::run::delivery::SinkStream;
 use crate::run::filtering::{FilterEnds, FilterOutput, LiveContext};
 use crate::run::graph::{
-    AudioEncoderNode, CodeKind, EditSource, FramesFrom, InputNode, PipelineGraph, Port,
-    VideoEncoderNode, WriterNode,
+    AudioEncoderNode, CodeKind, EditSource, FILTER_QUEUE, FramesFrom, InputNode, PipelineGraph,
+    Port, VideoEncoderNode, WriterNode,
 };
 use crate::run::joining::Joining;
 use crate::run::lane::CopyLane;
@@ -47,6 +52,7 @@ use crate::time::stop::Stop;
 pub(super) struct Stages {
     pub(super) stages: Vec<Box<dyn FrameProcessor>>,
     pub(super) command: Option<Command>,
+    pub(super) audio: Vec<AudioStage>,
 }
 
 /// A way to an input's threads, for outputs that come and go.
@@ -87,6 +93,8 @@ pub(super) struct FilterLinks {
 pub(super) struct StartedThreads {
     pub(super) inputs: Vec<InputLink>,
     pub(super) filters: FilterLinks,
+    /// The way to the code for sound, where there is some.
+    pub(super) audio_changes: Option<Sender<AudioChange>>,
     /// The caller's end, where it pulls.
     pub(super) pulling: Option<Pulling>,
     /// The input's audio, where it pulls.
@@ -118,15 +126,16 @@ impl Nodes {
         let presences: Vec<PresenceSignal> =
             graph.inputs.iter().map(|_| PresenceSignal::new()).collect();
         let mut frames = self.spawn_encoders(graph, &presences, context, threads)?;
-        let SpawnedAudio { mut readings, of_filters } =
+        let SpawnedAudio { mut readings, of_filters, of_code } =
             self.spawn_audio(graph, &context.stop, threads)?;
+        let audio = std::mem::take(&mut user.audio);
         let mut pulling = None;
         let mut takers: Vec<Vec<FrameTaker>> = graph.decoders.iter().map(|_| Vec::new()).collect();
         let mut filters = FilterEnds::new(graph);
         for (pad, sender) in of_filters {
             filters.set_output(pad, FilterOutput::Audio(sender));
         }
-        let mut changes = Vec::new();
+        let (mut changes, mut audio_changes) = (Vec::new(), None);
         for (place, node) in graph.edits.iter().enumerate() {
             let encoders = frames.get_mut(place).map(std::mem::take).unwrap_or_default();
             let code = match node.code {
@@ -160,8 +169,23 @@ impl Nodes {
                 }
             }
         }
-        for (node, decoder) in graph.audio_decoders.iter().zip(self.audio_decoders.drain(..)) {
-            let takers = node.filters.iter().filter_map(|input| filters.input(*input)).collect();
+        let mut audio_edit = None;
+        if let Some(from) = graph.audio_edit {
+            let is_live = sources.iter().any(|source| source.is_live);
+            let (frames, changes) = spawn_audio_code(audio, of_code, is_live, context, threads)?;
+            match from {
+                EditSource::Filter(pad) => filters.set_output(pad, FilterOutput::AudioEdit(frames)),
+                EditSource::Decoder(place) => audio_edit = Some((place, frames)),
+            }
+            audio_changes = Some(changes);
+        }
+        let audio_decoders = self.audio_decoders.drain(..);
+        for (place, (node, decoder)) in graph.audio_decoders.iter().zip(audio_decoders).enumerate()
+        {
+            let mut takers: Vec<_> =
+                node.filters.iter().filter_map(|input| filters.input(*input)).collect();
+            let edit = audio_edit.take_if(|(edited, _)| *edited == place);
+            takers.extend(edit.map(|(_, frames)| frames));
             let (packets, waiting) = bounded(node.queue);
             let stop = context.stop.clone();
             threads.spawn("frameloom-decode", move || {
@@ -216,7 +240,8 @@ impl Nodes {
             let beside = (sound, beside);
             inputs.push(spawn_reader(*node, source, presence, to, beside, context, threads)?);
         }
-        Ok(StartedThreads { inputs, filters: FilterLinks { changes, graphs }, pulling, sound })
+        let filters = FilterLinks { changes, graphs };
+        Ok(StartedThreads { inputs, filters, audio_changes, pulling, sound })
     }
 
     /// A place for each stored input beside the others, where there are several. A filter graph takes
@@ -302,11 +327,15 @@ impl Nodes {
         threads: &mut Threads,
     ) -> Result<SpawnedAudio> {
         let readings = graph.inputs.iter().map(|_| ReaderEnds::default()).collect();
-        let mut spawned = SpawnedAudio { readings, of_filters: Vec::new() };
+        let mut spawned = SpawnedAudio { readings, of_filters: Vec::new(), of_code: Vec::new() };
         let transcoders = self.audio_encoders.drain(..);
         for (node, (transcoder, users)) in graph.audio_encoders.iter().zip(transcoders) {
             let packets = spawn_audio_encoder(node, transcoder, users, stop, threads)?;
             match node.of {
+                _ if node.is_edited => {
+                    let outputs = users_of(graph, &node.users);
+                    spawned.of_code.push(AudioEncoderEnd { packets, outputs });
+                }
                 StreamSource::Graph(pad) => spawned.of_filters.push((pad, packets)),
                 StreamSource::Input(InputStreamId { input, stream }) => {
                     if let Some(reading) = spawned.readings.get_mut(input) {
@@ -325,6 +354,8 @@ struct SpawnedAudio {
     readings: Vec<ReaderEnds>,
     /// What filter graphs are to send to.
     of_filters: Vec<(GraphPad, Sender<AudioMessage>)>,
+    /// What the code for sound is to send to.
+    of_code: Vec<AudioEncoderEnd>,
 }
 
 /// What a reader sends to.
@@ -495,6 +526,29 @@ fn spawn_code(
     };
     let pulling = code::start(code, frames, fanout, threads)?;
     Ok(CodeQueues { frames: sender, changes, pulling })
+}
+
+/// Starts the threads of the code for sound. Gives the way to them, and that for outputs that come and go.
+fn spawn_audio_code(
+    stages: Vec<AudioStage>,
+    encoders: Vec<AudioEncoderEnd>,
+    is_live: bool,
+    context: &NodeContext,
+    threads: &mut Threads,
+) -> Result<(Sender<MediaFrame>, Sender<AudioChange>)> {
+    let (sender, frames) = bounded(FILTER_QUEUE);
+    let (changes, to_come) = bounded(CHANGES);
+    let code = AudioCode {
+        stages,
+        limit: AudioCode::limit(is_live, context.live.deadline),
+        passes_failed: context.live.error_policy(is_live, false) != OnError::Stop,
+        stats: context.stats.clone(),
+        clock: Arc::clone(&context.environment.clock),
+        stop: context.stop.clone(),
+    };
+    let queues = AudioQueues { frames, encoders, changes: to_come };
+    audio_code::start(code, queues, threads)?;
+    Ok((sender, changes))
 }
 
 /// Starts the thread that reads an input.

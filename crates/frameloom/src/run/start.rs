@@ -15,6 +15,7 @@ use crate::options::{LiveOptions, OnLoss, OnResize, OutputOptions};
 use crate::protocol::Target;
 use crate::protocol::environment::Environment;
 use crate::run::arrival::await_video;
+use crate::run::audio_code::AudioStage;
 use crate::run::code_messages::Pulling;
 use crate::run::control::{OutputsOwner, RunningPipeline};
 use crate::run::filters::{check_taken, plan_graphs};
@@ -23,7 +24,7 @@ use crate::run::metadata::of_options;
 use crate::run::open::{NodeContext, Nodes};
 use crate::run::outputs::{NewOutput, OpenSink};
 use crate::run::plan::{plan, plan_writer};
-use crate::run::planned::{OutputPlan, PlannedGraph, PlannedInput, StreamSource};
+use crate::run::planned::{Edited, OutputPlan, PlannedGraph, PlannedInput, StreamSource};
 use crate::run::registry::Registry;
 use crate::run::selection::{Offer, choose, edited};
 use crate::run::sound::Sound;
@@ -47,6 +48,8 @@ pub(crate) struct Setup {
     pub(crate) graphs: Vec<String>,
     pub(crate) stages: Vec<Box<dyn FrameProcessor>>,
     pub(crate) command: Option<Command>,
+    /// The code for sound.
+    pub(crate) audio_stages: Vec<AudioStage>,
     /// The caller takes the frames itself.
     pub(crate) is_pulled: bool,
     pub(crate) outputs: OutputsOwner,
@@ -80,8 +83,7 @@ struct Planned {
     plans: Vec<OutputPlan>,
     graphs: Vec<PlannedGraph>,
     opened: Vec<NumberedSink>,
-    /// The video that code edits.
-    edited: Option<StreamSource>,
+    edited: Edited,
 }
 
 /// A pipeline's threads at work.
@@ -118,11 +120,12 @@ impl Setup {
     pub(crate) fn start(mut self, failure: &Failure) -> Result<Started> {
         let code = self.code();
         let is_edited = code != CodeKind::None;
-        self.live.check(self.command.is_some(), is_edited)?;
+        let edits_audio = !self.audio_stages.is_empty();
+        self.live.check(self.command.is_some(), is_edited || edits_audio)?;
         let url = self.sources.first().map_or("", Source::url);
         self.live.check_input(self.is_live()).map_err(|e| e.at(url))?;
         let mut described = self.outputs.begin();
-        if described.iter().all(Option::is_none) && !is_edited {
+        if described.iter().all(Option::is_none) && !is_edited && !edits_audio {
             return Err(Error::usage("there is neither an output nor code to run"));
         }
         let stall_limit = self.live.stall_timeout.unwrap_or(STALL_TIMEOUT);
@@ -144,13 +147,13 @@ impl Setup {
         self.narrow(&planned)?;
         let Planned { plans, opened, edited, .. } = planned;
         let reopens = self.sources.iter().any(|source| self.reopens_outputs(source));
-        let Setup { sources, stages, command, outputs, .. } = self;
+        let Setup { sources, stages, command, audio_stages, outputs, .. } = self;
         let command_only_reads = command.is_some() && plans.is_empty();
         let nodes = Nodes::open(&graph, &plans, &sources, &context)?;
         let sinks = open_sinks(&plans, opened, reopens, &context)?;
         let mut threads = Threads::new(failure.clone());
-        let user = Stages { stages, command };
-        let StartedThreads { inputs, filters, pulling, sound } =
+        let user = Stages { stages, command, audio: audio_stages };
+        let StartedThreads { inputs, filters, audio_changes, pulling, sound } =
             nodes.spawn(&graph, sources, sinks, user, &context, &mut threads)?;
         let (more, registry) = (threads.close(), context.registry.clone());
         outputs.run(RunningPipeline {
@@ -161,6 +164,7 @@ impl Setup {
             command_only_reads,
             inputs,
             filters,
+            audio_changes,
             next,
         });
         Ok(Started { threads, pulling, sound, registry, outputs })
@@ -190,9 +194,11 @@ impl Setup {
             choose(offer, &output.target, &output.options, place == 0)
         };
         let chosen = outputs.iter().enumerate().map(choose).collect::<Result<Vec<_>>>()?;
-        let edited = match is_edited {
-            true => Some(edited(&inputs, &chosen)?),
-            false => None,
+        let of_kind =
+            |is_edited: bool, kind| is_edited.then(|| edited(&inputs, &chosen, kind)).transpose();
+        let edited = Edited {
+            video: of_kind(is_edited, MediaKind::Video)?,
+            audio: of_kind(!self.audio_stages.is_empty(), MediaKind::Audio)?,
         };
         let (mut plans, mut opened) = (Vec::new(), Vec::new());
         for ((number, output), chosen) in outputs.into_iter().zip(chosen) {
@@ -223,7 +229,8 @@ impl Setup {
             || plans.iter().any(|plan| !plan.options.has_maps());
         for (input, source) in self.sources.iter_mut().enumerate() {
             let taken = plans.iter().flat_map(|plan| plan.streams.iter().map(|s| s.from));
-            let direct = taken.chain(*edited).filter_map(StreamSource::input);
+            let edited = edited.video.into_iter().chain(edited.audio);
+            let direct = taken.chain(edited).filter_map(StreamSource::input);
             let filtered = graphs.iter().flat_map(|graph| graph.inputs.iter().map(|i| i.from));
             let wanted = direct.chain(filtered).filter(|from| from.input == input);
             let mut numbers: Vec<usize> = wanted.map(|from| from.stream).collect();
@@ -272,7 +279,7 @@ impl Setup {
 
     fn graph(&self, code: CodeKind, planned: &Planned, on_loss: OnLoss) -> PipelineGraph {
         let Planned { plans, graphs, opened, edited } = planned;
-        let mut graph = PipelineGraph::new(code, *edited);
+        let mut graph = PipelineGraph::new(code, edited.video);
         for source in &self.sources {
             graph.add_input(InputNode {
                 video: source.streams.main(MediaKind::Video),
@@ -283,6 +290,7 @@ impl Setup {
             });
         }
         graphs.iter().for_each(|planned| graph.add_filter(planned));
+        edited.audio.into_iter().for_each(|audio| graph.edit_audio(audio));
         for (plan, (number, _)) in plans.iter().zip(opened) {
             graph.add_output(*number, plan);
         }
