@@ -67,11 +67,18 @@ export interface Pipeline {
   play: { input: PlayUrls | null; output: PlayUrls | null };
 }
 
-export type Options = Record<string, string | number | boolean>;
+/** One that may be given several times has a list. */
+export type Options = Record<string, string | number | boolean | string[]>;
+
+/** An input or an output, by itself or with options of its own. */
+export type End = string | { url: string; options?: Options };
 
 export interface Settings {
-  input?: string;
-  outputs?: string | (string | { url: string; options?: Options })[];
+  /** One of these two is there. */
+  input?: End | End[];
+  inputs?: End | End[];
+  outputs?: End | End[];
+  filter_complex?: string | string[];
   command?: string[];
   input_options?: Options;
   output_options?: Options;

@@ -114,7 +114,7 @@ function build(first: Pipeline, signal: AbortSignal): HTMLElement[] {
   const badge = new Badge();
   const orders = new Orders(name);
   const since = h("span", { class: "hint" });
-  const counts = figures(first.settings.command != null || first.settings.filter != null);
+  const counts = figures(["command", "filter", "filter_complex"].some((key) => first.settings[key] != null));
   const plots = new Plots(signal);
 
   const stale = h("p", { class: "problem stale" });

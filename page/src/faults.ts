@@ -28,12 +28,14 @@ const MOST_NAMES = 10;
 /** The API's answer in words: by its data, never by its text. */
 export function inWords(told: ProblemDetails, form: Form = NO_FORM): Fault {
   const path = told.key?.split(".") ?? [];
-  const field = path[0] != null && form.label(path[0]) != null ? path[0] : null;
+  // One field is for both of these keys.
+  const first = path[0] === "inputs" ? "input" : path[0];
+  const field = first != null && form.label(first) != null ? first : null;
   return { text: text(told, path, form), field, line: field ? line(path) : null };
 }
 
 function line([field, first]: string[]): number | string | null {
-  if (field === "outputs") return first == null ? null : Number(first);
+  if (field === "outputs" || field === "inputs" || field === "input") return /^\d+$/.test(first ?? "") ? Number(first) : null;
   return field === "input_options" || field === "output_options" ? (first ?? null) : null;
 }
 
@@ -80,12 +82,14 @@ function text(told: ProblemDetails, path: string[], form: Form): string {
       const value = valueAt(form.sent, path);
       const isText = typeof value === "string" || typeof value === "number";
       if (isText && rest.length > 0) return `${name} takes no value. Write it alone on its line.`;
+      const isInput = field === "input" || field === "inputs";
+      if (isInput && rest.length < 2) return "An input is a URL or the name of a file.";
       return field === "outputs" && rest.length < 2 ? "An output is a URL or the name of a file." : `${name} has a value of another kind than it takes.`;
     }
     case "wrong_value": {
       const value = valueAt(form.sent, path);
       // A filter graph as a whole says nothing of the one value in it.
-      const isPlain = (typeof value === "string" || typeof value === "number") && field !== "filter";
+      const isPlain = (typeof value === "string" || typeof value === "number") && field !== "filter" && field !== "filter_complex";
       const first = isPlain && told.expected ? `${name} can't be ${quote(String(value))}.` : said(told.cause, form) || `${name} has a value that can't be.`;
       const expected = told.expected ? takes(told.expected) : "";
       return `${first}${near(told.near)}${expected && ` ${expected}`}`;
@@ -109,6 +113,7 @@ function missing(field: string): string {
     case "name":
       return "The name is empty: it is needed.";
     case "input":
+    case "inputs":
       return "The input is empty. Write a stream's URL, or the name of a file.";
     case "command":
       return "The environment is for the command, and there is none.";

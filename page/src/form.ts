@@ -1,10 +1,11 @@
 // A pipeline's settings as a form: for a new one, or to change one.
 
-import { api, Problem, type Options, type Settings } from "./api";
+import { api, Problem, type End, type Options, type Settings } from "./api";
 import { h } from "./dom";
 import { inWords, type Fault, type Form } from "./faults";
 import { fleet } from "./fleet";
 import { pageOf } from "./parts";
+import { endsAsText, graphsAsText, graphsOf, linesOf, optionsAsText, optionsOf } from "./text";
 import * as words from "./words";
 
 /** What stands in place of a secret. */
@@ -14,14 +15,14 @@ interface Field {
   key: string;
   label: string;
   hint: string;
-  kind: "line" | "lines" | "words" | "options" | "check" | string[];
+  kind: "line" | "inputs" | "outputs" | "graphs" | "words" | "options" | "check" | string[];
   placeholder?: string;
   more?: boolean;
 }
 
 const FIELDS: Field[] = [
-  { key: "input", label: "Input", kind: "line", hint: "A stream's URL, or a file.", placeholder: "rtmp://localhost/live/camera" },
-  { key: "outputs", label: "Outputs", kind: "lines", hint: "URLs or files, one a line.", placeholder: "rtmp://localhost/live/camera-edited" },
+  { key: "input", label: "Input", kind: "inputs", hint: "A stream's URL, or a file. Several have a line each.", placeholder: "rtmp://localhost/live/camera" },
+  { key: "outputs", label: "Outputs", kind: "outputs", hint: "URLs or files, one a line.", placeholder: "rtmp://localhost/live/camera-edited" },
   {
     key: "command",
     label: "Command",
@@ -31,6 +32,14 @@ const FIELDS: Field[] = [
   },
   { key: "on_demand", label: "Run only while somebody plays the output", kind: "check", hint: "" },
   { key: "filter", label: "Filter", kind: "line", hint: "As -vf: a graph of FFmpeg's filters.", placeholder: "scale=960:540", more: true },
+  {
+    key: "filter_complex",
+    label: "Graph",
+    kind: "graphs",
+    hint: "As -filter_complex: a graph across the inputs. The output option map takes what comes out.",
+    placeholder: "[0:v][1:v]hstack[both]",
+    more: true,
+  },
   { key: "frame_size", label: "Frame size", kind: "line", hint: "What the command gets.", placeholder: "960x540", more: true },
   { key: "frame_format", label: "Frame format", kind: ["", "rgb24", "bgr24", "gray", "rgba", "yuv420p", "nv12"], hint: "What the command gets; rgb24 by default.", more: true },
   { key: "on_slow", label: "Where the command is too slow", kind: ["", "latest", "block", "bypass"], hint: "Drop older frames, wait, or send frames unedited.", more: true },
@@ -40,6 +49,9 @@ const FIELDS: Field[] = [
   { key: "input_options", label: "Input options", kind: "options", hint: "FFmpeg's, one a line: name = value.", placeholder: "rtsp_transport = tcp", more: true },
   { key: "output_options", label: "Output options", kind: "options", hint: "FFmpeg's, one a line: name = value.", placeholder: "c:v = libx264\nb:v = 2M", more: true },
 ];
+
+/** Inputs stand in one of two keys. */
+const valueOf = (field: Field, settings: Settings): unknown => settings[field.key] ?? (field.kind === "inputs" ? settings.inputs : undefined);
 
 type Control = HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement;
 
@@ -58,13 +70,13 @@ export function form(name: string | null): HTMLElement {
     autocomplete: "off",
     "aria-describedby": "problem-name hint-name",
   });
-  const controls = FIELDS.map((field) => [field, control(field, settings[field.key])] as const);
+  const controls = FIELDS.map((field) => [field, control(field, valueOf(field, settings))] as const);
   const marks = new Marks([["name", called], ...controls.map(([field, element]): [string, Control] => [field.key, element])]);
   const rows = (more: boolean): HTMLElement[] =>
     controls.filter(([field]) => !!field.more === more).map(([field, element]) => row(field.key, field.label, element, field.hint, marks));
   const told = h("p", { class: "problem", role: "alert" });
   const submit = h("button", { class: "primary" }, name == null ? "Add" : "Change");
-  const hasMore = FIELDS.some((field) => field.more && settings[field.key] != null);
+  const hasMore = FIELDS.some((field) => field.more && valueOf(field, settings) != null);
   const element = h(
     "form",
     { class: "card form", novalidate: true },
@@ -211,13 +223,13 @@ function control(field: Field, value: unknown): Control {
   }
   const text = shown(field, value);
   const placeholder = field.placeholder ?? "";
-  if (field.kind === "lines" || field.kind === "options") {
-    const lines = Math.max(2, text.split("\n").length);
-    const area = h("textarea", { ...shared, rows: lines, placeholder });
+  if (["inputs", "outputs", "graphs", "options"].includes(field.kind)) {
+    const lines = Math.max(field.kind === "inputs" ? 1 : 2, text.split("\n").length);
+    const area = h("textarea", { ...shared, rows: lines, placeholder, required: field.kind === "inputs" });
     area.value = text;
     return area;
   }
-  return h("input", { ...shared, value: text, placeholder, required: field.key === "input", autocomplete: "off" });
+  return h("input", { ...shared, value: text, placeholder, autocomplete: "off" });
 }
 
 function shown(field: Field, value: unknown): string {
@@ -225,13 +237,13 @@ function shown(field: Field, value: unknown): string {
   switch (field.kind) {
     case "words":
       return words.join(value as string[]);
-    case "lines": {
-      const list = Array.isArray(value) ? value : [value];
-      // With options of its own, an output is written as JSON.
-      return list.map((one) => (typeof one === "string" ? one : JSON.stringify(one))).join("\n");
-    }
+    case "inputs":
+    case "outputs":
+      return endsAsText(value as End | End[]);
+    case "graphs":
+      return graphsAsText(value as string | string[]);
     case "options":
-      return Object.entries(value as Options).map(([key, one]) => `${key} = ${one}`).join("\n");
+      return optionsAsText(value as Options);
     default:
       return String(value);
   }
@@ -239,7 +251,7 @@ function shown(field: Field, value: unknown): string {
 
 function read(controls: (readonly [Field, Control])[], old: Settings): Settings {
   // What this form doesn't know stays as it is.
-  const known = new Set(FIELDS.map((field) => field.key));
+  const known = new Set(["inputs", ...FIELDS.map((field) => field.key)]);
   const settings: Settings = Object.fromEntries(Object.entries(old).filter(([key]) => !known.has(key)));
   for (const [field, element] of controls) {
     if (field.kind === "check") {
@@ -248,10 +260,12 @@ function read(controls: (readonly [Field, Control])[], old: Settings): Settings 
     }
     const text = element.value.trim();
     if (!text) continue;
-    const lines = text.split("\n").map((line) => line.trim()).filter(Boolean);
+    const lines = linesOf(text);
     if (field.kind === "words") settings.command = command(text);
-    else if (field.kind === "lines") settings.outputs = lines.map((line, at) => (line.startsWith("{") ? output(line, at) : line));
-    else if (field.kind === "options") settings[field.key] = options(lines);
+    else if (field.kind === "outputs") settings.outputs = ends(field, lines);
+    else if (field.kind === "inputs") setInputs(settings, ends(field, lines), old);
+    else if (field.kind === "graphs") settings.filter_complex = graphs(text);
+    else if (field.kind === "options") settings[field.key] = optionsOf(lines);
     else settings[field.key] = text;
   }
   return settings;
@@ -265,22 +279,31 @@ function command(line: string): string[] {
   }
 }
 
-/** An output with options of its own. */
-function output(line: string, at: number): { url: string; options?: Options } {
-  try {
-    return JSON.parse(line);
-  } catch {
-    throw new FieldError("outputs", `An output that begins with { has options of its own. Write it as {"url": "...", "options": {"b:v": "2M"}}.`, at);
-  }
+/** In the key that they stood in; one is a value by itself where it was, or is new. */
+function setInputs(settings: Settings, inputs: End[], old: Settings): void {
+  const before = old.inputs ?? old.input;
+  const isList = inputs.length > 1 || Array.isArray(before);
+  const key = old.inputs != null || (old.input == null && isList) ? "inputs" : "input";
+  settings[key] = isList ? inputs : inputs[0]!;
 }
 
-/** `name = value` on each line. */
-function options(lines: string[]): Options {
-  const value = (text: string): string | boolean => (text === "true" ? true : text === "false" ? false : text);
-  return Object.fromEntries(
-    lines.map((line) => {
-      const at = line.indexOf("=");
-      return at < 0 ? [line, true] : [line.slice(0, at).trim(), value(line.slice(at + 1).trim())];
-    }),
-  );
+/** Inputs or outputs, some with options of their own. */
+function ends(field: Field, lines: string[]): End[] {
+  return lines.map((line, at) => {
+    if (!line.startsWith("{")) return line;
+    try {
+      return JSON.parse(line) as End;
+    } catch {
+      const what = field.kind === "inputs" ? "An input" : "An output";
+      throw new FieldError(field.key, `${what} that begins with { has options of its own. Write it as {"url": "...", "options": {"b:v": "2M"}}.`, at);
+    }
+  });
+}
+
+function graphs(text: string): string | string[] {
+  try {
+    return graphsOf(text);
+  } catch {
+    throw new FieldError("filter_complex", `Several graphs are written as ["...", "..."].`);
+  }
 }

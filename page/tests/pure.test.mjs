@@ -19,6 +19,7 @@ const { split, join } = await load("words");
 const { FirstTimestamp } = await load("timestamp");
 const format = await load("format");
 const { inWords, takes } = await load("faults");
+const texts = await load("text");
 
 test("a line is split as a shell does", () => {
   for (const [line, words] of [
@@ -34,6 +35,19 @@ test("a line is split as a shell does", () => {
   }
   assert.equal(join(["it's", "a b", "--x=1"]), `'it'\\''s' 'a b' --x=1`);
   assert.throws(() => split("a 'b"), /not closed/);
+});
+
+test("settings with several values are a text and the same settings again", () => {
+  for (const options of [{}, { "c:v": "libx264", an: true }, { map: ["[wall]", "0:a"], "b:v": "2M" }, { vf: "scale=w=64:h=36" }]) {
+    assert.deepEqual(texts.optionsOf(texts.linesOf(texts.optionsAsText(options))), options);
+  }
+  assert.equal(texts.optionsAsText({ map: ["[wall]", "0:a"] }), "map = [wall]\nmap = 0:a");
+  for (const graphs of ["[0:v][1:v]hstack[both]", ["[0:v]split[a][b];\n[a][b]vstack[v]", "[0:a]volume=2[s]"], "[0:v]hflip,\nvflip[v]"]) {
+    assert.deepEqual(texts.graphsOf(texts.graphsAsText(graphs)), graphs);
+  }
+  const camera = { url: "rtsp://c/1", options: { rtsp_transport: "tcp" } };
+  assert.equal(texts.endsAsText(["rtmp://h/live/a", camera]), `rtmp://h/live/a\n${JSON.stringify(camera)}`);
+  assert.equal(texts.endsAsText("rtmp://h/live/a"), "rtmp://h/live/a");
 });
 
 /** An FLV of these tags: [kind, timestamp, body]. */
@@ -133,6 +147,8 @@ test("what a form did wrong is said to people, at its field", () => {
     [{ kind: "output_taken", key: "outputs", pipelines: ["gate"] }, "outputs", null, "Another pipeline writes to this address already: gate. Choose another address."],
     [{ kind: "circle", key: "input", pipelines: ["a", "b", "a"] }, "input", null, "The output would come back as the input, in a circle: a → b → a. Choose another input or output."],
     [{ kind: "missing", key: "input" }, "input", null, /^The input is empty/],
+    [{ kind: "missing", key: "inputs.2" }, "input", 2, /^The input is empty/],
+    [{ kind: "wrong_type", key: "inputs.1" }, "input", 1, "An input is a URL or the name of a file."],
     [{ kind: "missing", key: "outputs" }, "outputs", null, /^It has neither outputs nor a command/],
     [{ kind: "hidden", key: "outputs.1" }, "outputs", 1, "A secret that is shown as *** can't be read from here again. Write it in full."],
     [{ kind: "no_program", key: "command" }, "command", null, /no program named “pyhton3”/],

@@ -11,8 +11,10 @@ pub(crate) enum KeyType {
     Flag,
     /// A list of strings.
     Words,
-    /// One output or a list of them: a string, or a table with `url` and `options`.
-    Outputs,
+    /// A string or a list of strings.
+    Texts,
+    /// One input or output or a list of them: a string, or a table with `url` and `options`.
+    Ends,
     /// A table of FFmpeg's options, names without their dash.
     FfmpegOptions,
     /// A table of strings.
@@ -27,7 +29,8 @@ impl KeyType {
             KeyType::Scalar => "a string or a number",
             KeyType::Flag => "`true` or `false`",
             KeyType::Words => "a list of strings",
-            KeyType::Outputs => "a string, a table with `url` and `options`, or a list of these",
+            KeyType::Texts => "a string or a list of strings",
+            KeyType::Ends => "a string, a table with `url` and `options`, or a list of these",
             KeyType::FfmpegOptions => "a table of FFmpeg's options, without their dash",
             KeyType::Variables => "a table of strings",
         }
@@ -56,8 +59,13 @@ impl PipelineKey {
 
 /// Every such key, in the order that the reference has them.
 pub(crate) const TABLE: &[PipelineKey] = &[
-    PipelineKey::new("input", KeyType::Text, "the URL or file that the pipeline reads"),
-    PipelineKey::new("outputs", KeyType::Outputs, "the URLs or files that it writes"),
+    PipelineKey::new("input", KeyType::Ends, "the URL or file that the pipeline reads"),
+    PipelineKey::new(
+        "inputs",
+        KeyType::Ends,
+        "the same where it reads several, in place of `input`",
+    ),
+    PipelineKey::new("outputs", KeyType::Ends, "the URLs or files that it writes"),
     PipelineKey::new(
         "command",
         KeyType::Words,
@@ -70,9 +78,14 @@ pub(crate) const TABLE: &[PipelineKey] = &[
     ),
     PipelineKey::new("filter", KeyType::Text, "FFmpeg's filters for every output, as `-vf`"),
     PipelineKey::new(
+        "filter_complex",
+        KeyType::Texts,
+        "filter graphs across streams, as `-filter_complex`; the option `map` takes what comes out",
+    ),
+    PipelineKey::new(
         "input_options",
         KeyType::FfmpegOptions,
-        "the options that stand before the input",
+        "the options that stand before every input",
     ),
     PipelineKey::new(
         "output_options",

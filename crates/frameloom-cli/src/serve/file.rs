@@ -167,9 +167,11 @@ mod tests {
     fn the_files_of_the_guides_are_good() {
         let guide = include_str!("../../../../docs/ten-cameras.md");
         let readme = include_str!("../../../../README.md");
-        for (text, count) in
-            [(in_guide(guide, "    [server]"), 3), (in_guide(readme, "    [pipelines.faces]"), 2)]
-        {
+        for (text, count) in [
+            (in_guide(guide, "    [server]"), 3),
+            (in_guide(guide, "    [pipelines.wall]"), 1),
+            (in_guide(readme, "    [pipelines.faces]"), 2),
+        ] {
             // Programs are looked for, and not every machine has this one.
             let text = text.replace("python3", "cat").replace("frameloom serve frameloom.toml", "");
             let here = Here { rtmp: Some(([0, 0, 0, 0], 1935).into()), ..Here::default() };
@@ -211,6 +213,47 @@ mod tests {
         ] {
             let said = check(&file(more));
             assert!(said.contains(mentions), "{more}: {said}");
+        }
+    }
+
+    /// Four cameras in one picture, on nine lines.
+    fn wall(more: &str) -> String {
+        let graph = "[0:v][1:v][2:v][3:v]xstack=inputs=4:layout=0_0|w0_0|0_h0|w0_h0[wall]";
+        format!(
+            "[pipelines.a]\ninput_options = {{ rtmp_buffer = 100 }}\ninputs = [\n \
+             {{ url = 'rtmp://h/live/1', options = {{ t = 60 }} }},\n 'rtmp://h/live/2',\n \
+             {{ url = 'rtmp://h/live/3', options = {{ t = 60 }} }}, 'rtmp://h/live/4',\n]\n\
+             filter_complex = '{graph}'\n\
+             outputs = [{{ url = 'rtmp://h/live/out', options = {{ map = ['[wall]', '0:a?'] }} }}]\n\
+             {more}"
+        )
+    }
+
+    #[test]
+    fn several_inputs_and_graphs_are_taken() {
+        assert_eq!(check(&wall("")), "");
+        for (keys, words) in [
+            ("input = 'a.flv'", "-i a.flv"),
+            ("inputs = 'a.flv'", "-i a.flv"),
+            ("inputs = { url = 'a.flv', options = { re = true } }", "-re -i a.flv"),
+            ("input = ['a.flv', 'b.flv']", "-i a.flv -i b.flv"),
+            (
+                "inputs = ['a.flv', { url = 'b.flv', options = { itsoffset = 2 } }]\n\
+                 input_options = { re = true }",
+                "-re -i a.flv -re -itsoffset 2 -i b.flv",
+            ),
+            (
+                "input = 'a.flv'\nfilter_complex = ['[0:v]hflip[v]', '[0:a]volume=2[s]']\n\
+                 output_options = { map = ['[v]', '[s]'] }",
+                "-filter_complex [0:v]hflip[v] -filter_complex [0:a]volume=2[s] -i a.flv \
+                 -map [v] -map [s]",
+            ),
+        ] {
+            let text = format!("[pipelines.a]\n{keys}\noutputs = ['out.flv']\n");
+            let file = File::parse(Path::new("f.toml"), &text, &|_| None);
+            let settings = file.and_then(|file| file.checked(&Here::default())).expect(keys);
+            let order = settings[0].order().words.join(" ");
+            assert_eq!(order, format!("{words} out.flv"), "{keys}");
         }
     }
 
@@ -259,6 +302,51 @@ mod tests {
             ("[pipelines.'a b']\n".to_owned(), "1:12", "letters, digits"),
             ("[pipelines.a]\ninput = '${GONE}'\n".to_owned(), "2:9", "has no GONE"),
             ("[pipelines\n".to_owned(), "1:", "]"),
+            (
+                wall("").replace("rtmp://h/live/3'", "rtmp://h/live/out'"),
+                "1:12",
+                "in a circle: a, a",
+            ),
+            (wall("input = 'x.flv'\n"), "10:1", "a.input: inputs and input say the same"),
+            (
+                wall("").replace("'rtmp://h/live/2'", "7"),
+                "5:2",
+                "it is a list, each of it a string",
+            ),
+            (
+                wall("").replace("'rtmp://h/live/2'", "{ options = {} }"),
+                "5:2",
+                "an input needs a URL",
+            ),
+            (wall("").replace("'rtmp://h/live/2'", "'-'"), "5:2", "no stdin"),
+            (wall("").replace("'rtmp://h/live/2'", "'rtmp://h:0/live/2'"), "5:2", "port"),
+            (
+                wall("").replace("3', options = { t = 60", "3', options = { t = 'soon'"),
+                "6:41",
+                "'soon' is not a time",
+            ),
+            (
+                wall("").replace("3', options = { t = 60", "3', options = { crf = 3"),
+                "6:41",
+                "put it into output_options",
+            ),
+            (
+                wall("").replace("urll", "url").replace("url =", "urll ="),
+                "4:4",
+                "did you mean url?",
+            ),
+            (wall("").replace("xstack", "xstakc"), "8:1", "did you mean xstack"),
+            (wall("").replace("[0:v][1:v]", "[door][1:v]"), "8:1", "there is no [door]"),
+            (
+                wall("").replace("filter_complex =", "filter_complex = 3 #"),
+                "8:18",
+                "a list of strings",
+            ),
+            (
+                wall("output_options = { filter_complex = 'hflip' }"),
+                "10:20",
+                "graphs stand in filter_complex",
+            ),
         ] {
             let said = check(&text);
             assert!(said.contains(&format!("f.toml:{place}")), "{text}: {said}");

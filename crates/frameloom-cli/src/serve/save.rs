@@ -216,6 +216,24 @@ outputs = [\"rtmp://h/live/b\"]
     }
 
     #[test]
+    fn several_inputs_are_written_as_they_were_given() {
+        let wall = json!({
+            "inputs": ["rtmp://cam/live/1", { "url": "rtmp://cam/live/2", "options": { "t": 60 } }],
+            "filter_complex": ["[0:v][1:v]hstack[both]"],
+            "outputs": { "url": "rtmp://h/live/wall", "options": { "map": ["[both]", "0:a?"] } },
+        });
+        let text = change("wall", wall);
+        let written = text.strip_prefix(FILE).unwrap();
+        for line in [
+            "inputs = [\"rtmp://cam/live/1\", { options = { t = 60 }, url = \"rtmp://cam/live/2\" }]",
+            "filter_complex = [\"[0:v][1:v]hstack[both]\"]",
+            "outputs = { options = { map = [\"[both]\", \"0:a?\"] }, url = \"rtmp://h/live/wall\" }",
+        ] {
+            assert!(written.lines().any(|written| written == line), "{line} is not in {written}");
+        }
+    }
+
+    #[test]
     fn one_comes_and_one_goes() {
         let new =
             json!({ "input": "a ${b}.flv", "outputs": ["/tmp/no-such.flv"], "enabled": false });

@@ -111,8 +111,9 @@ impl Snapshots {
         let mut words = vec!["-v".to_owned(), "error".to_owned()];
         let (url, here) = match end {
             PipelineEnd::Input => {
-                words.extend(settings.input_options().iter().cloned());
-                (settings.input_url(), settings.input_here.as_ref())
+                let (input, here) = settings.first_input().ok_or("it has no input")?;
+                words.extend(input.options.iter().cloned());
+                (input.url.as_str(), here)
             }
             PipelineEnd::Output => {
                 let playable = settings.playable().ok_or("it has no output that can be played")?;

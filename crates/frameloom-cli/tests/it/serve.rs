@@ -12,6 +12,7 @@ mod page;
 mod pipelines;
 mod reload;
 mod reports;
+mod several;
 mod stopped;
 
 use std::io::{Read, Write};

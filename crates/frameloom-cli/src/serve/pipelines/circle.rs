@@ -42,24 +42,38 @@ pub(crate) fn check<'a>(all: impl IntoIterator<Item = &'a Settings>) -> Result<(
         }
     }
     for first in &all {
-        let mut path = vec![first.name.as_str()];
-        let mut now = *first;
-        // Each has one input: the way upstream is a line, and back at its start or at an end
-        // within as many steps as there are pipelines.
-        while let Some(feeder) = now.reads.as_deref().and_then(|stream| writers.get(stream)) {
-            path.push(&feeder.name);
-            if feeder.name == first.name {
-                path.reverse();
-                let text =
-                    format!("its output comes back as its input, in a circle: {}", path.join(", "));
-                let path = path.into_iter().map(str::to_owned).collect();
-                return Err(Clash::new(&first.name, text, (FaultKind::Circle, "input"), path));
-            }
-            if path.len() > all.len() {
-                break;
-            }
-            now = feeder;
+        if let Some(path) = way_back(first, &writers) {
+            let text =
+                format!("its output comes back as its input, in a circle: {}", path.join(", "));
+            let about = (FaultKind::Circle, first.input_key());
+            return Err(Clash::new(&first.name, text, about, path));
         }
     }
     Ok(())
+}
+
+/// The pipelines through which an output of `first` comes back to it, from `first` to `first`.
+fn way_back(first: &Settings, writers: &HashMap<&str, &Settings>) -> Option<Vec<String>> {
+    // Of each pipeline upstream of `first`, the one that it feeds on the way.
+    let mut fed: HashMap<&str, &str> = HashMap::new();
+    let mut upstream = vec![first];
+    while let Some(now) = upstream.pop() {
+        for &feeder in now.reads.iter().filter_map(|stream| writers.get(stream.as_str())) {
+            if feeder.name == first.name {
+                let mut path = vec![first.name.clone()];
+                let mut at = now.name.as_str();
+                while at != first.name {
+                    path.push(at.to_owned());
+                    at = fed.get(at)?;
+                }
+                path.push(first.name.clone());
+                return Some(path);
+            }
+            if !fed.contains_key(feeder.name.as_str()) {
+                fed.insert(&feeder.name, &now.name);
+                upstream.push(feeder);
+            }
+        }
+    }
+    None
 }

@@ -246,7 +246,7 @@ impl ManagedPipeline {
             // A process is started again for ever.
             let Verdict::TryAt(at) = retry.lost_after(ran, now, jitter.number()) else { break };
             let mut wait = at.saturating_duration_since(now);
-            if settings.input_here.is_some() {
+            if settings.reads_here() {
                 wait = wait.min(LOCAL_RETRY_MAX);
             }
             let (name, wait_ms) = (&self.name, wait.as_millis());
@@ -537,7 +537,7 @@ impl ManagedPipeline {
             "alerts": inner.alerts.all(),
             "stats": inner.shown_now(),
             "play": {
-                "input": settings.input_here.as_ref().map(|stream| urls.of(stream)),
+                "input": settings.inputs_here.iter().flatten().next().map(|stream| urls.of(stream)),
                 "output": settings.outputs_here.first().map(|stream| urls.of(stream)),
             },
         })
@@ -628,7 +628,7 @@ impl PipelineData {
             hung: self.hung,
             // What it reads or publishes elsewhere is another server's.
             is_at_memory_limit: is_at_limit
-                && (self.settings.input_here.is_some() || !self.settings.outputs_here.is_empty()),
+                && (self.settings.reads_here() || !self.settings.outputs_here.is_empty()),
         };
         let sources = if is_wanted { sources } else { AlertSources::default() };
         self.alerts.update(sources, Instant::now())

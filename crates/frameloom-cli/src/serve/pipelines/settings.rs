@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use frameloom::internal::{Row, ValueType, library, redact, takes_value, url};
+use frameloom::internal::{Row, Scope, ValueType, find_ffmpeg, library, redact, takes_value, url};
 use frameloom::options::parse_duration;
 use frameloom::{End, Error, Setting};
 use serde_json::Value as Json;
@@ -46,21 +46,21 @@ pub(crate) struct Settings {
     words: Vec<String>,
     /// Variables for its COMMAND. They hold secrets.
     env: BTreeMap<String, String>,
-    /// Which stream it reads, and which it publishes: see [`Here::identity`].
-    pub(crate) reads: Option<String>,
+    /// Which streams it reads, and which it publishes: see [`Here::identity`].
+    pub(crate) reads: Vec<String>,
     pub(crate) writes: Vec<String>,
-    /// The input on this server, and the outputs on it.
-    pub(crate) input_here: Option<StreamOf>,
+    /// Which of its inputs are streams of this server, and the outputs on it.
+    pub(crate) inputs_here: Vec<Option<StreamOf>>,
     pub(crate) outputs_here: Vec<StreamOf>,
     /// Begun for its players, and ended without them.
     pub(crate) on_demand: bool,
     pub(crate) idle_timeout: Duration,
     /// Started with the server.
     pub(crate) enabled: bool,
-    /// Whether its input may have no end by itself, for as long as that was not told.
+    /// Whether an input may have no end by itself, for as long as that was not told.
     pub(crate) is_live: bool,
-    input: String,
-    input_options: Vec<String>,
+    /// At least one.
+    inputs: Vec<EndSettings>,
     /// An output that can be read while it is written, and its stream where it is on this server.
     playable: Option<(String, Option<StreamOf>)>,
 }
@@ -101,8 +101,9 @@ impl Settings {
         entries.iter().try_for_each(|entry| draft.take(entry))?;
         draft.remember_secrets();
         let fault = |text: &str| FileFault::new(place, format!("pipelines.{name}"), text);
-        if draft.input.is_none() {
-            return Err(fault("it needs an input").kind(FaultKind::Missing).about("input"));
+        if draft.inputs.is_empty() {
+            let key = draft.input_key.unwrap_or("input");
+            return Err(fault("it needs an input").kind(FaultKind::Missing).about(key));
         }
         if draft.outputs.is_empty() && draft.command.is_empty() {
             let fault = fault("it has neither outputs nor a command");
@@ -114,30 +115,30 @@ impl Settings {
         }
         let words = draft.words();
         check(&words).map_err(|error| {
-            let found = entry_about(entries, &error);
+            let found = entry_about(entries, &error, draft.wrong_input());
             let place = found.as_ref().and_then(|(_, place)| *place).or(place);
             let text = error.display(&Keys).in_place().to_string();
             let fault = FileFault::new(place, format!("pipelines.{name}"), text);
             let details = FaultDetails::of_error(&error, found.map(|(path, _)| path.join(".")));
             FileFault { details: details.into(), ..fault }
         })?;
-        let input = draft.input.unwrap_or_default();
+        let inputs: Vec<EndSettings> = draft.all_inputs().collect();
+        let urls = || inputs.iter().map(|input| input.url.as_str());
         let outputs: Vec<String> = draft.outputs.into_iter().map(|output| output.url).collect();
         let settings = Settings {
             name: name.to_owned(),
             source: node.clone(),
             words,
             env: draft.env,
-            reads: here.identity(&input),
+            reads: urls().filter_map(|url| here.identity(url)).collect(),
             writes: outputs.iter().filter_map(|url| here.identity(url)).collect(),
-            input_here: here.stream(&input),
+            inputs_here: urls().map(|url| here.stream(url)).collect(),
             outputs_here: outputs.iter().filter_map(|url| here.stream(url)).collect(),
             on_demand: draft.on_demand.unwrap_or(false),
             idle_timeout: draft.idle_timeout.unwrap_or(IDLE),
             enabled: draft.enabled.unwrap_or(true),
-            is_live: url::is_network(&input),
-            input,
-            input_options: draft.input_options,
+            is_live: urls().any(url::is_network),
+            inputs,
             playable: playable(&outputs, here),
         };
         if settings.on_demand && settings.outputs_here.is_empty() {
@@ -195,14 +196,20 @@ impl Settings {
         sent
     }
 
-    /// The input's URL. It may hold secrets.
-    pub(crate) fn input_url(&self) -> &str {
-        &self.input
+    /// The first input. It may hold secrets.
+    pub(crate) fn first_input(&self) -> Option<(&EndSettings, Option<&StreamOf>)> {
+        let here = self.inputs_here.first().and_then(Option::as_ref);
+        self.inputs.first().map(|input| (input, here))
     }
 
-    /// The words that stand before the input. They may hold secrets.
-    pub(crate) fn input_options(&self) -> &[String] {
-        &self.input_options
+    /// Whether it reads a stream of this server.
+    pub(crate) fn reads_here(&self) -> bool {
+        self.inputs_here.iter().any(Option::is_some)
+    }
+
+    /// The key that its inputs stand in.
+    pub(crate) fn input_key(&self) -> &'static str {
+        if self.entries().iter().any(|entry| entry.key == "inputs") { "inputs" } else { "input" }
     }
 
     /// The URL of an output that can be read while it is written, one on this server if there is
@@ -229,8 +236,11 @@ pub(crate) fn is_name(name: &str) -> bool {
 #[derive(Default)]
 struct Draft<'a> {
     name: &'a str,
-    input: Option<String>,
-    outputs: Vec<OutputSettings>,
+    /// Which of `input` and `inputs` there is.
+    input_key: Option<&'static str>,
+    inputs: Vec<EndSettings>,
+    outputs: Vec<EndSettings>,
+    graphs: Vec<String>,
     command: Vec<String>,
     env: BTreeMap<String, String>,
     input_options: Vec<String>,
@@ -243,16 +253,20 @@ struct Draft<'a> {
     enabled: Option<bool>,
 }
 
-struct OutputSettings {
-    url: String,
-    options: Vec<String>,
+/// An input or an output, and the words that stand before it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct EndSettings {
+    pub(crate) url: String,
+    pub(crate) options: Vec<String>,
 }
 
 impl Draft<'_> {
     fn take(&mut self, entry: &NodeEntry) -> Result<(), FileFault> {
         let node = &entry.node;
         match entry.key.as_str() {
-            "input" => self.input = Some(self.text(entry)?),
+            "input" => self.take_inputs("input", entry)?,
+            "inputs" => self.take_inputs("inputs", entry)?,
+            "filter_complex" => self.graphs = self.texts(entry)?,
             "filter" => self.filter = Some(self.text(entry)?),
             "loglevel" => self.level = Some(self.scalar(entry)?),
             "command" => {
@@ -271,25 +285,7 @@ impl Draft<'_> {
                 }
             }
             "env" => self.env = self.variables(entry)?,
-            "outputs" => {
-                let list = match &node.value {
-                    NodeValue::List(list) => list.as_slice(),
-                    _ => std::slice::from_ref(node),
-                };
-                for node in list {
-                    let number = self.outputs.len();
-                    let output = self.output(node).map_err(|mut fault| {
-                        let known = fault.details.key.as_deref();
-                        let inner = known.or(fault.key.strip_prefix(&self.key("")));
-                        fault.details.key = Some(match inner {
-                            None | Some("outputs") => format!("outputs.{number}"),
-                            Some(inner) => format!("outputs.{number}.{inner}"),
-                        });
-                        fault
-                    });
-                    self.outputs.push(output?);
-                }
-            }
+            "outputs" => self.outputs = self.ends(entry, End::Output)?,
             "input_options" => self.input_options = self.options(entry)?,
             "output_options" => self.output_options = self.options(entry)?,
             "on_demand" => self.on_demand = Some(self.flag(entry)?),
@@ -310,6 +306,37 @@ impl Draft<'_> {
             }
         }
         Ok(())
+    }
+
+    fn take_inputs(&mut self, key: &'static str, entry: &NodeEntry) -> Result<(), FileFault> {
+        if let Some(other) = self.input_key.replace(key) {
+            let text = format!("{other} and {key} say the same: give one of them");
+            let fault = FileFault::new(entry.place, self.key(key), text);
+            return Err(fault.kind(FaultKind::Invalid).about(key));
+        }
+        self.inputs = self.ends(entry, End::Input)?;
+        Ok(())
+    }
+
+    /// One input or output, or a list of them.
+    fn ends(&self, entry: &NodeEntry, end: End) -> Result<Vec<EndSettings>, FileFault> {
+        let (key, list) = match &entry.node.value {
+            NodeValue::List(list) => (entry.key.as_str(), list.as_slice()),
+            _ => (entry.key.as_str(), std::slice::from_ref(&entry.node)),
+        };
+        let is_numbered = matches!(entry.node.value, NodeValue::List(_)) || end == End::Output;
+        let read = |(number, node): (usize, &Node)| {
+            self.end(node, key, end).map_err(|mut fault| {
+                let known = fault.details.key.as_deref();
+                let inner = known.or(fault.key.strip_prefix(&self.key("")));
+                let inner = inner.filter(|inner| *inner != key).map(str::to_owned);
+                let number = is_numbered.then(|| number.to_string());
+                let path = [Some(key.to_owned()), number, inner].into_iter().flatten();
+                fault.details.key = Some(path.collect::<Vec<_>>().join("."));
+                fault
+            })
+        };
+        list.iter().enumerate().map(read).collect()
     }
 
     fn variables(&self, entry: &NodeEntry) -> Result<BTreeMap<String, String>, FileFault> {
@@ -374,6 +401,19 @@ impl Draft<'_> {
         }
     }
 
+    /// A string, or a list of them.
+    fn texts(&self, entry: &NodeEntry) -> Result<Vec<String>, FileFault> {
+        let list = match &entry.node.value {
+            NodeValue::List(list) => list.as_slice(),
+            _ => std::slice::from_ref(&entry.node),
+        };
+        let text = |node: &Node| match &node.value {
+            NodeValue::Text(text) => Ok(text.clone()),
+            _ => Err(self.wrong(node, &entry.key, "a string or a list of strings")),
+        };
+        list.iter().map(text).collect()
+    }
+
     /// A string, or a number as it was written.
     fn scalar(&self, entry: &NodeEntry) -> Result<String, FileFault> {
         match &entry.node.value {
@@ -389,36 +429,41 @@ impl Draft<'_> {
         }
     }
 
-    fn output(&self, node: &Node) -> Result<OutputSettings, FileFault> {
-        let mut output = OutputSettings { url: String::new(), options: Vec::new() };
+    /// An input or an output of the list `list`.
+    fn end(&self, node: &Node, list: &str, end: End) -> Result<EndSettings, FileFault> {
+        let mut read = EndSettings::default();
         match &node.value {
-            NodeValue::Text(url) => output.url.clone_from(url),
+            NodeValue::Text(url) => read.url.clone_from(url),
             NodeValue::Table(entries) => {
                 for entry in entries {
                     match entry.key.as_str() {
-                        "url" => output.url = self.text(entry)?,
-                        "options" => output.options = self.options(entry)?,
+                        "url" => read.url = self.text(entry)?,
+                        "options" => read.options = self.options(entry)?,
                         key => {
-                            let table = self.key("outputs");
+                            let table = self.key(list);
                             return Err(unknown(&table, key, entry.place, ["url", "options"]));
                         }
                     }
                 }
             }
-            _ => return Err(self.wrong(node, "outputs", "a list, each of it a string or a table")),
+            _ => return Err(self.wrong(node, list, "a list, each of it a string or a table")),
         }
-        let fault = |text: &str, kind| {
-            Err(FileFault::new(node.place, self.key("outputs"), text).kind(kind))
-        };
-        match output.url.as_str() {
-            "" => fault("an output needs a URL or a file's name", FaultKind::Missing),
-            url if is_stdout(url) => {
+        let fault =
+            |text: &str, kind| Err(FileFault::new(node.place, self.key(list), text).kind(kind));
+        match (read.url.as_str(), end) {
+            ("", End::Input) => fault("an input needs a URL or a file's name", FaultKind::Missing),
+            ("", _) => fault("an output needs a URL or a file's name", FaultKind::Missing),
+            (url, End::Input) if is_stdin(url) => {
+                fault("a pipeline of a server has no stdin to read from", FaultKind::WrongValue)
+            }
+            (_, End::Input) => Ok(read),
+            (url, _) if is_stdout(url) => {
                 fault("a pipeline of a server has no stdout to write to", FaultKind::WrongValue)
             }
-            url if url.starts_with('-') => {
+            (url, _) if url.starts_with('-') => {
                 fault("an output's name can't begin with -", FaultKind::WrongValue)
             }
-            _ => Ok(output),
+            _ => Ok(read),
         }
     }
 
@@ -438,6 +483,10 @@ impl Draft<'_> {
             }
             if program::find(Verb::Run, key, false).is_some() {
                 return Err(fault("this is no option of an input or output", FaultKind::Unknown));
+            }
+            if find_ffmpeg(key).is_some_and(|option| option.row.scope == Scope::Global) {
+                let text = "this is for the pipeline as a whole: graphs stand in filter_complex";
+                return Err(fault(text, FaultKind::Unknown));
             }
             let takes_value = takes_value(key);
             let value = match (&node.value, takes_value) {
@@ -470,8 +519,25 @@ impl Draft<'_> {
     }
 
     fn remember_secrets(&self) {
-        let outputs = self.outputs.iter().map(|output| &output.url);
-        self.input.iter().chain(outputs).for_each(|url| redact::remember_url(url));
+        let ends = self.inputs.iter().chain(&self.outputs);
+        ends.for_each(|end| redact::remember_url(&end.url));
+    }
+
+    /// The inputs, with the options that stand before each.
+    fn all_inputs(&self) -> impl Iterator<Item = EndSettings> {
+        self.inputs.iter().map(|EndSettings { url, options }| EndSettings {
+            url: url.clone(),
+            options: self.input_options.iter().chain(options).cloned().collect(),
+        })
+    }
+
+    /// The first of the inputs that can't be, whatever the others are.
+    fn wrong_input(&self) -> Option<usize> {
+        self.all_inputs().position(|EndSettings { url, options }| {
+            let mut words = options;
+            words.extend(["-i".to_owned(), url, "x.nut".to_owned()]);
+            check(&words).is_err()
+        })
     }
 
     /// The command line.
@@ -481,8 +547,13 @@ impl Draft<'_> {
             words.extend(["-v".to_owned(), level.clone()]);
         }
         words.extend(self.long.iter().cloned());
-        words.extend(self.input_options.iter().cloned());
-        words.extend(["-i".to_owned(), self.input.clone().unwrap_or_default()]);
+        for graph in &self.graphs {
+            words.extend(["-filter_complex".to_owned(), graph.clone()]);
+        }
+        for EndSettings { url, options } in self.all_inputs() {
+            words.extend(options);
+            words.extend(["-i".to_owned(), url]);
+        }
         for output in &self.outputs {
             words.extend(self.output_options.iter().cloned());
             words.extend(output.options.iter().cloned());
@@ -500,10 +571,11 @@ impl Draft<'_> {
 }
 
 /// The keys that lead to the entry that an error is about, and its place: the first in the file that
-/// it names.
+/// it names. Of several inputs that may be meant, it is `wrong_input`.
 fn entry_about(
     entries: &[NodeEntry],
     error: &Error,
+    wrong_input: Option<usize>,
 ) -> Option<(Vec<String>, Option<FilePosition>)> {
     let settings = error.settings();
     let is_named = |wanted: &Setting| {
@@ -525,34 +597,43 @@ fn entry_about(
         let entry = inner.iter().find(is_it)?;
         found(&[steps, &[entry.key.as_str()]].concat(), entry.place)
     };
-    let of_output = |output: &Node, number: usize| {
-        let NodeValue::Table(output) = &output.value else { return None };
-        output.iter().find_map(|entry| match &entry.node.value {
-            NodeValue::Table(inner) => {
-                option(inner, End::Output, &["outputs", &number.to_string(), &entry.key])
-            }
+    let of_end = |node: &Node, end, steps: &[&str]| {
+        let NodeValue::Table(table) = &node.value else { return None };
+        table.iter().find_map(|entry| match &entry.node.value {
+            NodeValue::Table(inner) => option(inner, end, &[steps, &[&entry.key]].concat()),
             _ => None,
         })
+    };
+    let of_ends = |list: &NodeEntry, end| match &list.node.value {
+        NodeValue::List(ends) => ends.iter().enumerate().find_map(|(number, node)| {
+            let is_other = end == End::Input && wrong_input.is_some_and(|wrong| wrong != number);
+            if is_other { None } else { of_end(node, end, &[&list.key, &number.to_string()]) }
+        }),
+        _ if end == End::Input => of_end(&list.node, end, &[&list.key]),
+        _ => of_end(&list.node, end, &[&list.key, "0"]),
     };
     let setting = entries.iter().find_map(|entry| {
         let itself = |is_it: bool| if is_it { found(&[&entry.key], entry.place) } else { None };
         match (entry.key.as_str(), &entry.node.value) {
             (key @ "input_options", NodeValue::Table(inner)) => option(inner, End::Input, &[key]),
             (key @ "output_options", NodeValue::Table(inner)) => option(inner, End::Output, &[key]),
-            ("outputs", NodeValue::List(outputs)) => {
-                outputs.iter().enumerate().find_map(|(number, output)| of_output(output, number))
-            }
-            ("outputs", _) => of_output(&entry.node, 0),
+            ("input" | "inputs", _) => of_ends(entry, End::Input),
+            ("outputs", _) => of_ends(entry, End::Output),
+            ("filter_complex", _) => itself(is_named(&Setting::ffmpeg("filter_complex"))),
             ("filter", _) => itself(is_named(&Setting::ffmpeg("vf").of(End::Output))),
             ("loglevel", _) => itself(is_named(&Setting::ffmpeg("v"))),
             (key, _) => itself(is_named(&Setting::own(key.to_owned()))),
         }
     });
-    setting.or_else(|| end_about(entries, error))
+    setting.or_else(|| end_about(entries, error, wrong_input))
 }
 
 /// The same of an error about the input or an output as such.
-fn end_about(entries: &[NodeEntry], error: &Error) -> Option<(Vec<String>, Option<FilePosition>)> {
+fn end_about(
+    entries: &[NodeEntry],
+    error: &Error,
+    wrong_input: Option<usize>,
+) -> Option<(Vec<String>, Option<FilePosition>)> {
     let target = error.target()?;
     let url = |node: &Node| match &node.value {
         NodeValue::Text(url) => Some(url.clone()),
@@ -564,7 +645,15 @@ fn end_about(entries: &[NodeEntry], error: &Error) -> Option<(Vec<String>, Optio
     };
     let is_it = |node: &Node| url(node).is_some_and(|url| redact::url(&url) == target);
     entries.iter().find_map(|entry| match (entry.key.as_str(), &entry.node.value) {
-        ("input", _) if is_it(&entry.node) => Some((vec![entry.key.clone()], entry.place)),
+        ("input" | "inputs", NodeValue::List(inputs)) => {
+            let named = inputs.iter().position(is_it)?;
+            let number = wrong_input.filter(|at| inputs.get(*at).is_some_and(is_it));
+            let number = number.unwrap_or(named);
+            Some((vec![entry.key.clone(), number.to_string()], inputs.get(number)?.place))
+        }
+        ("input" | "inputs", _) if is_it(&entry.node) => {
+            Some((vec![entry.key.clone()], entry.place))
+        }
         ("outputs", NodeValue::List(outputs)) => {
             let number = outputs.iter().position(is_it)?;
             Some((vec![entry.key.clone(), number.to_string()], outputs.get(number)?.place))
@@ -581,14 +670,12 @@ fn check(words: &[String]) -> Result<(), Error> {
     let Invocation::Run(run) = parse(words.iter().map(Into::into).collect())? else {
         return Err(usage("these words are not those of a pipeline"));
     };
-    if run.inputs.iter().any(|input| is_stdin(&input.url)) {
-        return Err(usage("a pipeline of a server has no stdin to read from"));
-    }
     let mut job = Job::new(run)?;
     job.supervise(&BTreeMap::new());
     for (url, options) in &job.inputs {
         frameloom::internal::check_input(url, options)?;
     }
+    frameloom::internal::check_graphs(job.graphs.specs())?;
     frameloom::internal::check_outputs(&job.input_urls(), &job.outputs, job.command.is_some())?;
     frameloom::internal::check_slate(&job.live)
 }
@@ -637,18 +724,17 @@ mod tests {
                     KeyType::Scalar => json!(["string", "number"]),
                     KeyType::Flag => json!("boolean"),
                     KeyType::Words => json!("array"),
-                    KeyType::FfmpegOptions | KeyType::Variables => json!("object"),
-                    KeyType::Outputs => json!(null),
+                    KeyType::Variables => json!("object"),
+                    KeyType::Texts => json!(["string", "array"]),
+                    KeyType::FfmpegOptions | KeyType::Ends => json!(null),
                 };
                 assert_eq!(found["type"], expected, "{schema}.{}", key.name);
-                if key.value == KeyType::Outputs {
-                    assert_eq!(
-                        found["anyOf"].as_array().unwrap().len(),
-                        2,
-                        "{schema}.{}",
-                        key.name
-                    );
-                }
+                let referred = match key.value {
+                    KeyType::FfmpegOptions => json!("#/components/schemas/FfmpegOptions"),
+                    KeyType::Ends => json!("#/components/schemas/Ends"),
+                    _ => json!(null),
+                };
+                assert_eq!(found["$ref"], referred, "{schema}.{}", key.name);
             }
             for row in option_keys() {
                 let (key, found) = (row.key(), &described[&row.key()]);

@@ -1,0 +1,73 @@
+//! Pipelines of several inputs, in the file and through the API.
+
+use serde_json::json;
+
+use crate::harness::pixels::decode_with;
+use crate::harness::*;
+
+/// A camera of the server's own, which shows one colour.
+fn camera(ports: Ports, colour: &str) -> String {
+    format!(
+        "[pipelines.{colour}]\ninput = \"color={colour}:size=160x120:rate=24\"\n\
+         input_options = {{ f = \"lavfi\", re = true }}\noutput_options = {{ g = 24 }}\n\
+         outputs = [\"{}\"]\n",
+        ports.url(colour)
+    )
+}
+
+/// The two cameras side by side, and a second of them.
+fn file(ports: Ports) -> String {
+    let [red, blue, both] = ["red", "blue", "both"].map(|name| ports.url(name));
+    format!(
+        "{}{}[pipelines.both]\ninputs = [\n  \"{red}\",\n  {{ url = \"{blue}\" }},\n]\n\
+         filter_complex = \"[0:v][1:v]hstack[both]\"\noutputs = [\"{both}\"]\n\
+         output_options = {{ map = [\"[both]\"], g = 24 }}\n",
+        camera(ports, "red"),
+        camera(ports, "blue"),
+    )
+}
+
+/// What a player sees of a stream: red and blue, on the left and on the right.
+fn seen(fleet: &Fleet, name: &str) -> [[bool; 2]; 2] {
+    let pictures = decode_with(args!["-t", "1", "-i", fleet.url(name), "-frames:v", "1"], "rgb24");
+    assert_eq!((pictures.width, pictures.height), (320, 120));
+    [80, 240].map(|column| {
+        let at = (60 * pictures.width + column) * 3;
+        [pictures.frames[0][at] > 128, pictures.frames[0][at + 2] > 128]
+    })
+}
+
+/// A pipeline of a file shows two streams of the server as one, and the API gives its settings as they
+/// were written and takes others.
+#[test]
+fn two_streams_become_one() {
+    let fleet = Fleet::start(file);
+    let shown = fleet.wait_for("both", "at work", |p| p["stats"]["frames_out"].as_u64() > Some(24));
+    assert_eq!(seen(&fleet, "both"), [[true, false], [false, true]]);
+    let settings = &shown["settings"];
+    assert_eq!(settings["inputs"], json!([fleet.url("red"), { "url": fleet.url("blue") }]));
+    assert_eq!(settings["output_options"], json!({ "map": ["[both]"], "g": 24 }));
+    // The other way round.
+    let mut other = settings.clone();
+    other["filter_complex"] = json!(["[0:v][1:v]hstack[both]"]);
+    other["inputs"].as_array_mut().unwrap().reverse();
+    let answer = fleet.send("PUT", "/api/v1/pipelines/both", &other);
+    assert_eq!(answer.status, 200, "{:#}", answer.json());
+    assert_eq!(fleet.pipeline("both")["settings"], other);
+    fleet.wait_for("both", "at work again", |p| {
+        p["state"] == "running" && p["stats"]["frames_out"].as_u64() > Some(24)
+    });
+    assert_eq!(seen(&fleet, "both"), [[false, true], [true, false]]);
+    let picture = fleet.get("/api/v1/pipelines/both/input.jpg");
+    assert_eq!(picture.status, 200, "{}", picture.head);
+    // What is wrong is told with the number of the input.
+    other["inputs"][1] = json!({ "url": fleet.url("red"), "options": { "t": "soon" } });
+    let answer = fleet.send("PUT", "/api/v1/pipelines/both", &other);
+    assert!(answer.problem(422).contains("'soon' is not a time"), "{:#}", answer.json());
+    assert_eq!(answer.json()["key"], "inputs.1.options.t");
+    // It may not feed itself by any of its inputs.
+    other["inputs"] = json!([fleet.url("red"), fleet.url("both")]);
+    let answer = fleet.send("PUT", "/api/v1/pipelines/both", &other);
+    assert!(answer.problem(409).contains("circle"), "{:#}", answer.json());
+    assert_eq!(answer.json()["key"], "inputs");
+}
