@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use frameloom::internal::LibraryOption;
-use frameloom::options::{CommandOptions, FilterGraphs, InputOptions, LiveOptions, OutputOptions};
-use frameloom::{Command, Result};
+use frameloom::options::{
+    AudioCommandOptions, CommandOptions, FilterGraphs, InputOptions, LiveOptions, OutputOptions,
+};
+use frameloom::{AudioCommand, Command, Result, Setting, sentence};
 
 use crate::args::{EndArgs, GlobalWords, ProbeArgs, RunArgs};
+use crate::usage::usage;
 
 /// A pipeline, ready to be opened.
 pub(crate) struct Job {
@@ -16,6 +19,7 @@ pub(crate) struct Job {
     pub(crate) outputs: Vec<(String, OutputOptions)>,
     pub(crate) graphs: FilterGraphs,
     pub(crate) command: Option<Command>,
+    pub(crate) audio_command: Option<AudioCommand>,
     pub(crate) live: LiveOptions,
 }
 
@@ -29,6 +33,9 @@ impl Job {
     /// again by itself, so its recordings never take the place of old ones.
     pub(crate) fn supervise(&mut self, env: &BTreeMap<String, String>) {
         self.command = self.command.take().map(|command| {
+            env.iter().fold(command, |command, (name, value)| command.env(name, value))
+        });
+        self.audio_command = self.audio_command.take().map(|command| {
             env.iter().fold(command, |command, (name, value)| command.env(name, value))
         });
         for (_, options) in &mut self.outputs {
@@ -53,10 +60,12 @@ impl Job {
         let mut graphs = FilterGraphs::new();
         each(global, |entry, value| entry.set_graphs(&mut graphs, value))?;
         let command = words.command.map(|argv| command(argv, global)).transpose()?;
+        let audio_command = audio_command(global)?;
         let mut live = LiveOptions::new();
         each(global, |entry, value| entry.set_live(&mut live, value))?;
-        live.check(command.is_some(), command.is_some())?;
-        Ok(Job { inputs, outputs, graphs, command, live })
+        let has_command = command.is_some() || audio_command.is_some();
+        live.check(has_command, has_command)?;
+        Ok(Job { inputs, outputs, graphs, command, audio_command, live })
     }
 }
 
@@ -96,6 +105,22 @@ fn each(
     global.iter().try_for_each(|(entry, value)| {
         set(entry, value).map_err(|error| error.about(entry.row.setting()))
     })
+}
+
+/// The program for sound, where one is named.
+fn audio_command(global: &GlobalWords) -> Result<Option<AudioCommand>> {
+    let mut options = AudioCommandOptions::new();
+    each(global, |entry, value| entry.set_audio(&mut options, value))?;
+    let own = Setting::own("audio-command");
+    let Some(line) = options.line().map(str::to_owned) else {
+        let about = global.iter().find(|(entry, _)| entry.is_for_audio());
+        let error = |entry: &LibraryOption| {
+            usage(sentence!("{} says nothing without {}", entry.row.setting(), own))
+        };
+        return about.map_or(Ok(None), |(entry, _)| Err(error(entry)));
+    };
+    let command = AudioCommand::from_line(&line, options);
+    command.map(Some).map_err(|error| error.about(own))
 }
 
 fn command(argv: Vec<OsString>, global: &GlobalWords) -> Result<Command> {

@@ -146,6 +146,9 @@ fn carry(
     if let Some(command) = job.command {
         pipeline = pipeline.command(command);
     }
+    if let Some(command) = job.audio_command {
+        pipeline = pipeline.audio_command(command);
+    }
     for (url, options) in job.outputs {
         pipeline = pipeline.to_url_with(&url, options)?;
     }

@@ -49,7 +49,7 @@ pub use api::{
 };
 pub use audio::AudioFrame;
 pub use av::{AvError, LogLevel, set_log_level};
-pub use edit::{Command, FrameProcessor};
+pub use edit::{AudioCommand, Command, FrameProcessor};
 pub use error::{
     BoxError, CommandLine, End, Error, ErrorDisplay, ErrorKind, ExpectedValue, Hint, Instead,
     Result, Sentence, Setting, Stage, ValueKind, Wording,

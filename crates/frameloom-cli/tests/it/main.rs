@@ -14,6 +14,7 @@
 #[macro_use]
 mod harness;
 
+mod audio_command;
 mod bad_input;
 mod bad_usage;
 mod carriage;

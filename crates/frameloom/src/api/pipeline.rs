@@ -10,14 +10,14 @@ use crate::api::outgoing::Outgoing;
 use crate::api::pending::Pending;
 use crate::audio::AudioFrame;
 use crate::av::{MediaKind, StreamInfo};
-use crate::edit::{Closure, Command, FilterGraph, FrameProcessor};
+use crate::edit::{AudioCommand, Closure, Command, FilterGraph, FrameProcessor};
 use crate::error::{BoxError, Error, ErrorKind, Result};
 use crate::image::Frame;
 use crate::input::Source;
 use crate::input::probe::{self, Probe};
 use crate::options::{InputOptions, LiveOptions, OutputOptions};
 use crate::protocol::environment::Environment;
-use crate::run::audio_code::AudioStage;
+use crate::run::audio_messages::AudioStage;
 use crate::run::control::OutputsOwner;
 use crate::run::filters::{check_graphs, plan_graphs};
 use crate::run::outputs::{NewOutput, OpenSink};
@@ -59,6 +59,7 @@ pub struct Pipeline {
     stages: Vec<Box<dyn FrameProcessor>>,
     command: Option<Command>,
     audio_stages: Vec<AudioStage>,
+    audio_command: Option<AudioCommand>,
     outputs: OutputsOwner,
     live: LiveOptions,
     events: Events,
@@ -143,6 +144,7 @@ impl Pipeline {
             stages: Vec::new(),
             command: None,
             audio_stages: Vec::new(),
+            audio_command: None,
             outputs: OutputsOwner::new(),
             live: LiveOptions::new(),
             events: Events::default(),
@@ -221,6 +223,13 @@ impl Pipeline {
         F: FnMut(&mut AudioFrame) -> Result<(), BoxError> + Send + 'static,
     {
         self.audio_stages.push(Box::new(edit));
+        self
+    }
+
+    /// Runs a program on all sound, after what [`Pipeline::process_audio`] added.
+    #[must_use]
+    pub fn audio_command(mut self, command: AudioCommand) -> Pipeline {
+        self.audio_command = Some(command);
         self
     }
 
@@ -362,7 +371,7 @@ impl Pipeline {
                 let offer = Offer { inputs: &inputs, graphs: &graphs };
                 let chosen = choose(offer, &target, &options, true)?;
                 let all = std::slice::from_ref(&chosen);
-                let edits_audio = !self.audio_stages.is_empty();
+                let edits_audio = !self.audio_stages.is_empty() || self.audio_command.is_some();
                 let audio = edits_audio.then(|| edited(&inputs, all, MediaKind::Audio));
                 let edited = Edited {
                     video: Some(edited(&inputs, all, MediaKind::Video)?),
@@ -404,6 +413,7 @@ impl Pipeline {
             stages: self.stages,
             command: self.command,
             audio_stages: self.audio_stages,
+            audio_command: self.audio_command,
             is_pulled,
             outputs: self.outputs,
             live: self.live,

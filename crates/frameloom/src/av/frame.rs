@@ -1,6 +1,6 @@
 use ffmpeg_sys_next as ff;
 
-use super::{AudioShape, AvError, CodecParams, ColorTags, PixFmt, c_string};
+use super::{AudioShape, AvError, ColorTags, PixFmt, c_string};
 use crate::time::TimeBase;
 
 /// An owned, reference-counted AVFrame.
@@ -24,30 +24,6 @@ impl AvFrame {
         // SAFETY: a blank frame with format and size set, as the function wants.
         AvError::check(unsafe { ff::av_frame_get_buffer(frame.0, 0) })?;
         Ok(frame)
-    }
-
-    /// A frame without content, of the kind that a stream's frames have; `None` where that isn't known.
-    pub(crate) fn of_stream(params: &CodecParams) -> Result<Option<AvFrame>, AvError> {
-        let mut frame = AvFrame::empty()?;
-        let f = frame.get_mut();
-        // SAFETY: valid parameters, and a blank frame of ours. Numbers of colours are copied as integers:
-        // a file may hold some that are no members of the enums.
-        unsafe {
-            let p = &*params.as_ptr();
-            f.format = p.format;
-            (f.width, f.height, f.sample_aspect_ratio) = (p.width, p.height, p.sample_aspect_ratio);
-            (&raw mut f.colorspace)
-                .cast::<i32>()
-                .write((&raw const p.color_space).cast::<i32>().read());
-            (&raw mut f.color_range)
-                .cast::<i32>()
-                .write((&raw const p.color_range).cast::<i32>().read());
-            f.sample_rate = p.sample_rate;
-            AvError::check(ff::av_channel_layout_copy(&mut f.ch_layout, &p.ch_layout))?;
-        }
-        frame.assume_channel_layout();
-        let is_known = frame.get().format >= 0 && (frame.width() > 0 || frame.sound().0 > 0);
-        Ok(is_known.then_some(frame))
     }
 
     /// A frame without content, of the same kind.

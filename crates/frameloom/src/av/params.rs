@@ -156,6 +156,31 @@ impl CodecParams {
         }
     }
 
+    /// A frame without content, of the kind that the stream's frames have; `None` where that isn't known.
+    pub(crate) fn blank_frame(&self) -> Result<Option<super::AvFrame>, AvError> {
+        let mut frame = super::AvFrame::empty()?;
+        let f = frame.as_mut_ptr();
+        // SAFETY: valid parameters, and a blank frame of ours. Numbers of colours are copied as integers:
+        // a file may hold some that are no members of the enums.
+        unsafe {
+            let p = &*self.0;
+            (*f).format = p.format;
+            ((*f).width, (*f).height) = (p.width, p.height);
+            (*f).sample_aspect_ratio = p.sample_aspect_ratio;
+            (&raw mut (*f).colorspace)
+                .cast::<i32>()
+                .write((&raw const p.color_space).cast::<i32>().read());
+            (&raw mut (*f).color_range)
+                .cast::<i32>()
+                .write((&raw const p.color_range).cast::<i32>().read());
+            (*f).sample_rate = p.sample_rate;
+            AvError::check(ff::av_channel_layout_copy(&mut (*f).ch_layout, &p.ch_layout))?;
+        }
+        frame.assume_channel_layout();
+        let is_known = self.format() >= 0 && (frame.width() > 0 || frame.sound().0 > 0);
+        Ok(is_known.then_some(frame))
+    }
+
     pub(crate) fn bit_rate(&self) -> i64 {
         self.get().bit_rate
     }

@@ -4,6 +4,7 @@
 //! neither side waits for the other: [`CommandInput`] writes frames to its stdin, [`CommandOutput`]
 //! reads them from its stdout. The pipeline runs each in a thread of its own. Its stderr is ours.
 
+pub(crate) mod audio;
 pub(crate) mod program;
 mod running;
 
@@ -108,6 +109,34 @@ impl Command {
         self.argv.first().map(|p| p.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
+    fn fail(&self, e: std::io::Error, what: &str) -> Error {
+        let kind = if e.kind() == std::io::ErrorKind::NotFound {
+            ErrorKind::NotFound
+        } else {
+            ErrorKind::Process
+        };
+        let cause = format!("{what}: {}", os_words(&e));
+        Error::new(kind, Stage::Process, cause).because(e).at(&self.name())
+    }
+
+    /// Starts the program, with its pipes prepared.
+    fn launch(
+        &self,
+        environment: Vec<(&'static str, String)>,
+        reads_only: bool,
+    ) -> Result<Launched> {
+        let launch = Launch { argv: &self.argv, own: &self.environment, environment, reads_only };
+        let launched = self.launcher.launch(&launch);
+        let launched = launched.map_err(|e| self.fail(e, "the command can't be started"))?;
+        let stdin = pipe::prepare(launched.stdin.as_fd());
+        stdin.map_err(|e| self.fail(e, "its stdin can't be written"))?;
+        if let Some(stdout) = &launched.stdout {
+            let stdout = pipe::prepare(stdout.as_fd());
+            stdout.map_err(|e| self.fail(e, "its stdout can't be read"))?;
+        }
+        Ok(launched)
+    }
+
     /// Starts it for frames like `frame`. With `reads_only` its stdout is ours. With a `hang_limit`
     /// it may not stand still for longer, by `clock`.
     pub(crate) fn spawn(
@@ -121,40 +150,21 @@ impl Command {
     ) -> Result<SpawnedCommand> {
         let (width, height) = (frame.width(), frame.height());
         let frame_bytes = self.format.frame_bytes(width, height);
-        let launch = Launch {
-            argv: &self.argv,
-            own: &self.environment,
-            environment: vec![
-                ("FRAMELOOM_WIDTH", width.to_string()),
-                ("FRAMELOOM_HEIGHT", height.to_string()),
-                ("FRAMELOOM_PIX_FMT", self.format.name().to_owned()),
-                ("FRAMELOOM_FRAME_BYTES", frame_bytes.to_string()),
-                ("FRAMELOOM_RATE", rate.map_or_else(String::new, |r| r.to_string())),
-            ],
-            reads_only,
-        };
-        let fail = |e: std::io::Error, what: &str| {
-            let kind = if e.kind() == std::io::ErrorKind::NotFound {
-                ErrorKind::NotFound
-            } else {
-                ErrorKind::Process
-            };
-            let cause = format!("{what}: {}", os_words(&e));
-            Error::new(kind, Stage::Process, cause).because(e).at(&self.name())
-        };
-        let launched = self.launcher.launch(&launch);
-        let launched = launched.map_err(|e| fail(e, "the command can't be started"))?;
-        let Launched { program, stdin, stdout } = launched;
+        let environment = vec![
+            ("FRAMELOOM_WIDTH", width.to_string()),
+            ("FRAMELOOM_HEIGHT", height.to_string()),
+            ("FRAMELOOM_PIX_FMT", self.format.name().to_owned()),
+            ("FRAMELOOM_FRAME_BYTES", frame_bytes.to_string()),
+            ("FRAMELOOM_RATE", rate.map_or_else(String::new, |r| r.to_string())),
+        ];
+        let Launched { program, stdin, stdout } = self.launch(environment, reads_only)?;
+        let fail = |e, what| self.fail(e, what);
         let answers = stdout.as_ref().map(|out| out.as_fd().try_clone_to_owned()).transpose();
         let answers = answers.map_err(|e| fail(e, "its stdout can't be read"))?;
         let farewell = if hang_limit.is_some() { SHORT_EXIT_TIMEOUT } else { EXIT_TIMEOUT };
         let clock = Arc::clone(clock);
         let running = RunningCommand::new(program, self.name(), hang_limit, farewell, clock);
         let running = Arc::new(running);
-        pipe::prepare(stdin.as_fd()).map_err(|e| fail(e, "its stdin can't be written"))?;
-        if let Some(stdout) = &stdout {
-            pipe::prepare(stdout.as_fd()).map_err(|e| fail(e, "its stdout can't be read"))?;
-        }
         let input = CommandInput {
             stdin: Some(stdin),
             answers,

@@ -1,5 +1,6 @@
 //! Your code in the middle: a closure, a command over pipes, a filter graph.
 
+pub(crate) mod audio_convert;
 pub(crate) mod audio_gate;
 pub(crate) mod chain;
 mod closure;
@@ -10,6 +11,8 @@ pub(crate) mod gate;
 mod graph;
 
 pub(crate) use closure::Closure;
+pub use command::audio::AudioCommand;
+pub(crate) use command::audio::{AudioCommandInput, SpawnedAudioCommand};
 #[cfg(test)]
 pub(crate) use command::program::{Launch, Launched, Launcher, Program};
 pub use command::{Command, kill_commands};

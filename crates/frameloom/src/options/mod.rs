@@ -7,6 +7,7 @@
 //! AVOption for libav.
 
 pub(crate) mod absent;
+mod audio;
 mod av_option;
 mod command;
 mod graphs;
@@ -21,6 +22,7 @@ mod specifier;
 pub(crate) mod table;
 mod value;
 
+pub use audio::{AudioCommandOptions, AudioFormat};
 pub(crate) use av_option::{AvOption, expected, quoted, wrong_value};
 pub use command::CommandOptions;
 pub use graphs::FilterGraphs;

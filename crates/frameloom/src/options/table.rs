@@ -3,6 +3,7 @@
 //! A new option is a row here and a field of the settings that it sets. The command line, help, the
 //! man page, completions, a file's keys, the API's schema and docs/options.md follow from the row.
 
+use super::audio::{AudioCommandOptions, AudioFormat, audio_format, count};
 use super::command::CommandOptions;
 use super::graphs::FilterGraphs;
 use super::input::InputOptions;
@@ -40,6 +41,7 @@ pub struct LibraryOption {
     live: Option<Set<LiveOptions>>,
     command: Option<Set<CommandOptions>>,
     graphs: Option<Set<FilterGraphs>>,
+    audio: Option<Set<AudioCommandOptions>>,
 }
 
 impl LibraryOption {
@@ -53,6 +55,7 @@ impl LibraryOption {
             live: None,
             command: None,
             graphs: None,
+            audio: None,
         }
     }
 
@@ -78,6 +81,10 @@ impl LibraryOption {
 
     const fn command(self, set: Set<CommandOptions>) -> LibraryOption {
         LibraryOption { command: Some(set), ..self }
+    }
+
+    const fn audio(self, set: Set<AudioCommandOptions>) -> LibraryOption {
+        LibraryOption { audio: Some(set), ..self }
     }
 
     const fn graphs(self, set: Set<FilterGraphs>) -> LibraryOption {
@@ -107,6 +114,11 @@ impl LibraryOption {
     /// Whether it gives a filter graph across streams.
     pub fn is_for_graphs(&self) -> bool {
         self.graphs.is_some()
+    }
+
+    /// Whether it is about a COMMAND for sound.
+    pub fn is_for_audio(&self) -> bool {
+        self.audio.is_some()
     }
 
     /// Whether it is about a COMMAND.
@@ -191,6 +203,14 @@ impl LibraryOption {
         self.command.map_or(Ok(()), |set| set(options, value))
     }
 
+    /// Sets it where it is about a COMMAND for sound, and does nothing otherwise.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a value that can't be.
+    pub fn set_audio(&self, options: &mut AudioCommandOptions, value: &str) -> Result<()> {
+        self.audio.map_or(Ok(()), |set| set(options, value))
+    }
+
     /// Sets it where it gives a filter graph across streams, and does nothing otherwise.
     ///
     /// # Errors
@@ -204,6 +224,7 @@ const LIVE: ValueType = ValueType::Choice(&names::<_, 3>(Live::VALUES));
 const ON_LOSS: ValueType = ValueType::Choice(&names::<_, 3>(OnLoss::VALUES));
 const ON_SLOW: ValueType = ValueType::Choice(&names::<_, 3>(OnSlow::VALUES));
 const ON_ERROR: ValueType = ValueType::Choice(&names::<_, 3>(OnError::VALUES));
+const AUDIO_FORMAT: ValueType = ValueType::Choice(&names::<_, 2>(AudioFormat::VALUES));
 const ON_RESIZE: ValueType = ValueType::Choice(&names::<_, 2>(OnResize::VALUES));
 const FRAME_FORMAT: ValueType = ValueType::Choice(&FRAME_FORMATS);
 const FRAME_FORMATS: [&str; PixelFormat::ALL.len()] = {
@@ -753,6 +774,50 @@ const TABLE: &[LibraryOption] = &[
         .default("the input's"),
     )
     .command(|o, v| Size::parse(v).map(|size| o.frame_size = Some(size))),
+    LibraryOption::new(
+        Row::long(
+            "audio-command",
+            Group::Code,
+            ValueType::Text,
+            "a program that edits the sound: samples come to its stdin, and as many go back from its \
+             stdout; split into words as a shell does, and run without one",
+        )
+        .placeholder("COMMAND"),
+    )
+    .audio(|o, v| {
+        o.line = Some(v.to_owned());
+        Ok(())
+    }),
+    LibraryOption::new(
+        Row::long(
+            "audio-format",
+            Group::Code,
+            AUDIO_FORMAT,
+            "the samples of --audio-command, their channels interleaved",
+        )
+        .default("s16le"),
+    )
+    .audio(|o, v| audio_format(v).map(|format| o.format = format)),
+    LibraryOption::new(
+        Row::long(
+            "audio-rate",
+            Group::Code,
+            ValueType::Integer,
+            "the samples a second that the sound is brought to for --audio-command",
+        )
+        .default("the input's"),
+    )
+    .audio(|o, v| count(v, 768_000).map(|rate| o.sample_rate = Some(rate))),
+    LibraryOption::new(
+        Row::long(
+            "audio-channels",
+            Group::Code,
+            ValueType::Integer,
+            "the channels that the sound is brought to for --audio-command",
+        )
+        .default("the input's"),
+    )
+    .audio(|o, v| count(v, 64).map(|channels| o.channels = Some(channels))),
     LibraryOption::new(
         Row::long(
             "on-slow",

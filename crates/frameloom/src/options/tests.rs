@@ -273,7 +273,10 @@ fn rows_say_what_they_do() {
             Scope::Output => assert!(output, "{}", row.name),
             Scope::Both => assert!(input && output, "{}", row.name),
             Scope::Global => {
-                let other = entry.is_for_live() || entry.is_for_command() || entry.is_for_graphs();
+                let other = entry.is_for_live()
+                    || entry.is_for_command()
+                    || entry.is_for_graphs()
+                    || entry.is_for_audio();
                 assert!(input || output || other, "{}", row.name);
             }
         }

@@ -4,21 +4,24 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Select, Sender, TryRecvError, bounded};
 
 use crate::audio::AudioFrame;
+use crate::edit::AudioCommand;
+use crate::edit::audio_convert::AudioConverter;
 use crate::edit::audio_gate::AudioGate;
-use crate::edit::chain::guarded;
 use crate::edit::complex::MediaFrame;
-use crate::error::{BoxError, Error, Result, Stage};
+use crate::error::{Error, Result, Stage};
+use crate::options::OnError;
+use crate::run::audio_command::{AudioFeed, AudioFeedState};
+use crate::run::audio_messages::{AudioReport, AudioStage, run_stages};
+use crate::run::command::CommandHandle;
 use crate::run::stages::AudioMessage;
 use crate::run::threads::{Threads, start_thread};
 use crate::stats::Stats;
+use crate::stats::event::Events;
 use crate::time::clock::Clock;
 use crate::time::stop::Stop;
-
-/// A piece of your code.
-pub(crate) type AudioStage = Box<dyn FnMut(&mut AudioFrame) -> Result<(), BoxError> + Send>;
 
 /// How long sound of a live pipeline waits for the code, where nothing else was said.
 const LIVE_LIMIT: Duration = Duration::from_millis(500);
@@ -26,19 +29,29 @@ const LIVE_LIMIT: Duration = Duration::from_millis(500);
 /// Pieces of sound that the code may be asked about at once: some 200 ms of AAC.
 const ASKED: usize = 8;
 
+/// The same for a program, which may hold sound back: some 12 s of AAC.
+const ASKED_OF_COMMAND: usize = 512;
+
+/// How long a program that holds so much back may give nothing, where it is waited for.
+const HOLD_LIMIT: Duration = Duration::from_secs(10);
+
 /// How often it is looked whether a stop was asked for.
 const TICK: Duration = Duration::from_millis(100);
 
-/// What the code still gets once a stop was asked for.
+/// What the code still gets once a stop was asked for, or the sound has ended.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
+/// The same for a program, which may take its pipes' patience, and as long again to end.
+const COMMAND_STOP_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// Your code for sound, and all that decides how it is treated.
 pub(super) struct AudioCode {
     pub(super) stages: Vec<AudioStage>,
+    /// A program behind them.
+    pub(super) command: Option<AudioCommand>,
+    pub(super) on_error: OnError,
+    pub(super) events: Events,
     /// How long sound waits for it; `None` where it waits for ever.
     pub(super) limit: Option<Duration>,
-    /// What it fails at goes by unedited.
-    pub(super) passes_failed: bool,
     pub(super) stats: Stats,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) stop: Stop,
@@ -72,32 +85,46 @@ pub(super) struct AudioQueues {
     pub(super) changes: Receiver<AudioChange>,
 }
 
-/// What the code's thread says.
-enum AudioReport {
-    Answer(u64, AudioFrame),
-    Failed(u64, Error),
-}
-
-/// Starts both threads.
+/// Starts the threads.
 pub(super) fn start(code: AudioCode, queues: AudioQueues, threads: &mut Threads) -> Result<()> {
-    let AudioCode { mut stages, limit, passes_failed, stats, clock, stop } = code;
-    let (asks, asked) = bounded::<(u64, AudioFrame)>(ASKED);
+    let AudioCode { mut stages, command, on_error, events, limit, stats, clock, stop } = code;
+    // What is late passes, so more of it would only be later.
+    let most = if command.is_some() && limit.is_none() { ASKED_OF_COMMAND } else { ASKED };
+    let (asks, asked) = bounded::<(u64, AudioFrame)>(most);
     let (report, reports) = bounded(1);
-    // It may hang for ever, and then nobody waits for it.
-    drop(start_thread("frameloom-process", move || {
-        for (number, mut frame) in asked {
-            let edited = guarded(|| {
-                stages.iter_mut().try_for_each(|stage| stage(&mut frame)).map_err(Error::from)
-            });
-            let said = match edited {
-                Ok(()) => AudioReport::Answer(number, frame),
-                Err(error) => AudioReport::Failed(number, error),
+    let handle = CommandHandle::default();
+    let options = command.as_ref().map(AudioCommand::options);
+    let converter = options.and_then(|o| AudioConverter::new(o.sample_rate, o.channels));
+    let end_limit = if command.is_some() { COMMAND_STOP_TIMEOUT } else { STOP_TIMEOUT };
+    // Code may hang for ever, and then nobody waits for it.
+    drop(match command {
+        Some(command) => {
+            let feed = AudioFeed {
+                command,
+                stages,
+                asked,
+                reports: report,
+                on_error,
+                handle: handle.clone(),
+                events,
+                clock: Arc::clone(&clock),
+                stop: stop.clone(),
+                state: AudioFeedState::new(),
             };
-            if report.send(said).is_err() {
-                return;
-            }
+            start_thread("frameloom-command-in", move || feed.run())?
         }
-    })?);
+        None => start_thread("frameloom-process", move || {
+            for (number, mut frame) in asked {
+                let said = match run_stages(&mut stages, &mut frame) {
+                    Ok(()) => AudioReport::Answer(number, frame),
+                    Err(error) => AudioReport::Failed(number, error),
+                };
+                if report.send(said).is_err() {
+                    return;
+                }
+            }
+        })?,
+    });
     let gating = AudioGating {
         gate: AudioGate::new(limit),
         // Without an encoder the code only listens.
@@ -108,8 +135,13 @@ pub(super) fn start(code: AudioCode, queues: AudioQueues, threads: &mut Threads)
         asks: Some(asks),
         reports,
         is_bypassing: false,
-        passes_failed,
+        passes_failed: on_error != OnError::Stop,
         is_limited: limit.is_some(),
+        most,
+        heard: clock.now(),
+        converter,
+        handle,
+        end_limit,
         stats,
         clock,
         stop,
@@ -131,6 +163,15 @@ struct AudioGating {
     is_bypassing: bool,
     passes_failed: bool,
     is_limited: bool,
+    /// Pieces that the code may be asked about at once.
+    most: usize,
+    /// When the code last said something.
+    heard: Instant,
+    /// Brings sound to what the program takes.
+    converter: Option<AudioConverter>,
+    handle: CommandHandle,
+    /// How long the code's threads may take to end.
+    end_limit: Duration,
     stats: Stats,
     clock: Arc<dyn Clock>,
     stop: Stop,
@@ -138,6 +179,29 @@ struct AudioGating {
 
 impl AudioGating {
     fn run(mut self) -> Result<()> {
+        let result = self.pass_all();
+        // The outputs are finished while the code ends.
+        self.queues.encoders.clear();
+        self.asks = None;
+        let ended = self.end_code();
+        self.handle.kill();
+        result.and(ended)
+    }
+
+    /// Waits for the end of the code's threads, and hears what they have to say of it.
+    fn end_code(&mut self) -> Result<()> {
+        let limit = self.clock.now() + self.end_limit;
+        while self.clock.now() < limit {
+            match self.reports.recv_timeout(TICK) {
+                Ok(AudioReport::Fatal(error)) => return Err(error),
+                Ok(_) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    fn pass_all(&mut self) -> Result<()> {
         loop {
             self.take_changes();
             while let Some((frame, is_answer)) = self.gate.leave(self.clock.now()) {
@@ -152,6 +216,7 @@ impl AudioGating {
             self.take_reports()?;
             self.take_frame()?;
             self.watch_stop();
+            self.check_held()?;
         }
     }
 
@@ -198,7 +263,7 @@ impl AudioGating {
 
     fn wants_frame(&self) -> bool {
         // Where nothing goes by unedited, the code sets the pace.
-        !self.has_ended && (self.is_limited || self.gate.len() < ASKED)
+        !self.has_ended && (self.is_limited || self.gate.len() < self.most)
     }
 
     fn wait(&self) {
@@ -217,8 +282,13 @@ impl AudioGating {
 
     fn take_reports(&mut self) -> Result<()> {
         loop {
+            if !self.reports.is_empty() {
+                self.heard = self.clock.now();
+            }
             match self.reports.try_recv() {
                 Ok(AudioReport::Answer(number, frame)) => self.gate.answer(number, frame),
+                Ok(AudioReport::Pass(number)) => self.gate.pass(number),
+                Ok(AudioReport::Fatal(error)) => return Err(error),
                 Ok(AudioReport::Failed(number, error)) => {
                     if !self.passes_failed {
                         return Err(error);
@@ -248,10 +318,23 @@ impl AudioGating {
             Ok(MediaFrame::Video(_)) | Err(TryRecvError::Empty) => return Ok(()),
             Err(TryRecvError::Disconnected) => {
                 self.has_ended = true;
+                let rest = self.converter.as_mut().map_or(Ok(Vec::new()), AudioConverter::drain)?;
+                rest.into_iter().try_for_each(|frame| self.ask(frame))?;
                 self.asks = None;
                 return Ok(());
             }
         };
+        match &mut self.converter {
+            None => self.ask(frame),
+            Some(converter) => {
+                let converted = converter.convert(&frame)?;
+                converted.into_iter().try_for_each(|frame| self.ask(frame))
+            }
+        }
+    }
+
+    /// Asks the code about a piece.
+    fn ask(&mut self, frame: AudioFrame) -> Result<()> {
         let shown = frame.share().map_err(|e| e.in_stage(Stage::Process))?;
         let number = self.gate.ask(frame, self.clock.now());
         let is_asked =
@@ -260,6 +343,18 @@ impl AudioGating {
             self.gate.pass(number);
         }
         Ok(())
+    }
+
+    /// Fails where a program holds more back than is waited for.
+    fn check_held(&mut self) -> Result<()> {
+        let now = self.clock.now();
+        let is_full = !self.is_limited && self.gate.len() >= ASKED_OF_COMMAND;
+        if !is_full || now.saturating_duration_since(self.heard) < HOLD_LIMIT {
+            return Ok(());
+        }
+        let cause = "the COMMAND for sound holds back more than 10 s of it: it has to give sound back as \
+                     it gets it";
+        Err(Error::process(cause))
     }
 
     fn watch_stop(&mut self) {

@@ -55,7 +55,7 @@ pub(super) struct CommandPolicy {
 pub(super) struct CommandHandle(Arc<Mutex<Option<Arc<RunningCommand>>>>);
 
 impl CommandHandle {
-    fn set(&self, running: Option<Arc<RunningCommand>>) {
+    pub(super) fn set(&self, running: Option<Arc<RunningCommand>>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = running;
     }
 

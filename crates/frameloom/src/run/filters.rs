@@ -1,7 +1,7 @@
 //! Filter graphs across streams: which streams of the inputs go into each, and which outputs take what
 //! comes out.
 
-use crate::av::{AvFrame, MediaKind, OpenPad};
+use crate::av::{MediaKind, OpenPad};
 use crate::edit::check_graph;
 use crate::edit::complex::{PadInput, pads_of, rates_of};
 use crate::error::{Error, Hint, Result, Setting, Stage, counted};
@@ -162,7 +162,7 @@ pub(super) fn pad_input(
     let input = inputs.get(from.input);
     let stream = input.and_then(|input| input.streams.get(from.stream));
     let stream = stream.ok_or_else(|| Error::usage("a stream of a filter graph is not there"))?;
-    let like = AvFrame::of_stream(&stream.params).map_err(|e| e.in_stage(Stage::Process))?;
+    let like = stream.params.blank_frame().map_err(|e| e.in_stage(Stage::Process))?;
     let ticks = ticks.filter(|_| source.is_live);
     Ok(PadInput {
         source: from.input,

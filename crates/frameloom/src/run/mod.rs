@@ -8,7 +8,9 @@
 //! of the queue, and that is how the others learn of it.
 
 mod arrival;
-pub(crate) mod audio_code;
+mod audio_code;
+mod audio_command;
+pub(crate) mod audio_messages;
 mod change;
 mod code;
 pub(crate) mod code_messages;

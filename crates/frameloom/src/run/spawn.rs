@@ -9,17 +9,15 @@ use crossbeam_channel::{Sender, TrySendError, bounded};
 use crate::codec::audio::AudioTranscoder;
 use crate::codec::decode::VideoDecoder;
 use crate::edit::complex::MediaFrame;
-use crate::edit::{Command, FrameProcessor};
+use crate::edit::{AudioCommand, Command, FrameProcessor};
 use crate::error::{Error, Result};
 use crate::image::Frame;
 use crate::input::Source;
 use crate::input::streams::InputStreamId;
 use crate::live::supervise::{Hold, PresenceSignal};
-use crate::options::OnError;
 use crate::output::{Sink, nothing_written};
-use crate::run::audio_code::{
-    self, AudioChange, AudioCode, AudioEncoderEnd, AudioQueues, AudioStage,
-};
+use crate::run::audio_code::{self, AudioChange, AudioCode, AudioEncoderEnd, AudioQueues};
+use crate::run::audio_messages::AudioStage;
 use crate::run::change::{CHANGES, ReaderChange};
 use crate::run::code::{self, Code};
 use crate::run::code_messages::Pulling;
@@ -53,6 +51,7 @@ pub(super) struct Stages {
     pub(super) stages: Vec<Box<dyn FrameProcessor>>,
     pub(super) command: Option<Command>,
     pub(super) audio: Vec<AudioStage>,
+    pub(super) audio_command: Option<AudioCommand>,
 }
 
 /// A way to an input's threads, for outputs that come and go.
@@ -128,7 +127,7 @@ impl Nodes {
         let mut frames = self.spawn_encoders(graph, &presences, context, threads)?;
         let SpawnedAudio { mut readings, of_filters, of_code } =
             self.spawn_audio(graph, &context.stop, threads)?;
-        let audio = std::mem::take(&mut user.audio);
+        let audio = (std::mem::take(&mut user.audio), user.audio_command.take());
         let mut pulling = None;
         let mut takers: Vec<Vec<FrameTaker>> = graph.decoders.iter().map(|_| Vec::new()).collect();
         let mut filters = FilterEnds::new(graph);
@@ -530,7 +529,7 @@ fn spawn_code(
 
 /// Starts the threads of the code for sound. Gives the way to them, and that for outputs that come and go.
 fn spawn_audio_code(
-    stages: Vec<AudioStage>,
+    (stages, command): (Vec<AudioStage>, Option<AudioCommand>),
     encoders: Vec<AudioEncoderEnd>,
     is_live: bool,
     context: &NodeContext,
@@ -541,7 +540,9 @@ fn spawn_audio_code(
     let code = AudioCode {
         stages,
         limit: AudioCode::limit(is_live, context.live.deadline),
-        passes_failed: context.live.error_policy(is_live, false) != OnError::Stop,
+        on_error: context.live.error_policy(is_live, command.is_some()),
+        events: context.events.clone(),
+        command,
         stats: context.stats.clone(),
         clock: Arc::clone(&context.environment.clock),
         stop: context.stop.clone(),

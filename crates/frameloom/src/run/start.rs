@@ -6,7 +6,7 @@ use std::time::Duration;
 use crossbeam_channel::Sender;
 
 use crate::av::MediaKind;
-use crate::edit::{Command, FrameProcessor};
+use crate::edit::{AudioCommand, Command, FrameProcessor};
 use crate::error::{Error, Result};
 use crate::input::Source;
 use crate::live::slate::Slate;
@@ -15,7 +15,7 @@ use crate::options::{LiveOptions, OnLoss, OnResize, OutputOptions};
 use crate::protocol::Target;
 use crate::protocol::environment::Environment;
 use crate::run::arrival::await_video;
-use crate::run::audio_code::AudioStage;
+use crate::run::audio_messages::AudioStage;
 use crate::run::code_messages::Pulling;
 use crate::run::control::{OutputsOwner, RunningPipeline};
 use crate::run::filters::{check_taken, plan_graphs};
@@ -50,6 +50,7 @@ pub(crate) struct Setup {
     pub(crate) command: Option<Command>,
     /// The code for sound.
     pub(crate) audio_stages: Vec<AudioStage>,
+    pub(crate) audio_command: Option<AudioCommand>,
     /// The caller takes the frames itself.
     pub(crate) is_pulled: bool,
     pub(crate) outputs: OutputsOwner,
@@ -105,6 +106,10 @@ impl Setup {
         self.sources.iter().any(|source| source.is_live)
     }
 
+    fn edits_audio(&self) -> bool {
+        !self.audio_stages.is_empty() || self.audio_command.is_some()
+    }
+
     fn code(&self) -> CodeKind {
         match self.is_pulled {
             true => CodeKind::Pulled,
@@ -120,7 +125,7 @@ impl Setup {
     pub(crate) fn start(mut self, failure: &Failure) -> Result<Started> {
         let code = self.code();
         let is_edited = code != CodeKind::None;
-        let edits_audio = !self.audio_stages.is_empty();
+        let edits_audio = self.edits_audio();
         self.live.check(self.command.is_some(), is_edited || edits_audio)?;
         let url = self.sources.first().map_or("", Source::url);
         self.live.check_input(self.is_live()).map_err(|e| e.at(url))?;
@@ -147,12 +152,12 @@ impl Setup {
         self.narrow(&planned)?;
         let Planned { plans, opened, edited, .. } = planned;
         let reopens = self.sources.iter().any(|source| self.reopens_outputs(source));
-        let Setup { sources, stages, command, audio_stages, outputs, .. } = self;
+        let Setup { sources, stages, command, audio_stages, audio_command, outputs, .. } = self;
         let command_only_reads = command.is_some() && plans.is_empty();
         let nodes = Nodes::open(&graph, &plans, &sources, &context)?;
         let sinks = open_sinks(&plans, opened, reopens, &context)?;
         let mut threads = Threads::new(failure.clone());
-        let user = Stages { stages, command, audio: audio_stages };
+        let user = Stages { stages, command, audio: audio_stages, audio_command };
         let StartedThreads { inputs, filters, audio_changes, pulling, sound } =
             nodes.spawn(&graph, sources, sinks, user, &context, &mut threads)?;
         let (more, registry) = (threads.close(), context.registry.clone());
@@ -198,7 +203,7 @@ impl Setup {
             |is_edited: bool, kind| is_edited.then(|| edited(&inputs, &chosen, kind)).transpose();
         let edited = Edited {
             video: of_kind(is_edited, MediaKind::Video)?,
-            audio: of_kind(!self.audio_stages.is_empty(), MediaKind::Audio)?,
+            audio: of_kind(self.edits_audio(), MediaKind::Audio)?,
         };
         let (mut plans, mut opened) = (Vec::new(), Vec::new());
         for ((number, output), chosen) in outputs.into_iter().zip(chosen) {

@@ -1,0 +1,150 @@
+//! A COMMAND for sound: samples through its pipes, judged by ffmpeg's own filters.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use crate::harness::*;
+
+/// Halves every sample.
+const HALVE: &str = "import array, os, sys\n\
+    assert os.environ['FRAMELOOM_AUDIO_FORMAT'] == 'f32le'\n\
+    assert os.environ['FRAMELOOM_AUDIO_RATE'] == '44100', os.environ['FRAMELOOM_AUDIO_RATE']\n\
+    assert os.environ['FRAMELOOM_AUDIO_CHANNELS'] == '2'\n\
+    while data := sys.stdin.buffer.read1(4096):\n    \
+        while len(data) % 4:\n        \
+            data += sys.stdin.buffer.read1(4 - len(data) % 4)\n    \
+        samples = array.array('f', data)\n    \
+        for n in range(len(samples)):\n        \
+            samples[n] *= 0.5\n    \
+        sys.stdout.buffer.write(samples.tobytes())\n    \
+        sys.stdout.buffer.flush()\n";
+
+/// Gives back what it gets, and fails in the middle.
+const DIES: &str = "import sys, os\n\
+    for _ in range(20):\n    \
+        sys.stdout.buffer.write(b'\\0' * len(sys.stdin.buffer.read(2048)))\n    \
+        sys.stdout.buffer.flush()\n\
+    os._exit(3)\n";
+
+/// A program written down, and the option that names it.
+fn program(room: &Path, text: &str) -> OsString {
+    let file = room.join("sound effect.py");
+    std::fs::write(&file, text).unwrap();
+    let python = python().display().to_string();
+    format!("--audio-command={python} '{}'", file.display()).into()
+}
+
+/// The samples, as ffmpeg decodes them, behind a filter.
+fn samples(path: &Path, filter: &str) -> Vec<i16> {
+    let raw = ffmpeg(args!["-i", path, "-map", "0:a", "-af", filter, "-f", "s16le", "-"]);
+    raw.chunks_exact(2).map(|two| i16::from_le_bytes([two[0], two[1]])).collect()
+}
+
+fn pcm() -> Vec<OsString> {
+    args!["-c:v", "copy", "-c:a", "pcm_f32le"]
+}
+
+#[test]
+fn a_command_changes_every_sample_and_nothing_moves() {
+    let (source, room) = (counted_av("numbered.mp4"), room());
+    let out = room.path().join("out.mkv");
+    let code = args!["--audio-format=f32le", program(room.path(), HALVE)];
+    frameloom([args!["-i", &source], code, pcm(), args![&out]].concat()).run().ok();
+    let expected = samples(&source, "volume=0.5");
+    assert!(expected.len() > 200_000);
+    assert_eq!(samples(&out, "anull"), expected);
+    let pts =
+        |path: &Path| packets(path, Kind::Video).iter().map(|p| p.pts.as_ms()).collect::<Vec<_>>();
+    assert_eq!(pts(&out), pts(&source), "the picture is where it was");
+}
+
+#[test]
+fn what_a_command_gives_back_as_it_was_stays_bit_for_bit() {
+    let (source, room) = (counted_av("numbered.mp4"), room());
+    let out = room.path().join("out.mkv");
+    // 16 bits are less than the codec has.
+    let code = args!["--audio-command=cat"];
+    frameloom([args!["-i", &source], code, pcm(), args![&out]].concat()).run().ok();
+    let hash = |path: &Path| {
+        ffmpeg(args!["-i", path, "-map", "0:a", "-c:a", "pcm_f32le", "-f", "md5", "-"])
+    };
+    assert_eq!(hash(&out), hash(&source));
+}
+
+#[test]
+fn sound_is_brought_to_what_the_command_takes() {
+    let (source, room) = (counted_av("numbered.mp4"), room());
+    let out = room.path().join("out.mkv");
+    let counts = "import os, sys\n\
+        assert os.environ['FRAMELOOM_AUDIO_RATE'] == '16000'\n\
+        assert os.environ['FRAMELOOM_AUDIO_CHANNELS'] == '1'\n\
+        size = 0\n\
+        while data := sys.stdin.buffer.read1(4096):\n    \
+            size += len(data)\n    \
+            sys.stdout.buffer.write(data)\n    \
+            sys.stdout.buffer.flush()\n\
+        assert abs(size - 6 * 16000 * 2) < 2000, size\n";
+    let options = args!["--audio-rate=16000", "--audio-channels=1", program(room.path(), counts)];
+    frameloom([args!["-i", &source], options, pcm(), args![&out]].concat()).run().ok();
+    let streams = probe_streams(&out);
+    assert_eq!((&streams[1]["sample_rate"], &streams[1]["channels"]), (&"16000".into(), &1.into()));
+    let (made, whole) =
+        (samples(&out, "anull"), samples(&source, "aresample=16000,pan=mono|c0=c0"));
+    assert!(made.len().abs_diff(whole.len()) < 1000, "{} of {}", made.len(), whole.len());
+}
+
+#[test]
+fn a_command_that_dies_leaves_the_original_sound() {
+    let (source, room) = (counted_av("numbered.mp4"), room());
+    let out = room.path().join("out.mkv");
+    let code = || args![program(room.path(), DIES)];
+    let line = [args!["-i", &source, "--on-error=bypass"], code(), pcm(), args![&out]].concat();
+    let run = frameloom(line).run().ok();
+    assert!(run.stderr.contains("exit status 3"), "{}", run.stderr);
+    let (made, whole) = (samples(&out, "anull"), samples(&source, "anull"));
+    assert_eq!(made.len(), whole.len());
+    let silent = made.iter().take_while(|sample| **sample == 0).count();
+    assert!((15_000..40_000).contains(&silent), "{silent} samples were edited");
+    let end = silent + 2048;
+    assert_eq!(made[end..], whole[end..]);
+    // By default a file's run ends there.
+    let stopped = room.path().join("stopped.mkv");
+    let line = [args!["-i", &source], code(), pcm(), args![&stopped]].concat();
+    let said = frameloom(line).run().refuses(1);
+    assert!(said.contains("exit status 3"), "{said}");
+}
+
+#[test]
+fn a_live_stream_gets_its_command_again() {
+    let (source, room) = (counted_av("numbered.mp4"), room());
+    let (out, starts) = (room.path().join("out.mkv"), room.path().join("starts"));
+    let text = format!("open({:?}, 'a').write('x')\n{DIES}", starts.display().to_string());
+    let live = args!["--live=yes", "--no-reconnect", "-re", "-i", &source];
+    let line = [live, args![program(room.path(), &text)], pcm(), args![&out]].concat();
+    frameloom(line).run().ok();
+    assert!(std::fs::read(&starts).unwrap().len() >= 2, "it was started once");
+    let (made, whole) = (samples(&out, "anull"), samples(&source, "anull"));
+    assert!(made.len().abs_diff(whole.len()) <= 2048, "{} of {}", made.len(), whole.len());
+    assert!(made.iter().any(|sample| sample.abs() > 1000), "no original sound");
+}
+
+#[test]
+fn a_command_for_sound_that_can_not_be_is_an_error() {
+    let source = counted_av("numbered.mp4");
+    for (words, status, mentions) in [
+        (args!["--audio-command=no-such-program-anywhere"], 1, "no-such-program-anywhere"),
+        (args!["--audio-command=cat 'x"], 2, "--audio-command"),
+        (args!["--audio-command="], 2, "--audio-command"),
+        (args!["--audio-command=cat", "--audio-format=mp3"], 2, "s16le or f32le"),
+        (args!["--audio-command=cat", "--audio-rate=0"], 2, "--audio-rate"),
+        (args!["--audio-command=cat", "--audio-channels=65"], 2, "--audio-channels"),
+        (args!["--audio-format=s16le"], 2, "--audio-command"),
+        (args!["--audio-command=cat", "-c:a", "copy"], 2, "edits the sound"),
+    ] {
+        let room = room();
+        let out = room.path().join("out.mkv");
+        let run = frameloom([args!["-i", &source], words.clone(), args![&out]].concat()).run();
+        let said = run.refuses(status);
+        assert!(said.contains(mentions), "{words:?}: {said}");
+    }
+}
