@@ -10,7 +10,7 @@ def main() -> None:
     """Run the command line with the process's arguments."""
     # The program has handlers of its own; Python's would raise when it has ended.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    sys.exit(command_line(sys.argv[1:]))
+    sys.exit(command_line(sys.argv))
 
 
 if __name__ == "__main__":

@@ -585,4 +585,4 @@ def probe(
     """
 
 def command_line(words: Sequence[str]) -> int:
-    """Run the command line with these words (without the program's name); its exit status."""
+    """Run the command line with these words, the program's name first; its exit status."""

@@ -13,6 +13,7 @@ use frameloom::internal::{
 use frameloom::options::{OutputOptions, from_os};
 use frameloom::{Error, Hint, Result, Sentence, Setting, sentence};
 
+use crate::called::CalledAs;
 use crate::listings::Part;
 use crate::options::Verb;
 use crate::options::listing::{self, Listing};
@@ -36,6 +37,8 @@ pub(crate) enum Invocation {
     Probe(ProbeArgs),
     /// Run a pipeline.
     Run(RunArgs),
+    /// Tell what is in the inputs: there is no output and no code.
+    Describe(RunArgs),
     /// Run the media server, with these words.
     Serve(Vec<String>),
     /// Show everything at once, with these words.
@@ -73,12 +76,14 @@ pub(crate) struct RunArgs {
     pub(crate) program: ProgramOptions,
 }
 
-/// Parses the words that follow the program's name.
+/// Parses the words that follow the name that the program is called by.
 ///
 /// # Errors
 /// Wrong usage, without a word of what could be a secret.
-pub(crate) fn parse(mut words: Vec<OsString>) -> Result<Invocation> {
-    let first = words.first().and_then(|word| word.to_str());
+pub(crate) fn parse(called: CalledAs, mut words: Vec<OsString>) -> Result<Invocation> {
+    // ffmpeg has no verbs.
+    let has_verbs = called == CalledAs::Frameloom;
+    let first = words.first().and_then(|word| word.to_str()).filter(|_| has_verbs);
     let verb = first.and_then(Verb::named).unwrap_or(Verb::Run);
     if first == Some("help") {
         return help(&words);
@@ -101,7 +106,7 @@ pub(crate) fn parse(mut words: Vec<OsString>) -> Result<Invocation> {
         outputs: Vec::new(),
         command: None,
         global: Vec::new(),
-        program: ProgramOptions::default(),
+        program: ProgramOptions { called, ..ProgramOptions::default() },
     };
     if let Some(shown) = parser.read()? {
         return Ok(shown);
@@ -109,7 +114,9 @@ pub(crate) fn parse(mut words: Vec<OsString>) -> Result<Invocation> {
     if verb == Verb::Probe {
         parser.finish_probe().map(Invocation::Probe)
     } else {
-        parser.finish_run().map(Invocation::Run)
+        let run = parser.finish_run()?;
+        let has_work = !run.outputs.is_empty() || run.command.is_some();
+        Ok(if has_work { Invocation::Run(run) } else { Invocation::Describe(run) })
     }
 }
 
@@ -331,10 +338,6 @@ impl Parser {
                 }
             }
         }
-        if self.outputs.is_empty() && self.command.is_none() {
-            let error = usage("neither an OUTPUT nor a COMMAND is named");
-            return Err(error.hint(ProgramHint::NameOutputOrCode));
-        }
         let Parser { inputs, outputs, command, global, program, .. } = self;
         Ok(RunArgs { inputs, outputs, command, global, program })
     }
@@ -365,6 +368,11 @@ impl Parser {
             _ => error.hint(ProgramHint::BeforeItsEnd),
         })
     }
+}
+
+/// The error for words without an output and without code, where nobody asks what is in the inputs.
+pub(crate) fn nothing_to_do() -> Error {
+    usage("neither an OUTPUT nor a COMMAND is named").hint(ProgramHint::NameOutputOrCode)
 }
 
 /// Whether a word that tells no format is the name of a program, as a shell would find it.

@@ -116,7 +116,7 @@ pub(crate) fn run(words: Vec<OsString>, screen: &Screen) -> Result<()> {
     let words = DemoArgs::parse(words)?;
     // What the server and its pipelines do stands on the page.
     let is_usual = matches!(words.program.level, Level::Info | Level::Warning);
-    log::start(if is_usual { Level::Error } else { words.program.level }, screen, None);
+    log::start(if is_usual { Level::Error } else { words.program.level }, false, screen, None);
     let command = match &words.command {
         Some(command) => command.clone(),
         None => example()?,

@@ -45,7 +45,10 @@ pub fn order(bytes: &[u8]) {
     let order: Option<crate::supervised::ChildOrder> = serde_json::from_slice(bytes).ok();
     let words = order.map(|order| (order.words, order.env));
     let (words, _): (Vec<String>, BTreeMap<String, String>) = words.unwrap_or_default();
-    let _ = crate::args::parse(words.into_iter().map(Into::into).collect());
+    let _ = crate::args::parse(
+        crate::called::CalledAs::Frameloom,
+        words.into_iter().map(Into::into).collect(),
+    );
 }
 
 #[cfg(test)]

@@ -7,9 +7,10 @@ use frameloom::internal::LibraryOption;
 use frameloom::options::{
     AudioCommandOptions, CommandOptions, FilterGraphs, InputOptions, LiveOptions, OutputOptions,
 };
-use frameloom::{AudioCommand, Command, Result, Setting, sentence};
+use frameloom::{AudioCommand, Command, Pipeline, Result, Setting, Stop, sentence};
 
 use crate::args::{EndArgs, GlobalWords, ProbeArgs, RunArgs};
+use crate::called::CalledAs;
 use crate::usage::usage;
 
 /// A pipeline, ready to be opened.
@@ -43,6 +44,20 @@ impl Job {
         }
     }
 
+    /// Refuses inputs that can't be, before anything is opened.
+    pub(crate) fn check_inputs(&self) -> Result<()> {
+        let mut inputs = self.inputs.iter();
+        inputs.try_for_each(|(url, options)| frameloom::internal::check_input(url, options))
+    }
+
+    /// Opens the inputs, until `stop`.
+    pub(crate) fn open(&mut self, stop: &Stop) -> Result<Pipeline> {
+        let mut inputs = std::mem::take(&mut self.inputs).into_iter();
+        let (url, options) = inputs.next().unwrap_or_default();
+        let builder = Pipeline::builder(&url).input(options).stop(stop);
+        inputs.fold(builder, |builder, (url, options)| builder.and(&url, options)).open()
+    }
+
     /// # Errors
     /// Wrong usage, or a COMMAND that can't be run.
     pub(crate) fn new(words: RunArgs) -> Result<Job> {
@@ -55,6 +70,7 @@ impl Job {
         let mut outputs = Vec::with_capacity(words.outputs.len());
         for output in words.outputs {
             let options = output_options(&output, global)?;
+            let options = options.allow_untaken(words.program.called == CalledAs::Ffmpeg);
             outputs.push((output.url, options));
         }
         let mut graphs = FilterGraphs::new();
@@ -140,7 +156,9 @@ mod tests {
 
     fn refusal(line: &str) -> String {
         let words = line.split(' ').map(Into::into).collect();
-        let Invocation::Run(run) = parse(words).unwrap() else { panic!("{line}") };
+        let Invocation::Run(run) = parse(CalledAs::Frameloom, words).unwrap() else {
+            panic!("{line}")
+        };
         match Job::new(run) {
             Ok(_) => String::new(),
             Err(error) => error.to_string(),
@@ -183,7 +201,9 @@ mod tests {
             ("-i in --live=no out.mp4", Live::No),
         ] {
             let words = line.split(' ').map(Into::into).collect();
-            let Invocation::Run(run) = parse(words).unwrap() else { panic!("{line}") };
+            let Invocation::Run(run) = parse(CalledAs::Frameloom, words).unwrap() else {
+                panic!("{line}")
+            };
             let input = format!("{:?}", Job::new(run).unwrap().inputs[0].1);
             assert!(input.contains(&format!("live: {live:?}")), "{line}: {input}");
         }
@@ -193,7 +213,9 @@ mod tests {
     fn yes_is_for_every_output_wherever_it_stands() {
         let outputs = |line: &str| {
             let words = line.split(' ').map(Into::into).collect();
-            let Invocation::Run(run) = parse(words).unwrap() else { panic!("{line}") };
+            let Invocation::Run(run) = parse(CalledAs::Frameloom, words).unwrap() else {
+                panic!("{line}")
+            };
             Job::new(run).unwrap().outputs
         };
         let yes = OutputOptions::new().with("y", "").unwrap();

@@ -7,6 +7,7 @@
 
 mod args;
 mod bench;
+mod called;
 mod demo;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -31,7 +32,9 @@ mod usage;
 use std::ffi::OsString;
 
 use frameloom::internal::set_default_wording;
-use frameloom::{CommandLine, ErrorKind, Result, Wording};
+use frameloom::{CommandLine, ErrorKind, Result, Stage, Wording};
+
+pub use crate::called::CalledAs;
 
 use crate::args::Invocation;
 use crate::level::Level;
@@ -42,25 +45,31 @@ use crate::serve::wording::Keys;
 use crate::stdout::print;
 use crate::supervised::ServerConnection;
 
-/// Runs the program with these words, the program's own name not among them, and returns its exit
-/// status: 0 done, 1 something failed, 2 wrong usage. It handles SIGINT and SIGTERM from then on,
+/// Runs the program, called by this name, with the words behind it, and returns its exit status: 0 done, 1 something failed, 2 wrong usage. It handles SIGINT and SIGTERM from then on,
 /// and the second of them ends the process.
-pub fn main(words: Vec<OsString>) -> u8 {
+pub fn main(called: CalledAs, words: Vec<OsString>) -> u8 {
     let screen = Screen::default();
     let (words, server_connection) = match supervised::words(words) {
         Ok(words) => words,
-        Err(error) => return ended(Level::default(), Err(error), &screen, None),
+        Err(error) => return ended(called, Level::default(), Err(error), &screen, None),
     };
     set_default_wording(wording(server_connection.is_some()));
     let reporter = server_connection.as_ref().map(ServerConnection::reporter);
     let level_of_words = Level::of_words(&words);
     let typed = words.clone();
-    let (level, done) = match args::parse(words) {
+    let (level, done) = match args::parse(called, words) {
+        Ok(Invocation::Describe(words)) if server_connection.is_none() => {
+            let level = words.program.level;
+            let done = run::describe(words, &typed, &screen);
+            // As ffmpeg ends.
+            return ended(called, level, done, &screen, None).max(1);
+        }
+        Ok(Invocation::Describe(words)) => (words.program.level, Err(args::nothing_to_do())),
         Ok(Invocation::Help(verb)) => (Level::default(), print(&help::text(verb))),
         Ok(Invocation::Manuals(folder)) => (level_of_words, manuals::write(&folder)),
         Ok(Invocation::HelpOf(part)) => (level_of_words, part.text().and_then(|text| print(&text))),
         Ok(Invocation::List(listing)) => (Level::default(), print(&(listing.text)())),
-        Ok(Invocation::Version) => (Level::default(), print(&listings::version())),
+        Ok(Invocation::Version) => (Level::default(), print(&listings::version(called))),
         Ok(Invocation::Probe(words)) => (words.program.level, run::probe(&words, &typed, &screen)),
         Ok(Invocation::Run(words)) => {
             (words.program.level, run::run(words, &typed, server_connection, &screen))
@@ -69,7 +78,7 @@ pub fn main(words: Vec<OsString>) -> u8 {
         Ok(Invocation::Demo(words)) => (level_of_words, demo::run(words, &screen)),
         Err(error) => (level_of_words, Err(error)),
     };
-    ended(level, done, &screen, reporter.as_ref())
+    ended(called, level, done, &screen, reporter.as_ref())
 }
 
 /// The words of the log: a server's file and its API have keys, which is what its pipelines were
@@ -79,7 +88,13 @@ fn wording(is_supervised: bool) -> &'static (dyn Wording + Sync) {
 }
 
 /// Says what went wrong, and how to exit.
-fn ended(level: Level, done: Result<()>, screen: &Screen, reporter: Option<&Reporter>) -> u8 {
+fn ended(
+    called: CalledAs,
+    level: Level,
+    done: Result<()>,
+    screen: &Screen,
+    reporter: Option<&Reporter>,
+) -> u8 {
     if let Err(error) = &done {
         screen.write_down(&format!("frameloom: {error}"));
     }
@@ -89,6 +104,11 @@ fn ended(level: Level, done: Result<()>, screen: &Screen, reporter: Option<&Repo
     let is_reported =
         reporter.is_some_and(|reporter| reporter.send_last(&ChildReport::Error(error.clone())));
     if level > Level::Quiet && !is_reported {
+        let is_missing = error.kind() == ErrorKind::NotFound && error.stage() == Stage::Source;
+        if let Some(target) = error.target().filter(|_| is_missing && called == CalledAs::Ffmpeg) {
+            // The words that programs look for.
+            screen.show(&format!("{target}: No such file or directory"));
+        }
         screen.show(&format!("frameloom: {error}"));
     }
     if error.kind() == ErrorKind::Usage { 2 } else { 1 }

@@ -3,6 +3,7 @@
 
 use std::fmt::{self, Write};
 
+use frameloom::internal::DUMP_TARGET;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::filter::LevelFilter;
@@ -12,7 +13,7 @@ use tracing_subscriber::registry;
 use crate::level::Level;
 use crate::log_file::LogFile;
 use crate::report::{ChildReport, LineLevel, LogReport, Reporter};
-use crate::screen::Screen;
+use crate::screen::{Screen, printable};
 
 /// The target of what libav itself says. The library passes on no more of it than it was told to.
 const LIBAV: &str = "libav";
@@ -22,10 +23,11 @@ const LIBAV_DEBUG: &str = "libav::debug";
 /// Sends events to `screen` from now on, as many as belong to `level`, and as many to its file as
 /// belong to the file's. Where there is a server, it gets them instead, but for those that it has no
 /// room for.
-pub(crate) fn start(level: Level, screen: &Screen, server: Option<Reporter>) {
+/// With `tells_contents` they tell what is in inputs and outputs.
+pub(crate) fn start(level: Level, tells_contents: bool, screen: &Screen, server: Option<Reporter>) {
     let in_file = screen.log_file().map(LogFile::level);
     frameloom::set_log_level(level.of_libav().max(in_file.unwrap_or(Level::Quiet).of_libav()));
-    let lines = LogLines { level, in_file, screen: screen.clone(), server };
+    let lines = LogLines { level, in_file, tells_contents, screen: screen.clone(), server };
     let lines = registry().with(lines);
     // It fails where there is a subscriber already, which is as good.
     let _ = tracing::subscriber::set_global_default(lines);
@@ -46,6 +48,7 @@ fn own(level: Level) -> LevelFilter {
 /// Whether an event belongs to a level.
 fn belongs(metadata: &Metadata<'_>, level: Level) -> bool {
     match (metadata.target(), *metadata.level()) {
+        (DUMP_TARGET, _) => level >= Level::Info,
         (LIBAV, tracing::Level::TRACE) => level >= Level::Trace,
         (LIBAV, _) => level >= Level::Verbose,
         (LIBAV_DEBUG, _) => level >= Level::Debug,
@@ -57,6 +60,7 @@ struct LogLines {
     level: Level,
     /// What belongs into the file, where there is one.
     in_file: Option<Level>,
+    tells_contents: bool,
     screen: Screen,
     server: Option<Reporter>,
 }
@@ -71,12 +75,32 @@ impl LogLines {
     }
 }
 
+impl LogLines {
+    /// Writes the lines that tell what is in an input or output.
+    fn tell_contents(&self, event: &Event<'_>) {
+        let mut text = EventText { message: String::new(), fields: String::new() };
+        event.record(&mut text);
+        let lines = text.message.lines().map(printable);
+        let lines: String = lines.flat_map(|line| [line, "\n".into()]).collect();
+        if self.is_written_down(event.metadata()) {
+            lines.lines().for_each(|line| self.screen.write_down(line));
+        }
+        if self.is_shown(event.metadata()) {
+            self.screen.raw(&lines);
+        }
+    }
+}
+
 impl<S: Subscriber> Layer<S> for LogLines {
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        self.is_shown(metadata) || self.is_written_down(metadata)
+        let is_wanted = self.tells_contents || metadata.target() != DUMP_TARGET;
+        is_wanted && (self.is_shown(metadata) || self.is_written_down(metadata))
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        if event.metadata().target() == DUMP_TARGET {
+            return self.tell_contents(event);
+        }
         let report = report(event);
         let line = line(event, &report);
         if self.is_written_down(event.metadata()) {
@@ -154,7 +178,8 @@ mod tests {
     }
 
     fn said_at(level: Level) -> Vec<String> {
-        let lines = LogLines { level, in_file: None, screen: Screen::default(), server: None };
+        let (in_file, server, screen) = (None, None, Screen::default());
+        let lines = LogLines { level, in_file, tells_contents: false, screen, server };
         let collected = Collected(Arc::default(), Arc::new(lines));
         tracing::subscriber::with_default(registry().with(collected.clone()), || {
             tracing::error!(target: "frameloom::pipeline", "lost");

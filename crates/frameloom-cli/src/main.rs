@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+use frameloom_cli::CalledAs;
+
 fn main() -> ExitCode {
-    ExitCode::from(frameloom_cli::main(std::env::args_os().skip(1).collect()))
+    let mut words = std::env::args_os();
+    let called = CalledAs::of(&words.next().unwrap_or_default());
+    ExitCode::from(frameloom_cli::main(called, words.collect()))
 }

@@ -4,10 +4,11 @@ use std::ffi::OsString;
 
 use frameloom::internal::is_written;
 use frameloom::options::OutputOptions;
-use frameloom::{Error, ErrorKind, Pipeline, Result, Setting, Snapshot, Stage, Stop, sentence};
+use frameloom::{Error, ErrorKind, Result, Setting, Snapshot, Stage, Stop, sentence};
 
-use crate::args::{ProbeArgs, RunArgs};
+use crate::args::{ProbeArgs, RunArgs, nothing_to_do};
 use crate::bench::Benchmark;
+use crate::called::CalledAs;
 use crate::job::{self, Job};
 use crate::level::Level;
 use crate::log_file::{self, LogFile};
@@ -18,11 +19,11 @@ use crate::status::progress::{ProgressTarget, shares_stdout};
 use crate::status::{Mode, StatusLine};
 use crate::stdout::{is_stdout, print};
 use crate::supervised::ServerConnection;
-use crate::{log, signals};
+use crate::{listings, log, signals};
 
 /// Tells what is in an input, as JSON.
 pub(crate) fn probe(words: &ProbeArgs, typed: &[OsString], screen: &Screen) -> Result<()> {
-    start_log(&words.program, screen, None)?;
+    start_log(&words.program, false, screen, None)?;
     let options = job::probe_options(words)?;
     write_down(typed, screen);
     let stop = Stop::new();
@@ -35,12 +36,20 @@ pub(crate) fn probe(words: &ProbeArgs, typed: &[OsString], screen: &Screen) -> R
 
 /// Starts the log, and the file of `-report` or of the environment. A server has its pipelines'
 /// reports.
-fn start_log(program: &ProgramOptions, screen: &Screen, server: Option<Reporter>) -> Result<()> {
+fn start_log(
+    program: &ProgramOptions,
+    tells_contents: bool,
+    screen: &Screen,
+    server: Option<Reporter>,
+) -> Result<()> {
     let variable = std::env::var(log_file::VARIABLE).ok().filter(|_| server.is_none());
     if let Some(log_file) = LogFile::open(program.report, variable)? {
         screen.record(log_file);
     }
-    log::start(program.level, screen, server);
+    log::start(program.level, tells_contents, screen, server);
+    if program.called == CalledAs::Ffmpeg && !program.hides_banner && program.level >= Level::Info {
+        listings::banner().lines().for_each(|line| screen.line(line));
+    }
     Ok(())
 }
 
@@ -59,16 +68,15 @@ pub(crate) fn run(
     screen: &Screen,
 ) -> Result<()> {
     let reporter = server_connection.as_ref().map(ServerConnection::reporter);
-    start_log(&words.program, screen, reporter.clone())?;
+    let is_ffmpeg = words.program.called == CalledAs::Ffmpeg;
+    start_log(&words.program, is_ffmpeg, screen, reporter.clone())?;
     let (mode, program) = (Mode::of(&words, reporter.as_ref()), words.program.clone());
     let mut job = Job::new(words)?;
     write_down(typed, screen);
     if let Some(connection) = &server_connection {
         job.supervise(connection.env());
     }
-    for (url, options) in &job.inputs {
-        frameloom::internal::check_input(url, options)?;
-    }
+    job.check_inputs()?;
     frameloom::internal::check_graphs(job.graphs.specs())?;
     frameloom::internal::check_outputs(&job.input_urls(), &job.outputs, job.command.is_some())?;
     frameloom::internal::check_slate(&job.live)?;
@@ -93,6 +101,31 @@ pub(crate) fn run(
         screen.line(&line);
     }
     done.and_then(|snapshot| snapshot.map_or(Ok(()), |s| check_damage(&s, program.max_error_ppm)))
+}
+
+/// Tells what is in the inputs, in ffmpeg's words, where there is nothing to do with them.
+pub(crate) fn describe(words: RunArgs, typed: &[OsString], screen: &Screen) -> Result<()> {
+    start_log(&words.program, true, screen, None)?;
+    let level = words.program.level;
+    let mut job = Job::new(words)?;
+    if job.audio_command.is_some() {
+        return Err(nothing_to_do());
+    }
+    write_down(typed, screen);
+    job.check_inputs()?;
+    frameloom::internal::check_graphs(job.graphs.specs())?;
+    let stop = Stop::new();
+    signals::start(&stop, screen)?;
+    match job.open(&stop) {
+        Err(error) if error.kind() == ErrorKind::Interrupted && stop.is_stopped() => {}
+        opened => drop(opened?),
+    }
+    let closing = "At least one output file must be specified";
+    screen.write_down(closing);
+    if level >= Level::Error {
+        screen.show(closing);
+    }
+    Ok(())
 }
 
 /// Opens what `-progress` names.
@@ -124,16 +157,12 @@ fn check_damage(snapshot: &Snapshot, most_ppm: Option<u64>) -> Result<()> {
 /// Runs the pipeline to its end. `None` where a signal came before the input was there: nothing
 /// was begun, so there is nothing that could be incomplete.
 fn carry(
-    job: Job,
+    mut job: Job,
     stop: &Stop,
     status: &[StatusLine],
     reporter: Option<Reporter>,
 ) -> Result<Option<Snapshot>> {
-    let mut inputs = job.inputs.into_iter();
-    let Some((url, options)) = inputs.next() else { return Ok(None) };
-    let builder = Pipeline::builder(&url).input(options).stop(stop);
-    let builder = inputs.fold(builder, |builder, (url, options)| builder.and(&url, options));
-    let mut pipeline = match builder.open() {
+    let mut pipeline = match job.open(stop) {
         Err(error) if error.kind() == ErrorKind::Interrupted && stop.is_stopped() => {
             return Ok(None);
         }

@@ -50,7 +50,7 @@ pub(crate) fn run(mut words: Vec<String>, screen: &Screen) -> Result<()> {
         false => None,
     };
     let words = ServeArgs::parse(words, file.as_ref(), environment)?;
-    log::start(words.level, screen, None);
+    log::start(words.level, false, screen, None);
     if let Err(error) = closed {
         tracing::warn!("other processes of this user may read the server's secrets: {error}");
     }

@@ -16,6 +16,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::args::RunArgs;
+use crate::called::CalledAs;
 use crate::level::Level;
 use crate::report::{ChildProgress, ChildReport, Reporter};
 use crate::screen::Screen;
@@ -39,7 +40,7 @@ pub(crate) enum Mode {
     Hidden,
     /// A bar or a line, redrawn.
     Terminal,
-    /// FFmpeg's line: `-stats` where stderr is no terminal.
+    /// FFmpeg's line: `-stats` where stderr is no terminal, and wherever it is called ffmpeg.
     Lines,
     /// `--stats=json`.
     Json,
@@ -66,6 +67,8 @@ impl Mode {
             Mode::Reports(reporter.clone())
         } else if words.program.stats_json {
             Mode::Json
+        } else if wanted && words.program.called == CalledAs::Ffmpeg {
+            Mode::Lines
         } else if wanted && std::io::stderr().is_terminal() {
             Mode::Terminal
         } else if words.program.status == Some(true) {

@@ -22,6 +22,7 @@ mod writer;
 
 use std::ffi::OsString;
 
+use frameloom_cli::CalledAs;
 use pyo3::prelude::*;
 
 /// Frameloom's compiled part: import `frameloom` instead.
@@ -50,8 +51,11 @@ mod _frameloom {
     use super::writer::{PyWriter, create};
 }
 
-/// Run the command line with these words (without the program's name) and return its exit status.
+/// Run the command line with these words, the first of which is the name that the program is called
+/// by, and return its exit status.
 #[pyfunction]
-fn command_line(py: Python<'_>, words: Vec<OsString>) -> u8 {
-    py.detach(|| frameloom_cli::main(words))
+fn command_line(py: Python<'_>, mut words: Vec<OsString>) -> u8 {
+    let words_behind = words.split_off(words.len().min(1));
+    let called = CalledAs::of(&words.pop().unwrap_or_default());
+    py.detach(|| frameloom_cli::main(called, words_behind))
 }

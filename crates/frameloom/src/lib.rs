@@ -70,7 +70,7 @@ pub use time::{Rate, Round, TimeBase, Timestamp};
 /// What the crates of this workspace share and nobody else should use: it changes without notice.
 #[doc(hidden)]
 pub mod internal {
-    pub use crate::av::{UrlWriter, allocator, listing, local_time};
+    pub use crate::av::{DUMP_TARGET, UrlWriter, allocator, listing, local_time};
     pub use crate::edit::kill_commands;
     pub use crate::error::{ProgramHint, SentencePart, nearest, os_words, set_default_wording};
     pub use crate::input::timeline::dts_on_one_clock;

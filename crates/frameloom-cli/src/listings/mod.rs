@@ -13,7 +13,7 @@ pub(crate) use formats::{demuxers, devices, formats, muxers};
 pub(crate) use part::Part;
 #[cfg(test)]
 pub(crate) use part::PartKind;
-pub(crate) use program::{build_configuration, license, version};
+pub(crate) use program::{banner, build_configuration, license, version};
 pub(crate) use values::{
     bitstream_filters, channel_layouts, colors, device_types, dispositions, filters, pixel_formats,
     protocols, sample_formats,

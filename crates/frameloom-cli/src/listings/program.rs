@@ -4,11 +4,23 @@ use std::fmt::Write;
 
 use frameloom::internal::listing;
 
-/// `-version`: our own line, then those that scripts look for.
-pub(crate) fn version() -> String {
-    let mut text = format!("{}\n", crate::help::version());
+use crate::called::CalledAs;
+
+/// `-version`: our own line, then those that scripts look for. Called by the name ffmpeg, its line is
+/// the first.
+pub(crate) fn version(called: CalledAs) -> String {
+    let (own, ffmpegs) = (crate::help::version(), listing::ffmpeg_version());
+    let mut text = match called {
+        CalledAs::Frameloom => format!("{own}\nwith the libraries of ffmpeg version {ffmpegs}\n"),
+        CalledAs::Ffmpeg => {
+            // The years are those of the libraries' licences: programs look for a number here.
+            format!(
+                "ffmpeg version {ffmpegs} Copyright (c) 2000-2026 the FFmpeg developers\n\
+                 called by {own}\n"
+            )
+        }
+    };
     // Writing to a String can't fail, here and below.
-    let _ = writeln!(text, "with the libraries of ffmpeg version {}", listing::ffmpeg_version());
     let _ = writeln!(text, "configuration: {}", listing::configuration());
     for library in listing::libraries() {
         let numbers = |[major, minor, micro]: [u32; 3]| format!("{major:>2}.{minor:>3}.{micro:>3}");
@@ -16,6 +28,11 @@ pub(crate) fn version() -> String {
         let _ = writeln!(text, "{:<14} {built_for} / {in_use}", library.name);
     }
     text
+}
+
+/// What the program says first where it is called by the name ffmpeg.
+pub(crate) fn banner() -> String {
+    version(CalledAs::Ffmpeg).trim_end().replace('\n', "\n  ")
 }
 
 /// `-buildconf`: how FFmpeg's libraries were configured, one option a line.

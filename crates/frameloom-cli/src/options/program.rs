@@ -9,12 +9,16 @@ use frameloom::{Hint, sentence};
 
 use super::listing;
 use super::verb::Verb;
+use crate::called::CalledAs;
 use crate::level::{LEVELS, Level};
 use crate::usage::usage;
 
 /// What the options about the program itself say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ProgramOptions {
+    /// The name that the program was called by.
+    pub(crate) called: CalledAs,
+    pub(crate) hides_banner: bool,
     pub(crate) level: Level,
     /// The level as it was written, where one was.
     pub(crate) level_text: Option<String>,
@@ -206,9 +210,16 @@ pub(crate) const TABLE: &[ProgramOption] = &[
         }),
     },
     ProgramOption {
-        row: short("hide_banner", ValueType::Flag, "accepted; there is no banner"),
+        row: short(
+            "hide_banner",
+            ValueType::Flag,
+            "show no banner, which there is only where the program is called by the name ffmpeg",
+        ),
         verbs: ALL,
-        set: None,
+        set: Some(|o, _| {
+            o.hides_banner = true;
+            Ok(())
+        }),
     },
     ProgramOption {
         row: short("nostdin", ValueType::Flag, "accepted; the keyboard is never read")

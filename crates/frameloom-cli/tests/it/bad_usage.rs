@@ -190,8 +190,8 @@ fn no_input() {
 }
 
 #[test]
-fn no_output_and_no_command() {
-    assert_wrong("-i IN", &["OUTPUT", "COMMAND"]);
+fn no_output_and_no_command_but_for_sound() {
+    assert_wrong("-i IN --audio-format=s16le --audio-command=cat", &["OUTPUT", "COMMAND"]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::api::frames::Frames;
 use crate::api::outgoing::Outgoing;
 use crate::api::pending::Pending;
 use crate::audio::AudioFrame;
-use crate::av::{MediaKind, StreamInfo};
+use crate::av::{MediaKind, StreamInfo, is_dump_wanted};
 use crate::edit::{AudioCommand, Closure, Command, FilterGraph, FrameProcessor};
 use crate::error::{BoxError, Error, ErrorKind, Result};
 use crate::image::Frame;
@@ -134,6 +134,9 @@ impl Pipeline {
         let asked = stop.child();
         let stop = asked.child();
         let sources = open_side_by_side(inputs, &environment, &stop)?;
+        if is_dump_wanted() {
+            sources.iter().enumerate().for_each(|(number, source)| source.tell_contents(number));
+        }
         let longest = sources.iter().map(Source::duration).max().flatten();
         let stats = Stats::new(longest, Arc::clone(&environment.clock));
         stats.set_live(sources.iter().any(|source| source.is_live));

@@ -242,6 +242,33 @@ impl Demuxer {
         Ok(Demuxer { ctx, interrupt })
     }
 
+    /// One that reads nothing, and has these streams.
+    pub(super) fn described(format: &str, streams: &[StreamInfo]) -> Result<Demuxer, AvError> {
+        let format = c_string(format);
+        // SAFETY: allocates, which is checked; the string is NUL-terminated, and the format that is found
+        // is static or null.
+        let ctx = unsafe {
+            let ctx = ff::avformat_alloc_context();
+            let Some(context) = ctx.as_mut() else { return Err(AvError::no_memory()) };
+            context.iformat = ff::av_find_input_format(format.as_ptr()).cast_mut().cast();
+            ctx
+        };
+        let demuxer = Demuxer { ctx, interrupt: Interrupt::new(Stop::new()) };
+        for stream in streams {
+            // SAFETY: a context of ours; what is added to it is checked, and has parameters.
+            unsafe {
+                let st = ff::avformat_new_stream(demuxer.ctx, ptr::null()).as_mut();
+                let st = st.ok_or_else(AvError::no_memory)?;
+                AvError::check(ff::avcodec_parameters_copy(st.codecpar, stream.params.as_ptr()))?;
+                st.time_base = super::rational(stream.time_base);
+                if let Some(rate) = stream.frame_rate {
+                    st.avg_frame_rate = ff::AVRational { num: rate.num(), den: rate.den() };
+                }
+            }
+        }
+        Ok(demuxer)
+    }
+
     /// Reads as many packets as it takes to know every stream, within the limits set as options.
     pub(crate) fn find_stream_info(&mut self) -> Result<(), AvError> {
         // SAFETY: an open context; no options for the decoders it may try.

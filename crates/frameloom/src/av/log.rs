@@ -33,6 +33,8 @@ thread_local! {
     static LAST_ERROR: RefCell<Option<String>> = const { RefCell::new(None) };
     static LINE: RefCell<String> = const { RefCell::new(String::new()) };
     static IS_SILENT: Cell<bool> = const { Cell::new(false) };
+    /// What is said meanwhile, where it is collected.
+    static COLLECTED: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
 /// Whether libav's messages come to us: its callback takes a C argument list, whose type the
@@ -63,6 +65,23 @@ pub(super) fn silently<T>(work: impl FnOnce() -> T) -> T {
     done
 }
 
+/// What libav says in the course of `work`, up to what FFmpeg shows by default, with its line ends. Where
+/// its messages can't be caught they go to stderr as they are.
+pub(super) fn said_during(work: impl FnOnce()) -> String {
+    init();
+    COLLECTED.with_borrow_mut(|said| *said = Some(String::new()));
+    let set_level = |level: LogLevel| {
+        if !CAUGHT {
+            // SAFETY: sets one integer.
+            unsafe { ff::av_log_set_level(level as i32) };
+        }
+    };
+    set_level(LogLevel::Info);
+    work();
+    set_level(LogLevel::Quiet);
+    COLLECTED.take().unwrap_or_default()
+}
+
 /// Prepares libav once: devices, network, and where its messages go.
 pub(crate) fn init() {
     static ONCE: Once = Once::new();
@@ -89,8 +108,10 @@ unsafe extern "C" fn receive(
 ) {
     // A thread that shuts down has no such mark.
     let is_silent = IS_SILENT.try_with(Cell::get).unwrap_or(false);
+    let collects = COLLECTED.try_with(|said| said.try_borrow().is_ok_and(|said| said.is_some()));
+    let is_collected = collects.unwrap_or(false) && level <= LogLevel::Info as i32;
     // SAFETY: reads one integer.
-    if is_silent || level > unsafe { ff::av_log_get_level() } {
+    if is_silent || !is_collected && level > unsafe { ff::av_log_get_level() } {
         return;
     }
     let mut text = [0u8; 1024];
@@ -110,7 +131,17 @@ unsafe extern "C" fn receive(
         );
     }
     let end = text.iter().position(|&b| b == 0).unwrap_or(text.len());
-    pass_on(level, &String::from_utf8_lossy(&text[..end]));
+    let piece = String::from_utf8_lossy(&text[..end]);
+    if !is_collected {
+        return pass_on(level, &piece);
+    }
+    let collect = |said: &RefCell<Option<String>>| {
+        if let Ok(mut said) = said.try_borrow_mut() {
+            said.get_or_insert_default().push_str(&piece);
+        }
+    };
+    // A thread that shuts down collects nothing.
+    let _ = COLLECTED.try_with(collect);
 }
 
 /// Joins what libav writes in pieces, and passes on whole lines.

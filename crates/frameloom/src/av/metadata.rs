@@ -33,6 +33,8 @@ pub(crate) struct StreamMetadata {
     pub(crate) tags: Tags,
     /// FFmpeg's bits of what it is for (AV_DISPOSITION).
     pub(crate) disposition: i32,
+    /// What the container is to call the codec, where that is not its usual name.
+    pub(crate) codec_tag: Option<u32>,
 }
 
 /// The bits of FFmpeg's word for what a stream is for.
@@ -91,6 +93,10 @@ impl Muxer {
         // SAFETY: `index` is within the array, whose entries are valid.
         let stream = unsafe { &mut **ctx.streams.add(index) };
         stream.disposition = metadata.disposition;
+        if let Some(tag) = metadata.codec_tag {
+            // SAFETY: a stream has parameters.
+            unsafe { (*stream.codecpar).codec_tag = tag };
+        }
         replace(&mut stream.metadata, &metadata.tags);
     }
 }

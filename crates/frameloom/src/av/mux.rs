@@ -125,6 +125,11 @@ impl Muxer {
         Ok(usize::try_from(st.index).unwrap_or(0))
     }
 
+    pub(super) fn context(&self) -> &ff::AVFormatContext {
+        // SAFETY: a context of ours, which lives as long as the muxer.
+        unsafe { &*self.ctx }
+    }
+
     pub(super) fn context_mut(&mut self) -> &mut ff::AVFormatContext {
         // SAFETY: a context of ours, which lives as long as the muxer.
         unsafe { &mut *self.ctx }

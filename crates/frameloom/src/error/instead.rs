@@ -38,8 +38,6 @@ pub enum Instead {
     SoftwareDecoding,
     /// The format and the codecs are named each by its option.
     NameFormatAndCodecs,
-    /// The usual tags of codecs are written.
-    UsualTags,
     /// What is copied begins with a keyframe.
     CopyBeginsWithKeyframe,
     /// Turned pictures are turned upright.
@@ -101,9 +99,6 @@ impl Instead {
                 output("c:v"),
                 output("c:a")
             ),
-            Instead::UsualTags => {
-                "a container's usual tag is written, which is hvc1 for HEVC in MP4 and MOV".into()
-            }
             Instead::CopyBeginsWithKeyframe => "what is copied begins with a keyframe".into(),
             Instead::PicturesAreUpright => sentence!(
                 "a turned picture is shown upright, and {} turns it, as {} does",

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::av::metadata::ContainerMetadata;
-use crate::av::{AvPacket, CodecParams, MediaKind, StreamInfo};
+use crate::av::{AvPacket, CodecParams, MediaKind, StreamInfo, dump_of_input, tell_dump};
 use crate::codec::configuration::StreamConfiguration;
 use crate::codec::packet::Packet;
 use crate::error::{End, Error, ErrorKind, Hint, Result, Setting, Stage, counted};
@@ -147,6 +147,11 @@ impl Source {
         let metadata = input.metadata();
         let origin = options.origin.or(options.start);
         let zero = begin.plus(origin.unwrap_or(Timestamp::ZERO));
+        let offset = match options.keeps_times && !is_live {
+            true => options.offset.plus(zero),
+            false => options.offset,
+        };
+        let options = InputOptions { offset, keeps_times: false, ..options };
         let clock = InputClock {
             zero,
             looped: Timestamp::ZERO,
@@ -391,6 +396,17 @@ impl Source {
     /// Every stream in it, the chosen ones among them.
     pub(crate) fn all_streams(&self) -> Result<Vec<StreamInfo>> {
         self.input.streams().map_err(|e| e.at(&self.url))
+    }
+
+    /// Says what is in it, the input of this number, in the ffmpeg program's layout.
+    pub(crate) fn tell_contents(&self, number: usize) {
+        let url = crate::url::redact::url(&self.url);
+        let known = || {
+            let streams = self.input.streams().ok()?;
+            dump_of_input(number, &url, self.input.format_name(), &streams).ok()
+        };
+        let told = self.input.dump(number, &url).or_else(known);
+        told.iter().for_each(|told| tell_dump(told));
     }
 
     /// The whole input's duration in microseconds, where known.

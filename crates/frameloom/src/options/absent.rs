@@ -110,7 +110,6 @@ const METADATA: Outcome = Refused(|_| Instead::NoMetadata.into());
 const SUBTITLES: Outcome = Refused(|_| Instead::NoSubtitles.into());
 const PASS: Outcome = Refused(|_| Instead::OnePass.into());
 const HARDWARE: Outcome = Refused(|_| Instead::SoftwareDecoding.into());
-const TAG: Outcome = Refused(|_| Instead::UsualTags.into());
 const COPY: Outcome = Refused(|_| Instead::CopyBeginsWithKeyframe.into());
 const SYSTEM: Outcome = Refused(|_| Instead::SystemLimits.into());
 const LISTS: Outcome = Refused(|_| Instead::FfmpegLists.into());
@@ -182,7 +181,6 @@ const TABLE: &[AbsentOption] = &[
     value("time_base", TIMES),
     value("enc_time_base", TIMES),
     value("copytb", TIMES),
-    flag("copyts", ZERO),
     flag("start_at_zero", ZERO),
     value("dts_delta_threshold", TIMES),
     value("dts_error_threshold", TIMES),
@@ -232,9 +230,6 @@ const TABLE: &[AbsentOption] = &[
     value("init_hw_device", HARDWARE),
     value("filter_hw_device", HARDWARE),
     // What is written of the streams, and beside them.
-    value("tag", TAG),
-    value("vtag", TAG),
-    value("atag", TAG),
     value("stag", SUBTITLES),
     value("bsf", BITSTREAM),
     value("vbsf", BITSTREAM),
@@ -326,6 +321,6 @@ mod tests {
             assert!(InputOptions::new().set(name, "1").is_ok(), "{name}");
         }
         assert!(takes_value("max_muxing_queue_size") && takes_value("crf") && takes_value("s"));
-        assert!(!takes_value("autorotate") && !takes_value("copyts") && !takes_value("an"));
+        assert!(!takes_value("autorotate") && !takes_value("start_at_zero") && !takes_value("an"));
     }
 }

@@ -3,7 +3,9 @@ use std::time::Duration;
 use super::av_option::AvOption;
 use super::live::Live;
 use super::specifier::{Specifier, StreamPlace};
-use super::value::{Size, bounded, check_format, decoder, must_be_more, pixel_format, timestamp};
+use super::value::{
+    Size, bounded, check_format, decoder, must_be_more, pixel_format, timestamp, usual_layout,
+};
 use crate::av::{self, Direction, MediaKind, OptionClasses};
 use crate::error::{End, Error, Result, Setting, sentence};
 use crate::time::{Rate, Timestamp};
@@ -23,6 +25,8 @@ pub struct InputOptions {
     pub(crate) end: Option<Timestamp>,
     /// By how much all its times are moved on the pipeline's clock.
     pub(crate) offset: Timestamp,
+    /// Its times are its own, where it is stored: they don't begin at the pipeline's zero.
+    pub(crate) keeps_times: bool,
     /// Times to read it again; `None` for ever.
     pub(crate) loops: Option<u64>,
     pub(crate) no_audio: bool,
@@ -54,6 +58,7 @@ impl Default for InputOptions {
             duration: None,
             end: None,
             offset: Timestamp::ZERO,
+            keeps_times: false,
             loops: Some(0),
             no_audio: false,
             no_video: false,
@@ -154,6 +159,13 @@ impl InputOptions {
     #[must_use]
     pub fn offset(mut self, by: Duration) -> InputOptions {
         self.offset = timestamp(by);
+        self
+    }
+
+    /// Whether the times of a stored input are left as they are (`-copyts`); by default they begin at 0.
+    #[must_use]
+    pub fn keep_times(mut self, yes: bool) -> InputOptions {
+        self.keeps_times = yes;
         self
     }
 
@@ -333,11 +345,31 @@ impl InputOptions {
         let rate = rate.map(|_| Setting::ffmpeg("r").of(End::Input));
         let acts = |o: &&AvOption| {
             let named = o.specifier != Specifier::ALL;
-            let is_silent = matches!(o.name.as_str(), "threads" | "thread_type");
+            let is_silent = match o.name.as_str() {
+                "threads" | "thread_type" => true,
+                "ar" | "ac" => !self.raw_sound().is_empty(),
+                _ => false,
+            };
             (named || !o.for_format) && !is_silent
         };
         let of_decoder = self.decoder_options(kind).find(acts);
         rate.or_else(|| of_decoder.map(|option| option.setting().of(End::Input)))
+    }
+
+    /// What the demuxer of raw sound calls `-ar` and `-ac`.
+    pub(crate) fn raw_sound(&self) -> Vec<(&'static str, String)> {
+        let Some(format) = self.format.as_deref() else { return Vec::new() };
+        let takes = |name: &str| av::demuxer_takes(format, &[""; 0], name);
+        let given = |name: &str| self.av.iter().rfind(|option| option.name == name);
+        let value = |name: &str| given(name).map(|option| option.value.clone());
+        let rate = value("ar").filter(|_| takes("sample_rate")).map(|rate| ("sample_rate", rate));
+        let channels = value("ac").and_then(|channels| {
+            if takes("ch_layout") {
+                return Some(("ch_layout", usual_layout(&channels).ok()?.to_owned()));
+            }
+            takes("channels").then_some(("channels", channels))
+        });
+        rate.into_iter().chain(channels).collect()
     }
 
     /// The options meant for decoders of a kind.

@@ -42,11 +42,17 @@ pub struct OutputOptions {
     pub(crate) no_data: bool,
     pub(crate) codec: PerStream<CodecChoice>,
     pub(crate) filter: PerStream<String>,
+    /// How the filters scale, where they don't say it themselves.
+    pub(crate) scaler_flags: PerStream<String>,
+    /// What the container calls the codec.
+    pub(crate) codec_tag: PerStream<u32>,
     pub(crate) frames: PerStream<u64>,
     /// In libav's units.
     pub(crate) quality: PerStream<i64>,
     pub(crate) av: Vec<AvOption>,
     pub(crate) rtmp_by_libav: bool,
+    /// An option that nothing takes is said, and no error.
+    pub(crate) allows_untaken: bool,
 }
 
 impl OutputOptions {
@@ -121,6 +127,14 @@ impl OutputOptions {
     pub fn constant_rate(mut self, yes: bool) -> OutputOptions {
         let times = if yes { FrameTimes::Constant } else { FrameTimes::Own };
         self.frame_times.set(Specifier::VIDEO, times);
+        self
+    }
+
+    /// Whether an option of FFmpeg's that nothing in the output takes, such as `-preset` for libvpx, is a
+    /// warning, as in the ffmpeg program; by default it is an error.
+    #[must_use]
+    pub fn allow_untaken(mut self, yes: bool) -> OutputOptions {
+        self.allows_untaken = yes;
         self
     }
 

@@ -15,8 +15,9 @@ use super::row::{Group, Row, Scope, ValueType};
 use super::specifier::{Specifier, StreamPlace};
 use super::value::{
     CodecChoice, Size, above_zero, check_format, choice, codec_choice, codec_choice_of_any_kind,
-    decoder, frame_format, frame_times, names, parse_duration, parse_frames, parse_loops,
-    parse_rate, parse_ratio, parse_span, pixel_format, pixel_format_choice, quality, usual_layout,
+    codec_tag, decoder, frame_format, frame_times, names, parse_duration, parse_frames,
+    parse_loops, parse_rate, parse_ratio, parse_span, pixel_format, pixel_format_choice, quality,
+    sample_rate, scaler_flags, usual_layout,
 };
 use crate::av::{Direction, MediaKind};
 use crate::error::{End, Error, Hint, Result, Setting, sentence};
@@ -363,6 +364,16 @@ const TABLE: &[LibraryOption] = &[
         "move the input's times against those of the other inputs",
     ))
     .input(|o, v| parse_span(v).map(|by| o.offset = by)),
+    LibraryOption::new(Row::ffmpeg(
+        "copyts",
+        Scope::Global,
+        ValueType::Flag,
+        "leave the times of stored inputs as they are, also behind -ss",
+    ))
+    .input(|o, _| {
+        o.keeps_times = true;
+        Ok(())
+    }),
     LibraryOption::new(
         Row::ffmpeg(
             "stream_loop",
@@ -479,6 +490,17 @@ const TABLE: &[LibraryOption] = &[
         DispositionChange::parse(v).map(|change| o.disposition.set(s, change))
     }),
     LibraryOption::new(Row::ffmpeg(
+        "tag",
+        Scope::Output,
+        ValueType::Text,
+        "what the container calls a stream's codec: four letters, such as hvc1, or a number",
+    ))
+    .per_stream(Specifier::ALL, |o, s, v| codec_tag(v).map(|tag| o.codec_tag.set(s, tag))),
+    LibraryOption::new(Row::ffmpeg("vtag", Scope::Output, ValueType::Text, "as -tag:v"))
+        .per_stream(Specifier::VIDEO, |o, s, v| codec_tag(v).map(|tag| o.codec_tag.set(s, tag))),
+    LibraryOption::new(Row::ffmpeg("atag", Scope::Output, ValueType::Text, "as -tag:a"))
+        .per_stream(Specifier::AUDIO, |o, s, v| codec_tag(v).map(|tag| o.codec_tag.set(s, tag))),
+    LibraryOption::new(Row::ffmpeg(
         "shortest",
         Scope::Output,
         ValueType::Flag,
@@ -570,9 +592,17 @@ const TABLE: &[LibraryOption] = &[
         ValueType::Integer,
         "audio channels, 1 to 8",
     ))
-    // An input's decoder may know it.
+    // An input's demuxer or decoder may know it.
     .input(|o, v| o.push("ac", v))
     .per_stream(Specifier::AUDIO, |o, s, v| o.push("ch_layout", s, usual_layout(v)?)),
+    LibraryOption::new(Row::ffmpeg(
+        "ar",
+        Scope::Both,
+        ValueType::Number,
+        "audio samples a second, such as 44100 or 48k",
+    ))
+    .input(|o, v| o.push("ar", &sample_rate(v)))
+    .per_stream(Specifier::AUDIO, |o, s, v| o.push("ar", s, &sample_rate(v))),
     LibraryOption::new(
         Row::ffmpeg("g", Scope::Output, ValueType::Integer, "the most frames between keyframes")
             .default("two seconds of them on a live output"),
@@ -603,6 +633,15 @@ const TABLE: &[LibraryOption] = &[
     .per_stream(Specifier::VIDEO, |o, s, v| {
         o.filter.set(s, v.to_owned());
         Ok(())
+    }),
+    LibraryOption::new(Row::ffmpeg(
+        "sws_flags",
+        Scope::Output,
+        ValueType::Text,
+        "how -vf's filters scale where they don't say it themselves, such as bicubic+accurate_rnd",
+    ))
+    .per_stream(Specifier::VIDEO, |o, s, v| {
+        scaler_flags(v).map(|flags| o.scaler_flags.set(s, flags))
     }),
     LibraryOption::new(
         Row::ffmpeg("af", Scope::Output, ValueType::FilterGraph, "a filter graph for the sound")

@@ -247,6 +247,35 @@ pub(super) fn usual_layout(channels: &str) -> Result<&'static str> {
     })
 }
 
+/// A number of samples a second, which libav may be given in thousands, as `44.1k`.
+pub(super) fn sample_rate(value: &str) -> String {
+    let thousands = value.strip_suffix(['k', 'K']).and_then(|number| number.parse::<f64>().ok());
+    thousands.map_or_else(|| value.to_owned(), |number| (number * 1000.0).round().to_string())
+}
+
+/// The four letters that a container calls a codec by, or their number.
+pub(super) fn codec_tag(value: &str) -> Result<u32> {
+    let number = match value.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16).ok(),
+        None => value.parse().ok(),
+    };
+    let letters = || value.as_bytes().try_into().ok().map(u32::from_le_bytes);
+    number.or_else(letters).ok_or_else(|| {
+        Error::usage(format!("'{value}' is neither four letters, such as hvc1, nor a number"))
+    })
+}
+
+/// Flags of libav's scaler, such as `bicubic+accurate_rnd`.
+pub(super) fn scaler_flags(value: &str) -> Result<String> {
+    // Within a graph anything else would end them.
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '+' | '-');
+    if value.is_empty() || !value.chars().all(is_name) {
+        let cause = format!("'{value}' are no flags of the scaler, such as bicubic+accurate_rnd");
+        return Err(Error::usage(cause));
+    }
+    Ok(value.to_owned())
+}
+
 pub(super) fn parse_frames(name: &'static str, value: &str) -> Result<u64> {
     value.parse().ok().filter(|&n| n > 0).ok_or_else(|| {
         let name = Setting::ffmpeg(name).of(End::Output);

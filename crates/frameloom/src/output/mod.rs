@@ -10,8 +10,8 @@ use std::time::Duration;
 use interleave::{InterleaveLimits, Interleaver};
 use order::Order;
 
-use crate::av::MediaKind;
 use crate::av::metadata::{ContainerMetadata, StreamMetadata};
+use crate::av::{MediaKind, dump_of_output, is_dump_wanted, tell_dump};
 use crate::codec::configuration::StreamConfiguration;
 use crate::codec::packet::Packet;
 use crate::error::{Error, ErrorKind, Result, Stage, were};
@@ -317,7 +317,22 @@ impl Sink {
         }
         self.output.write_header()?;
         self.header_written = true;
+        if is_dump_wanted() {
+            self.tell_contents();
+        }
         Ok(())
+    }
+
+    /// Says what is in it, in the ffmpeg program's layout.
+    fn tell_contents(&self) {
+        let url = url::redact::url(&self.target.url);
+        let known = || {
+            let streams = self.streams.iter().filter_map(|s| Some(&s.known.as_ref()?.params));
+            let streams: Vec<_> = streams.collect();
+            dump_of_output(self.number, &url, self.target.muxer.name(), &streams).ok()
+        };
+        let told = self.output.dump(self.number, &url).or_else(known);
+        told.iter().for_each(|told| tell_dump(told));
     }
 
     fn write_packet(&mut self, index: usize, mut packet: Packet) -> Result<()> {

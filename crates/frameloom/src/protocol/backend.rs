@@ -161,6 +161,12 @@ pub(crate) trait Input: Send {
         ContainerMetadata::default()
     }
 
+    /// What is in it, as the ffmpeg program tells it of the input of this number; `None` where libav
+    /// doesn't read it.
+    fn dump(&self, _number: usize, _url: &str) -> Option<String> {
+        None
+    }
+
     /// How long a live one may give nothing.
     fn set_stall_limit(&mut self, limit: Duration);
 
@@ -275,6 +281,12 @@ pub(crate) trait Output: Send {
 
     /// How many bytes were written, where that is known; after the end the size of the whole.
     fn size(&self) -> Option<u64> {
+        None
+    }
+
+    /// What goes into it, as the ffmpeg program tells it of the output of this number once the header is
+    /// written; `None` where libav doesn't write it.
+    fn dump(&self, _number: usize, _url: &str) -> Option<String> {
         None
     }
 

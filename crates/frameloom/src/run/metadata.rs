@@ -52,6 +52,7 @@ pub(super) fn describe(
         described.streams.push(StreamMetadata {
             tags: tags.collect(),
             disposition: source.map_or(0, |source| source.disposition),
+            codec_tag: None,
         });
     }
     for map in maps {
@@ -112,6 +113,7 @@ fn given(
         if let Some(change) = options.disposition.of(*place) {
             stream.disposition = change.of(stream.disposition);
         }
+        stream.codec_tag = options.codec_tag.of(*place).copied();
     }
     Ok(())
 }

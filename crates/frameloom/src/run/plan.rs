@@ -237,7 +237,11 @@ fn video_plan(
         aspect: options.aspect.of(place).copied(),
         formats: pixel_formats(&target.muxer),
         encoder,
-        filter: options.filter.of(place).cloned(),
+        filter: options.filter.of(place).map(|graph| match options.scaler_flags.of(place) {
+            // libav's way to say it of a whole graph.
+            Some(flags) => format!("sws_flags={flags};{graph}"),
+            None => graph.clone(),
+        }),
         size: options.size.of(place).copied(),
         rate: options.rate.of(place).copied(),
         pixel_format: options.pixel_format.of(place).cloned(),
@@ -392,9 +396,12 @@ fn refuse_untaken(
         }
         let used = encoders.iter().filter_map(|(_, encoder)| encoder.map(str::to_owned)).collect();
         let hint = if add.is_empty() { Hint::NoneTakesIt(used) } else { Hint::AddEncoder(add) };
-        return Err(Error::usage("nothing took it")
-            .about(option.setting().of(End::Output))
-            .hint(hint));
+        let error =
+            Error::usage("nothing took it").about(option.setting().of(End::Output)).hint(hint);
+        if !options.allows_untaken {
+            return Err(error);
+        }
+        tracing::warn!("{error}");
     }
     Ok(())
 }

@@ -9,7 +9,8 @@ use frameloom::options::parse_duration;
 use frameloom::{End, Error, Setting};
 use serde_json::Value as Json;
 
-use crate::args::{Invocation, parse};
+use crate::args::{Invocation, nothing_to_do, parse};
+use crate::called::CalledAs;
 use crate::job::Job;
 use crate::options::pipeline::TABLE as KEYS;
 use crate::options::{Verb, program};
@@ -372,9 +373,7 @@ impl Draft<'_> {
                 if *yes { "yes" } else { "no" }.to_owned()
             }
             // What is a number on the command line may be one here.
-            (NodeValue::Number(_), ValueType::Duration | ValueType::Integer) => {
-                self.scalar(entry)?
-            }
+            (NodeValue::Number(_), ValueType::Duration) => self.scalar(entry)?,
             _ => self.text(entry)?,
         };
         Ok(Some(format!("--{}={value}", row.name)))
@@ -669,14 +668,14 @@ fn end_about(
 
 /// Checks words as the command line does before it opens anything.
 fn check(words: &[String]) -> Result<(), Error> {
-    let Invocation::Run(run) = parse(words.iter().map(Into::into).collect())? else {
-        return Err(usage("these words are not those of a pipeline"));
+    let run = match parse(CalledAs::Frameloom, words.iter().map(Into::into).collect())? {
+        Invocation::Run(run) => run,
+        Invocation::Describe(_) => return Err(nothing_to_do()),
+        _ => return Err(usage("these words are not those of a pipeline")),
     };
     let mut job = Job::new(run)?;
     job.supervise(&BTreeMap::new());
-    for (url, options) in &job.inputs {
-        frameloom::internal::check_input(url, options)?;
-    }
+    job.check_inputs()?;
     frameloom::internal::check_graphs(job.graphs.specs())?;
     frameloom::internal::check_outputs(&job.input_urls(), &job.outputs, job.command.is_some())?;
     frameloom::internal::check_slate(&job.live)
@@ -743,7 +742,6 @@ mod tests {
                 let expected = match row.value {
                     ValueType::Flag => json!("boolean"),
                     ValueType::Duration => json!(["string", "number"]),
-                    ValueType::Integer => json!(["string", "integer"]),
                     ValueType::Choice(names) if names.contains(&"yes") => {
                         json!(["string", "boolean"])
                     }

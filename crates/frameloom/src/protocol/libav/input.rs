@@ -253,6 +253,10 @@ impl Input for LibavInput {
         self.demuxer.metadata()
     }
 
+    fn dump(&self, number: usize, url: &str) -> Option<String> {
+        Some(self.demuxer.dump(number, url))
+    }
+
     fn read_only(&mut self, streams: &[usize]) {
         self.demuxer.read_only(streams);
         if let Some(again) = &mut self.again {
@@ -465,6 +469,9 @@ fn format_dict(options: &InputOptions, is_live: bool) -> Dict {
     }
     if let Some(rate) = options.rate {
         dict.set("framerate", &rate.to_string());
+    }
+    for (name, value) in options.raw_sound() {
+        dict.set_default(name, &value);
     }
     if is_live {
         dict.set_default("analyzeduration", &ANALYZE_LIMIT.as_micros().to_string());

@@ -206,6 +206,10 @@ impl Output for LibavOutput {
         self.muxer.size()
     }
 
+    fn dump(&self, number: usize, url: &str) -> Option<String> {
+        Some(self.muxer.dump(number, url))
+    }
+
     fn finish(&mut self) -> Result<()> {
         self.limit_write();
         self.muxer.finish().map_err(|e| self.fault(e).hint(self.what_is_left()))
