@@ -284,6 +284,7 @@ fn rows_say_what_they_do() {
             entry.set_input(&mut InputOptions::new(), value)?;
             entry.set_output(&mut OutputOptions::new(), value)?;
             entry.set_live(&mut LiveOptions::new(), value)?;
+            entry.set_audio(&mut AudioCommandOptions::new(), value)?;
             entry.set_command(&mut CommandOptions::new(), value)
         };
         let (good, bad): (&[&str], &str) = match row.value {

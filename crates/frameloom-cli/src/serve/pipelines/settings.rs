@@ -373,7 +373,9 @@ impl Draft<'_> {
                 if *yes { "yes" } else { "no" }.to_owned()
             }
             // What is a number on the command line may be one here.
-            (NodeValue::Number(_), ValueType::Duration) => self.scalar(entry)?,
+            (NodeValue::Number(_), ValueType::Duration | ValueType::Integer) => {
+                self.scalar(entry)?
+            }
             _ => self.text(entry)?,
         };
         Ok(Some(format!("--{}={value}", row.name)))
@@ -742,6 +744,7 @@ mod tests {
                 let expected = match row.value {
                     ValueType::Flag => json!("boolean"),
                     ValueType::Duration => json!(["string", "number"]),
+                    ValueType::Integer => json!(["string", "integer"]),
                     ValueType::Choice(names) if names.contains(&"yes") => {
                         json!(["string", "boolean"])
                     }
