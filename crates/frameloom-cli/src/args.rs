@@ -14,6 +14,7 @@ use frameloom::options::{OutputOptions, from_os};
 use frameloom::{Error, Hint, Result, Sentence, Setting, sentence};
 
 use crate::called::CalledAs;
+use crate::ffprobe;
 use crate::listings::Part;
 use crate::options::Verb;
 use crate::options::listing::{self, Listing};
@@ -81,10 +82,11 @@ pub(crate) struct RunArgs {
 /// # Errors
 /// Wrong usage, without a word of what could be a secret.
 pub(crate) fn parse(called: CalledAs, mut words: Vec<OsString>) -> Result<Invocation> {
-    // ffmpeg has no verbs.
+    // ffmpeg and ffprobe have no verbs.
     let has_verbs = called == CalledAs::Frameloom;
     let first = words.first().and_then(|word| word.to_str()).filter(|_| has_verbs);
-    let verb = first.and_then(Verb::named).unwrap_or(Verb::Run);
+    let otherwise = if called == CalledAs::Ffprobe { Verb::Probe } else { Verb::Run };
+    let verb = first.and_then(Verb::named).unwrap_or(otherwise);
     if first == Some("help") {
         return help(&words);
     }
@@ -95,7 +97,7 @@ pub(crate) fn parse(called: CalledAs, mut words: Vec<OsString>) -> Result<Invoca
     if matches!(verb, Verb::Serve | Verb::Demo) {
         return other_verb(verb, words);
     }
-    let skipped = usize::from(verb == Verb::Probe);
+    let skipped = usize::from(verb == Verb::Probe && has_verbs);
     words.drain(..skipped);
     let mut parser = Parser {
         verb,
@@ -239,6 +241,9 @@ impl Parser {
 
     /// One of FFmpeg's options, or of the program's that are written like them.
     fn option(&mut self, name: &str) -> Result<()> {
+        if self.verb == Verb::Probe {
+            ffprobe::check_absent(name)?;
+        }
         let (own, known) = (program::find(self.verb, name, false), find_ffmpeg(name));
         let absent = if own.is_none() { find_absent(name) } else { None };
         let refusal = absent.and_then(|option| option.refusal(Setting::ffmpeg(name.to_owned())));

@@ -11,6 +11,8 @@ pub enum CalledAs {
     Frameloom,
     /// It says what the ffmpeg program says.
     Ffmpeg,
+    /// It is `frameloom probe`.
+    Ffprobe,
 }
 
 impl CalledAs {
@@ -18,6 +20,7 @@ impl CalledAs {
     pub fn of(program: &OsStr) -> CalledAs {
         match Path::new(program).file_name().and_then(OsStr::to_str) {
             Some("ffmpeg") => CalledAs::Ffmpeg,
+            Some("ffprobe") => CalledAs::Ffprobe,
             _ => CalledAs::Frameloom,
         }
     }
@@ -33,6 +36,7 @@ mod tests {
             ("ffmpeg", CalledAs::Ffmpeg),
             ("/opt/tools/ffmpeg", CalledAs::Ffmpeg),
             ("./ffmpeg", CalledAs::Ffmpeg),
+            ("/opt/tools/ffprobe", CalledAs::Ffprobe),
             ("frameloom", CalledAs::Frameloom),
             ("/opt/ffmpeg/frameloom", CalledAs::Frameloom),
             ("ffmpeg5", CalledAs::Frameloom),

@@ -9,6 +9,7 @@ mod args;
 mod bench;
 mod called;
 mod demo;
+mod ffprobe;
 #[doc(hidden)]
 pub mod fuzzing;
 mod help;

@@ -19,15 +19,19 @@ use crate::status::progress::{ProgressTarget, shares_stdout};
 use crate::status::{Mode, StatusLine};
 use crate::stdout::{is_stdout, print};
 use crate::supervised::ServerConnection;
-use crate::{listings, log, signals};
+use crate::{ffprobe, listings, log, signals};
 
 /// Tells what is in an input, as JSON.
 pub(crate) fn probe(words: &ProbeArgs, typed: &[OsString], screen: &Screen) -> Result<()> {
-    start_log(&words.program, false, screen, None)?;
+    let is_ffprobe = words.program.called == CalledAs::Ffprobe;
+    start_log(&words.program, is_ffprobe, screen, None)?;
     let options = job::probe_options(words)?;
     write_down(typed, screen);
     let stop = Stop::new();
     signals::start(&stop, screen)?;
+    if words.program.asked.is_asked() {
+        return ffprobe::tell(&words.input.url, &options, &words.program.asked, &stop);
+    }
     let found = frameloom::probe(&words.input.url, options, &stop)?;
     let json = serde_json::to_string_pretty(&found);
     let json = json.map_err(|error| Error::new(ErrorKind::Other, Stage::Sink, error.to_string()));
@@ -47,8 +51,9 @@ fn start_log(
         screen.record(log_file);
     }
     log::start(program.level, tells_contents, screen, server);
-    if program.called == CalledAs::Ffmpeg && !program.hides_banner && program.level >= Level::Info {
-        listings::banner().lines().for_each(|line| screen.line(line));
+    let has_banner = program.called != CalledAs::Frameloom && !program.hides_banner;
+    if has_banner && program.level >= Level::Info {
+        listings::banner(program.called).lines().for_each(|line| screen.line(line));
     }
     Ok(())
 }

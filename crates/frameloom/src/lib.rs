@@ -86,6 +86,12 @@ pub mod internal {
     pub use crate::time::jitter::Jitter;
     pub use crate::url::redact;
 
+    /// What the ffprobe program tells of an input.
+    pub mod ffprobe {
+        pub use crate::av::{Fact, FactSection, FactValue};
+        pub use crate::input::ffprobe::{Contents, ContentsRequest, contents, not_told};
+    }
+
     /// What a URL tells before it is opened.
     pub mod url {
         pub use crate::url::{Address, is_live, is_network, is_relayed};

@@ -6,16 +6,17 @@ use frameloom::internal::listing;
 
 use crate::called::CalledAs;
 
-/// `-version`: our own line, then those that scripts look for. Called by the name ffmpeg, its line is
+/// `-version`: our own line, then those that scripts look for. Called by the name ffmpeg or ffprobe, its line is
 /// the first.
 pub(crate) fn version(called: CalledAs) -> String {
     let (own, ffmpegs) = (crate::help::version(), listing::ffmpeg_version());
     let mut text = match called {
         CalledAs::Frameloom => format!("{own}\nwith the libraries of ffmpeg version {ffmpegs}\n"),
-        CalledAs::Ffmpeg => {
+        CalledAs::Ffmpeg | CalledAs::Ffprobe => {
+            let name = if called == CalledAs::Ffmpeg { "ffmpeg" } else { "ffprobe" };
             // The years are those of the libraries' licences: programs look for a number here.
             format!(
-                "ffmpeg version {ffmpegs} Copyright (c) 2000-2026 the FFmpeg developers\n\
+                "{name} version {ffmpegs} Copyright (c) 2000-2026 the FFmpeg developers\n\
                  called by {own}\n"
             )
         }
@@ -30,9 +31,9 @@ pub(crate) fn version(called: CalledAs) -> String {
     text
 }
 
-/// What the program says first where it is called by the name ffmpeg.
-pub(crate) fn banner() -> String {
-    version(CalledAs::Ffmpeg).trim_end().replace('\n', "\n  ")
+/// What the program says first where it is called by the name ffmpeg or ffprobe.
+pub(crate) fn banner(called: CalledAs) -> String {
+    version(called).trim_end().replace('\n', "\n  ")
 }
 
 /// `-buildconf`: how FFmpeg's libraries were configured, one option a line.

@@ -10,6 +10,7 @@ use frameloom::{Hint, sentence};
 use super::listing;
 use super::verb::Verb;
 use crate::called::CalledAs;
+use crate::ffprobe::{Asked, Layout};
 use crate::level::{LEVELS, Level};
 use crate::usage::usage;
 
@@ -19,6 +20,8 @@ pub(crate) struct ProgramOptions {
     /// The name that the program was called by.
     pub(crate) called: CalledAs,
     pub(crate) hides_banner: bool,
+    /// What is asked for in ffprobe's options.
+    pub(crate) asked: Asked,
     pub(crate) level: Level,
     /// The level as it was written, where one was.
     pub(crate) level_text: Option<String>,
@@ -70,6 +73,16 @@ const HELP_OF_PART: &str = "\
     or protocol=NAME behind it, that part of FFmpeg and its options";
 
 const ALL: &[Verb] = &Verb::ALL;
+
+/// An option of ffprobe's that shows a part.
+const fn shows(
+    name: &'static str,
+    help: &'static str,
+    set: fn(&mut ProgramOptions, &str) -> Result<()>,
+) -> ProgramOption {
+    let row = short(name, ValueType::Flag, help);
+    ProgramOption { row, verbs: &[Verb::Probe], set: Some(set) }
+}
 
 const fn short(name: &'static str, value: ValueType, help: &'static str) -> Row {
     Row::ffmpeg(name, Scope::Global, value, help).group(Group::Program)
@@ -226,6 +239,66 @@ pub(crate) const TABLE: &[ProgramOption] = &[
             .aliases(&["stdin"]),
         verbs: ALL,
         set: None,
+    },
+    shows("show_format", "as ffprobe: what is said of the whole", |o, _| {
+        o.asked.show("format");
+        Ok(())
+    }),
+    shows("show_streams", "as ffprobe: what is said of each stream", |o, _| {
+        o.asked.show("stream");
+        Ok(())
+    }),
+    shows("show_chapters", "as ffprobe: every chapter", |o, _| {
+        o.asked.show("chapter");
+        Ok(())
+    }),
+    shows("show_packets", "as ffprobe: every packet", |o, _| {
+        o.asked.show("packet");
+        Ok(())
+    }),
+    ProgramOption {
+        row: short(
+            "show_entries",
+            ValueType::Text,
+            "as ffprobe: these keys alone, such as stream=index,codec_name:format=duration",
+        ),
+        verbs: &[Verb::Probe],
+        set: Some(|o, v| o.asked.show_entries(v)),
+    },
+    ProgramOption {
+        row: short(
+            "select_streams",
+            ValueType::Text,
+            "as ffprobe: these streams alone, such as v:0",
+        ),
+        verbs: &[Verb::Probe],
+        set: Some(|o, v| {
+            v.clone_into(&mut o.asked.streams);
+            Ok(())
+        }),
+    },
+    shows("count_frames", "as ffprobe: decode, and say how many frames there are", |o, _| {
+        o.asked.counts_frames = true;
+        Ok(())
+    }),
+    shows("count_packets", "as ffprobe: read, and say how many packets there are", |o, _| {
+        o.asked.counts_packets = true;
+        Ok(())
+    }),
+    ProgramOption {
+        row: short(
+            "of",
+            ValueType::Text,
+            "the layout of what is told in ffprobe's options: default, json, csv or compact, with \
+             their options, such as default=nw=1:nk=1",
+        )
+        .aliases(&["print_format", "output_format"])
+        .default("default"),
+        verbs: &[Verb::Probe],
+        set: Some(|o, v| {
+            o.asked.layout = Some(Layout::parse(v)?);
+            Ok(())
+        }),
     },
     ProgramOption {
         row: short("h", ValueType::Flag, HELP_OF_PART).aliases(&["help"]),

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use crate::harness::clips::clip_of;
 use crate::harness::*;
 
@@ -218,5 +220,135 @@ fn a_tag_and_times_are_kept_as_is_said() {
         frameloom([args!["-v", "error"], words.clone(), args![&ours]].concat()).run().ok();
         ffmpeg([words, args![&theirs]].concat());
         assert_eq!(packets(&ours), packets(&theirs), "{name}");
+    }
+}
+
+/// What `frameloom probe` and ffprobe print for the same words.
+fn probed(words: &[OsString]) -> (String, String) {
+    let run = |program: &Path, more: Vec<OsString>| {
+        let run = Run::new(program, [more, args!["-v", "error"], words.to_vec()].concat());
+        String::from_utf8(run.run().ok().stdout).unwrap()
+    };
+    let ours = run(Path::new(env!("CARGO_BIN_EXE_frameloom")), args!["probe"]);
+    (ours, run(Path::new("ffprobe"), vec![]))
+}
+
+/// What an opened decoder alone knows, and what packets bring beside them.
+const NOT_TOLD: [&str; 10] = [
+    "closed_captions",
+    "film_grain",
+    "refs",
+    "is_avc",
+    "nal_length_size",
+    "side_data_list",
+    "coded_width",
+    "coded_height",
+    "initial_padding",
+    "extradata_size",
+];
+
+/// Without the keys that are not told, and without the bits of a disposition that newer libraries have.
+fn comparable(text: &str) -> Value {
+    fn strip(value: &mut Value) {
+        match value {
+            Value::Object(object) => {
+                object.retain(|key, _| !NOT_TOLD.contains(&key.as_str()));
+                object.values_mut().for_each(strip);
+            }
+            Value::Array(values) => values.iter_mut().for_each(strip),
+            _ => {}
+        }
+    }
+    let mut value = serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"));
+    strip(&mut value);
+    value
+}
+
+#[test]
+fn probe_tells_what_ffprobe_tells() {
+    let words = args!["-i", tagged(), "-c", "copy", "-metadata:s:a", "title=Sound"];
+    let titled = clip_of("titled.mkv", &words);
+    let colored = clip(
+        "colored.mov",
+        "-f lavfi -i testsrc2=s=64x48:r=30000/1001:d=1 -c:v prores_ks -color_range pc -colorspace bt709 \
+         -color_trc bt709 -color_primaries bt709 -aspect 16:9",
+    );
+    let ts = clip("plain.ts", "-f lavfi -i sine=d=1 -c:a mp2");
+    let flac = clip("sound.flac", "-f lavfi -i sine=d=1 -ac 2");
+    let all = args!["-of", "json", "-show_format", "-show_streams", "-show_chapters"];
+    for file in [tagged(), titled, colored, ts, flac] {
+        let (ours, theirs) = probed(&[all.clone(), args![&file]].concat());
+        if is_same_version() {
+            assert_eq!(comparable(&ours), comparable(&theirs), "{}", file.display());
+        }
+        let json: Value = serde_json::from_str(&ours).unwrap();
+        assert_eq!(json["format"]["filename"], file.to_str().unwrap());
+    }
+    for words in [
+        args!["-print_format", "json=compact=1", "-select_streams", "v:0", "-count_packets"],
+        args!["-of", "json", "-select_streams", "a", "-count_frames"],
+    ] {
+        let (ours, theirs) = probed(&[words, args!["-show_streams", tagged()]].concat());
+        if is_same_version() {
+            assert_eq!(comparable(&ours), comparable(&theirs));
+        }
+    }
+    let words = args!["-of", "json", "-show_packets", tagged()];
+    let (ours, theirs) = probed(&words);
+    if is_same_version() {
+        assert_eq!(comparable(&ours), comparable(&theirs));
+    }
+}
+
+#[test]
+fn probe_writes_ffprobes_layouts() {
+    let entries =
+        "stream=index,codec_name,width:stream_tags=language:format=duration:format_tags=title";
+    for words in [
+        args!["-show_entries", entries],
+        args!["-show_entries", entries, "-of", "csv"],
+        args!["-show_entries", entries, "-of", "csv=p=0:s=;"],
+        args!["-show_entries", entries, "-of", "compact"],
+        args!["-show_entries", entries, "-of", "json"],
+        args!["-show_entries", "format=duration", "-of", "default=noprint_wrappers=1:nokey=1"],
+        args!["-show_entries", "packet=pts_time", "-select_streams", "v:0", "-of", "csv=p=0"],
+        args!["-show_entries", "packet=pts,dts,flags", "-of", "json"],
+        args!["-of", "json"],
+    ] {
+        let (ours, theirs) = probed(&[words.clone(), args![tagged()]].concat());
+        // Packets have more beside them there, of which only that it is there is seen.
+        let plain = |text: &str| {
+            let lines = text.lines().map(|line| line.trim_end_matches(',').to_owned());
+            lines.filter(|line| !line.is_empty()).collect::<Vec<_>>()
+        };
+        match serde_json::from_str::<Value>(&theirs) {
+            Ok(_) => assert_eq!(comparable(&ours), comparable(&theirs), "{words:?}"),
+            Err(_) => assert_eq!(plain(&ours), plain(&theirs), "{words:?}"),
+        }
+    }
+}
+
+#[test]
+fn by_the_name_ffprobe_it_is_probe() {
+    let room = room();
+    let ffprobe = named("ffprobe", room.path());
+    let words = args!["-show_entries", "format=duration", "-of", "csv=p=0", tagged()];
+    let run = Run::new(&ffprobe, words.clone()).run().ok();
+    assert!(String::from_utf8(run.stdout).unwrap().starts_with("3.0"));
+    assert!(run.stderr.starts_with("ffprobe version ") && run.stderr.contains("\nInput #0, mov"));
+    let quiet = Run::new(&ffprobe, [args!["-v", "quiet"], words].concat()).run().ok();
+    assert!(quiet.stderr.is_empty());
+    let run = Run::new(&ffprobe, args!["-v", "error", tagged()]).run().ok();
+    let told: Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!(told["streams"][0]["codec"], "h264");
+    for (words, mentions) in [
+        (args!["-show_frames"], "-show_frames is an option of ffprobe that is not here"),
+        (args!["-show_entries", "frame=pts"], "'frame'"),
+        (args!["-of", "xml"], "'xml'"),
+        (args!["-select_streams", "x"], "x"),
+    ] {
+        let words = [args!["-hide_banner", "-v", "error"], words, args!["-show_format", tagged()]];
+        let line = Run::new(&ffprobe, words.concat()).run().refuses(2);
+        assert!(line.contains(mentions), "{line}");
     }
 }

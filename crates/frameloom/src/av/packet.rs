@@ -153,6 +153,19 @@ impl AvPacket {
     }
 
     /// Where in the file its bytes start, where known.
+    pub(super) fn position(&self) -> Option<i64> {
+        Some(self.get().pos).filter(|position| *position >= 0)
+    }
+
+    /// ffprobe's letters for it: a keyframe, to be discarded, and damaged, as far as its FFmpeg has them.
+    pub(super) fn flag_letters(&self) -> String {
+        let flag = |bits: i32, letter| if self.get().flags & bits != 0 { letter } else { '_' };
+        let damaged = flag(ff::AV_PKT_FLAG_CORRUPT, 'C');
+        let letters = [flag(ff::AV_PKT_FLAG_KEY, 'K'), flag(ff::AV_PKT_FLAG_DISCARD, 'D')];
+        letters.into_iter().chain(cfg!(ffmpeg_6_0).then_some(damaged)).collect()
+    }
+
+    /// Forgets where in the file its bytes start.
     pub(crate) fn clear_position(&mut self) {
         self.get_mut().pos = -1;
     }

@@ -1,5 +1,6 @@
 //! URL → packets, on the pipeline's clock.
 
+pub(crate) mod ffprobe;
 mod pace;
 pub(crate) mod probe;
 mod seek;

@@ -13,6 +13,7 @@ mod target;
 pub(crate) use backend::{
     Break, Input, Opened, Output, Protocol, Target, WRITE_LIMIT, not_seekable,
 };
+pub(crate) use libav::open_plainly as open_by_libav;
 
 use std::time::Duration;
 

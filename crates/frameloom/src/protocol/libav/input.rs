@@ -265,6 +265,26 @@ impl Input for LibavInput {
     }
 }
 
+/// Opens an input by libav as it is: nothing of it is chosen, and nothing is expected in it.
+pub(crate) fn open_plainly(url: &str, options: &InputOptions, stop: &Stop) -> Result<Demuxer> {
+    check_file(url)?;
+    let interrupt = Interrupt::new(stop.clone());
+    let fail = |e: AvError| open_error(e, &interrupt, url, options.open_timeout);
+    if url == "-" || url.starts_with("pipe:") {
+        pipe::prepare_stdin();
+    }
+    if url::is_network(url) {
+        interrupt.set_deadline(Some(options.open_timeout));
+    }
+    let (mut dict, format) = (format_dict(options, false), options.format.as_deref());
+    let name = url::for_libav(url, true);
+    let mut demuxer = Demuxer::open(name, format, &mut dict, interrupt.clone()).map_err(fail)?;
+    check_taken(&dict, options, demuxer.format_name()).map_err(|e| e.at(url))?;
+    demuxer.find_stream_info().map_err(fail)?;
+    interrupt.set_deadline(None);
+    Ok(demuxer)
+}
+
 /// Opens an input by libav.
 pub(super) fn open(
     url: &str,

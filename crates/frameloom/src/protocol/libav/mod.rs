@@ -7,6 +7,8 @@ mod output;
 mod recovery;
 mod seek;
 
+pub(crate) use input::open_plainly;
+
 use std::time::Duration;
 
 use crate::error::Result;
