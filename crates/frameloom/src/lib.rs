@@ -71,7 +71,7 @@ pub use time::{Rate, Round, TimeBase, Timestamp};
 #[doc(hidden)]
 pub mod internal {
     pub use crate::av::{DUMP_TARGET, UrlWriter, allocator, listing, local_time};
-    pub use crate::edit::kill_commands;
+    pub use crate::edit::{OpeningFilter, kill_commands, opening_filter};
     pub use crate::error::{ProgramHint, SentencePart, nearest, os_words, set_default_wording};
     pub use crate::input::timeline::dts_on_one_clock;
     pub use crate::live::retry::{Retry, RetryPolicy, Verdict};

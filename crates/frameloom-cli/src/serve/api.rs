@@ -24,6 +24,7 @@ use super::fault::{FaultDetails, FaultKind};
 use super::node::Node;
 use super::pipelines::Refused;
 use super::pipelines::circle::Clash;
+use super::pipelines::opens;
 use super::pipelines::pipeline::ManagedPipeline;
 use super::pipelines::settings::{HIDDEN, Settings};
 use super::save::Change;
@@ -339,7 +340,8 @@ fn settings_of(
     }
     // Whoever sent one pipeline knows which it is.
     let own = format!("pipelines.{name}");
-    Settings::read(&name, &node, None, &api.here()).map_err(|fault| {
+    let read = Settings::read(&name, &node, None, &api.here());
+    read.and_then(|settings| opens::refuse(&settings, old).map(|()| settings)).map_err(|fault| {
         let key = fault.key.strip_prefix(&own).map(|key| key.trim_start_matches('.'));
         let key = key.unwrap_or(&fault.key);
         let detail =

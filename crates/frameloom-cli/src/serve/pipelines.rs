@@ -5,6 +5,7 @@ pub(crate) mod cause;
 pub(crate) mod child;
 pub(crate) mod circle;
 mod lines;
+pub(crate) mod opens;
 pub(crate) mod pipeline;
 pub(crate) mod settings;
 pub(crate) mod shared;

@@ -80,6 +80,11 @@ impl OptionClasses {
         if takes(*class, &name, &value) { None } else { class.entry(&name) }
     }
 
+    /// Other names of the same option.
+    pub(crate) fn aliases(&self, name: &str) -> Vec<&'static str> {
+        self.0.iter().flat_map(|class| class.aliases(name)).collect()
+    }
+
     /// The options' names that stand for values without a name, in their order.
     pub(crate) fn names_in_order(&self) -> Vec<&'static str> {
         self.0.iter().flat_map(|class| class.names_in_order()).collect()

@@ -102,9 +102,12 @@ impl GraphReader {
     /// Skips the labels of what goes in or comes out.
     fn skip_labels(&mut self) {
         self.skip_spaces();
-        while self.rest().first() == Some(&b'[') {
-            let Some(end) = self.rest().iter().position(|byte| *byte == b']') else { return };
-            self.at += end + 1;
+        while self.skip(b'[') {
+            // A label may be quoted, as everything else.
+            self.token(c"]");
+            if !self.skip(b']') {
+                return;
+            }
             self.skip_spaces();
         }
     }

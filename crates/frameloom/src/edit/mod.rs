@@ -9,6 +9,7 @@ pub(crate) mod complex;
 mod fit;
 pub(crate) mod gate;
 mod graph;
+mod opens;
 
 pub(crate) use closure::Closure;
 pub use command::audio::AudioCommand;
@@ -19,6 +20,7 @@ pub use command::{Command, kill_commands};
 pub(crate) use command::{CommandInput, CommandOutput, RunningCommand, ShownFrame, SpawnedCommand};
 pub(crate) use fit::Fit;
 pub(crate) use graph::{FilterGraph, check_graph};
+pub use opens::{OpeningFilter, opening_filter};
 
 use crate::error::BoxError;
 use crate::image::Frame;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use frameloom::internal::{Row, Scope, ValueType, find_ffmpeg, library, redact, takes_value, url};
+use frameloom::internal::{
+    Row, Scope, ValueType, find_ffmpeg, library, opening_filter, redact, takes_value, url,
+};
 use frameloom::options::parse_duration;
 use frameloom::{End, Error, Setting};
 use serde_json::Value as Json;
@@ -163,6 +165,11 @@ impl Settings {
             NodeValue::Table(entries) => entries,
             _ => &[],
         }
+    }
+
+    /// The keys and numbers that lead to a text in them.
+    pub(crate) fn path_to(&self, text: &str) -> Vec<String> {
+        self.source.path_to(text).unwrap_or_default()
     }
 
     /// As they were written. They hold secrets.
@@ -325,9 +332,10 @@ impl Draft<'_> {
             NodeValue::List(list) => (entry.key.as_str(), list.as_slice()),
             _ => (entry.key.as_str(), std::slice::from_ref(&entry.node)),
         };
-        let is_numbered = matches!(entry.node.value, NodeValue::List(_)) || end == End::Output;
+        let is_alone = !matches!(entry.node.value, NodeValue::List(_));
+        let is_numbered = !is_alone || end == End::Output;
         let read = |(number, node): (usize, &Node)| {
-            self.end(node, key, end).map_err(|mut fault| {
+            self.end(node, (key, is_alone), end).map_err(|mut fault| {
                 let known = fault.details.key.as_deref();
                 let inner = known.or(fault.key.strip_prefix(&self.key("")));
                 let inner = inner.filter(|inner| *inner != key).map(str::to_owned);
@@ -433,7 +441,12 @@ impl Draft<'_> {
     }
 
     /// An input or an output of the list `list`.
-    fn end(&self, node: &Node, list: &str, end: End) -> Result<EndSettings, FileFault> {
+    fn end(
+        &self,
+        node: &Node,
+        (list, is_alone): (&str, bool),
+        end: End,
+    ) -> Result<EndSettings, FileFault> {
         let mut read = EndSettings::default();
         match &node.value {
             NodeValue::Text(url) => read.url.clone_from(url),
@@ -448,6 +461,9 @@ impl Draft<'_> {
                         }
                     }
                 }
+            }
+            _ if is_alone => {
+                return Err(self.wrong(node, list, "a string, a table or a list of these"));
             }
             _ => return Err(self.wrong(node, list, "a list, each of it a string or a table")),
         }
@@ -678,7 +694,10 @@ fn check(words: &[String]) -> Result<(), Error> {
     let mut job = Job::new(run)?;
     job.supervise(&BTreeMap::new());
     job.check_inputs()?;
-    frameloom::internal::check_graphs(job.graphs.specs())?;
+    // To check a graph, its filters are made: what opens something is left to the process.
+    let opens_nothing = |graph: &&String| opening_filter(graph).is_none();
+    let graphs: Vec<String> = job.graphs.specs().iter().filter(opens_nothing).cloned().collect();
+    frameloom::internal::check_graphs(&graphs)?;
     frameloom::internal::check_outputs(&job.input_urls(), &job.outputs, job.command.is_some())?;
     frameloom::internal::check_slate(&job.live)
 }

@@ -71,3 +71,83 @@ fn two_streams_become_one() {
     assert!(answer.problem(409).contains("circle"), "{:#}", answer.json());
     assert_eq!(answer.json()["key"], "inputs");
 }
+
+/// Nobody has a filter open files or URLs through the API, wherever the graph stands. The server's owner
+/// may, and what stands in the file may stay when something else is changed.
+#[test]
+fn no_graph_opens_files_through_the_api() {
+    let folder = room();
+    let picture = folder.path().join("logo.ppm");
+    std::fs::write(&picture, b"P6 2 2 255\n000000000000").unwrap();
+    let movie = format!("movie={}", picture.display());
+    let file = |ports: Ports| {
+        format!(
+            "{}[pipelines.logo]\ninput = \"{}\"\noutputs = [\"{}\"]\n\
+             filter = \"{movie}[logo];[in][logo]overlay[out]\"\noutput_options = {{ g = 24 }}\n",
+            camera(ports, "red"),
+            ports.url("red"),
+            ports.url("logo"),
+        )
+    };
+    let fleet = Fleet::start(file);
+    fleet.wait_for_state("logo", "running");
+    let base = json!({ "name": "n", "input": fleet.url("red"), "outputs": [fleet.url("n")] });
+    let lavfi = json!({ "f": "lavfi", "re": true });
+    let graph = json!({ "f": "lavfi", "graph": movie });
+    for (key, value, named, at) in [
+        ("filter", json!(format!("hflip,{movie}")), "movie", "filter"),
+        ("filter", json!("drawtext=textfile=/etc/passwd"), "textfile", "filter"),
+        (
+            "filter_complex",
+            json!(["[0:v]hflip[a]", format!("{movie}[b];[0:v][b]overlay[c]")]),
+            "movie",
+            "filter_complex.1",
+        ),
+        ("output_options", json!({ "vf": "lut3d=a.cube" }), "lut3d", "output_options.vf"),
+        ("output_options", json!({ "af": "arnndn=m=a.rnnn" }), "arnndn", "output_options.af"),
+        (
+            "output_options",
+            json!({ "filter:v:0": "subtitles=a.srt" }),
+            "subtitles",
+            "output_options.filter:v:0",
+        ),
+        ("output_options", json!({ "filter:V": "movie=x" }), "movie", "output_options.filter:V"),
+        (
+            "outputs",
+            json!([{ "url": fleet.url("n"), "options": { "filter:a": "amovie=a.wav" } }]),
+            "amovie",
+            "outputs.0.options.filter:a",
+        ),
+        ("input", json!({ "url": movie, "options": lavfi }), "movie", "input.url"),
+        ("input", json!({ "url": "x", "options": graph }), "movie", "input.options.graph"),
+        (
+            "input",
+            json!({ "url": "x", "options": { "f": "lavfi", "graph_file": "/etc/passwd" } }),
+            "graph_file",
+            "input.options.graph_file",
+        ),
+    ] {
+        let mut settings = base.clone();
+        settings[key] = value;
+        let answer = fleet.post("/api/v1/pipelines", &settings);
+        let said = answer.problem(422);
+        assert!(said.contains(named) && said.contains("opens files or URLs"), "{settings}: {said}");
+        assert_eq!(
+            (&answer.json()["kind"], &answer.json()["key"]),
+            (&json!("not_allowed"), &json!(at))
+        );
+    }
+    let mut several = base.clone();
+    several.as_object_mut().unwrap().remove("input");
+    several["inputs"] = json!([fleet.url("red"), { "url": movie, "options": lavfi }]);
+    let answer = fleet.post("/api/v1/pipelines", &several);
+    assert!(answer.problem(422).contains("movie"));
+    assert_eq!(answer.json()["key"], "inputs.1.url");
+    // What the file has may stay, and may not go elsewhere.
+    let mut settings = fleet.pipeline("logo")["settings"].clone();
+    settings["output_options"] = json!({ "g": 48 });
+    let answer = fleet.send("PUT", "/api/v1/pipelines/logo", &settings);
+    assert_eq!(answer.status, 200, "{:#}", answer.json());
+    settings["filter"] = json!(format!("{movie}2[logo];[in][logo]overlay[out]"));
+    assert!(fleet.send("PUT", "/api/v1/pipelines/logo", &settings).problem(422).contains("movie"));
+}

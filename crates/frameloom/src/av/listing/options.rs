@@ -252,6 +252,21 @@ impl Class {
         names
     }
 
+    /// The names of its options that set what the option `name` sets.
+    pub(in crate::av) fn aliases(self, name: &str) -> Vec<&'static str> {
+        let all: Vec<(&'static str, libc::c_int)> = self
+            .all()
+            .into_iter()
+            // SAFETY: entries of a static table with static names.
+            .filter_map(|option| unsafe {
+                (!is_constant(option)).then(|| (text((*option).name), (*option).offset))
+            })
+            .collect();
+        let offset = all.iter().find(|(known, _)| *known == name).map(|(_, offset)| *offset);
+        let is_same = |(_, at): &(&str, libc::c_int)| Some(*at) == offset;
+        all.into_iter().filter(is_same).map(|(name, _)| name).collect()
+    }
+
     /// The entries of its table, names of values among them.
     fn all(self) -> Vec<*const ff::AVOption> {
         if self.0.is_null() {
