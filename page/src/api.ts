@@ -17,6 +17,8 @@ export type AlertKind =
 export interface Alert {
   kind: AlertKind;
   since_ms: number;
+  /** Its number, from 0, where it is about one of several inputs. */
+  input?: number | null;
   output: number | null;
   text: string;
 }
@@ -25,6 +27,16 @@ export interface Alert {
 export interface PlayUrls {
   rtmp: string | null;
   flv: string | null;
+}
+
+/** What is counted of one input. */
+export interface InputStats {
+  url: string;
+  state: "ok" | "lost";
+  lost_for_ms: number | null;
+  reconnects: number;
+  frames_in: number;
+  packets_in: number;
 }
 
 /** What a pipeline counts; the names are those of `--stats=json`. */
@@ -45,6 +57,7 @@ export interface Stats {
   reconnects: number;
   packets_dropped: number;
   input: "ok" | "lost";
+  inputs?: InputStats[];
   outputs: { state: "ok" | "lost" | "removed"; reconnects: number; packets_dropped: number; latency_ms: number | null }[];
   /** Added to a timestamp of the input, it gives that of the same picture at the outputs. */
   input_offset_ms?: number | null;

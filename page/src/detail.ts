@@ -56,6 +56,31 @@ const FIGURES: readonly (readonly [string, readonly Figure[]])[] = [
   ],
 ];
 
+/** A line for each input, where there are several. */
+function inputsOf(): { element: HTMLElement; show: (pipeline: Pipeline) => void } {
+  const rows = h("tbody", {});
+  const heads = ["Input", "State", "Frames in", "Packets in", "Opened again"].map((title) => h("th", { scope: "col" }, title));
+  const element = h("section", { class: "card inputs" }, h("h3", {}, "Inputs"), h("div", { class: "wide" }, h("table", {}, h("thead", {}, h("tr", {}, ...heads)), rows)));
+  let last = "";
+  return {
+    element,
+    show: (pipeline) => {
+      const inputs = pipeline.stats?.inputs ?? [];
+      element.hidden = inputs.length < 2;
+      const now = JSON.stringify(inputs);
+      if (element.hidden || now === last) return;
+      last = now;
+      rows.replaceChildren(
+        ...inputs.map(({ url, state, lost_for_ms, frames_in, packets_in, reconnects }, at) => {
+          const told = state === "lost" ? `lost for ${format.span(lost_for_ms ?? 0)}` : "there";
+          const cells = [told, format.count(frames_in), format.count(packets_in), format.count(reconnects)];
+          return h("tr", { "data-state": state }, h("th", { scope: "row" }, `${at + 1}: ${url}`), ...cells.map((cell) => h("td", {}, cell)));
+        }),
+      );
+    },
+  };
+}
+
 /** The figures of a pipeline, in groups; what is more than it should be stands out. */
 function figures(hasCode: boolean): { element: HTMLElement; show: (pipeline: Pipeline) => void } {
   const shown: [Figure, HTMLElement][] = [];
@@ -115,6 +140,7 @@ function build(first: Pipeline, signal: AbortSignal): HTMLElement[] {
   const orders = new Orders(name);
   const since = h("span", { class: "hint" });
   const counts = figures(["command", "filter", "filter_complex"].some((key) => first.settings[key] != null));
+  const inputs = inputsOf();
   const plots = new Plots(signal);
 
   const stale = h("p", { class: "problem stale" });
@@ -127,9 +153,11 @@ function build(first: Pipeline, signal: AbortSignal): HTMLElement[] {
     orders.show(pipeline);
     say(since, `for ${format.span(Date.now() - pipeline.since_ms)}${pipeline.pid ? `, process ${pipeline.pid}` : ""}`);
     counts.show(pipeline);
+    inputs.show(pipeline);
     screensShown.classList.toggle("lost", pipeline.state !== "running" || pipeline.stats?.input === "lost");
     const lost = pipeline.alerts?.find(({ kind }) => kind === "input_lost");
-    say(stale, lost ? `The input is lost since ${format.timeOfDay(lost.since_ms)}: what you see is the last picture.` : "");
+    const which = lost?.input == null ? "The input" : `Input ${lost.input + 1}`;
+    say(stale, lost ? `${which} is lost since ${format.timeOfDay(lost.since_ms)}: what you see is the last picture.` : "");
   };
   const draw = async (): Promise<void> => {
     const history = await api.history(name).catch(() => null);
@@ -161,6 +189,7 @@ function build(first: Pipeline, signal: AbortSignal): HTMLElement[] {
     stale,
     screensShown,
     log(name, signal),
+    inputs.element,
     h("section", { class: "card" }, counts.element, plots.element),
     h("div", { class: "columns" }, h("div", {}, ...addresses(first)), written(first)),
   ];

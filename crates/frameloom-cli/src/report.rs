@@ -61,6 +61,9 @@ pub(crate) enum ChildProgress {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct EventReport {
     pub(crate) kind: EventKind,
+    /// The input's number, from 0, where it is about one of several.
+    #[serde(default)]
+    pub(crate) input: Option<usize>,
     /// What the log says about it.
     pub(crate) text: String,
 }
@@ -137,7 +140,7 @@ impl From<&Event> for EventReport {
             Event::ClockJumped { .. } => EventKind::ClockJumped,
             _ => EventKind::Other,
         };
-        EventReport { kind, text: shortened(&event.to_string()) }
+        EventReport { kind, input: event.input(), text: shortened(&event.to_string()) }
     }
 }
 
@@ -247,7 +250,7 @@ mod tests {
 
     fn event(n: usize) -> ChildReport {
         let text = format!("{n} {}", "x".repeat(900));
-        ChildReport::Event(EventReport { kind: EventKind::Other, text })
+        ChildReport::Event(EventReport { kind: EventKind::Other, input: None, text })
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub use options::Size;
 pub use run::sound::AudioPacket;
 pub use stats::alert::{Alert, AlertKind};
 pub use stats::event::Event;
-pub use stats::{EndState, LatencySnapshot, OutputSnapshot, Snapshot, Stats};
+pub use stats::{EndState, InputSnapshot, LatencySnapshot, OutputSnapshot, Snapshot, Stats};
 pub use time::stop::Stop;
 pub use time::{Rate, Round, TimeBase, Timestamp};
 

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use frameloom::{AlertKind, EndState, Snapshot};
+use frameloom::{AlertKind, EndState, InputSnapshot, Snapshot};
 
 use super::pipelines::Pipelines;
 use super::pipelines::pipeline::Counts;
@@ -117,6 +117,15 @@ fn written(all: &[PipelineCounts]) -> String {
     for (pipeline, stats) in with_stats(all) {
         line(&mut out, "input_lost", pipeline, &[], u8::from(stats.input == EndState::Lost));
     }
+    for (name, kind, help, number) in OF_INPUTS {
+        head(&mut out, name, kind, help);
+        for (pipeline, stats) in with_stats(all) {
+            for (at, input) in stats.inputs.iter().enumerate() {
+                let at = (at + 1).to_string();
+                line(&mut out, name, pipeline, &[("input", at.as_str())], number(input));
+            }
+        }
+    }
     for (name, kind, help, number) in NUMBERS {
         head(&mut out, name, kind, help);
         for (pipeline, stats) in with_stats(all) {
@@ -130,6 +139,25 @@ fn written(all: &[PipelineCounts]) -> String {
 fn with_stats(all: &[PipelineCounts]) -> impl Iterator<Item = (&str, &Snapshot)> {
     all.iter().filter_map(|(name, counts)| Some((name.as_str(), counts.stats.as_ref()?)))
 }
+
+/// The numbers of each input: name, type, help.
+type InputNumber = (&'static str, &'static str, &'static str, fn(&InputSnapshot) -> u64);
+
+const OF_INPUTS: [InputNumber; 5] = [
+    ("input_connected", "gauge", "1 while this input is there.", |input| {
+        u64::from(input.state == EndState::Ok)
+    }),
+    ("input_reconnects_total", "counter", "Times this input was opened again.", |input| {
+        input.reconnects
+    }),
+    ("input_frames_total", "counter", "Video frames decoded from this input.", |input| {
+        input.frames_in
+    }),
+    ("input_packets_total", "counter", "Packets read from this input.", |input| input.packets_in),
+    ("input_received_bytes_total", "counter", "Bytes of packets read from this input.", |input| {
+        input.bytes_in
+    }),
+];
 
 /// From a packet's arrival to its frame's departure.
 fn histogram(out: &mut String, all: &[PipelineCounts]) {
@@ -181,6 +209,12 @@ mod tests {
     fn a_histogram_adds_up() {
         let stats = crate::report::snapshot(json!({
             "frames_in": 7, "input": "lost", "fps": 24.5,
+            "inputs": [
+                { "url": "rtmp://h/live/a", "live": true, "state": "ok", "lost_for_ms": null,
+                  "reconnects": 0, "frames_in": 4, "packets_in": 9, "bytes_in": 99 },
+                { "url": "rtmp://h/live/b", "live": true, "state": "lost", "lost_for_ms": 70,
+                  "reconnects": 2, "frames_in": 3, "packets_in": 5, "bytes_in": 55 },
+            ],
             "outputs": [{ "state": "ok", "reconnects": 0, "packets_dropped": 0, "latency_ms": 80.0 }],
             "latency": { "le_ms": [5, 10], "counts": [1, 2, 3], "sum_ms": 250.0 },
         }));
@@ -204,6 +238,12 @@ mod tests {
             "frameloom_pipeline_alert{pipeline=\"a\",alert=\"disk_full\"} 0",
             "frameloom_pipeline_output_latency_seconds{pipeline=\"a\",output=\"1\"} 0.08",
             "frameloom_pipeline_input_lost{pipeline=\"a\"} 1",
+            "frameloom_pipeline_input_connected{pipeline=\"a\",input=\"1\"} 1",
+            "frameloom_pipeline_input_connected{pipeline=\"a\",input=\"2\"} 0",
+            "frameloom_pipeline_input_reconnects_total{pipeline=\"a\",input=\"2\"} 2",
+            "frameloom_pipeline_input_frames_total{pipeline=\"a\",input=\"1\"} 4",
+            "frameloom_pipeline_input_packets_total{pipeline=\"a\",input=\"2\"} 5",
+            "frameloom_pipeline_input_received_bytes_total{pipeline=\"a\",input=\"1\"} 99",
             "frameloom_pipeline_frames_in_total{pipeline=\"a\"} 7",
             "frameloom_pipeline_frames_per_second{pipeline=\"a\"} 24.5",
             "frameloom_pipeline_latency_seconds_bucket{pipeline=\"a\",le=\"0.005\"} 1",

@@ -139,7 +139,7 @@ impl Pipeline {
         }
         let longest = sources.iter().map(Source::duration).max().flatten();
         let stats = Stats::new(longest, Arc::clone(&environment.clock));
-        stats.set_live(sources.iter().any(|source| source.is_live));
+        stats.set_inputs(sources.iter().map(|source| (source.url(), source.is_live)));
         Ok(Pipeline {
             sources,
             graphs: Vec::new(),

@@ -58,7 +58,7 @@ impl InputBuilder<Reader> {
         let environment = Environment::real();
         let source = Source::open(&self.url, self.options, &environment, &self.stop)?;
         let stats = Stats::new(source.duration(), environment.clock);
-        stats.set_live(source.is_live);
+        stats.set_inputs([(source.url(), source.is_live)]);
         let decoder = match source.video() {
             Some(video) => VideoDecoder::open(video, &source.options, source.is_live, stats)?
                 .lacking_pts(source.may_lack_pts())

@@ -93,8 +93,7 @@ fn of_filter(DescribedFilter { name, values }: &DescribedFilter) -> Option<Openi
 }
 
 fn names_file(filter: &str, option: &str) -> bool {
-    ENDINGS.iter().any(|ending| option.ends_with(ending))
-        || OPTIONS.iter().any(|known| *known == (filter, option))
+    ENDINGS.iter().any(|ending| option.ends_with(ending)) || OPTIONS.contains(&(filter, option))
 }
 
 /// Whether commands to filters name an option that names a file, however it is quoted.

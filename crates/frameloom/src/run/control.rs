@@ -420,7 +420,7 @@ impl RunningPipeline {
         known: &KnownStreams,
     ) -> Result<Option<VideoDecoder>> {
         let open = |video| {
-            let stats = self.context.stats.clone();
+            let stats = self.context.stats.of_input(of.input);
             VideoDecoder::open(video, &known.options, known.is_live, stats)
         };
         known.streams.get(of.stream).map(open).transpose()

@@ -169,7 +169,7 @@ impl Nodes {
         for node in &graph.decoders {
             let Some(source) = sources.get(node.of.input) else { continue };
             if let Some(video) = source.streams.get(node.of.stream) {
-                let (options, stats) = (&source.options, context.stats.clone());
+                let (options, stats) = (&source.options, context.stats.of_input(node.of.input));
                 let decoder = VideoDecoder::open(video, options, source.is_live, stats)?;
                 let decoder = decoder.lacking_pts(source.may_lack_pts());
                 nodes.decoders.push(decoder.ending_at(source.end_of_video()));
@@ -247,7 +247,7 @@ impl Nodes {
         for node in &graph.audio_decoders {
             let Some(source) = sources.get(node.of.input) else { continue };
             if let Some(audio) = source.streams.get(node.of.stream) {
-                let (options, stats) = (&source.options, context.stats.clone());
+                let (options, stats) = (&source.options, context.stats.of_input(node.of.input));
                 let decoder = AudioDecoder::open(audio, options, source.is_live, stats)?;
                 self.audio_decoders.push(decoder);
             }

@@ -97,7 +97,7 @@ impl Reading {
         if let Some(live) = &self.live
             && let Some((count, span)) = live.jumps.rest(live.clock.now())
         {
-            live.events.tell(&Event::ClockJumped { count, span });
+            live.events.tell(&Event::ClockJumped { input: live.input, count, span });
         }
         result
     }

@@ -237,7 +237,8 @@ impl Nodes {
         {
             let sound = sound.clone().filter(|_| heard == Some(number));
             let beside = (sound, beside);
-            inputs.push(spawn_reader(*node, source, presence, to, beside, context, threads)?);
+            let context = NodeContext { stats: context.stats.of_input(number), ..context.clone() };
+            inputs.push(spawn_reader(*node, source, presence, to, beside, &context, threads)?);
         }
         let filters = FilterLinks { changes, graphs };
         Ok(StartedThreads { inputs, filters, audio_changes, pulling, sound })
@@ -565,6 +566,7 @@ fn spawn_reader(
     let rules = LiveRules {
         presence: presence.clone(),
         events: context.events.clone(),
+        input: context.stats.input_number(),
         on_loss: context.on_loss,
         reconnect_for: context.live.reconnect_for,
         stall_limit: context.stall_limit,

@@ -71,6 +71,9 @@ pub struct Alert {
     pub kind: AlertKind,
     /// For how long it has been so.
     pub for_ms: u64,
+    /// The input's number, from 0, where it is about one of several.
+    #[serde(default)]
+    pub input: Option<usize>,
     /// The output's number, from 0, where it is about one.
     pub output: Option<usize>,
     /// Why, where that is known.
@@ -89,7 +92,8 @@ const WARM_UP: Duration = Duration::from_secs(60);
 /// Which alerts there are.
 #[derive(Debug, Default)]
 pub(super) struct Alerts {
-    input: Option<(Instant, Error)>,
+    /// By their numbers, where there are several.
+    inputs: BTreeMap<Option<usize>, (Instant, Error)>,
     outputs: BTreeMap<usize, OutputLoss>,
     code: Option<CodeTrouble>,
     /// Since when your code has something to do and has not answered.
@@ -117,12 +121,12 @@ struct CodeTrouble {
 }
 
 impl Alerts {
-    pub(super) fn input_lost(&mut self, now: Instant, cause: &Error) {
-        self.input.get_or_insert((now, cause.clone()));
+    pub(super) fn input_lost(&mut self, now: Instant, input: Option<usize>, cause: &Error) {
+        self.inputs.entry(input).or_insert_with(|| (now, cause.clone()));
     }
 
-    pub(super) fn input_back(&mut self) {
-        self.input = None;
+    pub(super) fn input_back(&mut self, input: Option<usize>) {
+        self.inputs.remove(&input);
     }
 
     pub(super) fn output_lost(
@@ -186,16 +190,16 @@ impl Alerts {
     /// Those there are at `now`.
     pub(super) fn current(&self, now: Instant) -> Vec<Alert> {
         let mut all = Vec::new();
-        let mut add = |kind, since: Instant, output, cause: Option<&Error>| {
+        let mut add = |kind, since: Instant, (input, output), cause: Option<&Error>| {
             let for_ms = now.saturating_duration_since(since).as_millis();
             let for_ms = u64::try_from(for_ms).unwrap_or(u64::MAX);
-            all.push(Alert { kind, for_ms, output, cause: cause.cloned() });
+            all.push(Alert { kind, for_ms, input, output, cause: cause.cloned() });
         };
-        if let Some((since, cause)) = &self.input {
-            add(AlertKind::InputLost, *since, None, Some(cause));
+        for (input, (since, cause)) in &self.inputs {
+            add(AlertKind::InputLost, *since, (*input, None), Some(cause));
         }
         for (number, loss) in self.outputs.iter().filter(|(_, loss)| !loss.is_over(now)) {
-            let (output, cause) = (Some(*number), Some(&loss.cause));
+            let (output, cause) = ((None, Some(*number)), Some(&loss.cause));
             if loss.cause.kind() == ErrorKind::StorageFull {
                 add(AlertKind::DiskFull, loss.since, output, cause);
             }
@@ -210,11 +214,11 @@ impl Alerts {
             Some(code) => {
                 let hangs = code.hangs || silent.is_some();
                 let kind = if hangs { AlertKind::CodeHanging } else { AlertKind::CodeFailing };
-                add(kind, code.since, None, Some(&code.cause));
+                add(kind, code.since, (None, None), Some(&code.cause));
             }
             None => {
                 if let Some(since) = silent {
-                    add(AlertKind::CodeHanging, since, None, None);
+                    add(AlertKind::CodeHanging, since, (None, None), None);
                 }
             }
         }
@@ -250,12 +254,12 @@ mod tests {
         };
         let full = Error::new(ErrorKind::StorageFull, Stage::Sink, "no room");
         let gone = Error::new(ErrorKind::Connection, Stage::Sink, "gone");
-        alerts.input_lost(at(0), &gone);
+        alerts.input_lost(at(0), None, &gone);
         alerts.output_lost(at(1), 0, false, &gone);
         alerts.output_lost(at(2), 1, true, &full);
         let all = "input_lost 3, output_lost 2, disk_full 1, recording_stopped 1";
         assert_eq!(names(&alerts, at(3)), all);
-        alerts.input_back();
+        alerts.input_back(None);
         alerts.output_back(at(4), 0);
         alerts.output_back(at(4), 1);
         // It opens, and finds no room again.

@@ -12,11 +12,15 @@ use crate::error::{Error, Wording, counted, default_wording, were};
 pub enum Event {
     /// A live input ended, broke or fell silent. It is opened again.
     InputLost {
+        /// Its number, from 0, where there are several.
+        input: Option<usize>,
         /// Why.
         cause: Error,
     },
     /// The input is there again.
     InputBack {
+        /// Its number, from 0, where there are several.
+        input: Option<usize>,
         /// How long it was lost.
         lost_for: Duration,
         /// How often opening it was tried.
@@ -85,6 +89,8 @@ pub enum Event {
     },
     /// The input's clock jumped; the outputs' clock goes on as if it hadn't.
     ClockJumped {
+        /// The input's number, from 0, where there are several.
+        input: Option<usize>,
         /// How often since the last such event.
         count: u64,
         /// Since the first of them.
@@ -92,12 +98,25 @@ pub enum Event {
     },
     /// The input's picture or sound is of another kind than before.
     InputChanged {
+        /// Its number, from 0, where there are several.
+        input: Option<usize>,
         /// What it was, and what it is.
         what: String,
     },
 }
 
 impl Event {
+    /// The number of the input that it is about, from 0, where there are several.
+    pub fn input(&self) -> Option<usize> {
+        match self {
+            Event::InputLost { input, .. }
+            | Event::InputBack { input, .. }
+            | Event::ClockJumped { input, .. }
+            | Event::InputChanged { input, .. } => *input,
+            _ => None,
+        }
+    }
+
     /// Whether nobody needs to do anything about it.
     fn is_good_news(&self) -> bool {
         let is_back = matches!(self, Event::InputBack { .. } | Event::OutputBack { .. });
@@ -158,11 +177,15 @@ impl fmt::Display for Event {
 impl fmt::Display for EventDisplay<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let why = |cause: &Error| cause.display(self.wording).to_string();
+        let input = match self.event.input() {
+            Some(number) => format!("input {}", number + 1),
+            None => "the input".to_owned(),
+        };
         match self.event {
-            Event::InputLost { cause } => write!(f, "the input is lost: {}", why(cause)),
-            Event::InputBack { lost_for, tries } => {
+            Event::InputLost { cause, .. } => write!(f, "{input} is lost: {}", why(cause)),
+            Event::InputBack { lost_for, tries, .. } => {
                 let tries = format!("{tries} {}", if *tries == 1 { "try" } else { "tries" });
-                write!(f, "the input is back after {} ({tries})", ShownDuration(*lost_for))
+                write!(f, "{input} is back after {} ({tries})", ShownDuration(*lost_for))
             }
             Event::OutputLost { output, cause } => {
                 write!(f, "output {} is lost: {}", output + 1, why(cause))
@@ -206,15 +229,15 @@ impl fmt::Display for EventDisplay<'_> {
             Event::CommandRestarted { cause } => {
                 write!(f, "the command is started again: {}", why(cause))
             }
-            Event::ClockJumped { count, span } => {
+            Event::ClockJumped { count, span, .. } => {
                 write!(
                     f,
-                    "the input's clock jumped {}{}",
+                    "{input}'s clock jumped {}{}",
                     times(*count),
                     ShownDuration(*span).within()
                 )
             }
-            Event::InputChanged { what } => write!(f, "the input has changed: {what}"),
+            Event::InputChanged { what, .. } => write!(f, "{input} has changed: {what}"),
         }
     }
 }
@@ -308,12 +331,12 @@ mod tests {
         let ms = Duration::from_millis;
         for (event, line) in [
             (
-                Event::InputBack { lost_for: ms(2040), tries: 1 },
+                Event::InputBack { input: None, lost_for: ms(2040), tries: 1 },
                 "the input is back after 2.0 s (1 try)",
             ),
             (
-                Event::InputBack { lost_for: ms(3), tries: 2 },
-                "the input is back after less than 0.1 s (2 tries)",
+                Event::InputBack { input: Some(2), lost_for: ms(3), tries: 2 },
+                "input 3 is back after less than 0.1 s (2 tries)",
             ),
             (
                 Event::OutputBack { output: 0, lost_for: ms(900), packets: 1 },
@@ -336,10 +359,13 @@ mod tests {
                 Event::CodeFailed { count: 1, span: ms(0), cause: Error::process("no face") },
                 "your code failed: 1 frame went out unedited: process: no face",
             ),
-            (Event::ClockJumped { count: 1, span: ms(0) }, "the input's clock jumped once"),
             (
-                Event::ClockJumped { count: 4, span: ms(9000) },
-                "the input's clock jumped 4 times within 9.0 s",
+                Event::ClockJumped { input: None, count: 1, span: ms(0) },
+                "the input's clock jumped once",
+            ),
+            (
+                Event::ClockJumped { input: Some(0), count: 4, span: ms(9000) },
+                "input 1's clock jumped 4 times within 9.0 s",
             ),
         ] {
             assert_eq!(event.to_string(), line);

@@ -2,20 +2,23 @@
 
 pub(crate) mod alert;
 pub(crate) mod event;
+mod input;
 mod snapshot;
 mod written;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use self::alert::Alerts;
-pub use self::snapshot::{EndState, LatencySnapshot, OutputSnapshot, Snapshot};
+use self::input::InputCounters;
+pub use self::snapshot::{EndState, InputSnapshot, LatencySnapshot, OutputSnapshot, Snapshot};
 pub use self::written::{Written, WrittenVideo};
 use crate::error::Error;
 use crate::time::clock::Clock;
 use crate::time::{TimeBase, Timestamp};
+use crate::url::redact;
 
 /// Latencies older than this say nothing about now.
 const WINDOW: Duration = Duration::from_secs(10);
@@ -28,7 +31,11 @@ const LATENCY_CLASSES_MS: [u64; 12] = [5, 10, 20, 40, 70, 100, 200, 400, 700, 10
 
 /// A handle on the counters of one pipeline; clones share them.
 #[derive(Clone, Debug)]
-pub struct Stats(Arc<StatsCounters>);
+pub struct Stats {
+    counters: Arc<StatsCounters>,
+    /// The number of the input whose packets and frames are counted with it.
+    input: usize,
+}
 
 #[derive(Debug)]
 struct StatsCounters {
@@ -45,6 +52,7 @@ struct StatsCounters {
     frames_late: AtomicU64,
     reconnects: AtomicU64,
     live: AtomicBool,
+    inputs: OnceLock<Vec<InputCounters>>,
     /// How many inputs are lost now.
     inputs_lost: AtomicUsize,
     outputs: Mutex<Vec<OutputCounters>>,
@@ -96,7 +104,7 @@ struct Recent {
 
 impl Stats {
     pub(crate) fn new(duration: Option<Timestamp>, clock: Arc<dyn Clock>) -> Stats {
-        Stats(Arc::new(StatsCounters {
+        let counters = StatsCounters {
             started: clock.now(),
             clock,
             duration_micros: AtomicI64::new(duration.map_or(-1, Timestamp::as_micros)),
@@ -109,6 +117,7 @@ impl Stats {
             frames_late: AtomicU64::new(0),
             reconnects: AtomicU64::new(0),
             live: AtomicBool::new(false),
+            inputs: OnceLock::new(),
             inputs_lost: AtomicUsize::new(0),
             outputs: Mutex::default(),
             moves: Mutex::default(),
@@ -126,53 +135,82 @@ impl Stats {
             alerts: Mutex::default(),
             latency_counts: Default::default(),
             latency_micros: AtomicU64::new(0),
-        }))
+        };
+        Stats { counters: Arc::new(counters), input: 0 }
     }
 
-    /// Whether the input is live.
-    pub(crate) fn set_live(&self, live: bool) {
-        self.0.live.store(live, Relaxed);
+    /// The inputs' names, and whether each is live. To be called once.
+    pub(crate) fn set_inputs<'a>(&self, inputs: impl IntoIterator<Item = (&'a str, bool)>) {
+        let counters = |(url, is_live)| InputCounters::new(redact::url(url), is_live);
+        let all: Vec<InputCounters> = inputs.into_iter().map(counters).collect();
+        self.counters.live.store(all.iter().any(InputCounters::is_live), Relaxed);
+        // There are none yet.
+        let _ = self.counters.inputs.set(all);
+    }
+
+    /// The same counters, with which the input of this number counts.
+    pub(crate) fn of_input(&self, number: usize) -> Stats {
+        Stats { input: number, ..self.clone() }
+    }
+
+    fn input(&self) -> Option<&InputCounters> {
+        self.counters.inputs.get()?.get(self.input)
+    }
+
+    /// The number of the input that counts with it, where there are several.
+    pub(crate) fn input_number(&self) -> Option<usize> {
+        let has_several = self.counters.inputs.get().is_some_and(|all| all.len() > 1);
+        has_several.then_some(self.input)
     }
 
     /// The outputs will be so long.
     pub(crate) fn expect(&self, duration: Timestamp) {
-        self.0.duration_micros.store(duration.as_micros(), Relaxed);
+        self.counters.duration_micros.store(duration.as_micros(), Relaxed);
     }
 
     /// The furthest output has got so far.
     pub(crate) fn reached(&self, at: Timestamp) {
-        self.0.position_micros.fetch_max(at.as_micros(), Relaxed);
+        self.counters.position_micros.fetch_max(at.as_micros(), Relaxed);
     }
 
     pub(crate) fn packet_in(&self, bytes: usize) {
-        self.0.packets_in.fetch_add(1, Relaxed);
-        self.0.bytes_in.fetch_add(bytes as u64, Relaxed);
+        self.counters.packets_in.fetch_add(1, Relaxed);
+        self.counters.bytes_in.fetch_add(bytes as u64, Relaxed);
+        if let Some(input) = self.input() {
+            input.packet_in(bytes);
+        }
     }
 
     pub(crate) fn packet_corrupt(&self) {
-        self.0.packets_corrupt.fetch_add(1, Relaxed);
+        self.counters.packets_corrupt.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn frame_in(&self) {
-        self.0.frames_in.fetch_add(1, Relaxed);
+        self.counters.frames_in.fetch_add(1, Relaxed);
+        if let Some(input) = self.input() {
+            input.frame_in();
+        }
     }
 
     pub(crate) fn frame_held(&self) {
-        self.0.frames_held.fetch_add(1, Relaxed);
+        self.counters.frames_held.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn frames_late(&self, count: u64) {
-        self.0.frames_late.fetch_add(count, Relaxed);
+        self.counters.frames_late.fetch_add(count, Relaxed);
     }
 
     pub(crate) fn input_lost(&self, cause: &Error) {
-        self.0.inputs_lost.fetch_add(1, Relaxed);
-        self.alerts(|alerts, now| alerts.input_lost(now, cause));
+        self.counters.inputs_lost.fetch_add(1, Relaxed);
+        if let Some(input) = self.input() {
+            input.lost(self.counters.clock.now());
+        }
+        self.alerts(|alerts, now| alerts.input_lost(now, self.input_number(), cause));
     }
 
     fn alerts(&self, change: impl FnOnce(&mut Alerts, Instant)) {
-        let now = self.0.clock.now();
-        change(&mut self.0.alerts.lock().unwrap_or_else(PoisonError::into_inner), now);
+        let now = self.counters.clock.now();
+        change(&mut self.counters.alerts.lock().unwrap_or_else(PoisonError::into_inner), now);
     }
 
     /// Your code has something to do.
@@ -197,14 +235,16 @@ impl Stats {
     }
 
     pub(crate) fn input_back(&self) {
-        if self.0.inputs_lost.fetch_sub(1, Relaxed) == 1 {
-            self.alerts(|alerts, _| alerts.input_back());
+        self.counters.inputs_lost.fetch_sub(1, Relaxed);
+        if let Some(input) = self.input() {
+            input.back();
         }
-        self.0.reconnects.fetch_add(1, Relaxed);
+        self.alerts(|alerts, _| alerts.input_back(self.input_number()));
+        self.counters.reconnects.fetch_add(1, Relaxed);
     }
 
     fn output(&self, number: usize, change: impl FnOnce(&mut OutputCounters)) {
-        let mut outputs = self.0.outputs.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut outputs = self.counters.outputs.lock().unwrap_or_else(PoisonError::into_inner);
         if outputs.len() <= number {
             outputs.resize(number + 1, OutputCounters::default());
         }
@@ -223,9 +263,13 @@ impl Stats {
         self.output(number, |output| output.shift = shift);
     }
 
-    /// From `from` on, on the pipeline's clock, the input's own times are moved there by `by`.
+    /// From `from` on, on the pipeline's clock, the input's own times are moved there by `by`. Of
+    /// several inputs the first one's are told.
     pub(crate) fn input_moved(&self, from: Timestamp, by: Timestamp) {
-        let mut moves = self.0.moves.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.input != 0 {
+            return;
+        }
+        let mut moves = self.counters.moves.lock().unwrap_or_else(PoisonError::into_inner);
         if moves.len() >= MOVES {
             moves.pop_front();
         }
@@ -238,7 +282,7 @@ impl Stats {
         let output = outputs.iter().find(|output| output.shift.is_some())?;
         let begin = output.begin.unwrap_or(Timestamp::ZERO);
         let at = position.plus(begin);
-        let moves = self.0.moves.lock().unwrap_or_else(PoisonError::into_inner);
+        let moves = self.counters.moves.lock().unwrap_or_else(PoisonError::into_inner);
         let current = moves.iter().rev().find(|m| m.from <= at).or(moves.front())?;
         let by = current.by.plus(output.shift?).minus(begin);
         Some(by.rescale(TimeBase::MILLIS).ticks())
@@ -256,7 +300,7 @@ impl Stats {
     }
 
     pub(crate) fn output_back(&self, number: usize) {
-        self.0.reconnects.fetch_add(1, Relaxed);
+        self.counters.reconnects.fetch_add(1, Relaxed);
         self.alerts(|alerts, now| alerts.output_back(now, number));
         self.output(number, |output| {
             output.lost = false;
@@ -269,31 +313,31 @@ impl Stats {
     }
 
     pub(crate) fn frame_edited(&self) {
-        self.0.frames_edited.fetch_add(1, Relaxed);
+        self.counters.frames_edited.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn frames_dropped(&self, count: u64) {
-        self.0.frames_dropped.fetch_add(count, Relaxed);
+        self.counters.frames_dropped.fetch_add(count, Relaxed);
     }
 
     pub(crate) fn frames_skipped(&self, count: u64) {
-        self.0.frames_skipped.fetch_add(count, Relaxed);
+        self.counters.frames_skipped.fetch_add(count, Relaxed);
     }
 
     pub(crate) fn frames_bypassed(&self, count: u64) {
-        self.0.frames_bypassed.fetch_add(count, Relaxed);
+        self.counters.frames_bypassed.fetch_add(count, Relaxed);
     }
 
     pub(crate) fn frame_unwritten(&self) {
-        self.0.frames_unwritten.fetch_add(1, Relaxed);
+        self.counters.frames_unwritten.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn errors(&self, count: u64) {
-        self.0.errors.fetch_add(count, Relaxed);
+        self.counters.errors.fetch_add(count, Relaxed);
     }
 
     pub(crate) fn restarted(&self) {
-        self.0.restarts.fetch_add(1, Relaxed);
+        self.counters.restarts.fetch_add(1, Relaxed);
         self.alerts(|alerts, _| alerts.code_up());
     }
 
@@ -307,7 +351,7 @@ impl Stats {
         at: Option<Timestamp>,
         arrived: Option<Instant>,
     ) {
-        let c = &self.0;
+        let c = &self.counters;
         c.packets_out.fetch_add(1, Relaxed);
         c.bytes_out.fetch_add(bytes as u64, Relaxed);
         if video {
@@ -351,13 +395,13 @@ impl Stats {
     /// What was written to each output so far, for reports in FFmpeg's form.
     #[doc(hidden)]
     pub fn outputs_written(&self) -> Vec<Written> {
-        let outputs = self.0.outputs.lock().unwrap_or_else(PoisonError::into_inner);
+        let outputs = self.counters.outputs.lock().unwrap_or_else(PoisonError::into_inner);
         outputs.iter().map(|output| output.written.clone()).collect()
     }
 
     /// Everything as it is now.
     pub fn snapshot(&self) -> Snapshot {
-        let c = &self.0;
+        let c = &self.counters;
         let now = c.clock.now();
         let elapsed = now.duration_since(c.started);
         let (frames_out, bytes_out) = (c.frames_out.load(Relaxed), c.bytes_out.load(Relaxed));
@@ -388,6 +432,7 @@ impl Stats {
         let overall =
             Latencies::of(chosen.flat_map(|output| output.latencies.iter().map(|(_, l)| *l)));
         let alerts = c.alerts.lock().unwrap_or_else(PoisonError::into_inner).current(now);
+        let inputs = c.inputs.get().map(Vec::as_slice).unwrap_or_default();
         let input_offset_ms = self.input_offset(&outputs, Timestamp::from_micros(position));
         let outputs: Vec<_> = outputs
             .iter()
@@ -436,6 +481,7 @@ impl Stats {
             input_offset_ms,
             live: c.live.load(Relaxed),
             input: state(c.inputs_lost.load(Relaxed) > 0),
+            inputs: inputs.iter().map(|input| input.snapshot(now)).collect(),
             outputs,
             alerts,
         }
@@ -512,7 +558,42 @@ mod tests {
         stats.reached(ms(2000));
         assert_eq!(offset(), Some(1234));
         (0..100).for_each(|n| stats.input_moved(ms(3000 + n), ms(n)));
-        assert_eq!(stats.0.moves.lock().unwrap().len(), MOVES);
+        assert_eq!(stats.counters.moves.lock().unwrap().len(), MOVES);
+    }
+
+    #[test]
+    fn each_input_has_its_counts_and_the_old_ones_are_their_sum() {
+        let stats = Stats::new(None, Arc::new(crate::time::clock::RealClock));
+        stats.set_inputs([("rtmp://u:secret@h/live/a", true), ("clip.mp4", false)]);
+        let (first, second) = (stats.of_input(0), stats.of_input(1));
+        (0..3).for_each(|_| first.packet_in(10));
+        second.packet_in(5);
+        second.frame_in();
+        second.input_lost(&Error::process("gone"));
+        let seen = stats.snapshot();
+        let counts = |input: &InputSnapshot| (input.packets_in, input.bytes_in, input.frames_in);
+        assert_eq!(seen.inputs.iter().map(counts).collect::<Vec<_>>(), [(3, 30, 0), (1, 5, 1)]);
+        assert_eq!((seen.packets_in, seen.bytes_in, seen.frames_in), (4, 35, 1));
+        assert_eq!(seen.inputs[0].url, "rtmp://h/live/a");
+        let states = |seen: &Snapshot| seen.inputs.iter().map(|i| i.state).collect::<Vec<_>>();
+        assert_eq!(states(&seen), [EndState::Ok, EndState::Lost]);
+        assert!(seen.inputs[0].lost_for_ms.is_none() && seen.inputs[1].lost_for_ms.is_some());
+        assert_eq!((seen.input, seen.live), (EndState::Lost, true));
+        assert_eq!((seen.inputs[0].live, seen.inputs[1].live), (true, false));
+        assert_eq!(seen.alerts[0].input, Some(1));
+        // The other is lost too, and only the first of them comes back.
+        first.input_lost(&Error::process("gone"));
+        second.input_back();
+        let seen = stats.snapshot();
+        assert_eq!(states(&seen), [EndState::Lost, EndState::Ok]);
+        assert_eq!(seen.alerts.iter().map(|alert| alert.input).collect::<Vec<_>>(), [Some(0)]);
+        assert_eq!(
+            (seen.reconnects, seen.inputs[0].reconnects, seen.inputs[1].reconnects),
+            (1, 0, 1)
+        );
+        assert_eq!(seen.input, EndState::Lost);
+        first.input_back();
+        assert_eq!((stats.snapshot().input, stats.snapshot().alerts.len()), (EndState::Ok, 0));
     }
 
     #[test]
@@ -550,7 +631,7 @@ mod tests {
     fn latencies_fall_into_their_classes() {
         let stats = Stats::new(None, Arc::new(crate::time::clock::RealClock));
         for ms in [0, 5, 6, 5000, 5001, 90_000] {
-            stats.0.count_latency(Duration::from_millis(ms));
+            stats.counters.count_latency(Duration::from_millis(ms));
         }
         let seen = stats.snapshot().latency;
         assert_eq!((seen.counts.len(), seen.le_ms.len()), (13, 12));

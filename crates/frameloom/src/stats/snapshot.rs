@@ -75,10 +75,13 @@ pub struct Snapshot {
     /// published by Frameloom's own RTMP, and that of the first of them is told. What a filter
     /// does to times is not in it.
     pub input_offset_ms: Option<i64>,
-    /// Whether the input is live: it is opened again when it is lost, and has no end by itself.
+    /// Whether the input is live, of several any: it is opened again when it is lost, and has no end by itself.
     pub live: bool,
-    /// Whether the input is there.
+    /// Whether the input is there; of several, whether all are.
     pub input: EndState,
+    /// The inputs, in their order.
+    #[serde(default)]
+    pub inputs: Vec<InputSnapshot>,
     /// The outputs, in their order.
     pub outputs: Vec<OutputSnapshot>,
     /// States that a person must act on.
@@ -109,6 +112,28 @@ pub enum EndState {
     Lost,
     /// It was removed while the pipeline ran.
     Removed,
+}
+
+/// The state of one input at one moment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct InputSnapshot {
+    /// Its URL or name, as it may be shown.
+    pub url: String,
+    /// Whether it is live.
+    pub live: bool,
+    /// Whether it is there.
+    pub state: EndState,
+    /// For how long it has been lost, while it is.
+    pub lost_for_ms: Option<u64>,
+    /// Times it was opened again.
+    pub reconnects: u64,
+    /// Video frames decoded, or video packets read where they are only copied.
+    pub frames_in: u64,
+    /// Packets read from it.
+    pub packets_in: u64,
+    /// Their bytes.
+    pub bytes_in: u64,
 }
 
 /// The state of one output at one moment.

@@ -88,8 +88,11 @@ impl EventStream {
                 fields["name"] = json!(name);
                 event("log", &fields)
             }
-            PipelineEvent::Reported(name, kind, line) => {
-                let fields = json!({ "name": name, "kind": kind, "time_ms": line.time_ms, "text": line.text });
+            PipelineEvent::Reported(name, (kind, input), line) => {
+                let (time_ms, text) = (line.time_ms, &line.text);
+                let fields = json!({
+                    "name": name, "kind": kind, "input": input, "time_ms": time_ms, "text": text,
+                });
                 event("event", &fields)
             }
             PipelineEvent::Over => return None,

@@ -20,6 +20,8 @@ pub(crate) struct ShownAlert {
     pub(crate) kind: AlertKind,
     /// Since 1970.
     pub(crate) since_ms: u64,
+    /// The input's number, from 0, where it is about one of several.
+    pub(crate) input: Option<usize>,
     /// The output's number, from 0, where it is about one.
     pub(crate) output: Option<usize>,
     /// A sentence without its full stop.
@@ -28,7 +30,7 @@ pub(crate) struct ShownAlert {
 
 impl ShownAlert {
     fn is_same(&self, other: &ShownAlert) -> bool {
-        (self.kind, self.output) == (other.kind, other.output)
+        (self.kind, self.input, self.output) == (other.kind, other.input, other.output)
     }
 }
 
@@ -95,41 +97,43 @@ impl AlertList {
 fn found(from: AlertSources<'_>, now: Instant) -> Vec<ShownAlert> {
     let mut all: Vec<ShownAlert> = from.reported.iter().map(shown).collect();
     let mut add = |kind, text: String| {
-        let alert = ShownAlert { kind, since_ms: now_ms(), output: None, text };
+        let alert = ShownAlert { kind, since_ms: now_ms(), input: None, output: None, text };
         if !all.iter().any(|known| known.is_same(&alert)) {
             all.push(alert);
         }
     };
     if let Some(cause) = from.cause {
-        add(cause.alert(), format!("{}: {}", said(cause.alert(), None), cause.text));
+        add(cause.alert(), format!("{}: {}", said(cause.alert(), None, None), cause.text));
     }
     if from.hung.is_some_and(|at| now.saturating_duration_since(at) < AFTER_HANG) {
-        add(AlertKind::ProcessHung, said(AlertKind::ProcessHung, None));
+        add(AlertKind::ProcessHung, said(AlertKind::ProcessHung, None, None));
     }
     if from.is_at_memory_limit {
-        add(AlertKind::MemoryLimit, said(AlertKind::MemoryLimit, None));
+        add(AlertKind::MemoryLimit, said(AlertKind::MemoryLimit, None, None));
     }
     all
 }
 
 fn shown(alert: &Alert) -> ShownAlert {
-    let mut text = said(alert.kind, alert.output);
+    let mut text = said(alert.kind, alert.input, alert.output);
     if let Some(cause) = &alert.cause {
         text += &format!(": {}", cause.display(&Keys));
     }
     ShownAlert {
         kind: alert.kind,
         since_ms: now_ms().saturating_sub(alert.for_ms),
+        input: alert.input,
         output: alert.output,
         text: HistoryLine::new(&text).text,
     }
 }
 
 /// What is the matter, in words.
-fn said(kind: AlertKind, output: Option<usize>) -> String {
+fn said(kind: AlertKind, input: Option<usize>, output: Option<usize>) -> String {
+    let input = input.map_or_else(|| "the input".to_owned(), |n| format!("input {}", n + 1));
     let output = output.map_or_else(|| "an output".to_owned(), |n| format!("output {}", n + 1));
     match kind {
-        AlertKind::InputLost => "the input is lost".to_owned(),
+        AlertKind::InputLost => format!("{input} is lost"),
         AlertKind::OutputLost => format!("{output} is lost"),
         AlertKind::CodeFailing => "the code fails, and frames go out unedited".to_owned(),
         AlertKind::CodeHanging => "the code has a frame and does nothing".to_owned(),

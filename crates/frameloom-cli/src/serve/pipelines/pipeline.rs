@@ -473,7 +473,8 @@ impl ManagedPipeline {
             ChildReport::Event(happened) => {
                 drop(inner);
                 let (name, line) = (self.name.clone(), HistoryLine::new(&happened.text));
-                self.shared.tell(PipelineEvent::Reported(name, happened.kind, line));
+                let about = (happened.kind, happened.input);
+                self.shared.tell(PipelineEvent::Reported(name, about, line));
             }
         }
     }
@@ -537,7 +538,7 @@ impl ManagedPipeline {
             "alerts": inner.alerts.all(),
             "stats": inner.shown_now(),
             "play": {
-                "input": settings.inputs_here.iter().flatten().next().map(|stream| urls.of(stream)),
+                "input": settings.first_input().and_then(|(_, here)| here).map(|stream| urls.of(stream)),
                 "output": settings.outputs_here.first().map(|stream| urls.of(stream)),
             },
         })

@@ -23,8 +23,8 @@ pub(crate) enum PipelineEvent {
     Stats(String),
     /// It said something.
     Log(String, HistoryLine),
-    /// Something happened that its process reported.
-    Reported(String, EventKind, HistoryLine),
+    /// Something happened that its process reported, of several inputs to the one of this number.
+    Reported(String, (EventKind, Option<usize>), HistoryLine),
     /// The server stops.
     Over,
 }

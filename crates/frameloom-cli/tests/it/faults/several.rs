@@ -47,6 +47,7 @@ fn one_input_is_lost_while_the_other_goes_on() {
     sound.refuse();
     sound.reset();
     wait_until("the input is lost", is_lost);
+    assert_eq!(last().unwrap().inputs_lost(), [false, true]);
     let silent_from = frames();
     wait_until("the picture goes on", || frames() > silent_from + 60);
     let silent_to = frames();
@@ -74,6 +75,13 @@ fn one_input_is_lost_while_the_other_goes_on() {
     assert!((before - after).abs() <= 150, "sound was {before} ms behind, then {after} ms");
     let stats = Seen::all(&ended.stderr).pop().unwrap();
     assert_eq!((stats.count(Count::Reconnects), stats.count(Count::FramesHeld)), (1, 0));
+    assert_eq!(stats.inputs_lost(), [false, false]);
+    assert_eq!((0..2).map(|n| stats.of_input(n, "reconnects")).collect::<Vec<_>>(), [0, 1]);
+    // The picture is decoded from the first input alone.
+    assert_eq!(stats.of_input(0, "frames_in"), stats.count(Count::FramesIn));
+    assert!(stats.of_input(1, "packets_in") > 100, "{stats:?}");
+    assert!(ended.stderr.contains("input 2 is lost"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("input 2 is back"), "{}", ended.stderr);
 }
 
 /// An input that can't be opened ends the run at the start, and says which one.

@@ -74,6 +74,19 @@ impl Seen {
         self.0["input"] == "lost"
     }
 
+    /// Which of the inputs are lost.
+    pub(crate) fn inputs_lost(&self) -> Vec<bool> {
+        let inputs = self.0["inputs"].as_array().expect("no inputs");
+        inputs.iter().map(|input| input["state"] == "lost").collect()
+    }
+
+    /// What is counted of one input; the number is from 0.
+    #[track_caller]
+    pub(crate) fn of_input(&self, number: usize, what: &str) -> u64 {
+        let field = &self.0["inputs"][number][what];
+        field.as_u64().unwrap_or_else(|| panic!("no {what} of input {number} in {}", self.0))
+    }
+
     /// Whether the output of this number, from 0, is lost.
     pub(crate) fn output_is_lost(&self, number: usize) -> bool {
         self.0["outputs"][number]["state"] == "lost"

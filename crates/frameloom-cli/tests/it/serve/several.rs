@@ -47,6 +47,29 @@ fn two_streams_become_one() {
     let settings = &shown["settings"];
     assert_eq!(settings["inputs"], json!([fleet.url("red"), { "url": fleet.url("blue") }]));
     assert_eq!(settings["output_options"], json!({ "map": ["[both]"], "g": 24 }));
+    let counted = shown["stats"]["inputs"].as_array().unwrap();
+    let urls: Vec<_> = counted.iter().map(|input| input["url"].as_str().unwrap()).collect();
+    assert_eq!(urls, [fleet.url("red"), fleet.url("blue")]);
+    assert!(
+        counted
+            .iter()
+            .all(|input| input["state"] == "ok" && input["frames_in"].as_u64() > Some(24))
+    );
+    let metrics = fleet.get("/metrics").body;
+    let metrics = String::from_utf8(metrics).unwrap();
+    let connected = "frameloom_pipeline_input_connected{pipeline=\"both\",input=\"2\"} 1";
+    assert!(metrics.lines().any(|line| line == connected), "{metrics}");
+    // One camera is stopped: that one is lost, and the alert says which.
+    fleet.request("POST", "/api/v1/pipelines/blue/stop", "", "");
+    let lost = fleet.wait_for("both", "without one", |p| {
+        p["alerts"].as_array().unwrap().iter().any(|alert| alert["kind"] == "input_lost")
+    });
+    assert_eq!(lost["alerts"][0]["input"], 1, "{lost:#}");
+    assert!(lost["alerts"][0]["text"].as_str().unwrap().starts_with("input 2 is lost"), "{lost:#}");
+    let states: Vec<_> = (0..2).map(|n| lost["stats"]["inputs"][n]["state"].clone()).collect();
+    assert_eq!(states, ["ok", "lost"]);
+    fleet.request("POST", "/api/v1/pipelines/blue/start", "", "");
+    fleet.wait_for("both", "whole again", |p| p["stats"]["inputs"][1]["reconnects"] == 1);
     // The other way round.
     let mut other = settings.clone();
     other["filter_complex"] = json!(["[0:v][1:v]hstack[both]"]);
@@ -111,7 +134,6 @@ fn no_graph_opens_files_through_the_api() {
             "subtitles",
             "output_options.filter:v:0",
         ),
-        ("output_options", json!({ "filter:V": "movie=x" }), "movie", "output_options.filter:V"),
         (
             "outputs",
             json!([{ "url": fleet.url("n"), "options": { "filter:a": "amovie=a.wav" } }]),

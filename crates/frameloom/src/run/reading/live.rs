@@ -33,6 +33,8 @@ pub(in crate::run) struct LiveReading {
     pub(super) presence: PresenceSignal,
     pub(super) timeline: Timeline,
     pub(super) events: Events,
+    /// Its input's number, where there are several.
+    pub(super) input: Option<usize>,
     pub(super) on_loss: OnLoss,
     pub(super) reconnect_for: Option<Duration>,
     pub(super) stall_limit: Duration,
@@ -62,6 +64,8 @@ pub(in crate::run) struct LiveReading {
 pub(in crate::run) struct LiveRules {
     pub(in crate::run) presence: PresenceSignal,
     pub(in crate::run) events: Events,
+    /// The input's number, where there are several.
+    pub(in crate::run) input: Option<usize>,
     pub(in crate::run) on_loss: OnLoss,
     pub(in crate::run) reconnect_for: Option<Duration>,
     pub(in crate::run) stall_limit: Duration,
@@ -70,7 +74,8 @@ pub(in crate::run) struct LiveRules {
 
 impl LiveReading {
     pub(in crate::run) fn new(source: &Source, rules: LiveRules) -> LiveReading {
-        let LiveRules { presence, events, on_loss, reconnect_for, stall_limit, clock } = rules;
+        let LiveRules { presence, events, input, on_loss, reconnect_for, stall_limit, clock } =
+            rules;
         let now = clock.now();
         let mut retry = Retry::new(RetryPolicy::connection(reconnect_for));
         retry.opened(now, Duration::ZERO);
@@ -78,6 +83,7 @@ impl LiveReading {
             presence,
             timeline: Timeline::new(),
             events,
+            input,
             on_loss,
             reconnect_for,
             stall_limit,
@@ -127,7 +133,7 @@ impl LiveReading {
         if placed.jumped
             && let Some((count, span)) = self.jumps.add(1, self.clock.now())
         {
-            self.events.tell(&Event::ClockJumped { count, span });
+            self.events.tell(&Event::ClockJumped { input: self.input, count, span });
         }
         let at = placed.dts.or(placed.pts).map(|at| at.plus(packet.duration()));
         if let (Some(end), Some(at)) = (self.ends.get_mut(stream), at) {

@@ -43,7 +43,7 @@ impl Reading {
         let lost = clock.now();
         let lost_for = || clock.now().saturating_duration_since(lost);
         let Some(live) = &mut self.live else { return Err(cause) };
-        live.events.tell(&Event::InputLost { cause: cause.clone() });
+        live.events.tell(&Event::InputLost { input: live.input, cause: cause.clone() });
         self.stats.input_lost(&cause);
         let from = live.timeline.at(live.now()).unwrap_or(Timestamp::ZERO).minus(live.ahead);
         live.presence.set(PicturePresence::Lost { since: lost, clock: from });
@@ -90,7 +90,8 @@ impl Reading {
         }
         self.stats.input_back();
         if let Some(live) = &self.live {
-            live.events.tell(&Event::InputBack { lost_for: lost_for(), tries });
+            let (input, lost_for) = (live.input, lost_for());
+            live.events.tell(&Event::InputBack { input, lost_for, tries });
         }
         Ok(LossOutcome::Back)
     }
@@ -169,7 +170,7 @@ impl Reading {
                 live.presence.set(PicturePresence::Back(now));
             }
             if let Some(what) = changed {
-                live.events.tell(&Event::InputChanged { what });
+                live.events.tell(&Event::InputChanged { input: live.input, what });
             }
         }
         let mut decoders = decoders.into_iter();
@@ -203,7 +204,7 @@ impl Reading {
         if let (Some(live), Some(what)) = (&mut self.live, what) {
             live.has_audio |= kind == MediaKind::Audio;
             live.had_audio |= live.has_audio;
-            live.events.tell(&Event::InputChanged { what });
+            live.events.tell(&Event::InputChanged { input: live.input, what });
         }
         if !self.late_streams.iter().any(|late| late.kind == kind) {
             let name = kind.name();
