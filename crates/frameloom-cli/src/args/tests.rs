@@ -238,7 +238,7 @@ fn an_error_shows_no_secret() {
         format!("-v {url} -i in out.flv"),
         format!("-i {url} --stats={url} out.flv"),
         format!("--{url} -i in out.flv"),
-        format!("-i {url}"),
+        format!("-i {url} -y -n out.flv"),
     ] {
         let shown = parse_own(words(&line)).unwrap_err().to_string();
         assert!(!shown.contains("hunter22") && !shown.contains("K3y"), "{line}: {shown}");
@@ -309,8 +309,8 @@ fn a_near_name_is_no_answer() {
     for (line, said) in [
         ("-i in -fs 1M out.mp4", "-fs is not an option here (-t or -frames:v ends"),
         (
-            "-copyts -i in out.mp4",
-            "-copyts is not an option here (the times of an output begin at 0",
+            "-start_at_zero -i in out.mp4",
+            "-start_at_zero is not an option here (the times of an output begin at 0",
         ),
         ("-hwaccel cuda -i in out.mp4", "-hwaccel is not an option here"),
     ] {

@@ -598,7 +598,7 @@ const TABLE: &[LibraryOption] = &[
     LibraryOption::new(Row::ffmpeg(
         "ar",
         Scope::Both,
-        ValueType::Number,
+        ValueType::Integer,
         "audio samples a second, such as 44100 or 48k",
     ))
     .input(|o, v| o.push("ar", &sample_rate(v)))

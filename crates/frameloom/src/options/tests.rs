@@ -309,7 +309,7 @@ fn rows_say_what_they_do() {
             _ if row.name == "metadata" => (&["title=Door", "title="], "title"),
             _ if row.name == "map_metadata" => (&["0", "-1", "0:s:0", "1:c:2"], "0:x"),
             _ if row.name == "map_chapters" => (&["0", "-1"], "none"),
-            _ if row.name.starts_with("tag") => (&["hvc1", "0x31637668"], "x"),
+            _ if matches!(row.name, "tag" | "vtag" | "atag") => (&["hvc1", "0x31637668"], "x"),
             _ if row.name == "disposition" => (&["default", "+forced-default", "0"], "loud"),
             _ => (&["x"], ""),
         };
