@@ -21,7 +21,7 @@ NEAR_COLOR = 2.5
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Return folders with an ffmpeg and an ffprobe: those of the system, and frameloom's ffmpeg."""
+    """Return folders with an ffmpeg and an ffprobe: the system's, and frameloom."""
     theirs, ours = (tmp_path_factory.mktemp(name) for name in ("theirs", "ours"))
     for name in ("ffmpeg", "ffprobe"):
         program = shutil.which(name)
@@ -30,7 +30,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     frameloom = Path(sys.executable).with_name("frameloom")
     assert frameloom.is_file(), f"no {frameloom}: run script/test"
     (ours / "ffmpeg").symlink_to(frameloom)
-    (ours / "ffprobe").symlink_to(theirs / "ffprobe")
+    (ours / "ffprobe").symlink_to(frameloom)
     return theirs, ours
 
 
