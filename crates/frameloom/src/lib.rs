@@ -26,7 +26,6 @@
 //! Below [`Pipeline`] are its parts: [`Reader`], an iterator of frames, and [`Writer`].
 
 mod api;
-mod audio;
 #[allow(unsafe_code, reason = "libav's pointers need it, and only here are they touched")]
 mod av;
 mod codec;
@@ -47,8 +46,8 @@ pub use api::{
     Control, Feed, Frames, InputBuilder, NextFrame, Outgoing, OutputBuilder, OutputId, Pending,
     Pipeline, Reader, Writer,
 };
-pub use audio::AudioFrame;
 pub use av::{AvError, LogLevel, set_log_level};
+pub use codec::audio_frame::AudioFrame;
 pub use edit::{AudioCommand, Command, FrameProcessor};
 pub use error::{
     BoxError, CommandLine, End, Error, ErrorDisplay, ErrorKind, ExpectedValue, Hint, Instead,

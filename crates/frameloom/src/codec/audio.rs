@@ -6,8 +6,8 @@ mod encode;
 pub(crate) use decode::AudioDecoder;
 pub(crate) use encode::{AudioEncoder, AudioPlan};
 
-use crate::audio::AudioFrame;
 use crate::av::{Decoder, StreamInfo};
+use crate::codec::audio_frame::AudioFrame;
 use crate::codec::configuration::StreamMessage;
 use crate::codec::packet::Packet;
 use crate::error::Result;

@@ -3,6 +3,7 @@
 pub(crate) mod aac;
 pub(crate) mod ac3;
 pub(crate) mod audio;
+pub(crate) mod audio_frame;
 pub(crate) mod bitstream;
 pub(crate) mod configuration;
 pub(crate) mod decode;

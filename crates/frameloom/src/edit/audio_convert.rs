@@ -1,5 +1,5 @@
-use crate::audio::AudioFrame;
 use crate::av::{AvError, AvFilterGraph, AvFrame, GraphInput, Received};
+use crate::codec::audio_frame::AudioFrame;
 use crate::error::{Result, Stage};
 use crate::time::TimeBase;
 use crate::time::arrival::Arrival;

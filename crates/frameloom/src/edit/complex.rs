@@ -4,11 +4,11 @@
 use std::collections::VecDeque;
 
 use super::graph::graph_error;
-use crate::audio::AudioFrame;
 use crate::av::{
     Advance, AvComplexGraph, AvError, AvFrame, ComplexInput, GraphInput, MediaKind, OpenPad,
     Received,
 };
+use crate::codec::audio_frame::AudioFrame;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::{BufferPool, Frame};
 use crate::time::arrival::Arrival;

@@ -12,6 +12,7 @@ mod av_option;
 mod command;
 mod graphs;
 mod input;
+mod library_option;
 mod live;
 mod map;
 pub(crate) mod metadata;

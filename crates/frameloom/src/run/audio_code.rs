@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Select, Sender, TryRecvError, bounded};
 
-use crate::audio::AudioFrame;
+use crate::codec::audio_frame::AudioFrame;
 use crate::edit::AudioCommand;
 use crate::edit::audio_convert::AudioConverter;
 use crate::edit::audio_gate::AudioGate;

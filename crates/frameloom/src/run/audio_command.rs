@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, never, select_biased, unbounded};
 
-use crate::audio::AudioFrame;
+use crate::codec::audio_frame::AudioFrame;
 use crate::edit::{AudioCommand, SpawnedAudioCommand};
 use crate::error::{Error, Result};
 use crate::live::retry::{Retry, RetryPolicy, Verdict};

@@ -1,6 +1,6 @@
 //! Code for sound, and what its threads say.
 
-use crate::audio::AudioFrame;
+use crate::codec::audio_frame::AudioFrame;
 use crate::edit::chain::guarded;
 use crate::error::{BoxError, Error, Result};
 

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, select_biased};
 
-use crate::audio::AudioFrame;
 use crate::av::Decoder;
 use crate::codec::audio::{AudioDecoder, AudioTranscoder};
+use crate::codec::audio_frame::AudioFrame;
 use crate::codec::configuration::StreamMessage;
 use crate::codec::decode::VideoDecoder;
 use crate::codec::encode::VideoEncoder;

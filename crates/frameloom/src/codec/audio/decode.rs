@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crate::audio::{AudioFrame, SampleWindow};
 use crate::av::{AvFrame, Decoder, Received, StreamInfo};
+use crate::codec::audio_frame::{AudioFrame, SampleWindow};
 use crate::codec::decode::open_decoder;
 use crate::codec::packet::Packet;
 use crate::error::{Result, Stage, were};

@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::audio::{AudioFrame, SampleWindow};
 use crate::av::{
     AudioShape, AvError, AvFilterGraph, Dict, Encoder, EncoderSetup, GraphInput, MediaKind,
     Received,
 };
+use crate::codec::audio_frame::{AudioFrame, SampleWindow};
 use crate::codec::configuration::{StreamConfiguration, StreamMessage};
 use crate::codec::encode::find_encoder;
 use crate::codec::packet::Packet;

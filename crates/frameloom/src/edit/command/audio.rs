@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Command, EXIT_TIMEOUT, RunningCommand, exit_text};
-use crate::audio::AudioFrame;
+use crate::codec::audio_frame::AudioFrame;
 use crate::edit::command::program::Launched;
 use crate::error::{Error, Result, os_words};
 use crate::options::{AudioCommandOptions, AudioFormat};

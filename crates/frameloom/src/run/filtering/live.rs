@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::audio::{AudioFrame, SampleWindow};
 use crate::av::{AvFrame, MediaKind};
+use crate::codec::audio_frame::{AudioFrame, SampleWindow};
 use crate::edit::Fit;
 use crate::edit::complex::{ComplexGraph, MediaFrame};
 use crate::error::{Result, Stage};
