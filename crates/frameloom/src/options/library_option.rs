@@ -88,6 +88,11 @@ impl LibraryOption {
         self.output.is_some() || self.stream.is_some() || self.suffixed.is_some()
     }
 
+    /// Whether something of its own may stand behind its name.
+    pub(super) fn is_suffixed(&self) -> bool {
+        self.suffixed.is_some()
+    }
+
     /// Whether a stream specifier may stand behind its name.
     pub fn is_per_stream(&self) -> bool {
         self.stream.is_some()

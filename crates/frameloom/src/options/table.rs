@@ -3,17 +3,14 @@
 //! A new option is a row here and a field of the settings that it sets. The command line, help, the
 //! man page, completions, a file's keys, the API's schema and docs/options.md follow from the row.
 
-use super::audio::{AudioCommandOptions, AudioFormat, audio_format, count};
-use super::command::CommandOptions;
+use super::audio::{AudioFormat, audio_format, count};
 use super::graphs::FilterGraphs;
-use super::input::InputOptions;
 pub use super::library_option::LibraryOption;
-use super::live::{Live, LiveOptions, OnError, OnLoss, OnResize, OnSlow};
+use super::live::{Live, OnError, OnLoss, OnResize, OnSlow};
 use super::map::StreamMap;
 use super::metadata::DispositionChange;
-use super::output::OutputOptions;
 use super::row::{Group, Row, Scope, ValueType};
-use super::specifier::{Specifier, StreamPlace};
+use super::specifier::Specifier;
 use super::value::{
     CodecChoice, Size, above_zero, check_format, choice, codec_choice, codec_choice_of_any_kind,
     codec_tag, decoder, frame_format, frame_times, names, parse_duration, parse_frames,
@@ -722,7 +719,7 @@ pub fn find_ffmpeg(name: &str) -> Option<&'static LibraryOption> {
     let mut found = named(name);
     while let (None, Some((shorter, _))) = (found, bare.rsplit_once(':')) {
         bare = shorter;
-        found = named(bare).filter(|entry| entry.is_per_stream() || entry.suffixed.is_some());
+        found = named(bare).filter(|entry| entry.is_per_stream() || entry.is_suffixed());
     }
     found
 }
