@@ -276,36 +276,43 @@ mod lines {
     use super::assert_like_ffmpeg;
 
     #[test]
+    #[ignore = "slow"]
     fn specifiers() {
         assert_like_ffmpeg("specifiers", 21);
     }
 
     #[test]
+    #[ignore = "slow"]
     fn quality() {
         assert_like_ffmpeg("quality", 6);
     }
 
     #[test]
+    #[ignore = "slow"]
     fn sound() {
         assert_like_ffmpeg("sound", 9);
     }
 
     #[test]
+    #[ignore = "slow"]
     fn maps() {
         assert_like_ffmpeg("maps", 23);
     }
 
     #[test]
+    #[ignore = "slow"]
     fn metadata() {
         assert_like_ffmpeg("metadata", 10);
     }
 
     #[test]
+    #[ignore = "slow"]
     fn inputs() {
         assert_like_ffmpeg("inputs", 20);
     }
 
     #[test]
+    #[ignore = "slow"]
     fn graphs() {
         assert_like_ffmpeg("graphs", 28);
     }
