@@ -2,7 +2,7 @@ use std::ptr;
 
 use ffmpeg_sys_next as ff;
 
-use super::graph::{PLAIN_RATE, describe_source};
+use super::graph::GraphSource;
 use super::{AvError, AvFrame, GraphInput, MediaKind, Received, c_string, optional_text};
 use crate::time::{Rate, TimeBase};
 
@@ -21,7 +21,7 @@ pub(crate) struct AvComplexGraph {
     graph: *mut ff::AVFilterGraph,
     inputs: Vec<Pad>,
     outputs: Vec<Pad>,
-    sources: Vec<Source>,
+    sources: Vec<GraphSource>,
     /// One for each output; null before the graph is configured.
     sinks: Vec<*mut ff::AVFilterContext>,
 }
@@ -38,14 +38,6 @@ struct Pad {
     described: OpenPad,
     filter: *mut ff::AVFilterContext,
     number: u32,
-}
-
-struct Source {
-    filter: *mut ff::AVFilterContext,
-    /// Where the last frame sent ends, in ticks of the input.
-    end: i64,
-    /// How long a picture is shown that doesn't say it, in ticks of the input.
-    step: i64,
 }
 
 /// What a graph needs to go on.
@@ -108,17 +100,11 @@ impl AvComplexGraph {
         for (pad, ComplexInput { frame: input, follows_clock }) in self.inputs.iter().zip(inputs) {
             let is_video = pad.described.kind == MediaKind::Video;
             let name = if is_video { c"buffer" } else { c"abuffer" };
-            // SAFETY: a graph of ours and a static filter; null is checked. The pad is one of a filter
-            // of this graph that nothing is linked to.
-            let filter = unsafe {
-                let kind = ff::avfilter_get_by_name(name.as_ptr());
-                let filter = ff::avfilter_graph_alloc_filter(self.graph, kind, ptr::null());
-                if filter.is_null() {
-                    return Err(AvError::no_memory());
-                }
-                describe_source(filter, input)?;
-                AvError::check(ff::avfilter_init_str(filter, ptr::null()))?;
-                let mut before = filter;
+            // SAFETY: a graph of ours, which owns its filters. The pad is one of a filter of this graph
+            // that nothing is linked to.
+            let source = unsafe {
+                let source = GraphSource::new(self.graph, name, ptr::null(), input)?;
+                let mut before = source.filter;
                 if *follows_clock && !is_video {
                     AvError::check(ff::avfilter_graph_create_filter(
                         &mut before,
@@ -128,16 +114,12 @@ impl AvComplexGraph {
                         ptr::null_mut(),
                         self.graph,
                     ))?;
-                    AvError::check(ff::avfilter_link(filter, 0, before, 0))?;
+                    AvError::check(ff::avfilter_link(source.filter, 0, before, 0))?;
                 }
                 AvError::check(ff::avfilter_link(before, 0, pad.filter, pad.number))?;
-                filter
+                source
             };
-            let mut step = 0;
-            if let Some(rate) = input.frame_rate.or(PLAIN_RATE).filter(|_| is_video) {
-                step = rate.time_base().at(1).rescale(input.time_base).ticks().max(1);
-            }
-            self.sources.push(Source { filter, end: ff::AV_NOPTS_VALUE, step });
+            self.sources.push(source);
         }
         for pad in &self.outputs {
             let is_video = pad.described.kind == MediaKind::Video;
@@ -163,23 +145,8 @@ impl AvComplexGraph {
 
     /// Sends a frame to an input; `None` says that it has ended.
     pub(crate) fn send(&mut self, input: usize, frame: Option<&AvFrame>) -> Result<(), AvError> {
-        let Some(source) = self.sources.get_mut(input) else { return Ok(()) };
-        let Some(frame) = frame else {
-            // SAFETY: a configured source. It is told where the last frame ends, which filters that
-            // make a constant rate can't know otherwise.
-            return AvError::check(unsafe { ff::av_buffersrc_close(source.filter, source.end, 0) })
-                .map(drop);
-        };
-        if let Some(pts) = frame.pts() {
-            let length = if frame.duration() > 0 { frame.duration() } else { source.step };
-            source.end = pts.saturating_add(length);
-        }
-        let keep = ff::AV_BUFFERSRC_FLAG_KEEP_REF as libc::c_int;
-        // SAFETY: a configured source; with KEEP_REF the frame is only read.
-        let sent = unsafe {
-            ff::av_buffersrc_add_frame_flags(source.filter, frame.as_ptr().cast_mut(), keep)
-        };
-        AvError::check(sent).map(drop)
+        // SAFETY: who has sources is configured.
+        self.sources.get_mut(input).map_or(Ok(()), |source| unsafe { source.send(frame) })
     }
 
     /// Lets the filters work until one of the outputs has something, or more is needed.

@@ -25,33 +25,24 @@ pub(crate) fn tell_dump(text: &str) {
 impl Demuxer {
     /// What is in it: the input of this number, which is shown as `url`.
     pub(crate) fn dump(&self, number: usize, url: &str) -> String {
-        let (number, url) = (libc::c_int::try_from(number).unwrap_or(0), c_string(url));
-        // SAFETY: an open context, which is only read, and a NUL-terminated string.
-        log::said_during(|| unsafe {
-            ff::av_dump_format(
-                std::ptr::from_ref(self.context()).cast_mut(),
-                number,
-                url.as_ptr(),
-                0,
-            );
-        })
+        dump(self.context(), number, url, false)
     }
 }
 
 impl Muxer {
     /// What goes into it: the output of this number, which is shown as `url`.
     pub(crate) fn dump(&self, number: usize, url: &str) -> String {
-        let (number, url) = (libc::c_int::try_from(number).unwrap_or(0), c_string(url));
-        // SAFETY: as above.
-        log::said_during(|| unsafe {
-            ff::av_dump_format(
-                std::ptr::from_ref(self.context()).cast_mut(),
-                number,
-                url.as_ptr(),
-                1,
-            );
-        })
+        dump(self.context(), number, url, true)
     }
+}
+
+fn dump(context: &ff::AVFormatContext, number: usize, url: &str, is_output: bool) -> String {
+    let (number, url) = (libc::c_int::try_from(number).unwrap_or(0), c_string(url));
+    let context = std::ptr::from_ref(context).cast_mut();
+    // SAFETY: an open context, which is only read, and a NUL-terminated string.
+    log::said_during(|| unsafe {
+        ff::av_dump_format(context, number, url.as_ptr(), libc::c_int::from(is_output));
+    })
 }
 
 /// The same of an output that no muxer of libav writes: its container's name, and its streams.

@@ -13,17 +13,77 @@ pub(crate) struct GraphInput<'a> {
 }
 
 /// The rate of pictures of which nothing is known.
-pub(super) const PLAIN_RATE: Option<Rate> = Rate::new(25, 1);
+const PLAIN_RATE: Option<Rate> = Rate::new(25, 1);
 
 /// An owned filter graph with one input and one output.
 pub(crate) struct AvFilterGraph {
     graph: *mut ff::AVFilterGraph,
-    source: *mut ff::AVFilterContext,
+    source: GraphSource,
     sink: *mut ff::AVFilterContext,
+}
+
+/// A filter through which frames go into a graph.
+pub(super) struct GraphSource {
+    pub(super) filter: *mut ff::AVFilterContext,
     /// Where the last frame sent ends, in ticks of the input.
     end: i64,
     /// How long a picture is shown that doesn't say it, in ticks of the input.
     step: i64,
+}
+
+impl GraphSource {
+    /// A source in `graph` of this kind, which is ready for what `input` describes.
+    ///
+    /// # Safety
+    /// `graph` is a valid graph, which owns the source and outlives it.
+    pub(super) unsafe fn new(
+        graph: *mut ff::AVFilterGraph,
+        kind: &std::ffi::CStr,
+        name: *const libc::c_char,
+        input: &GraphInput<'_>,
+    ) -> Result<GraphSource, AvError> {
+        // SAFETY: this function's contract, and static filters; null is checked, and the source is
+        // described before it is initialized.
+        let filter = unsafe {
+            let filter = ff::avfilter_graph_alloc_filter(
+                graph,
+                ff::avfilter_get_by_name(kind.as_ptr()),
+                name,
+            );
+            if filter.is_null() {
+                return Err(AvError::no_memory());
+            }
+            describe_source(filter, input)?;
+            AvError::check(ff::avfilter_init_str(filter, ptr::null()))?;
+            filter
+        };
+        let rate = input.frame_rate.or(PLAIN_RATE).filter(|_| input.frame.width() > 0);
+        let step = rate.map(|rate| rate.time_base().at(1).rescale(input.time_base).ticks().max(1));
+        Ok(GraphSource { filter, end: ff::AV_NOPTS_VALUE, step: step.unwrap_or(0) })
+    }
+
+    /// Sends a frame; `None` says that no more come.
+    ///
+    /// # Safety
+    /// The graph is configured.
+    pub(super) unsafe fn send(&mut self, frame: Option<&AvFrame>) -> Result<(), AvError> {
+        let Some(frame) = frame else {
+            // SAFETY: a configured source. It is told where the last frame ends, which filters that
+            // make a constant rate can't know otherwise.
+            return AvError::check(unsafe { ff::av_buffersrc_close(self.filter, self.end, 0) })
+                .map(drop);
+        };
+        if let Some(pts) = frame.pts() {
+            let length = if frame.duration() > 0 { frame.duration() } else { self.step };
+            self.end = pts.saturating_add(length);
+        }
+        let keep = ff::AV_BUFFERSRC_FLAG_KEEP_REF as libc::c_int;
+        // SAFETY: a configured source; with KEEP_REF the frame is only read.
+        let sent = unsafe {
+            ff::av_buffersrc_add_frame_flags(self.filter, frame.as_ptr().cast_mut(), keep)
+        };
+        AvError::check(sent).map(drop)
+    }
 }
 
 impl AvFilterGraph {
@@ -59,32 +119,12 @@ impl AvFilterGraph {
         if graph.is_null() {
             return Err(AvError::no_memory());
         }
-        let mut this = AvFilterGraph {
-            graph,
-            source: ptr::null_mut(),
-            sink: ptr::null_mut(),
-            end: ff::AV_NOPTS_VALUE,
-            step: 0,
-        };
-        if let Some(rate) = input.frame_rate.or(PLAIN_RATE).filter(|_| input.frame.width() > 0) {
-            this.step = rate.time_base().at(1).rescale(input.time_base).ticks().max(1);
-        }
-        // SAFETY: a graph of ours and static filters; null is checked.
-        unsafe {
-            this.source = ff::avfilter_graph_alloc_filter(
-                graph,
-                ff::avfilter_get_by_name(source_name.as_ptr()),
-                c"in".as_ptr(),
-            );
-            if this.source.is_null() {
-                return Err(AvError::no_memory());
-            }
-        }
-        // SAFETY: a source of ours that was not initialized yet.
-        unsafe { describe_source(this.source, input) }?;
+        let none = GraphSource { filter: ptr::null_mut(), end: ff::AV_NOPTS_VALUE, step: 0 };
+        let mut this = AvFilterGraph { graph, source: none, sink: ptr::null_mut() };
+        // SAFETY: a graph of ours, which is freed with its filters by `this`.
+        this.source = unsafe { GraphSource::new(graph, source_name, c"in".as_ptr(), input) }?;
         // SAFETY: a graph of ours and static filters; no arguments.
         unsafe {
-            AvError::check(ff::avfilter_init_str(this.source, ptr::null()))?;
             AvError::check(ff::avfilter_graph_create_filter(
                 &mut this.sink,
                 ff::avfilter_get_by_name(sink_name.as_ptr()),
@@ -111,7 +151,7 @@ impl AvFilterGraph {
                 return Err(AvError::no_memory());
             }
             (*outputs).name = ff::av_strdup(c"in".as_ptr());
-            (*outputs).filter_ctx = self.source;
+            (*outputs).filter_ctx = self.source.filter;
             (*inputs).name = ff::av_strdup(c"out".as_ptr());
             (*inputs).filter_ctx = self.sink;
             let parsed = ff::avfilter_graph_parse_ptr(
@@ -130,22 +170,8 @@ impl AvFilterGraph {
 
     /// Sends a frame; `None` begins the drain.
     pub(crate) fn send(&mut self, frame: Option<&AvFrame>) -> Result<(), AvError> {
-        let Some(frame) = frame else {
-            // SAFETY: a configured source. It is told where the last frame ends, which filters that
-            // make a constant rate can't know otherwise.
-            return AvError::check(unsafe { ff::av_buffersrc_close(self.source, self.end, 0) })
-                .map(drop);
-        };
-        if let Some(pts) = frame.pts() {
-            let length = if frame.duration() > 0 { frame.duration() } else { self.step };
-            self.end = pts.saturating_add(length);
-        }
-        let keep = ff::AV_BUFFERSRC_FLAG_KEEP_REF as libc::c_int;
-        // SAFETY: a configured source; with KEEP_REF the frame is only read.
-        let sent = unsafe {
-            ff::av_buffersrc_add_frame_flags(self.source, frame.as_ptr().cast_mut(), keep)
-        };
-        AvError::check(sent).map(drop)
+        // SAFETY: the graph was configured when it was made.
+        unsafe { self.source.send(frame) }
     }
 
     pub(crate) fn receive(&mut self) -> Result<Received<AvFrame>, AvError> {
@@ -208,7 +234,7 @@ impl AvFilterGraph {
 ///
 /// # Safety
 /// `source` is a `buffer` or `abuffer` that was not initialized yet.
-pub(super) unsafe fn describe_source(
+unsafe fn describe_source(
     source: *mut ff::AVFilterContext,
     input: &GraphInput<'_>,
 ) -> Result<(), AvError> {

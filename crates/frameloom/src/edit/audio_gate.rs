@@ -62,7 +62,7 @@ impl<T> AudioGate<T> {
         self.waiting.iter_mut().find(|piece| piece.number == number)
     }
 
-    /// Has nothing wait any longer: the code gives no more answers.
+    /// Lets everything that waits go by unedited: the code gives no more answers.
     pub(crate) fn pass_all(&mut self) {
         for piece in &mut self.waiting {
             if matches!(piece.state, State::Asked) {

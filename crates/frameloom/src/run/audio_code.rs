@@ -252,7 +252,7 @@ impl AudioGating {
                     for encoder in &mut self.queues.encoders {
                         if encoder.outputs.contains(&output) {
                             encoder.outputs.retain(|other| *other != output);
-                            // Whoever has ended needs no telling.
+                            // An encoder that has ended needs no message.
                             let _ = encoder.packets.send(AudioMessage::Leave(output));
                         }
                     }

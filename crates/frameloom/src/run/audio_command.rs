@@ -134,7 +134,7 @@ impl AudioFeed {
         }
         let error = session.lost.recv_timeout(VERDICT_LIMIT);
         self.lost(error.unwrap_or_else(|_| Error::process("it reads no more sound")))?;
-        // Whoever read its answers has let this one pass.
+        // The thread that reads the answers has let this piece pass.
         Ok(true)
     }
 

@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// of it decoded.
 const MOST_WAITING_BYTES: usize = 4 << 30;
 
-/// Who gets what a graph gives.
+/// The receiver of the frames that an output of a graph gives.
 pub(super) enum FilterOutput {
     Video(Sender<Frame>),
     Audio(Sender<AudioMessage>),
@@ -183,7 +183,7 @@ impl Filtering {
         while let Ok(output) = self.leaving.try_recv() {
             for to in &self.outputs {
                 if let FilterOutput::Audio(samples) = to {
-                    // Whoever has ended needs no telling.
+                    // An encoder that has ended needs no message.
                     let _ = samples.send(AudioMessage::Leave(output));
                 }
             }

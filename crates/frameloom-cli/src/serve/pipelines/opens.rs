@@ -1,5 +1,5 @@
-//! What of a pipeline's settings has a filter open files or URLs. Whoever owns the server's file may have
-//! that; through the API nobody may.
+//! Finds settings of a pipeline that make a filter open files or URLs. The owner of the server's file may
+//! write such settings; the API refuses them.
 
 use std::collections::HashSet;
 

@@ -104,7 +104,7 @@ impl AudioDecoder {
         }
     }
 
-    /// Has the decoder give out what it still holds.
+    /// Drains the decoder: what it still holds can be received then.
     pub(crate) fn drain(&mut self) -> Result<()> {
         while !self.decoder.send(None).map_err(|e| e.in_stage(Stage::Decode))? {
             self.take_frames()?;
