@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::harness::clips::clip_of;
 use crate::harness::judge::ffprobe;
 use crate::harness::*;
+use crate::subtitles::{captioned, notes, pictures, styled};
 
 /// What is alike in two files, one line for each fact.
 fn facts(path: &Path) -> Vec<String> {
@@ -83,21 +84,27 @@ fn said(path: &Path) -> Vec<String> {
     facts
 }
 
-/// A hash of every picture and of all samples.
+/// A hash of every picture, of all samples, and of every event with how long it is shown.
 fn content(path: &Path) -> Vec<String> {
     let mut facts = Vec::new();
     for (number, stream) in probe_streams(path).iter().enumerate() {
         // Samples may come in frames of another length.
-        let format = match stream["codec_type"].as_str() {
-            Some("video") => "framemd5",
-            Some("audio") => "md5",
+        // The last columns of a packet that is copied: its length, its size, its hash.
+        let (format, more, columns) = match stream["codec_type"].as_str() {
+            Some("video") => ("framemd5", args!["-fps_mode", "passthrough"], 1),
+            Some("audio") => ("md5", args![], 1),
+            Some("subtitle") => ("framemd5", args!["-c", "copy"], 3),
             _ => continue,
         };
-        let map = format!("0:{number}");
-        let words = args!["-i", path, "-map", map, "-fps_mode", "passthrough", "-f", format, "-"];
-        let listed = String::from_utf8(ffmpeg(words)).unwrap();
+        let input = args!["-i", path, "-map", format!("0:{number}")];
+        let listed = ffmpeg([input, more, args!["-f", format, "-"]].concat());
+        let listed = String::from_utf8(listed).unwrap();
         let lines = listed.lines().filter(|line| !line.starts_with('#'));
-        facts.extend(lines.map(|line| line.rsplit(',').next().unwrap().trim().to_owned()));
+        facts.extend(lines.map(|line| {
+            let mut told: Vec<&str> = line.rsplit(',').take(columns).map(str::trim).collect();
+            told.reverse();
+            told.join(" ")
+        }));
     }
     facts
 }
@@ -134,6 +141,10 @@ fn compare(line: &str, room: &Path) -> Option<String> {
             "B" => manifold().into(),
             "S" => sound().into(),
             "T" => subtitles().into(),
+            "W" => notes().into(),
+            "Y" => styled().into(),
+            "M" => captioned().into(),
+            "P" => pictures().into(),
             _ => match word.strip_prefix("OUT") {
                 Some(output) => room.join(format!("{who}{output}")).into(),
                 None => OsString::from(word),
@@ -155,7 +166,7 @@ fn compare(line: &str, room: &Path) -> Option<String> {
 }
 
 /// Two videos, two sounds, subtitles, chapters and tags.
-fn manifold() -> PathBuf {
+pub(crate) fn manifold() -> PathBuf {
     let room = room();
     let (subtitles, chapters) = (room.path().join("in.srt"), room.path().join("in.txt"));
     let lines =
@@ -175,7 +186,7 @@ fn manifold() -> PathBuf {
     clip_of("manifold.mkv", &[split(words), files, split(more)].concat())
 }
 
-fn subtitles() -> PathBuf {
+pub(crate) fn subtitles() -> PathBuf {
     let words = args!["-i", manifold(), "-map", "0:s"];
     clip_of("lines.srt", &words)
 }
@@ -309,6 +320,12 @@ mod lines {
     #[ignore = "slow"]
     fn inputs() {
         assert_like_ffmpeg("inputs", 20);
+    }
+
+    #[test]
+    #[ignore = "slow"]
+    fn subtitles() {
+        assert_like_ffmpeg("subtitles", 34);
     }
 
     #[test]

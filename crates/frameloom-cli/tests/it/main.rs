@@ -42,4 +42,5 @@ mod reports;
 mod serve;
 mod service;
 mod stop;
+mod subtitles;
 mod time;

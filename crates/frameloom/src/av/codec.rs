@@ -40,6 +40,10 @@ impl CodecContext {
         if ctx.is_null() { Err(AvError::no_memory()) } else { Ok(CodecContext(ctx)) }
     }
 
+    pub(super) fn as_mut_ptr(&mut self) -> *mut ff::AVCodecContext {
+        self.0
+    }
+
     pub(super) fn get_mut(&mut self) -> &mut ff::AVCodecContext {
         // SAFETY: never null, and only reachable through &mut self.
         unsafe { &mut *self.0 }
@@ -50,7 +54,11 @@ impl CodecContext {
         unsafe { &*self.0 }
     }
 
-    fn open(&mut self, codec: *const ff::AVCodec, options: &mut Dict) -> Result<(), AvError> {
+    pub(super) fn open(
+        &mut self,
+        codec: *const ff::AVCodec,
+        options: &mut Dict,
+    ) -> Result<(), AvError> {
         // SAFETY: a context made for this codec, not opened before.
         AvError::check(unsafe { ff::avcodec_open2(self.0, codec, options.as_mut_ptr()) }).map(drop)
     }
@@ -81,7 +89,7 @@ const MOST_DECODER_THREADS: usize = 4;
 
 /// An owned decoder.
 pub(crate) struct Decoder {
-    ctx: CodecContext,
+    pub(super) ctx: CodecContext,
 }
 
 impl Decoder {
@@ -154,7 +162,7 @@ impl Decoder {
 
 /// An encoder, not opened yet.
 pub(crate) struct EncoderSetup {
-    codec: *const ff::AVCodec,
+    pub(super) codec: *const ff::AVCodec,
 }
 
 // SAFETY: points to a static, immutable table.
@@ -355,7 +363,7 @@ fn set_colors(c: &mut ff::AVCodecContext, colors: ColorTags) {
 
 /// An owned, open encoder.
 pub(crate) struct Encoder {
-    ctx: CodecContext,
+    pub(super) ctx: CodecContext,
 }
 
 impl Encoder {

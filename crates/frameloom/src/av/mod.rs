@@ -28,6 +28,7 @@ mod parser;
 mod samples;
 mod scale;
 mod shape;
+mod subtitle;
 mod writer;
 
 pub(crate) use codec::{Decoder, DecoderSetup, Encoder, EncoderSetup, Received};
@@ -58,6 +59,7 @@ pub(crate) use parser::Parser;
 pub(crate) use samples::Sample;
 pub(crate) use scale::Scaler;
 pub(crate) use shape::{AudioShape, VideoShape};
+pub(crate) use subtitle::{AvSubtitle, SubtitleForm, SubtitlePart};
 pub use writer::UrlWriter;
 
 use crate::time::{Rate, TimeBase};

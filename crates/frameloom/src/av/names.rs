@@ -529,6 +529,8 @@ pub(crate) struct OptionScope {
     pub(crate) audio: bool,
     /// Of the codecs' option: it is for video.
     pub(crate) video: bool,
+    /// Of the codecs' option: it is for subtitles.
+    pub(crate) subtitles: bool,
 }
 
 impl OptionScope {
@@ -576,6 +578,7 @@ pub(crate) fn find_option(name: &str, direction: Direction) -> OptionScope {
                 let flags = by_flag.as_ref().map_or(0, |o| o.flags);
                 scope.audio = flags & ff::AV_OPT_FLAG_AUDIO_PARAM as libc::c_int != 0;
                 scope.video = flags & ff::AV_OPT_FLAG_VIDEO_PARAM as libc::c_int != 0;
+                scope.subtitles = flags & ff::AV_OPT_FLAG_SUBTITLE_PARAM as libc::c_int != 0;
             }
             !by_flag.is_null() || (!codec && !any.is_null())
         };

@@ -314,11 +314,17 @@ pub(crate) fn open_decoder(
 ) -> Result<Decoder> {
     let name = match stream.kind {
         MediaKind::Video => options.video_decoder.as_deref().or_else(|| alpha_decoder(stream)),
-        _ => options.audio_decoder.as_deref(),
+        MediaKind::Audio => options.audio_decoder.as_deref(),
+        _ => options.subtitle_decoder.as_deref(),
     };
     let mut dict = Dict::from_pairs(
         options.decoder_options(stream.kind).map(|o| (o.name.as_str(), o.value.as_str())),
     );
+    let codec = stream.params.codec().name();
+    if codec == "dvb_subtitle" {
+        // It says how long each event is shown.
+        dict.set_default("compute_edt", "1");
+    }
     let setup = DecoderSetup {
         params: &stream.params,
         time_base: stream.time_base,
@@ -326,7 +332,6 @@ pub(crate) fn open_decoder(
         name,
         low_delay: is_live,
     };
-    let codec = stream.params.codec().name();
     let decoder = Decoder::open(&setup, &mut dict).map_err(|e| {
         let cause = format!("the decoder for {codec} can't be opened: {}", e.cause());
         e.in_stage(Stage::Decode).reworded(cause)

@@ -10,4 +10,5 @@ pub(crate) mod decode;
 pub(crate) mod encode;
 pub(crate) mod packet;
 pub(crate) mod silence;
+pub(crate) mod subtitle;
 pub(crate) mod window;

@@ -28,8 +28,10 @@ pub enum Instead {
     OneInput,
     /// What is said about the streams beside them is left out.
     NoMetadata,
-    /// Subtitles and data streams are left out.
-    NoSubtitles,
+    /// Subtitles are shown when and for how long their packets say.
+    EventsAreAsRead,
+    /// Data streams are copied, whole.
+    DataIsCopied,
     /// An option says how far apart keyframes are.
     KeyframeDistance,
     /// Everything is encoded in one pass.
@@ -80,7 +82,10 @@ impl Instead {
             Instead::NoMetadata => {
                 "metadata, chapters, attachments and dispositions are left out".into()
             }
-            Instead::NoSubtitles => "subtitles and data streams are left out".into(),
+            Instead::EventsAreAsRead => {
+                "subtitles are shown when and for how long their packets say".into()
+            }
+            Instead::DataIsCopied => "data streams are copied, whole".into(),
             Instead::KeyframeDistance => {
                 sentence!("{} sets how far apart keyframes are", output("g"))
             }

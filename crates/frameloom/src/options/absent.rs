@@ -107,7 +107,8 @@ const TIMES: Outcome = Refused(|_| Instead::FramesKeepTimes.into());
 const ZERO: Outcome = Refused(|_| Instead::TimesBeginAtZero.into());
 const INPUTS: Outcome = Refused(|_| Instead::OneInput.into());
 const METADATA: Outcome = Refused(|_| Instead::NoMetadata.into());
-const SUBTITLES: Outcome = Refused(|_| Instead::NoSubtitles.into());
+const SUBTITLES: Outcome = Refused(|_| Instead::EventsAreAsRead.into());
+const COPIED_DATA: Outcome = Refused(|_| Instead::DataIsCopied.into());
 const PASS: Outcome = Refused(|_| Instead::OnePass.into());
 const HARDWARE: Outcome = Refused(|_| Instead::SoftwareDecoding.into());
 const COPY: Outcome = Refused(|_| Instead::CopyBeginsWithKeyframe.into());
@@ -198,7 +199,7 @@ const TABLE: &[AbsentOption] = &[
     value("pre", PRESET),
     value("vpre", PRESET),
     value("apre", PRESET),
-    value("spre", SUBTITLES),
+    value("spre", PRESET),
     value("fpre", PRESET),
     value("target", Refused(|_| Instead::NameFormatAndCodecs.into())),
     value("rc_override", PARAMS),
@@ -230,7 +231,6 @@ const TABLE: &[AbsentOption] = &[
     value("init_hw_device", HARDWARE),
     value("filter_hw_device", HARDWARE),
     // What is written of the streams, and beside them.
-    value("stag", SUBTITLES),
     value("bsf", BITSTREAM),
     value("vbsf", BITSTREAM),
     value("absf", BITSTREAM),
@@ -238,9 +238,8 @@ const TABLE: &[AbsentOption] = &[
     value("program", METADATA),
     value("attach", METADATA),
     value("timestamp", METADATA),
-    value("scodec", SUBTITLES),
-    value("dcodec", SUBTITLES),
-    value("dframes", SUBTITLES),
+    value("dcodec", COPIED_DATA),
+    value("dframes", COPIED_DATA),
     flag("fix_sub_duration", SUBTITLES),
     flag("fix_sub_duration_heartbeat", SUBTITLES),
     value("canvas_size", SUBTITLES),

@@ -55,9 +55,10 @@ impl AvOption {
             value: value.to_owned(),
             for_codec: scope.codec,
             for_format: scope.format,
-            only: match (scope.audio, scope.video) {
-                (true, false) => Some(MediaKind::Audio),
-                (false, true) => Some(MediaKind::Video),
+            only: match (scope.audio, scope.video, scope.subtitles) {
+                (true, false, false) => Some(MediaKind::Audio),
+                (false, true, false) => Some(MediaKind::Video),
+                (false, false, true) => Some(MediaKind::Subtitle),
                 _ => None,
             },
         };

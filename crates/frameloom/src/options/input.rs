@@ -35,6 +35,7 @@ pub struct InputOptions {
     pub(crate) no_data: bool,
     pub(crate) video_decoder: Option<String>,
     pub(crate) audio_decoder: Option<String>,
+    pub(crate) subtitle_decoder: Option<String>,
     pub(crate) av: Vec<AvOption>,
     pub(crate) open_timeout: Duration,
     pub(crate) rtmp_by_libav: bool,
@@ -66,6 +67,7 @@ impl Default for InputOptions {
             no_data: false,
             video_decoder: None,
             audio_decoder: None,
+            subtitle_decoder: None,
             av: Vec::new(),
             open_timeout: Duration::from_secs(10),
             rtmp_by_libav: false,
@@ -230,6 +232,15 @@ impl InputOptions {
         Ok(self)
     }
 
+    /// The decoder of subtitles (`-c:s`), by FFmpeg's name; by default the codec's usual one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a decoder that FFmpeg doesn't have.
+    pub fn subtitle_codec(mut self, name: &str) -> Result<InputOptions> {
+        self.subtitle_decoder = Some(decoder(name)?);
+        Ok(self)
+    }
+
     /// The longest that opening a network input may take; 10 s by default.
     #[must_use]
     pub fn open_timeout(mut self, limit: Duration) -> InputOptions {
@@ -281,8 +292,11 @@ impl InputOptions {
         if self.duration.is_some_and(|d| d <= Timestamp::ZERO) {
             return Err(must_be_more(&setting("t")));
         }
-        let decoders =
-            [(MediaKind::Video, &self.video_decoder), (MediaKind::Audio, &self.audio_decoder)];
+        let decoders = [
+            (MediaKind::Video, &self.video_decoder),
+            (MediaKind::Audio, &self.audio_decoder),
+            (MediaKind::Subtitle, &self.subtitle_decoder),
+        ];
         for (kind, name) in decoders {
             let Some(name) = name else { continue };
             let classes = OptionClasses::of_decoder(name);
@@ -343,6 +357,8 @@ impl InputOptions {
     pub(crate) fn decoding_option(&self, kind: av::MediaKind) -> Option<Setting> {
         let rate = self.rate.filter(|_| kind == av::MediaKind::Video);
         let rate = rate.map(|_| Setting::ffmpeg("r").of(End::Input));
+        // What is given for all decoders alike is meant for pictures and sound.
+        let is_meant = |o: &AvOption| kind != av::MediaKind::Subtitle || o.only == Some(kind);
         let acts = |o: &&AvOption| {
             let named = o.specifier != Specifier::ALL;
             let is_silent = match o.name.as_str() {
@@ -350,7 +366,7 @@ impl InputOptions {
                 "ar" | "ac" => !self.raw_sound().is_empty(),
                 _ => false,
             };
-            (named || !o.for_format) && !is_silent
+            (named || !o.for_format && is_meant(o)) && !is_silent
         };
         let of_decoder = self.decoder_options(kind).find(acts);
         rate.or_else(|| of_decoder.map(|option| option.setting().of(End::Input)))

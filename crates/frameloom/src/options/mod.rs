@@ -29,7 +29,7 @@ pub use command::CommandOptions;
 pub use graphs::FilterGraphs;
 pub use input::InputOptions;
 pub use live::{Live, LiveOptions, OnError, OnLoss, OnResize, OnSlow};
-pub(crate) use map::MapSource;
+pub(crate) use map::{MapSource, StreamMap};
 pub use output::OutputOptions;
 pub(crate) use specifier::{Specifier, StreamPick, StreamPlace};
 pub(crate) use value::{CodecChoice, FrameTimes, PixelFormatChoice};

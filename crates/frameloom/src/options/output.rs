@@ -235,6 +235,16 @@ impl OutputOptions {
         Ok(self)
     }
 
+    /// The encoder or codec of subtitles (`-c:s`), such as `mov_text`, or `copy`; by default packets are
+    /// copied where the format can carry them, and encoded with its usual codec otherwise.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for an encoder that FFmpeg doesn't have.
+    pub fn subtitle_codec(mut self, name: &str) -> Result<OutputOptions> {
+        self.codec.set(Specifier::SUBTITLES, codec_choice(name, MediaKind::Subtitle)?);
+        Ok(self)
+    }
+
     /// Width to height of the picture as it is shown (`-aspect`): the pixels' own shape follows from
     /// it and from the size. By default the input's.
     #[must_use]
@@ -350,6 +360,12 @@ impl OutputOptions {
             }
             MediaKind::Audio if self.filter.of(stream).is_some() => return true,
             MediaKind::Video | MediaKind::Audio => {}
+            // What is given for all encoders alike is meant for pictures and sound.
+            MediaKind::Subtitle if choice.is_none() => {
+                let named = |o: &AvOption| o.specifier.kind() == Some(stream.kind);
+                return self.encoder_options(stream).any(named);
+            }
+            MediaKind::Subtitle => {}
             _ => return false,
         }
         match choice {

@@ -108,6 +108,8 @@ impl Specifier {
         Specifier { kind: Some(SpecifiedKind::Video), number: None };
     pub(crate) const AUDIO: Specifier =
         Specifier { kind: Some(SpecifiedKind::Audio), number: None };
+    pub(crate) const SUBTITLES: Specifier =
+        Specifier { kind: Some(SpecifiedKind::Subtitles), number: None };
 
     /// Reads a specifier: `v`, `a:1`, `V`, `0`, or nothing for all streams.
     ///
@@ -327,6 +329,11 @@ impl<T> PerStream<T> {
     /// The value for a stream: the last that covers it, as in FFmpeg.
     pub(crate) fn of(&self, stream: StreamPlace) -> Option<&T> {
         self.0.iter().rev().find(|(specifier, _)| specifier.covers(stream)).map(|(_, value)| value)
+    }
+
+    /// Whether a value was given for just what the specifier says.
+    pub(crate) fn has(&self, specifier: Specifier) -> bool {
+        self.0.iter().any(|(given, _)| *given == specifier)
     }
 
     /// The first specifier that covers none of these streams, though it may be for a kind of them.

@@ -301,6 +301,10 @@ const TABLE: &[LibraryOption] = &[
         .per_stream(Specifier::VIDEO, |o, s, v| codec_tag(v).map(|tag| o.codec_tag.set(s, tag))),
     LibraryOption::new(Row::ffmpeg("atag", Scope::Output, ValueType::Text, "as -tag:a"))
         .per_stream(Specifier::AUDIO, |o, s, v| codec_tag(v).map(|tag| o.codec_tag.set(s, tag))),
+    LibraryOption::new(Row::ffmpeg("stag", Scope::Output, ValueType::Text, "as -tag:s"))
+        .per_stream(Specifier::SUBTITLES, |o, s, v| {
+            codec_tag(v).map(|tag| o.codec_tag.set(s, tag))
+        }),
     LibraryOption::new(Row::ffmpeg(
         "shortest",
         Scope::Output,
@@ -372,6 +376,20 @@ const TABLE: &[LibraryOption] = &[
     .input(|o, v| decoder(v).map(|name| o.audio_decoder = Some(name)))
     .per_stream(Specifier::AUDIO, |o, s, v| {
         codec_choice(v, MediaKind::Audio).map(|choice| o.codec.set(s, choice))
+    }),
+    LibraryOption::new(
+        Row::ffmpeg(
+            "c:s",
+            Scope::Both,
+            ValueType::Codec,
+            "the decoder of an input's subtitles; the encoder of an output's, such as mov_text, or copy",
+        )
+        .aliases(&["scodec", "codec:s"])
+        .default("copy where the format can carry them, else the format's usual one"),
+    )
+    .input(|o, v| decoder(v).map(|name| o.subtitle_decoder = Some(name)))
+    .per_stream(Specifier::SUBTITLES, |o, s, v| {
+        codec_choice(v, MediaKind::Subtitle).map(|choice| o.codec.set(s, choice))
     }),
     LibraryOption::new(
         Row::ffmpeg("b:v", Scope::Output, ValueType::BitRate, "the video bit rate, such as 2M")

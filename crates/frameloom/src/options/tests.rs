@@ -303,13 +303,16 @@ fn rows_say_what_they_do() {
             ValueType::PixelFormat => (&["yuv420p"], "yuv42p"),
             ValueType::Codec if row.name == "c:v" => (&["mpeg4"], "mpeg44"),
             ValueType::Codec if row.name == "c:a" => (&["aac"], "aacc"),
+            ValueType::Codec if row.name == "c:s" => (&["srt"], "strt"),
             ValueType::Codec => (&["copy"], "mpeg4"),
             _ if row.name == "fps_mode" => (&["cfr", "vfr", "1", "-1"], "fast"),
             _ if row.name == "map" => (&["0", "0:v:0", "-0:s?", "0:m:language:eng"], "v:0"),
             _ if row.name == "metadata" => (&["title=Door", "title="], "title"),
             _ if row.name == "map_metadata" => (&["0", "-1", "0:s:0", "1:c:2"], "0:x"),
             _ if row.name == "map_chapters" => (&["0", "-1"], "none"),
-            _ if matches!(row.name, "tag" | "vtag" | "atag") => (&["hvc1", "0x31637668"], "x"),
+            _ if matches!(row.name, "tag" | "vtag" | "atag" | "stag") => {
+                (&["hvc1", "0x31637668"], "x")
+            }
             _ if row.name == "disposition" => (&["default", "+forced-default", "0"], "loud"),
             _ => (&["x"], ""),
         };

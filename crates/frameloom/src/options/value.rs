@@ -213,18 +213,23 @@ pub(super) fn codec_choice(name: &str, kind: MediaKind) -> Result<CodecChoice> {
     if name == "copy" {
         return Ok(CodecChoice::Copy);
     }
-    let what = if kind == MediaKind::Video { "video" } else { "audio" };
     if EncoderSetup::find(name).is_some_and(|e| e.kind() == kind) {
         return Ok(CodecChoice::Encoder(name.to_owned()));
     }
-    Err(Error::usage(format!("there is no {what} encoder '{name}'"))
+    Err(Error::usage(format!("there is no {} encoder '{name}'", kind.name()))
         .hint_near(name, av::encoder_names(kind))
-        .hint(Hint::UsualEncoders))
+        .hint(if kind == MediaKind::Subtitle {
+            let all = av::encoder_names(kind).into_iter().map(str::to_owned).collect();
+            Hint::OneOf { near: Vec::new(), all }
+        } else {
+            Hint::UsualEncoders
+        }))
 }
 
 /// As [`codec_choice`], for streams of whatever kind the encoder is for.
 pub(super) fn codec_choice_of_any_kind(name: &str) -> Result<CodecChoice> {
-    codec_choice(name, MediaKind::Audio).or_else(|_| codec_choice(name, MediaKind::Video))
+    let kind = EncoderSetup::find(name).map_or(MediaKind::Video, |encoder| encoder.kind());
+    codec_choice(name, kind)
 }
 
 pub(super) fn pixel_format_choice(value: &str) -> Result<PixelFormatChoice> {

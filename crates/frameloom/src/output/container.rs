@@ -3,7 +3,7 @@
 //! The one place that decides whether a stream is copied, encoded or left out, judged by what players
 //! read and not by what libav can write.
 
-use crate::av::{CodecId, CodecParams, MediaKind, MuxerInfo, StreamInfo};
+use crate::av::{CodecId, CodecParams, EncoderSetup, MediaKind, MuxerInfo, StreamInfo};
 use crate::protocol::Target;
 
 /// FFmpeg 6.1 is the first whose FLV muxer knows the FourCC codecs of Enhanced RTMP.
@@ -133,8 +133,7 @@ fn carriage_beside(target: &Target, stream: &StreamInfo) -> Carriage {
     let (muxer, codec) = (&target.muxer, stream.params.codec());
     let carries = match (muxer.name(), stream.kind) {
         ("null", _) => true,
-        // What players find in live television.
-        ("mpegts", MediaKind::Subtitle) => matches!(codec.name(), "dvb_subtitle" | "dvb_teletext"),
+        (_, MediaKind::Subtitle) => holds_subtitles(target, codec),
         ("mpegts", MediaKind::Data) => matches!(codec.name(), "klv" | "timed_id3" | "scte_35"),
         // The track of timecodes, which libav knows by its tag.
         ("mov", MediaKind::Data) => stream.params.tag() == *b"tmcd",
@@ -142,15 +141,40 @@ fn carriage_beside(target: &Target, stream: &StreamInfo) -> Carriage {
         (_, MediaKind::Attachment | MediaKind::Other) => false,
         _ => !codec.is_none() && muxer.holds(codec) == Some(true),
     };
+    let is_encoded = || stream.kind == MediaKind::Subtitle && can_convert(target, codec);
     match carries {
         true => Carriage::Copy,
+        false if is_encoded() => Carriage::Encode,
         false => Carriage::Refuse,
     }
 }
 
-/// Whether the container is one that is usually written with subtitles, so that they go along.
-pub(crate) fn has_usual_subtitles(target: &Target) -> bool {
-    target.muxer.default_codec(&target.url, MediaKind::Subtitle).is_some()
+/// Whether the container has a place for subtitles of this codec.
+pub(crate) fn holds_subtitles(target: &Target, codec: CodecId) -> bool {
+    match target.muxer.name() {
+        "null" => true,
+        // What players find in live television.
+        "mpegts" => matches!(codec.name(), "dvb_subtitle" | "dvb_teletext"),
+        // Text without any markup is a part of its language.
+        "srt" if codec.name() == "text" => true,
+        _ => !codec.is_none() && target.muxer.holds(codec) == Some(true),
+    }
+}
+
+/// Whether the container's usual encoder of subtitles takes what is decoded of this codec.
+fn can_convert(target: &Target, codec: CodecId) -> bool {
+    let encoder = default_encoder(target, MediaKind::Subtitle).and_then(EncoderSetup::find);
+    let form = encoder.and_then(|encoder| encoder.codec().subtitle_form());
+    form.is_some() && form == codec.subtitle_form() && codec.has_decoder()
+}
+
+/// Whether subtitles of this codec go along by themselves: into a container that is usually written with
+/// some, which are of the same kind, text or pictures.
+pub(crate) fn goes_along(target: &Target, codec: CodecId) -> bool {
+    let usual = target.muxer.default_codec(&target.url, MediaKind::Subtitle);
+    let usual = usual.filter(|usual| usual.default_encoder().is_some());
+    let form = usual.and_then(CodecId::subtitle_form);
+    form.is_some() && form == codec.subtitle_form()
 }
 
 /// Whether players read streams of this codec in the container.
@@ -239,16 +263,22 @@ pub(crate) fn has_room_for(target: &Target, kind: MediaKind) -> bool {
 }
 
 /// The encoder to use where none was named: H.264 and AAC where the container carries them, else
-/// what libav would take.
+/// what libav would take; of subtitles always that.
 pub(crate) fn default_encoder(target: &Target, kind: MediaKind) -> Option<&'static str> {
     let (muxer, file) = (&target.muxer, target.url.as_str());
     let (usual, codec) = match kind {
         MediaKind::Video => ("libx264", "h264"),
         MediaKind::Audio => ("aac", "aac"),
+        MediaKind::Subtitle => {
+            let usual = muxer.default_codec(file, kind).and_then(CodecId::default_encoder);
+            // MP4's own, which libav takes only where it is named.
+            let own = EncoderSetup::find("mov_text");
+            let own = own.filter(|own| muxer.holds(own.codec()) == Some(true));
+            return usual.or(own.map(|own| own.name()));
+        }
         _ => return None,
     };
-    let setup =
-        crate::av::EncoderSetup::find(usual).or_else(|| crate::av::EncoderSetup::find(codec));
+    let setup = EncoderSetup::find(usual).or_else(|| EncoderSetup::find(codec));
     let libavs = muxer.default_codec(file, kind);
     // A single-codec container (gif, mp3, image2, rawvideo) says so by holding its default alone.
     let picky = muxer.is_file_per_packet()

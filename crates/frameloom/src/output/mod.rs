@@ -374,8 +374,7 @@ impl Sink {
         let finished = self.output.finish();
         self.stats.finished(self.number, self.output.size());
         for s in self.streams.iter().filter(|s| s.order.moved > 0) {
-            let what = if s.kind == MediaKind::Video { "video" } else { "audio" };
-            let moved = were(s.order.moved, &format!("{what} packet"));
+            let moved = were(s.order.moved, &format!("{} packet", s.kind.name()));
             tracing::warn!("{moved} moved, for dts that did not increase");
         }
         finished.map(|()| true)

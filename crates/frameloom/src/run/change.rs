@@ -2,6 +2,7 @@
 
 use crossbeam_channel::{Sender, TrySendError};
 
+use crate::codec::subtitle::SubtitleTranscoder;
 use crate::codec::window::Window;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::protocol::Target;
@@ -37,6 +38,8 @@ pub(super) struct NewCopy {
     pub(super) window: Window,
     pub(super) frames: Option<u64>,
     pub(super) target: Target,
+    /// What encodes it, where it is subtitles.
+    pub(super) subtitles: Option<SubtitleTranscoder>,
 }
 
 /// Tells a thread of a change.

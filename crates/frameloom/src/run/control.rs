@@ -20,7 +20,8 @@ use crate::run::graph::{CodeKind, InputNode, PipelineGraph};
 use crate::run::joining::Joining;
 use crate::run::late::LateStream;
 use crate::run::open::{
-    NodeContext, WriterQueue, key_wishes, open_audio_encoder, open_video_encoder, streams_of,
+    NodeContext, WriterQueue, key_wishes, open_audio_encoder, open_subtitles, open_video_encoder,
+    streams_of,
 };
 use crate::run::outputs::NewOutput;
 use crate::run::plan::plan;
@@ -306,7 +307,7 @@ impl RunningPipeline {
         let wishes = key_wishes(&graph);
         let mut writers: Vec<_> =
             graph.writers.iter().map(|node| WriterQueue::new(node, &wishes, &context)).collect();
-        let changes = reader_changes(&graph, &plan, &writers);
+        let changes = reader_changes(&graph, &plan, &writers, &streams, &context)?;
         // In the inputs' order, as everybody takes them.
         let mut frames: Vec<_> = self
             .inputs
@@ -464,13 +465,21 @@ fn reader_changes(
     graph: &PipelineGraph,
     plan: &OutputPlan,
     writers: &[WriterQueue],
-) -> Vec<(usize, ReaderChange)> {
+    streams: &[KnownStreams],
+    context: &NodeContext,
+) -> Result<Vec<(usize, ReaderChange)>> {
     let mut changes = Vec::new();
-    let Some(writer) = writers.first() else { return changes };
+    let Some(writer) = writers.first() else { return Ok(changes) };
     for node in &graph.copies {
         let (stream, window, frames) = (node.of.stream, node.window, node.frames);
         let (to, target) = (writer.stream(node.to.stream), plan.target.clone());
-        let copy = NewCopy { stream, to, window, frames, target };
+        let known = streams.get(node.of.input);
+        let source = known.and_then(|known| {
+            Some((known.streams.get(node.of.stream)?, &known.options, known.is_live))
+        });
+        let open = |source| open_subtitles(node, &plan.target, source, context);
+        let subtitles = source.map_or(Ok(None), open)?;
+        let copy = NewCopy { stream, to, window, frames, target, subtitles };
         changes.push((node.of.input, ReaderChange::Copy(copy)));
     }
     for node in &graph.late_streams {
@@ -479,5 +488,5 @@ fn reader_changes(
         let late = LateStream { kind, to, window, target };
         changes.push((node.input, ReaderChange::Late(late)));
     }
-    changes
+    Ok(changes)
 }

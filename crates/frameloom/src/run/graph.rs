@@ -6,6 +6,7 @@
 use crate::av::MediaKind;
 use crate::codec::audio::AudioPlan;
 use crate::codec::encode::VideoPlan;
+use crate::codec::subtitle::SubtitlePlan;
 use crate::codec::window::Window;
 use crate::input::streams::InputStreamId;
 use crate::options::StreamPlace;
@@ -167,7 +168,7 @@ pub(crate) struct AudioEncoderNode {
 }
 
 /// A stream that is copied to an output, by the thread that reads it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct CopyNode {
     pub(crate) of: InputStreamId,
     pub(crate) kind: MediaKind,
@@ -178,6 +179,8 @@ pub(crate) struct CopyNode {
     /// Beside video that is encoded, and so begins where it is wanted: what comes before is
     /// dropped.
     pub(crate) drops_before_floor: bool,
+    /// Subtitles are encoded on their way: that is too little work for a thread.
+    pub(crate) subtitles: Option<SubtitlePlan>,
 }
 
 /// A place for a stream that the input hasn't got yet.
@@ -372,9 +375,12 @@ impl PipelineGraph {
         for (number, stream) in plan.streams.iter().enumerate() {
             let to = Port { writer, stream: number };
             match &stream.treatment {
-                Treatment::Copy => self.add_copy(stream, to, plan),
+                Treatment::Copy => self.add_copy(stream, None, to, plan),
                 Treatment::Video(video) => self.add_video(output, stream.from, video, to, plan),
                 Treatment::Audio(audio) => self.add_audio(stream.from, audio, to, plan),
+                Treatment::Subtitles(subtitles) => {
+                    self.add_copy(stream, Some(subtitles.clone()), to, plan);
+                }
             }
         }
         if drops_when_full && is_held {
@@ -423,14 +429,21 @@ impl PipelineGraph {
         })
     }
 
-    fn add_copy(&mut self, stream: &PlannedStream, to: Port, plan: &OutputPlan) {
+    fn add_copy(
+        &mut self,
+        stream: &PlannedStream,
+        subtitles: Option<SubtitlePlan>,
+        to: Port,
+        plan: &OutputPlan,
+    ) {
         let PlannedStream { from, kind, frames, .. } = *stream;
         let StreamSource::Input(of) = from else { return };
         let Some(node) = self.inputs.get(of.input) else { return };
         let is_video = kind == MediaKind::Video;
         let drops_before_floor = node.was_sought && (is_video || plan.encodes_video());
         let window = plan.window;
-        self.copies.push(CopyNode { of, kind, to, window, frames, drops_before_floor });
+        let node = CopyNode { of, kind, to, window, frames, drops_before_floor, subtitles };
+        self.copies.push(node);
     }
 
     fn add_video(

@@ -9,6 +9,7 @@ use crate::codec::audio::{AudioPlan, AudioTranscoder};
 use crate::codec::configuration::{StreamConfiguration, StreamMessage};
 use crate::codec::packet::Packet;
 use crate::codec::silence::{Silence, encoder_of};
+use crate::codec::subtitle::SubtitleTranscoder;
 use crate::codec::window::{Window, WindowPosition};
 use crate::error::{Result, Stage};
 use crate::options::InputOptions;
@@ -62,6 +63,8 @@ pub(super) struct CopyLane {
     transcoder: Option<Box<AudioTranscoder>>,
     /// What the transcoder makes is what the stream is at first.
     adopts: bool,
+    /// Subtitles that are encoded on their way.
+    subtitles: Option<Box<SubtitleTranscoder>>,
     /// Its packets say themselves what holds for them.
     has_headers: bool,
     /// Sound goes on as it is where something else holds for it.
@@ -98,6 +101,7 @@ impl CopyLane {
             configuration,
             transcoder: None,
             adopts: false,
+            subtitles: None,
             has_headers: has_headers(stream),
             takes_new_sound: true,
             mute: false,
@@ -118,6 +122,16 @@ impl CopyLane {
         (self.transcoder, self.adopts) = (Some(Box::new(transcoder)), true);
         self.has_headers = false;
         self
+    }
+
+    /// Encodes subtitles that the output can't carry as they are.
+    ///
+    /// # Errors
+    /// Where memory runs out.
+    pub(super) fn encoding_subtitles(mut self, transcoder: SubtitleTranscoder) -> Result<CopyLane> {
+        self.configuration = transcoder.configuration()?;
+        self.subtitles = Some(Box::new(transcoder));
+        Ok(self)
     }
 
     /// Says what the container makes of sound that changes.
@@ -156,7 +170,7 @@ impl CopyLane {
         options: &InputOptions,
         stats: &Stats,
     ) -> Result<()> {
-        if self.mute || self.transcoder.is_some() {
+        if self.mute || self.transcoder.is_some() || self.subtitles.is_some() {
             return Ok(());
         }
         let (first, now) = (&self.stream.params, &configuration.params);
@@ -193,9 +207,22 @@ impl CopyLane {
         if self.mute {
             return Ok(());
         }
+        if let Some(subtitles) = &mut self.subtitles {
+            subtitles.send(packet);
+            return self.send_subtitles();
+        }
         let Some(transcoder) = &mut self.transcoder else { return self.copy(packet) };
         transcoder.send(packet)?;
         self.send_transcoded()
+    }
+
+    fn send_subtitles(&mut self) -> Result<()> {
+        while let Some(packet) = self.subtitles.as_mut().and_then(|s| s.receive()) {
+            if self.open {
+                self.copy(&packet)?;
+            }
+        }
+        Ok(())
     }
 
     fn send_transcoded(&mut self) -> Result<()> {
@@ -364,6 +391,11 @@ impl CopyLane {
         stats: &Stats,
     ) -> Result<()> {
         let Some(stream) = stream else { return Ok(()) };
+        if let Some(subtitles) = &mut self.subtitles {
+            let replaced = subtitles.replace_source(stream, options);
+            self.mute = replaced.is_err();
+            return replaced;
+        }
         let (first, now) = (&self.stream.params, &stream.params);
         self.drops_before_floor |= self.kind == MediaKind::Audio;
         if self.kind == MediaKind::Video {
@@ -416,7 +448,10 @@ impl CopyLane {
 
     /// Ends it with what its transcoder still holds.
     pub(super) fn finish(&mut self) -> Result<()> {
-        let last = self.drain_transcoder();
+        if let Some(subtitles) = &mut self.subtitles {
+            subtitles.drain();
+        }
+        let last = self.send_subtitles().and(self.drain_transcoder());
         self.close();
         last
     }

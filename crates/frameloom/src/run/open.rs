@@ -11,17 +11,20 @@ use crate::av::StreamInfo;
 use crate::codec::audio::{AudioDecoder, AudioTranscoder};
 use crate::codec::decode::VideoDecoder;
 use crate::codec::encode::VideoEncoder;
+use crate::codec::subtitle::SubtitleTranscoder;
 use crate::edit::complex::ComplexGraph;
 use crate::error::Result;
 use crate::image::BufferPool;
 use crate::input::Source;
 use crate::live::slate::Slate;
 use crate::options::{InputOptions, LiveOptions, OnLoss};
+use crate::protocol::Target;
 use crate::protocol::environment::Environment;
 use crate::run::delivery::{Drops, Relief, SinkMessage, SinkStream};
 use crate::run::filters::pad_input;
 use crate::run::graph::{
-    AudioEncoderNode, EditSource, FramesFrom, PipelineGraph, Port, VideoEncoderNode, WriterNode,
+    AudioEncoderNode, CopyNode, EditSource, FramesFrom, PipelineGraph, Port, VideoEncoderNode,
+    WriterNode,
 };
 use crate::run::lane::CopyLane;
 use crate::run::late::LateStream;
@@ -154,6 +157,21 @@ pub(super) fn open_audio_encoder(
     }
 }
 
+/// Opens a transcoder of subtitles, where a stream that goes to an output is encoded on its way.
+pub(super) fn open_subtitles(
+    node: &CopyNode,
+    target: &Target,
+    (stream, options, is_live): (&StreamInfo, &InputOptions, bool),
+    context: &NodeContext,
+) -> Result<Option<SubtitleTranscoder>> {
+    let open = |plan| {
+        let global_header = target.muxer.wants_global_header();
+        let stats = context.stats.of_input(node.of.input);
+        SubtitleTranscoder::open(plan, stream, options, is_live, global_header, stats)
+    };
+    node.subtitles.as_ref().map(open).transpose()
+}
+
 impl Nodes {
     /// Opens what the graph has: decoders, encoders and the streams that are copied. `plans` are
     /// those of its writers.
@@ -165,7 +183,7 @@ impl Nodes {
     ) -> Result<Nodes> {
         let key_wishes = key_wishes(graph);
         let mut nodes = Nodes::with_writers(graph, &key_wishes, context);
-        nodes.open_copies(graph, plans, sources)?;
+        nodes.open_copies(graph, plans, sources, context)?;
         for node in &graph.decoders {
             let Some(source) = sources.get(node.of.input) else { continue };
             if let Some(video) = source.streams.get(node.of.stream) {
@@ -269,6 +287,7 @@ impl Nodes {
         graph: &PipelineGraph,
         plans: &[OutputPlan],
         sources: &[Source],
+        context: &NodeContext,
     ) -> Result<()> {
         for node in &graph.copies {
             let Some(source) = sources.get(node.of.input) else { continue };
@@ -279,6 +298,10 @@ impl Nodes {
                     CopyLane::new((node.of.stream, stream), to, node.window, node.frames)?;
                 if let Some(plan) = plans.get(node.to.writer) {
                     lane = lane.into_container(&plan.target);
+                    let source = (stream, &source.options, source.is_live);
+                    if let Some(transcoder) = open_subtitles(node, &plan.target, source, context)? {
+                        lane = lane.encoding_subtitles(transcoder)?;
+                    }
                 }
                 // What can't be sought in is read from its start.
                 let is_unsought = source.options.start.is_some() && !source.is_seekable();

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::av::{EncoderSetup, MediaKind, StreamInfo};
+use crate::av::{EncoderSetup, MediaKind, StreamInfo, SubtitleForm};
 use crate::codec::audio::AudioPlan;
 use crate::codec::encode::{VideoPlan, find_encoder};
+use crate::codec::subtitle::SubtitlePlan;
 use crate::codec::window::Window;
 use crate::edit::check_graph;
 use crate::error::{
@@ -15,13 +16,14 @@ use crate::options::{
     AvOption, CodecChoice, FrameTimes, OutputOptions, Specifier, StreamPlace, wrong_value,
 };
 use crate::output::container::{
-    Carriage, carriage, counts_frames, default_encoder, keeps_alpha, keeps_aspect, pixel_formats,
+    Carriage, carriage, counts_frames, default_encoder, holds_subtitles, keeps_alpha, keeps_aspect,
+    pixel_formats,
 };
 use crate::protocol::Target;
 use crate::run::filters;
 use crate::run::metadata::describe;
 use crate::run::planned::{Edited, OutputPlan, PlannedInput, PlannedStream, Treatment};
-use crate::run::selection::Chosen;
+use crate::run::selection::{Chosen, places_of};
 use crate::time::Timestamp;
 use crate::url;
 
@@ -35,8 +37,7 @@ pub(crate) fn plan(
     edited: Edited,
 ) -> Result<OutputPlan> {
     let window = Window { start: options.start, length: options.length() };
-    let kinds: Vec<MediaKind> = chosen.iter().map(|chosen| chosen.kind).collect();
-    let places = StreamPlace::all(&kinds);
+    let places = places_of(chosen);
     if let Some(setting) = options.without_stream(&places) {
         let cause = sentence!("{} is for a stream that the output has not", setting);
         return Err(Error::usage(cause).at(&target.url));
@@ -74,6 +75,7 @@ pub(crate) fn plan(
                     window,
                 }),
             },
+            MediaKind::Subtitle => treat_subtitles(&target, &options, stream)?,
             _ => Treatment::Copy,
         };
         let (from, kind) = (chosen.from, chosen.kind);
@@ -140,6 +142,54 @@ fn treat_video(
     }
 }
 
+fn treat_subtitles(
+    target: &Target,
+    options: &OutputOptions,
+    stream: SourceStream<'_>,
+) -> Result<Treatment> {
+    let SourceStream { info, place, .. } = stream;
+    let Some(info) = info else { return Ok(Treatment::Copy) };
+    let (codec, format) = (info.params.codec(), target.muxer.name());
+    let encoder = encoder_for(target, options, stream, false)?;
+    let named = |name: String| codec_setting(MediaKind::Subtitle).to(name);
+    let Some(encoder) = encoder else {
+        if holds_subtitles(target, codec) {
+            return Ok(Treatment::Copy);
+        }
+        let cause = format!("format {format} has no place for subtitles of codec {}", codec.name());
+        let error = Error::usage(cause).at(&target.url).about(named("copy".to_owned()));
+        let is_encoded = carriage(target, info) == Carriage::Encode;
+        let usual = default_encoder(target, MediaKind::Subtitle).filter(|_| is_encoded);
+        let usual = usual.map(|usual| Hint::Use(vec![named(usual.to_owned())]));
+        return Err(usual.into_iter().fold(error, Error::hint));
+    };
+    let made = find_encoder(&encoder)?.codec();
+    let wrong =
+        |cause: String| Err(Error::usage(cause).at(&target.url).about(named(encoder.clone())));
+    if let (Some(from), Some(to)) = (codec.subtitle_form(), made.subtitle_form())
+        && from != to
+    {
+        let word = |form| match form {
+            SubtitleForm::Text => "text",
+            SubtitleForm::Pictures => "pictures",
+        };
+        return wrong(format!(
+            "subtitles that are {}, as {}, can't become {}",
+            word(from),
+            codec.name(),
+            word(to)
+        ));
+    }
+    if !holds_subtitles(target, made) {
+        return wrong(format!(
+            "format {format} has no place for subtitles of codec {}",
+            made.name()
+        ));
+    }
+    let options = taken(options, place, &encoder)?;
+    Ok(Treatment::Subtitles(SubtitlePlan { encoder, options }))
+}
+
 /// The encoder for a stream, or none where it is copied.
 fn encoder_for(
     target: &Target,
@@ -156,7 +206,7 @@ fn encoder_for(
             if let Some(setting) = decoding_option {
                 return Err(no_effect_on_copy(target, &setting, kind));
             }
-            if let Some(stream) = info.filter(|_| !can_copy) {
+            if let Some(stream) = info.filter(|_| !can_copy && kind != MediaKind::Subtitle) {
                 let (codec, format) = (stream.params.codec().name(), target.muxer.name());
                 tracing::warn!(
                     "{}: {codec} is copied as asked for; hardly any player reads it right in format \
@@ -169,7 +219,7 @@ fn encoder_for(
         Some(CodecChoice::Encoder(name)) => {
             let encoder = find_encoder(name)?;
             if encoder.kind() != kind {
-                let what = if kind == MediaKind::Video { "video" } else { "audio" };
+                let what = kind.name();
                 let cause =
                     format!("encoder {name} is not for {what}, which stream {} is", place.number);
                 return Err(Error::usage(cause).at(&target.url));
@@ -185,13 +235,12 @@ fn encoder_for(
     match default_encoder(target, kind) {
         Some(name) => Ok(Some(name.to_owned())),
         None => {
-            let what = if kind == MediaKind::Video { "video" } else { "audio" };
-            let format = target.muxer.name();
+            let (what, format) = (kind.name(), target.muxer.name());
             let cause = format!("no encoder is known for the {what} of format {format}");
-            Err(Error::usage(cause).at(&target.url).hint(if kind == MediaKind::Video {
-                Hint::NameVideoEncoder
-            } else {
-                Hint::NameAudioEncoder
+            Err(Error::usage(cause).at(&target.url).hint(match kind {
+                MediaKind::Video => Hint::NameVideoEncoder,
+                MediaKind::Subtitle => Hint::LeaveOut(Setting::ffmpeg("map").of(End::Output)),
+                _ => Hint::NameAudioEncoder,
             }))
         }
     }
@@ -206,12 +255,21 @@ fn no_effect_on_copy(target: &Target, setting: &Setting, kind: MediaKind) -> Err
 }
 
 fn codec_setting(kind: MediaKind) -> Setting {
-    Setting::ffmpeg(if kind == MediaKind::Video { "c:v" } else { "c:a" }).of(End::Output)
+    let name = match kind {
+        MediaKind::Video => "c:v",
+        MediaKind::Subtitle => "c:s",
+        _ => "c:a",
+    };
+    Setting::ffmpeg(name).of(End::Output)
 }
 
 /// The setting that has a stream encoded as is usual in the container.
 fn encoder_setting(target: &Target, kind: MediaKind) -> Setting {
-    let usual = if kind == MediaKind::Video { "libx264" } else { "aac" };
+    let usual = match kind {
+        MediaKind::Video => "libx264",
+        MediaKind::Subtitle => "mov_text",
+        _ => "aac",
+    };
     codec_setting(kind).to(default_encoder(target, kind).unwrap_or(usual))
 }
 

@@ -6,6 +6,7 @@ use crate::av::MediaKind;
 use crate::av::metadata::ContainerMetadata;
 use crate::codec::audio::AudioPlan;
 use crate::codec::encode::VideoPlan;
+use crate::codec::subtitle::SubtitlePlan;
 use crate::codec::window::Window;
 use crate::error::{Error, Hint, Result, Setting, sentence};
 use crate::input::Source;
@@ -82,6 +83,7 @@ pub(crate) enum Treatment {
     Copy,
     Video(VideoPlan),
     Audio(AudioPlan),
+    Subtitles(SubtitlePlan),
 }
 
 impl Treatment {
@@ -91,6 +93,7 @@ impl Treatment {
             Treatment::Copy => None,
             Treatment::Video(plan) => Some(&plan.encoder),
             Treatment::Audio(plan) => Some(&plan.encoder),
+            Treatment::Subtitles(plan) => Some(&plan.encoder),
         }
     }
 }

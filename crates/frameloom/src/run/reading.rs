@@ -212,7 +212,7 @@ impl Reading {
 
     /// Copies a stream to one more output, from its next keyframe on.
     fn add_lane(&mut self, copy: NewCopy) -> Result<()> {
-        let NewCopy { stream: number, to, window, frames, target } = copy;
+        let NewCopy { stream: number, to, window, frames, target, subtitles } = copy;
         let known = self.known_streams();
         let Some(stream) = known.streams.get(number) else {
             // It was there when the output was planned.
@@ -222,6 +222,9 @@ impl Reading {
         let lane = CopyLane::new((number, stream), to, window, frames)?;
         let mut lane = lane.into_container(&target);
         drop(known);
+        if let Some(transcoder) = subtitles {
+            lane = lane.encoding_subtitles(transcoder)?;
+        }
         if lane.kind == MediaKind::Video {
             lane = lane.at_next_key();
         }

@@ -3,8 +3,8 @@
 use crate::av::{MediaKind, StreamInfo};
 use crate::error::{End, Error, ErrorKind, Hint, Result, Setting, Stage, counted};
 use crate::input::streams::InputStreamId;
-use crate::options::{MapSource, OutputOptions};
-use crate::output::container::{Carriage, carriage, has_usual_subtitles};
+use crate::options::{CodecChoice, MapSource, OutputOptions, Specifier, StreamMap, StreamPlace};
+use crate::output::container::{Carriage, carriage, goes_along};
 use crate::protocol::Target;
 use crate::run::filters::{of_label, unlabelled};
 use crate::run::planned::{GraphPad, PlannedGraph, PlannedInput, StreamSource};
@@ -64,7 +64,7 @@ pub(crate) fn choose<'a>(
     Ok(chosen)
 }
 
-/// What `-map` says, one after the other.
+/// What `-map` says, one after the other. What is left of it has a place in the format.
 fn by_maps<'a>(
     chosen: &mut Vec<Chosen<'a>>,
     offer: Offer<'a, '_>,
@@ -72,9 +72,10 @@ fn by_maps<'a>(
     options: &OutputOptions,
 ) -> Result<()> {
     let inputs = offer.inputs;
+    let setting = |map: &StreamMap| Setting::ffmpeg("map").of(End::Output).to(map.to_string());
+    let mut asked: Vec<(InputStreamId, &StreamMap)> = Vec::new();
     for map in &options.maps {
-        let setting = Setting::ffmpeg("map").of(End::Output).to(map.to_string());
-        let wrong = |cause: String| Error::usage(cause).at(&target.url).about(setting.clone());
+        let wrong = |cause: String| Error::usage(cause).at(&target.url).about(setting(map));
         let (number, pick) = match &map.from {
             MapSource::Input(number, pick) => (*number, pick),
             MapSource::Label(label) => {
@@ -102,23 +103,41 @@ fn by_maps<'a>(
         }
         if places.is_empty() && !map.is_optional {
             let error = wrong("no stream of the input is that".to_owned());
-            return Err(error.hint(Hint::MayBeMissing(setting.to(format!("{map}?")))));
+            return Err(error.hint(Hint::MayBeMissing(setting(map).to(format!("{map}?")))));
         }
         for (stream, info) in places.iter().filter_map(|place| streams.get(*place).copied()) {
             if options.leaves_out(info.kind) || input.options.leaves_out(info.kind) {
                 continue;
             }
-            if carriage(target, info) == Carriage::Refuse {
-                let (format, kind) = (target.muxer.name(), info.kind.name());
-                let codec = info.params.codec().name();
-                return Err(wrong(format!(
-                    "format {format} has no place for stream {number}:{stream}, {kind} ({codec})"
-                )));
-            }
-            chosen.push(Chosen::of_input(InputStreamId { input: number, stream }, info));
+            let from = InputStreamId { input: number, stream };
+            asked.push((from, map));
+            chosen.push(Chosen::of_input(from, info));
         }
     }
+    for (chosen, place) in chosen.iter().zip(places_of(chosen)) {
+        // Subtitles may be encoded as whatever the format has a place for.
+        let is_encoded = place.kind == MediaKind::Subtitle
+            && matches!(options.codec.of(place), Some(CodecChoice::Encoder(_)));
+        let (Some(from), Some(info)) = (chosen.from.input(), chosen.stream) else { continue };
+        if is_encoded || carriage(target, info) != Carriage::Refuse {
+            continue;
+        }
+        let InputStreamId { input, stream } = from;
+        let (format, kind) = (target.muxer.name(), info.kind.name());
+        let codec = info.params.codec().name();
+        let cause =
+            format!("format {format} has no place for stream {input}:{stream}, {kind} ({codec})");
+        let error = Error::usage(cause).at(&target.url);
+        let map = asked.iter().find(|(asked, _)| *asked == from).map(|(_, map)| setting(map));
+        return Err(map.into_iter().fold(error, Error::about));
+    }
     Ok(())
+}
+
+/// The places that chosen streams have in the output.
+pub(super) fn places_of(chosen: &[Chosen<'_>]) -> Vec<StreamPlace> {
+    let kinds: Vec<MediaKind> = chosen.iter().map(|chosen| chosen.kind).collect();
+    StreamPlace::all(&kinds)
 }
 
 /// The stream of a kind that code gets, where these were chosen for the outputs.
@@ -181,15 +200,24 @@ fn by_default<'a>(
     chosen.extend(subtitles(inputs, target, options));
 }
 
-/// The first subtitles that go into the container, where it has a usual codec for subtitles.
+/// The first subtitles of the kind that the container is usually written with; the first ones at all,
+/// where a codec for them is named.
 fn subtitles<'a>(
     inputs: &[PlannedInput<'a>],
     target: &Target,
     options: &OutputOptions,
 ) -> Option<Chosen<'a>> {
-    if options.leaves_out(MediaKind::Subtitle) || !has_usual_subtitles(target) {
+    if options.leaves_out(MediaKind::Subtitle) {
         return None;
     }
+    let is_named = options.codec.has(Specifier::SUBTITLES);
+    let is_copied =
+        options.codec.of(StreamPlace::only(MediaKind::Subtitle)) == Some(&CodecChoice::Copy);
+    let has_place = |info: &StreamInfo| match carriage(target, info) {
+        Carriage::Copy => true,
+        Carriage::Encode => !is_copied,
+        Carriage::Refuse => false,
+    };
     let all = inputs.iter().enumerate().flat_map(|(input, known)| {
         let streams = known.streams.iter();
         streams.map(move |(stream, info)| (InputStreamId { input, stream }, known, info))
@@ -197,7 +225,7 @@ fn subtitles<'a>(
     let fits = |known: &PlannedInput<'_>, info: &StreamInfo| {
         info.kind == MediaKind::Subtitle
             && !known.options.leaves_out(info.kind)
-            && carriage(target, info) != Carriage::Refuse
+            && (is_named || goes_along(target, info.params.codec()) && has_place(info))
     };
     let mut fitting = all.filter(|(_, known, info)| fits(known, info));
     fitting.next().map(|(from, _, stream)| Chosen::of_input(from, stream))
