@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::covers::{picture, song, tune};
 use crate::harness::clips::clip_of;
 use crate::harness::judge::ffprobe;
 use crate::harness::*;
@@ -145,6 +146,9 @@ fn compare(line: &str, room: &Path) -> Option<String> {
             "Y" => styled().into(),
             "M" => captioned().into(),
             "P" => pictures().into(),
+            "K" => song().into(),
+            "L" => tune().into(),
+            "G" => picture().into(),
             _ => match word.strip_prefix("OUT") {
                 Some(output) => room.join(format!("{who}{output}")).into(),
                 None => OsString::from(word),
@@ -192,7 +196,7 @@ pub(crate) fn subtitles() -> PathBuf {
 }
 
 /// Three seconds of sound alone.
-fn sound() -> PathBuf {
+pub(crate) fn sound() -> PathBuf {
     clip("sound.mka", "-f lavfi -i sine=660:r=48000:d=3 -c:a aac -ac 2")
 }
 
@@ -326,6 +330,12 @@ mod lines {
     #[ignore = "slow"]
     fn subtitles() {
         assert_like_ffmpeg("subtitles", 34);
+    }
+
+    #[test]
+    #[ignore = "slow"]
+    fn covers() {
+        assert_like_ffmpeg("covers", 24);
     }
 
     #[test]

@@ -178,7 +178,9 @@ impl StreamInfo {
             return 1;
         }
         let size = match self.kind {
-            MediaKind::Video => i64::from(self.params.width()) * i64::from(self.params.height()),
+            MediaKind::Video | MediaKind::Cover => {
+                i64::from(self.params.width()) * i64::from(self.params.height())
+            }
             MediaKind::Audio => i64::from(self.params.channels()),
             _ => 0,
         };
@@ -418,9 +420,10 @@ impl Demuxer {
                 ptr::null_mut(),
             )
         };
+        let is_cover = has(ff::AV_DISPOSITION_ATTACHED_PIC as u32);
         Ok(StreamInfo {
             index,
-            kind: params.kind(),
+            kind: if is_cover { MediaKind::Cover } else { params.kind() },
             params,
             time_base: super::time_base(st.time_base).unwrap_or(TimeBase::MICROS),
             frame_rate: super::rate_of(rate),
@@ -429,7 +432,7 @@ impl Demuxer {
             frames: st.nb_frames,
             sample_aspect_ratio: (sar.num > 0 && sar.den > 0).then_some((sar.num, sar.den)),
             display_matrix: display_matrix(st),
-            is_attached_picture: has(ff::AV_DISPOSITION_ATTACHED_PIC as u32),
+            is_attached_picture: is_cover,
             is_default: has(ff::AV_DISPOSITION_DEFAULT as u32),
             id: i64::from(st.id),
             programs: self.programs_of(index),
@@ -460,7 +463,8 @@ impl Demuxer {
         let mut best: Option<StreamInfo> = None;
         for index in 0..self.stream_count() {
             let stream = self.stream(index)?;
-            if stream.kind == kind && best.as_ref().is_none_or(|b| stream.score() > b.score()) {
+            let is_of_kind = stream.kind.of_codec() == kind;
+            if is_of_kind && best.as_ref().is_none_or(|b| stream.score() > b.score()) {
                 best = Some(stream);
             }
         }

@@ -252,7 +252,7 @@ impl Demuxer {
         section.known("codec_type", kind_name(info.kind), "unknown");
         section.text("codec_tag_string", four_letters(par.codec_tag));
         section.text("codec_tag", format!("{:#06x}", par.codec_tag));
-        match info.kind {
+        match info.kind.of_codec() {
             MediaKind::Video => self.picture_facts(&mut section, par, &info),
             MediaKind::Audio => {
                 // SAFETY: looks up a static table; null is checked.

@@ -10,6 +10,8 @@ use super::{c_string, text};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum MediaKind {
     Video,
+    /// A picture that stands for the whole, such as an album's: one packet, no stream of frames.
+    Cover,
     Audio,
     Subtitle,
     Data,
@@ -33,7 +35,7 @@ impl MediaKind {
 
     pub(super) fn raw(self) -> ff::AVMediaType {
         match self {
-            MediaKind::Video => ff::AVMediaType::AVMEDIA_TYPE_VIDEO,
+            MediaKind::Video | MediaKind::Cover => ff::AVMediaType::AVMEDIA_TYPE_VIDEO,
             MediaKind::Audio => ff::AVMediaType::AVMEDIA_TYPE_AUDIO,
             MediaKind::Subtitle => ff::AVMediaType::AVMEDIA_TYPE_SUBTITLE,
             MediaKind::Data => ff::AVMediaType::AVMEDIA_TYPE_DATA,
@@ -45,12 +47,20 @@ impl MediaKind {
     /// FFmpeg's word for it.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            MediaKind::Video => "video",
+            MediaKind::Video | MediaKind::Cover => "video",
             MediaKind::Audio => "audio",
             MediaKind::Subtitle => "subtitle",
             MediaKind::Data => "data",
             MediaKind::Attachment => "attachment",
             MediaKind::Other => "other",
+        }
+    }
+
+    /// The kind as FFmpeg has it, in specifiers, options and codecs: a cover is video.
+    pub(crate) fn of_codec(self) -> MediaKind {
+        match self {
+            MediaKind::Cover => MediaKind::Video,
+            kind => kind,
         }
     }
 

@@ -312,13 +312,14 @@ pub(crate) fn open_decoder(
     options: &InputOptions,
     is_live: bool,
 ) -> Result<Decoder> {
-    let name = match stream.kind {
+    let kind = stream.kind.of_codec();
+    let name = match kind {
         MediaKind::Video => options.video_decoder.as_deref().or_else(|| alpha_decoder(stream)),
         MediaKind::Audio => options.audio_decoder.as_deref(),
         _ => options.subtitle_decoder.as_deref(),
     };
     let mut dict = Dict::from_pairs(
-        options.decoder_options(stream.kind).map(|o| (o.name.as_str(), o.value.as_str())),
+        options.decoder_options(kind).map(|o| (o.name.as_str(), o.value.as_str())),
     );
     let codec = stream.params.codec().name();
     if codec == "dvb_subtitle" {
@@ -337,8 +338,7 @@ pub(crate) fn open_decoder(
         e.in_stage(Stage::Decode).reworded(cause)
     })?;
     let left = dict.names();
-    let stray =
-        options.decoder_options(stream.kind).find(|o| !o.for_format && left.contains(&o.name));
+    let stray = options.decoder_options(kind).find(|o| !o.for_format && left.contains(&o.name));
     match stray {
         Some(option) => {
             let setting = option.setting().of(End::Input);

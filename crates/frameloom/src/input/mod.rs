@@ -519,6 +519,11 @@ impl Source {
             };
             let is_main = self.streams.main(kind) == Some(number);
             self.clock.place(&mut packet, is_main);
+            if kind == MediaKind::Cover {
+                // It has no time of its own, and is there from the beginning.
+                let at = Some(self.floor.rescale(time_base).ticks());
+                packet.av.set_times(at, at, 0);
+            }
             if self.clock.is_over(&packet) {
                 self.over.insert(number);
                 self.ended = self.all_is_over();

@@ -141,7 +141,7 @@ fn describe(stream: &StreamInfo, selected: bool) -> ProbeStream {
         start: stream.start.map(seconds),
         duration: stream.duration.map(seconds),
         bit_rate: Some(params.bit_rate()).filter(|&b| b > 0),
-        video: (stream.kind == MediaKind::Video).then(|| ProbeVideo {
+        video: (stream.kind.of_codec() == MediaKind::Video).then(|| ProbeVideo {
             width: params.width(),
             height: params.height(),
             pix_fmt: PixFmt::from_raw(params.format()).map(|f| f.name().to_owned()),

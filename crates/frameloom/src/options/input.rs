@@ -309,7 +309,7 @@ impl InputOptions {
     /// Whether streams of this kind are left out of it.
     pub(crate) fn leaves_out(&self, kind: av::MediaKind) -> bool {
         match kind {
-            av::MediaKind::Video => self.no_video,
+            av::MediaKind::Video | av::MediaKind::Cover => self.no_video,
             av::MediaKind::Audio => self.no_audio,
             av::MediaKind::Subtitle => self.no_subtitles,
             av::MediaKind::Data => self.no_data,

@@ -419,7 +419,7 @@ impl OutputOptions {
     /// Whether streams of this kind are left out of it.
     pub(crate) fn leaves_out(&self, kind: MediaKind) -> bool {
         match kind {
-            MediaKind::Video => self.no_video,
+            MediaKind::Video | MediaKind::Cover => self.no_video,
             MediaKind::Audio => self.no_audio,
             MediaKind::Subtitle => self.no_subtitles,
             MediaKind::Data => self.no_data,

@@ -67,7 +67,7 @@ impl SpecifiedKind {
     }
 
     fn covers(self, kind: MediaKind, is_cover: bool) -> bool {
-        kind == self.media() && !(is_cover && self == SpecifiedKind::VideoWithoutCovers)
+        kind.of_codec() == self.media() && !(is_cover && self == SpecifiedKind::VideoWithoutCovers)
     }
 }
 
@@ -90,10 +90,13 @@ impl StreamPlace {
 
     /// The places of streams of these kinds, in this order.
     pub(crate) fn all(kinds: &[MediaKind]) -> Vec<StreamPlace> {
-        let of_kind = |at: usize, kind| kinds.iter().take(at).filter(|k| **k == kind).count();
+        let of_kind = |at: usize, kind: MediaKind| {
+            let is_it = |other: &&MediaKind| other.of_codec() == kind.of_codec();
+            kinds.iter().take(at).filter(is_it).count()
+        };
         let place = |(number, &kind): (usize, &MediaKind)| StreamPlace {
-            kind,
-            is_cover: false,
+            kind: kind.of_codec(),
+            is_cover: kind == MediaKind::Cover,
             number,
             number_of_kind: of_kind(number, kind),
         };
@@ -385,6 +388,13 @@ mod tests {
         let cover = StreamPlace { is_cover: true, ..places[0] };
         assert!(!Specifier::parse("V").unwrap().covers(cover));
         assert!(Specifier::parse("v").unwrap().covers(cover));
+        // A cover is counted as a video.
+        let places = StreamPlace::all(&[MediaKind::Cover, MediaKind::Audio, MediaKind::Video]);
+        for (text, covered) in [("v", &[0, 2][..]), ("V", &[2]), ("v:0", &[0]), ("v:1", &[2])] {
+            let specifier = Specifier::parse(text).unwrap();
+            let found = places.iter().filter(|p| specifier.covers(**p)).map(|p| p.number);
+            assert_eq!(found.collect::<Vec<_>>(), covered, "{text}");
+        }
     }
 
     #[test]

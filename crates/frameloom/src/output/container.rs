@@ -109,11 +109,14 @@ static ROWS: &[CarriageRow] = &[
 
 /// What becomes of a stream where nobody asks for anything.
 pub(crate) fn carriage(target: &Target, stream: &StreamInfo) -> Carriage {
-    let (muxer, codec) = (&target.muxer, stream.params.codec());
-    if stream.kind.is_sparse() {
+    let (muxer, codec, kind) = (&target.muxer, stream.params.codec(), stream.kind.of_codec());
+    if kind.is_sparse() {
         return carriage_beside(target, stream);
     }
-    if !has_room_for(target, stream.kind) {
+    if stream.kind == MediaKind::Cover && takes_covers(muxer) {
+        return carriage_of_cover(muxer, codec);
+    }
+    if !has_room_for(target, kind) {
         return Carriage::Refuse;
     }
     // AVI says only in which order pictures are decoded.
@@ -122,10 +125,47 @@ pub(crate) fn carriage(target: &Target, stream: &StreamInfo) -> Carriage {
     // containers have.
     let needs_start_codes = muxer.name() == "avi" && matches!(codec.name(), "h264" | "hevc");
     let loses_turn = stream.display_matrix.is_some_and(|m| turns(&m)) && !keeps_turn(muxer);
-    if is_reordered || needs_start_codes || loses_turn || !carries(target, codec, stream.kind) {
+    if is_reordered || needs_start_codes || loses_turn || !carries(target, codec, kind) {
         return Carriage::Encode;
     }
     Carriage::Copy
+}
+
+/// What becomes of a picture that is to be the cover.
+pub(crate) fn carriage_of_cover(muxer: &MuxerInfo, codec: CodecId) -> Carriage {
+    match holds_cover(muxer, codec) {
+        true => Carriage::Copy,
+        false if codec.has_decoder() => Carriage::Encode,
+        false => Carriage::Refuse,
+    }
+}
+
+/// Whether the container has a place for a cover beside its streams. Others take one as a video.
+pub(crate) fn takes_covers(muxer: &MuxerInfo) -> bool {
+    is_for_sound(muxer) || QUICKTIME.contains(&muxer.name())
+}
+
+/// Whether a cover goes along by itself: players find it there.
+pub(crate) fn shows_covers(muxer: &MuxerInfo) -> bool {
+    is_for_sound(muxer) || matches!(muxer.name(), "mp4" | "ipod")
+}
+
+/// Whether pictures of a container are covers, and nothing else.
+pub(crate) fn is_for_sound(muxer: &MuxerInfo) -> bool {
+    let png = CodecId::named("png");
+    muxer.name() == "flac" || png.is_some_and(|png| muxer.holds_as_cover(png))
+}
+
+/// MP4 and its kin.
+const QUICKTIME: [&str; 8] = ["mov", "mp4", "ipod", "3gp", "3g2", "psp", "f4v", "ismv"];
+
+/// Whether the container takes pictures of this codec as a cover.
+pub(crate) fn holds_cover(muxer: &MuxerInfo, codec: CodecId) -> bool {
+    match muxer.name() {
+        "flac" => matches!(codec.name(), "png" | "mjpeg" | "gif" | "bmp" | "tiff" | "webp"),
+        name if QUICKTIME.contains(&name) => matches!(codec.name(), "png" | "mjpeg" | "bmp"),
+        _ => muxer.holds_as_cover(codec),
+    }
 }
 
 /// What becomes of a stream that is neither video nor audio.
@@ -259,7 +299,8 @@ pub(crate) fn counts_frames(muxer: &MuxerInfo) -> bool {
 pub(crate) fn has_room_for(target: &Target, kind: MediaKind) -> bool {
     let (muxer, file) = (&target.muxer, target.url.as_str());
     matches!(muxer.name(), "mpegts" | "hls" | "rtsp" | "null" | "rtp_mpegts")
-        || muxer.default_codec(file, kind).is_some_and(|codec| !muxer.holds_as_cover(codec))
+        || muxer.default_codec(file, kind).is_some()
+            && !(kind == MediaKind::Video && is_for_sound(muxer))
 }
 
 /// The encoder to use where none was named: H.264 and AAC where the container carries them, else
@@ -269,6 +310,7 @@ pub(crate) fn default_encoder(target: &Target, kind: MediaKind) -> Option<&'stat
     let (usual, codec) = match kind {
         MediaKind::Video => ("libx264", "h264"),
         MediaKind::Audio => ("aac", "aac"),
+        MediaKind::Cover => return CodecId::named("png").and_then(CodecId::default_encoder),
         MediaKind::Subtitle => {
             let usual = muxer.default_codec(file, kind).and_then(CodecId::default_encoder);
             // MP4's own, which libav takes only where it is named.

@@ -231,6 +231,7 @@ pub(crate) fn choose(
     let video = video.filter(|_| !options.no_video);
     // A cover picture is shown only where there is nothing to hear.
     let video = video.filter(|v| !v.is_attached_picture || audio.is_none());
+    let video = video.map(|video| StreamInfo { kind: MediaKind::Video, ..video });
     let is_enough = has_subtitles && !options.leaves_out(MediaKind::Subtitle);
     if video.is_none() && audio.is_none() && !is_enough {
         return Err(Error::new(

@@ -2,6 +2,7 @@
 
 use crossbeam_channel::{Sender, TrySendError};
 
+use crate::av::MediaKind;
 use crate::codec::subtitle::SubtitleTranscoder;
 use crate::codec::window::Window;
 use crate::error::{Error, ErrorKind, Result, Stage};
@@ -34,6 +35,8 @@ pub(super) enum ReaderChange {
 pub(super) struct NewCopy {
     /// Its number in the input.
     pub(super) stream: usize,
+    /// What it is in the output.
+    pub(super) kind: MediaKind,
     pub(super) to: SinkStream,
     pub(super) window: Window,
     pub(super) frames: Option<u64>,

@@ -479,7 +479,8 @@ fn reader_changes(
         });
         let open = |source| open_subtitles(node, &plan.target, source, context);
         let subtitles = source.map_or(Ok(None), open)?;
-        let copy = NewCopy { stream, to, window, frames, target, subtitles };
+        let kind = node.kind;
+        let copy = NewCopy { stream, kind, to, window, frames, target, subtitles };
         changes.push((node.of.input, ReaderChange::Copy(copy)));
     }
     for node in &graph.late_streams {

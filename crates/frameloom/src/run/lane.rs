@@ -117,6 +117,12 @@ impl CopyLane {
         self
     }
 
+    /// What the stream is in the output: a picture may be the cover there.
+    pub(super) fn becoming(mut self, kind: MediaKind) -> CopyLane {
+        self.kind = kind;
+        self
+    }
+
     /// Encodes sound that the output can't carry as it is. It is announced with its first packet.
     pub(super) fn encoding_by(mut self, transcoder: AudioTranscoder) -> CopyLane {
         (self.transcoder, self.adopts) = (Some(Box::new(transcoder)), true);
@@ -207,6 +213,9 @@ impl CopyLane {
         if self.mute {
             return Ok(());
         }
+        if self.kind == MediaKind::Cover {
+            return self.send_cover(packet);
+        }
         if let Some(subtitles) = &mut self.subtitles {
             subtitles.send(packet);
             return self.send_subtitles();
@@ -214,6 +223,15 @@ impl CopyLane {
         let Some(transcoder) = &mut self.transcoder else { return self.copy(packet) };
         transcoder.send(packet)?;
         self.send_transcoded()
+    }
+
+    /// A cover belongs to any part of the whole, and is all that there is of its stream.
+    fn send_cover(&mut self, packet: &Packet) -> Result<()> {
+        let mut cover = Packet { kind: MediaKind::Cover, ..packet.share()? };
+        cover.av.set_times(Some(0), Some(0), 0);
+        self.to.send_packet(cover);
+        self.close();
+        Ok(())
     }
 
     fn send_subtitles(&mut self) -> Result<()> {

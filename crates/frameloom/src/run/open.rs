@@ -295,7 +295,8 @@ impl Nodes {
             let to = self.writers.get(node.to.writer).map(|w| w.stream(node.to.stream));
             if let (Some(stream), Some(to)) = (stream, to) {
                 let mut lane =
-                    CopyLane::new((node.of.stream, stream), to, node.window, node.frames)?;
+                    CopyLane::new((node.of.stream, stream), to, node.window, node.frames)?
+                        .becoming(node.kind);
                 if let Some(plan) = plans.get(node.to.writer) {
                     lane = lane.into_container(&plan.target);
                     let source = (stream, &source.options, source.is_live);

@@ -16,8 +16,8 @@ use crate::options::{
     AvOption, CodecChoice, FrameTimes, OutputOptions, Specifier, StreamPlace, wrong_value,
 };
 use crate::output::container::{
-    Carriage, carriage, counts_frames, default_encoder, holds_subtitles, keeps_alpha, keeps_aspect,
-    pixel_formats,
+    Carriage, counts_frames, default_encoder, holds_cover, holds_subtitles, keeps_alpha,
+    keeps_aspect, pixel_formats,
 };
 use crate::protocol::Target;
 use crate::run::filters;
@@ -49,7 +49,7 @@ pub(crate) fn plan(
     for (chosen, place) in chosen.iter().zip(&places) {
         let input = chosen.from.input().and_then(|from| inputs.get(from.input));
         let mut frames = options.frames.of(*place).copied();
-        if single && chosen.kind == MediaKind::Video {
+        if single && place.kind == MediaKind::Video {
             // One file's name for pictures: one picture.
             frames = frames.or(Some(1));
         }
@@ -57,12 +57,18 @@ pub(crate) fn plan(
             MediaKind::Audio => edited.audio == Some(chosen.from),
             _ => edited.video == Some(chosen.from),
         };
-        let stream = SourceStream { input: input.copied(), info: chosen.stream, place: *place };
+        let stream = SourceStream {
+            input: input.copied(),
+            info: chosen.stream,
+            place: *place,
+            carriage: chosen.carriage(&target),
+            is_cover: chosen.is_cover_of(&target),
+        };
         if chosen.stream.is_none() {
             stream.check_made_by_graph(&target, &options)?;
         }
         let treatment = match chosen.kind {
-            MediaKind::Video => {
+            MediaKind::Video | MediaKind::Cover => {
                 treat_video(&target, &options, stream, (is_edited, window, frames))?
             }
             MediaKind::Audio => match encoder_for(&target, &options, stream, is_edited)? {
@@ -95,6 +101,9 @@ struct SourceStream<'a> {
     input: Option<PlannedInput<'a>>,
     info: Option<&'a StreamInfo>,
     place: StreamPlace,
+    carriage: Carriage,
+    /// It is the cover in the container's own way.
+    is_cover: bool,
 }
 
 impl SourceStream<'_> {
@@ -122,12 +131,12 @@ fn treat_video(
     stream: SourceStream<'_>,
     (is_edited, window, frames): (bool, Window, Option<u64>),
 ) -> Result<Treatment> {
-    let SourceStream { input, info, place } = stream;
+    let SourceStream { input, info, place, is_cover, .. } = stream;
     let is_inside = options.start.is_some_and(|start| start > Timestamp::ZERO)
         || input.is_some_and(|input| !input.begins_with_key);
     let is_intra_only = info.is_some_and(|stream| stream.params.codec().is_intra_only());
     // Nothing but a keyframe can be begun with, and before -ss there is none for certain.
-    let encodes = is_edited || is_inside && !is_intra_only;
+    let encodes = is_edited || is_inside && !is_intra_only && !place.is_cover;
     match encoder_for(target, options, stream, encodes)? {
         None if is_edited => Err(copy_of_edited(target, MediaKind::Video)),
         None if options.aspect.of(place).is_some() && !keeps_aspect(&target.muxer) => {
@@ -136,7 +145,17 @@ fn treat_video(
         }
         None => Ok(Treatment::Copy),
         Some(name) => {
+            let made = find_encoder(&name)?.codec();
+            if is_cover && !holds_cover(&target.muxer, made) {
+                let (format, codec) = (target.muxer.name(), made.name());
+                let copy = Setting::ffmpeg(format!("c:v:{}", place.number_of_kind)).of(End::Output);
+                let cause = format!("format {format} has no place for a cover of codec {codec}");
+                let error = Error::usage(cause).at(&target.url);
+                return Err(error.hint(Hint::Use(vec![copy.to("copy")])));
+            }
             let plan = video_plan(target, options, place, name, is_edited)?;
+            // A cover belongs to any part of the whole.
+            let window = if place.is_cover { Window::default() } else { window };
             Ok(Treatment::Video(VideoPlan { window, frames, ..plan }))
         }
     }
@@ -147,7 +166,7 @@ fn treat_subtitles(
     options: &OutputOptions,
     stream: SourceStream<'_>,
 ) -> Result<Treatment> {
-    let SourceStream { info, place, .. } = stream;
+    let SourceStream { info, place, carriage, .. } = stream;
     let Some(info) = info else { return Ok(Treatment::Copy) };
     let (codec, format) = (info.params.codec(), target.muxer.name());
     let encoder = encoder_for(target, options, stream, false)?;
@@ -158,7 +177,7 @@ fn treat_subtitles(
         }
         let cause = format!("format {format} has no place for subtitles of codec {}", codec.name());
         let error = Error::usage(cause).at(&target.url).about(named("copy".to_owned()));
-        let is_encoded = carriage(target, info) == Carriage::Encode;
+        let is_encoded = carriage == Carriage::Encode;
         let usual = default_encoder(target, MediaKind::Subtitle).filter(|_| is_encoded);
         let usual = usual.map(|usual| Hint::Use(vec![named(usual.to_owned())]));
         return Err(usual.into_iter().fold(error, Error::hint));
@@ -194,12 +213,12 @@ fn treat_subtitles(
 fn encoder_for(
     target: &Target,
     options: &OutputOptions,
-    SourceStream { input, info, place }: SourceStream<'_>,
+    SourceStream { input, info, place, carriage, is_cover }: SourceStream<'_>,
     must_encode: bool,
 ) -> Result<Option<String>> {
     let kind = place.kind;
     let choice = options.codec.of(place);
-    let can_copy = info.is_some_and(|stream| carriage(target, stream) == Carriage::Copy);
+    let can_copy = carriage == Carriage::Copy;
     let decoding_option = input.and_then(|input| input.options.decoding_option(kind));
     match choice {
         Some(CodecChoice::Copy) => {
@@ -232,7 +251,7 @@ fn encoder_for(
     if !is_decoded && can_copy {
         return Ok(None);
     }
-    match default_encoder(target, kind) {
+    match default_encoder(target, if is_cover { MediaKind::Cover } else { kind }) {
         Some(name) => Ok(Some(name.to_owned())),
         None => {
             let (what, format) = (kind.name(), target.muxer.name());

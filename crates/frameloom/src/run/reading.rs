@@ -212,7 +212,7 @@ impl Reading {
 
     /// Copies a stream to one more output, from its next keyframe on.
     fn add_lane(&mut self, copy: NewCopy) -> Result<()> {
-        let NewCopy { stream: number, to, window, frames, target, subtitles } = copy;
+        let NewCopy { stream: number, kind, to, window, frames, target, subtitles } = copy;
         let known = self.known_streams();
         let Some(stream) = known.streams.get(number) else {
             // It was there when the output was planned.
@@ -220,7 +220,7 @@ impl Reading {
             return Ok(());
         };
         let lane = CopyLane::new((number, stream), to, window, frames)?;
-        let mut lane = lane.into_container(&target);
+        let mut lane = lane.into_container(&target).becoming(kind);
         drop(known);
         if let Some(transcoder) = subtitles {
             lane = lane.encoding_subtitles(transcoder)?;
@@ -266,7 +266,7 @@ impl Reading {
             lane.send(&packet)?;
         }
         match packet.kind {
-            MediaKind::Video => self.decode(packet),
+            MediaKind::Video | MediaKind::Cover => self.decode(packet),
             MediaKind::Audio => {
                 if let Some(sound) = self.sound.as_ref().filter(|_| is_main) {
                     sound.keep(&packet)?;
@@ -290,7 +290,9 @@ impl Reading {
             return;
         }
         decoder.awaits_key = false;
-        if decoder.packets.send(DecodeMessage::Packet(packet)).is_err() {
+        // Nothing follows a cover that its decoder could wait for.
+        let is_last = packet.kind == MediaKind::Cover;
+        if decoder.packets.send(DecodeMessage::Packet(packet)).is_err() || is_last {
             self.decoders.remove(place);
         }
     }

@@ -1,10 +1,14 @@
 //! Which streams of the inputs an output has.
 
+use crate::av::metadata::ATTACHED_PICTURE;
 use crate::av::{MediaKind, StreamInfo};
 use crate::error::{End, Error, ErrorKind, Hint, Result, Setting, Stage, counted};
 use crate::input::streams::InputStreamId;
 use crate::options::{CodecChoice, MapSource, OutputOptions, Specifier, StreamMap, StreamPlace};
-use crate::output::container::{Carriage, carriage, goes_along};
+use crate::output::container::{
+    Carriage, carriage, carriage_of_cover, goes_along, has_room_for, is_for_sound, shows_covers,
+    takes_covers,
+};
 use crate::protocol::Target;
 use crate::run::filters::{of_label, unlabelled};
 use crate::run::planned::{GraphPad, PlannedGraph, PlannedInput, StreamSource};
@@ -22,6 +26,22 @@ pub(crate) struct Chosen<'a> {
 impl<'a> Chosen<'a> {
     fn of_input(from: InputStreamId, stream: &'a StreamInfo) -> Chosen<'a> {
         Chosen { from: StreamSource::Input(from), kind: stream.kind, stream: Some(stream) }
+    }
+
+    /// What becomes of it where nobody asks for anything.
+    pub(super) fn carriage(&self, target: &Target) -> Carriage {
+        match self.stream {
+            Some(info) if self.is_cover_of(target) => {
+                carriage_of_cover(&target.muxer, info.params.codec())
+            }
+            Some(info) => carriage(target, info),
+            None => Carriage::Encode,
+        }
+    }
+
+    /// Whether it is the cover in the container's own way.
+    pub(super) fn is_cover_of(&self, target: &Target) -> bool {
+        self.kind == MediaKind::Cover && takes_covers(&target.muxer)
     }
 
     fn of_graph((pad, kind): (GraphPad, MediaKind)) -> Chosen<'a> {
@@ -114,12 +134,13 @@ fn by_maps<'a>(
             chosen.push(Chosen::of_input(from, info));
         }
     }
+    mark_covers(chosen, target, options);
     for (chosen, place) in chosen.iter().zip(places_of(chosen)) {
         // Subtitles may be encoded as whatever the format has a place for.
         let is_encoded = place.kind == MediaKind::Subtitle
             && matches!(options.codec.of(place), Some(CodecChoice::Encoder(_)));
         let (Some(from), Some(info)) = (chosen.from.input(), chosen.stream) else { continue };
-        if is_encoded || carriage(target, info) != Carriage::Refuse {
+        if is_encoded || chosen.carriage(target) != Carriage::Refuse {
             continue;
         }
         let InputStreamId { input, stream } = from;
@@ -132,6 +153,23 @@ fn by_maps<'a>(
         return Err(map.into_iter().fold(error, Error::about));
     }
     Ok(())
+}
+
+/// Makes pictures that the output is to have as covers such ones: those of a container for sound, and those
+/// that `-disposition` says it of.
+fn mark_covers(chosen: &mut [Chosen<'_>], target: &Target, options: &OutputOptions) {
+    let places = places_of(chosen);
+    for (chosen, place) in chosen.iter_mut().zip(places) {
+        let Some(info) = chosen.stream.filter(|_| chosen.kind == MediaKind::Video) else {
+            continue;
+        };
+        let change = options.disposition.of(place);
+        let bits = change.map_or(info.disposition, |change| change.of(info.disposition));
+        let is_said = takes_covers(&target.muxer) && bits & ATTACHED_PICTURE != 0;
+        if is_said || is_for_sound(&target.muxer) {
+            chosen.kind = MediaKind::Cover;
+        }
+    }
 }
 
 /// The places that chosen streams have in the output.
@@ -186,7 +224,15 @@ fn by_default<'a>(
         if is_off || chosen.iter().any(|chosen| chosen.kind == kind) {
             continue;
         }
-        let Some(best) = best(inputs, kind) else { continue };
+        let goes_along = kind == MediaKind::Video && shows_covers(&target.muxer);
+        let along = || cover(inputs, target).filter(|_| goes_along);
+        let is_picture = kind == MediaKind::Video && is_for_sound(&target.muxer);
+        let best = best(inputs, kind);
+        if let Some(cover) = along().filter(|_| is_picture || best.is_none()) {
+            chosen.push(cover);
+            continue;
+        }
+        let Some(best) = best else { continue };
         if best.stream.is_some_and(|stream| carriage(target, stream) != Carriage::Refuse) {
             chosen.push(best);
             continue;
@@ -197,7 +243,34 @@ fn by_default<'a>(
             url::redact::url(&target.url)
         );
     }
+    if chosen.is_empty() && !options.no_video && has_room_for(target, MediaKind::Video) {
+        // A picture by itself, where nothing else is wanted.
+        chosen.extend(cover(inputs, target));
+    }
     chosen.extend(subtitles(inputs, target, options));
+}
+
+/// The cover that an output has where it says nothing of streams: the largest in a container for sound, in
+/// others the first.
+fn cover<'a>(inputs: &[PlannedInput<'a>], target: &Target) -> Option<Chosen<'a>> {
+    let is_for_sound = is_for_sound(&target.muxer);
+    let mut best: Option<(i64, Chosen<'a>)> = None;
+    for (input, known) in inputs.iter().enumerate() {
+        for (stream, info) in known.streams.iter() {
+            let chosen = Chosen::of_input(InputStreamId { input, stream }, info);
+            let chosen = Chosen { kind: MediaKind::Cover, ..chosen };
+            let is_one = info.is_attached_picture && !known.options.leaves_out(MediaKind::Cover);
+            let size = i64::from(info.params.width()) * i64::from(info.params.height());
+            let score = if is_for_sound { size } else { 1 };
+            if is_one
+                && chosen.carriage(target) != Carriage::Refuse
+                && best.is_none_or(|(highest, _)| score > highest)
+            {
+                best = Some((score, chosen));
+            }
+        }
+    }
+    best.map(|(_, chosen)| chosen)
 }
 
 /// The first subtitles of the kind that the container is usually written with; the first ones at all,
