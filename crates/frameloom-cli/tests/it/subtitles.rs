@@ -151,3 +151,31 @@ fn the_encoding_of_text_can_be_named() {
     let said = fs::read_to_string(&out).unwrap();
     assert!(said.contains("Tür"), "{said}");
 }
+
+/// Pictures and sound go out while the first event is still to come.
+#[test]
+fn nothing_waits_for_the_first_event() {
+    let inputs = args!["-i", counted_av("numbered.mp4"), "-itsoffset", "5", "-i", subtitles()];
+    let words = args!["-map", "0", "-map", "1", "-c", "copy"];
+    let source = clip_of("late-lines.mkv", &[inputs, words].concat());
+    let film = fs::read(&source).unwrap();
+    for codec in ["copy", "ass"] {
+        let room = room();
+        let pipe = room.path().join("pipe");
+        Run::new("mkfifo", args![&pipe]).run().ok();
+        let words = args!["-map", "0", "-c", "copy", "-c:s", codec, "-f", "matroska", "-"];
+        let run = frameloom([args!["-v", "error", "-i", &pipe], words].concat()).spawn();
+        let mut way = fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+        let (first, rest) = film.split_at(film.len() / 2);
+        way.write_all(first).unwrap();
+        wait_until("a quarter of the film comes out", || run.stdout().len() > film.len() / 4);
+        way.write_all(rest).unwrap();
+        drop(way);
+        let path = |name: &str| room.path().join(name);
+        fs::write(path("made.mkv"), run.wait().ok().stdout).unwrap();
+        ffmpeg(args!["-i", path("made.mkv"), path("made.srt")]);
+        ffmpeg(args!["-i", &source, path("source.srt")]);
+        assert_eq!(events(&path("made.srt")).len(), 2);
+        assert_eq!(events(&path("made.srt")), events(&path("source.srt")), "{codec}");
+    }
+}

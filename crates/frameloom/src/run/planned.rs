@@ -162,6 +162,8 @@ pub(crate) struct PlannedInput<'a> {
     pub(crate) zero: Timestamp,
     /// What is wanted of it begins with a keyframe, so that copied video begins there too.
     pub(crate) begins_with_key: bool,
+    /// It is read already: what came of it at the beginning alone, as covers do, is gone.
+    pub(crate) has_begun: bool,
     pub(crate) is_live: bool,
 }
 
@@ -174,6 +176,7 @@ impl<'a> PlannedInput<'a> {
             metadata: source.metadata(),
             zero: source.zero(),
             begins_with_key: source.begins_with_key(),
+            has_begun: false,
             is_live: source.is_live,
         }
     }

@@ -129,6 +129,9 @@ fn by_maps<'a>(
             if options.leaves_out(info.kind) || input.options.leaves_out(info.kind) {
                 continue;
             }
+            if info.kind == MediaKind::Cover && input.has_begun {
+                return Err(wrong("a cover is read at the beginning alone".to_owned()));
+            }
             let from = InputStreamId { input: number, stream };
             asked.push((from, map));
             chosen.push(Chosen::of_input(from, info));
@@ -255,7 +258,7 @@ fn by_default<'a>(
 fn cover<'a>(inputs: &[PlannedInput<'a>], target: &Target) -> Option<Chosen<'a>> {
     let is_for_sound = is_for_sound(&target.muxer);
     let mut best: Option<(i64, Chosen<'a>)> = None;
-    for (input, known) in inputs.iter().enumerate() {
+    for (input, known) in inputs.iter().enumerate().filter(|(_, known)| !known.has_begun) {
         for (stream, info) in known.streams.iter() {
             let chosen = Chosen::of_input(InputStreamId { input, stream }, info);
             let chosen = Chosen { kind: MediaKind::Cover, ..chosen };

@@ -56,6 +56,7 @@ impl KnownStreams {
             // It begins in the middle, where no chapter is known.
             zero: Timestamp::ZERO,
             begins_with_key: true,
+            has_begun: true,
             is_live: self.is_live,
         }
     }

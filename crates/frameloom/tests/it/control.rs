@@ -297,3 +297,30 @@ fn a_live_pipeline_publishes_once_more_for_a_while() {
     camera_stop.stop();
     publishing.join().unwrap().unwrap();
 }
+
+/// An output that comes later has the input's subtitles from then on, encoded as its container has them, and
+/// no cover: that was read at the beginning.
+#[test]
+fn an_output_that_comes_later_has_subtitles() {
+    let room = tempfile::tempdir().unwrap();
+    let path = |name: &str| room.path().join(name);
+    let (film, lines, source) = (film(room.path()), path("lines.srt"), path("source.mkv"));
+    let event =
+        |second: u32| format!("{second}\n00:00:0{second},500 --> 00:00:0{second},900\nx\n\n");
+    std::fs::write(&lines, (0..8).map(event).collect::<String>()).unwrap();
+    let inputs = format!("-i {} -i {}", film.display(), lines.display());
+    tool("ffmpeg", &format!("-v error {inputs} -map 0 -map 1 -c copy {}", source.display()));
+    let (mut frames, control) = pulled(&source, &path("first.mkv"));
+    write_to(&mut frames, 30);
+    let with_text = OutputOptions::new().with("c:s", "mov_text").unwrap();
+    control.add_output(url(&path("late.mp4")), with_text).unwrap();
+    write_to(&mut frames, 200);
+    frames.finish().unwrap();
+    let begin = 200 - shown(&path("late.mp4"), "v").len();
+    let begin = times(&source)[begin];
+    let text = tool("ffmpeg", &format!("-v error -i {} -f srt -", path("late.mp4").display()));
+    let spoken = text.lines().filter(|line| line.contains("-->")).count();
+    let to_come = (0..8).filter(|second| f64::from(*second) + 0.5 >= begin).count();
+    assert_eq!(spoken, to_come, "it begins at {begin} s:\n{text}");
+    assert!(spoken > 3, "{text}");
+}
