@@ -312,7 +312,7 @@ fn a_near_name_is_no_answer() {
             "-start_at_zero -i in out.mp4",
             "-start_at_zero is not an option here (the times of an output begin at 0",
         ),
-        ("-hwaccel cuda -i in out.mp4", "-hwaccel is not an option here"),
+        ("-isync 0 -i in out.mp4", "-isync is not an option here"),
     ] {
         let error = parse_own(words(line)).unwrap_err().to_string();
         assert!(error.contains(said), "{line}: {error}");

@@ -83,6 +83,17 @@ pub(crate) const TABLE: &[PipelineKey] = &[
         "filter graphs across streams, as `-filter_complex`; the option `map` takes what comes out",
     ),
     PipelineKey::new(
+        "init_hw_device",
+        KeyType::Texts,
+        "devices for its decoders, encoders and filters, as `-init_hw_device`; the API refuses it",
+    ),
+    PipelineKey::new(
+        "filter_hw_device",
+        KeyType::Text,
+        "the name of the device that its filters use, as `-filter_hw_device`",
+    )
+    .default("the last one"),
+    PipelineKey::new(
         "input_options",
         KeyType::FfmpegOptions,
         "the options that stand before every input",

@@ -248,6 +248,10 @@ mod tests {
                 "-filter_complex [0:v]hflip[v] -filter_complex [0:a]volume=2[s] -i a.flv \
                  -map [v] -map [s]",
             ),
+            (
+                "input = { url = 'a.flv', options = { hwaccel = 'auto', hwaccel_device = '1' } }",
+                "-hwaccel auto -hwaccel_device 1 -i a.flv",
+            ),
         ] {
             let text = format!("[pipelines.a]\n{keys}\noutputs = ['out.flv']\n");
             let file = File::parse(Path::new("f.toml"), &text, &|_| None);

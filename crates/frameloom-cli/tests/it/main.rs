@@ -28,6 +28,7 @@ mod faults;
 mod files;
 mod formats_in;
 mod formats_out;
+mod hardware;
 mod http;
 mod like_ffmpeg;
 mod listings;

@@ -8,14 +8,14 @@ use crate::api::control::Control;
 use crate::api::frames::Frames;
 use crate::api::outgoing::Outgoing;
 use crate::api::pending::Pending;
-use crate::av::{MediaKind, StreamInfo, is_dump_wanted};
+use crate::av::{Device, MediaKind, StreamInfo, is_dump_wanted};
 use crate::codec::audio_frame::AudioFrame;
 use crate::edit::{AudioCommand, Closure, Command, FilterGraph, FrameProcessor};
-use crate::error::{BoxError, Error, ErrorKind, Result};
+use crate::error::{BoxError, Error, ErrorKind, Result, Stage};
 use crate::image::Frame;
 use crate::input::Source;
 use crate::input::probe::{self, Probe};
-use crate::options::{InputOptions, LiveOptions, OutputOptions};
+use crate::options::{HardwareDevices, InputOptions, LiveOptions, OutputOptions};
 use crate::protocol::environment::Environment;
 use crate::run::audio_messages::AudioStage;
 use crate::run::control::OutputsOwner;
@@ -53,6 +53,8 @@ const LONG: Duration = Duration::from_secs(1);
 /// ```
 pub struct Pipeline {
     sources: Vec<Source>,
+    /// Kept open for whoever uses one.
+    _devices: Vec<Arc<Device>>,
     /// Filter graphs across streams.
     graphs: Vec<String>,
     environment: Environment,
@@ -133,6 +135,10 @@ impl Pipeline {
     ) -> Result<Pipeline> {
         let asked = stop.child();
         let stop = asked.child();
+        // What was asked for by name must be there, whoever uses it.
+        let named = inputs.iter().flat_map(|(_, options)| options.hardware.devices.specs());
+        let devices = named.map(|device| device.open(Stage::Options));
+        let devices = devices.collect::<Result<Vec<_>>>()?;
         let sources = open_side_by_side(inputs, &environment, &stop)?;
         if is_dump_wanted() {
             sources.iter().enumerate().for_each(|(number, source)| source.tell_contents(number));
@@ -142,6 +148,7 @@ impl Pipeline {
         stats.set_inputs(sources.iter().map(|source| (source.url(), source.is_live)));
         Ok(Pipeline {
             sources,
+            _devices: devices,
             graphs: Vec::new(),
             environment,
             stages: Vec::new(),
@@ -193,7 +200,13 @@ impl Pipeline {
     #[must_use]
     pub fn filter(self, spec: &str) -> Pipeline {
         let rate = self.video().and_then(|v| v.frame_rate);
-        self.processor(FilterGraph::new(spec, rate))
+        let with_video = self.sources.iter().find(|source| source.video().is_some());
+        let devices = with_video.map(|source| {
+            let number = source.streams.main(MediaKind::Video).unwrap_or(0);
+            source.options.hardware.devices_for(source.streams.place(number))
+        });
+        let device = devices.as_ref().and_then(HardwareDevices::for_filters).cloned();
+        self.processor(FilterGraph::new(spec, rate).with_device(device.as_ref()))
     }
 
     /// Runs `edit` on every piece of decoded sound, after what was added before. The outputs' sound is
@@ -412,6 +425,7 @@ impl Pipeline {
     pub(super) fn setup(self, is_pulled: bool) -> Setup {
         Setup {
             sources: self.sources,
+            _devices: self._devices,
             graphs: self.graphs,
             stages: self.stages,
             command: self.command,

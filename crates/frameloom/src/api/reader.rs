@@ -59,10 +59,14 @@ impl InputBuilder<Reader> {
         let source = Source::open(&self.url, self.options, &environment, &self.stop)?;
         let stats = Stats::new(source.duration(), environment.clock);
         stats.set_inputs([(source.url(), source.is_live)]);
+        let number = source.streams.main(MediaKind::Video).unwrap_or(0);
+        let place = source.streams.place(number);
         let decoder = match source.video() {
-            Some(video) => VideoDecoder::open(video, &source.options, source.is_live, stats)?
-                .lacking_pts(source.may_lack_pts())
-                .ending_at(source.end_of_video()),
+            Some(video) => {
+                VideoDecoder::open((video, place), &source.options, source.is_live, stats)?
+                    .lacking_pts(source.may_lack_pts())
+                    .ending_at(source.end_of_video())
+            }
             None => {
                 let cause = "there is no video in it";
                 let error = Error::new(ErrorKind::InvalidData, Stage::Source, cause);

@@ -2,6 +2,8 @@ use std::ptr;
 
 use ffmpeg_sys_next as ff;
 
+use super::hardware::{self, DecodeOn, Device, DeviceKind, FormatChoice, Surfaces};
+use super::names::list_until;
 use super::{
     AudioShape, AvError, AvFrame, AvPacket, CodecId, CodecParams, ColorTags, Dict, OptionClasses,
     PixFmt, VideoShape, c_string, text,
@@ -83,13 +85,20 @@ pub(crate) struct DecoderSetup<'a> {
     pub(crate) name: Option<&'a str>,
     /// Threads within a frame only: a thread for each frame delays the picture by as many frames.
     pub(crate) low_delay: bool,
+    /// A device that decodes; `None` for the processor.
+    pub(crate) on: Option<DecodeOn<'a>>,
 }
+
+/// Pictures of a device that whoever gets them may hold, beside those that the decoder itself needs.
+const HELD_SURFACES: &str = "8";
 
 const MOST_DECODER_THREADS: usize = 4;
 
 /// An owned decoder.
 pub(crate) struct Decoder {
     pub(super) ctx: CodecContext,
+    /// Behind the context, which refers to it.
+    on_device: Option<Box<FormatChoice>>,
 }
 
 impl Decoder {
@@ -119,8 +128,18 @@ impl Decoder {
         // Each thread holds frames of its own; past a few they decode no faster than your code takes.
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         options.set_default("threads", &cores.min(MOST_DECODER_THREADS).to_string());
+        let on_device =
+            setup.on.as_ref().map(|on| FormatChoice::tell(ctx.get_mut(), on)).transpose()?;
+        if on_device.is_some() {
+            options.set_default("extra_hw_frames", HELD_SURFACES);
+        }
         ctx.open(codec, options)?;
-        Ok(Decoder { ctx })
+        Ok(Decoder { ctx, on_device })
+    }
+
+    /// Whether its device can't decode the stream as it is now.
+    pub(crate) fn lacks_device(&self) -> bool {
+        self.on_device.as_ref().is_some_and(|choice| choice.is_missing())
     }
 
     /// Sends a packet; `None` begins the drain. `false` where output must be taken first.
@@ -158,6 +177,17 @@ impl Decoder {
         // SAFETY: an open decoder.
         unsafe { ff::avcodec_flush_buffers(self.ctx.0) };
     }
+}
+
+/// Where an encoder gets its pictures from.
+#[derive(Clone, Copy)]
+pub(crate) enum EncoderInput<'a> {
+    /// They are in memory.
+    Memory,
+    /// They are in memory, and this device encodes them.
+    Device(&'a Device),
+    /// They are on a device.
+    Surfaces(&'a Surfaces),
 }
 
 /// An encoder, not opened yet.
@@ -202,6 +232,16 @@ impl EncoderSetup {
 
     pub(crate) fn kind(&self) -> super::MediaKind {
         super::MediaKind::of(self.get().type_)
+    }
+
+    /// The kind of device whose pictures it takes, and their format.
+    pub(crate) fn surfaces(&self) -> Option<(DeviceKind, PixFmt)> {
+        hardware::surfaces_for(self.get())
+    }
+
+    /// The kind of device that it may be told to encode on, though its pictures are in memory.
+    pub(crate) fn device_kind(&self) -> Option<DeviceKind> {
+        hardware::device_for(self.get())
     }
 
     /// Whether this encoder has an option of this name, of its own or one that all encoders have.
@@ -275,6 +315,7 @@ impl EncoderSetup {
         shape: &VideoShape,
         time_base: TimeBase,
         global_header: bool,
+        input: EncoderInput<'_>,
         options: &mut Dict,
     ) -> Result<Encoder, AvError> {
         let mut ctx = CodecContext::new(self.codec)?;
@@ -299,6 +340,14 @@ impl EncoderSetup {
             c.flags |= ff::AV_CODEC_FLAG_GLOBAL_HEADER as libc::c_int;
         }
         set_colors(c, shape.colors);
+        match input {
+            EncoderInput::Memory => {}
+            EncoderInput::Device(device) => c.hw_device_ctx = device.reference()?,
+            EncoderInput::Surfaces(surfaces) => {
+                (c.pix_fmt, c.sw_pix_fmt) = surfaces.formats();
+                c.hw_frames_ctx = surfaces.reference()?;
+            }
+        }
         options.set_default("threads", "auto");
         ctx.open(self.codec, options)?;
         Ok(Encoder { ctx })
@@ -327,25 +376,6 @@ impl EncoderSetup {
         ctx.open(self.codec, options)?;
         Ok(Encoder { ctx })
     }
-}
-
-/// Copies a static list of libav that ends with `end`.
-///
-/// # Safety
-/// `p` is null or points to such a list.
-unsafe fn list_until<T: Copy + PartialEq>(mut p: *const T, end: T) -> Vec<T> {
-    let mut list = Vec::new();
-    if p.is_null() {
-        return list;
-    }
-    // SAFETY: the list is valid up to and including `end`, by this function's contract.
-    unsafe {
-        while *p != end {
-            list.push(*p);
-            p = p.add(1);
-        }
-    }
-    list
 }
 
 fn set_colors(c: &mut ff::AVCodecContext, colors: ColorTags) {

@@ -2,8 +2,8 @@ use std::ptr;
 
 use ffmpeg_sys_next as ff;
 
-use super::graph::GraphSource;
-use super::{AvError, AvFrame, GraphInput, MediaKind, Received, c_string, optional_text};
+use super::graph::{GraphSource, give_device};
+use super::{AvError, AvFrame, Device, GraphInput, MediaKind, Received, c_string, optional_text};
 use crate::time::{Rate, TimeBase};
 
 /// A pad of a graph that nothing inside it is linked to.
@@ -95,8 +95,15 @@ impl AvComplexGraph {
         self.outputs.iter().map(|pad| &pad.described)
     }
 
-    /// Makes it ready for frames: one description for each of its inputs.
-    pub(crate) fn configure(&mut self, inputs: &[ComplexInput<'_>]) -> Result<(), AvError> {
+    /// Makes it ready for frames: one description for each of its inputs, and the device for filters that
+    /// need one.
+    pub(crate) fn configure(
+        &mut self,
+        inputs: &[ComplexInput<'_>],
+        device: Option<&Device>,
+    ) -> Result<(), AvError> {
+        // SAFETY: a graph of ours, which was parsed.
+        unsafe { give_device(self.graph, device) }?;
         for (pad, ComplexInput { frame: input, follows_clock }) in self.inputs.iter().zip(inputs) {
             let is_video = pad.described.kind == MediaKind::Video;
             let name = if is_video { c"buffer" } else { c"abuffer" };

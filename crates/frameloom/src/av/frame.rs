@@ -34,6 +34,10 @@ impl AvFrame {
         (f.format, f.width, f.height) = (own.format, own.width, own.height);
         // SAFETY: both are valid frames of ours, and the new one's layout is blank.
         AvError::check(unsafe { ff::av_channel_layout_copy(&mut f.ch_layout, &own.ch_layout) })?;
+        if !own.hw_frames_ctx.is_null() {
+            // SAFETY: a valid reference, and a blank field.
+            f.hw_frames_ctx = unsafe { ff::av_buffer_ref(own.hw_frames_ctx) };
+        }
         Ok(frame)
     }
 
@@ -45,6 +49,7 @@ impl AvFrame {
         let channels = unsafe { ff::av_channel_layout_compare(&f.ch_layout, &o.ch_layout) };
         shape(f) == shape(o)
             && channels == 0
+            && self.surfaces_id() == other.surfaces_id()
             && self.sample_aspect_ratio() == other.sample_aspect_ratio()
     }
 

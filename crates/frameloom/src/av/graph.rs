@@ -2,7 +2,7 @@ use std::ptr;
 
 use ffmpeg_sys_next as ff;
 
-use super::{AvError, AvFrame, Received, c_string, text};
+use super::{AvError, AvFrame, Device, Received, c_string, text};
 use crate::time::{Rate, TimeBase};
 
 /// What goes into a filter graph. A frame of the kind itself tells the rest.
@@ -10,6 +10,27 @@ pub(crate) struct GraphInput<'a> {
     pub(crate) frame: &'a AvFrame,
     pub(crate) time_base: TimeBase,
     pub(crate) frame_rate: Option<Rate>,
+}
+
+/// Gives a graph's filters the device that those which need one use.
+///
+/// # Safety
+/// A valid graph, whose filters are parsed and not configured.
+pub(super) unsafe fn give_device(
+    graph: *mut ff::AVFilterGraph,
+    device: Option<&Device>,
+) -> Result<(), AvError> {
+    let Some(device) = device else { return Ok(()) };
+    // SAFETY: this function's contract: the graph has so many filters, each of which frees its reference.
+    unsafe {
+        for n in 0..(*graph).nb_filters as usize {
+            let filter = &mut **(*graph).filters.add(n);
+            if filter.hw_device_ctx.is_null() {
+                filter.hw_device_ctx = device.reference()?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The rate of pictures of which nothing is known.
@@ -87,9 +108,13 @@ impl GraphSource {
 }
 
 impl AvFilterGraph {
-    /// A video graph by FFmpeg's filter syntax.
-    pub(crate) fn video(input: &GraphInput<'_>, spec: &str) -> Result<AvFilterGraph, AvError> {
-        AvFilterGraph::new(input, spec, c"buffer", c"buffersink")
+    /// A video graph by FFmpeg's filter syntax, with the device for filters that need one.
+    pub(crate) fn video(
+        input: &GraphInput<'_>,
+        spec: &str,
+        device: Option<&Device>,
+    ) -> Result<AvFilterGraph, AvError> {
+        AvFilterGraph::new(input, spec, device, [c"buffer", c"buffersink"])
     }
 
     /// An audio graph by FFmpeg's filter syntax. `frame_samples` cuts the output into frames of
@@ -99,7 +124,7 @@ impl AvFilterGraph {
         spec: &str,
         frame_samples: Option<u32>,
     ) -> Result<AvFilterGraph, AvError> {
-        let graph = AvFilterGraph::new(input, spec, c"abuffer", c"abuffersink")?;
+        let graph = AvFilterGraph::new(input, spec, None, [c"abuffer", c"abuffersink"])?;
         if let Some(n) = frame_samples {
             // SAFETY: a configured sink of ours.
             unsafe { ff::av_buffersink_set_frame_size(graph.sink, n) };
@@ -110,8 +135,8 @@ impl AvFilterGraph {
     fn new(
         input: &GraphInput<'_>,
         spec: &str,
-        source_name: &std::ffi::CStr,
-        sink_name: &std::ffi::CStr,
+        device: Option<&Device>,
+        [source_name, sink_name]: [&std::ffi::CStr; 2],
     ) -> Result<AvFilterGraph, AvError> {
         super::init();
         // SAFETY: allocates; null is checked.
@@ -134,11 +159,11 @@ impl AvFilterGraph {
                 graph,
             ))?;
         }
-        this.link(spec)?;
+        this.link(spec, device)?;
         Ok(this)
     }
 
-    fn link(&mut self, spec: &str) -> Result<(), AvError> {
+    fn link(&mut self, spec: &str, device: Option<&Device>) -> Result<(), AvError> {
         let spec = c_string(spec);
         // SAFETY: allocates two list entries with names of their own, links them to filters of
         // ours, and frees whatever the parser left of them.
@@ -163,7 +188,9 @@ impl AvFilterGraph {
             );
             ff::avfilter_inout_free(&mut inputs);
             ff::avfilter_inout_free(&mut outputs);
-            if parsed < 0 { parsed } else { ff::avfilter_graph_config(self.graph, ptr::null_mut()) }
+            AvError::check(parsed)?;
+            give_device(self.graph, device)?;
+            ff::avfilter_graph_config(self.graph, ptr::null_mut())
         };
         AvError::check(status).map(drop)
     }
@@ -252,6 +279,8 @@ unsafe fn describe_source(
         par.width = f.width;
         par.height = f.height;
         par.sample_aspect_ratio = f.sample_aspect_ratio;
+        // Lent, too: the call takes a reference of its own.
+        par.hw_frames_ctx = f.hw_frames_ctx;
         if let Some(rate) = input.frame_rate {
             par.frame_rate = ff::AVRational { num: rate.num(), den: rate.den() };
         }

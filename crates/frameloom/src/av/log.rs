@@ -58,7 +58,7 @@ pub(super) fn take_last_error() -> Option<String> {
 }
 
 /// Does something of which libav's messages are not wanted.
-pub(super) fn silently<T>(work: impl FnOnce() -> T) -> T {
+pub(crate) fn silently<T>(work: impl FnOnce() -> T) -> T {
     IS_SILENT.set(true);
     let done = work();
     IS_SILENT.set(false);

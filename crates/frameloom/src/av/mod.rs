@@ -14,6 +14,7 @@ mod error;
 mod ffprobe;
 mod frame;
 mod graph;
+mod hardware;
 pub mod listing;
 mod local_time;
 mod log;
@@ -31,7 +32,7 @@ mod shape;
 mod subtitle;
 mod writer;
 
-pub(crate) use codec::{Decoder, DecoderSetup, Encoder, EncoderSetup, Received};
+pub(crate) use codec::{Decoder, DecoderSetup, Encoder, EncoderInput, EncoderSetup, Received};
 pub(crate) use color::ColorTags;
 pub(crate) use complex_graph::{Advance, AvComplexGraph, ComplexInput, OpenPad};
 pub(crate) use demux::{Demuxer, Interrupt, StreamInfo};
@@ -42,9 +43,12 @@ pub use error::AvError;
 pub use ffprobe::{Fact, FactSection, FactValue};
 pub(crate) use frame::AvFrame;
 pub(crate) use graph::{AvFilterGraph, GraphInput};
+pub(crate) use hardware::{
+    DecodeOn, Device, DeviceDecoder, DeviceKind, Surfaces, device_decoders, has_library,
+};
 pub use local_time::local_time;
-pub(crate) use log::init;
 pub use log::{LogLevel, set_level as set_log_level};
+pub(crate) use log::{init, silently};
 pub(crate) use mux::{Muxer, configuration_box};
 pub(crate) use names::{
     CodecId, Direction, MediaKind, MuxerInfo, PixFmt, decoder_exists, demuxer_exists,

@@ -152,6 +152,25 @@ impl CodecId {
     }
 }
 
+/// Copies a static list of libav that ends with `end`.
+///
+/// # Safety
+/// `p` is null or points to such a list.
+pub(super) unsafe fn list_until<T: Copy + PartialEq>(mut p: *const T, end: T) -> Vec<T> {
+    let mut list = Vec::new();
+    if p.is_null() {
+        return list;
+    }
+    // SAFETY: the list is valid up to and including `end`, by this function's contract.
+    unsafe {
+        while *p != end {
+            list.push(*p);
+            p = p.add(1);
+        }
+    }
+    list
+}
+
 /// A pixel format of libav.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct PixFmt(pub(super) ff::AVPixelFormat);

@@ -1,19 +1,21 @@
 //! Packets → frames.
 
+mod on_device;
 mod order;
 
 use std::collections::VecDeque;
 
+use self::on_device::{DecodingDevice, described};
 use self::order::DecodeOrder;
 use crate::av::{
-    AvFrame, Decoder, DecoderSetup, Dict, MediaKind, Received, StreamInfo, decoder_exists,
+    AvFrame, DecodeOn, Decoder, DecoderSetup, Dict, MediaKind, Received, StreamInfo, decoder_exists,
 };
 use crate::codec::packet::Packet;
 use crate::edit::FilterGraph;
 use crate::error::{End, Error, Result, Stage, sentence, were};
 use crate::image::BufferPool;
 use crate::image::Frame;
-use crate::options::InputOptions;
+use crate::options::{InputOptions, StreamPlace};
 use crate::stats::Stats;
 use crate::time::arrival::Arrival;
 use crate::time::{Rate, TimeBase, Timestamp};
@@ -49,6 +51,8 @@ pub(crate) struct VideoDecoder {
     /// Nothing more was sent.
     is_drained: bool,
     rotate: Option<FilterGraph>,
+    /// `None` where the processor decodes.
+    device: Option<OpenDevice>,
     ready: VecDeque<Frame>,
     arrivals: VecDeque<(Option<i64>, Arrival)>,
     next_pts: i64,
@@ -61,6 +65,15 @@ pub(crate) struct VideoDecoder {
     stats: Stats,
 }
 
+/// The device that decodes, and what is said where it can't.
+struct OpenDevice {
+    device: DecodingDevice,
+    stream: String,
+    options: InputOptions,
+    /// It can't, which was said.
+    is_out: bool,
+}
+
 #[derive(Default)]
 struct Failures {
     count: u64,
@@ -69,12 +82,33 @@ struct Failures {
 
 impl VideoDecoder {
     pub(crate) fn open(
-        stream: &StreamInfo,
+        (stream, place): (&StreamInfo, StreamPlace),
         options: &InputOptions,
         is_live: bool,
         stats: Stats,
     ) -> Result<VideoDecoder> {
-        let decoder = open_decoder(stream, options, is_live)?;
+        let name = options.video_decoder.as_deref().or_else(|| alpha_decoder(stream));
+        let device = DecodingDevice::choose((stream, place), options, name)?;
+        VideoDecoder::open_on((stream, name), device, options, is_live, stats)
+    }
+
+    /// By a decoder of this name, or by a device's.
+    fn open_on(
+        (stream, name): (&StreamInfo, Option<&str>),
+        device: Option<DecodingDevice>,
+        options: &InputOptions,
+        is_live: bool,
+        stats: Stats,
+    ) -> Result<VideoDecoder> {
+        let on = device.as_ref().map(DecodingDevice::on);
+        let name = device.as_ref().map(DecodingDevice::decoder).or(name);
+        let decoder = open_by_name((stream, name), options, is_live, on)?;
+        let device = device.map(|device| OpenDevice {
+            device,
+            stream: described(stream),
+            options: options.clone(),
+            is_out: false,
+        });
         let raw = stream.params.codec().is_raw();
         let rotate = stream.display_matrix.as_ref().and_then(rotation_filter);
         let origin = options.origin.or(options.start).unwrap_or(Timestamp::ZERO);
@@ -96,6 +130,7 @@ impl VideoDecoder {
             ends_at: None,
             is_drained: false,
             rotate: rotate.map(|spec| FilterGraph::new(spec, stream.frame_rate)),
+            device,
             ready: VecDeque::new(),
             arrivals: VecDeque::new(),
             next_pts: first_pts,
@@ -181,11 +216,22 @@ impl VideoDecoder {
                     true
                 }
             };
+            self.check_device()?;
             self.collect()?;
             if accepted {
                 return Ok(());
             }
         }
+    }
+
+    /// Says that the device can't decode the stream as it is now, or that nothing else may.
+    fn check_device(&mut self) -> Result<()> {
+        let Some(open) = self.device.as_mut().filter(|open| !open.is_out) else { return Ok(()) };
+        if !self.decoder.lacks_device() {
+            return Ok(());
+        }
+        open.is_out = true;
+        open.device.cannot(&open.stream, &open.options)
     }
 
     /// Makes the decoder give out what it still holds.
@@ -230,7 +276,10 @@ impl VideoDecoder {
             match self.decoder.receive() {
                 Ok(Received::Item(picture)) => self.accept(picture)?,
                 Ok(Received::Again | Received::End) => return Ok(()),
-                Err(e) => return self.failed(e.in_stage(Stage::Decode)),
+                Err(e) => {
+                    self.check_device()?;
+                    return self.failed(e.in_stage(Stage::Decode));
+                }
             }
         }
     }
@@ -276,7 +325,14 @@ impl VideoDecoder {
             return Ok(());
         }
         self.stats.frame_in();
-        let frame = Frame::new(picture, base, self.decoded - 1, arrived, self.pool.clone());
+        let device = self.device.as_ref().map(|open| &open.device);
+        if let Some(device) = device {
+            picture = device.given_out(picture)?;
+        }
+        let mut frame = Frame::new(picture, base, self.decoded - 1, arrived, self.pool.clone());
+        if device.is_some_and(DecodingDevice::keeps_pictures) {
+            frame = frame.staying_on_device();
+        }
         match &mut self.rotate {
             None => self.ready.push_back(frame),
             Some(graph) => {
@@ -312,12 +368,22 @@ pub(crate) fn open_decoder(
     options: &InputOptions,
     is_live: bool,
 ) -> Result<Decoder> {
-    let kind = stream.kind.of_codec();
-    let name = match kind {
+    let name = match stream.kind.of_codec() {
         MediaKind::Video => options.video_decoder.as_deref().or_else(|| alpha_decoder(stream)),
         MediaKind::Audio => options.audio_decoder.as_deref(),
         _ => options.subtitle_decoder.as_deref(),
     };
+    open_by_name((stream, name), options, is_live, None)
+}
+
+/// As [`open_decoder`], by an implementation of this name, on a device.
+fn open_by_name(
+    (stream, name): (&StreamInfo, Option<&str>),
+    options: &InputOptions,
+    is_live: bool,
+    on: Option<DecodeOn<'_>>,
+) -> Result<Decoder> {
+    let kind = stream.kind.of_codec();
     let mut dict = Dict::from_pairs(
         options.decoder_options(kind).map(|o| (o.name.as_str(), o.value.as_str())),
     );
@@ -332,6 +398,7 @@ pub(crate) fn open_decoder(
         frame_rate: stream.frame_rate,
         name,
         low_delay: is_live,
+        on,
     };
     let decoder = Decoder::open(&setup, &mut dict).map_err(|e| {
         let cause = format!("the decoder for {codec} can't be opened: {}", e.cause());

@@ -1,6 +1,7 @@
 //! Frames → packets, keyframes forced where a live output needs them.
 
 mod choice;
+mod on_device;
 mod plan;
 
 pub(crate) use plan::VideoPlan;
@@ -8,6 +9,7 @@ pub(crate) use plan::VideoPlan;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use self::on_device::{EncodingDevice, PicturePlace};
 use crate::av::{AvError, AvFrame, Encoder, EncoderSetup, MediaKind, Received, VideoShape};
 use crate::codec::configuration::{StreamConfiguration, StreamMessage, pixel_shape};
 use crate::codec::packet::Packet;
@@ -26,6 +28,8 @@ const LIVE_KEYFRAME_SECONDS: u32 = 2;
 pub(crate) struct VideoEncoder {
     plan: VideoPlan,
     setup: EncoderSetup,
+    /// `None` where the processor encodes, or the encoder finds its device itself.
+    device: Option<EncodingDevice>,
     global_header: bool,
     source_rate: Option<Rate>,
     graph: Option<FilterGraph>,
@@ -62,6 +66,8 @@ struct CodedPicture {
 struct OpenEncoder {
     encoder: Encoder,
     shape: VideoShape,
+    /// Where the encoder takes its pictures.
+    place: PicturePlace,
     time_base: TimeBase,
     /// Brings frames of another size to the first one's, before any padding.
     fit: Fit,
@@ -88,11 +94,14 @@ impl VideoEncoder {
         source_rate: Option<Rate>,
     ) -> Result<VideoEncoder> {
         let setup = find_encoder(&plan.encoder)?;
+        let device = EncodingDevice::choose(&setup, &plan)?;
         let graph =
-            filters(&plan, &setup, source_rate).map(|spec| FilterGraph::new(spec, source_rate));
+            |spec| FilterGraph::new(spec, source_rate).with_device(plan.devices.for_filters());
+        let graph = filters(&plan, &setup, source_rate).map(graph);
         Ok(VideoEncoder {
             plan,
             setup,
+            device,
             global_header,
             source_rate,
             graph,
@@ -293,14 +302,18 @@ impl VideoEncoder {
 
     fn open_for(&mut self, frame: &Frame) -> Result<OpenEncoder> {
         let picture = frame.picture();
-        let own = picture.format().ok_or_else(|| {
+        let own = picture.contents().ok_or_else(|| {
             Error::new(ErrorKind::InvalidData, Stage::Encode, "frames without a pixel format")
         })?;
+        let device = self.device.as_ref();
+        let on_device = device.map(|device| device.contents(self.setup.codec().name()));
+        let on_device = on_device.unwrap_or_default();
         let needs = choice::FormatNeeds {
             choice: self.plan.pixel_format.as_ref(),
             is_edited: self.plan.is_edited,
             keeps_alpha: self.plan.keeps_alpha,
             container: self.plan.formats,
+            device: &on_device,
         };
         let format = choice::pixel_format(&self.setup, own, &needs)?;
         let rate = match &self.graph {
@@ -329,9 +342,13 @@ impl VideoEncoder {
         };
         let time_base = frame.time_base();
         let mut dict = choice::options(&self.setup, &self.plan, format);
+        let of = (&self.setup, &self.plan);
+        let place = PicturePlace::for_first(frame, of, device, (format, (width, height)))?;
+        let of_first = place.of_first(frame);
+        let input = place.input(&of_first, device);
         let encoder = self
             .setup
-            .open_video(&shape, time_base, self.global_header, &mut dict)
+            .open_video(&shape, time_base, self.global_header, input, &mut dict)
             .map_err(|e| {
                 let cause = format!(
                     "{} can't be opened for {width}x{height} {}: {}",
@@ -374,6 +391,7 @@ impl VideoEncoder {
         Ok(OpenEncoder {
             encoder,
             shape,
+            place,
             time_base,
             fit: Fit::new(source),
             last_pts: None,
@@ -391,12 +409,16 @@ impl VideoEncoder {
 impl OpenEncoder {
     /// The frame's picture as the encoder takes it.
     fn coded(&self, frame: Frame) -> Result<AvFrame> {
+        if self.place.takes(&frame) {
+            return frame.into_picture();
+        }
         let picture = frame.into_picture_as(self.shape.format)?;
         let VideoShape { width, height, .. } = self.shape;
-        if (picture.width(), picture.height()) != (width, height) {
-            return crate::image::picture::padded(&picture, width, height);
-        }
-        Ok(picture)
+        let picture = match (picture.width(), picture.height()) == (width, height) {
+            true => picture,
+            false => crate::image::picture::padded(&picture, width, height)?,
+        };
+        self.place.put(picture)
     }
 
     /// Gives the picture its time in the encoder's ticks, always later than the one before, and

@@ -150,6 +150,7 @@ mod tests {
                 frame_rate: None,
                 name: None,
                 low_delay: true,
+                on: None,
             };
             let mut decoder = Decoder::open(&setup, &mut Dict::new()).unwrap();
             let mut heard = 0;

@@ -2,11 +2,12 @@
 //! `-filter_complex` describes.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::graph::graph_error;
 use crate::av::{
-    Advance, AvComplexGraph, AvError, AvFrame, ComplexInput, GraphInput, MediaKind, OpenPad,
-    Received,
+    Advance, AvComplexGraph, AvError, AvFrame, ComplexInput, Device, GraphInput, MediaKind,
+    OpenPad, Received, silently,
 };
 use crate::codec::audio_frame::AudioFrame;
 use crate::error::{Error, ErrorKind, Result, Stage};
@@ -34,6 +35,8 @@ pub(crate) struct PadInput {
     pub(crate) frame_rate: Option<Rate>,
     /// Sound is stretched and filled so that it keeps to its times.
     pub(crate) follows_clock: bool,
+    /// Its pictures may come on a device, which tells more of them.
+    pub(crate) stays_on_device: bool,
 }
 
 impl PadInput {
@@ -67,15 +70,19 @@ pub(crate) fn pads_of(spec: &str) -> Result<GraphPads> {
 ///
 /// # Errors
 /// [`ErrorKind::Usage`] where the graph can't take such inputs.
-pub(crate) fn rates_of(spec: &str, inputs: &[PadInput]) -> Result<Vec<Option<Rate>>> {
+pub(crate) fn rates_of(
+    spec: &str,
+    inputs: &[PadInput],
+    device: Option<&Device>,
+) -> Result<Vec<Option<Rate>>> {
     let failed = |e| graph_error(spec, e, Stage::Options);
     let mut graph = AvComplexGraph::parse(spec).map_err(failed)?;
     let outputs = graph.outputs().count();
     let described: Option<Vec<_>> = inputs.iter().map(PadInput::described).collect();
-    let Some(described) = described else {
+    let Some(described) = described.filter(|_| !inputs.iter().any(|i| i.stays_on_device)) else {
         return Ok(vec![None; outputs]);
     };
-    graph.configure(&described).map_err(failed)?;
+    graph.configure(&described, device).map_err(failed)?;
     Ok((0..outputs).map(|output| graph.frame_rate(output)).collect())
 }
 
@@ -89,6 +96,10 @@ pub(crate) struct ComplexGraph {
     /// When the pictures inside came, by their times.
     arrivals: VecDeque<(Timestamp, Arrival)>,
     pool: BufferPool,
+    /// The one that its filters use.
+    device: Option<Arc<Device>>,
+    /// Its filters can't take pictures from a device.
+    is_in_memory: bool,
 }
 
 struct InputPad {
@@ -133,11 +144,22 @@ impl ComplexGraph {
             ready: VecDeque::new(),
             arrivals: VecDeque::new(),
             pool,
+            device: None,
+            is_in_memory: false,
         }
     }
 
+    /// Gives its filters a device.
+    pub(crate) fn with_device(mut self, device: Option<Arc<Device>>) -> ComplexGraph {
+        self.device = device;
+        self
+    }
+
     /// Takes a frame for an input. It waits here until the graph asks for it.
-    pub(crate) fn send(&mut self, input: usize, frame: MediaFrame) {
+    pub(crate) fn send(&mut self, input: usize, mut frame: MediaFrame) {
+        // A device has few pictures to lend. What fails here fails again, and is told, where the graph
+        // gets the frame.
+        let _ = frame.settle(self.is_in_memory);
         if let Some(pad) = self.pads.get_mut(input) {
             pad.waiting.push_back(frame);
         }
@@ -227,8 +249,24 @@ impl ComplexGraph {
         graph_error(&self.spec, e, Stage::Process)
     }
 
-    /// Makes the graph for the frames that wait, and for those that were there before.
+    /// Makes the graph for the frames that wait. Where its filters can't take them from a device, they come
+    /// into memory.
     fn open(&mut self) -> Result<()> {
+        let is_on_device = |frame: &MediaFrame| frame.content().is_on_device();
+        let mut waiting = self.pads.iter().flat_map(|pad| &pad.waiting);
+        if waiting.any(is_on_device) {
+            if silently(|| self.open_as_it_is()).is_ok() {
+                return Ok(());
+            }
+            self.is_in_memory = true;
+            let mut waiting = self.pads.iter_mut().flat_map(|pad| &mut pad.waiting);
+            waiting.try_for_each(|frame| frame.settle(true))?;
+        }
+        self.open_as_it_is()
+    }
+
+    /// Makes the graph for the frames that wait, and for those that were there before.
+    fn open_as_it_is(&mut self) -> Result<()> {
         for (number, pad) in self.pads.iter_mut().enumerate() {
             if let Some(frame) = pad.waiting.front() {
                 let like = frame.content().like();
@@ -246,7 +284,7 @@ impl ComplexGraph {
         let mut graph = AvComplexGraph::parse(&self.spec).map_err(|e| self.fail(e))?;
         let known = self.pads.iter().filter_map(|pad| pad.known.described());
         let inputs: Vec<ComplexInput<'_>> = known.collect();
-        graph.configure(&inputs).map_err(|e| self.fail(e))?;
+        graph.configure(&inputs, self.device.as_deref()).map_err(|e| self.fail(e))?;
         self.open = Some(graph);
         Ok(())
     }
@@ -300,7 +338,8 @@ impl ComplexGraph {
     /// Gives the graph the frame that waits first for an input.
     fn feed(&mut self, input: usize) -> Result<()> {
         let Some(pad) = self.pads.get_mut(input) else { return Ok(()) };
-        let Some(frame) = pad.waiting.pop_front() else { return Ok(()) };
+        let Some(mut frame) = pad.waiting.pop_front() else { return Ok(()) };
+        frame.settle(self.is_in_memory)?;
         let like = pad.known.like.as_ref();
         if like.is_none_or(|like| !like.is_like(frame.content())) {
             pad.waiting.push_front(frame);
@@ -309,13 +348,11 @@ impl ComplexGraph {
         let time_base = pad.known.time_base;
         let from = frame.time_base();
         let mut content = match frame {
-            MediaFrame::Video(mut frame) => {
+            MediaFrame::Video(frame) => {
                 self.arrivals.push_back((frame.pts(), frame.arrival()));
                 if self.arrivals.len() > IN_FLIGHT {
                     self.arrivals.pop_front();
                 }
-                // Only the picture goes through: an edit must be in it first.
-                frame.settle()?;
                 frame.into_picture()?
             }
             MediaFrame::Audio(frame) => {
@@ -374,7 +411,9 @@ impl ComplexGraph {
                         output.end = at.plus(base.at(ticks));
                         let arrived = arrived.unwrap_or_else(Arrival::now);
                         let (index, pool) = (output.count, self.pool.clone());
-                        MediaFrame::Video(Frame::new(content, base, index, arrived, pool))
+                        let frame = Frame::new(content, base, index, arrived, pool);
+                        // What a graph put on a device is wanted there.
+                        MediaFrame::Video(frame.staying_on_device())
                     }
                 };
                 output.count += 1;
@@ -386,6 +425,16 @@ impl ComplexGraph {
 }
 
 impl MediaFrame {
+    /// Brings an edit into the picture, as only that goes through a graph, and a picture that isn't to stay
+    /// on its device into memory.
+    fn settle(&mut self, in_memory: bool) -> Result<()> {
+        match self {
+            MediaFrame::Audio(_) => Ok(()),
+            MediaFrame::Video(frame) if frame.stays_on_device() && !in_memory => Ok(()),
+            MediaFrame::Video(frame) => frame.download(),
+        }
+    }
+
     fn content(&self) -> &AvFrame {
         match self {
             MediaFrame::Video(frame) => frame.picture(),

@@ -1,13 +1,15 @@
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::av::{
-    AvError, AvFilterGraph, DescribedFilter, GraphInput, OptionClasses, PixFmt, Received,
-    filter_exists, filter_names, filters_in,
+    AvError, AvFilterGraph, DescribedFilter, Device, GraphInput, OptionClasses, PixFmt, Received,
+    filter_exists, filter_names, filters_in, silently,
 };
 use crate::edit::FrameProcessor;
-use crate::error::{BoxError, Error, ErrorKind, Hint, Result, Stage, nearest};
+use crate::error::{BoxError, Error, ErrorKind, Hint, Result, Setting, Stage, nearest};
 use crate::image::BufferPool;
 use crate::image::Frame;
+use crate::image::device::DeviceSpec;
 use crate::options::{expected, quoted};
 use crate::time::arrival::Arrival;
 use crate::time::{Rate, TimeBase, Timestamp};
@@ -21,6 +23,11 @@ const IN_FLIGHT: usize = 1024;
 pub(crate) struct FilterGraph {
     spec: String,
     frame_rate: Option<Rate>,
+    /// The one that its filters use.
+    device: Option<DeviceSpec>,
+    opened: Option<Arc<Device>>,
+    /// Pictures on a device that its filters can't take from there.
+    refused: Option<PictureShape>,
     open: Option<OpenGraph>,
     ready: VecDeque<Frame>,
 }
@@ -28,7 +35,6 @@ pub(crate) struct FilterGraph {
 struct OpenGraph {
     graph: AvFilterGraph,
     shape: PictureShape,
-    in_base: TimeBase,
     in_flight: VecDeque<FilterFrame>,
     pool: BufferPool,
 }
@@ -43,12 +49,46 @@ struct FilterFrame {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-struct PictureShape(u32, u32, Option<PixFmt>, Option<(i32, i32)>);
+struct PictureShape {
+    size: (u32, u32),
+    format: Option<PixFmt>,
+    sample_aspect_ratio: Option<(i32, i32)>,
+    /// Where it is.
+    surfaces: usize,
+    time_base: TimeBase,
+}
+
+impl PictureShape {
+    fn of(frame: &Frame) -> PictureShape {
+        let picture = frame.picture();
+        PictureShape {
+            size: (picture.width(), picture.height()),
+            format: picture.format(),
+            sample_aspect_ratio: picture.sample_aspect_ratio(),
+            surfaces: picture.surfaces_id(),
+            time_base: frame.time_base(),
+        }
+    }
+}
 
 impl FilterGraph {
     /// By FFmpeg's filter syntax; `frame_rate` is what its input is known to have.
     pub(crate) fn new(spec: impl Into<String>, frame_rate: Option<Rate>) -> FilterGraph {
-        FilterGraph { spec: spec.into(), frame_rate, open: None, ready: VecDeque::new() }
+        FilterGraph {
+            spec: spec.into(),
+            frame_rate,
+            device: None,
+            opened: None,
+            refused: None,
+            open: None,
+            ready: VecDeque::new(),
+        }
+    }
+
+    /// Gives its filters a device, which is opened with the graph.
+    pub(crate) fn with_device(mut self, device: Option<&DeviceSpec>) -> FilterGraph {
+        self.device = device.cloned();
+        self
     }
 
     /// The rate of what comes out, once something went in.
@@ -60,34 +100,46 @@ impl FilterGraph {
         graph_error(&self.spec, e, Stage::Process)
     }
 
-    fn open_for(&mut self, frame: &Frame) -> Result<()> {
-        let picture = frame.picture();
-        let shape = PictureShape(
-            picture.width(),
-            picture.height(),
-            picture.format(),
-            picture.sample_aspect_ratio(),
-        );
-        if self.open.as_ref().is_some_and(|o| o.shape == shape && o.in_base == frame.time_base()) {
+    /// Makes the graph for such frames. A picture on a device comes into memory first, unless it is to stay
+    /// there and the filters can take it so.
+    fn open_for(&mut self, frame: &mut Frame) -> Result<()> {
+        let shape = PictureShape::of(frame);
+        if frame.stays_on_device() && self.refused != Some(shape) {
+            if silently(|| self.open_as_it_is(frame)).is_ok() {
+                return Ok(());
+            }
+            self.refused = Some(shape);
+        }
+        frame.download()?;
+        self.open_as_it_is(frame)
+    }
+
+    fn open_as_it_is(&mut self, frame: &Frame) -> Result<()> {
+        let shape = PictureShape::of(frame);
+        if self.open.as_ref().is_some_and(|o| o.shape == shape) {
             return Ok(());
         }
         if self.open.is_some() {
             self.drain()?;
         }
         let input = GraphInput {
-            frame: picture,
+            frame: frame.picture(),
             time_base: frame.time_base(),
             frame_rate: self.frame_rate,
         };
-        let graph = AvFilterGraph::video(&input, &self.spec).map_err(|e| self.fail(e))?;
+        if let (None, Some(device)) = (&self.opened, &self.device) {
+            self.opened = Some(device.open(Stage::Process)?);
+        }
+        let graph = AvFilterGraph::video(&input, &self.spec, self.opened.as_deref());
+        let graph = graph.map_err(|e| {
+            let error = self.fail(e);
+            match self.opened.is_none() && wants_device(&self.spec) {
+                true => error.hint(Hint::Use(vec![Setting::ffmpeg("init_hw_device")])),
+                false => error,
+            }
+        })?;
         let pool = frame.pool().clone();
-        self.open = Some(OpenGraph {
-            graph,
-            shape,
-            in_base: frame.time_base(),
-            in_flight: VecDeque::new(),
-            pool,
-        });
+        self.open = Some(OpenGraph { graph, shape, in_flight: VecDeque::new(), pool });
         Ok(())
     }
 
@@ -115,7 +167,9 @@ impl FilterGraph {
             picture.set_duration(length.map_or(0, |length| length.rescale(out_base).ticks()));
             let (index, arrived) =
                 of.map_or_else(|| (0, Arrival::now()), |sent| (sent.index, sent.arrived));
-            self.ready.push_back(Frame::new(picture, out_base, index, arrived, open.pool.clone()));
+            let frame = Frame::new(picture, out_base, index, arrived, open.pool.clone());
+            // What a graph put on a device is wanted there.
+            self.ready.push_back(frame.staying_on_device());
         }
     }
 }
@@ -132,7 +186,7 @@ impl FilterGraph {
         // Only the picture goes through: an edit must be in it first.
         let mut frame = frame;
         frame.settle()?;
-        self.open_for(&frame)?;
+        self.open_for(&mut frame)?;
         let picture = frame.into_picture()?;
         if let Some(open) = &mut self.open {
             open.in_flight.push_back(sent);
@@ -174,6 +228,11 @@ pub(super) fn graph_error(spec: &str, e: AvError, stage: Stage) -> Error {
         true => error,
         false => error.hint(Hint::DidYouMean(near.into_iter().map(str::to_owned).collect())),
     }
+}
+
+/// Whether one of its filters puts pictures on a device that it must be given.
+fn wants_device(spec: &str) -> bool {
+    filters_in(spec).iter().any(|filter| filter.name == "hwupload")
 }
 
 /// Filters that take their values in ways of their own.

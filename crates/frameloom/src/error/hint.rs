@@ -170,6 +170,15 @@ pub enum Hint {
     /// A setting says how long a lost end is tried again.
     TryLonger,
 
+    /// A device has no such file.
+    NoDeviceFile(String),
+    /// The user may not open this file of a device.
+    ClosedDeviceFile(String),
+    /// A library of a device's driver is missing.
+    NoDriverLibrary(String),
+    /// Look at whether there is a driver for this kind of device.
+    NoDriver(String),
+
     /// A program must write a frame for each that it reads; with no output it may just read.
     AnswerOrOnlyRead,
     /// A program must write a frame for each that it reads, until its stdin ends.
@@ -303,6 +312,19 @@ impl Hint {
                 "{} needs an input that can be sought in",
                 ffmpeg("stream_loop").of(End::Input)
             ),
+            Hint::NoDeviceFile(path) => {
+                sentence!("there is no {}: is the device there, and its kernel driver?", path)
+            }
+            Hint::ClosedDeviceFile(path) => sentence!(
+                "this user may not read and write {}, which is usually for the group render or video",
+                path
+            ),
+            Hint::NoDriverLibrary(name) => {
+                sentence!("its driver is missing: there is no {} on this machine", name)
+            }
+            Hint::NoDriver(kind) => {
+                sentence!("is a driver for {} installed, and does it know this device?", kind)
+            }
             Hint::Program(hint) => hint.sentence(wording),
             plain => plain.plain().into(),
         }

@@ -36,8 +36,6 @@ pub enum Instead {
     KeyframeDistance,
     /// Everything is encoded in one pass.
     OnePass,
-    /// Frames are decoded by the processor.
-    SoftwareDecoding,
     /// The format and the codecs are named each by its option.
     NameFormatAndCodecs,
     /// What is copied begins with a keyframe.
@@ -93,10 +91,6 @@ impl Instead {
                 "it is encoded in one pass: {} sets the quality, {} the bit rate",
                 output("crf"),
                 output("b:v")
-            ),
-            Instead::SoftwareDecoding => sentence!(
-                "the processor decodes; {} may name a hardware encoder that takes its frames",
-                output("c:v")
             ),
             Instead::NameFormatAndCodecs => sentence!(
                 "name format and codecs with {}, {} and {}",

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::ops::Range;
 
-use crate::av::{AvFrame, PixFmt};
+use crate::av::{AvError, AvFrame, PixFmt};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::picture;
 use crate::image::{BufferPool, Image, ImageMut, PixelBuffer, PixelFormat};
@@ -25,13 +25,16 @@ pub struct Frame {
     edited: EditState,
     /// The rows that were handed out to be changed, from the first to behind the last.
     edited_rows: Range<u32>,
-    /// The picture with the edit that was made in a view, for views of other formats.
+    /// The picture with the edit that was made in a view, for views of other formats; of a picture on a
+    /// device, its copy in memory.
     settled: OnceCell<AvFrame>,
     index: u64,
     arrived: Arrival,
     pool: BufferPool,
     /// The one output it is for; for all where it is `None`.
     output: Option<usize>,
+    /// Filter graphs get a picture that a device holds as it is.
+    stays_on_device: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +99,7 @@ impl Frame {
             arrived,
             pool,
             output: None,
+            stays_on_device: false,
         }
     }
 
@@ -169,7 +173,7 @@ impl Frame {
 
     /// FFmpeg's name of the codec's own pixel format.
     pub fn format_name(&self) -> &'static str {
-        self.picture.format().map_or("", PixFmt::name)
+        self.picture.contents().map_or("", PixFmt::name)
     }
 
     /// Width and height of one pixel, where they differ or are known: 4:3 is (4, 3).
@@ -185,7 +189,11 @@ impl Frame {
     /// The codec's own planes: bytes and stride of each, as [`Frame::format_name`] lays them out.
     /// An edit made through a view of another format is not in them before it is encoded.
     pub fn planes(&self) -> Vec<(&[u8], usize)> {
-        (0..4).map_while(|i| self.picture.plane(i)).collect()
+        let picture = match self.picture.is_on_device() {
+            true => self.current().unwrap_or(&self.picture),
+            false => &self.picture,
+        };
+        (0..4).map_while(|i| picture.plane(i)).collect()
     }
 
     /// The rows that your code may have changed: from the first to behind the last that
@@ -239,7 +247,7 @@ impl Frame {
 
     fn edit(&mut self, format: PixelFormat, rows: Range<u32>) -> Result<ImageMut<'_>> {
         if self.edited != EditState::View(format) {
-            self.commit()?;
+            self.download()?;
         }
         let is_apart = self.view(format)?.is_some();
         // What was made of the picture before is not what it is any more.
@@ -293,7 +301,7 @@ impl Frame {
     /// [`ErrorKind::InvalidData`] for another size and for a picture that can't be converted.
     pub fn set_image(&mut self, image: &Image<'_>) -> Result<()> {
         self.check_size(image.width(), image.height())?;
-        let format = self.picture.format().ok_or_else(no_view)?;
+        let format = self.picture.contents().ok_or_else(no_view)?;
         self.picture = picture::from_view(image, format, &self.picture)?;
         self.views = Views::default();
         self.settled = OnceCell::new();
@@ -326,7 +334,7 @@ impl Frame {
     /// The pixels in `format`, packed, out of the frame's hands. The frame then counts as not
     /// edited since: whoever took them gives them back by [`Frame::replace`].
     pub(crate) fn take_packed(&mut self, format: PixelFormat) -> Result<PixelBuffer> {
-        self.commit()?;
+        self.download()?;
         self.view(format)?;
         if let Some(view) = self.views.take(format) {
             return Ok(view);
@@ -361,14 +369,45 @@ impl Frame {
 
     /// The picture as it is now, with any edit in it.
     fn current(&self) -> Result<&AvFrame> {
-        let EditState::View(_) = self.edited else { return Ok(&self.picture) };
+        let is_edited = matches!(self.edited, EditState::View(_));
+        if !is_edited && !self.picture.is_on_device() {
+            return Ok(&self.picture);
+        }
         if self.settled.get().is_none() {
-            let format = self.picture.format().ok_or_else(no_view)?;
-            let settled = self.convert_view(format)?;
+            let settled = match is_edited {
+                true => self.convert_view(self.picture.contents().ok_or_else(no_view)?)?,
+                false => self.picture.download(None).map_err(not_downloaded)?,
+            };
             // Nobody else could have set it: a frame is used by one thread.
             let _ = self.settled.set(settled);
         }
         self.settled.get().ok_or_else(no_view)
+    }
+
+    /// Brings the picture into memory, with any edit in it.
+    pub(crate) fn download(&mut self) -> Result<()> {
+        self.commit()?;
+        if self.picture.is_on_device() {
+            self.current()?;
+            self.picture = self.settled.take().ok_or_else(no_view)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a device holds the picture.
+    pub(crate) fn is_on_device(&self) -> bool {
+        self.picture.is_on_device() && !self.is_edited()
+    }
+
+    /// Has filter graphs take the picture from its device as it is.
+    pub(crate) fn staying_on_device(mut self) -> Frame {
+        self.stays_on_device = true;
+        self
+    }
+
+    /// Whether filter graphs take the picture from its device as it is.
+    pub(crate) fn stays_on_device(&self) -> bool {
+        self.stays_on_device && self.is_on_device()
     }
 
     /// Brings an edit made in a view back into the picture, in the picture's own format.
@@ -384,7 +423,7 @@ impl Frame {
     /// Brings an edit home where that makes the frame smaller: it is about to wait for its encoder,
     /// and an RGB view takes twice the room of the picture.
     pub(crate) fn shrink(&mut self) -> Result<()> {
-        if self.picture.format().is_none_or(PixFmt::is_rgb) {
+        if self.picture.contents().is_none_or(PixFmt::is_rgb) {
             return Ok(());
         }
         self.commit()?;
@@ -411,10 +450,11 @@ impl Frame {
     }
 
     /// The finished picture in `format`, by one conversion at the most.
-    pub(crate) fn into_picture_as(self, format: PixFmt) -> Result<AvFrame> {
+    pub(crate) fn into_picture_as(mut self, format: PixFmt) -> Result<AvFrame> {
         if let EditState::View(_) = self.edited {
             return self.convert_view(format);
         }
+        self.download()?;
         if self.picture.format() == Some(format) {
             return Ok(self.picture);
         }
@@ -480,6 +520,11 @@ impl std::fmt::Debug for Frame {
             self.format_name()
         )
     }
+}
+
+fn not_downloaded(e: AvError) -> Error {
+    let cause = format!("a picture can't be copied from its device: {}", e.cause());
+    e.in_stage(Stage::Convert).reworded(cause)
 }
 
 pub(crate) fn no_view() -> Error {

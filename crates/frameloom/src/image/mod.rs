@@ -5,6 +5,7 @@
 
 mod buffer;
 pub mod convert;
+pub(crate) mod device;
 mod format;
 mod frame;
 pub(crate) mod picture;

@@ -242,7 +242,7 @@ fn copy_rows(from: &Image<'_>, to: &mut ImageMut<'_>) {
 
 /// The tags that a picture made from `original` carries in `format`.
 pub(crate) fn tags_in(original: &AvFrame, format: PixFmt) -> ColorTags {
-    match original.format() {
+    match original.contents() {
         Some(own) if own == format => original.colors(),
         _ => target_tags(original, format),
     }
@@ -250,7 +250,7 @@ pub(crate) fn tags_in(original: &AvFrame, format: PixFmt) -> ColorTags {
 
 fn target_tags(original: &AvFrame, format: PixFmt) -> ColorTags {
     let mut tags = original.colors();
-    let from_rgb = original.format().is_some_and(|f| f.is_rgb() || f.is_paletted());
+    let from_rgb = original.contents().is_some_and(|f| f.is_rgb() || f.is_paletted());
     if format.is_rgb() || format.is_paletted() {
         tags.space = 0;
         tags.range = ColorTags::FULL;

@@ -81,6 +81,7 @@ pub fn contents(
                     frame_rate: stream.frame_rate,
                     name: None,
                     low_delay: false,
+                    on: None,
                 };
                 // What can't be decoded has no frames.
                 Decoder::open(&setup, &mut Dict::new()).ok()

@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Hint, Result, Sentence, Setting, Stage};
 use crate::image::Frame;
 use crate::image::{Image, PixelFormat};
 use crate::input::{Source, SourceMessage};
-use crate::options::{InputOptions, LiveOptions};
+use crate::options::{InputOptions, LiveOptions, StreamPlace};
 use crate::protocol::environment::Environment;
 use crate::stats::Stats;
 use crate::time::Timestamp;
@@ -114,7 +114,8 @@ fn first_picture(path: &str) -> Result<Option<Frame>> {
     let mut source = Source::open(path, InputOptions::new(), &environment, &Stop::new())?;
     let Some(video) = source.video() else { return Ok(None) };
     let stats = Stats::new(None, environment.clock);
-    let mut decoder = VideoDecoder::open(video, &source.options, source.is_live, stats)?;
+    let place = StreamPlace::only(MediaKind::Video);
+    let mut decoder = VideoDecoder::open((video, place), &source.options, source.is_live, stats)?;
     while let Some(message) = source.read()? {
         match message {
             SourceMessage::Packet(packet) if packet.kind == MediaKind::Video => {

@@ -110,7 +110,6 @@ const METADATA: Outcome = Refused(|_| Instead::NoMetadata.into());
 const SUBTITLES: Outcome = Refused(|_| Instead::EventsAreAsRead.into());
 const COPIED_DATA: Outcome = Refused(|_| Instead::DataIsCopied.into());
 const PASS: Outcome = Refused(|_| Instead::OnePass.into());
-const HARDWARE: Outcome = Refused(|_| Instead::SoftwareDecoding.into());
 const COPY: Outcome = Refused(|_| Instead::CopyBeginsWithKeyframe.into());
 const SYSTEM: Outcome = Refused(|_| Instead::SystemLimits.into());
 const LISTS: Outcome = Refused(|_| Instead::FfmpegLists.into());
@@ -222,14 +221,6 @@ const TABLE: &[AbsentOption] = &[
         }),
     ),
     flag("psnr", Refused(|_| uses_value("flags", "+psnr"))),
-    value("hwaccel", HARDWARE),
-    value("hwaccel_device", HARDWARE),
-    value("hwaccel_output_format", HARDWARE),
-    value("hwaccel_flags", HARDWARE),
-    value("vaapi_device", HARDWARE),
-    value("qsv_device", HARDWARE),
-    value("init_hw_device", HARDWARE),
-    value("filter_hw_device", HARDWARE),
     // What is written of the streams, and beside them.
     value("bsf", BITSTREAM),
     value("vbsf", BITSTREAM),
@@ -302,7 +293,6 @@ mod tests {
             ("xerror", "(use -max_error_rate 0)"),
             ("noautoscale", "(use --on-resize=restart)"),
             ("sdp_file", "leave -sdp_file out"),
-            ("hwaccel", "-c:v may name a hardware encoder"),
         ] {
             let output = OutputOptions::new().set(name, "1").unwrap_err().to_string();
             let input = InputOptions::new().set(name, "1").unwrap_err().to_string();

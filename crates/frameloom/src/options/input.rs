@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::av_option::AvOption;
+use super::hardware::HardwareDecoding;
 use super::live::Live;
 use super::specifier::{Specifier, StreamPlace};
 use super::value::{
@@ -36,6 +37,7 @@ pub struct InputOptions {
     pub(crate) video_decoder: Option<String>,
     pub(crate) audio_decoder: Option<String>,
     pub(crate) subtitle_decoder: Option<String>,
+    pub(crate) hardware: HardwareDecoding,
     pub(crate) av: Vec<AvOption>,
     pub(crate) open_timeout: Duration,
     pub(crate) rtmp_by_libav: bool,
@@ -68,6 +70,7 @@ impl Default for InputOptions {
             video_decoder: None,
             audio_decoder: None,
             subtitle_decoder: None,
+            hardware: HardwareDecoding::default(),
             av: Vec::new(),
             open_timeout: Duration::from_secs(10),
             rtmp_by_libav: false,
@@ -239,6 +242,26 @@ impl InputOptions {
     pub fn subtitle_codec(mut self, name: &str) -> Result<InputOptions> {
         self.subtitle_decoder = Some(decoder(name)?);
         Ok(self)
+    }
+
+    /// What decodes the video (`-hwaccel`): the processor (`none`, the default), a device of a kind that
+    /// FFmpeg knows by this name, such as `vaapi` or `cuda`, or `auto`, which takes the processor where
+    /// no device can. Decoded pictures stay on the device until their pixels are asked for.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a kind that FFmpeg's libraries don't have. A device
+    /// that can't be opened, or that can't decode the stream, is an error of what opens or reads it.
+    pub fn decode_by(mut self, kind: &str) -> Result<InputOptions> {
+        self.hardware.decode_by(Specifier::VIDEO, kind)?;
+        Ok(self)
+    }
+
+    /// The device that decodes (`-hwaccel_device`), as its kind names them: `/dev/dri/renderD129`, or
+    /// `1`; by default the kind's usual one.
+    #[must_use]
+    pub fn decode_on(mut self, device: &str) -> InputOptions {
+        self.hardware.decode_on(Specifier::VIDEO, device);
+        self
     }
 
     /// The longest that opening a network input may take; 10 s by default.

@@ -11,6 +11,7 @@ use super::specifier::{Specifier, StreamPlace};
 use crate::error::{Error, Hint, Result};
 
 type Set<T> = fn(&mut T, &str) -> Result<()>;
+type SetInputStream = fn(&mut InputOptions, Specifier, &str) -> Result<()>;
 type SetSuffixed = fn(&mut OutputOptions, &str, &str) -> Result<()>;
 type SetStream = fn(&mut OutputOptions, Specifier, &str) -> Result<()>;
 
@@ -20,6 +21,8 @@ pub struct LibraryOption {
     /// The option.
     pub row: Row,
     input: Option<Set<InputOptions>>,
+    /// For one or more of an input's streams: for those that a specifier names, or for these.
+    input_stream: Option<(Specifier, SetInputStream)>,
     output: Option<Set<OutputOptions>>,
     /// For one or more of an output's streams: for those that a specifier names, or for these.
     stream: Option<(Specifier, SetStream)>,
@@ -36,6 +39,7 @@ impl LibraryOption {
         LibraryOption {
             row,
             input: None,
+            input_stream: None,
             output: None,
             stream: None,
             suffixed: None,
@@ -52,6 +56,14 @@ impl LibraryOption {
 
     pub(super) const fn output(self, set: Set<OutputOptions>) -> LibraryOption {
         LibraryOption { output: Some(set), ..self }
+    }
+
+    pub(super) const fn per_input_stream(
+        self,
+        without: Specifier,
+        set: SetInputStream,
+    ) -> LibraryOption {
+        LibraryOption { input_stream: Some((without, set)), ..self }
     }
 
     pub(super) const fn per_stream(self, without: Specifier, set: SetStream) -> LibraryOption {
@@ -80,7 +92,7 @@ impl LibraryOption {
 
     /// Whether it is an option of an input.
     pub fn is_for_input(&self) -> bool {
-        self.input.is_some()
+        self.input.is_some() || self.input_stream.is_some()
     }
 
     /// Whether it is an option of an output.
@@ -95,7 +107,7 @@ impl LibraryOption {
 
     /// Whether a stream specifier may stand behind its name.
     pub fn is_per_stream(&self) -> bool {
-        self.stream.is_some()
+        self.stream.is_some() || self.input_stream.is_some()
     }
 
     /// Whether it is a policy about losses, slow code or failing code.
@@ -123,7 +135,10 @@ impl LibraryOption {
     /// # Errors
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a value that can't be.
     pub fn set_input(&self, options: &mut InputOptions, value: &str) -> Result<()> {
-        self.input.map_or(Ok(()), |set| set(options, value))
+        match self.input_stream {
+            Some((without, set)) => set(options, without, value),
+            None => self.input.map_or(Ok(()), |set| set(options, value)),
+        }
     }
 
     /// Sets it where it is an option of an output, and does nothing otherwise.
@@ -145,6 +160,14 @@ impl LibraryOption {
         options: &mut InputOptions,
         value: &str,
     ) -> Result<()> {
+        if let Some((without, set)) = self.input_stream {
+            let specifier = specifier_of(name, without)?;
+            if without.kind().is_some_and(|kind| !specifier.is_for(kind)) {
+                let cause = format!("it means nothing to streams of '{specifier}'");
+                return Err(Error::usage(cause));
+            }
+            return set(options, specifier, value);
+        }
         if let Some((without, _)) = self.stream {
             let specifier = specifier_of(name, without)?;
             let is_read = |kind| specifier.covers(StreamPlace::only(kind));

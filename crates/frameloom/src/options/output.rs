@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::av_option::AvOption;
+use super::hardware::HardwareDevices;
 use super::map::StreamMap;
 use super::metadata::{DispositionChange, GivenTag, MetadataOptions, TagPlace};
 use super::specifier::{PerStream, Specifier, StreamPlace};
@@ -50,6 +51,8 @@ pub struct OutputOptions {
     /// In libav's units.
     pub(crate) quality: PerStream<i64>,
     pub(crate) av: Vec<AvOption>,
+    /// Those that were made by name.
+    pub(crate) devices: HardwareDevices,
     pub(crate) rtmp_by_libav: bool,
     /// An option that nothing takes is said, and no error.
     pub(crate) allows_untaken: bool,

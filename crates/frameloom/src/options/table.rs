@@ -5,6 +5,7 @@
 
 use super::audio::{AudioFormat, audio_format, count};
 use super::graphs::FilterGraphs;
+use super::hardware::output_format;
 pub use super::library_option::LibraryOption;
 use super::live::{Live, OnError, OnLoss, OnResize, OnSlow};
 use super::map::StreamMap;
@@ -391,6 +392,88 @@ const TABLE: &[LibraryOption] = &[
     .per_stream(Specifier::SUBTITLES, |o, s, v| {
         codec_choice(v, MediaKind::Subtitle).map(|choice| o.codec.set(s, choice))
     }),
+    LibraryOption::new(
+        Row::ffmpeg(
+            "hwaccel",
+            Scope::Input,
+            ValueType::Text,
+            "what decodes the video: a kind of device, such as vaapi or cuda, auto for any that can, or none",
+        )
+        .placeholder("KIND")
+        .default("none, which is the processor"),
+    )
+    .per_input_stream(Specifier::VIDEO, |o, s, v| o.hardware.decode_by(s, v)),
+    LibraryOption::new(
+        Row::ffmpeg(
+            "hwaccel_device",
+            Scope::Input,
+            ValueType::Text,
+            "the device that decodes: a name that -init_hw_device gave, or what opens one, as /dev/dri/renderD128",
+        )
+        .placeholder("DEVICE")
+        .default("the kind's usual one"),
+    )
+    .per_input_stream(Specifier::VIDEO, |o, s, v| {
+        o.hardware.decode_on(s, v);
+        Ok(())
+    }),
+    LibraryOption::new(
+        Row::ffmpeg(
+            "hwaccel_output_format",
+            Scope::Input,
+            ValueType::PixelFormat,
+            "the pixel format in which filters get what a device decoded; the device's own leaves it there",
+        )
+        .default("that of the stream, in memory"),
+    )
+    .per_input_stream(Specifier::VIDEO, |o, s, v| {
+        output_format(v).map(|format| o.hardware.decode_to(s, format))
+    }),
+    LibraryOption::new(
+        Row::ffmpeg(
+            "init_hw_device",
+            Scope::Global,
+            ValueType::Text,
+            "open a device for decoders, encoders and filters: vaapi=gpu:/dev/dri/renderD128, or vulkan@gpu",
+        )
+        .placeholder("KIND[=NAME][:DEVICE]"),
+    )
+    .input(|o, v| o.hardware.devices.add(v))
+    .output(|o, v| o.devices.add(v)),
+    LibraryOption::new(
+        Row::ffmpeg(
+            "filter_hw_device",
+            Scope::Global,
+            ValueType::Text,
+            "the device that filters such as hwupload use, by the name that -init_hw_device gave",
+        )
+        .placeholder("NAME")
+        .default("the last one"),
+    )
+    .input(|o, v| o.hardware.devices.give_to_filters(v))
+    .output(|o, v| o.devices.give_to_filters(v)),
+    LibraryOption::new(
+        Row::ffmpeg(
+            "vaapi_device",
+            Scope::Global,
+            ValueType::Text,
+            "as -init_hw_device vaapi:DEVICE, for filters too",
+        )
+        .placeholder("DEVICE"),
+    )
+    .input(|o, v| o.hardware.devices.add_for_filters(&format!("vaapi:{v}")))
+    .output(|o, v| o.devices.add_for_filters(&format!("vaapi:{v}"))),
+    LibraryOption::new(
+        Row::ffmpeg(
+            "qsv_device",
+            Scope::Global,
+            ValueType::Text,
+            "as -init_hw_device qsv:hw_any,child_device=DEVICE, for filters too",
+        )
+        .placeholder("DEVICE"),
+    )
+    .input(|o, v| o.hardware.devices.add_for_filters(&format!("qsv:hw_any,child_device={v}")))
+    .output(|o, v| o.devices.add_for_filters(&format!("qsv:hw_any,child_device={v}"))),
     LibraryOption::new(
         Row::ffmpeg("b:v", Scope::Output, ValueType::BitRate, "the video bit rate, such as 2M")
             .aliases(&["b"])

@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::row::{Scope, ValueType};
 use super::table::library;
 use super::*;
+use crate::av::listing::device_types;
 use crate::error::ErrorKind;
 use crate::time::{Rate, Timestamp};
 
@@ -265,6 +266,7 @@ fn what_no_type_rules_out_is_refused_by_the_check() {
 /// Each row's setters agree with the place that it names, and its values with its setters.
 #[test]
 fn rows_say_what_they_do() {
+    let kinds = device_types();
     for entry in library() {
         let row = &entry.row;
         let (input, output) = (entry.is_for_input(), entry.is_for_output());
@@ -305,6 +307,11 @@ fn rows_say_what_they_do() {
             ValueType::Codec if row.name == "c:a" => (&["aac"], "aacc"),
             ValueType::Codec if row.name == "c:s" => (&["srt"], "strt"),
             ValueType::Codec => (&["copy"], "mpeg4"),
+            _ if row.name == "hwaccel" => (&["none", "auto"], "no such"),
+            _ if row.name == "init_hw_device" => (&kinds[..1], "no such:0"),
+            _ if row.name == "filter_hw_device" => (&[], "no such"),
+            // Not every libav has these kinds.
+            _ if matches!(row.name, "vaapi_device" | "qsv_device") => (&[], ""),
             _ if row.name == "fps_mode" => (&["cfr", "vfr", "1", "-1"], "fast"),
             _ if row.name == "map" => (&["0", "0:v:0", "-0:s?", "0:m:language:eng"], "v:0"),
             _ if row.name == "metadata" => (&["title=Door", "title="], "title"),

@@ -80,6 +80,7 @@ pub(crate) fn complete(video: &mut StreamInfo, packets: &VecDeque<AvPacket>) {
         frame_rate: None,
         name: None,
         low_delay: true,
+        on: None,
     };
     // Whatever fails here fails again, and is told, where the stream itself is decoded.
     let Ok(mut decoder) = Decoder::open(&setup, &mut Dict::new()) else { return };
@@ -131,6 +132,7 @@ pub(crate) fn complete_sound(audio: &mut StreamInfo, packets: &VecDeque<AvPacket
         frame_rate: None,
         name: None,
         low_delay: true,
+        on: None,
     };
     // Whatever fails here fails again, and is told, where the stream itself is decoded.
     let Ok(mut decoder) = Decoder::open(&setup, &mut Dict::new()) else { return };

@@ -422,7 +422,8 @@ impl RunningPipeline {
     ) -> Result<Option<VideoDecoder>> {
         let open = |video| {
             let stats = self.context.stats.of_input(of.input);
-            VideoDecoder::open(video, &known.options, known.is_live, stats)
+            let place = known.streams.place(of.stream);
+            VideoDecoder::open((video, place), &known.options, known.is_live, stats)
         };
         known.streams.get(of.stream).map(open).transpose()
     }

@@ -1,10 +1,11 @@
 //! Filter graphs across streams: which streams of the inputs go into each, and which outputs take what
 //! comes out.
 
-use crate::av::{MediaKind, OpenPad};
+use crate::av::{MediaKind, OpenPad, PixFmt};
 use crate::edit::check_graph;
 use crate::edit::complex::{PadInput, pads_of, rates_of};
 use crate::error::{Error, Hint, Result, Setting, Stage, counted};
+use crate::image::device::DeviceSpec;
 use crate::input::streams::InputStreamId;
 use crate::options::StreamPick;
 use crate::run::planned::{
@@ -74,8 +75,11 @@ pub(crate) fn plan_graphs(
         }
         let ticks = tick_rate(&sources, inputs);
         let known = sources.iter().map(|source| pad_input(*source, ticks, inputs));
-        let rates = rates_of(spec, &known.collect::<Result<Vec<_>>>()?)
-            .map_err(|error| error.about(setting()))?;
+        let known = known.collect::<Result<Vec<_>>>()?;
+        let device = device_for(&sources, inputs);
+        let opened = device.as_ref().map(|device| device.open(Stage::Process)).transpose()?;
+        let rates =
+            rates_of(spec, &known, opened.as_deref()).map_err(|error| error.about(setting()))?;
         let outputs = pads.outputs.into_iter().zip(rates).map(|(pad, frame_rate)| {
             PlannedGraphOutput { label: pad.label, kind: pad.kind, frame_rate }
         });
@@ -84,6 +88,7 @@ pub(crate) fn plan_graphs(
             inputs: sources,
             outputs: outputs.collect(),
             ticks,
+            device,
         });
     }
     Ok(graphs)
@@ -152,6 +157,17 @@ fn frame_rate(from: InputStreamId, inputs: &[PlannedInput<'_>]) -> Option<Rate> 
     input.options.rate.or(input.streams.get(from.stream)?.frame_rate)
 }
 
+/// The device that a graph's filters use.
+fn device_for(sources: &[PlannedGraphInput], inputs: &[PlannedInput<'_>]) -> Option<DeviceSpec> {
+    let of_source = |source: &PlannedGraphInput| {
+        let input = inputs.get(source.from.input)?;
+        let devices = input.options.hardware.devices_for(input.streams.place(source.from.stream));
+        devices.for_filters().cloned()
+    };
+    let named = |input: &PlannedInput<'_>| input.options.hardware.devices.for_filters().cloned();
+    sources.iter().find_map(of_source).or_else(|| inputs.iter().find_map(named))
+}
+
 /// What is known of a graph's input before its first frame. Live ones come at the graph's `ticks`.
 pub(super) fn pad_input(
     source: PlannedGraphInput,
@@ -170,6 +186,10 @@ pub(super) fn pad_input(
         time_base: stream.time_base,
         frame_rate: ticks.or(frame_rate(from, inputs)),
         follows_clock: source.is_live,
+        stays_on_device: input.is_some_and(|input| {
+            let decoding = input.options.hardware.of(input.streams.place(from.stream));
+            decoding.output.is_some_and(PixFmt::is_hardware)
+        }),
     })
 }
 

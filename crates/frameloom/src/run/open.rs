@@ -13,7 +13,7 @@ use crate::codec::decode::VideoDecoder;
 use crate::codec::encode::VideoEncoder;
 use crate::codec::subtitle::SubtitleTranscoder;
 use crate::edit::complex::ComplexGraph;
-use crate::error::Result;
+use crate::error::{Result, Stage};
 use crate::image::BufferPool;
 use crate::input::Source;
 use crate::live::slate::Slate;
@@ -188,7 +188,8 @@ impl Nodes {
             let Some(source) = sources.get(node.of.input) else { continue };
             if let Some(video) = source.streams.get(node.of.stream) {
                 let (options, stats) = (&source.options, context.stats.of_input(node.of.input));
-                let decoder = VideoDecoder::open(video, options, source.is_live, stats)?;
+                let place = source.streams.place(node.of.stream);
+                let decoder = VideoDecoder::open((video, place), options, source.is_live, stats)?;
                 let decoder = decoder.lacking_pts(source.may_lack_pts());
                 nodes.decoders.push(decoder.ending_at(source.end_of_video()));
             }
@@ -272,12 +273,14 @@ impl Nodes {
         }
         let inputs: Vec<_> = sources.iter().map(PlannedInput::of).collect();
         for node in &graph.filters {
-            let PlannedGraph { spec, inputs: wanted, outputs, ticks } = &node.plan;
+            let PlannedGraph { spec, inputs: wanted, outputs, ticks, device } = &node.plan;
             let known = wanted.iter().map(|input| pad_input(*input, *ticks, &inputs));
             let known = known.collect::<Result<Vec<_>>>()?;
             let kinds = outputs.iter().map(|output| output.kind);
             let pool = BufferPool::new(IDLE_VIEWS);
-            self.filters.push(ComplexGraph::new(spec.clone(), known, kinds, pool));
+            let device = device.as_ref().map(|device| device.open(Stage::Process)).transpose()?;
+            let graph = ComplexGraph::new(spec.clone(), known, kinds, pool);
+            self.filters.push(graph.with_device(device));
         }
         Ok(())
     }

@@ -61,6 +61,7 @@ pub(crate) fn plan(
             input: input.copied(),
             info: chosen.stream,
             place: *place,
+            at: chosen.from.input().map(|from| from.stream),
             carriage: chosen.carriage(&target),
             is_cover: chosen.is_cover_of(&target),
         };
@@ -100,10 +101,13 @@ struct SourceStream<'a> {
     /// `None` for what a filter graph makes.
     input: Option<PlannedInput<'a>>,
     info: Option<&'a StreamInfo>,
+    /// Its place in the output.
     place: StreamPlace,
     carriage: Carriage,
     /// It is the cover in the container's own way.
     is_cover: bool,
+    /// Its number in the input.
+    at: Option<usize>,
 }
 
 impl SourceStream<'_> {
@@ -131,7 +135,7 @@ fn treat_video(
     stream: SourceStream<'_>,
     (is_edited, window, frames): (bool, Window, Option<u64>),
 ) -> Result<Treatment> {
-    let SourceStream { input, info, place, is_cover, .. } = stream;
+    let SourceStream { input, info, place, at, is_cover, .. } = stream;
     let is_inside = options.start.is_some_and(|start| start > Timestamp::ZERO)
         || input.is_some_and(|input| !input.begins_with_key);
     let is_intra_only = info.is_some_and(|stream| stream.params.codec().is_intra_only());
@@ -156,7 +160,12 @@ fn treat_video(
             let plan = video_plan(target, options, place, name, is_edited)?;
             // A cover belongs to any part of the whole.
             let window = if place.is_cover { Window::default() } else { window };
-            Ok(Treatment::Video(VideoPlan { window, frames, ..plan }))
+            // That of its decoder is one of them.
+            let mut devices = plan.devices.clone();
+            if let Some((input, at)) = input.zip(at) {
+                devices.join(input.options.hardware.devices_for(input.streams.place(at)));
+            }
+            Ok(Treatment::Video(VideoPlan { window, frames, devices, ..plan }))
         }
     }
 }
@@ -213,7 +222,7 @@ fn treat_subtitles(
 fn encoder_for(
     target: &Target,
     options: &OutputOptions,
-    SourceStream { input, info, place, carriage, is_cover }: SourceStream<'_>,
+    SourceStream { input, info, place, carriage, is_cover, .. }: SourceStream<'_>,
     must_encode: bool,
 ) -> Result<Option<String>> {
     let kind = place.kind;
@@ -329,6 +338,7 @@ fn video_plan(
             || options.frame_times.of(place) == Some(&FrameTimes::Constant),
         has_no_pts: target.muxer.name() == "avi",
         is_edited,
+        devices: options.devices.clone(),
     })
 }
 

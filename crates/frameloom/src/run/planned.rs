@@ -9,6 +9,7 @@ use crate::codec::encode::VideoPlan;
 use crate::codec::subtitle::SubtitlePlan;
 use crate::codec::window::Window;
 use crate::error::{Error, Hint, Result, Setting, sentence};
+use crate::image::device::DeviceSpec;
 use crate::input::Source;
 use crate::input::streams::{InputStreamId, InputStreams};
 use crate::options::{InputOptions, OutputOptions};
@@ -57,6 +58,8 @@ pub(crate) struct PlannedGraph {
     pub(crate) outputs: Vec<PlannedGraphOutput>,
     /// The rate at which it is given frames of its live inputs; `None` where none is live.
     pub(crate) ticks: Option<Rate>,
+    /// The one that its filters use.
+    pub(crate) device: Option<DeviceSpec>,
 }
 
 /// What goes into a graph.

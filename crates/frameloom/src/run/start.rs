@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Sender;
 
-use crate::av::MediaKind;
+use crate::av::{Device, MediaKind};
 use crate::edit::{AudioCommand, Command, FrameProcessor};
 use crate::error::{Error, Result};
 use crate::input::Source;
@@ -44,6 +44,8 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// A pipeline as its user described it.
 pub(crate) struct Setup {
     pub(crate) sources: Vec<Source>,
+    /// Kept open until whoever uses one has it.
+    pub(crate) _devices: Vec<Arc<Device>>,
     /// Filter graphs across streams, in FFmpeg's language.
     pub(crate) graphs: Vec<String>,
     pub(crate) stages: Vec<Box<dyn FrameProcessor>>,

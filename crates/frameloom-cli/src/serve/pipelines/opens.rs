@@ -1,5 +1,5 @@
-//! Finds settings of a pipeline that make a filter open files or URLs. The owner of the server's file may
-//! write such settings; the API refuses them.
+//! Finds settings of a pipeline that make a filter open files or URLs, and those that open devices. The owner
+//! of the server's file may write such settings; the API refuses them.
 
 use std::collections::HashSet;
 
@@ -19,13 +19,40 @@ enum Words {
     Graph(String),
     /// A file that holds one.
     GraphFile(String),
+    /// A device that is opened by name.
+    Device(String),
+    /// What a decoder's device is opened by.
+    DecodingDevice(String),
 }
 
 impl Words {
     fn text(&self) -> &str {
         match self {
-            Words::Graph(text) | Words::GraphFile(text) => text,
+            Words::Graph(text)
+            | Words::GraphFile(text)
+            | Words::Device(text)
+            | Words::DecodingDevice(text) => text,
         }
+    }
+
+    /// Why the API refuses it, in a sentence.
+    fn refusal(&self) -> Option<String> {
+        const IN_FILE: &str = "it can stand in the server's file";
+        let what = match self {
+            Words::Device(_) => {
+                return Some(format!("no device is opened through the API by name: {IN_FILE}"));
+            }
+            Words::DecodingDevice(device) => {
+                return (!is_harmless_device(device)).then(|| {
+                    format!(
+                        "through the API a device is a number, a file below /dev/dri/, or a name of \
+                         init_hw_device in the server's file: {IN_FILE}"
+                    )
+                });
+            }
+            Words::Graph(_) | Words::GraphFile(_) => self.opens()?,
+        };
+        Some(format!("{what} opens files or URLs, which no filter may through the API: {IN_FILE}"))
     }
 
     /// What opens something, in a sentence.
@@ -39,12 +66,22 @@ impl Words {
                 })
             }
             Words::GraphFile(_) => Some("graph_file".to_owned()),
+            Words::Device(_) | Words::DecodingDevice(_) => None,
         }
     }
 }
 
-/// Refuses settings from the API in which a filter opens a file or a URL, unless it stands in
-/// `before`, which are those in force.
+/// Whether a decoder's device is no file but one of those that decode, and no X display of a host.
+fn is_harmless_device(device: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    match device.strip_prefix("/dev/dri/") {
+        Some(file) => file.bytes().all(|b| b.is_ascii_alphanumeric()) && !file.is_empty(),
+        None => is_number(device),
+    }
+}
+
+/// Refuses settings from the API in which a filter opens a file or a URL, or that open a device by name,
+/// unless it stands in `before`, which are those in force.
 ///
 /// # Errors
 /// The first that does.
@@ -54,13 +91,9 @@ pub(crate) fn refuse(
 ) -> std::result::Result<(), FileFault> {
     let known: HashSet<Words> = before.map(in_words).unwrap_or_default().into_iter().collect();
     for words in in_words(settings) {
-        let Some(what) = words.opens().filter(|_| !known.contains(&words)) else { continue };
+        let Some(text) = words.refusal().filter(|_| !known.contains(&words)) else { continue };
         let path = settings.path_to(words.text());
         let key = path.first().map(String::as_str).unwrap_or_default();
-        let text = format!(
-            "{what} opens files or URLs, which no filter may through the API: it can stand in the \
-             server's file"
-        );
         let fault = FileFault::new(None, format!("pipelines.{}.{key}", settings.name), text);
         return Err(fault.kind(FaultKind::NotAllowed).about(path.join(".")));
     }
@@ -82,14 +115,34 @@ fn in_words(settings: &Settings) -> Vec<Words> {
     let rows = library().iter().filter(|option| option.row.value == ValueType::FilterGraph);
     let names: HashSet<&str> = rows.flat_map(|option| option.row.names()).map(bare).collect();
     let is_graph = |name: &str| names.contains(bare(name));
-    let global = global.into_iter().filter(|(entry, _)| entry.row.value == ValueType::FilterGraph);
-    let mut found: Vec<Words> = global.map(|(_, graph)| Words::Graph(graph)).collect();
+    let mut names_of_devices: HashSet<String> = HashSet::new();
+    let mut found = Vec::new();
+    for (entry, value) in global {
+        match (entry.row.name, entry.row.value) {
+            (_, ValueType::FilterGraph) => found.push(Words::Graph(value)),
+            ("init_hw_device", _) => {
+                names_of_devices.extend(name_of_device(&value).map(str::to_owned));
+                found.push(Words::Device(value));
+            }
+            _ => {}
+        }
+    }
     for input in inputs {
+        let devices = input.options.iter().filter(|(name, _)| bare(name) == "hwaccel_device");
+        let others = devices.filter(|(_, device)| !names_of_devices.contains(device));
+        found.extend(others.map(|(_, device)| Words::DecodingDevice(device.clone())));
         found.extend(of_lavfi(&input));
         found.extend(graphs(input, is_graph));
     }
     found.extend(outputs.into_iter().flat_map(|output| graphs(output, is_graph)));
     found
+}
+
+/// The name that `-init_hw_device` gives: `KIND=NAME:DEVICE`.
+fn name_of_device(text: &str) -> Option<&str> {
+    let (kind, rest) = text.split_once('=')?;
+    let is_kind = !kind.contains([':', '@']);
+    is_kind.then(|| rest.split([':', '@', ',']).next().unwrap_or_default())
 }
 
 fn graphs(end: EndArgs, is_graph: impl Fn(&str) -> bool) -> impl Iterator<Item = Words> {
@@ -112,4 +165,40 @@ fn of_lavfi(input: &EndArgs) -> Vec<Words> {
     };
     let own = input.options.iter().filter_map(option);
     own.chain([Words::Graph(input.url.clone())]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_that_decode_are_told_from_other_files() {
+        for device in ["0", "12", "/dev/dri/renderD128", "/dev/dri/card0"] {
+            assert!(is_harmless_device(device), "{device}");
+        }
+        for device in [
+            "",
+            "gpu",
+            ":0",
+            "host:0",
+            "/dev/watchdog",
+            "/dev/dri/",
+            "/dev/dri/../tty",
+            "dri/card0",
+            "/dev/dri/by-path/../../tty",
+            "-1",
+        ] {
+            assert!(!is_harmless_device(device), "{device}");
+        }
+        for (text, name) in [
+            ("vaapi=gpu:/dev/dri/renderD128", Some("gpu")),
+            ("vulkan=v@gpu", Some("v")),
+            ("vaapi=a,driver=iHD", Some("a")),
+            ("vaapi:/dev/dri/renderD128", None),
+            ("vaapi:,driver=iHD", None),
+            ("vaapi", None),
+        ] {
+            assert_eq!(name_of_device(text), name, "{text}");
+        }
+    }
 }

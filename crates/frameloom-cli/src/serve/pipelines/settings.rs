@@ -249,6 +249,8 @@ struct Draft<'a> {
     inputs: Vec<EndSettings>,
     outputs: Vec<EndSettings>,
     graphs: Vec<String>,
+    devices: Vec<String>,
+    filter_device: Option<String>,
     command: Vec<String>,
     env: BTreeMap<String, String>,
     input_options: Vec<String>,
@@ -275,6 +277,8 @@ impl Draft<'_> {
             "input" => self.take_inputs("input", entry)?,
             "inputs" => self.take_inputs("inputs", entry)?,
             "filter_complex" => self.graphs = self.texts(entry)?,
+            "init_hw_device" => self.devices = self.texts(entry)?,
+            "filter_hw_device" => self.filter_device = Some(self.text(entry)?),
             "filter" => self.filter = Some(self.text(entry)?),
             "loglevel" => self.level = Some(self.scalar(entry)?),
             "command" => {
@@ -504,7 +508,8 @@ impl Draft<'_> {
                 return Err(fault("this is no option of an input or output", FaultKind::Unknown));
             }
             if find_ffmpeg(key).is_some_and(|option| option.row.scope == Scope::Global) {
-                let text = "this is for the pipeline as a whole: graphs stand in filter_complex";
+                let text = "this is for the pipeline as a whole: graphs stand in filter_complex, devices \
+                            in init_hw_device";
                 return Err(fault(text, FaultKind::Unknown));
             }
             let takes_value = takes_value(key);
@@ -566,6 +571,12 @@ impl Draft<'_> {
             words.extend(["-v".to_owned(), level.clone()]);
         }
         words.extend(self.long.iter().cloned());
+        for device in &self.devices {
+            words.extend(["-init_hw_device".to_owned(), device.clone()]);
+        }
+        if let Some(device) = &self.filter_device {
+            words.extend(["-filter_hw_device".to_owned(), device.clone()]);
+        }
         for graph in &self.graphs {
             words.extend(["-filter_complex".to_owned(), graph.clone()]);
         }
@@ -638,7 +649,9 @@ fn entry_about(
             (key @ "output_options", NodeValue::Table(inner)) => option(inner, End::Output, &[key]),
             ("input" | "inputs", _) => of_ends(entry, End::Input),
             ("outputs", _) => of_ends(entry, End::Output),
-            ("filter_complex", _) => itself(is_named(&Setting::ffmpeg("filter_complex"))),
+            (key @ ("filter_complex" | "init_hw_device" | "filter_hw_device"), _) => {
+                itself(is_named(&Setting::ffmpeg(key.to_owned())))
+            }
             ("filter", _) => itself(is_named(&Setting::ffmpeg("vf").of(End::Output))),
             ("loglevel", _) => itself(is_named(&Setting::ffmpeg("v"))),
             (key, _) => itself(is_named(&Setting::own(key.to_owned()))),

@@ -159,6 +159,31 @@ fn no_graph_opens_files_through_the_api() {
             (&json!("not_allowed"), &json!(at))
         );
     }
+    for (key, value, named, at) in [
+        ("init_hw_device", json!("vaapi=gpu:/dev/sda"), "no device is opened", "init_hw_device"),
+        (
+            "input",
+            json!({ "url": "x", "options": { "hwaccel": "auto", "hwaccel_device": "/dev/watchdog" } }),
+            "below /dev/dri/",
+            "input.options.hwaccel_device",
+        ),
+        (
+            "input_options",
+            json!({ "hwaccel_device:v": ":0" }),
+            "below",
+            "input_options.hwaccel_device:v",
+        ),
+    ] {
+        let mut settings = base.clone();
+        settings[key] = value;
+        let answer = fleet.post("/api/v1/pipelines", &settings);
+        let said = answer.problem(422);
+        assert!(said.contains(named) && said.contains("the server's file"), "{settings}: {said}");
+        assert_eq!(
+            (&answer.json()["kind"], &answer.json()["key"]),
+            (&json!("not_allowed"), &json!(at))
+        );
+    }
     let mut several = base.clone();
     several.as_object_mut().unwrap().remove("input");
     several["inputs"] = json!([fleet.url("red"), { "url": movie, "options": lavfi }]);

@@ -13,6 +13,8 @@ pub(super) struct FormatNeeds<'a> {
     pub(super) keeps_alpha: bool,
     /// The container has room for these alone; empty where it doesn't matter.
     pub(super) container: &'a [&'a str],
+    /// Those that can be put on the encoder's device; empty where it takes pictures from memory.
+    pub(super) device: &'a [PixFmt],
 }
 
 /// The pixel format to encode in: the frames' own wherever the encoder takes it and players do.
@@ -21,12 +23,14 @@ pub(super) fn pixel_format(
     own: PixFmt,
     needs: &FormatNeeds<'_>,
 ) -> Result<PixFmt> {
-    let FormatNeeds { choice, is_edited, keeps_alpha, container } = *needs;
+    let FormatNeeds { choice, is_edited, keeps_alpha, container, device } = *needs;
     let mut list = setup.pixel_formats();
     if list.is_empty() {
         list = container.iter().filter_map(|name| PixFmt::named(name)).collect();
     }
-    if setup.codec().name() == "mjpeg" {
+    if !device.is_empty() {
+        list = device.to_vec();
+    } else if setup.codec().name() == "mjpeg" {
         // JPEG is of full range; the encoder lists the others for those who insist (-strict).
         list.retain(|f| f.is_full_range_by_name());
     }
@@ -135,6 +139,9 @@ pub(super) fn options(setup: &EncoderSetup, plan: &VideoPlan, format: PixFmt) ->
             dict.set_default("usage", if live { "realtime" } else { "good" });
         }
         "libsvtav1" => dict.set_default("preset", "10"),
+        // As above: players can begin at an IDR picture only.
+        "h264_nvenc" | "hevc_nvenc" => dict.set_default("forced-idr", "1"),
+        "h264_qsv" | "hevc_qsv" => dict.set_default("forced_idr", "1"),
         _ => {}
     }
     dict
@@ -146,16 +153,22 @@ mod tests {
 
     #[test]
     fn formats_are_kept_where_players_take_them() {
+        let on_device = ["nv12", "p010le"].map(|name| PixFmt::named(name).unwrap());
         let format = |encoder: &str, own: &str, edited| {
-            let setup = EncoderSetup::find(encoder).unwrap();
+            let Some(setup) = EncoderSetup::find(encoder) else {
+                // Not every libav has encoders on devices.
+                assert!(encoder.ends_with("_vaapi"), "{encoder}");
+                return None;
+            };
             let own = PixFmt::named(own).unwrap();
             let needs = FormatNeeds {
                 choice: None,
                 is_edited: edited,
                 keeps_alpha: encoder == "libvpx-vp9",
                 container: if encoder == "wrapped_avframe" { &["yuv420p", "gray"] } else { &[] },
+                device: if encoder.ends_with("_vaapi") { &on_device } else { &[] },
             };
-            pixel_format(&setup, own, &needs).unwrap().name()
+            Some(pixel_format(&setup, own, &needs).unwrap().name())
         };
         for (encoder, own, edited, chosen) in [
             ("libx264", "yuv420p", true, "yuv420p"),
@@ -175,8 +188,13 @@ mod tests {
             ("rawvideo", "yuv420p", true, "yuv420p"),
             ("rawvideo", "rgb24", true, "rgb24"),
             ("wrapped_avframe", "rgb24", true, "yuv420p"),
+            ("hevc_vaapi", "yuv420p", true, "nv12"),
+            ("hevc_vaapi", "rgb24", true, "nv12"),
+            ("hevc_vaapi", "yuv420p10le", false, "p010le"),
+            ("mjpeg_vaapi", "yuv420p", false, "nv12"),
         ] {
-            assert_eq!(format(encoder, own, edited), chosen, "{own} to {encoder}");
+            let found = format(encoder, own, edited).unwrap_or(chosen);
+            assert_eq!(found, chosen, "{own} to {encoder}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Everything that decides how video is encoded.
 
 use crate::codec::window::Window;
-use crate::options::{PixelFormatChoice, Size};
+use crate::options::{HardwareDevices, PixelFormatChoice, Size};
 use crate::time::Rate;
 
 /// Everything that decides how video is encoded. Outputs with equal plans share one encoding.
@@ -28,6 +28,8 @@ pub(crate) struct VideoPlan {
     pub(crate) keeps_alpha: bool,
     /// Someone may have painted into the frames.
     pub(crate) is_edited: bool,
+    /// The devices for its filters and its encoder.
+    pub(crate) devices: HardwareDevices,
 }
 
 impl VideoPlan {

@@ -137,7 +137,9 @@ impl Reading {
         let mut decoders = Vec::new();
         for decoder in &self.decoders {
             let stream = source.streams.get(decoder.stream);
-            let open = |s| VideoDecoder::open(s, &source.options, true, self.stats.clone());
+            let place = source.streams.place(decoder.stream);
+            let open =
+                |s| VideoDecoder::open((s, place), &source.options, true, self.stats.clone());
             decoders.push(stream.map(open).transpose()?);
         }
         let mut sounds = Vec::new();
