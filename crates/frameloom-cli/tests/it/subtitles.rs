@@ -179,3 +179,18 @@ fn nothing_waits_for_the_first_event() {
         assert_eq!(events(&path("made.srt")), events(&path("source.srt")), "{codec}");
     }
 }
+
+/// What an output is cut into has the subtitles of its time, as its own container holds them.
+#[test]
+fn parts_of_an_output_have_subtitles() {
+    for (ending, codec) in [("mp4", "mov_text"), ("mkv", "subrip")] {
+        let room = room();
+        let words = args!["-i", captioned(), "-map", "0", "-c", "copy", "-c:s", codec];
+        let parts =
+            args!["-f", "segment", "-segment_time", "2", room.path().join(format!("%d.{ending}"))];
+        frameloom([words, parts].concat()).run().ok();
+        let first = probe_streams(&room.path().join(format!("0.{ending}")));
+        let names: Vec<_> = first.iter().map(|s| s["codec_name"].as_str().unwrap()).collect();
+        assert_eq!(names, ["h264", "aac", codec]);
+    }
+}

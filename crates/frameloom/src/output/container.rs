@@ -3,7 +3,7 @@
 //! The one place that decides whether a stream is copied, encoded or left out, judged by what players
 //! read and not by what libav can write.
 
-use crate::av::{CodecId, CodecParams, EncoderSetup, MediaKind, MuxerInfo, StreamInfo};
+use crate::av::{CodecId, CodecParams, EncoderSetup, MediaKind, MuxerInfo, StreamInfo, muxer_for};
 use crate::protocol::Target;
 
 /// FFmpeg 6.1 is the first whose FLV muxer knows the FourCC codecs of Enhanced RTMP.
@@ -193,6 +193,11 @@ fn carriage_beside(target: &Target, stream: &StreamInfo) -> Carriage {
 pub(crate) fn holds_subtitles(target: &Target, codec: CodecId) -> bool {
     match target.muxer.name() {
         "null" => true,
+        // What its parts are, their names say.
+        "segment" | "stream_segment" => {
+            let part = muxer_for(None, &target.url);
+            part.is_some_and(|part| part.holds(codec) == Some(true))
+        }
         // What players find in live television.
         "mpegts" => matches!(codec.name(), "dvb_subtitle" | "dvb_teletext"),
         // Text without any markup is a part of its language.
