@@ -252,6 +252,10 @@ mod tests {
                 "input = { url = 'a.flv', options = { hwaccel = 'auto', hwaccel_device = '1' } }",
                 "-hwaccel auto -hwaccel_device 1 -i a.flv",
             ),
+            (
+                "input = 'a.flv'\ninit_hw_device = ['vaapi=a', 'vaapi=b:1']\nfilter_hw_device = 'a'",
+                "-init_hw_device vaapi=a -init_hw_device vaapi=b:1 -filter_hw_device a -i a.flv",
+            ),
         ] {
             let text = format!("[pipelines.a]\n{keys}\noutputs = ['out.flv']\n");
             let file = File::parse(Path::new("f.toml"), &text, &|_| None);
@@ -351,6 +355,8 @@ mod tests {
                 "10:20",
                 "graphs stand in filter_complex",
             ),
+            (wall("init_hw_device = ['vaapi', 'nosuch']"), "10:1", "'nosuch' is no kind of device"),
+            (wall("filter_hw_device = 'gpu'"), "10:1", "there is no device 'gpu'"),
         ] {
             let said = check(&text);
             assert!(said.contains(&format!("f.toml:{place}")), "{text}: {said}");
