@@ -527,6 +527,7 @@ def open(
     no_reconnect: bool = False,
     stall_timeout: _Seconds | None = None,
     open_timeout: _Seconds | None = None,
+    wait_for_inputs: Literal["all", "any"] | None = None,
     live: Literal["auto"] | bool = "auto",
 ) -> Video:
     """Open a file or a stream and read its frames.

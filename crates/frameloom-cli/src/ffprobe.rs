@@ -169,6 +169,9 @@ pub(crate) fn tell(url: &str, options: &InputOptions, asked: &Asked, stop: &Stop
     }
     if asked.names_streams {
         text += &writer.list("programs", "program", &[], false, true);
+        if ffprobe::KNOWS_STREAM_GROUPS {
+            text += &writer.list("stream_groups", "stream_group", &[], false, true);
+        }
     }
     for (plural, name, sections) in
         [("streams", "stream", streams), ("chapters", "chapter", chapters)]

@@ -61,7 +61,8 @@ pub(crate) struct PyVideo {
 /// The policies have the names of the command line. `on_loss`: what happens while the input is lost
 /// ("hold", "slate", "end"); `on_slow`: to frames that your code is too slow for ("latest",
 /// "block", "bypass"); `on_error`: when it fails ("bypass", "stop"); `on_resize`: when the
-/// pictures' size changes ("fit", "restart"). Times are in seconds. `live` says whether the input
+/// pictures' size changes ("fit", "restart"); `wait_for_inputs`: whether it may be opened before the
+/// stream is there, and shows a card until it comes ("all", "any"). Times are in seconds. `live` says whether the input
 /// counts as live; by default what was opened decides.
 ///
 /// Raises a `frameloom.Error` where it can't be opened, `ValueError` for a value that can't be,
@@ -76,7 +77,7 @@ pub(crate) struct PyVideo {
         duration=None, loop=None, realtime=False, format=None, options=None, progress=False, \
         on_loss=None, slate=None, on_slow=None, deadline=None, on_error=None, on_resize=None, \
         reconnect_for=None, no_reconnect=False, stall_timeout=None, open_timeout=None, \
-        live='auto')"
+        wait_for_inputs=None, live='auto')"
 )]
 #[expect(clippy::too_many_arguments, reason = "Python's are named")]
 pub(crate) fn open(

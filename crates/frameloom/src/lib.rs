@@ -43,8 +43,8 @@ mod time;
 mod url;
 
 pub use api::{
-    Control, Feed, Frames, InputBuilder, NextFrame, Outgoing, OutputBuilder, OutputId, Pending,
-    Pipeline, Reader, Writer,
+    Control, Feed, Frames, InputBuilder, Media, NextFrame, Outgoing, OutputBuilder, OutputId,
+    Pending, Pipeline, Reader, Writer,
 };
 pub use av::{AvError, LogLevel, set_log_level};
 pub use codec::audio_frame::AudioFrame;
@@ -88,7 +88,9 @@ pub mod internal {
     /// What the ffprobe program tells of an input.
     pub mod ffprobe {
         pub use crate::av::{Fact, FactSection, FactValue};
-        pub use crate::input::ffprobe::{Contents, ContentsRequest, contents, not_told};
+        pub use crate::input::ffprobe::{
+            Contents, ContentsRequest, KNOWS_STREAM_GROUPS, contents, not_told,
+        };
     }
 
     /// What a URL tells before it is opened.

@@ -12,8 +12,9 @@ use crate::harness::judge::ffprobe;
 use crate::harness::*;
 use crate::subtitles::{captioned, notes, pictures, styled};
 
-/// What is alike in two files, one line for each fact.
-fn facts(path: &Path) -> Vec<String> {
+/// What is alike in two files, one line for each fact; with which packets are keyframes, where that is
+/// asked for.
+fn facts(path: &Path, with_keys: bool) -> Vec<String> {
     let mut facts = Vec::new();
     for stream in probe_streams(path) {
         let fact = |name: &str| match &stream[name] {
@@ -35,18 +36,23 @@ fn facts(path: &Path) -> Vec<String> {
         facts.push(names.map(fact).concat());
     }
     facts.extend(said(path));
-    let packets = ffprobe(path, &["-show_entries", "packet=stream_index,pts_time"]);
-    let mut times: Vec<(u64, i64)> = Vec::new();
+    let packets = ffprobe(path, &["-show_entries", "packet=stream_index,pts_time,flags"]);
+    let mut times: Vec<(u64, i64, bool)> = Vec::new();
     for packet in packets["packets"].as_array().unwrap() {
+        let is_key = with_keys && packet["flags"].as_str().unwrap().starts_with('K');
         let time = packet["pts_time"].as_str().map_or(0.0, |text| text.parse::<f64>().unwrap());
         // To the millisecond, which Matroska and FLV have.
-        times.push((packet["stream_index"].as_u64().unwrap(), (time * 1000.0).round() as i64));
+        let ms = (time * 1000.0).round() as i64;
+        times.push((packet["stream_index"].as_u64().unwrap(), ms, is_key));
     }
     // Containers may begin with any time.
-    let first = times.iter().map(|(_, ms)| *ms).min().unwrap_or(0);
-    times.iter_mut().for_each(|(_, ms)| *ms -= first);
+    let first = times.iter().map(|(_, ms, _)| *ms).min().unwrap_or(0);
+    times.iter_mut().for_each(|(_, ms, _)| *ms -= first);
     times.sort_unstable();
-    facts.extend(times.iter().map(|(stream, ms)| format!("{stream}: {ms} ms")));
+    facts.extend(times.iter().map(|(stream, ms, is_key)| {
+        let mark = if *is_key { " (key)" } else { "" };
+        format!("{stream}{mark}: {ms} ms")
+    }));
     facts
 }
 
@@ -130,13 +136,16 @@ fn difference(theirs: &[String], ours: &[String]) -> Option<String> {
 
 /// What is wrong with a command line of the list.
 fn compare(line: &str, room: &Path) -> Option<String> {
-    let (is_exact, line) = match line.strip_prefix("= ") {
-        Some(rest) => (true, rest),
-        None => (false, line),
+    let (marks, line) = match line.split_once(' ') {
+        Some((marks @ ("=" | "k"), rest)) => (marks, rest),
+        _ => ("", line),
     };
-    let outputs: Vec<&str> = line.split(' ').filter_map(|word| word.strip_prefix("OUT")).collect();
+    let (is_exact, with_keys) = (marks == "=", marks == "k");
+    let written = line.split([' ', '|']).filter_map(|word| Some(word.split_once("OUT")?.1));
+    let outputs: Vec<&str> = written.collect();
     assert!(!outputs.is_empty(), "{line}");
-    let words = |who: &str| -> Vec<OsString> {
+    let words = |who: &str, line: &str| -> Vec<OsString> {
+        let place = |name: &str| room.join(format!("{who}{name}")).display().to_string();
         let word = |word: &str| match word {
             "A" => counted_av("numbered.mp4").into(),
             "B" => manifold().into(),
@@ -149,24 +158,57 @@ fn compare(line: &str, room: &Path) -> Option<String> {
             "K" => song().into(),
             "L" => tune().into(),
             "G" => picture().into(),
-            _ => match word.strip_prefix("OUT") {
-                Some(output) => room.join(format!("{who}{output}")).into(),
-                None => OsString::from(word),
-            },
+            "C" => twice().into(),
+            _ => word.replace("OUT", &place("")).replace("LOG", &place("log")).into(),
         };
         line.split(' ').map(word).collect()
     };
-    ffmpeg(words("ffmpeg"));
-    let run = frameloom([args!["-v", "error"], words("frameloom")].concat()).run();
-    if run.code() != Some(0) {
-        return Some(run.stderr);
+    for line in line.split(" && ") {
+        ffmpeg(words("ffmpeg", line));
+        let run = frameloom([args!["-v", "error"], words("frameloom", line)].concat()).run();
+        if run.code() != Some(0) {
+            return Some(run.stderr);
+        }
     }
-    outputs.into_iter().find_map(|output| {
-        let of = |who: &str| room.join(format!("{who}{output}"));
-        let (theirs, ours) = (of("ffmpeg"), of("frameloom"));
-        difference(&facts(&theirs), &facts(&ours))
-            .or_else(|| difference(&content(&theirs), &content(&ours)).filter(|_| is_exact))
+    let files = |who: &str| -> Vec<PathBuf> {
+        outputs.iter().flat_map(|output| written_as(room, &format!("{who}{output}"))).collect()
+    };
+    let (theirs, ours) = (files("ffmpeg"), files("frameloom"));
+    if theirs.len() != ours.len() {
+        return Some(format!("ffmpeg has {} files, frameloom {}", theirs.len(), ours.len()));
+    }
+    theirs.iter().zip(&ours).find_map(|(theirs, ours)| {
+        difference(&facts(theirs, with_keys), &facts(ours, with_keys))
+            .or_else(|| difference(&content(theirs), &content(ours)).filter(|_| is_exact))
     })
+}
+
+/// The files of a name, which may stand for several by `%d` or `%03d`, in their order.
+fn written_as(room: &Path, name: &str) -> Vec<PathBuf> {
+    let Some((before, rest)) = name.split_once('%') else { return vec![room.join(name)] };
+    let (_, behind) = rest.split_once('d').unwrap();
+    let files = std::fs::read_dir(room).unwrap().map(|entry| entry.unwrap().file_name());
+    let files = files.map(|name| name.into_string().unwrap());
+    let is_one = |name: &String| {
+        let middle = name.strip_prefix(before).and_then(|name| name.strip_suffix(behind));
+        middle.is_some_and(|number| number.chars().all(|digit| digit.is_ascii_digit()))
+    };
+    let mut files: Vec<String> = files.filter(is_one).collect();
+    assert!(!files.is_empty(), "no {name}");
+    files.sort_unstable();
+    files.into_iter().map(|name| room.join(name)).collect()
+}
+
+/// A list for the concat demuxer: the same clip twice.
+fn twice() -> PathBuf {
+    let file = counted_av("numbered.mp4");
+    let list = file.with_file_name("twice.ffconcat");
+    std::fs::write(
+        &list,
+        format!("ffconcat version 1.0\nfile '{0}'\nfile '{0}'\n", file.display()),
+    )
+    .unwrap();
+    list
 }
 
 /// Two videos, two sounds, subtitles, chapters and tags.
@@ -336,6 +378,30 @@ mod lines {
     #[ignore = "slow"]
     fn covers() {
         assert_like_ffmpeg("covers", 24);
+    }
+
+    #[test]
+    #[ignore = "slow"]
+    fn packets() {
+        assert_like_ffmpeg("packets", 11);
+    }
+
+    #[test]
+    #[ignore = "slow"]
+    fn keyframes() {
+        assert_like_ffmpeg("keyframes", 8);
+    }
+
+    #[test]
+    #[ignore = "slow"]
+    fn passes() {
+        assert_like_ffmpeg("passes", 3);
+    }
+
+    #[test]
+    #[ignore = "slow"]
+    fn files() {
+        assert_like_ffmpeg("files", 12);
     }
 
     #[test]

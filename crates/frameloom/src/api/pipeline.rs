@@ -1,11 +1,12 @@
 //! A whole pipeline, described and run.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::api::builder::InputBuilder;
 use crate::api::control::Control;
 use crate::api::frames::Frames;
+use crate::api::media::{Media, stages_of};
+use crate::api::opening::open_inputs;
 use crate::api::outgoing::Outgoing;
 use crate::api::pending::Pending;
 use crate::av::{Device, MediaKind, StreamInfo, is_dump_wanted};
@@ -15,7 +16,7 @@ use crate::error::{BoxError, Error, ErrorKind, Result, Stage};
 use crate::image::Frame;
 use crate::input::Source;
 use crate::input::probe::{self, Probe};
-use crate::options::{HardwareDevices, InputOptions, LiveOptions, OutputOptions};
+use crate::options::{HardwareDevices, InputOptions, LiveOptions, OutputOptions, StreamPlace};
 use crate::protocol::environment::Environment;
 use crate::run::audio_messages::AudioStage;
 use crate::run::control::OutputsOwner;
@@ -31,9 +32,6 @@ use crate::stats::event::{Event, Events};
 use crate::stats::{Snapshot, Stats};
 use crate::time::Timestamp;
 use crate::time::stop::Stop;
-
-/// How long an input is waited for at once.
-const LONG: Duration = Duration::from_secs(1);
 
 /// A live stream in, every frame through your code, a live stream out.
 ///
@@ -139,7 +137,7 @@ impl Pipeline {
         let named = inputs.iter().flat_map(|(_, options)| options.hardware.devices.specs());
         let devices = named.map(|device| device.open(Stage::Options));
         let devices = devices.collect::<Result<Vec<_>>>()?;
-        let sources = open_side_by_side(inputs, &environment, &stop)?;
+        let sources = open_inputs(inputs, &environment, &stop)?;
         if is_dump_wanted() {
             sources.iter().enumerate().for_each(|(number, source)| source.tell_contents(number));
         }
@@ -203,7 +201,8 @@ impl Pipeline {
         let with_video = self.sources.iter().find(|source| source.video().is_some());
         let devices = with_video.map(|source| {
             let number = source.streams.main(MediaKind::Video).unwrap_or(0);
-            source.options.hardware.devices_for(source.streams.place(number))
+            let streams = source.streams.specified();
+            source.options.hardware.devices_for(StreamPlace::of(&streams, number))
         });
         let device = devices.as_ref().and_then(HardwareDevices::for_filters).cloned();
         self.processor(FilterGraph::new(spec, rate).with_device(device.as_ref()))
@@ -240,6 +239,49 @@ impl Pipeline {
     {
         self.audio_stages.push(Box::new(edit));
         self
+    }
+
+    /// Runs `edit` on every frame and on every piece of decoded sound, after what was added before: for code
+    /// that needs both, as subtitles out of speech do. It is [`Pipeline::process`] and
+    /// [`Pipeline::process_audio`] in one, with what both say. It is called with one or the other at a
+    /// time, each in its own order; how far apart they come depends on the input, and their times
+    /// ([`Frame::pts`], [`AudioFrame::pts`]) are of one clock. While it works on a picture, sound waits, and
+    /// the other way round.
+    ///
+    /// ```no_run
+    /// use frameloom::{Media, Pipeline, PixelFormat};
+    ///
+    /// # fn main() -> frameloom::Result<()> {
+    /// let mut loudness = 0.0f32;
+    /// Pipeline::from_url("rtmp://localhost/live/voice")?
+    ///     .process_media(move |media| {
+    ///         match media {
+    ///             Media::Audio(sound) => {
+    ///                 let samples = sound.to_interleaved_f32()?;
+    ///                 loudness = samples.iter().fold(0.0, |most, sample| sample.abs().max(most));
+    ///             }
+    ///             Media::Video(frame) => {
+    ///                 let mut image = frame.image_mut(PixelFormat::Rgb24)?;
+    ///                 let bar = (loudness * image.width() as f32) as usize * 3;
+    ///                 image.rows_mut().take(8).for_each(|row| row[..bar.min(row.len())].fill(255));
+    ///             }
+    ///             _ => {}
+    ///         }
+    ///         Ok(())
+    ///     })
+    ///     .to_url("rtmp://localhost/live/seen")?
+    ///     .run()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn process_media<F>(mut self, edit: F) -> Pipeline
+    where
+        F: FnMut(Media<'_>) -> Result<(), BoxError> + Send + 'static,
+    {
+        let (video, audio) = stages_of(edit);
+        self.audio_stages.push(audio);
+        self.processor(video)
     }
 
     /// Runs a program on all sound, after what [`Pipeline::process_audio`] added.
@@ -402,7 +444,7 @@ impl Pipeline {
         Pending::start(move || {
             if let Some(opener) = opener {
                 let sink = opener.open(&environment, &stop)?;
-                output.open = Some(OpenSink { kinds: opener.kinds, sink });
+                output.open = Some(OpenSink { streams: opener.streams, sink });
             }
             Ok(Outgoing(output))
         })
@@ -440,32 +482,4 @@ impl Pipeline {
             stop: self.stop,
         }
     }
-}
-
-/// Opens all inputs, each on a thread of its own where there are several: live ones begin together.
-fn open_side_by_side(
-    inputs: Vec<(String, InputOptions)>,
-    environment: &Environment,
-    stop: &Stop,
-) -> Result<Vec<Source>> {
-    if let [(url, options)] = &inputs[..] {
-        return Ok(vec![Source::open(url, options.clone(), environment, stop)?]);
-    }
-    // What is being opened is given up where another one fails.
-    let all = stop.child();
-    let open = |(url, options): (String, InputOptions)| {
-        let (environment, stop) = (environment.clone(), all.clone());
-        Pending::start(move || Source::open(&url, options, &environment, &stop))
-    };
-    let pending = inputs.into_iter().map(open).collect::<Result<Vec<_>>>()?;
-    let mut sources = Vec::new();
-    for one in pending {
-        let opened = loop {
-            if let Some(opened) = one.wait(LONG) {
-                break opened;
-            }
-        };
-        sources.push(opened.inspect_err(|_| all.stop())?);
-    }
-    Ok(sources)
 }

@@ -7,6 +7,7 @@ use crate::codec::decode::VideoDecoder;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::Frame;
 use crate::input::{Source, SourceMessage};
+use crate::options::StreamPlace;
 use crate::protocol::environment::Environment;
 use crate::stats::Stats;
 use crate::time::{Rate, Timestamp};
@@ -60,7 +61,8 @@ impl InputBuilder<Reader> {
         let stats = Stats::new(source.duration(), environment.clock);
         stats.set_inputs([(source.url(), source.is_live)]);
         let number = source.streams.main(MediaKind::Video).unwrap_or(0);
-        let place = source.streams.place(number);
+        let streams = source.streams.specified();
+        let place = StreamPlace::of(&streams, number);
         let decoder = match source.video() {
             Some(video) => {
                 VideoDecoder::open((video, place), &source.options, source.is_live, stats)?

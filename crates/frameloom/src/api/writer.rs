@@ -11,7 +11,7 @@ use crate::output::{Sink, nothing_written};
 use crate::protocol::Target;
 use crate::protocol::environment::Environment;
 use crate::run::metadata::of_options;
-use crate::run::plan::plan_writer;
+use crate::run::plan::{plan_writer, written_stream};
 use crate::stats::Stats;
 
 /// Encodes frames and writes them to one output.
@@ -51,12 +51,12 @@ impl OutputBuilder<Writer> {
         let encoder = VideoEncoder::new(plan, target.muxer.wants_global_header(), rate)?;
         let environment = Environment::real();
         let stats = Stats::new(None, environment.clock.clone());
-        let kinds = [MediaKind::Video];
+        let stream = written_stream(&options);
         let sink = Sink::open(
             target,
             &options,
-            &kinds,
-            &of_options(&options, &kinds)?,
+            std::slice::from_ref(&stream),
+            &of_options(&options, &[MediaKind::Video])?,
             stats,
             &environment,
             &stop,

@@ -1,3 +1,4 @@
+use std::ffi::{CStr, CString};
 use std::ptr;
 
 use ffmpeg_sys_next as ff;
@@ -21,7 +22,7 @@ pub(crate) enum Received<T> {
 }
 
 impl<T> Received<T> {
-    fn of(status: i32, item: T) -> Result<Received<T>, AvError> {
+    pub(super) fn of(status: i32, item: T) -> Result<Received<T>, AvError> {
         match AvError::check(status) {
             Ok(_) => Ok(Received::Item(item)),
             Err(e) if e.is_again() => Ok(Received::Again),
@@ -309,7 +310,8 @@ impl EncoderSetup {
         names
     }
 
-    /// Opens a video encoder. What is left in `options`, nobody took.
+    /// Opens a video encoder. What is left in `options`, nobody took. `statistics` are what a first pass
+    /// gave.
     pub(crate) fn open_video(
         &self,
         shape: &VideoShape,
@@ -317,9 +319,13 @@ impl EncoderSetup {
         global_header: bool,
         input: EncoderInput<'_>,
         options: &mut Dict,
+        statistics: Option<CString>,
     ) -> Result<Encoder, AvError> {
         let mut ctx = CodecContext::new(self.codec)?;
         let c = ctx.get_mut();
+        if let Some(statistics) = &statistics {
+            c.stats_in = statistics.as_ptr().cast_mut();
+        }
         c.width = libc::c_int::try_from(shape.width).unwrap_or(0);
         c.height = libc::c_int::try_from(shape.height).unwrap_or(0);
         c.pix_fmt = shape.format.0;
@@ -350,7 +356,7 @@ impl EncoderSetup {
         }
         options.set_default("threads", "auto");
         ctx.open(self.codec, options)?;
-        Ok(Encoder { ctx })
+        Ok(Encoder { ctx, _statistics: statistics })
     }
 
     /// Opens an audio encoder. What is left in `options`, nobody took.
@@ -374,7 +380,7 @@ impl EncoderSetup {
             c.flags |= ff::AV_CODEC_FLAG_GLOBAL_HEADER as libc::c_int;
         }
         ctx.open(self.codec, options)?;
-        Ok(Encoder { ctx })
+        Ok(Encoder::of(ctx))
     }
 }
 
@@ -394,9 +400,16 @@ fn set_colors(c: &mut ff::AVCodecContext, colors: ColorTags) {
 /// An owned, open encoder.
 pub(crate) struct Encoder {
     pub(super) ctx: CodecContext,
+    /// What the context points to; it is dropped behind it.
+    _statistics: Option<CString>,
 }
 
 impl Encoder {
+    /// Of an open context.
+    pub(super) fn of(ctx: CodecContext) -> Encoder {
+        Encoder { ctx, _statistics: None }
+    }
+
     /// Sends a frame; `None` begins the drain. `false` where output must be taken first.
     pub(crate) fn send(&mut self, frame: Option<&AvFrame>) -> Result<bool, AvError> {
         let f = frame.map_or(ptr::null(), AvFrame::as_ptr);
@@ -418,6 +431,13 @@ impl Encoder {
 
     pub(crate) fn time_base(&self) -> TimeBase {
         super::time_base(self.ctx.get().time_base).unwrap_or(TimeBase::MICROS)
+    }
+
+    /// What it says for a second pass of what it gave last.
+    pub(crate) fn statistics(&self) -> Option<&[u8]> {
+        let said = self.ctx.get().stats_out;
+        // SAFETY: null or NUL-terminated, and it stays until the encoder is used next.
+        (!said.is_null()).then(|| unsafe { CStr::from_ptr(said) }.to_bytes())
     }
 
     /// The quality that was asked for, in libav's units; 0 where none was.

@@ -33,6 +33,12 @@ impl Dict {
         unsafe { ff::av_dict_set(&mut self.0, name.as_ptr(), value.as_ptr(), keep) };
     }
 
+    pub(crate) fn get(&self, name: &str) -> Option<String> {
+        // SAFETY: null or a dictionary of ours.
+        let mut pairs = unsafe { pairs(self.0) }.into_iter();
+        pairs.find(|(own, _)| own == name).map(|(_, value)| value)
+    }
+
     pub(crate) fn names(&self) -> Vec<String> {
         // SAFETY: null or a dictionary of ours.
         unsafe { pairs(self.0) }.into_iter().map(|(name, _)| name).collect()

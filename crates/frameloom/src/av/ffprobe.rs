@@ -189,6 +189,8 @@ impl Demuxer {
         section.text("filename", url);
         section.number("nb_streams", ctx.nb_streams);
         section.number("nb_programs", ctx.nb_programs);
+        #[cfg(ffmpeg_7_0)]
+        section.number("nb_stream_groups", ctx.nb_stream_groups);
         section.text("format_name", self.format_name());
         // SAFETY: an open context has an input format with static names.
         let long_name = unsafe { text((*ctx.iformat).long_name) };

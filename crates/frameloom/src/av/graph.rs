@@ -83,7 +83,8 @@ impl GraphSource {
         Ok(GraphSource { filter, end: ff::AV_NOPTS_VALUE, step: step.unwrap_or(0) })
     }
 
-    /// Sends a frame; `None` says that no more come.
+    /// Sends a frame; `None` says that no more come. Filters that have seen enough, as `trim` at its end,
+    /// let it be.
     ///
     /// # Safety
     /// The graph is configured.
@@ -103,7 +104,11 @@ impl GraphSource {
         let sent = unsafe {
             ff::av_buffersrc_add_frame_flags(self.filter, frame.as_ptr().cast_mut(), keep)
         };
-        AvError::check(sent).map(drop)
+        match AvError::check(sent) {
+            // Since FFmpeg 7 the source says that nothing behind it takes any more.
+            Err(e) if e.is_eof() => Ok(()),
+            sent => sent.map(drop),
+        }
     }
 }
 

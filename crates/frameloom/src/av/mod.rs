@@ -4,6 +4,7 @@
 //! [`AvError`]. Nothing here decides anything: policy lives in the modules above.
 
 pub mod allocator;
+mod bitstream_filter;
 mod codec;
 mod color;
 mod complex_graph;
@@ -11,6 +12,7 @@ mod demux;
 mod dict;
 mod dump;
 mod error;
+mod expression;
 mod ffprobe;
 mod frame;
 mod graph;
@@ -32,6 +34,7 @@ mod shape;
 mod subtitle;
 mod writer;
 
+pub(crate) use bitstream_filter::BitstreamFilter;
 pub(crate) use codec::{Decoder, DecoderSetup, Encoder, EncoderInput, EncoderSetup, Received};
 pub(crate) use color::ColorTags;
 pub(crate) use complex_graph::{Advance, AvComplexGraph, ComplexInput, OpenPad};
@@ -40,6 +43,7 @@ pub(crate) use dict::Dict;
 pub use dump::DUMP_TARGET;
 pub(crate) use dump::{dump_of_input, dump_of_output, is_dump_wanted, tell_dump};
 pub use error::AvError;
+pub(crate) use expression::Expression;
 pub use ffprobe::{Fact, FactSection, FactValue};
 pub(crate) use frame::AvFrame;
 pub(crate) use graph::{AvFilterGraph, GraphInput};

@@ -151,7 +151,7 @@ impl EncoderSetup {
             c.subtitle_header_size = size;
         }
         ctx.open(self.codec, options)?;
-        Ok(Encoder { ctx })
+        Ok(Encoder::of(ctx))
     }
 }
 

@@ -1,15 +1,21 @@
 //! Frames → packets, keyframes forced where a live output needs them.
 
 mod choice;
+mod keyframes;
 mod on_device;
+mod passes;
 mod plan;
 
+pub(crate) use keyframes::KeyframeRule;
+pub(crate) use passes::PassPlan;
 pub(crate) use plan::VideoPlan;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use self::keyframes::ForcedKeyframes;
 use self::on_device::{EncodingDevice, PicturePlace};
+use self::passes::StatisticsFile;
 use crate::av::{AvError, AvFrame, Encoder, EncoderSetup, MediaKind, Received, VideoShape};
 use crate::codec::configuration::{StreamConfiguration, StreamMessage, pixel_shape};
 use crate::codec::packet::Packet;
@@ -48,6 +54,7 @@ pub(crate) struct VideoEncoder {
     late: u64,
     /// The next picture is to be a keyframe.
     wants_key: bool,
+    keyframes: Option<ForcedKeyframes>,
 }
 
 /// Most pictures inside an encoder of which something is remembered.
@@ -65,6 +72,8 @@ struct CodedPicture {
 
 struct OpenEncoder {
     encoder: Encoder,
+    /// What a first pass writes.
+    statistics: Option<StatisticsFile>,
     shape: VideoShape,
     /// Where the encoder takes its pictures.
     place: PicturePlace,
@@ -95,6 +104,7 @@ impl VideoEncoder {
     ) -> Result<VideoEncoder> {
         let setup = find_encoder(&plan.encoder)?;
         let device = EncodingDevice::choose(&setup, &plan)?;
+        let keyframes = plan.keyframes.as_ref().map(ForcedKeyframes::new).transpose()?;
         let graph =
             |spec| FilterGraph::new(spec, source_rate).with_device(plan.devices.for_filters());
         let graph = filters(&plan, &setup, source_rate).map(graph);
@@ -115,6 +125,7 @@ impl VideoEncoder {
             held_until: None,
             late: 0,
             wants_key: false,
+            keyframes,
         })
     }
 
@@ -190,7 +201,8 @@ impl VideoEncoder {
             open.collect(&self.setup, &mut self.ready)?;
             if done {
                 open.lengthen_last(&mut self.ready);
-                return Ok(());
+                let file = open.statistics.as_mut();
+                return file.map_or(Ok(()), |file| file.take(&open.encoder));
             }
         }
     }
@@ -267,7 +279,10 @@ impl VideoEncoder {
     ) -> Result<()> {
         let Some(open) = &mut self.open else { return Ok(()) };
         let wants_key = std::mem::take(&mut self.wants_key);
-        open.stamp(&mut picture, placed, duration, &self.plan, wants_key);
+        let at = open.stamp(&mut picture, placed, duration);
+        let was_key = picture.is_key();
+        let is_forced = self.keyframes.as_mut().is_some_and(|k| k.forces(at, was_key));
+        open.request_key(&mut picture, at, &self.plan, wants_key || is_forced);
         let (pts, duration) = (picture.pts().unwrap_or(0), picture.duration());
         open.inside.push_back(CodedPicture { pts, duration, arrived });
         // An encoder that outputs nothing for so long has lost them.
@@ -346,9 +361,15 @@ impl VideoEncoder {
         let place = PicturePlace::for_first(frame, of, device, (format, (width, height)))?;
         let of_first = place.of_first(frame);
         let input = place.input(&of_first, device);
+        let (mut statistics, mut file) = (None, None);
+        if let Some(passes) = &self.plan.passes {
+            passes.set(self.setup.name(), &mut dict);
+            statistics = passes.read(self.setup.name())?;
+            file = passes.create(self.setup.name())?;
+        }
         let encoder = self
             .setup
-            .open_video(&shape, time_base, self.global_header, input, &mut dict)
+            .open_video(&shape, time_base, self.global_header, input, &mut dict, statistics)
             .map_err(|e| {
                 let cause = format!(
                     "{} can't be opened for {width}x{height} {}: {}",
@@ -390,6 +411,7 @@ impl VideoEncoder {
         }
         Ok(OpenEncoder {
             encoder,
+            statistics: file,
             shape,
             place,
             time_base,
@@ -421,16 +443,8 @@ impl OpenEncoder {
         self.place.put(picture)
     }
 
-    /// Gives the picture its time in the encoder's ticks, always later than the one before, and
-    /// says whether it is to be a keyframe.
-    fn stamp(
-        &mut self,
-        picture: &mut AvFrame,
-        at: Timestamp,
-        duration: Timestamp,
-        plan: &VideoPlan,
-        wants_key: bool,
-    ) {
+    /// Gives the picture its time in the encoder's ticks, always later than the one before.
+    fn stamp(&mut self, picture: &mut AvFrame, at: Timestamp, duration: Timestamp) -> Timestamp {
         let base = self.time_base;
         let ticks = at.rescale(base).ticks();
         let pts = self.last_pts.map_or(ticks, |last| ticks.max(last + 1));
@@ -440,7 +454,17 @@ impl OpenEncoder {
         picture.set_quality(self.encoder.global_quality());
         self.begin.get_or_insert(base.at(pts));
         self.end = base.at(pts).plus(duration);
-        let at = base.at(pts);
+        base.at(pts)
+    }
+
+    /// Says whether the picture at `at` is to be a keyframe.
+    fn request_key(
+        &mut self,
+        picture: &mut AvFrame,
+        at: Timestamp,
+        plan: &VideoPlan,
+        wants_key: bool,
+    ) {
         let due = self.last_key.is_none_or(|key| {
             at.minus(key) >= Timestamp::from_micros(i64::from(LIVE_KEYFRAME_SECONDS) * 1_000_000)
         });
@@ -484,6 +508,9 @@ impl OpenEncoder {
                 av.set_times(av.pts(), av.dts(), picture.duration);
             }
             self.first_dts = self.first_dts.or(av.dts());
+            if let Some(file) = &mut self.statistics {
+                file.take(&self.encoder)?;
+            }
             let quality = Some(av.quality().unwrap_or(-1));
             ready.push_back(StreamMessage::Packet(Packet {
                 av,

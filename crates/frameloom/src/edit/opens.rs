@@ -29,7 +29,7 @@ const FILTERS: [&str; 18] = [
 const ENDINGS: [&str; 5] = ["dir", "file", "filename", "model", "path"];
 
 /// Options of other names, with their filters.
-const OPTIONS: [(&str, &str); 13] = [
+const OPTIONS: [(&str, &str); 14] = [
     ("cover_rect", "cover"),
     ("curves", "plot"),
     ("dnn_classify", "labels"),
@@ -42,6 +42,7 @@ const OPTIONS: [(&str, &str); 13] = [
     ("paletteuse", "debug_kdtree"),
     ("program_opencl", "source"),
     ("sofalizer", "sofa"),
+    ("ssim360", "heatmap_str"),
     ("xfade_opencl", "source"),
 ];
 

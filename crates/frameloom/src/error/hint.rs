@@ -46,6 +46,8 @@ pub enum Hint {
     WriteLoops,
     /// Streams are told apart by their kinds and numbers.
     UseSpecifiers,
+    /// The first of two passes comes before the second.
+    FirstPassBefore,
     /// How streams of inputs are named.
     UseMaps,
     /// How what has metadata is named.
@@ -308,6 +310,9 @@ impl Hint {
             ),
             Hint::Overwrite => sentence!("{} overwrites it", ffmpeg("y").of(End::Output)),
             Hint::MakeFolder(folder) => sentence!("create the folder {} first", folder),
+            Hint::FirstPassBefore => {
+                sentence!("a run with {} writes it", ffmpeg("pass").of(End::Output).to("1"))
+            }
             Hint::LoopNeedsSeek => sentence!(
                 "{} needs an input that can be sought in",
                 ffmpeg("stream_loop").of(End::Input)
@@ -339,7 +344,10 @@ impl Hint {
                 "write seconds (1.5), [HH:]MM:SS[.m], or a number with ms or us behind it"
             }
             Hint::WriteLoops => "write how often to read it again, or -1 for ever",
-            Hint::UseSpecifiers => "it takes a kind, a number or both: :v, :a, :s, :d, :0, :a:1",
+            Hint::UseSpecifiers => {
+                "it takes a kind, a number, a tag or several: :v, :a, :s, :d, :0, :a:1, \
+                 :m:language:eng"
+            }
             Hint::UseMetadata => {
                 "write g for the whole, s and a specifier for streams, as s:a:0, or c and a number for a \
                  chapter"

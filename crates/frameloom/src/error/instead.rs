@@ -12,30 +12,22 @@ use super::setting::{End, Setting};
 pub enum Instead {
     /// An output is named without an option.
     OutputHasNoOption,
-    /// The best streams are taken, and each can be left out.
-    StreamsAreChosen,
     /// These options end an output early.
     EndEarly,
-    /// The bit stream filters that a container needs are applied by themselves.
-    FiltersApplyThemselves,
     /// The encoder has options of its own for the quality.
     EncodersQuality,
     /// Each frame keeps its own time, or the rate is constant.
     FramesKeepTimes,
     /// The times of an output begin at 0.
     TimesBeginAtZero,
-    /// There is one input, and nothing to move it against.
-    OneInput,
-    /// What is said about the streams beside them is left out.
-    NoMetadata,
+    /// Attachments and programs are left out.
+    NoAttachments,
     /// Subtitles are shown when and for how long their packets say.
     EventsAreAsRead,
     /// Data streams are copied, whole.
     DataIsCopied,
-    /// An option says how far apart keyframes are.
-    KeyframeDistance,
-    /// Everything is encoded in one pass.
-    OnePass,
+    /// The encoder has options of its own for two passes.
+    EncodersPasses,
     /// The format and the codecs are named each by its option.
     NameFormatAndCodecs,
     /// What is copied begins with a keyframe.
@@ -56,16 +48,8 @@ impl Instead {
         let output = |name| Setting::ffmpeg(name).of(End::Output);
         match self {
             Instead::OutputHasNoOption => "an OUTPUT is named without an option before it".into(),
-            Instead::StreamsAreChosen => sentence!(
-                "the best video and audio stream are taken; {} and {} leave one out",
-                Setting::ffmpeg("an"),
-                Setting::ffmpeg("vn")
-            ),
             Instead::EndEarly => {
                 sentence!("{} or {} ends an output early", output("t"), output("frames:v"))
-            }
-            Instead::FiltersApplyThemselves => {
-                "the bit stream filters that a container needs are applied by themselves".into()
             }
             Instead::EncodersQuality => sentence!(
                 "use the encoder's own option, such as {} or {}",
@@ -76,21 +60,14 @@ impl Instead {
                 sentence!("each frame keeps its own time; {} makes the rate constant", output("r"))
             }
             Instead::TimesBeginAtZero => "the times of an output begin at 0".into(),
-            Instead::OneInput => "there is one input, and nothing to move it against".into(),
-            Instead::NoMetadata => {
-                "metadata, chapters, attachments and dispositions are left out".into()
-            }
+            Instead::NoAttachments => "attachments and programs are left out".into(),
             Instead::EventsAreAsRead => {
                 "subtitles are shown when and for how long their packets say".into()
             }
             Instead::DataIsCopied => "data streams are copied, whole".into(),
-            Instead::KeyframeDistance => {
-                sentence!("{} sets how far apart keyframes are", output("g"))
-            }
-            Instead::OnePass => sentence!(
-                "it is encoded in one pass: {} sets the quality, {} the bit rate",
-                output("crf"),
-                output("b:v")
+            Instead::EncodersPasses => sentence!(
+                "use the encoder's own option, such as {}",
+                output("x265-params").to("pass=1")
             ),
             Instead::NameFormatAndCodecs => sentence!(
                 "name format and codecs with {}, {} and {}",

@@ -5,7 +5,7 @@ use crate::av::{
     tell_dump,
 };
 use crate::error::{Error, Hint, Result, Stage};
-use crate::options::{InputOptions, Specifier, StreamPlace};
+use crate::options::{InputOptions, Specifier};
 use crate::protocol::open_by_libav;
 use crate::time::stop::Stop;
 use crate::url::redact;
@@ -42,6 +42,9 @@ struct Counted {
     decoder: Option<Decoder>,
 }
 
+/// Whether the ffprobe program of these libraries tells of groups of streams.
+pub const KNOWS_STREAM_GROUPS: bool = cfg!(ffmpeg_7_0);
+
 /// Opens an input by libav, and says what is in it; each packet that was asked for goes to `packet`.
 ///
 /// # Errors
@@ -55,7 +58,7 @@ pub fn contents(
 ) -> Result<Contents> {
     options.check()?;
     let specifier = match request.streams.as_str() {
-        "" => Specifier::ALL,
+        "" => Specifier::default(),
         streams => Specifier::parse(streams)?,
     };
     let mut demuxer = open_by_libav(url, options, stop)?;
@@ -65,12 +68,7 @@ pub fn contents(
     let fail = |e: crate::av::AvError| e.in_stage(Stage::Source).at(url);
     let streams = (0..demuxer.stream_count()).map(|index| demuxer.stream(index));
     let streams = streams.collect::<Result<Vec<_>, _>>().map_err(fail)?;
-    let kinds: Vec<_> = streams.iter().map(|stream| stream.kind).collect();
-    let chosen: Vec<usize> = StreamPlace::all(&kinds)
-        .into_iter()
-        .filter(|place| specifier.covers(*place))
-        .map(|place| place.number)
-        .collect();
+    let chosen = specifier.of(streams.iter());
     let mut counted = Vec::new();
     for &index in &chosen {
         let decoder = match streams.get(index).filter(|_| request.counts_frames) {

@@ -140,6 +140,16 @@ impl Source {
         crate::url::redact::remember_url(url);
         check_input(url, &options)?;
         let opened = environment.opener.input(url, &options, STALL_LIMIT, stop)?;
+        Source::of(url, options, opened, environment)
+    }
+
+    /// Gets to know the streams of what was opened.
+    pub(crate) fn of(
+        url: &str,
+        options: InputOptions,
+        opened: Opened,
+        environment: &Environment,
+    ) -> Result<Source> {
         let Opened { input, video, audio, is_live, pending, begin } = opened;
         let options =
             counted_from_start(options, input.as_ref(), is_live).map_err(|e| e.at(url))?;
@@ -256,8 +266,16 @@ impl Source {
 
     /// Whether it has, or has seen, video and sound.
     pub(crate) fn seen(&self) -> [bool; 2] {
+        if self.is_stand_in() {
+            return [false; 2];
+        }
         let [video, audio] = self.input.seen();
         [video || self.video().is_some(), audio || self.audio().is_some()]
+    }
+
+    /// Whether it only stands in for an input that isn't there yet.
+    pub(crate) fn is_stand_in(&self) -> bool {
+        self.input.is_stand_in()
     }
 
     /// Reads for as long as packets come faster than their own clock runs.

@@ -2,7 +2,7 @@
 
 use crate::av::{MediaKind, StreamInfo};
 use crate::error::{Result, Stage};
-use crate::options::StreamPlace;
+use crate::options::SpecifiedStream;
 
 /// One stream of one input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,18 +118,9 @@ impl InputStreams {
         self.all.get_mut(number).filter(|stream| stream.is_there).map(|stream| &mut stream.info)
     }
 
-    /// The place of a stream among the others, as specifiers name it.
-    pub(crate) fn place(&self, number: usize) -> StreamPlace {
-        let kind_of = |stream: &NumberedStream| stream.info.kind.of_codec();
-        let own = self.all.get(number);
-        let kind = own.map_or(MediaKind::Other, kind_of);
-        let before = self.all.iter().take(number).filter(|stream| kind_of(stream) == kind);
-        StreamPlace {
-            kind,
-            is_cover: own.is_some_and(|stream| stream.info.is_attached_picture),
-            number,
-            number_of_kind: before.count(),
-        }
+    /// All of them as specifiers see them, by their numbers.
+    pub(crate) fn specified(&self) -> Vec<SpecifiedStream<'_>> {
+        self.all.iter().map(|stream| SpecifiedStream::of(&stream.info)).collect()
     }
 
     /// Every stream that this connection has, with its number.

@@ -4,4 +4,5 @@ pub(crate) mod burst;
 pub(crate) mod frame_sync;
 pub(crate) mod retry;
 pub(crate) mod slate;
+pub(crate) mod stand_in;
 pub(crate) mod supervise;

@@ -99,17 +99,15 @@ fn uses_value(name: &'static str, value: &'static str) -> Hint {
     Hint::Use(vec![Setting::ffmpeg(name).to(value)])
 }
 
-const MAP: Outcome = Refused(|_| Instead::StreamsAreChosen.into());
+const MAP: Outcome = Refused(|_| uses(&["map"]));
 const EARLY: Outcome = Refused(|_| Instead::EndEarly.into());
-const BITSTREAM: Outcome = Refused(|_| Instead::FiltersApplyThemselves.into());
 const QUALITY: Outcome = Refused(|_| Instead::EncodersQuality.into());
 const TIMES: Outcome = Refused(|_| Instead::FramesKeepTimes.into());
 const ZERO: Outcome = Refused(|_| Instead::TimesBeginAtZero.into());
-const INPUTS: Outcome = Refused(|_| Instead::OneInput.into());
-const METADATA: Outcome = Refused(|_| Instead::NoMetadata.into());
+const OFFSET: Outcome = Refused(|_| Hint::Use(vec![Setting::ffmpeg("itsoffset").of(End::Input)]));
+const ATTACHMENTS: Outcome = Refused(|_| Instead::NoAttachments.into());
 const SUBTITLES: Outcome = Refused(|_| Instead::EventsAreAsRead.into());
 const COPIED_DATA: Outcome = Refused(|_| Instead::DataIsCopied.into());
-const PASS: Outcome = Refused(|_| Instead::OnePass.into());
 const COPY: Outcome = Refused(|_| Instead::CopyBeginsWithKeyframe.into());
 const SYSTEM: Outcome = Refused(|_| Instead::SystemLimits.into());
 const LISTS: Outcome = Refused(|_| Instead::FfmpegLists.into());
@@ -144,7 +142,7 @@ const TABLE: &[AbsentOption] = &[
     flag("copy_unknown", MAP),
     flag("recast_media", MAP),
     value("stream_group", MAP),
-    value("isync", INPUTS),
+    value("isync", OFFSET),
     value("itsscale", Refused(|_| uses_value("vf", "setpts=2*PTS"))),
     flag("noaccurate_seek", Refused(|_| uses_value("c", "copy"))),
     flag("seek_timestamp", ZERO),
@@ -152,8 +150,8 @@ const TABLE: &[AbsentOption] = &[
     value("readrate_initial_burst", REALTIME),
     value("readrate_catchup", REALTIME),
     flag("nofind_stream_info", Refused(|_| uses_value("analyzeduration", "0"))),
-    value("dec", INPUTS),
-    value("dump_attachment", METADATA),
+    value("dec", LEAVE_OUT),
+    value("dump_attachment", ATTACHMENTS),
     // Graphs and filters.
     flag("noauto_conversion_filters", LEAVE_OUT),
     value("filter", VIDEO_FILTER),
@@ -192,9 +190,6 @@ const TABLE: &[AbsentOption] = &[
     flag("sameq", QUALITY),
     flag("same_quant", QUALITY),
     value("vb", Refused(|_| uses(&["b:v"]))),
-    value("force_key_frames", Refused(|_| Instead::KeyframeDistance.into())),
-    value("pass", PASS),
-    value("passlogfile", PASS),
     value("pre", PRESET),
     value("vpre", PRESET),
     value("apre", PRESET),
@@ -222,13 +217,10 @@ const TABLE: &[AbsentOption] = &[
     ),
     flag("psnr", Refused(|_| uses_value("flags", "+psnr"))),
     // What is written of the streams, and beside them.
-    value("bsf", BITSTREAM),
-    value("vbsf", BITSTREAM),
-    value("absf", BITSTREAM),
     value("streamid", MAP),
-    value("program", METADATA),
-    value("attach", METADATA),
-    value("timestamp", METADATA),
+    value("program", ATTACHMENTS),
+    value("attach", ATTACHMENTS),
+    value("timestamp", Refused(|_| uses(&["metadata"]))),
     value("dcodec", COPIED_DATA),
     value("dframes", COPIED_DATA),
     flag("fix_sub_duration", SUBTITLES),
@@ -289,7 +281,6 @@ mod tests {
         for (name, says) in [
             ("vb", "(use -b:v)"),
             ("sameq", "-sameq is not an option here (use the encoder's own option, such as -crf"),
-            ("bsf:v", "-bsf:v is not an option here"),
             ("xerror", "(use -max_error_rate 0)"),
             ("noautoscale", "(use --on-resize=restart)"),
             ("sdp_file", "leave -sdp_file out"),

@@ -83,7 +83,7 @@ impl AvOption {
     }
 
     /// Whether it may be meant for the codec of this stream.
-    pub(crate) fn is_for(&self, stream: StreamPlace) -> bool {
+    pub(crate) fn is_for(&self, stream: StreamPlace<'_>) -> bool {
         let is_of_kind = self.only.is_none_or(|only| only == stream.kind);
         self.for_codec && self.specifier.covers(stream) && is_of_kind
     }

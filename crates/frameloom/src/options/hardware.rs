@@ -58,7 +58,7 @@ impl HardwareDecoding {
                 if let Some(format) = output.and_then(PixFmt::named)
                     && self.output.is_empty()
                 {
-                    self.output.set(streams, format);
+                    self.output.set(streams.clone(), format);
                 }
                 DecodeBy::Kind(kind)
             }
@@ -78,7 +78,7 @@ impl HardwareDecoding {
     }
 
     /// How a stream is decoded.
-    pub(crate) fn of(&self, stream: StreamPlace) -> StreamDecoding {
+    pub(crate) fn of(&self, stream: StreamPlace<'_>) -> StreamDecoding {
         StreamDecoding {
             by: self.by.of(stream).copied().unwrap_or(DecodeBy::Processor),
             device: self.device.of(stream).cloned(),
@@ -87,7 +87,7 @@ impl HardwareDecoding {
     }
 
     /// Those that were made by name, and behind them the one that decodes a stream.
-    pub(crate) fn devices_for(&self, stream: StreamPlace) -> HardwareDevices {
+    pub(crate) fn devices_for(&self, stream: StreamPlace<'_>) -> HardwareDevices {
         let mut devices = self.devices.clone();
         let decoding = self.of(stream);
         if let DecodeBy::Kind(kind) = decoding.by {
@@ -280,6 +280,7 @@ pub(super) fn output_format(name: &str) -> Result<PixFmt> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::specifier::SpecifiedStream;
     use super::*;
     use crate::av::MediaKind;
     use crate::error::ErrorKind;
@@ -362,9 +363,9 @@ mod tests {
         let decoding = |device: Option<&str>| {
             let mut hardware = HardwareDecoding::default();
             hardware.devices.add(&format!("{kind}=gpu:7")).unwrap();
-            hardware.decode_by(Specifier::VIDEO, kind).unwrap();
+            hardware.decode_by(Specifier::video(), kind).unwrap();
             if let Some(device) = device {
-                hardware.decode_on(Specifier::VIDEO, device);
+                hardware.decode_on(Specifier::video(), device);
             }
             assert_eq!(hardware.of(video).by, DecodeBy::Kind(of_kind));
             hardware.of(video).device(of_kind, &hardware.devices).origin
@@ -380,9 +381,11 @@ mod tests {
     #[test]
     fn values_are_for_the_streams_that_a_specifier_names() {
         let mut hardware = HardwareDecoding::default();
-        hardware.decode_by(Specifier::VIDEO, "auto").unwrap();
+        hardware.decode_by(Specifier::video(), "auto").unwrap();
         hardware.decode_by(Specifier::parse("v:1").unwrap(), "none").unwrap();
-        let places = StreamPlace::all(&[MediaKind::Video, MediaKind::Audio, MediaKind::Video]);
+        let streams = [MediaKind::Video, MediaKind::Audio, MediaKind::Video];
+        let streams = streams.map(SpecifiedStream::of_kind);
+        let places = StreamPlace::all(&streams);
         assert_eq!(hardware.of(places[0]).by, DecodeBy::Any);
         assert_eq!(hardware.of(places[2]).by, DecodeBy::Processor);
     }
@@ -395,7 +398,7 @@ mod tests {
         let video = StreamPlace::only(MediaKind::Video);
         for (name, output) in [("cuda", None), ("nvdec", None), ("cuvid", Some("cuda"))] {
             let mut hardware = HardwareDecoding::default();
-            hardware.decode_by(Specifier::VIDEO, name).unwrap();
+            hardware.decode_by(Specifier::video(), name).unwrap();
             let StreamDecoding { by, output: found, .. } = hardware.of(video);
             assert_eq!(by, DecodeBy::Kind(DeviceKind::named("cuda").unwrap()), "{name}");
             assert_eq!(found.map(PixFmt::name), output, "{name}");

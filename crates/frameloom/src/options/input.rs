@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::av_option::AvOption;
 use super::hardware::HardwareDecoding;
-use super::live::Live;
+use super::live::{Live, WaitForInputs};
 use super::specifier::{Specifier, StreamPlace};
 use super::value::{
     Size, bounded, check_format, decoder, must_be_more, pixel_format, timestamp, usual_layout,
@@ -38,8 +38,12 @@ pub struct InputOptions {
     pub(crate) audio_decoder: Option<String>,
     pub(crate) subtitle_decoder: Option<String>,
     pub(crate) hardware: HardwareDecoding,
+    /// Of raw sound.
+    pub(crate) channels: Option<String>,
     pub(crate) av: Vec<AvOption>,
     pub(crate) open_timeout: Duration,
+    /// Where it is live, a run may begin without it.
+    pub(crate) wait: WaitForInputs,
     pub(crate) rtmp_by_libav: bool,
     pub(crate) live: Live,
     /// Where the pipeline's zero lies in the input; where reading starts, if it isn't given.
@@ -71,8 +75,10 @@ impl Default for InputOptions {
             audio_decoder: None,
             subtitle_decoder: None,
             hardware: HardwareDecoding::default(),
+            channels: None,
             av: Vec::new(),
             open_timeout: Duration::from_secs(10),
+            wait: WaitForInputs::All,
             rtmp_by_libav: false,
             live: Live::Auto,
             origin: None,
@@ -252,7 +258,7 @@ impl InputOptions {
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a kind that FFmpeg's libraries don't have. A device
     /// that can't be opened, or that can't decode the stream, is an error of what opens or reads it.
     pub fn decode_by(mut self, kind: &str) -> Result<InputOptions> {
-        self.hardware.decode_by(Specifier::VIDEO, kind)?;
+        self.hardware.decode_by(Specifier::video(), kind)?;
         Ok(self)
     }
 
@@ -260,7 +266,15 @@ impl InputOptions {
     /// `1`; by default the kind's usual one.
     #[must_use]
     pub fn decode_on(mut self, device: &str) -> InputOptions {
-        self.hardware.decode_on(Specifier::VIDEO, device);
+        self.hardware.decode_on(Specifier::video(), device);
+        self
+    }
+
+    /// Whether a run may begin without it, where it is live (`--wait-for-inputs`); by default it must be
+    /// there.
+    #[must_use]
+    pub fn wait(mut self, wait: WaitForInputs) -> InputOptions {
+        self.wait = wait;
         self
     }
 
@@ -383,10 +397,10 @@ impl InputOptions {
         // What is given for all decoders alike is meant for pictures and sound.
         let is_meant = |o: &AvOption| kind != av::MediaKind::Subtitle || o.only == Some(kind);
         let acts = |o: &&AvOption| {
-            let named = o.specifier != Specifier::ALL;
+            let named = !o.specifier.is_for_all();
             let is_silent = match o.name.as_str() {
                 "threads" | "thread_type" => true,
-                "ar" | "ac" => !self.raw_sound().is_empty(),
+                "ar" => !self.raw_sound().is_empty(),
                 _ => false,
             };
             (named || !o.for_format && is_meant(o)) && !is_silent
@@ -399,14 +413,13 @@ impl InputOptions {
     pub(crate) fn raw_sound(&self) -> Vec<(&'static str, String)> {
         let Some(format) = self.format.as_deref() else { return Vec::new() };
         let takes = |name: &str| av::demuxer_takes(format, &[""; 0], name);
-        let given = |name: &str| self.av.iter().rfind(|option| option.name == name);
-        let value = |name: &str| given(name).map(|option| option.value.clone());
-        let rate = value("ar").filter(|_| takes("sample_rate")).map(|rate| ("sample_rate", rate));
-        let channels = value("ac").and_then(|channels| {
+        let rate = self.av.iter().rfind(|option| option.name == "ar");
+        let rate = rate.filter(|_| takes("sample_rate")).map(|o| ("sample_rate", o.value.clone()));
+        let channels = self.channels.as_ref().and_then(|channels| {
             if takes("ch_layout") {
-                return Some(("ch_layout", usual_layout(&channels).ok()?.to_owned()));
+                return Some(("ch_layout", usual_layout(channels).ok()?.to_owned()));
             }
-            takes("channels").then_some(("channels", channels))
+            takes("channels").then(|| ("channels", channels.clone()))
         });
         rate.into_iter().chain(channels).collect()
     }
@@ -419,6 +432,6 @@ impl InputOptions {
 
     /// The options meant for the protocol and the demuxer.
     pub(crate) fn format_options(&self) -> impl Iterator<Item = &AvOption> {
-        self.av.iter().filter(|o| o.for_format && o.specifier == Specifier::ALL)
+        self.av.iter().filter(|o| o.for_format && o.specifier.is_for_all())
     }
 }

@@ -8,6 +8,7 @@ use super::live::LiveOptions;
 use super::output::OutputOptions;
 use super::row::Row;
 use super::specifier::{Specifier, StreamPlace};
+use crate::av::MediaKind;
 use crate::error::{Error, Hint, Result};
 
 type Set<T> = fn(&mut T, &str) -> Result<()>;
@@ -21,11 +22,11 @@ pub struct LibraryOption {
     /// The option.
     pub row: Row,
     input: Option<Set<InputOptions>>,
-    /// For one or more of an input's streams: for those that a specifier names, or for these.
-    input_stream: Option<(Specifier, SetInputStream)>,
+    /// For one or more of an input's streams: for those that a specifier names, or for all of this kind.
+    input_stream: Option<(Option<MediaKind>, SetInputStream)>,
     output: Option<Set<OutputOptions>>,
-    /// For one or more of an output's streams: for those that a specifier names, or for these.
-    stream: Option<(Specifier, SetStream)>,
+    /// For one or more of an output's streams: for those that a specifier names, or for all of this kind.
+    stream: Option<(Option<MediaKind>, SetStream)>,
     /// For what the rest of its name says, which may be empty.
     suffixed: Option<SetSuffixed>,
     live: Option<Set<LiveOptions>>,
@@ -60,13 +61,17 @@ impl LibraryOption {
 
     pub(super) const fn per_input_stream(
         self,
-        without: Specifier,
+        without: Option<MediaKind>,
         set: SetInputStream,
     ) -> LibraryOption {
         LibraryOption { input_stream: Some((without, set)), ..self }
     }
 
-    pub(super) const fn per_stream(self, without: Specifier, set: SetStream) -> LibraryOption {
+    pub(super) const fn per_stream(
+        self,
+        without: Option<MediaKind>,
+        set: SetStream,
+    ) -> LibraryOption {
         LibraryOption { stream: Some((without, set)), ..self }
     }
 
@@ -136,7 +141,7 @@ impl LibraryOption {
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a value that can't be.
     pub fn set_input(&self, options: &mut InputOptions, value: &str) -> Result<()> {
         match self.input_stream {
-            Some((without, set)) => set(options, without, value),
+            Some((without, set)) => set(options, Specifier::of_kind(without), value),
             None => self.input.map_or(Ok(()), |set| set(options, value)),
         }
     }
@@ -147,7 +152,7 @@ impl LibraryOption {
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a value that can't be.
     pub fn set_output(&self, options: &mut OutputOptions, value: &str) -> Result<()> {
         match (self.stream, self.suffixed) {
-            (Some((without, set)), _) => set(options, without, value),
+            (Some((without, set)), _) => set(options, Specifier::of_kind(without), value),
             (_, Some(set)) => set(options, "", value),
             _ => self.output.map_or(Ok(()), |set| set(options, value)),
         }
@@ -162,7 +167,7 @@ impl LibraryOption {
     ) -> Result<()> {
         if let Some((without, set)) = self.input_stream {
             let specifier = specifier_of(name, without)?;
-            if without.kind().is_some_and(|kind| !specifier.is_for(kind)) {
+            if without.is_some_and(|kind| !specifier.is_for(kind)) {
                 let cause = format!("it means nothing to streams of '{specifier}'");
                 return Err(Error::usage(cause));
             }
@@ -171,7 +176,7 @@ impl LibraryOption {
         if let Some((without, _)) = self.stream {
             let specifier = specifier_of(name, without)?;
             let is_read = |kind| specifier.covers(StreamPlace::only(kind));
-            if !without.kind().is_some_and(is_read) {
+            if !without.is_some_and(is_read) {
                 let cause = format!("an input has no stream for the specifier '{specifier}'");
                 return Err(Error::usage(cause).hint(Hint::UseSpecifiers));
             }
@@ -189,7 +194,7 @@ impl LibraryOption {
         match self.stream {
             Some((without, set)) => {
                 let specifier = specifier_of(name, without)?;
-                if without.kind().is_some_and(|kind| !specifier.is_for(kind)) {
+                if without.is_some_and(|kind| !specifier.is_for(kind)) {
                     let cause = format!("it means nothing to streams of '{specifier}'");
                     return Err(Error::usage(cause));
                 }
@@ -235,7 +240,8 @@ impl LibraryOption {
     }
 }
 
-/// The specifier behind an option's name; `without` where there is none.
-fn specifier_of(name: &str, without: Specifier) -> Result<Specifier> {
-    name.split_once(':').map_or(Ok(without), |(_, specifier)| Specifier::parse(specifier))
+/// The specifier behind an option's name; all streams of the kind `without` where there is none.
+fn specifier_of(name: &str, without: Option<MediaKind>) -> Result<Specifier> {
+    let given = name.split_once(':').map(|(_, specifier)| Specifier::parse(specifier));
+    given.unwrap_or_else(|| Ok(Specifier::of_kind(without)))
 }

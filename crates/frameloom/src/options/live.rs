@@ -18,6 +18,28 @@ pub enum Live {
     No,
 }
 
+/// Which live inputs must be there when a run begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WaitForInputs {
+    /// All: one that can't be opened is an error.
+    #[default]
+    All,
+    /// The run begins without those that are missing. A card is shown in their place until they come, and
+    /// silence is heard.
+    Any,
+}
+
+impl WaitForInputs {
+    /// Its values and their names.
+    pub(super) const VALUES: &'static [(&'static str, WaitForInputs); 2] =
+        &[("all", WaitForInputs::All), ("any", WaitForInputs::Any)];
+}
+
+impl Choice for WaitForInputs {
+    const VALUES: &'static [(&'static str, WaitForInputs)] = WaitForInputs::VALUES;
+}
+
 /// What is shown while a live input is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -1,6 +1,6 @@
 //! Which streams of the inputs an output has (ffmpeg(1), `-map`).
 
-use super::specifier::StreamPick;
+use super::specifier::Specifier;
 use crate::error::{Error, Hint, Result};
 
 /// One `-map`.
@@ -17,7 +17,7 @@ pub(crate) struct StreamMap {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum MapSource {
     /// The streams that are meant of the input of this number.
-    Input(usize, StreamPick),
+    Input(usize, Specifier),
     /// The output of a filter graph that has this label.
     Label(String),
 }
@@ -44,8 +44,10 @@ impl StreamMap {
             None => (rest, false),
         };
         let (input, streams) = match rest.split_once(':') {
-            Some((input, streams)) => (input, StreamPick::parse(streams)?),
-            None => (rest, StreamPick::default()),
+            Some((input, streams)) => {
+                (input, Specifier::parse(streams).map_err(|e| e.hint(Hint::UseMaps))?)
+            }
+            None => (rest, Specifier::default()),
         };
         let input = input.parse().map_err(|_| {
             let cause = format!("'{text}' does not begin with the number of an input");

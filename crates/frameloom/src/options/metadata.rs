@@ -1,7 +1,7 @@
 //! What is said of an output beside its streams (ffmpeg(1), `-metadata`, `-map_metadata`,
 //! `-map_chapters`, `-disposition`).
 
-use super::specifier::{Specifier, StreamPick};
+use super::specifier::Specifier;
 use crate::av::metadata::disposition_named;
 use crate::error::{Error, Hint, Result};
 
@@ -24,7 +24,7 @@ pub(crate) enum ChapterChoice {
 }
 
 /// What a tag is said of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TagPlace {
     Container,
     Streams(Specifier),
@@ -52,7 +52,7 @@ pub(crate) struct MetadataMap {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TagSource {
     Container,
-    Stream(StreamPick),
+    Stream(Specifier),
     Chapter(usize),
 }
 
@@ -122,10 +122,11 @@ impl MetadataMap {
             (None, None) => return true,
             (None, Some(_)) => None,
             (Some((_, TagSource::Container)), _) => Some(TagPlace::Container),
-            (Some((_, TagSource::Stream(_))), _) => Some(TagPlace::Streams(Specifier::ALL)),
+            (Some((_, TagSource::Stream(_))), _) => Some(TagPlace::Streams(Specifier::default())),
             (Some((_, TagSource::Chapter(number))), _) => Some(TagPlace::Chapter(*number)),
         };
-        is_same(&self.to.unwrap_or(TagPlace::Container)) || from.as_ref().is_some_and(is_same)
+        is_same(self.to.as_ref().unwrap_or(&TagPlace::Container))
+            || from.as_ref().is_some_and(is_same)
     }
 }
 
@@ -134,7 +135,7 @@ impl TagSource {
         let (first, rest) = text.split_once(':').unwrap_or((text, ""));
         match first {
             "" | "g" if rest.is_empty() => Ok(TagSource::Container),
-            "s" => StreamPick::parse(rest).map(TagSource::Stream),
+            "s" => Specifier::parse(rest).map(TagSource::Stream),
             "c" => rest.parse().map(TagSource::Chapter).map_err(|_| wrong(text)),
             _ => Err(wrong(text)),
         }

@@ -2,12 +2,13 @@ use std::time::Duration;
 
 use super::av_option::AvOption;
 use super::hardware::HardwareDevices;
+use super::keyframes::KeyframeChoice;
 use super::map::StreamMap;
 use super::metadata::{DispositionChange, GivenTag, MetadataOptions, TagPlace};
 use super::specifier::{PerStream, Specifier, StreamPlace};
 use super::value::{
-    CodecChoice, FrameTimes, PixelFormatChoice, Size, bounded, check_format, codec_choice,
-    must_be_more, pixel_format_choice, timestamp,
+    CodecChoice, FrameTimes, PixelFormatChoice, Size, bitstream_filters, bounded, check_format,
+    codec_choice, must_be_more, pixel_format_choice, timestamp,
 };
 use crate::av::{Direction, MediaKind};
 use crate::error::{End, Error, Hint, Result, Setting, sentence};
@@ -47,6 +48,13 @@ pub struct OutputOptions {
     pub(crate) scaler_flags: PerStream<String>,
     /// What the container calls the codec.
     pub(crate) codec_tag: PerStream<u32>,
+    /// In FFmpeg's language.
+    pub(crate) bitstream_filters: PerStream<String>,
+    pub(crate) keyframes: PerStream<KeyframeChoice>,
+    /// The first of two passes, the second, or both.
+    pub(crate) pass: PerStream<u8>,
+    /// What the names of the passes' files begin with.
+    pub(crate) pass_log: PerStream<String>,
     pub(crate) frames: PerStream<u64>,
     /// In libav's units.
     pub(crate) quality: PerStream<i64>,
@@ -94,7 +102,7 @@ impl OutputOptions {
     /// The size that the pictures are scaled to (`-s`); by default the frames' own.
     #[must_use]
     pub fn size(mut self, size: Size) -> OutputOptions {
-        self.size.set(Specifier::VIDEO, size);
+        self.size.set(Specifier::video(), size);
         self
     }
 
@@ -105,7 +113,7 @@ impl OutputOptions {
     /// # Errors
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a name that FFmpeg doesn't have.
     pub fn pixel_format(mut self, name: &str) -> Result<OutputOptions> {
-        self.pixel_format.set(Specifier::VIDEO, pixel_format_choice(name)?);
+        self.pixel_format.set(Specifier::video(), pixel_format_choice(name)?);
         Ok(self)
     }
 
@@ -113,14 +121,14 @@ impl OutputOptions {
     /// own time.
     #[must_use]
     pub fn rate(mut self, rate: Rate) -> OutputOptions {
-        self.rate.set(Specifier::VIDEO, rate);
+        self.rate.set(Specifier::video(), rate);
         self
     }
 
     /// A filter graph for the sound (`-af`), in FFmpeg's language, such as `volume=0.5,atempo=2`.
     #[must_use]
     pub fn audio_filter(mut self, graph: &str) -> OutputOptions {
-        self.filter.set(Specifier::AUDIO, graph.to_owned());
+        self.filter.set(Specifier::audio(), graph.to_owned());
         self
     }
 
@@ -129,7 +137,7 @@ impl OutputOptions {
     #[must_use]
     pub fn constant_rate(mut self, yes: bool) -> OutputOptions {
         let times = if yes { FrameTimes::Constant } else { FrameTimes::Own };
-        self.frame_times.set(Specifier::VIDEO, times);
+        self.frame_times.set(Specifier::video(), times);
         self
     }
 
@@ -224,7 +232,7 @@ impl OutputOptions {
     /// # Errors
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for an encoder that FFmpeg doesn't have.
     pub fn video_codec(mut self, name: &str) -> Result<OutputOptions> {
-        self.codec.set(Specifier::VIDEO, codec_choice(name, MediaKind::Video)?);
+        self.codec.set(Specifier::video(), codec_choice(name, MediaKind::Video)?);
         Ok(self)
     }
 
@@ -234,7 +242,7 @@ impl OutputOptions {
     /// # Errors
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for an encoder that FFmpeg doesn't have.
     pub fn audio_codec(mut self, name: &str) -> Result<OutputOptions> {
-        self.codec.set(Specifier::AUDIO, codec_choice(name, MediaKind::Audio)?);
+        self.codec.set(Specifier::audio(), codec_choice(name, MediaKind::Audio)?);
         Ok(self)
     }
 
@@ -244,7 +252,7 @@ impl OutputOptions {
     /// # Errors
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for an encoder that FFmpeg doesn't have.
     pub fn subtitle_codec(mut self, name: &str) -> Result<OutputOptions> {
-        self.codec.set(Specifier::SUBTITLES, codec_choice(name, MediaKind::Subtitle)?);
+        self.codec.set(Specifier::subtitles(), codec_choice(name, MediaKind::Subtitle)?);
         Ok(self)
     }
 
@@ -253,7 +261,7 @@ impl OutputOptions {
     #[must_use]
     pub fn aspect(mut self, width: i32, height: i32) -> OutputOptions {
         if width > 0 && height > 0 {
-            self.aspect.set(Specifier::VIDEO, (width, height));
+            self.aspect.set(Specifier::video(), (width, height));
         }
         self
     }
@@ -261,14 +269,34 @@ impl OutputOptions {
     /// A filter graph for the video (`-vf`), in FFmpeg's language, such as `hflip,scale=640:-2`.
     #[must_use]
     pub fn filter(mut self, graph: &str) -> OutputOptions {
-        self.filter.set(Specifier::VIDEO, graph.to_owned());
+        self.filter.set(Specifier::video(), graph.to_owned());
         self
+    }
+
+    /// Filters for the encoded packets of every stream (`-bsf`), in FFmpeg's language, such as
+    /// `noise=drop=10`. By default those alone that the container needs.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for filters or values that there are not.
+    pub fn bitstream_filters(mut self, list: &str) -> Result<OutputOptions> {
+        self.bitstream_filters.set(Specifier::default(), bitstream_filters(list)?);
+        Ok(self)
+    }
+
+    /// Where keyframes are, beside those of the encoder's own choice (`-force_key_frames`): times, as
+    /// `0,2.5`, `expr:gte(t,n_forced*2)`, or `source`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for text that is none of these.
+    pub fn keyframes(mut self, at: &str) -> Result<OutputOptions> {
+        self.keyframes.set(Specifier::video(), KeyframeChoice::parse(at)?);
+        Ok(self)
     }
 
     /// How many video frames are written (`-frames:v`), 1 or more; by default all.
     #[must_use]
     pub fn frames(mut self, most: u64) -> OutputOptions {
-        self.frames.set(Specifier::VIDEO, most);
+        self.frames.set(Specifier::video(), most);
         self
     }
 
@@ -333,27 +361,29 @@ impl OutputOptions {
     }
 
     /// Adds an option of libav's, where it has one of this name.
-    pub(super) fn push(&mut self, name: &str, streams: Specifier, value: &str) -> Result<()> {
+    pub(super) fn push(&mut self, name: &str, streams: &Specifier, value: &str) -> Result<()> {
         let name = format!("{name}{streams}");
         self.av.extend(AvOption::new(&name, value, Direction::Output)?);
         Ok(())
     }
 
     /// An option given that only means something where pictures are encoded.
-    fn picture_option(&self, stream: StreamPlace) -> Option<&'static str> {
+    fn picture_option(&self, stream: StreamPlace<'_>) -> Option<&'static str> {
         [
             (self.filter.of(stream).is_some(), "vf"),
             (self.size.of(stream).is_some(), "s"),
             (self.rate.of(stream).is_some(), "r"),
             (self.frame_times.of(stream) == Some(&FrameTimes::Constant), "fps_mode"),
             (self.pixel_format.of(stream).is_some(), "pix_fmt"),
+            (self.keyframes.of(stream).is_some(), "force_key_frames"),
+            (self.pass.of(stream).is_some(), "pass"),
         ]
         .into_iter()
         .find_map(|(given, name)| given.then_some(name))
     }
 
     /// Whether anything was given that asks for a stream to be encoded.
-    pub(crate) fn asks_to_encode(&self, stream: StreamPlace) -> bool {
+    pub(crate) fn asks_to_encode(&self, stream: StreamPlace<'_>) -> bool {
         let choice = self.codec.of(stream);
         match stream.kind {
             MediaKind::Video if self.picture_option(stream).is_some() => return true,
@@ -377,19 +407,22 @@ impl OutputOptions {
             // Without a specifier, only what can mean nothing else asks for an encoder.
             None if self.quality.of(stream).is_some() => true,
             None => self.av.iter().any(|o| {
-                let named = o.specifier != Specifier::ALL;
+                let named = !o.specifier.is_for_all();
                 o.is_for(stream) && (named || o.only == Some(stream.kind) && !o.for_format)
             }),
         }
     }
 
     /// The options meant for the encoder of a stream.
-    pub(crate) fn encoder_options(&self, stream: StreamPlace) -> impl Iterator<Item = &AvOption> {
+    pub(crate) fn encoder_options<'a>(
+        &'a self,
+        stream: StreamPlace<'a>,
+    ) -> impl Iterator<Item = &'a AvOption> {
         self.av.iter().filter(move |o| o.is_for(stream))
     }
 
     /// An option for one stream of a kind, where these streams have none of that number.
-    pub(crate) fn without_stream(&self, streams: &[StreamPlace]) -> Option<Setting> {
+    pub(crate) fn without_stream(&self, streams: &[StreamPlace<'_>]) -> Option<Setting> {
         let unused = [
             ("s", self.size.unused(streams)),
             ("pix_fmt", self.pixel_format.unused(streams)),
@@ -401,12 +434,16 @@ impl OutputOptions {
             ("frames", self.frames.unused(streams)),
             ("q", self.quality.unused(streams)),
             ("disposition", self.disposition.unused(streams)),
+            ("bsf", self.bitstream_filters.unused(streams)),
+            ("force_key_frames", self.keyframes.unused(streams)),
+            ("pass", self.pass.unused(streams)),
+            ("passlogfile", self.pass_log.unused(streams)),
         ];
         let of_av = || {
             let mut given = PerStream::default();
-            self.av.iter().for_each(|option| given.set(option.specifier, ()));
+            self.av.iter().for_each(|option| given.set(option.specifier.clone(), ()));
             let specifier = given.unused(streams)?;
-            self.av.iter().find(|option| option.specifier == specifier).map(AvOption::setting)
+            self.av.iter().find(|option| option.specifier == *specifier).map(AvOption::setting)
         };
         let own = unused.into_iter().find_map(|(name, specifier)| {
             specifier.map(|specifier| Setting::ffmpeg(format!("{name}{specifier}")))
@@ -416,7 +453,7 @@ impl OutputOptions {
 
     /// The options meant for the muxer and the protocol.
     pub(crate) fn format_options(&self) -> impl Iterator<Item = &AvOption> {
-        self.av.iter().filter(|o| o.for_format && o.specifier == Specifier::ALL)
+        self.av.iter().filter(|o| o.for_format && o.specifier.is_for_all())
     }
 
     /// Whether streams of this kind are left out of it.

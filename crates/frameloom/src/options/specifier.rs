@@ -5,12 +5,15 @@ use std::fmt;
 use crate::av::{MediaKind, StreamInfo};
 use crate::error::{Error, Hint, Result};
 
-/// A stream specifier: what stands behind the first colon of an option's name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// A stream specifier: what stands behind the first colon of an option's name, and behind an input's
+/// number in a map.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Specifier {
     /// Streams of one kind.
     kind: Option<SpecifiedKind>,
-    /// One stream, by its number among those of the kind, or among all.
+    /// What else holds for them: all of it.
+    conditions: Vec<Condition>,
+    /// One stream, by its number among those for which this holds.
     number: Option<usize>,
 }
 
@@ -71,125 +74,8 @@ impl SpecifiedKind {
     }
 }
 
-/// One of the streams of an input or output, as a specifier sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct StreamPlace {
-    pub(crate) kind: MediaKind,
-    pub(crate) is_cover: bool,
-    /// Its number among all streams.
-    pub(crate) number: usize,
-    /// Its number among the streams of its kind.
-    pub(crate) number_of_kind: usize,
-}
-
-impl StreamPlace {
-    /// The only stream of an end.
-    pub(crate) fn only(kind: MediaKind) -> StreamPlace {
-        StreamPlace { kind, is_cover: false, number: 0, number_of_kind: 0 }
-    }
-
-    /// The places of streams of these kinds, in this order.
-    pub(crate) fn all(kinds: &[MediaKind]) -> Vec<StreamPlace> {
-        let of_kind = |at: usize, kind: MediaKind| {
-            let is_it = |other: &&MediaKind| other.of_codec() == kind.of_codec();
-            kinds.iter().take(at).filter(is_it).count()
-        };
-        let place = |(number, &kind): (usize, &MediaKind)| StreamPlace {
-            kind: kind.of_codec(),
-            is_cover: kind == MediaKind::Cover,
-            number,
-            number_of_kind: of_kind(number, kind),
-        };
-        kinds.iter().enumerate().map(place).collect()
-    }
-}
-
-impl Specifier {
-    /// Every stream.
-    pub(crate) const ALL: Specifier = Specifier { kind: None, number: None };
-    pub(crate) const VIDEO: Specifier =
-        Specifier { kind: Some(SpecifiedKind::Video), number: None };
-    pub(crate) const AUDIO: Specifier =
-        Specifier { kind: Some(SpecifiedKind::Audio), number: None };
-    pub(crate) const SUBTITLES: Specifier =
-        Specifier { kind: Some(SpecifiedKind::Subtitles), number: None };
-
-    /// Reads a specifier: `v`, `a:1`, `V`, `0`, or nothing for all streams.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for one that names no kind and no number.
-    pub(crate) fn parse(text: &str) -> Result<Specifier> {
-        let wrong = || {
-            let cause = format!("there is no stream for the specifier ':{text}'");
-            Error::usage(cause).hint(Hint::UseSpecifiers)
-        };
-        let (first, rest) = match text.split_once(':') {
-            Some((first, rest)) => (first, Some(rest)),
-            None => (text, None),
-        };
-        let kind = SpecifiedKind::of(first);
-        let number = match (kind, rest) {
-            (Some(_), rest) => rest,
-            (None, None) => Some(first).filter(|first| !first.is_empty()),
-            (None, Some(_)) => return Err(wrong()),
-        };
-        let number = number.map(|number| number.parse().map_err(|_| wrong())).transpose()?;
-        Ok(Specifier { kind, number })
-    }
-
-    /// The name of an option, and the specifier behind it; all streams where there is none.
-    pub(crate) fn split(name: &str) -> Result<(&str, Specifier)> {
-        match name.split_once(':') {
-            None => Ok((name, Specifier::ALL)),
-            Some((bare, specifier)) => Ok((bare, Specifier::parse(specifier)?)),
-        }
-    }
-
-    pub(crate) fn covers(self, stream: StreamPlace) -> bool {
-        let is_of_kind = self.kind.is_none_or(|kind| kind.covers(stream.kind, stream.is_cover));
-        let own = if self.kind.is_some() { stream.number_of_kind } else { stream.number };
-        is_of_kind && self.number.is_none_or(|number| number == own)
-    }
-
-    /// Whether it may be for streams of this kind.
-    pub(crate) fn is_for(self, kind: MediaKind) -> bool {
-        self.kind().is_none_or(|own| own == kind)
-    }
-
-    /// Whether the streams that it is for are known without the numbers of others: all, or those of a
-    /// kind.
-    pub(crate) fn is_of_kind_alone(self) -> bool {
-        self.number.is_none() || self.kind.is_some()
-    }
-
-    /// The one kind that it is for.
-    pub(crate) fn kind(self) -> Option<MediaKind> {
-        self.kind.map(SpecifiedKind::media)
-    }
-}
-
-/// As it stands behind a name, with its colon.
-impl fmt::Display for Specifier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(kind) = self.kind {
-            write!(f, ":{}", kind.letter())?;
-        }
-        self.number.map_or(Ok(()), |number| write!(f, ":{number}"))
-    }
-}
-
-/// Which of an input's streams a map is about: a specifier in full.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct StreamPick {
-    /// All of them hold.
-    conditions: Vec<Condition>,
-    /// The number among those for which they do.
-    number: Option<usize>,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Condition {
-    Kind(SpecifiedKind),
     /// `p:`, a program's number.
     Program(i64),
     /// `#` or `i:`, what the container calls the stream's id.
@@ -200,18 +86,103 @@ enum Condition {
     Usable,
 }
 
-impl StreamPick {
-    /// Reads what stands behind an input's number: `v`, `a:1`, `p:3:v`, `#0x101`, `m:language:eng`, `u`,
-    /// or nothing for all.
+/// A stream as a specifier sees it.
+#[derive(Clone, Copy)]
+pub(crate) struct SpecifiedStream<'a> {
+    pub(crate) kind: MediaKind,
+    /// What an input says of it; `None` for what none has, and before any is open.
+    pub(crate) info: Option<&'a StreamInfo>,
+}
+
+impl<'a> SpecifiedStream<'a> {
+    /// A stream of an input, or what an output makes of it.
+    pub(crate) fn of(info: &'a StreamInfo) -> SpecifiedStream<'a> {
+        SpecifiedStream { kind: info.kind, info: Some(info) }
+    }
+
+    /// A stream of which nothing else is known.
+    pub(crate) fn of_kind(kind: MediaKind) -> SpecifiedStream<'a> {
+        SpecifiedStream { kind, info: None }
+    }
+
+    fn is_cover(self) -> bool {
+        self.kind == MediaKind::Cover
+    }
+}
+
+/// One of the streams of an input or output, among the others.
+#[derive(Clone, Copy)]
+pub(crate) struct StreamPlace<'a> {
+    pub(crate) kind: MediaKind,
+    pub(crate) is_cover: bool,
+    /// Its number among all streams.
+    pub(crate) number: usize,
+    stream: SpecifiedStream<'a>,
+    /// The streams before it.
+    before: &'a [SpecifiedStream<'a>],
+}
+
+impl<'a> StreamPlace<'a> {
+    /// The only stream of an end.
+    pub(crate) fn only(kind: MediaKind) -> StreamPlace<'a> {
+        let stream = SpecifiedStream::of_kind(kind);
+        StreamPlace { kind, is_cover: false, number: 0, stream, before: &[] }
+    }
+
+    /// The places of these streams, in this order.
+    pub(crate) fn all(streams: &'a [SpecifiedStream<'a>]) -> Vec<StreamPlace<'a>> {
+        let place = |(number, &stream): (usize, &SpecifiedStream<'a>)| StreamPlace {
+            kind: stream.kind.of_codec(),
+            is_cover: stream.is_cover(),
+            number,
+            stream,
+            before: streams.get(..number).unwrap_or_default(),
+        };
+        streams.iter().enumerate().map(place).collect()
+    }
+
+    /// The place of the stream of this number.
+    pub(crate) fn of(streams: &'a [SpecifiedStream<'a>], number: usize) -> StreamPlace<'a> {
+        let found = StreamPlace::all(streams).into_iter().nth(number);
+        found.unwrap_or(StreamPlace::only(MediaKind::Other))
+    }
+
+    /// Its number among the streams of its kind.
+    pub(crate) fn number_of_kind(self) -> usize {
+        self.before.iter().filter(|stream| stream.kind.of_codec() == self.kind).count()
+    }
+}
+
+impl Specifier {
+    /// Every stream of a kind, or every stream.
+    pub(crate) fn of_kind(kind: Option<MediaKind>) -> Specifier {
+        let named = |kind| SpecifiedKind::ALL.into_iter().find(|known| known.media() == kind);
+        Specifier { kind: kind.and_then(named), ..Specifier::default() }
+    }
+
+    pub(crate) fn video() -> Specifier {
+        Specifier::of_kind(Some(MediaKind::Video))
+    }
+
+    pub(crate) fn audio() -> Specifier {
+        Specifier::of_kind(Some(MediaKind::Audio))
+    }
+
+    pub(crate) fn subtitles() -> Specifier {
+        Specifier::of_kind(Some(MediaKind::Subtitle))
+    }
+
+    /// Reads a specifier: `v`, `a:1`, `V`, `0`, `p:3:v`, `#0x101`, `m:language:eng`, `u`, or nothing for
+    /// all streams.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage).
-    pub(crate) fn parse(text: &str) -> Result<StreamPick> {
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for text that is none.
+    pub(crate) fn parse(text: &str) -> Result<Specifier> {
         let wrong = || {
             let cause = format!("there is no stream for the specifier ':{text}'");
-            Error::usage(cause).hint(Hint::UseMaps)
+            Error::usage(cause).hint(Hint::UseSpecifiers)
         };
-        let mut pick = StreamPick::default();
+        let mut specifier = Specifier::default();
         let mut rest = Some(text).filter(|text| !text.is_empty());
         let next = |rest: &mut Option<&str>| -> Option<String> {
             let text = (*rest)?;
@@ -224,7 +195,10 @@ impl StreamPick {
         };
         while let Some(word) = next(&mut rest) {
             let condition = match (word.as_str(), SpecifiedKind::of(&word)) {
-                (_, Some(kind)) => Condition::Kind(kind),
+                (_, Some(kind)) if specifier.kind.is_none() => {
+                    specifier.kind = Some(kind);
+                    continue;
+                }
                 ("u", _) => Condition::Usable,
                 ("p", _) => {
                     let id = next(&mut rest).and_then(|id| whole(&id));
@@ -242,35 +216,69 @@ impl StreamPick {
                 (word, _) if word.starts_with('#') => {
                     Condition::Id(whole(&word[1..]).ok_or_else(wrong)?)
                 }
-                (number, _) if rest.is_none() => {
-                    pick.number = Some(number.parse().map_err(|_| wrong())?);
+                (number, None) if rest.is_none() => {
+                    specifier.number = Some(number.parse().map_err(|_| wrong())?);
                     break;
                 }
                 _ => return Err(wrong()),
             };
-            pick.conditions.push(condition);
+            specifier.conditions.push(condition);
         }
         if text.ends_with(':') {
             return Err(wrong());
         }
-        Ok(pick)
+        Ok(specifier)
     }
 
-    /// The places of those that it is about.
-    pub(crate) fn of<'a>(&self, streams: impl Iterator<Item = &'a StreamInfo>) -> Vec<usize> {
-        let holds = |stream: &StreamInfo| self.conditions.iter().all(|c| c.holds(stream));
-        let mut found = streams.enumerate().filter(|(_, s)| holds(s)).map(|(place, _)| place);
-        match self.number {
-            None => found.collect(),
-            Some(number) => found.nth(number).into_iter().collect(),
+    /// The name of an option, and the specifier behind it; all streams where there is none.
+    pub(crate) fn split(name: &str) -> Result<(&str, Specifier)> {
+        match name.split_once(':') {
+            None => Ok((name, Specifier::default())),
+            Some((bare, specifier)) => Ok((bare, Specifier::parse(specifier)?)),
         }
+    }
+
+    pub(crate) fn covers(&self, place: StreamPlace<'_>) -> bool {
+        let number = || place.before.iter().filter(|stream| self.holds_for(**stream)).count();
+        self.holds_for(place.stream) && self.number.is_none_or(|wanted| wanted == number())
+    }
+
+    /// The places of those of these streams that it is for.
+    pub(crate) fn of<'a>(&self, streams: impl Iterator<Item = &'a StreamInfo>) -> Vec<usize> {
+        let streams: Vec<_> = streams.map(SpecifiedStream::of).collect();
+        let places = StreamPlace::all(&streams).into_iter();
+        places.filter(|place| self.covers(*place)).map(|place| place.number).collect()
+    }
+
+    fn holds_for(&self, stream: SpecifiedStream<'_>) -> bool {
+        self.kind.is_none_or(|kind| kind.covers(stream.kind, stream.is_cover()))
+            && self.conditions.iter().all(|c| stream.info.is_some_and(|info| c.holds(info)))
+    }
+
+    /// Whether it may be for streams of this kind.
+    pub(crate) fn is_for(&self, kind: MediaKind) -> bool {
+        self.kind().is_none_or(|own| own == kind)
+    }
+
+    /// Whether it is for every stream.
+    pub(crate) fn is_for_all(&self) -> bool {
+        *self == Specifier::default()
+    }
+
+    /// Whether the streams that it is for are known without an input: all, or those of a kind.
+    pub(crate) fn is_of_kind_alone(&self) -> bool {
+        self.conditions.is_empty() && (self.number.is_none() || self.kind.is_some())
+    }
+
+    /// The one kind that it is for.
+    pub(crate) fn kind(&self) -> Option<MediaKind> {
+        self.kind.map(SpecifiedKind::media)
     }
 }
 
 impl Condition {
     fn holds(&self, stream: &StreamInfo) -> bool {
         match self {
-            Condition::Kind(kind) => kind.covers(stream.kind, stream.is_attached_picture),
             Condition::Program(id) => stream.programs.contains(id),
             Condition::Id(id) => stream.id == *id,
             Condition::Tag(key, value) => stream.tags.iter().any(|(own, said)| {
@@ -292,12 +300,14 @@ fn whole(text: &str) -> Option<i64> {
     }
 }
 
-/// As it stands behind an input's number, with its colon.
-impl fmt::Display for StreamPick {
+/// As it stands behind a name or a number, with its colon.
+impl fmt::Display for Specifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(kind) = self.kind {
+            write!(f, ":{}", kind.letter())?;
+        }
         for condition in &self.conditions {
             match condition {
-                Condition::Kind(kind) => write!(f, ":{}", kind.letter())?,
                 Condition::Program(id) => write!(f, ":p:{id}")?,
                 Condition::Id(id) => write!(f, ":#{id}")?,
                 Condition::Tag(key, None) => write!(f, ":m:{key}")?,
@@ -330,22 +340,22 @@ impl<T> PerStream<T> {
     }
 
     /// The value for a stream: the last that covers it, as in FFmpeg.
-    pub(crate) fn of(&self, stream: StreamPlace) -> Option<&T> {
+    pub(crate) fn of(&self, stream: StreamPlace<'_>) -> Option<&T> {
         self.0.iter().rev().find(|(specifier, _)| specifier.covers(stream)).map(|(_, value)| value)
     }
 
     /// Whether a value was given for just what the specifier says.
-    pub(crate) fn has(&self, specifier: Specifier) -> bool {
-        self.0.iter().any(|(given, _)| *given == specifier)
+    pub(crate) fn has(&self, specifier: &Specifier) -> bool {
+        self.0.iter().any(|(given, _)| given == specifier)
     }
 
     /// The first specifier that covers none of these streams, though it may be for a kind of them.
-    pub(crate) fn unused(&self, streams: &[StreamPlace]) -> Option<Specifier> {
-        let is_used = |specifier: Specifier| {
+    pub(crate) fn unused(&self, streams: &[StreamPlace<'_>]) -> Option<&Specifier> {
+        let is_used = |specifier: &Specifier| {
             let is_wanted = streams.iter().any(|stream| specifier.is_for(stream.kind));
             !is_wanted || streams.iter().any(|stream| specifier.covers(*stream))
         };
-        self.0.iter().map(|(specifier, _)| *specifier).find(|specifier| !is_used(*specifier))
+        self.0.iter().map(|(specifier, _)| specifier).find(|specifier| !is_used(specifier))
     }
 }
 
@@ -355,12 +365,15 @@ mod tests {
 
     use super::*;
 
-    const VAAV: [MediaKind; 4] =
-        [MediaKind::Video, MediaKind::Audio, MediaKind::Audio, MediaKind::Video];
+    fn vaav() -> [SpecifiedStream<'static>; 4] {
+        use MediaKind::{Audio, Video};
+        [Video, Audio, Audio, Video].map(SpecifiedStream::of_kind)
+    }
 
     #[test]
     fn specifiers_are_those_of_ffmpeg() {
-        let places = StreamPlace::all(&VAAV);
+        let streams = vaav();
+        let places = StreamPlace::all(&streams);
         for (text, covered) in [
             ("", &[0, 1, 2, 3][..]),
             ("v", &[0, 3]),
@@ -381,15 +394,28 @@ mod tests {
             let shown = specifier.to_string();
             assert_eq!(shown.strip_prefix(':').unwrap_or_default(), text);
         }
-        for text in ["x", "sv", "v:", "v:x", "v:-1", "a:1:2", "0:v", "p:1", "m:language:eng", "#1"]
+        for text in ["x", "sv", "v:", "v:x", "v:-1", "a:1:2", "0:v", "v:a", "p:x", "m:", "#v", "u:"]
         {
             assert!(Specifier::parse(text).is_err(), "{text}");
         }
-        let cover = StreamPlace { is_cover: true, ..places[0] };
-        assert!(!Specifier::parse("V").unwrap().covers(cover));
-        assert!(Specifier::parse("v").unwrap().covers(cover));
-        // A cover is counted as a video.
-        let places = StreamPlace::all(&[MediaKind::Cover, MediaKind::Audio, MediaKind::Video]);
+        // Nothing is known of these streams but their kinds.
+        for (text, shown) in [
+            ("p:1", ":p:1"),
+            ("p:0x10:v:1", ":v:p:16:1"),
+            ("#0x101", ":#257"),
+            ("i:257", ":#257"),
+            ("m:language:eng", ":m:language:eng"),
+            ("s:m:title:a:b", ":s:m:title:a:b"),
+            ("a:u:0", ":a:u:0"),
+        ] {
+            let specifier = Specifier::parse(text).unwrap();
+            assert_eq!(specifier.to_string(), shown, "{text}");
+            assert!(!places.iter().any(|place| specifier.covers(*place)), "{text}");
+            assert!(!specifier.is_of_kind_alone(), "{text}");
+        }
+        let with_cover = [MediaKind::Cover, MediaKind::Audio, MediaKind::Video];
+        let with_cover = with_cover.map(SpecifiedStream::of_kind);
+        let places = StreamPlace::all(&with_cover);
         for (text, covered) in [("v", &[0, 2][..]), ("V", &[2]), ("v:0", &[0]), ("v:1", &[2])] {
             let specifier = Specifier::parse(text).unwrap();
             let found = places.iter().filter(|p| specifier.covers(**p)).map(|p| p.number);
@@ -399,7 +425,8 @@ mod tests {
 
     #[test]
     fn the_last_value_that_covers_a_stream_counts() {
-        let places = StreamPlace::all(&VAAV);
+        let streams = vaav();
+        let places = StreamPlace::all(&streams);
         let mut values = PerStream::default();
         for (text, value) in [("v:1", 1), ("v", 2), ("a:1", 3), ("v:1", 4)] {
             values.set(Specifier::parse(text).unwrap(), value);
@@ -410,10 +437,7 @@ mod tests {
         values.set(Specifier::parse("a:2").unwrap(), 5);
         assert_eq!(values.unused(&places).unwrap().to_string(), ":a:2");
         // What is for sound alone says nothing about an output without any.
-        assert_eq!(
-            values.unused(&StreamPlace::all(&[MediaKind::Video])).unwrap().to_string(),
-            ":v:1"
-        );
+        assert_eq!(values.unused(&StreamPlace::all(&streams[..1])).unwrap().to_string(), ":v:1");
     }
 
     proptest! {

@@ -6,24 +6,31 @@
 use super::audio::{AudioFormat, audio_format, count};
 use super::graphs::FilterGraphs;
 use super::hardware::output_format;
+use super::keyframes::KeyframeChoice;
 pub use super::library_option::LibraryOption;
-use super::live::{Live, OnError, OnLoss, OnResize, OnSlow};
+use super::live::{Live, OnError, OnLoss, OnResize, OnSlow, WaitForInputs};
 use super::map::StreamMap;
 use super::metadata::DispositionChange;
 use super::row::{Group, Row, Scope, ValueType};
-use super::specifier::Specifier;
 use super::value::{
-    CodecChoice, Size, above_zero, check_format, choice, codec_choice, codec_choice_of_any_kind,
-    codec_tag, decoder, frame_format, frame_times, names, parse_duration, parse_frames,
-    parse_loops, parse_rate, parse_ratio, parse_span, pixel_format, pixel_format_choice, quality,
-    sample_rate, scaler_flags, usual_layout,
+    CodecChoice, Size, above_zero, bitstream_filters, check_format, choice, codec_choice,
+    codec_choice_of_any_kind, codec_tag, decoder, encoding_pass, frame_format, frame_times, names,
+    parse_duration, parse_frames, parse_loops, parse_rate, parse_ratio, parse_span, pixel_format,
+    pixel_format_choice, quality, sample_rate, scaler_flags, usual_layout,
 };
 use crate::av::{Direction, MediaKind};
 use crate::error::{End, Error, Hint, Result, Setting, sentence};
 use crate::image::PixelFormat;
 use crate::time::Timestamp;
 
+/// The streams that a name without a specifier is for.
+const ALL: Option<MediaKind> = None;
+const VIDEO: Option<MediaKind> = Some(MediaKind::Video);
+const AUDIO: Option<MediaKind> = Some(MediaKind::Audio);
+const SUBTITLES: Option<MediaKind> = Some(MediaKind::Subtitle);
+
 const LIVE: ValueType = ValueType::Choice(&names::<_, 3>(Live::VALUES));
+const WAIT_FOR_INPUTS: ValueType = ValueType::Choice(&names::<_, 2>(WaitForInputs::VALUES));
 const ON_LOSS: ValueType = ValueType::Choice(&names::<_, 3>(OnLoss::VALUES));
 const ON_SLOW: ValueType = ValueType::Choice(&names::<_, 3>(OnSlow::VALUES));
 const ON_ERROR: ValueType = ValueType::Choice(&names::<_, 3>(OnError::VALUES));
@@ -91,7 +98,7 @@ const TABLE: &[LibraryOption] = &[
         .keyword("size"),
     )
     .input(|o, v| Size::parse(v).map(|size| o.size = Some(size)))
-    .per_stream(Specifier::VIDEO, |o, s, v| Size::parse(v).map(|size| o.size.set(s, size))),
+    .per_stream(VIDEO, |o, s, v| Size::parse(v).map(|size| o.size.set(s, size))),
     LibraryOption::new(Row::ffmpeg(
         "pix_fmt",
         Scope::Both,
@@ -99,7 +106,7 @@ const TABLE: &[LibraryOption] = &[
         "the pixel format of raw input; the one that an output is encoded in",
     ))
     .input(|o, v| pixel_format(v).map(|format| o.pixel_format = Some(format.name().to_owned())))
-    .per_stream(Specifier::VIDEO, |o, s, v| {
+    .per_stream(VIDEO, |o, s, v| {
         pixel_format_choice(v).map(|choice| o.pixel_format.set(s, choice))
     }),
     LibraryOption::new(
@@ -113,7 +120,7 @@ const TABLE: &[LibraryOption] = &[
         .keyword("rate"),
     )
     .input(|o, v| parse_rate(v).map(|rate| o.rate = Some(rate)))
-    .per_stream(Specifier::VIDEO, |o, s, v| parse_rate(v).map(|rate| o.rate.set(s, rate))),
+    .per_stream(VIDEO, |o, s, v| parse_rate(v).map(|rate| o.rate.set(s, rate))),
     LibraryOption::new(
         Row::ffmpeg("re", Scope::Input, ValueType::Flag, "read the input at its own speed")
             .python(&["open"])
@@ -288,7 +295,7 @@ const TABLE: &[LibraryOption] = &[
         ValueType::Text,
         "what a stream is for: default, forced, 0 for nothing; + and - change it",
     ))
-    .per_stream(Specifier::ALL, |o, s, v| {
+    .per_stream(ALL, |o, s, v| {
         DispositionChange::parse(v).map(|change| o.disposition.set(s, change))
     }),
     LibraryOption::new(Row::ffmpeg(
@@ -297,14 +304,29 @@ const TABLE: &[LibraryOption] = &[
         ValueType::Text,
         "what the container calls a stream's codec: four letters, such as hvc1, or a number",
     ))
-    .per_stream(Specifier::ALL, |o, s, v| codec_tag(v).map(|tag| o.codec_tag.set(s, tag))),
+    .per_stream(ALL, |o, s, v| codec_tag(v).map(|tag| o.codec_tag.set(s, tag))),
     LibraryOption::new(Row::ffmpeg("vtag", Scope::Output, ValueType::Text, "as -tag:v"))
-        .per_stream(Specifier::VIDEO, |o, s, v| codec_tag(v).map(|tag| o.codec_tag.set(s, tag))),
+        .per_stream(VIDEO, |o, s, v| codec_tag(v).map(|tag| o.codec_tag.set(s, tag))),
     LibraryOption::new(Row::ffmpeg("atag", Scope::Output, ValueType::Text, "as -tag:a"))
-        .per_stream(Specifier::AUDIO, |o, s, v| codec_tag(v).map(|tag| o.codec_tag.set(s, tag))),
+        .per_stream(AUDIO, |o, s, v| codec_tag(v).map(|tag| o.codec_tag.set(s, tag))),
     LibraryOption::new(Row::ffmpeg("stag", Scope::Output, ValueType::Text, "as -tag:s"))
-        .per_stream(Specifier::SUBTITLES, |o, s, v| {
-            codec_tag(v).map(|tag| o.codec_tag.set(s, tag))
+        .per_stream(SUBTITLES, |o, s, v| codec_tag(v).map(|tag| o.codec_tag.set(s, tag))),
+    LibraryOption::new(Row::ffmpeg(
+        "bsf",
+        Scope::Output,
+        ValueType::Text,
+        "bitstream filters, which change encoded packets: h264_mp4toannexb, setts=ts=PTS+10",
+    ))
+    .per_stream(ALL, |o, s, v| {
+        bitstream_filters(v).map(|list| o.bitstream_filters.set(s, list))
+    }),
+    LibraryOption::new(Row::ffmpeg("vbsf", Scope::Output, ValueType::Text, "as -bsf:v"))
+        .per_stream(VIDEO, |o, s, v| {
+            bitstream_filters(v).map(|list| o.bitstream_filters.set(s, list))
+        }),
+    LibraryOption::new(Row::ffmpeg("absf", Scope::Output, ValueType::Text, "as -bsf:a"))
+        .per_stream(AUDIO, |o, s, v| {
+            bitstream_filters(v).map(|list| o.bitstream_filters.set(s, list))
         }),
     LibraryOption::new(Row::ffmpeg(
         "shortest",
@@ -332,10 +354,10 @@ const TABLE: &[LibraryOption] = &[
         )
         .aliases(&["codec"]),
     )
-    .per_stream(Specifier::ALL, |o, s, v| {
+    .per_stream(ALL, |o, s, v| {
         let choice = match s.kind() {
             Some(kind) => codec_choice(v, kind)?,
-            None if s != Specifier::ALL => codec_choice_of_any_kind(v)?,
+            None if !s.is_for_all() => codec_choice_of_any_kind(v)?,
             None if v == "copy" => CodecChoice::Copy,
             None => {
                 let given = Setting::ffmpeg("c").of(End::Output).to(v.to_owned());
@@ -359,7 +381,7 @@ const TABLE: &[LibraryOption] = &[
         .keyword("codec"),
     )
     .input(|o, v| decoder(v).map(|name| o.video_decoder = Some(name)))
-    .per_stream(Specifier::VIDEO, |o, s, v| {
+    .per_stream(VIDEO, |o, s, v| {
         codec_choice(v, MediaKind::Video).map(|choice| o.codec.set(s, choice))
     }),
     LibraryOption::new(
@@ -375,7 +397,7 @@ const TABLE: &[LibraryOption] = &[
         .keyword("audio_codec"),
     )
     .input(|o, v| decoder(v).map(|name| o.audio_decoder = Some(name)))
-    .per_stream(Specifier::AUDIO, |o, s, v| {
+    .per_stream(AUDIO, |o, s, v| {
         codec_choice(v, MediaKind::Audio).map(|choice| o.codec.set(s, choice))
     }),
     LibraryOption::new(
@@ -389,7 +411,7 @@ const TABLE: &[LibraryOption] = &[
         .default("copy where the format can carry them, else the format's usual one"),
     )
     .input(|o, v| decoder(v).map(|name| o.subtitle_decoder = Some(name)))
-    .per_stream(Specifier::SUBTITLES, |o, s, v| {
+    .per_stream(SUBTITLES, |o, s, v| {
         codec_choice(v, MediaKind::Subtitle).map(|choice| o.codec.set(s, choice))
     }),
     LibraryOption::new(
@@ -402,7 +424,7 @@ const TABLE: &[LibraryOption] = &[
         .placeholder("KIND")
         .default("none, which is the processor"),
     )
-    .per_input_stream(Specifier::VIDEO, |o, s, v| o.hardware.decode_by(s, v)),
+    .per_input_stream(VIDEO, |o, s, v| o.hardware.decode_by(s, v)),
     LibraryOption::new(
         Row::ffmpeg(
             "hwaccel_device",
@@ -413,7 +435,7 @@ const TABLE: &[LibraryOption] = &[
         .placeholder("DEVICE")
         .default("the kind's usual one"),
     )
-    .per_input_stream(Specifier::VIDEO, |o, s, v| {
+    .per_input_stream(VIDEO, |o, s, v| {
         o.hardware.decode_on(s, v);
         Ok(())
     }),
@@ -426,7 +448,7 @@ const TABLE: &[LibraryOption] = &[
         )
         .default("that of the stream, in memory"),
     )
-    .per_input_stream(Specifier::VIDEO, |o, s, v| {
+    .per_input_stream(VIDEO, |o, s, v| {
         output_format(v).map(|format| o.hardware.decode_to(s, format))
     }),
     LibraryOption::new(
@@ -480,23 +502,26 @@ const TABLE: &[LibraryOption] = &[
             .python(&["output", "create"])
             .keyword("bit_rate"),
     )
-    .per_stream(Specifier::VIDEO, |o, s, v| o.push("b", s, v)),
+    .per_stream(VIDEO, |o, s, v| o.push("b", &s, v)),
     LibraryOption::new(Row::ffmpeg(
         "b:a",
         Scope::Output,
         ValueType::BitRate,
         "the audio bit rate, such as 128k",
     ))
-    .per_stream(Specifier::AUDIO, |o, s, v| o.push("b", s, v)),
+    .per_stream(AUDIO, |o, s, v| o.push("b", &s, v)),
     LibraryOption::new(Row::ffmpeg(
         "ac",
-        Scope::Output,
+        Scope::Both,
         ValueType::Integer,
-        "audio channels, 1 to 8",
+        "audio channels, 1 to 8: those of raw input; those of an output",
     ))
-    // An input's demuxer or decoder may know it.
-    .input(|o, v| o.push("ac", v))
-    .per_stream(Specifier::AUDIO, |o, s, v| o.push("ch_layout", s, usual_layout(v)?)),
+    .input(|o, v| {
+        usual_layout(v)?;
+        o.channels = Some(v.to_owned());
+        Ok(())
+    })
+    .per_stream(AUDIO, |o, s, v| o.push("ch_layout", &s, usual_layout(v)?)),
     LibraryOption::new(Row::ffmpeg(
         "ar",
         Scope::Both,
@@ -504,19 +529,46 @@ const TABLE: &[LibraryOption] = &[
         "audio samples a second, such as 44100 or 48k",
     ))
     .input(|o, v| o.push("ar", &sample_rate(v)))
-    .per_stream(Specifier::AUDIO, |o, s, v| o.push("ar", s, &sample_rate(v))),
+    .per_stream(AUDIO, |o, s, v| o.push("ar", &s, &sample_rate(v))),
     LibraryOption::new(
         Row::ffmpeg("g", Scope::Output, ValueType::Integer, "the most frames between keyframes")
             .default("two seconds of them on a live output"),
     )
-    .per_stream(Specifier::VIDEO, |o, s, v| o.push("g", s, v)),
+    .per_stream(VIDEO, |o, s, v| o.push("g", &s, v)),
+    LibraryOption::new(Row::ffmpeg(
+        "force_key_frames",
+        Scope::Output,
+        ValueType::Text,
+        "where keyframes are: times as 0,2.5, chapters, expr:gte(t,n_forced*2), or source",
+    ))
+    .per_stream(VIDEO, |o, s, v| KeyframeChoice::parse(v).map(|at| o.keyframes.set(s, at))),
+    LibraryOption::new(Row::ffmpeg(
+        "pass",
+        Scope::Output,
+        ValueType::Integer,
+        "1 writes down what a second pass needs, 2 is that pass, 3 does both",
+    ))
+    .per_stream(VIDEO, |o, s, v| encoding_pass(v).map(|pass| o.pass.set(s, pass))),
+    LibraryOption::new(
+        Row::ffmpeg(
+            "passlogfile",
+            Scope::Output,
+            ValueType::Path,
+            "what the names of the files of -pass begin with",
+        )
+        .default("ffmpeg2pass"),
+    )
+    .per_stream(VIDEO, |o, s, v| {
+        o.pass_log.set(s, v.to_owned());
+        Ok(())
+    }),
     LibraryOption::new(Row::ffmpeg(
         "aspect",
         Scope::Output,
         ValueType::Ratio,
         "width to height of the picture as it is shown, such as 16:9",
     ))
-    .per_stream(Specifier::VIDEO, |o, s, v| parse_ratio(v).map(|ratio| o.aspect.set(s, ratio))),
+    .per_stream(VIDEO, |o, s, v| parse_ratio(v).map(|ratio| o.aspect.set(s, ratio))),
     LibraryOption::new(
         Row::ffmpeg(
             "fps_mode",
@@ -527,12 +579,12 @@ const TABLE: &[LibraryOption] = &[
         .aliases(&["vsync"])
         .default("auto"),
     )
-    .per_stream(Specifier::VIDEO, |o, s, v| frame_times(v).map(|t| o.frame_times.set(s, t))),
+    .per_stream(VIDEO, |o, s, v| frame_times(v).map(|t| o.frame_times.set(s, t))),
     LibraryOption::new(
         Row::ffmpeg("vf", Scope::Output, ValueType::FilterGraph, "a filter graph for the video")
             .aliases(&["filter:v"]),
     )
-    .per_stream(Specifier::VIDEO, |o, s, v| {
+    .per_stream(VIDEO, |o, s, v| {
         o.filter.set(s, v.to_owned());
         Ok(())
     }),
@@ -542,14 +594,14 @@ const TABLE: &[LibraryOption] = &[
         ValueType::Text,
         "how -vf's filters scale where they don't say it themselves, such as bicubic+accurate_rnd",
     ))
-    .per_stream(Specifier::VIDEO, |o, s, v| {
+    .per_stream(VIDEO, |o, s, v| {
         scaler_flags(v).map(|flags| o.scaler_flags.set(s, flags))
     }),
     LibraryOption::new(
         Row::ffmpeg("af", Scope::Output, ValueType::FilterGraph, "a filter graph for the sound")
             .aliases(&["filter:a"]),
     )
-    .per_stream(Specifier::AUDIO, |o, s, v| {
+    .per_stream(AUDIO, |o, s, v| {
         o.filter.set(s, v.to_owned());
         Ok(())
     }),
@@ -562,7 +614,7 @@ const TABLE: &[LibraryOption] = &[
         )
         .aliases(&["vframes"]),
     )
-    .per_stream(Specifier::VIDEO, |o, s, v| {
+    .per_stream(VIDEO, |o, s, v| {
         parse_frames("frames:v", v).map(|frames| o.frames.set(s, frames))
     }),
     LibraryOption::new(
@@ -575,7 +627,7 @@ const TABLE: &[LibraryOption] = &[
         )
         .aliases(&["q", "qscale", "qscale:v"]),
     )
-    .per_stream(Specifier::VIDEO, |o, s, v| quality(v).map(|value| o.quality.set(s, value))),
+    .per_stream(VIDEO, |o, s, v| quality(v).map(|value| o.quality.set(s, value))),
     LibraryOption::new(
         Row::ffmpeg(
             "q:a",
@@ -585,7 +637,7 @@ const TABLE: &[LibraryOption] = &[
         )
         .aliases(&["aq", "qscale:a"]),
     )
-    .per_stream(Specifier::AUDIO, |o, s, v| quality(v).map(|value| o.quality.set(s, value))),
+    .per_stream(AUDIO, |o, s, v| quality(v).map(|value| o.quality.set(s, value))),
     LibraryOption::new(
         Row::long(
             "open-timeout",
@@ -598,6 +650,18 @@ const TABLE: &[LibraryOption] = &[
     )
     .input(|o, v| parse_duration(v).map(|limit| o.open_timeout = limit))
     .output(|o, v| parse_duration(v).map(|limit| o.open_timeout = Some(limit))),
+    LibraryOption::new(
+        Row::long(
+            "wait-for-inputs",
+            Group::Ends,
+            WAIT_FOR_INPUTS,
+            "any begins without live inputs that are missing: a card stands in their place until they \
+             come",
+        )
+        .default("all: one that is missing is an error")
+        .python(&["open"]),
+    )
+    .input(|o, v| choice("wait-for-inputs", v).map(|wait| o.wait = wait)),
     LibraryOption::new(
         Row::long(
             "live",

@@ -320,6 +320,12 @@ fn rows_say_what_they_do() {
             _ if matches!(row.name, "tag" | "vtag" | "atag" | "stag") => {
                 (&["hvc1", "0x31637668"], "x")
             }
+            _ if matches!(row.name, "bsf" | "vbsf" | "absf") => {
+                (&["null", "setts=ts=PTS,null"], "nul")
+            }
+            _ if row.name == "force_key_frames" => {
+                (&["0,1.5,chapters", "expr:gte(t,n)", "source"], "soon")
+            }
             _ if row.name == "disposition" => (&["default", "+forced-default", "0"], "loud"),
             _ => (&["x"], ""),
         };

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::av::{self, Direction, EncoderSetup, MediaKind};
+use crate::av::listing::bitstream_filters as bitstream_filter_list;
+use crate::av::{self, BitstreamFilter, Direction, EncoderSetup, MediaKind};
 use crate::error::{End, Error, Hint, Result, Setting, sentence};
 use crate::image::PixelFormat;
 use crate::time::{Rate, Timestamp};
@@ -256,6 +257,25 @@ pub(super) fn usual_layout(channels: &str) -> Result<&'static str> {
 pub(super) fn sample_rate(value: &str) -> String {
     let thousands = value.strip_suffix(['k', 'K']).and_then(|number| number.parse::<f64>().ok());
     thousands.map_or_else(|| value.to_owned(), |number| (number * 1000.0).round().to_string())
+}
+
+/// A list of bitstream filters that there are, with values that they take.
+pub(super) fn bitstream_filters(list: &str) -> Result<String> {
+    let Err(e) = BitstreamFilter::parse(list) else { return Ok(list.to_owned()) };
+    let known: Vec<_> = bitstream_filter_list().into_iter().map(|filter| filter.name).collect();
+    let names = list.split(',').map(|filter| filter.split('=').next().unwrap_or_default());
+    let unknown = names.into_iter().find(|name| !known.contains(name));
+    Err(match unknown {
+        Some(name) => Error::usage(format!("there is no bitstream filter '{name}'"))
+            .hint(Hint::near_or_all(name, known)),
+        None => Error::usage(format!("'{list}': {}", e.cause())),
+    })
+}
+
+/// A pass of two: 1, 2, or 3 for both at once.
+pub(super) fn encoding_pass(value: &str) -> Result<u8> {
+    let pass = value.parse().ok().filter(|pass| (1..=3).contains(pass));
+    pass.ok_or_else(|| Error::usage(format!("'{value}' is no pass: 1, 2 or 3 for both")))
 }
 
 /// The four letters that a container calls a codec by, or their number.

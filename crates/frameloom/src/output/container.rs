@@ -168,11 +168,16 @@ pub(crate) fn holds_cover(muxer: &MuxerInfo, codec: CodecId) -> bool {
     }
 }
 
+/// Whether it has room for every stream, as it keeps none itself.
+fn takes_all(muxer: &MuxerInfo) -> bool {
+    matches!(muxer.name(), "null" | "tee")
+}
+
 /// What becomes of a stream that is neither video nor audio.
 fn carriage_beside(target: &Target, stream: &StreamInfo) -> Carriage {
     let (muxer, codec) = (&target.muxer, stream.params.codec());
     let carries = match (muxer.name(), stream.kind) {
-        ("null", _) => true,
+        _ if takes_all(muxer) => true,
         (_, MediaKind::Subtitle) => holds_subtitles(target, codec),
         ("mpegts", MediaKind::Data) => matches!(codec.name(), "klv" | "timed_id3" | "scte_35"),
         // The track of timecodes, which libav knows by its tag.
@@ -192,7 +197,7 @@ fn carriage_beside(target: &Target, stream: &StreamInfo) -> Carriage {
 /// Whether the container has a place for subtitles of this codec.
 pub(crate) fn holds_subtitles(target: &Target, codec: CodecId) -> bool {
     match target.muxer.name() {
-        "null" => true,
+        _ if takes_all(&target.muxer) => true,
         // What its parts are, their names say.
         "segment" | "stream_segment" => {
             let part = muxer_for(None, &target.url);
@@ -237,7 +242,7 @@ fn carries(target: &Target, codec: CodecId, kind: MediaKind) -> bool {
     }
     let is_default = muxer.default_codec(file, kind) == Some(codec);
     match muxer.name() {
-        "null" => true,
+        _ if takes_all(muxer) => true,
         "wav" => name.starts_with("pcm_"),
         // Single pictures one behind the other are no video that a player shows.
         _ if codec.is_raw_video() || codec.is_picture() => is_default,
@@ -303,7 +308,8 @@ pub(crate) fn counts_frames(muxer: &MuxerInfo) -> bool {
 /// Whether the container has room for streams of this kind at all.
 pub(crate) fn has_room_for(target: &Target, kind: MediaKind) -> bool {
     let (muxer, file) = (&target.muxer, target.url.as_str());
-    matches!(muxer.name(), "mpegts" | "hls" | "rtsp" | "null" | "rtp_mpegts")
+    takes_all(muxer)
+        || matches!(muxer.name(), "mpegts" | "hls" | "rtsp" | "rtp_mpegts")
         || muxer.default_codec(file, kind).is_some()
             && !(kind == MediaKind::Video && is_for_sound(muxer))
 }

@@ -1,5 +1,6 @@
 //! Packets → a file or a publish, in the order of their dts.
 
+mod bitstream;
 pub(crate) mod container;
 mod interleave;
 mod order;
@@ -7,6 +8,7 @@ mod order;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bitstream::StreamFilter;
 use interleave::{InterleaveLimits, Interleaver};
 use order::Order;
 
@@ -41,6 +43,16 @@ pub(crate) struct OutputMetadata {
     pub(crate) streams: Vec<StreamMetadata>,
 }
 
+/// A stream that an output is opened for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StreamSetup {
+    pub(crate) kind: MediaKind,
+    /// Bitstream filters for its packets, in FFmpeg's language.
+    pub(crate) bitstream_filters: Option<String>,
+    /// An output of such streams alone is complete without a packet.
+    pub(crate) may_be_empty: bool,
+}
+
 /// One output: its header is written as soon as every stream is known.
 pub(crate) struct Sink {
     target: Target,
@@ -55,6 +67,8 @@ pub(crate) struct Sink {
     written: u64,
     failed: u64,
     cut: Option<Timestamp>,
+    /// It is complete without a packet.
+    may_be_empty: bool,
     /// It ends with the first stream that ends.
     ends_with_first: bool,
     clock: Arc<dyn Clock>,
@@ -81,17 +95,18 @@ struct OutputStream {
     /// Its number in the container, once the header is written.
     number: Option<usize>,
     order: Order,
+    filter: Option<StreamFilter>,
     /// Where what was taken of it ends.
     end: Option<Timestamp>,
 }
 
 impl Sink {
-    /// Opens the file or connection for streams of these kinds, in this order. A stop ends the
+    /// Opens the file or connection for these streams, in this order. A stop ends the
     /// wait for the connection; once it is there, the output is to be finished all the same.
     pub(crate) fn open(
         target: Target,
         options: &OutputOptions,
-        kinds: &[MediaKind],
+        setups: &[StreamSetup],
         metadata: &OutputMetadata,
         stats: Stats,
         environment: &Environment,
@@ -107,26 +122,28 @@ impl Sink {
             silence: target.is_live.then_some(SILENT_LIVE),
         };
         let allows_equal = target.allows_equal_dts();
-        let stream = |&kind: &MediaKind| OutputStream {
-            kind,
+        let stream = |setup: &StreamSetup| OutputStream {
+            kind: setup.kind,
             known: None,
             next: None,
             number: None,
             order: Order::new(allows_equal),
+            filter: setup.bitstream_filters.clone().map(StreamFilter::new),
             end: None,
         };
-        let streams = kinds.iter().map(stream).collect();
+        let streams = setups.iter().map(stream).collect();
         let mut sink = Sink {
             target,
             output,
             streams,
             metadata: metadata.streams.clone(),
-            waiting: Interleaver::new(kinds.iter().map(|kind| kind.is_sparse()), limits),
+            waiting: Interleaver::new(setups.iter().map(|setup| setup.kind.is_sparse()), limits),
             header_written: false,
             opened: false,
             written: 0,
             failed: 0,
             cut: None,
+            may_be_empty: setups.iter().all(|setup| setup.may_be_empty),
             ends_with_first: options.shortest,
             clock: Arc::clone(&environment.clock),
             aspect: options.aspect.of(StreamPlace::only(MediaKind::Video)).copied(),
@@ -178,6 +195,15 @@ impl Sink {
         if stream == self.streams.len() {
             self.add_late(&configuration)?;
         }
+        let filter = self.streams.get_mut(stream).and_then(|s| s.filter.as_mut());
+        let configuration = match filter.map(|filter| filter.configure(&configuration)) {
+            None => configuration,
+            Some(configured) => {
+                let (held, configuration) = configured?;
+                held.into_iter().try_for_each(|packet| self.queue(stream, packet))?;
+                configuration
+            }
+        };
         if let Some(s) = self.streams.get_mut(stream) {
             // Packets for which the first one holds may wait, or be written already.
             let is_used = self.header_written || !self.waiting.is_idle(stream);
@@ -197,7 +223,9 @@ impl Sink {
         };
         let order = Order::new(self.target.allows_equal_dts());
         let kind = configuration.params.kind();
-        self.streams.push(OutputStream { kind, known: None, next: None, number, order, end: None });
+        let stream =
+            OutputStream { kind, known: None, next: None, number, order, filter: None, end: None };
+        self.streams.push(stream);
         self.waiting.add_lane();
         Ok(())
     }
@@ -207,6 +235,17 @@ impl Sink {
         if self.waiting.has_ended(stream) {
             return Ok(());
         }
+        match self.streams.get_mut(stream).and_then(|s| s.filter.as_mut()) {
+            None => self.queue(stream, packet),
+            Some(filter) => {
+                let mut filtered = filter.filter(packet)?.into_iter();
+                filtered.try_for_each(|packet| self.queue(stream, packet))
+            }
+        }
+    }
+
+    /// Takes a packet as it is to be written.
+    fn queue(&mut self, stream: usize, packet: Packet) -> Result<()> {
         let at = packet.pts().or(packet.dts());
         if let (Some(cut), Some(at)) = (self.cut, at)
             && at >= cut
@@ -226,12 +265,20 @@ impl Sink {
 
     /// No more packets of a stream will come.
     pub(crate) fn end(&mut self, stream: usize) -> Result<()> {
+        self.drain_filter(stream)?;
         let ended = self.streams.get(stream).filter(|s| !s.kind.is_sparse());
         if let Some(end) = ended.and_then(|s| s.end).filter(|_| self.ends_with_first) {
             self.cut_at(end);
         }
         self.waiting.end(stream);
         self.advance()
+    }
+
+    /// Takes what the filters of a stream still hold. It has none any more.
+    fn drain_filter(&mut self, stream: usize) -> Result<()> {
+        let filter = self.streams.get_mut(stream).and_then(|s| s.filter.take());
+        let held = filter.map(|mut filter| filter.drain()).transpose()?;
+        held.into_iter().flatten().try_for_each(|packet| self.queue(stream, packet))
     }
 
     /// The streams still running are to end where this one did.
@@ -365,10 +412,11 @@ impl Sink {
     /// nothing was written, because nothing came.
     pub(crate) fn finish(mut self) -> Result<bool> {
         for i in 0..self.streams.len() {
+            self.drain_filter(i)?;
             self.waiting.end(i);
         }
         self.advance()?;
-        if !self.header_written || self.written == 0 {
+        if !self.header_written || self.written == 0 && !self.may_be_empty {
             return Ok(false);
         }
         let finished = self.output.finish();

@@ -183,6 +183,11 @@ pub(crate) trait Input: Send {
         None
     }
 
+    /// Whether it only stands in for an input that isn't there yet.
+    fn is_stand_in(&self) -> bool {
+        false
+    }
+
     /// Whether it has seen video, and sound, that may be used; also what can't be decoded yet.
     fn seen(&self) -> [bool; 2] {
         [false; 2]

@@ -86,11 +86,17 @@ impl Target {
     /// Refuses to overwrite what may not be, and what can't be written at all.
     pub(crate) fn check_writable(&self, options: &OutputOptions) -> Result<()> {
         let overwrite = options.overwrite || options.keep_old && self.is_file();
-        let fail = |kind, cause: &str| Error::new(kind, Stage::Sink, cause).at(&self.url);
-        let Some(path) = url::local_path(&self.url) else { return Ok(()) };
-        if matches!(self.muxer.name(), "null") {
-            return Ok(());
-        }
+        let urls: Vec<&str> = match self.muxer.name() {
+            "null" => return Ok(()),
+            "tee" => written_by_tee(&self.url).collect(),
+            _ => vec![&self.url],
+        };
+        urls.into_iter().try_for_each(|url| self.check_file(url, overwrite))
+    }
+
+    fn check_file(&self, url: &str, overwrite: bool) -> Result<()> {
+        let fail = |kind, cause: &str| Error::new(kind, Stage::Sink, cause).at(url);
+        let Some(path) = url::local_path(url) else { return Ok(()) };
         let numbered = self.muxer.is_file_per_packet() && self.url.contains('%');
         if let Ok(found) = std::fs::metadata(&path) {
             if found.is_dir() {
@@ -113,9 +119,33 @@ impl Target {
     }
 }
 
+/// The outputs that a list for the tee muxer names, each behind its options in brackets (ffmpeg-formats(1),
+/// "tee").
+fn written_by_tee(list: &str) -> impl Iterator<Item = &str> {
+    let bare = |one: &'_ str| -> usize {
+        let options = one.strip_prefix('[').and_then(|rest| rest.find(']'));
+        options.map_or(0, |end| end + 2)
+    };
+    list.split('|').map(move |one| one.get(bare(one)..).unwrap_or(one))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tee_overwrites_nothing_either() {
+        let room = tempfile::tempdir().unwrap();
+        let path = |name: &str| room.path().join(name).to_str().unwrap().to_owned();
+        let tee = OutputOptions::new().with("f", "tee").unwrap();
+        let check = |list: &str| Target::resolve(list, &tee).unwrap().check_writable(&tee);
+        let list = format!("[f=mpegts]{}|rtmp://h/live/x|[f=null]-|{}", path("a"), path("b.mkv"));
+        assert!(check(&list).is_ok());
+        std::fs::write(path("b.mkv"), "old").unwrap();
+        assert_eq!(check(&list).unwrap_err().kind(), ErrorKind::AlreadyExists);
+        let nowhere = format!("[f=flv]{}", path("none/a.flv"));
+        assert_eq!(check(&nowhere).unwrap_err().kind(), ErrorKind::NotFound);
+    }
 
     #[test]
     fn a_recording_never_takes_the_place_of_an_old_one() {

@@ -12,7 +12,7 @@ use crate::codec::decode::VideoDecoder;
 use crate::error::{End, Error, Result, Setting, sentence};
 use crate::input::streams::InputStreamId;
 use crate::live::supervise::Hold;
-use crate::options::OnResize;
+use crate::options::{OnResize, StreamPlace};
 use crate::run::audio_code::{AudioChange, AudioEncoderEnd};
 use crate::run::change::{NewCopy, ReaderChange, tell, too_many_changes};
 use crate::run::delivery::SinkStream;
@@ -422,7 +422,8 @@ impl RunningPipeline {
     ) -> Result<Option<VideoDecoder>> {
         let open = |video| {
             let stats = self.context.stats.of_input(of.input);
-            let place = known.streams.place(of.stream);
+            let streams = known.streams.specified();
+            let place = StreamPlace::of(&streams, of.stream);
             VideoDecoder::open((video, place), &known.options, known.is_live, stats)
         };
         known.streams.get(of.stream).map(open).transpose()

@@ -7,7 +7,7 @@ use crate::edit::complex::{PadInput, pads_of, rates_of};
 use crate::error::{Error, Hint, Result, Setting, Stage, counted};
 use crate::image::device::DeviceSpec;
 use crate::input::streams::InputStreamId;
-use crate::options::StreamPick;
+use crate::options::{Specifier, StreamPlace};
 use crate::run::planned::{
     GraphPad, OutputPlan, PlannedGraph, PlannedGraphInput, PlannedGraphOutput, PlannedInput,
     StreamSource,
@@ -97,7 +97,7 @@ pub(crate) fn plan_graphs(
 /// The stream that a label names: `0:v`, `1:a:0`.
 fn labelled(label: &str, kind: MediaKind, inputs: &[PlannedInput<'_>]) -> Result<InputStreamId> {
     let (number, pick) = label.split_once(':').unwrap_or((label, ""));
-    let pick = StreamPick::parse(pick).map_err(|error| error.about(setting()))?;
+    let pick = Specifier::parse(pick).map_err(|error| error.about(setting()))?;
     let input = number.parse().ok().and_then(|number: usize| Some((number, inputs.get(number)?)));
     let Some((input, known)) = input else {
         let count = counted(inputs.len() as u64, "input");
@@ -161,7 +161,9 @@ fn frame_rate(from: InputStreamId, inputs: &[PlannedInput<'_>]) -> Option<Rate> 
 fn device_for(sources: &[PlannedGraphInput], inputs: &[PlannedInput<'_>]) -> Option<DeviceSpec> {
     let of_source = |source: &PlannedGraphInput| {
         let input = inputs.get(source.from.input)?;
-        let devices = input.options.hardware.devices_for(input.streams.place(source.from.stream));
+        let streams = input.streams.specified();
+        let place = StreamPlace::of(&streams, source.from.stream);
+        let devices = input.options.hardware.devices_for(place);
         devices.for_filters().cloned()
     };
     let named = |input: &PlannedInput<'_>| input.options.hardware.devices.for_filters().cloned();
@@ -187,7 +189,8 @@ pub(super) fn pad_input(
         frame_rate: ticks.or(frame_rate(from, inputs)),
         follows_clock: source.is_live,
         stays_on_device: input.is_some_and(|input| {
-            let decoding = input.options.hardware.of(input.streams.place(from.stream));
+            let streams = input.streams.specified();
+            let decoding = input.options.hardware.of(StreamPlace::of(&streams, from.stream));
             decoding.output.is_some_and(PixFmt::is_hardware)
         }),
     })

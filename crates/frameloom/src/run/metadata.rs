@@ -5,7 +5,7 @@ use crate::av::{MediaKind, StreamInfo};
 use crate::codec::window::Window;
 use crate::error::{End, Error, Result, Setting, counted};
 use crate::options::metadata::{ChapterChoice, MetadataMap, TagPlace, TagSource};
-use crate::options::{OutputOptions, Specifier, StreamPlace};
+use crate::options::{OutputOptions, SpecifiedStream, Specifier, StreamPlace};
 use crate::output::OutputMetadata;
 use crate::run::planned::{PlannedInput, PlannedStream, Treatment};
 use crate::time::Timestamp;
@@ -20,7 +20,7 @@ const OF_THE_FILE: [&str; 4] = ["creation_time", "company_name", "product_name",
 pub(super) fn describe(
     inputs: &[PlannedInput<'_>],
     streams: &[PlannedStream],
-    places: &[StreamPlace],
+    places: &[StreamPlace<'_>],
     options: &OutputOptions,
     window: Window,
 ) -> Result<OutputMetadata> {
@@ -42,7 +42,7 @@ pub(super) fn describe(
     if !is_taken_over(TagPlace::Chapter(0)) {
         described.container.chapters.iter_mut().for_each(|chapter| chapter.tags.clear());
     }
-    let takes_streams = is_taken_over(TagPlace::Streams(Specifier::ALL));
+    let takes_streams = is_taken_over(TagPlace::Streams(Specifier::default()));
     for stream in streams {
         let source = stream_of(inputs, stream);
         let tags = source.filter(|_| takes_streams).map_or_else(Vec::new, |s| s.tags.clone());
@@ -70,7 +70,8 @@ pub(super) fn describe(
 /// # Errors
 /// As [`describe`].
 pub(crate) fn of_options(options: &OutputOptions, kinds: &[MediaKind]) -> Result<OutputMetadata> {
-    let places = StreamPlace::all(kinds);
+    let known: Vec<_> = kinds.iter().copied().map(SpecifiedStream::of_kind).collect();
+    let places = StreamPlace::all(&known);
     let streams = kinds.iter().map(|_| StreamMetadata::default()).collect();
     let mut described = OutputMetadata { streams, ..OutputMetadata::default() };
     given(options, &places, &mut described)?;
@@ -83,7 +84,7 @@ fn stream_of<'a>(inputs: &[PlannedInput<'a>], stream: &PlannedStream) -> Option<
 }
 
 /// Where there are several streams of a kind, and none is the default one, the first is.
-fn mark_defaults(streams: &mut [StreamMetadata], places: &[StreamPlace]) {
+fn mark_defaults(streams: &mut [StreamMetadata], places: &[StreamPlace<'_>]) {
     for kind in [MediaKind::Video, MediaKind::Audio, MediaKind::Subtitle] {
         let is_it = |at: &usize| places.get(*at).is_some_and(|place| place.kind == kind);
         let all: Vec<usize> = (0..streams.len()).filter(is_it).collect();
@@ -101,7 +102,7 @@ fn mark_defaults(streams: &mut [StreamMetadata], places: &[StreamPlace]) {
 /// What `-metadata` and `-disposition` say.
 fn given(
     options: &OutputOptions,
-    places: &[StreamPlace],
+    places: &[StreamPlace<'_>],
     described: &mut OutputMetadata,
 ) -> Result<()> {
     for tag in &options.metadata.given {
@@ -121,7 +122,7 @@ fn given(
 /// The tags that are meant.
 fn tags_at<'a>(
     place: &TagPlace,
-    places: &[StreamPlace],
+    places: &[StreamPlace<'_>],
     described: &'a mut OutputMetadata,
 ) -> Vec<&'a mut Tags> {
     match place {
@@ -149,7 +150,7 @@ fn set(tags: &mut Tags, name: &str, value: &str) {
 fn apply_map(
     map: &MetadataMap,
     inputs: &[PlannedInput<'_>],
-    places: &[StreamPlace],
+    places: &[StreamPlace<'_>],
     described: &mut OutputMetadata,
 ) -> Result<()> {
     let Some((input, source)) = &map.from else { return Ok(()) };
@@ -169,8 +170,8 @@ fn apply_map(
     };
     let missing = || Error::usage("the input has nothing there that has metadata").about(setting());
     let tags = tags.ok_or_else(missing)?.clone();
-    let to = map.to.unwrap_or(TagPlace::Container);
-    for own in tags_at(&to, places, described) {
+    let to = map.to.as_ref().unwrap_or(&TagPlace::Container);
+    for own in tags_at(to, places, described) {
         tags.iter().for_each(|(name, value)| set(own, name, value));
     }
     Ok(())
@@ -182,7 +183,10 @@ fn no_input(number: usize, count: usize) -> Error {
 }
 
 /// The chapters, cut to what the output has of the input, at their times in the output.
-fn chapters(
+///
+/// # Errors
+/// Where an option names an input that isn't there.
+pub(super) fn chapters(
     inputs: &[PlannedInput<'_>],
     options: &OutputOptions,
     window: Window,

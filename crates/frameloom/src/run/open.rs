@@ -17,7 +17,7 @@ use crate::error::{Result, Stage};
 use crate::image::BufferPool;
 use crate::input::Source;
 use crate::live::slate::Slate;
-use crate::options::{InputOptions, LiveOptions, OnLoss};
+use crate::options::{InputOptions, LiveOptions, OnLoss, StreamPlace};
 use crate::protocol::Target;
 use crate::protocol::environment::Environment;
 use crate::run::delivery::{Drops, Relief, SinkMessage, SinkStream};
@@ -188,7 +188,8 @@ impl Nodes {
             let Some(source) = sources.get(node.of.input) else { continue };
             if let Some(video) = source.streams.get(node.of.stream) {
                 let (options, stats) = (&source.options, context.stats.of_input(node.of.input));
-                let place = source.streams.place(node.of.stream);
+                let streams = source.streams.specified();
+                let place = StreamPlace::of(&streams, node.of.stream);
                 let decoder = VideoDecoder::open((video, place), options, source.is_live, stats)?;
                 let decoder = decoder.lacking_pts(source.may_lack_pts());
                 nodes.decoders.push(decoder.ending_at(source.end_of_video()));

@@ -1,9 +1,8 @@
 //! An output before its pipeline runs: checked, and maybe opened already.
 
-use crate::av::MediaKind;
 use crate::error::Result;
 use crate::options::OutputOptions;
-use crate::output::Sink;
+use crate::output::{Sink, StreamSetup};
 use crate::protocol::Target;
 
 /// An output of a pipeline that doesn't run yet. Dropped, it is given up.
@@ -13,9 +12,9 @@ pub(crate) struct NewOutput {
     pub(crate) open: Option<OpenSink>,
 }
 
-/// A sink, and the kinds of the streams that it was opened for.
+/// A sink, and the streams that it was opened for.
 pub(crate) struct OpenSink {
-    pub(crate) kinds: Vec<MediaKind>,
+    pub(crate) streams: Vec<StreamSetup>,
     pub(crate) sink: Sink,
 }
 

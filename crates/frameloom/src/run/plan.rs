@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::av::{EncoderSetup, MediaKind, StreamInfo, SubtitleForm};
 use crate::codec::audio::AudioPlan;
-use crate::codec::encode::{VideoPlan, find_encoder};
+use crate::codec::encode::{KeyframeRule, PassPlan, VideoPlan, find_encoder};
 use crate::codec::subtitle::SubtitlePlan;
 use crate::codec::window::Window;
 use crate::edit::check_graph;
@@ -13,17 +13,18 @@ use crate::error::{
     End, Error, ExpectedValue, Hint, Instead, Result, Setting, ValueKind, nearest, sentence,
 };
 use crate::options::{
-    AvOption, CodecChoice, FrameTimes, OutputOptions, Specifier, StreamPlace, wrong_value,
+    AvOption, CodecChoice, FrameTimes, KeyframeChoice, OutputOptions, StreamPlace, wrong_value,
 };
+use crate::output::StreamSetup;
 use crate::output::container::{
     Carriage, counts_frames, default_encoder, holds_cover, holds_subtitles, keeps_alpha,
     keeps_aspect, pixel_formats,
 };
 use crate::protocol::Target;
 use crate::run::filters;
-use crate::run::metadata::describe;
+use crate::run::metadata::{chapters, describe};
 use crate::run::planned::{Edited, OutputPlan, PlannedInput, PlannedStream, Treatment};
-use crate::run::selection::{Chosen, places_of};
+use crate::run::selection::{Chosen, specified};
 use crate::time::Timestamp;
 use crate::url;
 
@@ -37,7 +38,8 @@ pub(crate) fn plan(
     edited: Edited,
 ) -> Result<OutputPlan> {
     let window = Window { start: options.start, length: options.length() };
-    let places = places_of(chosen);
+    let known = specified(chosen);
+    let places = StreamPlace::all(&known);
     if let Some(setting) = options.without_stream(&places) {
         let cause = sentence!("{} is for a stream that the output has not", setting);
         return Err(Error::usage(cause).at(&target.url));
@@ -45,6 +47,8 @@ pub(crate) fn plan(
     let single = target.muxer.is_file_per_packet()
         && !target.url.contains('%')
         && !options.av.iter().any(|o| o.name == "update");
+    let chapters = chapters(inputs, &options, window)?;
+    let chapters: Vec<Timestamp> = chapters.into_iter().map(|chapter| chapter.start).collect();
     let mut streams = Vec::new();
     for (chosen, place) in chosen.iter().zip(&places) {
         let input = chosen.from.input().and_then(|from| inputs.get(from.input));
@@ -64,6 +68,7 @@ pub(crate) fn plan(
             at: chosen.from.input().map(|from| from.stream),
             carriage: chosen.carriage(&target),
             is_cover: chosen.is_cover_of(&target),
+            chapters: &chapters,
         };
         if chosen.stream.is_none() {
             stream.check_made_by_graph(&target, &options)?;
@@ -72,21 +77,24 @@ pub(crate) fn plan(
             MediaKind::Video | MediaKind::Cover => {
                 treat_video(&target, &options, stream, (is_edited, window, frames))?
             }
-            MediaKind::Audio => match encoder_for(&target, &options, stream, is_edited)? {
-                None if is_edited => return Err(copy_of_edited(&target, MediaKind::Audio)),
-                None => Treatment::Copy,
-                Some(name) => Treatment::Audio(AudioPlan {
-                    filter: options.filter.of(*place).cloned(),
-                    options: taken(&options, *place, &name)?,
-                    encoder: name,
-                    window,
-                }),
-            },
+            MediaKind::Audio => {
+                match encoder_for(&target, &options, stream, is_edited || stream.is_stand_in())? {
+                    None if is_edited => return Err(copy_of_edited(&target, MediaKind::Audio)),
+                    None => Treatment::Copy,
+                    Some(name) => Treatment::Audio(AudioPlan {
+                        filter: options.filter.of(*place).cloned(),
+                        options: taken(&options, *place, &name)?,
+                        encoder: name,
+                        window,
+                    }),
+                }
+            }
             MediaKind::Subtitle => treat_subtitles(&target, &options, stream)?,
             _ => Treatment::Copy,
         };
         let (from, kind) = (chosen.from, chosen.kind);
-        streams.push(PlannedStream { from, kind, frames, treatment });
+        let bitstream_filters = options.bitstream_filters.of(*place).cloned();
+        streams.push(PlannedStream { from, kind, frames, treatment, bitstream_filters });
     }
     let encoders: Vec<_> =
         places.iter().zip(&streams).map(|(place, s)| (*place, s.treatment.encoder())).collect();
@@ -101,16 +109,21 @@ struct SourceStream<'a> {
     /// `None` for what a filter graph makes.
     input: Option<PlannedInput<'a>>,
     info: Option<&'a StreamInfo>,
-    /// Its place in the output.
-    place: StreamPlace,
+    place: StreamPlace<'a>,
     carriage: Carriage,
     /// It is the cover in the container's own way.
     is_cover: bool,
     /// Its number in the input.
     at: Option<usize>,
+    /// Where chapters of the output begin.
+    chapters: &'a [Timestamp],
 }
 
 impl SourceStream<'_> {
+    fn is_stand_in(self) -> bool {
+        self.input.is_some_and(|input| input.is_stand_in)
+    }
+
     /// Refuses options that what a filter graph makes can't have.
     fn check_made_by_graph(self, target: &Target, options: &OutputOptions) -> Result<()> {
         let kind = self.place.kind;
@@ -135,12 +148,13 @@ fn treat_video(
     stream: SourceStream<'_>,
     (is_edited, window, frames): (bool, Window, Option<u64>),
 ) -> Result<Treatment> {
-    let SourceStream { input, info, place, at, is_cover, .. } = stream;
+    let SourceStream { input, info, place, at, is_cover, chapters, .. } = stream;
     let is_inside = options.start.is_some_and(|start| start > Timestamp::ZERO)
         || input.is_some_and(|input| !input.begins_with_key);
     let is_intra_only = info.is_some_and(|stream| stream.params.codec().is_intra_only());
     // Nothing but a keyframe can be begun with, and before -ss there is none for certain.
-    let encodes = is_edited || is_inside && !is_intra_only && !place.is_cover;
+    let encodes =
+        is_edited || stream.is_stand_in() || is_inside && !is_intra_only && !place.is_cover;
     match encoder_for(target, options, stream, encodes)? {
         None if is_edited => Err(copy_of_edited(target, MediaKind::Video)),
         None if options.aspect.of(place).is_some() && !keeps_aspect(&target.muxer) => {
@@ -152,20 +166,23 @@ fn treat_video(
             let made = find_encoder(&name)?.codec();
             if is_cover && !holds_cover(&target.muxer, made) {
                 let (format, codec) = (target.muxer.name(), made.name());
-                let copy = Setting::ffmpeg(format!("c:v:{}", place.number_of_kind)).of(End::Output);
+                let copy =
+                    Setting::ffmpeg(format!("c:v:{}", place.number_of_kind())).of(End::Output);
                 let cause = format!("format {format} has no place for a cover of codec {codec}");
                 let error = Error::usage(cause).at(&target.url);
                 return Err(error.hint(Hint::Use(vec![copy.to("copy")])));
             }
-            let plan = video_plan(target, options, place, name, is_edited)?;
+            let plan = video_plan(target, options, (place, chapters), name, is_edited)?;
             // A cover belongs to any part of the whole.
             let window = if place.is_cover { Window::default() } else { window };
             // That of its decoder is one of them.
             let mut devices = plan.devices.clone();
             if let Some((input, at)) = input.zip(at) {
-                devices.join(input.options.hardware.devices_for(input.streams.place(at)));
+                let hardware = &input.options.hardware;
+                let streams = input.streams.specified();
+                devices.join(hardware.devices_for(StreamPlace::of(&streams, at)));
             }
-            Ok(Treatment::Video(VideoPlan { window, frames, devices, ..plan }))
+            Ok(Treatment::Video(Box::new(VideoPlan { window, frames, devices, ..plan })))
         }
     }
 }
@@ -233,6 +250,9 @@ fn encoder_for(
         Some(CodecChoice::Copy) => {
             if let Some(setting) = decoding_option {
                 return Err(no_effect_on_copy(target, &setting, kind));
+            }
+            if input.is_some_and(|input| input.is_stand_in) {
+                return Err(copy_of_missing(target, kind));
             }
             if let Some(stream) = info.filter(|_| !can_copy && kind != MediaKind::Subtitle) {
                 let (codec, format) = (stream.params.codec().name(), target.muxer.name());
@@ -308,11 +328,20 @@ fn copy_of_edited(target: &Target, kind: MediaKind) -> Error {
     Error::usage(cause).at(&target.url).hint(Hint::LeaveOut(copy))
 }
 
-/// How the stream at `place` is encoded by `encoder`, whole.
+fn copy_of_missing(target: &Target, kind: MediaKind) -> Error {
+    let any = Setting::own("wait-for-inputs").to("any");
+    let copy = codec_setting(kind).to("copy");
+    Error::usage(sentence!("{} of an input that is missing can't go together with {}", copy, any))
+        .at(&target.url)
+        .hint(Hint::AddEncoder(vec![encoder_setting(target, kind)]))
+}
+
+/// How the stream at a place, in whose output chapters begin at these times, is encoded by `encoder`,
+/// whole.
 fn video_plan(
     target: &Target,
     options: &OutputOptions,
-    place: StreamPlace,
+    (place, chapters): (StreamPlace<'_>, &[Timestamp]),
     encoder: String,
     is_edited: bool,
 ) -> Result<VideoPlan> {
@@ -337,10 +366,39 @@ fn video_plan(
         constant_rate: counts_frames(&target.muxer)
             || options.frame_times.of(place) == Some(&FrameTimes::Constant),
         has_no_pts: target.muxer.name() == "avi",
+        keyframes: options.keyframes.of(place).map(|choice| keyframe_rule(choice, chapters)),
+        passes: pass_plan(options, place),
         is_edited,
         devices: options.devices.clone(),
     })
 }
+
+fn keyframe_rule(choice: &KeyframeChoice, chapters: &[Timestamp]) -> KeyframeRule {
+    match choice {
+        KeyframeChoice::Source => KeyframeRule::Source,
+        KeyframeChoice::Expression(text) => KeyframeRule::Expression(text.clone()),
+        KeyframeChoice::Times { times, behind_chapters } => {
+            let behind =
+                behind_chapters.iter().flat_map(|by| chapters.iter().map(|at| at.plus(*by)));
+            let mut times: Vec<Timestamp> = times.iter().copied().chain(behind).collect();
+            times.sort_unstable();
+            KeyframeRule::Times(times)
+        }
+    }
+}
+
+/// What the files of two passes are called, where nobody says it (ffmpeg(1), `-passlogfile`).
+const PASS_LOG: &str = "ffmpeg2pass";
+
+fn pass_plan(options: &OutputOptions, place: StreamPlace<'_>) -> Option<PassPlan> {
+    let pass = options.pass.of(place)?;
+    let prefix = options.pass_log.of(place).map_or(PASS_LOG, String::as_str);
+    let file = format!("{prefix}-{}.log", place.number).into();
+    Some(PassPlan { is_first: pass & 1 != 0, is_second: pass & 2 != 0, file })
+}
+
+/// Encoders that know nothing of libav's two passes.
+const WITHOUT_PASSES: [&str; 2] = ["libx265", "libsvtav1"];
 
 /// Encoders whose quality is one number of their own.
 const WITHOUT_SCALE: [&str; 5] = ["libx264", "libx264rgb", "libx265", "libaom-av1", "libsvtav1"];
@@ -348,7 +406,7 @@ const WITHOUT_SCALE: [&str; 5] = ["libx264", "libx264rgb", "libx265", "libaom-av
 /// The options for a stream's encoder, as pairs; those named for its kind alone must be its own.
 fn taken(
     options: &OutputOptions,
-    place: StreamPlace,
+    place: StreamPlace<'_>,
     encoder: &str,
 ) -> Result<Vec<(String, String)>> {
     let setup = find_encoder(encoder)?;
@@ -357,10 +415,14 @@ fn taken(
         if setup.takes(&option.name) {
             check_value(&setup, option)?;
             pairs.push((option.name.clone(), option.value.clone()));
-        } else if option.specifier != Specifier::ALL {
+        } else if !option.specifier.is_for_all() {
             let setting = option.setting().of(End::Output);
             return Err(means_nothing(&setting, encoder));
         }
+    }
+    if options.pass.of(place).is_some() && WITHOUT_PASSES.contains(&encoder) {
+        let setting = Setting::ffmpeg("pass").of(End::Output);
+        return Err(means_nothing(&setting, encoder).hint(Instead::EncodersPasses));
     }
     if let Some(quality) = options.quality.of(place) {
         if WITHOUT_SCALE.contains(&encoder) {
@@ -424,7 +486,7 @@ fn check_value(encoder: &EncoderSetup, option: &AvOption) -> Result<()> {
 }
 
 /// Refuses a filter graph that can't be.
-fn check_filter(options: &OutputOptions, place: StreamPlace) -> Result<()> {
+fn check_filter(options: &OutputOptions, place: StreamPlace<'_>) -> Result<()> {
     let checked = options.filter.of(place).map(|graph| check_graph(graph));
     let name = if place.kind == MediaKind::Audio { "af" } else { "vf" };
     let about = |error: Error| error.about(Setting::ffmpeg(name).of(End::Output));
@@ -460,9 +522,9 @@ fn check_encoders(target: &Target, options: &OutputOptions, is_edited: bool) -> 
 fn refuse_untaken(
     target: &Target,
     options: &OutputOptions,
-    encoders: &[(StreamPlace, Option<&str>)],
+    encoders: &[(StreamPlace<'_>, Option<&str>)],
 ) -> Result<()> {
-    let takes = |o: &AvOption, encoder: &str, place: StreamPlace| -> Result<bool> {
+    let takes = |o: &AvOption, encoder: &str, place: StreamPlace<'_>| -> Result<bool> {
         Ok(o.is_for(place) && find_encoder(encoder)?.takes(&o.name))
     };
     for option in options.av.iter().filter(|o| o.for_codec && !o.for_format) {
@@ -493,6 +555,13 @@ fn refuse_untaken(
     Ok(())
 }
 
+/// The stream of an output for frames that come from the caller's own code.
+pub(crate) fn written_stream(options: &OutputOptions) -> StreamSetup {
+    let place = StreamPlace::only(MediaKind::Video);
+    let bitstream_filters = options.bitstream_filters.of(place).cloned();
+    StreamSetup { kind: MediaKind::Video, bitstream_filters, may_be_empty: false }
+}
+
 /// The plan for frames that come from the caller's own code.
 pub(crate) fn plan_writer(target: &Target, options: &OutputOptions) -> Result<VideoPlan> {
     let place = StreamPlace::only(MediaKind::Video);
@@ -508,7 +577,7 @@ pub(crate) fn plan_writer(target: &Target, options: &OutputOptions) -> Result<Vi
             .to_owned(),
     };
     refuse_untaken(target, options, &[(place, Some(&encoder))])?;
-    video_plan(target, options, place, encoder, true)
+    video_plan(target, options, (place, &[]), encoder, true)
 }
 
 /// Whether something is written to what the output's URL names: some formats, as `null`, write nothing.

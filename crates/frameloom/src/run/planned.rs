@@ -13,7 +13,7 @@ use crate::image::device::DeviceSpec;
 use crate::input::Source;
 use crate::input::streams::{InputStreamId, InputStreams};
 use crate::options::{InputOptions, OutputOptions};
-use crate::output::OutputMetadata;
+use crate::output::{OutputMetadata, StreamSetup};
 use crate::protocol::Target;
 use crate::time::{Rate, Timestamp};
 
@@ -84,7 +84,7 @@ pub(crate) struct PlannedGraphOutput {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Treatment {
     Copy,
-    Video(VideoPlan),
+    Video(Box<VideoPlan>),
     Audio(AudioPlan),
     Subtitles(SubtitlePlan),
 }
@@ -109,6 +109,8 @@ pub(crate) struct PlannedStream {
     /// It ends after so many packets or frames.
     pub(crate) frames: Option<u64>,
     pub(crate) treatment: Treatment,
+    /// In FFmpeg's language.
+    pub(crate) bitstream_filters: Option<String>,
 }
 
 /// One output, decided.
@@ -122,9 +124,18 @@ pub(crate) struct OutputPlan {
 }
 
 impl OutputPlan {
-    /// The kinds of its streams, in the order they have in the container.
-    pub(crate) fn kinds(&self) -> Vec<MediaKind> {
-        self.streams.iter().map(|stream| stream.kind).collect()
+    /// Its streams, in the order they have in the container.
+    pub(crate) fn setups(&self) -> Vec<StreamSetup> {
+        let setup = |stream: &PlannedStream| StreamSetup {
+            kind: stream.kind,
+            bitstream_filters: stream.bitstream_filters.clone(),
+            may_be_empty: match &stream.treatment {
+                // Some encoders give nothing but statistics.
+                Treatment::Video(plan) => plan.passes.as_ref().is_some_and(|p| p.is_first),
+                _ => false,
+            },
+        };
+        self.streams.iter().map(setup).collect()
     }
 
     pub(crate) fn has(&self, kind: MediaKind) -> bool {
@@ -168,6 +179,8 @@ pub(crate) struct PlannedInput<'a> {
     /// It is read already: what came of it at the beginning alone, as covers do, is gone.
     pub(crate) has_begun: bool,
     pub(crate) is_live: bool,
+    /// What it is will be known when it comes.
+    pub(crate) is_stand_in: bool,
 }
 
 impl<'a> PlannedInput<'a> {
@@ -181,6 +194,7 @@ impl<'a> PlannedInput<'a> {
             begins_with_key: source.begins_with_key(),
             has_begun: false,
             is_live: source.is_live,
+            is_stand_in: source.is_stand_in(),
         }
     }
 }

@@ -4,7 +4,9 @@ use crate::av::metadata::ATTACHED_PICTURE;
 use crate::av::{MediaKind, StreamInfo};
 use crate::error::{End, Error, ErrorKind, Hint, Result, Setting, Stage, counted};
 use crate::input::streams::InputStreamId;
-use crate::options::{CodecChoice, MapSource, OutputOptions, Specifier, StreamMap, StreamPlace};
+use crate::options::{
+    CodecChoice, MapSource, OutputOptions, SpecifiedStream, Specifier, StreamMap, StreamPlace,
+};
 use crate::output::container::{
     Carriage, carriage, carriage_of_cover, goes_along, has_room_for, is_for_sound, shows_covers,
     takes_covers,
@@ -42,6 +44,11 @@ impl<'a> Chosen<'a> {
     /// Whether it is the cover in the container's own way.
     pub(super) fn is_cover_of(&self, target: &Target) -> bool {
         self.kind == MediaKind::Cover && takes_covers(&target.muxer)
+    }
+
+    /// As a specifier sees it.
+    pub(crate) fn specified(&self) -> SpecifiedStream<'a> {
+        SpecifiedStream { kind: self.kind, info: self.stream }
     }
 
     fn of_graph((pad, kind): (GraphPad, MediaKind)) -> Chosen<'a> {
@@ -138,7 +145,8 @@ fn by_maps<'a>(
         }
     }
     mark_covers(chosen, target, options);
-    for (chosen, place) in chosen.iter().zip(places_of(chosen)) {
+    let known = specified(chosen);
+    for (chosen, place) in chosen.iter().zip(StreamPlace::all(&known)) {
         // Subtitles may be encoded as whatever the format has a place for.
         let is_encoded = place.kind == MediaKind::Subtitle
             && matches!(options.codec.of(place), Some(CodecChoice::Encoder(_)));
@@ -161,7 +169,8 @@ fn by_maps<'a>(
 /// Makes pictures that the output is to have as covers such ones: those of a container for sound, and those
 /// that `-disposition` says it of.
 fn mark_covers(chosen: &mut [Chosen<'_>], target: &Target, options: &OutputOptions) {
-    let places = places_of(chosen);
+    let known = specified(chosen);
+    let places = StreamPlace::all(&known);
     for (chosen, place) in chosen.iter_mut().zip(places) {
         let Some(info) = chosen.stream.filter(|_| chosen.kind == MediaKind::Video) else {
             continue;
@@ -175,10 +184,9 @@ fn mark_covers(chosen: &mut [Chosen<'_>], target: &Target, options: &OutputOptio
     }
 }
 
-/// The places that chosen streams have in the output.
-pub(super) fn places_of(chosen: &[Chosen<'_>]) -> Vec<StreamPlace> {
-    let kinds: Vec<MediaKind> = chosen.iter().map(|chosen| chosen.kind).collect();
-    StreamPlace::all(&kinds)
+/// Chosen streams as specifiers see them.
+pub(super) fn specified<'a>(chosen: &[Chosen<'a>]) -> Vec<SpecifiedStream<'a>> {
+    chosen.iter().map(Chosen::specified).collect()
 }
 
 /// The stream of a kind that code gets, where these were chosen for the outputs.
@@ -286,7 +294,7 @@ fn subtitles<'a>(
     if options.leaves_out(MediaKind::Subtitle) {
         return None;
     }
-    let is_named = options.codec.has(Specifier::SUBTITLES);
+    let is_named = options.codec.has(&Specifier::subtitles());
     let is_copied =
         options.codec.of(StreamPlace::only(MediaKind::Subtitle)) == Some(&CodecChoice::Copy);
     let has_place = |info: &StreamInfo| match carriage(target, info) {

@@ -7,11 +7,11 @@ use crossbeam_channel::Sender;
 
 use crate::av::{Device, MediaKind};
 use crate::edit::{AudioCommand, Command, FrameProcessor};
-use crate::error::{Error, Result};
+use crate::error::{Error, Hint, Result, Setting, sentence};
 use crate::input::Source;
 use crate::live::slate::Slate;
 use crate::live::supervise::micros;
-use crate::options::{LiveOptions, OnLoss, OnResize, OutputOptions};
+use crate::options::{LiveOptions, OnLoss, OnResize, OutputOptions, WaitForInputs};
 use crate::protocol::Target;
 use crate::protocol::environment::Environment;
 use crate::run::arrival::await_video;
@@ -23,7 +23,7 @@ use crate::run::graph::{CodeKind, InputNode, PipelineGraph};
 use crate::run::metadata::of_options;
 use crate::run::open::{NodeContext, Nodes};
 use crate::run::outputs::{NewOutput, OpenSink};
-use crate::run::plan::{plan, plan_writer};
+use crate::run::plan::{plan, plan_writer, written_stream};
 use crate::run::planned::{Edited, OutputPlan, PlannedGraph, PlannedInput, StreamSource};
 use crate::run::registry::Registry;
 use crate::run::selection::{Offer, choose, edited};
@@ -263,6 +263,15 @@ impl Setup {
     ) -> Result<NodeContext> {
         let to_pipe = plans.iter().any(|plan| url::is_pipe(&plan.target.url));
         let on_loss = self.live.loss_policy(to_pipe);
+        let may_miss =
+            |source: &Source| source.is_live && source.options.wait == WaitForInputs::Any;
+        if on_loss == OnLoss::End && self.sources.iter().any(may_miss) {
+            let any = Setting::own("wait-for-inputs").to("any");
+            let cause = sentence!("{} needs something to be shown during a loss", any);
+            return Err(
+                Error::usage(cause).hint(Hint::Use(vec![Setting::own("on-loss").to("hold")]))
+            );
+        }
         let slate = match on_loss {
             OnLoss::Slate if self.sources.iter().any(|source| source.is_live) => {
                 Some(Arc::new(Slate::load(self.live.slate_path())?))
@@ -316,7 +325,7 @@ fn open_sinks(
     for (plan, (_, opened)) in plans.iter().zip(opened) {
         let opener = SinkOpener::new(plan, &context.stats, &context.live, reopens);
         let stop = context.stop.child();
-        let sink = match opened.filter(|opened| opened.kinds == opener.kinds) {
+        let sink = match opened.filter(|opened| opened.streams == opener.streams) {
             Some(opened) => opened.sink,
             None => opener.open(&context.environment, &stop)?,
         };
@@ -337,10 +346,11 @@ impl FeedSetup {
         let graph = PipelineGraph::of_caller(plan, global_header, reopens);
         self.stats.output_exists(0, None);
         let metadata = Arc::new(of_options(&self.options, &[MediaKind::Video])?);
+        let streams = vec![written_stream(&self.options)];
         let opener = SinkOpener {
             target: self.target,
             options: self.options,
-            kinds: vec![MediaKind::Video],
+            streams,
             metadata,
             stats: self.stats.clone(),
             limit: self.live.reconnect_for,

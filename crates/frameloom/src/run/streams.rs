@@ -17,6 +17,7 @@ pub(super) struct KnownStreams {
     pub(super) options: InputOptions,
     pub(super) metadata: Arc<ContainerMetadata>,
     pub(super) is_live: bool,
+    is_stand_in: bool,
 }
 
 impl KnownStreams {
@@ -26,6 +27,7 @@ impl KnownStreams {
             options: source.options.clone(),
             metadata: Arc::new(source.metadata().clone()),
             is_live: source.is_live,
+            is_stand_in: source.is_stand_in(),
         })
     }
 
@@ -44,6 +46,7 @@ impl KnownStreams {
             options: self.options.clone(),
             metadata: Arc::clone(&self.metadata),
             is_live: self.is_live,
+            is_stand_in: self.is_stand_in,
         })
     }
 
@@ -58,6 +61,7 @@ impl KnownStreams {
             begins_with_key: true,
             has_begun: true,
             is_live: self.is_live,
+            is_stand_in: self.is_stand_in,
         }
     }
 }

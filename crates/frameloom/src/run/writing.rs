@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::live::retry::{Retry, RetryPolicy};
 use crate::live::supervise::{Reopened, due, reopen};
 use crate::options::{LiveOptions, OutputOptions};
-use crate::output::{OutputMetadata, Sink};
+use crate::output::{OutputMetadata, Sink, StreamSetup};
 use crate::protocol::Target;
 use crate::protocol::WRITE_LIMIT;
 use crate::protocol::environment::Environment;
@@ -65,7 +65,7 @@ pub(super) struct Writing {
 pub(crate) struct SinkOpener {
     pub(crate) target: Target,
     pub(crate) options: OutputOptions,
-    pub(crate) kinds: Vec<MediaKind>,
+    pub(crate) streams: Vec<StreamSetup>,
     pub(crate) metadata: Arc<OutputMetadata>,
     pub(crate) stats: Stats,
     pub(crate) limit: Option<Duration>,
@@ -88,7 +88,7 @@ impl SinkOpener {
         SinkOpener {
             target: plan.target.clone(),
             options: plan.options.clone().keep_old(plan.options.keep_old && is_recording),
-            kinds: plan.kinds(),
+            streams: plan.setups(),
             metadata: Arc::clone(&plan.metadata),
             stats: stats.clone(),
             limit: live.reconnect_for.filter(|_| !is_recording),
@@ -118,11 +118,11 @@ impl SinkOpener {
 
     fn open_target(&self, target: Target, environment: &Environment, stop: &Stop) -> Result<Sink> {
         let stats = self.stats.clone();
-        Sink::open(target, &self.options, &self.kinds, &self.metadata, stats, environment, stop)
+        Sink::open(target, &self.options, &self.streams, &self.metadata, stats, environment, stop)
     }
 
     fn has_video(&self) -> bool {
-        self.kinds.contains(&MediaKind::Video)
+        self.streams.iter().any(|stream| stream.kind == MediaKind::Video)
     }
 }
 

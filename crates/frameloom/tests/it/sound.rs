@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use frameloom::options::{InputOptions, LiveOptions, OutputOptions};
-use frameloom::{AudioFrame, Error, ErrorKind, Pipeline, PixelFormat};
+use frameloom::{AudioFrame, Error, ErrorKind, Media, Pipeline, PixelFormat};
 
 use super::{clip, pictures, tool, url};
 
@@ -98,6 +98,39 @@ fn samples_are_changed_in_any_view() {
     assert_eq!(expected.len(), made.len());
     // Half a step is lost where the quarter is rounded, and doubled.
     assert!(expected.iter().zip(&made).all(|(a, b)| (a - b).abs() <= 1));
+}
+
+/// One closure gets pictures and sound, and what it remembers of the one is there for the other.
+#[test]
+fn one_closure_edits_pictures_and_sound() {
+    let room = tempfile::tempdir().unwrap();
+    let (source, target) = (clip(room.path()), room.path().join("out.mkv"));
+    let (mut pieces, mut begin) = (0usize, None);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&seen);
+    let pipeline = opened(&source).process_media(move |media| {
+        match media {
+            Media::Audio(sound) => {
+                halve(sound)?;
+                pieces += 1;
+                begin = Some(sound.pts());
+            }
+            Media::Video(frame) => {
+                noted.lock().unwrap().push((pieces, begin.map(|at| frame.pts().minus(at))));
+                frame.image_mut(PixelFormat::Rgb24)?.rows_mut().for_each(|row| row.fill(255));
+            }
+            _ => {}
+        }
+        Ok(())
+    });
+    into(pipeline, &target).unwrap();
+    assert_eq!(samples(&target, "anull"), samples(&source, "volume=0.5"));
+    let seen = seen.lock().unwrap();
+    assert_eq!(seen.len(), pictures(&source).len());
+    assert!(seen.windows(2).all(|two| two[0].0 <= two[1].0), "{seen:?}");
+    assert!(seen.last().unwrap().0 > 10, "pictures know of the sound before them: {seen:?}");
+    let white = pictures(&target);
+    assert!(white.windows(2).all(|two| two[0] == two[1]) && white[0] != pictures(&source)[0]);
 }
 
 #[test]

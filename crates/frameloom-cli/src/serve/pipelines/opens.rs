@@ -1,10 +1,10 @@
-//! Finds settings of a pipeline that make a filter open files or URLs, and those that open devices. The owner
-//! of the server's file may write such settings; the API refuses them.
+//! Finds settings of a pipeline that make a filter or an encoder open files or URLs, and those that open devices.
+//! The owner of the server's file may write such settings; the API refuses them.
 
 use std::collections::HashSet;
 
 use frameloom::Result;
-use frameloom::internal::{OpeningFilter, ValueType, library, opening_filter};
+use frameloom::internal::{OpeningFilter, ValueType, find_ffmpeg, library, opening_filter};
 
 use super::settings::Settings;
 use crate::args::{EndArgs, Invocation, RunArgs, parse};
@@ -23,6 +23,8 @@ enum Words {
     Device(String),
     /// What a decoder's device is opened by.
     DecodingDevice(String),
+    /// Files that an option names: the option, and the names.
+    Files(String, String),
 }
 
 impl Words {
@@ -31,7 +33,8 @@ impl Words {
             Words::Graph(text)
             | Words::GraphFile(text)
             | Words::Device(text)
-            | Words::DecodingDevice(text) => text,
+            | Words::DecodingDevice(text)
+            | Words::Files(_, text) => text,
         }
     }
 
@@ -50,9 +53,9 @@ impl Words {
                     )
                 });
             }
-            Words::Graph(_) | Words::GraphFile(_) => self.opens()?,
+            Words::Graph(_) | Words::GraphFile(_) | Words::Files(..) => self.opens()?,
         };
-        Some(format!("{what} opens files or URLs, which no filter may through the API: {IN_FILE}"))
+        Some(format!("{what} opens files or URLs, which nothing may through the API: {IN_FILE}"))
     }
 
     /// What opens something, in a sentence.
@@ -67,6 +70,7 @@ impl Words {
             }
             Words::GraphFile(_) => Some("graph_file".to_owned()),
             Words::Device(_) | Words::DecodingDevice(_) => None,
+            Words::Files(option, _) => Some(option.clone()),
         }
     }
 }
@@ -80,8 +84,8 @@ fn is_harmless_device(device: &str) -> bool {
     }
 }
 
-/// Refuses settings from the API in which a filter opens a file or a URL, or that open a device by name,
-/// unless it stands in `before`, which are those in force.
+/// Refuses settings from the API in which a filter or an encoder opens a file or a URL, or that open a device by
+/// name, unless it stands in `before`, which are those in force.
 ///
 /// # Errors
 /// The first that does.
@@ -134,6 +138,12 @@ fn in_words(settings: &Settings) -> Vec<Words> {
         found.extend(of_lavfi(&input));
         found.extend(graphs(input, is_graph));
     }
+    let options = || outputs.iter().flat_map(|output| &output.options);
+    let names_file = |(name, _): &&(String, String)| {
+        find_ffmpeg(name).is_some_and(|entry| entry.row.value == ValueType::Path)
+    };
+    let files = options().filter(names_file);
+    found.extend(files.map(|(name, file)| Words::Files(name.clone(), file.clone())));
     found.extend(outputs.into_iter().flat_map(|output| graphs(output, is_graph)));
     found
 }

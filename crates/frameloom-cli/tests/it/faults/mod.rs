@@ -8,6 +8,7 @@ mod changes;
 mod code;
 mod input;
 mod judges;
+mod missing;
 mod output;
 mod proxy;
 mod several;

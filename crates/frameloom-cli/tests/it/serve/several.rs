@@ -135,6 +135,12 @@ fn no_graph_opens_files_through_the_api() {
             "output_options.filter:v:0",
         ),
         (
+            "output_options",
+            json!({ "pass": 1, "passlogfile": "/etc/pass" }),
+            "passlogfile",
+            "output_options.passlogfile",
+        ),
+        (
             "outputs",
             json!([{ "url": fleet.url("n"), "options": { "filter:a": "amovie=a.wav" } }]),
             "amovie",

@@ -1,5 +1,7 @@
 //! Everything that decides how video is encoded.
 
+use crate::codec::encode::keyframes::KeyframeRule;
+use crate::codec::encode::passes::PassPlan;
 use crate::codec::window::Window;
 use crate::options::{HardwareDevices, PixelFormatChoice, Size};
 use crate::time::Rate;
@@ -26,6 +28,9 @@ pub(crate) struct VideoPlan {
     pub(crate) formats: &'static [&'static str],
     /// Transparency is there again when the output is read.
     pub(crate) keeps_alpha: bool,
+    /// Pictures that are to be keyframes, beside those of the encoder's own choice.
+    pub(crate) keyframes: Option<KeyframeRule>,
+    pub(crate) passes: Option<PassPlan>,
     /// Someone may have painted into the frames.
     pub(crate) is_edited: bool,
     /// The devices for its filters and its encoder.

@@ -490,7 +490,12 @@ fn format_dict(options: &InputOptions, is_live: bool) -> Dict {
     if let Some(rate) = options.rate {
         dict.set("framerate", &rate.to_string());
     }
-    for (name, value) in options.raw_sound() {
+    let raw_sound = options.raw_sound();
+    if let (Some(channels), true) = (&options.channels, raw_sound.is_empty()) {
+        let given = Setting::ffmpeg("ac").of(End::Input).to(channels.clone());
+        tracing::warn!("{}", sentence!("{} has no effect, as the input is not raw sound", given));
+    }
+    for (name, value) in raw_sound {
         dict.set_default(name, &value);
     }
     if is_live {

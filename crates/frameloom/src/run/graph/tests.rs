@@ -32,15 +32,15 @@ fn planned(url: &str, streams: &str, pairs: &[(&str, &str)]) -> OutputPlan {
     let stream = |letter: char| {
         let (kind, number, treatment) = match letter {
             'V' => (MediaKind::Video, 0, Treatment::Copy),
-            'v' => (MediaKind::Video, 0, Treatment::Video(video())),
+            'v' => (MediaKind::Video, 0, Treatment::Video(Box::new(video()))),
             'A' => (MediaKind::Audio, 1, Treatment::Copy),
             'a' => (MediaKind::Audio, 1, Treatment::Audio(audio())),
             // Further ones of the same input.
-            'w' => (MediaKind::Video, 2, Treatment::Video(video())),
+            'w' => (MediaKind::Video, 2, Treatment::Video(Box::new(video()))),
             _ => (MediaKind::Subtitle, 3, Treatment::Copy),
         };
         let from = StreamSource::Input(InputStreamId { input: 0, stream: number });
-        PlannedStream { from, kind, frames: None, treatment }
+        PlannedStream { from, kind, frames: None, treatment, bitstream_filters: None }
     };
     let streams = streams.chars().map(stream).collect();
     OutputPlan { target, options, window, streams, metadata: Default::default() }

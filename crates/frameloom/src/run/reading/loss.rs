@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind, Result, counted};
 use crate::input::Source;
 use crate::input::streams::InputStreams;
 use crate::live::supervise::{PicturePresence, Reopened, due, micros, reopen};
+use crate::options::StreamPlace;
 use crate::run::stages::{AudioMessage, DecodeMessage};
 use crate::run::streams::KnownStreams;
 use crate::run::threads::start_thread;
@@ -137,7 +138,8 @@ impl Reading {
         let mut decoders = Vec::new();
         for decoder in &self.decoders {
             let stream = source.streams.get(decoder.stream);
-            let place = source.streams.place(decoder.stream);
+            let streams = source.streams.specified();
+            let place = StreamPlace::of(&streams, decoder.stream);
             let open =
                 |s| VideoDecoder::open((s, place), &source.options, true, self.stats.clone());
             decoders.push(stream.map(open).transpose()?);

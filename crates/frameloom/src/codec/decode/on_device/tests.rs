@@ -61,6 +61,8 @@ fn coded(format: &str, frames: i64) -> (StreamInfo, Vec<Packet>) {
         keeps_alpha: false,
         is_edited: true,
         devices: HardwareDevices::default(),
+        keyframes: None,
+        passes: None,
     };
     let mut encoder = VideoEncoder::new(plan, true, None).unwrap();
     for n in 0..frames {

@@ -1,0 +1,133 @@
+//! Live inputs that are not there yet at the start: a run may begin without them.
+
+use crate::harness::camera::{Camera, Film};
+use crate::harness::clips::CELL;
+use crate::harness::nginx::free_port;
+use crate::harness::pixels::decode_with;
+use crate::harness::scene::encoding;
+use crate::harness::stats::{Count, Seen};
+use crate::harness::story::number_in;
+use crate::harness::*;
+
+use super::NO_GAP_MS;
+use crate::harness::recorder::Recorder;
+use crate::harness::story::Story;
+
+const TILE: (usize, usize) = (208, 160);
+
+/// The first number of each camera's film.
+const FIRST: [usize; 2] = [0, 800];
+
+fn film(place: usize) -> Film {
+    Film { first: FIRST[place], drawn: "208x160", size: "208x160", ..Film::plain() }
+}
+
+/// One of two cameras is missing at the start. The wall begins without it: a card stands in its place,
+/// until it comes.
+#[test]
+fn a_wall_begins_without_a_camera_that_is_missing() {
+    let (source, target, room) = (Nginx::start(), Nginx::start(), room());
+    let recorder = Recorder::start(target.url("out"), room.path());
+    target.wait_for_player("out");
+    let first = Camera::start(&film(0), &source.url("a"));
+    wait_until("the camera publishes", || source.times_published("a") > 0);
+    let graph = "[0:v][1:v]hstack[wall];[0:a][1:a]amix[sound]";
+    let inputs = args!["--wait-for-inputs=any", "-i", source.url("a"), "-i", source.url("b")];
+    let outputs = args!["-filter_complex", graph, "-map", "[wall]", "-map", "[sound]"];
+    let to = args!["-c:a", "aac", "-f", "flv", target.url("out")];
+    let words = [args!["--stats=json"], inputs, outputs, encoding(), to].concat();
+    let running = frameloom(words).limit_s(240).spawn();
+    let last = || Seen::all(&running.stderr()).pop();
+    let frames = || last().map_or(0, |seen| seen.count(Count::FramesOut));
+    wait_until("the wall begins", || frames() > 75);
+    assert_eq!(last().unwrap().inputs_lost(), [false, true]);
+    let second = Camera::start(&film(1), &source.url("b"));
+    wait_until("the camera is there", || last().unwrap().inputs_lost() == [false, false]);
+    let back = frames();
+    wait_until("the wall goes on", || frames() > back + 150);
+    running.signal("INT");
+    let ended = running.wait().ok();
+    drop((first, second));
+    assert!(ended.stderr.contains("input 2 is lost"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("input 2 is back"), "{}", ended.stderr);
+    let parts = recorder.finish();
+    assert_eq!(parts.len(), 1, "{}", ended.stderr);
+    let story = Story::of_file(&parts[0].file, 0);
+    story.assert_times_rise();
+    story.assert_no_gap_above(NO_GAP_MS);
+    story.assert_sound_throughout();
+    let pictures = decode_with(args!["-i", &parts[0].file], "gray");
+    assert_eq!((pictures.width, pictures.height), (2 * TILE.0, TILE.1));
+    let row = (TILE.1 - CELL / 2) * pictures.width;
+    let number = |gray: &Vec<u8>, place: usize| {
+        let shown = number_in(&gray[row + place * TILE.0..], pictures.width, 0)?;
+        shown.checked_sub(FIRST[place])
+    };
+    let numbers = |place: usize| -> Vec<Option<usize>> {
+        pictures.frames.iter().map(|gray| number(gray, place)).collect()
+    };
+    let (there, missing) = (numbers(0), numbers(1));
+    assert!(there.iter().all(Option::is_some), "{there:?}");
+    let begin = missing.iter().position(Option::is_some).expect("the second camera is never seen");
+    assert!(begin >= 75, "the second camera is seen in picture {begin}, before it was there");
+    let seen = missing[begin..].iter().filter(|number| number.is_some()).count();
+    assert!(seen * 10 >= 9 * (missing.len() - begin), "{missing:?}");
+}
+
+/// A single input may be missing too: the output begins with the card.
+#[test]
+fn a_run_begins_before_its_only_camera() {
+    let (source, room) = (Nginx::start(), room());
+    let out = room.path().join("out.mkv");
+    let words = args!["--stats=json", "--wait-for-inputs=any", "-i", source.url("in"), &out];
+    let running = frameloom(words).limit_s(120).spawn();
+    let last = || Seen::all(&running.stderr()).pop();
+    let frames = || last().map_or(0, |seen| seen.count(Count::FramesOut));
+    wait_until("the card is shown", || frames() > 25);
+    let camera = Camera::start(&Film::plain(), &source.url("in"));
+    wait_until("the camera is there", || last().is_some_and(|seen| !seen.input_is_lost()));
+    let back = frames();
+    wait_until("it goes on", || frames() > back + 50);
+    running.signal("INT");
+    running.wait().ok();
+    drop(camera);
+    let video = &probe_streams(&out)[0];
+    assert_eq!((&video["width"], &video["height"]), (&1280.into(), &720.into()));
+    let pictures = decode_with(args!["-i", &out, "-vf", "scale=64:36"], "gray");
+    let bright = |gray: &Vec<u8>| gray.iter().map(|level| u64::from(*level)).sum::<u64>();
+    let first = bright(&pictures.frames[0]);
+    assert!(pictures.frames[..20].iter().all(|gray| bright(gray).abs_diff(first) < first / 20));
+    assert_ne!(pictures.frames[0], *pictures.frames.last().unwrap());
+}
+
+/// What can't be together with an input that is missing is an error, before anything is written.
+#[test]
+fn what_needs_the_input_is_an_error() {
+    let room = room();
+    let out = room.path().join("out.mkv");
+    let nobody = Nginx::url_by(free_port(), "nobody");
+    let run = |before: &[&str], behind: &[&str]| {
+        let words = [
+            args!["--wait-for-inputs=any"],
+            before.iter().map(Into::into).collect(),
+            args!["-i", &nobody],
+            behind.iter().map(Into::into).collect(),
+            args![&out],
+        ];
+        frameloom(words.concat()).limit_s(60).run()
+    };
+    for (before, behind, mentions) in [
+        (&[][..], &["-c", "copy"][..], "-c:v copy of an input that is missing"),
+        (&["--on-loss=end"], &[], "--wait-for-inputs=any needs something to be shown"),
+        (&["--no-reconnect"], &[], "--wait-for-inputs=any needs something to be shown"),
+    ] {
+        let said = run(before, behind).refuses(2);
+        assert!(said.contains(mentions), "{said}");
+        assert_eq!(said.trim_end().lines().count(), 1, "{said}");
+        assert!(!out.exists());
+    }
+    // A file that isn't there won't come.
+    let missing = room.path().join("missing.mp4");
+    let words = args!["--wait-for-inputs=any", "-i", missing, &out];
+    assert!(frameloom(words).run().refuses(1).contains("missing.mp4"));
+}
