@@ -101,7 +101,8 @@ impl Muxer {
             let keeps = table.is_null()
                 || ff::av_codec_get_id(table, par.codec_tag) == par.codec_id
                 || ff::av_codec_get_tag(table, par.codec_id) == 0;
-            if !keeps {
+            // What the tee muxer hands on gets the names of each container.
+            if !keeps || self.format.name() == "tee" {
                 par.codec_tag = 0;
             }
             let is_unnamed = [0, HEV1].contains(&par.codec_tag);
