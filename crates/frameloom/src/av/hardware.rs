@@ -51,11 +51,6 @@ impl Device {
         super::init();
         let options = options.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let mut options = Dict::from_pairs(options);
-        #[cfg(not(ffmpeg_6_1))]
-        if kind.0 == ff::AVHWDeviceType::AV_HWDEVICE_TYPE_VULKAN {
-            // Otherwise these versions may read a picture in memory after it is gone.
-            options.set_default("linear_images", "1");
-        }
         let name = name.map(c_string);
         let name = name.as_ref().map_or(ptr::null(), |name| name.as_ptr());
         let mut device = ptr::null_mut();
@@ -184,6 +179,7 @@ impl Surfaces {
             ))?;
         }
         surface.copy_props(picture)?;
+        surface.hold(picture.share()?)?;
         Ok(surface)
     }
 
@@ -229,6 +225,31 @@ impl AvFrame {
         unsafe { (*self.as_ptr()).hw_frames_ctx.as_ref() }.map_or(0, |frames| frames.data as usize)
     }
 
+    /// Whether what put it on its device may still be at work, and read memory that was given back: it is so
+    /// with FFmpeg's Vulkan before 8.0. Fetching the picture waits for it.
+    pub(crate) fn may_be_unfinished(&self) -> bool {
+        cfg!(not(ffmpeg_8_0)) && self.format().is_some_and(|format| format.name() == "vulkan")
+    }
+
+    /// Keeps another frame for as long as there is this one: what copies it may still be at work.
+    fn hold(&mut self, other: AvFrame) -> Result<(), AvError> {
+        let held = Box::into_raw(Box::new(other));
+        let size = std::mem::size_of::<AvFrame>();
+        // SAFETY: the box is given away to the reference, which gives it back to `let_go` once, or is taken
+        // back here where there is none; the frame frees the reference that it had, and later this one.
+        unsafe {
+            let reference = ff::av_buffer_create(held.cast(), size, Some(let_go), held.cast(), 0);
+            if reference.is_null() {
+                drop(Box::from_raw(held));
+                return Err(AvError::no_memory());
+            }
+            let frame = &mut *self.as_mut_ptr();
+            ff::av_buffer_unref(&mut frame.opaque_ref);
+            frame.opaque_ref = reference;
+        }
+        Ok(())
+    }
+
     /// The pixel format of what it holds, in memory or on a device.
     pub(crate) fn contents(&self) -> Option<PixFmt> {
         // SAFETY: a valid frame, whose field is null or a valid reference with this structure behind it.
@@ -254,8 +275,9 @@ impl AvFrame {
             AvError::check(ff::av_hwframe_transfer_data(copy.as_mut_ptr(), self.as_ptr(), 0))?;
         }
         copy.copy_props(self)?;
-        // SAFETY: a valid frame. Of pictures on a device, decoders cut off right and bottom alone.
+        // SAFETY: a valid frame. What it was copied from need not be held any more. Of pictures on a device, decoders cut off right and bottom alone.
         unsafe {
+            ff::av_buffer_unref(&mut (*copy.as_mut_ptr()).opaque_ref);
             let f = &*copy.as_ptr();
             if f.crop_left > 0 || f.crop_top > 0 {
                 let flags = ff::AV_FRAME_CROP_UNALIGNED as libc::c_int;
@@ -282,6 +304,12 @@ impl AvFrame {
             list
         }
     }
+}
+
+/// Frees a frame that another one held.
+unsafe extern "C" fn let_go(held: *mut libc::c_void, _data: *mut u8) {
+    // SAFETY: the box that was given away with the reference, whose last owner calls this once.
+    drop(unsafe { Box::from_raw(held.cast::<AvFrame>()) });
 }
 
 /// A list of libav's that ends with NONE.

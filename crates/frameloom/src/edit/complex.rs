@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::graph::graph_error;
+use super::graph::{graph_error, uploads};
 use crate::av::{
     Advance, AvComplexGraph, AvError, AvFrame, ComplexInput, Device, GraphInput, MediaKind,
     OpenPad, Received, silently,
@@ -17,6 +17,9 @@ use crate::time::{Rate, TimeBase, Timestamp};
 
 /// Most frames inside a graph of which it is remembered when they came.
 const IN_FLIGHT: usize = 1024;
+
+/// Most frames that a graph which puts pictures on a device may still be reading.
+const IN_USE: usize = 16;
 
 /// A frame of either kind.
 pub(crate) enum MediaFrame {
@@ -100,6 +103,10 @@ pub(crate) struct ComplexGraph {
     device: Option<Arc<Device>>,
     /// Its filters can't take pictures from a device.
     is_in_memory: bool,
+    /// It puts pictures on a device.
+    uploads: bool,
+    /// What it was given since it gave something: what puts it on a device may still be at work.
+    in_use: VecDeque<AvFrame>,
 }
 
 struct InputPad {
@@ -133,6 +140,7 @@ impl ComplexGraph {
             has_ended: false,
             is_closed: false,
         };
+        let uploads = uploads(&spec);
         ComplexGraph {
             spec,
             pads: inputs.into_iter().map(pad).collect(),
@@ -146,6 +154,8 @@ impl ComplexGraph {
             pool,
             device: None,
             is_in_memory: false,
+            uploads,
+            in_use: VecDeque::new(),
         }
     }
 
@@ -366,6 +376,12 @@ impl ComplexGraph {
             content.rescale_pts(from, time_base);
         }
         let sent = self.open.as_mut().map_or(Ok(()), |open| open.send(input, Some(&content)));
+        if self.uploads {
+            self.in_use.push_back(content);
+            if self.in_use.len() > IN_USE {
+                self.in_use.pop_front();
+            }
+        }
         sent.map_err(|e| self.fail(e))
     }
 
@@ -413,11 +429,13 @@ impl ComplexGraph {
                         let (index, pool) = (output.count, self.pool.clone());
                         let frame = Frame::new(content, base, index, arrived, pool);
                         // What a graph put on a device is wanted there.
-                        MediaFrame::Video(frame.staying_on_device())
+                        let frame = frame.staying_on_device();
+                        MediaFrame::Video(if self.uploads { frame.finished()? } else { frame })
                     }
                 };
                 output.count += 1;
                 self.ready.push_back((number, frame));
+                self.in_use.clear();
             }
         }
         Ok(())

@@ -35,6 +35,8 @@ pub(crate) struct FilterGraph {
 struct OpenGraph {
     graph: AvFilterGraph,
     shape: PictureShape,
+    /// It puts pictures on a device.
+    uploads: bool,
     in_flight: VecDeque<FilterFrame>,
     pool: BufferPool,
 }
@@ -133,13 +135,13 @@ impl FilterGraph {
         let graph = AvFilterGraph::video(&input, &self.spec, self.opened.as_deref());
         let graph = graph.map_err(|e| {
             let error = self.fail(e);
-            match self.opened.is_none() && wants_device(&self.spec) {
+            match self.opened.is_none() && uploads(&self.spec) {
                 true => error.hint(Hint::Use(vec![Setting::ffmpeg("init_hw_device")])),
                 false => error,
             }
         })?;
-        let pool = frame.pool().clone();
-        self.open = Some(OpenGraph { graph, shape, in_flight: VecDeque::new(), pool });
+        let (pool, uploads) = (frame.pool().clone(), uploads(&self.spec));
+        self.open = Some(OpenGraph { graph, shape, uploads, in_flight: VecDeque::new(), pool });
         Ok(())
     }
 
@@ -169,7 +171,8 @@ impl FilterGraph {
                 of.map_or_else(|| (0, Arrival::now()), |sent| (sent.index, sent.arrived));
             let frame = Frame::new(picture, out_base, index, arrived, open.pool.clone());
             // What a graph put on a device is wanted there.
-            self.ready.push_back(frame.staying_on_device());
+            let frame = frame.staying_on_device();
+            self.ready.push_back(if open.uploads { frame.finished()? } else { frame });
         }
     }
 }
@@ -230,8 +233,8 @@ pub(super) fn graph_error(spec: &str, e: AvError, stage: Stage) -> Error {
     }
 }
 
-/// Whether one of its filters puts pictures on a device that it must be given.
-fn wants_device(spec: &str) -> bool {
+/// Whether one of a graph's filters puts pictures on a device that it must be given.
+pub(super) fn uploads(spec: &str) -> bool {
     filters_in(spec).iter().any(|filter| filter.name == "hwupload")
 }
 

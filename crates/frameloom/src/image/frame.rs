@@ -405,6 +405,15 @@ impl Frame {
         self
     }
 
+    /// Waits for what may still be putting the picture on its device, by fetching it, and keeps what was
+    /// fetched.
+    pub(crate) fn finished(self) -> Result<Frame> {
+        if self.is_on_device() && self.picture.may_be_unfinished() {
+            self.current()?;
+        }
+        Ok(self)
+    }
+
     /// Whether filter graphs take the picture from its device as it is.
     pub(crate) fn stays_on_device(&self) -> bool {
         self.stays_on_device && self.is_on_device()
