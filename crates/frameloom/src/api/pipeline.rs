@@ -263,7 +263,9 @@ impl Pipeline {
     ///             Media::Video(frame) => {
     ///                 let mut image = frame.image_mut(PixelFormat::Rgb24)?;
     ///                 let bar = (loudness * image.width() as f32) as usize * 3;
-    ///                 image.rows_mut().take(8).for_each(|row| row[..bar.min(row.len())].fill(255));
+    ///                 for row in image.rows_mut().take(8) {
+    ///                     row.iter_mut().take(bar).for_each(|level| *level = 255);
+    ///                 }
     ///             }
     ///             _ => {}
     ///         }
