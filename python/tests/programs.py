@@ -538,6 +538,198 @@ def _writer_of_hevc() -> None:
     writer.release()
 
 
+# pydub
+
+
+def _sound_of(path: Path) -> list[Any]:
+    from pydub import AudioSegment
+
+    sound = AudioSegment.from_file(str(path))
+    return [len(sound), sound.frame_rate, sound.channels, sound.sample_width]
+
+
+@_of("pydub")
+def _load() -> Found:
+    from pydub import AudioSegment
+
+    sound = AudioSegment.from_file(str(CLIP))
+    return {"same": _sound_of(CLIP), "near": [round(sound.dBFS, 1), round(sound.max_dBFS, 1)]}
+
+
+@_of("pydub")
+def _load_part() -> Found:
+    from pydub import AudioSegment
+
+    part = AudioSegment.from_file(str(CLIP), start_second=0.5, duration=1)
+    return {"same": [len(part), part.frame_rate]}
+
+
+@_of("pydub")
+def _load_by_decoder() -> Found:
+    from pydub import AudioSegment
+
+    return {"same": [len(AudioSegment.from_file(str(CLIP), codec="aac"))]}
+
+
+@_of("pydub")
+def _write_mp3() -> Found:
+    from pydub import AudioSegment
+    from pydub.utils import mediainfo
+
+    sound = AudioSegment.from_file(str(CLIP))
+    sound.export(str(OUT / "pydub.mp3"), format="mp3", bitrate="96k", tags={"title": "Door"}).close()
+    told = mediainfo(str(OUT / "pydub.mp3"))
+    names = ("codec_name", "sample_rate", "channels", "format_name")
+    return {"same": [*(told[name] for name in names), told["TAG"]["title"]]}
+
+
+@_of("pydub")
+def _read_from_memory() -> Found:
+    import io
+
+    from pydub import AudioSegment
+
+    sound = AudioSegment.from_file(str(CLIP))
+    written = sound.export(io.BytesIO(), format="ogg")
+    written.seek(0)
+    return {"same": [len(AudioSegment.from_file(written, format="ogg"))]}
+
+
+@_of("pydub")
+def _write_wav() -> None:
+    from pydub import AudioSegment
+
+    AudioSegment.from_file(str(CLIP))[500:1500].export(str(OUT / "pydub.wav"), format="wav").close()
+
+
+@_of("pydub")
+def _write_m4a() -> None:
+    from pydub import AudioSegment
+
+    sound = AudioSegment.from_file(str(CLIP)).fade_in(200).reverse()
+    sound.export(str(OUT / "pydub.m4a"), format="ipod", codec="aac").close()
+
+
+@_of("pydub")
+def _write_flac() -> Found:
+    from pydub import AudioSegment
+
+    sound = AudioSegment.from_file(str(CLIP))
+    flac = OUT / "pydub.flac"
+    sound.export(str(flac), format="flac", parameters=["-ar", "22050", "-ac", "1"]).close()
+    return {"same": _sound_of(flac)}
+
+
+@_of("pydub")
+def _mix_and_join() -> None:
+    from pydub import AudioSegment
+
+    sound = AudioSegment.from_file(str(CLIP))
+    both = sound.overlay(sound - 6, position=300).append(sound[:500], crossfade=100)
+    both.export(str(OUT / "mixed.wav"), format="wav").close()
+
+
+@_of("pydub")
+def _what_is_in_it() -> Found:
+    from pydub.utils import mediainfo_json
+
+    told = mediainfo_json(str(CLIP))
+    streams = [[stream["codec_name"], stream["codec_type"]] for stream in told["streams"]]
+    return {"same": [streams, told["format"]["duration"]]}
+
+
+# scikit-video
+
+
+def _skvideo() -> Any:
+    # It uses what numpy has under other names now.
+    np.float, np.int = float, int  # type: ignore[attr-defined]
+    import skvideo
+
+    skvideo.setFFmpegPath(str(Path(FFMPEG).parent))
+    import skvideo.io
+    from skvideo.io import abstract
+
+    class Video(np.ndarray):
+        def tostring(self) -> bytes:
+            return self.tobytes()
+
+    shaped = abstract.vshape
+    if not hasattr(shaped, "is_ours"):
+        abstract.vshape = lambda video: shaped(video).view(Video)
+        abstract.vshape.is_ours = True
+    return skvideo
+
+
+@_of("scikit-video")
+def _told() -> Found:
+    told = _skvideo().io.ffprobe(str(CLIP))
+    names = ("@width", "@height", "@nb_frames", "@codec_name", "@avg_frame_rate", "@pix_fmt")
+    return {"same": [[told["video"][name] for name in names], told["audio"]["@sample_rate"]]}
+
+
+@_of("scikit-video")
+def _read_all() -> Found:
+    video = _skvideo().io.vread(str(CLIP))
+    return {"same": video.shape, "near": [_color(video[number]) for number in (0, 20)]}
+
+
+@_of("scikit-video")
+def _read_some() -> Found:
+    return {"same": _skvideo().io.vread(str(CLIP), num_frames=7).shape}
+
+
+@_of("scikit-video")
+def _read_gray() -> Found:
+    video = _skvideo().io.vread(str(CLIP), as_grey=True)
+    return {"same": video.shape, "near": [float(video[3].mean())]}
+
+
+@_of("scikit-video")
+def _read_one_by_one() -> Found:
+    return {"same": [sum(1 for _ in _skvideo().io.vreader(str(CLIP)))]}
+
+
+@_of("scikit-video")
+def _read_smaller() -> Found:
+    how = {"inputdict": {"-ss": "0.5"}, "outputdict": {"-s": "96x54"}}
+    reader = _skvideo().io.FFmpegReader(str(CLIP), **how)
+    frame = next(reader.nextFrame())
+    reader.close()
+    return {"same": frame.shape}
+
+
+@_of("scikit-video")
+def _read_filtered() -> Found:
+    video = _skvideo().io.vread(str(CLIP), outputdict={"-vf": "hflip"}, num_frames=3)
+    return {"same": video.shape, "near": _color(video[2][:, :40])}
+
+
+@_of("scikit-video")
+def _write_all() -> None:
+    frames = np.stack([_gray(number) for number in range(15)])
+    _skvideo().io.vwrite(str(OUT / "all.mp4"), frames)
+
+
+@_of("scikit-video")
+def _write_one_by_one() -> None:
+    how = {"-vcodec": "libx264", "-preset": "ultrafast", "-crf": "0", "-r": "10"}
+    target = str(OUT / "one.mp4")
+    writer = _skvideo().io.FFmpegWriter(target, inputdict={"-r": "10"}, outputdict=how)
+    for number in range(15):
+        writer.writeFrame(_gray(number))
+    writer.close()
+
+
+@_of("scikit-video")
+def _write_gray() -> None:
+    how = {"-vcodec": "ffv1", "-pix_fmt": "gray"}
+    writer = _skvideo().io.FFmpegWriter(str(OUT / "gray.mkv"), outputdict=how)
+    for number in range(10):
+        writer.writeFrame(_gray(number, channels=1))
+    writer.close()
+
+
 def _main() -> None:
     found: dict[str, Found] = {}
     for operation in OPERATIONS[sys.argv[1]]:

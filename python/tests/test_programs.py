@@ -12,7 +12,7 @@ import pytest
 
 from .conftest import LIMIT_S, ROOT, ffmpeg, turn
 
-PROGRAMS = ["moviepy", "imageio", "ffmpeg-python", "vidgear", "ffmpegcv"]
+PROGRAMS = ["moviepy", "imageio", "ffmpeg-python", "vidgear", "ffmpegcv", "pydub", "scikit-video"]
 # Seconds that the time of a packet may differ by: half of a frame.
 NEAR_S = 0.02
 # Levels that colours may differ by: the conversion is more exact than ffmpeg's.

@@ -1,6 +1,8 @@
 //! `frameloom probe` with ffprobe's options: what ffprobe tells, in its layouts.
 
 mod layout;
+mod pairs;
+mod xml;
 
 use std::collections::BTreeMap;
 
@@ -169,7 +171,7 @@ pub(crate) fn tell(url: &str, options: &InputOptions, asked: &Asked, stop: &Stop
     }
     if asked.names_streams {
         text += &writer.list("programs", "program", &[], false, true);
-        if ffprobe::KNOWS_STREAM_GROUPS {
+        if ffprobe::IS_SEVEN {
             text += &writer.list("stream_groups", "stream_group", &[], false, true);
         }
     }

@@ -88,9 +88,7 @@ pub mod internal {
     /// What the ffprobe program tells of an input.
     pub mod ffprobe {
         pub use crate::av::{Fact, FactSection, FactValue};
-        pub use crate::input::ffprobe::{
-            Contents, ContentsRequest, KNOWS_STREAM_GROUPS, contents, not_told,
-        };
+        pub use crate::input::ffprobe::{Contents, ContentsRequest, IS_SEVEN, contents, not_told};
     }
 
     /// What a URL tells before it is opened.

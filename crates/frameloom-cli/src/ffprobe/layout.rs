@@ -3,6 +3,8 @@
 use frameloom::internal::ffprobe::{FactSection, FactValue};
 use frameloom::{Hint, Result, Setting, sentence};
 
+use super::pairs::{Pairs, disposition, facts, tags, text, turned};
+use super::xml;
 use crate::usage::usage;
 
 /// How it is written.
@@ -12,6 +14,8 @@ pub(crate) enum Layout {
     Plain { has_wrappers: bool, has_keys: bool },
     /// One JSON object; with `compact` each section in one line.
     Json { compact: bool },
+    /// XML.
+    Xml,
     /// A line for each section.
     Rows { is_csv: bool, separator: char, has_keys: bool, has_name: bool },
 }
@@ -22,7 +26,7 @@ impl Default for Layout {
     }
 }
 
-const NAMES: [&str; 4] = ["default", "json", "csv", "compact"];
+const NAMES: [&str; 5] = ["default", "json", "xml", "csv", "compact"];
 
 impl Layout {
     /// `json`, `default=noprint_wrappers=1:nokey=1`, `csv=p=0` and the like.
@@ -31,6 +35,7 @@ impl Layout {
         let mut layout = match name {
             "default" => Layout::default(),
             "json" => Layout::Json { compact: false },
+            "xml" => Layout::Xml,
             "csv" => Layout::Rows { is_csv: true, separator: ',', has_keys: false, has_name: true },
             "compact" => {
                 Layout::Rows { is_csv: false, separator: '|', has_keys: true, has_name: true }
@@ -65,6 +70,8 @@ impl Layout {
                 *has_keys = !flag()?;
             }
             (Layout::Json { compact }, "compact" | "c") => *compact = flag()?,
+            // The document itself is the same.
+            (Layout::Xml, "fully_qualified" | "q" | "xsd_strict" | "x") if !flag()? => {}
             (Layout::Rows { has_name, .. }, "print_section" | "p") => *has_name = flag()?,
             (Layout::Rows { separator, .. }, "item_sep" | "s") => {
                 let mut letters = value.chars();
@@ -80,43 +87,8 @@ impl Layout {
 /// Writes sections one after the other.
 pub(super) struct Writer {
     layout: Layout,
-    /// Something stands in the JSON object.
+    /// Something stands in the JSON object, or in the XML document.
     has_begun: bool,
-}
-
-/// A section's keys and values, in its order, with what stands before the key.
-type Pairs = Vec<(String, FactValue)>;
-
-/// What a display matrix says, as a section of its own.
-fn turned(section: &FactSection) -> Option<Pairs> {
-    let (degrees, matrix) = section.turned.clone()?;
-    Some(vec![
-        ("side_data_type".to_owned(), FactValue::Text("Display Matrix".to_owned())),
-        ("displaymatrix".to_owned(), FactValue::Text(matrix)),
-        ("rotation".to_owned(), FactValue::Number(degrees)),
-    ])
-}
-
-fn facts(section: &FactSection) -> Pairs {
-    section.facts.iter().map(|fact| (fact.key.to_owned(), fact.value.clone())).collect()
-}
-
-fn disposition(section: &FactSection) -> Pairs {
-    let pair = |(key, value): &(&str, i64)| ((*key).to_owned(), FactValue::Number(*value));
-    section.disposition.iter().map(pair).collect()
-}
-
-fn tags(section: &FactSection) -> Pairs {
-    let pair = |(key, value): &(String, String)| (key.clone(), FactValue::Text(value.clone()));
-    section.tags.iter().map(pair).collect()
-}
-
-fn text(value: &FactValue) -> String {
-    match value {
-        FactValue::Number(number) => number.to_string(),
-        FactValue::Text(text) => text.clone(),
-        FactValue::Unknown(text) => (*text).to_owned(),
-    }
 }
 
 fn quoted(text: &str) -> String {
@@ -174,6 +146,11 @@ impl Writer {
         format!("{before}    {}: ", quoted(name))
     }
 
+    /// What stands before an element that is next to the document's root.
+    fn begin_xml(&mut self) -> &'static str {
+        if std::mem::replace(&mut self.has_begun, true) { "\n" } else { xml::HEAD }
+    }
+
     /// A list of sections, or a part of it: whether others were before it, and whether it is the last.
     pub(super) fn list(
         &mut self,
@@ -183,8 +160,19 @@ impl Writer {
         goes_on: bool,
         is_last: bool,
     ) -> String {
-        let Layout::Json { compact } = self.layout else {
-            return sections.iter().map(|section| self.lines(name, section)).collect();
+        let compact = match self.layout {
+            Layout::Json { compact } => compact,
+            Layout::Xml => {
+                let begin = match goes_on {
+                    true => String::new(),
+                    false => format!("{}    <{plural}>\n", self.begin_xml()),
+                };
+                let lines: String =
+                    sections.iter().map(|section| xml::section(name, section, 2)).collect();
+                let end = if is_last { format!("    </{plural}>\n") } else { String::new() };
+                return begin + &lines + &end;
+            }
+            _ => return sections.iter().map(|section| self.lines(name, section)).collect(),
         };
         let mut text = if goes_on { String::new() } else { self.begin(plural) + "[" };
         for (n, section) in sections.iter().enumerate() {
@@ -203,6 +191,7 @@ impl Writer {
     pub(super) fn single(&mut self, name: &str, section: &FactSection) -> String {
         match self.layout {
             Layout::Json { compact } => self.begin(name) + &json(section, 1, compact),
+            Layout::Xml => self.begin_xml().to_owned() + &xml::section(name, section, 1),
             _ => self.lines(name, section),
         }
     }
@@ -211,6 +200,8 @@ impl Writer {
         match (&self.layout, self.has_begun) {
             (Layout::Json { .. }, true) => "\n}\n".to_owned(),
             (Layout::Json { .. }, false) => "{\n\n}\n".to_owned(),
+            (Layout::Xml, true) => xml::FOOT.to_owned(),
+            (Layout::Xml, false) => xml::HEAD.to_owned() + xml::FOOT,
             _ => String::new(),
         }
     }
@@ -254,7 +245,7 @@ impl Writer {
                 }
                 items.join(&separator.to_string()) + "\n"
             }
-            Layout::Json { .. } => String::new(),
+            Layout::Json { .. } | Layout::Xml => String::new(),
         }
     }
 }
@@ -297,7 +288,8 @@ mod tests {
         let expected =
             Layout::Rows { is_csv: true, separator: ';', has_keys: false, has_name: false };
         assert_eq!(rows, expected);
-        for text in ["xml", "json=nk=1", "default=nw", "csv=s=ab", "csv=p=2"] {
+        assert_eq!(Layout::parse("xml=q=0:x=0").unwrap(), Layout::Xml);
+        for text in ["xml=q=1", "yaml", "json=nk=1", "default=nw", "csv=s=ab", "csv=p=2"] {
             assert!(Layout::parse(text).is_err(), "{text}");
         }
     }

@@ -314,6 +314,9 @@ fn probe_writes_ffprobes_layouts() {
         args!["-show_entries", "packet=pts_time", "-select_streams", "v:0", "-of", "csv=p=0"],
         args!["-show_entries", "packet=pts,dts,flags", "-of", "json"],
         args!["-of", "json"],
+        args!["-show_entries", entries, "-of", "xml"],
+        args!["-show_entries", "packet=pts:chapter=id:chapter_tags", "-of", "xml"],
+        args!["-of", "xml"],
     ] {
         let (ours, theirs) = probed(&[words.clone(), args![tagged()]].concat());
         // Packets have more beside them there, of which only that it is there is seen.
@@ -344,7 +347,7 @@ fn by_the_name_ffprobe_it_is_probe() {
     for (words, mentions) in [
         (args!["-show_frames"], "-show_frames is an option of ffprobe that is not here"),
         (args!["-show_entries", "frame=pts"], "'frame'"),
-        (args!["-of", "xml"], "'xml'"),
+        (args!["-of", "yaml"], "'yaml'"),
         (args!["-select_streams", "x"], "x"),
     ] {
         let words = [args!["-hide_banner", "-v", "error"], words, args!["-show_format", tagged()]];

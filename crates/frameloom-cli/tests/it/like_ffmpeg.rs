@@ -213,22 +213,13 @@ fn twice() -> PathBuf {
 
 /// Two videos, two sounds, subtitles, chapters and tags.
 pub(crate) fn manifold() -> PathBuf {
-    let room = room();
-    let (subtitles, chapters) = (room.path().join("in.srt"), room.path().join("in.txt"));
-    let lines =
-        "1\n00:00:00,500 --> 00:00:01,500\nHello\n\n2\n00:00:02,000 --> 00:00:03,000\nWorld\n";
-    std::fs::write(&subtitles, lines).unwrap();
-    let parts = "[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=2000\ntitle=One\n\
-                 [CHAPTER]\nTIMEBASE=1/1000\nSTART=2000\nEND=4000\ntitle=Two\n";
-    let tags = "title=Film\nartist=Nobody\n";
-    std::fs::write(&chapters, format!(";FFMETADATA1\n{tags}{parts}")).unwrap();
     let words = "-f lavfi -i testsrc2=s=320x240:r=25:d=4 -f lavfi -i testsrc=s=160x120:r=10:d=4 \
                  -f lavfi -i sine=440:r=44100:d=4 -f lavfi -i sine=880:r=48000:d=4";
     let more = "-map 0 -map 1 -map 2 -map 3 -map 4 -map_metadata 5 -map_chapters 5 -c:v libx264 -bf 0 \
                 -g 25 -pix_fmt yuv420p -c:a flac -c:s srt -metadata:s:a:1 language=ger \
                 -metadata:s:s:0 language=eng -disposition:a:1 default";
     let split = |text: &str| text.split_whitespace().map(OsString::from).collect::<Vec<_>>();
-    let files = args!["-i", subtitles, "-i", chapters];
+    let files = args!["-i", fixture("lines.srt"), "-i", fixture("chapters.txt")];
     clip_of("manifold.mkv", &[split(words), files, split(more)].concat())
 }
 

@@ -42,8 +42,9 @@ struct Counted {
     decoder: Option<Decoder>,
 }
 
-/// Whether the ffprobe program of these libraries tells of groups of streams.
-pub const KNOWS_STREAM_GROUPS: bool = cfg!(ffmpeg_7_0);
+/// Whether the ffprobe program of these libraries is that of FFmpeg 7, which tells of groups of streams, or a newer
+/// one.
+pub const IS_SEVEN: bool = cfg!(ffmpeg_7_0);
 
 /// Opens an input by libav, and says what is in it; each packet that was asked for goes to `packet`.
 ///
