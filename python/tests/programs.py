@@ -577,7 +577,8 @@ def _write_mp3() -> Found:
     from pydub.utils import mediainfo
 
     sound = AudioSegment.from_file(str(CLIP))
-    sound.export(str(OUT / "pydub.mp3"), format="mp3", bitrate="96k", tags={"title": "Door"}).close()
+    how = {"format": "mp3", "bitrate": "96k", "tags": {"title": "Door"}}
+    sound.export(str(OUT / "pydub.mp3"), **how).close()
     told = mediainfo(str(OUT / "pydub.mp3"))
     names = ("codec_name", "sample_rate", "channels", "format_name")
     return {"same": [*(told[name] for name in names), told["TAG"]["title"]]}
@@ -722,7 +723,7 @@ def _write_one_by_one() -> None:
 
 
 @_of("scikit-video")
-def _write_gray() -> None:
+def _write_ffv1_in_gray() -> None:
     how = {"-vcodec": "ffv1", "-pix_fmt": "gray"}
     writer = _skvideo().io.FFmpegWriter(str(OUT / "gray.mkv"), outputdict=how)
     for number in range(10):
