@@ -26,6 +26,10 @@ const DIES: &str = "import sys, os\n\
         sys.stdout.buffer.flush()\n\
     os._exit(3)\n";
 
+/// Gives nothing back before it has all.
+const HOLDS: &str = "import sys\n\
+    sys.stdout.buffer.write(sys.stdin.buffer.read())\n";
+
 /// A program written down, and the option that names it.
 fn program(room: &Path, text: &str) -> OsString {
     let file = room.join("sound effect.py");
@@ -112,6 +116,24 @@ fn a_command_that_dies_leaves_the_original_sound() {
     let line = [args!["-i", &source], code(), pcm(), args![&stopped]].concat();
     let said = frameloom(line).run().refuses(1);
     assert!(said.contains("exit status 3"), "{said}");
+}
+
+/// A program that works on a file may look ahead, and not without end.
+#[test]
+fn a_command_may_hold_back_some_of_a_file() {
+    let room = room();
+    let out = room.path().join("out.mkv");
+    let held = |source: &Path| {
+        let line =
+            args!["-y", "-i", source, "-vn", program(room.path(), HOLDS), "-c:a", "pcm_f32le"];
+        frameloom([line, args![&out]].concat()).run()
+    };
+    let source = counted_av("numbered.mp4");
+    held(&source).ok();
+    assert_eq!(samples(&out, "anull"), samples(&source, "anull"));
+    let long = clip("half-a-minute.mka", "-f lavfi -i sine=440:r=44100:d=30 -c:a aac -ac 1");
+    let said = held(&long).refuses(1);
+    assert!(said.contains("holds back"), "{said}");
 }
 
 #[test]
