@@ -130,8 +130,8 @@ fn every_answer_is_as_the_description_says() {
     }
     // What is accepted is described: each key that there is.
     let schema = &description.0["components"]["schemas"]["Settings"]["properties"];
-    let all = "input, inputs, outputs, command, env, filter, filter_complex, input_options, \
-               output_options, on_demand, idle_timeout, enabled, loglevel, ";
+    let all = "input, inputs, outputs, command, env, filter, filter_complex, init_hw_device, \
+               filter_hw_device, input_options, output_options, on_demand, idle_timeout, enabled, loglevel, ";
     let told = fleet.post("/api/v1/pipelines", &json!({ "name": "x", "xyzzyxyzzy": 1 }));
     let told = told.problem(422);
     assert!(told.contains(all), "{told}");
