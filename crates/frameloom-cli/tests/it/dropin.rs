@@ -233,13 +233,15 @@ fn probed(words: &[OsString]) -> (String, String) {
     (ours, run(Path::new("ffprobe"), vec![]))
 }
 
-/// What an opened decoder alone knows, and what packets bring beside them.
-const NOT_TOLD: [&str; 10] = [
+/// What an opened decoder or demuxer alone knows, and what packets bring beside them.
+const NOT_TOLD: [&str; 12] = [
     "closed_captions",
     "film_grain",
     "refs",
     "is_avc",
     "nal_length_size",
+    "ts_id",
+    "ts_packetsize",
     "side_data_list",
     "coded_width",
     "coded_height",
