@@ -399,7 +399,7 @@ impl Frame {
         self.picture.is_on_device() && !self.is_edited()
     }
 
-    /// Has filter graphs take the picture from its device as it is.
+    /// Marks the picture: filter graphs get it on its device, and do not fetch it into memory first.
     pub(crate) fn staying_on_device(mut self) -> Frame {
         self.stays_on_device = true;
         self

@@ -112,7 +112,7 @@ fn pixels_are_fetched_when_they_are_asked_for() {
         frame.planes().iter().map(packed).collect::<Vec<_>>()
     };
     assert_eq!(planes(&on_device), planes(&memory));
-    // Who only reads leaves it where it is, and so does who shares it.
+    // A view that only reads leaves the picture on the device, and so does another reference to it.
     assert!(on_device.is_on_device() && !on_device.is_edited());
     let shared = on_device.share().unwrap();
     assert!(shared.is_on_device());
