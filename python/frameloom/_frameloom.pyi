@@ -11,11 +11,13 @@ import numpy.typing as npt
 
 __all__ = [
     "AudioPacket",
+    "Draw",
     "Event",
     "Frame",
     "Output",
     "OutputStats",
     "Stats",
+    "Transform",
     "Video",
     "Writer",
     "command_line",
@@ -35,6 +37,7 @@ class _HasDLPack(Protocol):
     def __dlpack__(self, *, stream: None = ...) -> Any: ...
 
 _Pixels: TypeAlias = npt.ArrayLike | _HasDLPack
+_Color: TypeAlias = str | Sequence[int]
 
 @final
 class Frame:
@@ -60,6 +63,51 @@ class Frame:
     @property
     def image(self) -> _Array:
         """The same picture, read-only: a frame of which nothing else was used stays untouched."""
+
+    def tensor(
+        self,
+        size: int | tuple[int, int],
+        *,
+        fit: Literal["letterbox", "stretch", "crop"] = "letterbox",
+        fill: tuple[int, int, int] = (114, 114, 114),
+        scaling: Literal["area", "bilinear"] = "area",
+        layout: Literal["NCHW", "NHWC"] = "NCHW",
+        order: Literal["RGB", "BGR"] = "RGB",
+        dtype: npt.DTypeLike | None = None,
+        scale: float | None = None,
+        mean: float | Sequence[float] | None = None,
+        std: float | Sequence[float] | None = None,
+        region: Sequence[float] | None = None,
+        out: npt.NDArray[Any] | None = None,
+    ) -> tuple[npt.NDArray[Any], Transform]:
+        """The picture as a model reads it, and the way back to the picture.
+
+        It is made in one pass over the codec's own planes. Where `array` was asked for, it is made of
+        what stands in there, which costs a conversion more.
+
+        size: width and height in pixels; one number for a square.
+        fit: `letterbox` keeps the picture's shape, with bars of the colour `fill` (red, green, blue);
+            `stretch` doesn't keep it; `crop` keeps it and leaves out what lies beside the middle.
+        scaling: `area` is the mean of what a pixel covers; `bilinear` lies between the two nearest
+            samples of each axis, as OpenCV's resize does without being asked.
+        layout: `NCHW` has a plane for each channel, `NHWC` the channels side by side; N is 1.
+        order: that of the channels.
+        dtype: `float32` (where `out` doesn't say), `float16` or `uint8`.
+        scale, mean, std: each value from 0 to 255 becomes (value * scale - mean) / std. `scale` is
+            1/255 where nothing is said, and 1 for uint8; `mean` and `std` are one number or one for
+            each channel, in the tensor's order.
+        region: left, top, right and bottom of the part of the picture that is taken, in pixels.
+        out: a contiguous array of that shape, with or without the first axis, that is filled and
+            returned: `batch[n]`, for one.
+        """
+
+    @property
+    def draw(self) -> Draw:
+        """Draws on the picture: boxes, text, blur and more.
+
+        Where `array` was not asked for before, it draws into the codec's own planes and nothing is
+        converted; where it was, on that array.
+        """
 
     @property
     def time(self) -> float:
@@ -120,6 +168,128 @@ class Frame:
 
     def __dlpack_device__(self) -> tuple[int, int]:
         """Where the memory is: the processor's."""
+
+@final
+class Draw:
+    """Draws on a frame, anti-aliased: `frame.draw`.
+
+    Places are in pixels from the upper left corner, and may lie between pixels; a rectangle is left, top,
+    right and bottom. What lies outside the picture is not drawn, nor is what has a NaN in it. A colour is a
+    name of FFmpeg's (`"red"`, `"#ff8000"`, `"white@0.5"`), or red, green, blue and, where given, opacity,
+    each 0 to 255.
+    """
+
+    def box(
+        self,
+        xyxy: Sequence[float] | npt.NDArray[Any],
+        label: str = "",
+        *,
+        color: _Color = (255, 200, 0),
+        width: float = 2.0,
+        label_size: float = 16.0,
+        font: _Path | None = None,
+    ) -> None:
+        """A box round something that was found, and its label, which keeps inside the picture.
+
+        The label stands above the upper left corner on the box's colour, or within the box where the
+        picture ends above. `font` is a TrueType or OpenType file; the embedded one has the Latin,
+        Greek and Cyrillic letters.
+        """
+
+    def rectangle(
+        self, xyxy: Sequence[float] | npt.NDArray[Any], color: _Color, *, width: float = 2.0
+    ) -> None:
+        """The edges of a rectangle, by a line half of which lies on either side of them."""
+
+    def fill(self, xyxy: Sequence[float] | npt.NDArray[Any], color: _Color) -> None:
+        """A rectangle, filled."""
+
+    def line(
+        self, start: Sequence[float], end: Sequence[float], color: _Color, *, width: float = 2.0
+    ) -> None:
+        """A straight line with round ends."""
+
+    def polyline(self, points: npt.ArrayLike, color: _Color, *, width: float = 2.0) -> None:
+        """A line through points, (n, 2); a dot through one."""
+
+    def polygon(self, points: npt.ArrayLike, color: _Color) -> None:
+        """What lies between corners, (n, 2), filled."""
+
+    def circle(
+        self, center: Sequence[float], radius: float, color: _Color, *, width: float | None = None
+    ) -> None:
+        """A circle, filled; where `width` is given, its line alone."""
+
+    def text(
+        self,
+        at: Sequence[float],
+        text: str,
+        *,
+        size: float = 24.0,
+        color: _Color = "white",
+        background: _Color | None = None,
+        font: _Path | None = None,
+    ) -> None:
+        """Text whose upper left corner is at `at`, `size` pixels high. A line ends with `\\n`."""
+
+    def image(self, array: _Pixels, at: Sequence[int] = (0, 0), *, opacity: float = 1.0) -> None:
+        """A picture whose upper left corner is at `at`.
+
+        (height, width, 3) is RGB, (height, width, 4) RGB with its opacity, (height, width) gray.
+        """
+
+    def mask(
+        self,
+        mask: npt.ArrayLike,
+        color: _Color,
+        *,
+        opacity: float = 0.5,
+        at: Sequence[int] = (0, 0),
+    ) -> None:
+        """A colour where a mask, (height, width), says so.
+
+        The mask is of bool, of uint8 from 0 to 255, or of numbers from 0 to 1. Its upper left corner is
+        at `at`.
+        """
+
+    def blur(
+        self, xyxy: Sequence[float] | npt.NDArray[Any], radius: float | None = None
+    ) -> None:
+        """What lies within a rectangle, blurred.
+
+        `radius` is how far a pixel is spread, in pixels; an eighth of the longer side where it is not
+        given.
+        """
+
+    def pixelate(
+        self, xyxy: Sequence[float] | npt.NDArray[Any], block: float | None = None
+    ) -> None:
+        """What lies within a rectangle, in blocks of one colour each.
+
+        `block` is their side in pixels; an eighth of the longer side where it is not given.
+        """
+
+@final
+class Transform:
+    """The way between a picture and the tensor that was made of it by `Frame.tensor`."""
+
+    def to_frame(self, places: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Boxes or points of the tensor as boxes or points of the picture, in pixels.
+
+        The last axis is left, top, right, bottom, or x and y. What lies outside the picture is moved
+        to its edge; NaN stays NaN.
+        """
+
+    def to_tensor(self, places: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """The other way round from `to_frame`; nothing is moved to an edge."""
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """How many pixels of the tensor a pixel of the picture is, across and down."""
+
+    @property
+    def offset(self) -> tuple[float, float]:
+        """Where in the tensor the picture's upper left corner would be, in pixels."""
 
 @final
 class Video:

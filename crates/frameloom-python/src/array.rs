@@ -186,7 +186,7 @@ fn contiguous(array: Bound<'_, Pixels>) -> PyResult<Bound<'_, Pixels>> {
 }
 
 /// As Python writes a tuple.
-fn shown(shape: &[usize]) -> String {
+pub(crate) fn shown(shape: &[usize]) -> String {
     match shape {
         [one] => format!("({one},)"),
         _ => {

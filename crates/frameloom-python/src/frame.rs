@@ -2,15 +2,17 @@
 
 use std::sync::{Arc, Mutex};
 
-use frameloom::{Frame, Image, ImageMut, PixelFormat, TimeBase};
+use frameloom::{Draw, Frame, Image, ImageMut, PixelFormat, TimeBase};
 use numpy::PyArrayMethods;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::array::{Pixels, accepted, shape_of};
+use crate::draw::PyDraw;
 use crate::error::{invalid, raised};
 use crate::lock::lock;
 use crate::shared::VideoShared;
+use crate::tensor::{PyTransform, TensorKeywords, tensor_of};
 
 /// One decoded picture, and where it belongs in time.
 ///
@@ -105,6 +107,39 @@ impl PyFrame {
         }
     }
 
+    /// Draws on the array where it was asked for to be changed, else on the codec's own planes.
+    pub(crate) fn draw(
+        &self,
+        py: Python<'_>,
+        draw: impl FnOnce(&mut Draw<'_>) -> frameloom::Result<()> + Send,
+    ) -> PyResult<()> {
+        let array = {
+            let mut held = lock(&self.held);
+            if !held.is_writable {
+                // What was only looked at is converted anew when it is looked at again.
+                held.array = None;
+            }
+            held.array.as_ref().map(|array| array.clone_ref(py))
+        };
+        let Some(array) = array else {
+            let drawn = py.detach(|| {
+                let mut frame = lock(&self.inner);
+                draw(&mut frame.draw()?)
+            });
+            return drawn.map_err(|e| raised(&e));
+        };
+        let mut borrowed = array.bind(py).try_readwrite().map_err(|e| invalid(e.to_string()))?;
+        let bytes = borrowed.as_slice_mut().map_err(|e| invalid(e.to_string()))?;
+        let drawn = py.detach(|| {
+            let image = ImageMut::packed(self.format, self.width, self.height, bytes)
+                .map_err(|e| frameloom::Error::process(e.to_string()))?;
+            let frame = lock(&self.inner);
+            let mut target = frame.draw_on(image)?;
+            draw(&mut target)
+        });
+        drawn.map_err(|e| raised(&e))
+    }
+
     /// The frame with these pixels in place of its own.
     pub(crate) fn made_of(&self, py: Python<'_>, array: &Bound<'_, Pixels>) -> PyResult<Frame> {
         made_of(py, &self.inner, array, self.format)
@@ -161,6 +196,53 @@ impl PyFrame {
         flags.set_item("write", false)?;
         view.call_method("setflags", (), Some(&flags))?;
         Ok(view)
+    }
+
+    /// The picture as a model reads it, and the way back: see `frameloom.Transform`.
+    #[pyo3(signature = (size, *, fit="letterbox", fill=(114, 114, 114), scaling="area",
+        layout="NCHW", order="RGB", dtype=None, scale=None, mean=None, std=None, region=None,
+        out=None))]
+    #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
+    fn tensor<'py>(
+        &self,
+        py: Python<'py>,
+        size: &Bound<'py, PyAny>,
+        fit: &str,
+        fill: (u8, u8, u8),
+        scaling: &str,
+        layout: &str,
+        order: &str,
+        dtype: Option<&Bound<'py, PyAny>>,
+        scale: Option<f32>,
+        mean: Option<&Bound<'py, PyAny>>,
+        std: Option<&Bound<'py, PyAny>>,
+        region: Option<[f64; 4]>,
+        out: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<(Bound<'py, PyAny>, PyTransform)> {
+        let keywords = TensorKeywords {
+            size,
+            fit,
+            fill,
+            scaling,
+            layout,
+            order,
+            dtype,
+            scale,
+            mean,
+            std,
+            region,
+            out,
+        };
+        // What was made of its array is in it.
+        tensor_of(py, || self.finished(py), &keywords)
+    }
+
+    /// Draws on the picture: boxes, text, blur and more. Where the array was not asked for, nothing is
+    /// converted.
+    #[getter]
+    #[pyo3(name = "draw")]
+    fn drawing(slf: Py<Self>) -> PyDraw {
+        PyDraw(slf)
     }
 
     /// When it is to be shown, in seconds; 0 is where the input starts.

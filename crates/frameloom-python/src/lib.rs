@@ -5,6 +5,7 @@
 //! between which Python looks at its signals.
 
 mod array;
+mod draw;
 mod error;
 mod events;
 mod exit;
@@ -15,6 +16,7 @@ mod process;
 mod settings;
 mod shared;
 mod state;
+mod tensor;
 mod video;
 mod wait;
 mod wording;
@@ -40,11 +42,15 @@ mod _frameloom {
         Ok(())
     }
     #[pymodule_export]
+    use super::draw::PyDraw;
+    #[pymodule_export]
     use super::frame::PyFrame;
     #[pymodule_export]
     use super::output::PyOutput;
     #[pymodule_export]
     use super::state::{PyAudioPacket, PyEvent, PyOutputStats, PyStats};
+    #[pymodule_export]
+    use super::tensor::PyTransform;
     #[pymodule_export]
     use super::video::{PyVideo, open, probe};
     #[pymodule_export]

@@ -30,7 +30,7 @@ pub(crate) struct Opening {
     pub(crate) source: String,
     pub(crate) input: InputOptions,
     pub(crate) live: LiveOptions,
-    /// A filter graph that every frame passes, where size or rate were given.
+    /// A filter graph that every frame passes, where a rate was given.
     pub(crate) filter: Option<String>,
     /// The size that was asked for.
     pub(crate) size: Option<Size>,
@@ -109,6 +109,9 @@ impl VideoShared {
         let mut pipeline = pipeline.on_event(self.events.listener());
         if let Some(filter) = &self.opening.filter {
             pipeline = pipeline.filter(filter);
+        }
+        if let Some(size) = self.opening.size {
+            pipeline = pipeline.resize(size);
         }
         *self.state() = VideoState::Open(Box::new(pipeline));
     }

@@ -104,12 +104,7 @@ pub(crate) fn open(
     let input =
         InputKeywords { format, start, duration, repeat, realtime, options }.settings(input)?;
     input.check().map_err(|e| raised(&e))?;
-    let parts = [
-        rate.map(|rate| format!("fps={}/{}", rate.num(), rate.den())),
-        size.map(|size| format!("scale={}:{}", size.width(), size.height())),
-    ];
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
-    let filter = (!parts.is_empty()).then(|| parts.join(","));
+    let filter = rate.map(|rate| format!("fps={}/{}", rate.num(), rate.den()));
 
     let stop = Stop::new();
     let pipeline =

@@ -11,12 +11,14 @@ use crate::api::outgoing::Outgoing;
 use crate::api::pending::Pending;
 use crate::av::{Device, MediaKind, StreamInfo, is_dump_wanted};
 use crate::codec::audio_frame::AudioFrame;
-use crate::edit::{AudioCommand, Closure, Command, FilterGraph, FrameProcessor};
+use crate::edit::{AudioCommand, Closure, Command, FilterGraph, FrameProcessor, Resize};
 use crate::error::{BoxError, Error, ErrorKind, Result, Stage};
 use crate::image::Frame;
 use crate::input::Source;
 use crate::input::probe::{self, Probe};
-use crate::options::{HardwareDevices, InputOptions, LiveOptions, OutputOptions, StreamPlace};
+use crate::options::{
+    HardwareDevices, InputOptions, LiveOptions, OutputOptions, Size, StreamPlace,
+};
 use crate::protocol::environment::Environment;
 use crate::run::audio_messages::AudioStage;
 use crate::run::control::OutputsOwner;
@@ -192,6 +194,13 @@ impl Pipeline {
     pub fn processor(mut self, stage: impl FrameProcessor + 'static) -> Pipeline {
         self.stages.push(Box::new(stage));
         self
+    }
+
+    /// Brings every frame to one size, in pixels, after what was added before; its shape is not kept.
+    /// As [`Frame::scaled`].
+    #[must_use]
+    pub fn resize(self, size: Size) -> Pipeline {
+        self.processor(Resize::new(size))
     }
 
     /// Runs a filter graph in FFmpeg's syntax on every frame, after what was added before.

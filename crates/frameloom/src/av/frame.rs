@@ -283,6 +283,12 @@ impl AvFrame {
         (q.num > 0 && q.den > 0).then_some((q.num, q.den))
     }
 
+    /// Sets the shape of a pixel; `None` where it is not known.
+    pub(crate) fn set_sample_aspect_ratio(&mut self, aspect: Option<(i32, i32)>) {
+        let (num, den) = aspect.unwrap_or((0, 1));
+        self.get_mut().sample_aspect_ratio = ff::AVRational { num, den };
+    }
+
     pub(crate) fn colors(&self) -> ColorTags {
         let f = self.0;
         // SAFETY: a valid frame.

@@ -55,14 +55,16 @@ pub use log::{LogLevel, set_level as set_log_level};
 pub(crate) use log::{init, silently};
 pub(crate) use mux::{Muxer, configuration_box};
 pub(crate) use names::{
-    CodecId, Direction, MediaKind, MuxerInfo, PixFmt, decoder_exists, demuxer_exists,
+    CodecId, Component, Direction, MediaKind, MuxerInfo, PixFmt, decoder_exists, demuxer_exists,
     demuxer_is_device, demuxer_takes, encoder_names, filter_exists, filter_names, find_option,
     format_names, muxer_for, option_names,
 };
 pub(crate) use option_check::{OptionClasses, refused_everywhere};
 pub(crate) use packet::AvPacket;
 pub(crate) use params::CodecParams;
-pub(crate) use parse::{DescribedFilter, duration_micros, filters_in, rate, ratio, video_size};
+pub(crate) use parse::{
+    DescribedFilter, duration_micros, filters_in, parse_color, rate, ratio, video_size,
+};
 pub(crate) use parser::Parser;
 pub(crate) use samples::Sample;
 pub(crate) use scale::Scaler;

@@ -181,6 +181,27 @@ impl std::fmt::Debug for PixFmt {
     }
 }
 
+/// Where the samples of one component of a pixel format stand (`AVComponentDescriptor`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Component {
+    pub(crate) plane: usize,
+    /// Bytes from one sample to the next.
+    pub(crate) step: usize,
+    /// Bytes before the first.
+    pub(crate) offset: usize,
+    /// Bits below the value.
+    pub(crate) shift: u32,
+    /// Bits of the value.
+    pub(crate) depth: u32,
+}
+
+impl Component {
+    /// Bytes of a sample.
+    pub(crate) fn bytes(self) -> usize {
+        if self.depth > 8 { 2 } else { 1 }
+    }
+}
+
 impl PixFmt {
     /// From the number that libav's frames carry; `None` for "no format" and for numbers that are
     /// no format of the libraries in use.
@@ -272,6 +293,43 @@ impl PixFmt {
     pub(crate) fn plane_count(self) -> usize {
         // SAFETY: computes from static tables.
         usize::try_from(unsafe { ff::av_pix_fmt_count_planes(self.0) }).unwrap_or(0)
+    }
+
+    /// Where the samples of each component stand, alpha last; `None` for formats whose components are
+    /// not whole numbers of 8 to 16 bits, each in bytes of its own.
+    pub(crate) fn components(self) -> Option<Vec<Component>> {
+        const OTHER: [u64; 5] = [
+            ff::AV_PIX_FMT_FLAG_PAL as u64,
+            ff::AV_PIX_FMT_FLAG_BITSTREAM as u64,
+            ff::AV_PIX_FMT_FLAG_HWACCEL as u64,
+            ff::AV_PIX_FMT_FLAG_FLOAT as u64,
+            ff::AV_PIX_FMT_FLAG_BAYER as u64,
+        ];
+        let d = self.descriptor()?;
+        // XYZ has its own meaning of three components.
+        if OTHER.iter().any(|&flag| self.has(flag)) || self.name().starts_with("xyz") {
+            return None;
+        }
+        let component = |c: &ff::AVComponentDescriptor| {
+            let positive = |n: i32| usize::try_from(n).ok();
+            let component = Component {
+                plane: positive(c.plane)?,
+                step: positive(c.step)?,
+                offset: positive(c.offset)?,
+                shift: u32::try_from(c.shift).ok()?,
+                depth: u32::try_from(c.depth).ok()?,
+            };
+            let bytes = component.bytes();
+            let is_whole = component.step > 0
+                && component.step.is_multiple_of(bytes)
+                && component.offset.is_multiple_of(bytes);
+            let fits = (8..=16).contains(&component.depth)
+                && component.depth + component.shift <= 8 * u32::from(bytes == 2) + 8;
+            let is_other_endian = bytes == 2
+                && self.has(ff::AV_PIX_FMT_FLAG_BE as u64) != cfg!(target_endian = "big");
+            (is_whole && fits && !is_other_endian).then_some(component)
+        };
+        d.comp.get(..usize::from(d.nb_components))?.iter().map(component).collect()
     }
 
     /// The one of `list` that loses least of this format.

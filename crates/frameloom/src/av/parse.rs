@@ -5,6 +5,7 @@ use std::ptr;
 
 use ffmpeg_sys_next as ff;
 
+use super::log::silently;
 use super::{c_string, optional_text, text};
 use crate::time::Rate;
 
@@ -25,6 +26,17 @@ pub(crate) fn rate(text: &str) -> Option<Rate> {
     // SAFETY: writes one rational of ours; the string is NUL-terminated.
     let ok = unsafe { ff::av_parse_video_rate(&mut q, c.as_ptr()) } >= 0;
     if ok { Rate::new(q.num, q.den) } else { None }
+}
+
+/// `red`, `#RRGGBB`, `red@0.5`, ...: red, green, blue and opacity, each 0 to 255.
+pub(crate) fn parse_color(text: &str) -> Option<[u8; 4]> {
+    let mut color = [0; 4];
+    let length = libc::c_int::try_from(text.len()).ok()?;
+    let c = c_string(text);
+    // SAFETY: writes four bytes of ours; the string is NUL-terminated, and as long as is said or shorter.
+    let parse =
+        || unsafe { ff::av_parse_color(color.as_mut_ptr(), c.as_ptr(), length, ptr::null_mut()) };
+    (!text.contains('\0') && silently(parse) >= 0).then_some(color)
 }
 
 /// `16:9`, `1.85`, ...: a positive ratio.

@@ -1,6 +1,6 @@
 use super::FilterGraph;
 use crate::error::Result;
-use crate::image::{Frame, no_view};
+use crate::image::Frame;
 
 /// Brings frames to one size, with black bars where their shape differs.
 pub(crate) struct Fit {
@@ -32,19 +32,5 @@ impl Fit {
         });
         graph.send(frame)?;
         graph.receive()
-    }
-}
-
-impl Frame {
-    /// The frame in another size, in pixels; its shape is not kept.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidData`] for a picture that can't be converted.
-    pub fn scaled(self, width: u32, height: u32) -> Result<Frame> {
-        let index = self.index();
-        let mut graph = FilterGraph::new(format!("scale={width}:{height}"), None);
-        graph.send(self)?;
-        graph.drain()?;
-        graph.receive()?.map(|frame| frame.with_index(index)).ok_or_else(no_view)
     }
 }

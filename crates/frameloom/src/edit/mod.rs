@@ -10,6 +10,7 @@ mod fit;
 pub(crate) mod gate;
 mod graph;
 mod opens;
+mod resize;
 
 pub(crate) use closure::Closure;
 pub use command::audio::AudioCommand;
@@ -21,6 +22,7 @@ pub(crate) use command::{CommandInput, CommandOutput, RunningCommand, ShownFrame
 pub(crate) use fit::Fit;
 pub(crate) use graph::{FilterGraph, check_graph};
 pub use opens::{OpeningFilter, opening_filter};
+pub(crate) use resize::Resize;
 
 use crate::error::BoxError;
 use crate::image::Frame;

@@ -6,6 +6,7 @@ use std::ops::Range;
 use crate::av::{AvError, AvFrame, PixFmt};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::picture;
+use crate::image::resample::shrunk;
 use crate::image::{BufferPool, Image, ImageMut, PixelBuffer, PixelFormat};
 use crate::time::arrival::Arrival;
 use crate::time::{TimeBase, Timestamp};
@@ -262,6 +263,24 @@ impl Frame {
         self.views.get_mut(format).map(PixelBuffer::image_mut).ok_or_else(no_view)
     }
 
+    /// The format of the view that is newer than the picture.
+    pub(super) fn edited_view(&self) -> Option<PixelFormat> {
+        match self.edited {
+            EditState::View(format) => Some(format),
+            EditState::No | EditState::Picture => None,
+        }
+    }
+
+    /// The picture in memory, to be changed; the frame counts as edited, in all its rows.
+    pub(super) fn own_picture(&mut self) -> Result<&mut AvFrame> {
+        self.download()?;
+        self.views = Views::default();
+        self.settled = OnceCell::new();
+        self.touch(0..self.height());
+        self.edited = EditState::Picture;
+        Ok(&mut self.picture)
+    }
+
     fn touch(&mut self, rows: Range<u32>) {
         self.edited_rows = match self.edited_rows.is_empty() {
             true => rows,
@@ -322,6 +341,19 @@ impl Frame {
         Err(Error::new(ErrorKind::InvalidData, Stage::Convert, cause))
     }
 
+    /// The frame in a size that is not larger in any direction; `None` where another way has to be
+    /// found.
+    pub(crate) fn shrunk(&self, width: u32, height: u32) -> Result<Option<Frame>> {
+        let made = shrunk(self.current()?, width, height);
+        let Some(picture) = made.map_err(|e| e.in_stage(Stage::Convert))? else { return Ok(None) };
+        Ok(Some(Frame {
+            edited_rows: 0..0,
+            edited: EditState::No,
+            output: self.output,
+            ..Frame::new(picture, self.time_base, self.index, self.arrived, self.pool.clone())
+        }))
+    }
+
     /// Replaces the pixels by a whole packed picture of the same size; the frame counts as edited.
     pub(crate) fn replace(&mut self, pixels: PixelBuffer) {
         self.views = Views::default();
@@ -368,7 +400,7 @@ impl Frame {
     }
 
     /// The picture as it is now, with any edit in it.
-    fn current(&self) -> Result<&AvFrame> {
+    pub(super) fn current(&self) -> Result<&AvFrame> {
         let is_edited = matches!(self.edited, EditState::View(_));
         if !is_edited && !self.picture.is_on_device() {
             return Ok(&self.picture);

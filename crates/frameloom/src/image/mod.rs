@@ -6,9 +6,13 @@
 mod buffer;
 pub mod convert;
 pub(crate) mod device;
+mod draw;
 mod format;
 mod frame;
 pub(crate) mod picture;
+pub(crate) mod resample;
+mod simd;
+mod tensor;
 #[cfg(test)]
 mod tests;
 mod view_mut;
@@ -17,9 +21,12 @@ use std::fmt;
 use std::ops::Range;
 
 pub use buffer::{BufferPool, PixelBuffer};
+pub use draw::{BoxStyle, Color, Draw, Font, Rectangle, TextStyle};
 pub use format::PixelFormat;
 pub use frame::Frame;
 pub(crate) use frame::no_view;
+pub use resample::Scaling;
+pub use tensor::{ChannelOrder, Fit, TensorElement, TensorLayout, TensorOptions, Transform};
 pub use view_mut::{ImageMut, PlaneMut};
 
 /// The most planes that a picture has.

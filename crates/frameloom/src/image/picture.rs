@@ -46,7 +46,7 @@ fn view_format(format: PixFmt) -> Option<PixelFormat> {
 
 /// What the samples of a YUV picture mean. Untagged pictures are taken for BT.601, limited range,
 /// as swscale takes them.
-fn color_of(tags: ColorTags, format: PixFmt) -> ColorSpec {
+pub(crate) fn color_of(tags: ColorTags, format: PixFmt) -> ColorSpec {
     let matrix = match tags.space {
         ColorTags::BT709 => Matrix::Bt709,
         ColorTags::BT2020_NCL => Matrix::Bt2020,

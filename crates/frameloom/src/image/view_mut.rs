@@ -233,6 +233,17 @@ impl<'a> ImageMut<'a> {
         }
     }
 
+    /// The format's planes, each with its bytes from the first row on and its stride.
+    pub(crate) fn into_planes(self) -> Vec<(&'a mut [u8], usize)> {
+        let count = self.format.plane_count();
+        let planes = match self.store {
+            Backing::Packed(data) => split(self.format, self.width, self.height, data),
+            Backing::Planes(planes) => planes,
+        };
+        let bytes = |plane: PlaneMut<'a>| (plane.data, plane.layout.stride);
+        planes.into_iter().take(count).map(bytes).collect()
+    }
+
     /// These rows as a picture; they must exist and not cut a row of chroma in two.
     pub(crate) fn into_band(self, rows: Range<u32>) -> ImageMut<'a> {
         let Self { format, width, .. } = self;

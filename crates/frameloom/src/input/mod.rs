@@ -1,16 +1,20 @@
 //! URL → packets, on the pipeline's clock.
 
+mod clock;
 pub(crate) mod ffprobe;
 mod pace;
 pub(crate) mod probe;
 mod seek;
 mod sound;
+mod sound_times;
 mod stored;
 pub(crate) mod streams;
 pub(crate) mod timeline;
 
+use clock::InputClock;
 pub(crate) use pace::Pace;
 use sound::{PacketSound, Verdict};
+use sound_times::SoundTimes;
 use stored::StoredTimeline;
 use streams::InputStreams;
 
@@ -19,7 +23,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::av::metadata::ContainerMetadata;
-use crate::av::{AvPacket, CodecParams, MediaKind, StreamInfo, dump_of_input, tell_dump};
+use crate::av::{AvPacket, MediaKind, StreamInfo, dump_of_input, tell_dump};
 use crate::codec::configuration::StreamConfiguration;
 use crate::codec::packet::Packet;
 use crate::error::{End, Error, ErrorKind, Hint, Result, Setting, Stage, counted};
@@ -27,9 +31,9 @@ use crate::options::InputOptions;
 use crate::protocol::environment::Environment;
 use crate::protocol::{Break, Input, Opened};
 use crate::protocol::{check_input, discover};
+use crate::time::Timestamp;
 use crate::time::arrival::Arrival;
 use crate::time::stop::Stop;
-use crate::time::{TimeBase, Timestamp};
 
 /// An open input. Of its streams one video and one audio are read, chosen as FFmpeg chooses, where
 /// nobody asks for others.
@@ -108,25 +112,6 @@ const LONGEST_BURST: Duration = Duration::from_millis(1500);
 
 /// How long is looked at how fast packets come.
 const BURST_LOOK: Duration = Duration::from_millis(60);
-
-/// Where the input's own timestamps lie on the pipeline's clock.
-#[derive(Debug)]
-struct InputClock {
-    /// The input's timestamp at the pipeline's zero.
-    zero: Timestamp,
-    /// What loops have added so far.
-    looped: Timestamp,
-    /// The latest end of any packet of this loop, on the pipeline's clock less `looped`.
-    end: Timestamp,
-    /// The packet that ends there doesn't say how long it is.
-    ends_open: bool,
-    /// The same, where it is before zero too; `None` before the first packet with a time.
-    latest: Option<Timestamp>,
-    /// Where reading is to stop, on the pipeline's clock.
-    limit: Option<Timestamp>,
-    /// Goes on where the clock of a stored input begins anew; none where it can't.
-    joined: Option<StoredTimeline>,
-}
 
 impl Source {
     /// Opens the input and gets to know its streams.
@@ -232,6 +217,8 @@ impl Source {
             return Err(Error::new(ErrorKind::Connection, Stage::Source, cause).at(url));
         }
         source.set_stall_limit(stall_limit);
+        // A keyframe that comes late in what is sent at once is not the one to be left out.
+        source.accept_new_streams();
         source.read_burst()?;
         Ok(source)
     }
@@ -708,107 +695,4 @@ struct SoundState {
     packets: PacketSound,
     /// One that states something else than what came before, until the next one confirms it.
     doubtful: Option<AvPacket>,
-}
-
-/// Times of sound for packets that have none: where several stand in one packet of MPEG-TS, only the
-/// first has times, until libavformat knows the sample rate.
-#[derive(Default)]
-struct SoundTimes {
-    /// The last time that was stated, and how many samples ended since then.
-    last: Option<(i64, u64)>,
-}
-
-impl SoundTimes {
-    fn fill_in(&mut self, packet: &mut AvPacket, params: &CodecParams, base: TimeBase) {
-        let samples = params.packet_samples(packet.size()).filter(|_| params.sample_rate() > 0);
-        let Some(samples) = samples else { return };
-        let length = |samples: u64| {
-            let rate = i32::try_from(params.sample_rate()).ok();
-            let of_samples = rate.and_then(|rate| TimeBase::new(1, rate));
-            let samples = i64::try_from(samples).unwrap_or(i64::MAX);
-            of_samples.map_or(0, |unit| unit.at(samples).rescale(base).ticks())
-        };
-        match (packet.pts().or(packet.dts()), self.last) {
-            (Some(at), _) => self.last = Some((at, u64::from(samples))),
-            (None, Some((at, since))) => {
-                let placed = Some(at.saturating_add(length(since)));
-                packet.set_times(placed, placed, length(samples.into()));
-                self.last = Some((at, since + u64::from(samples)));
-            }
-            (None, None) => {}
-        }
-    }
-}
-
-impl InputClock {
-    /// Moves a packet's times to the pipeline's clock. The main streams decide what becomes of the
-    /// clock of an input that begins anew.
-    fn place(&mut self, packet: &mut Packet, is_main: bool) {
-        let base = packet.time_base;
-        let shift = self.zero.rescale(base).ticks();
-        let looped = self.looped.rescale(base).ticks();
-        let duration = packet.av.duration();
-        let moved = |t: i64| t.saturating_sub(shift);
-        let (pts, dts) = (packet.av.pts().map(moved), packet.av.dts().map(moved));
-        let (pts, dts) = match &mut self.joined {
-            Some(joined) if is_main => joined.place(packet.kind, base, (pts, dts), duration),
-            Some(joined) => joined.beside(packet.kind, base, (pts, dts)),
-            None => (pts, dts),
-        };
-        match pts.or(dts).map(|t| base.at(t.saturating_add(duration))) {
-            // How long a subtitle is shown says nothing of the input's length.
-            _ if packet.kind.is_sparse() => {}
-            Some(end) => {
-                if end >= self.end {
-                    self.ends_open = duration == 0;
-                }
-                self.end = self.end.max(end);
-                self.latest = self.latest.max(Some(end));
-            }
-            // Packets without times follow each other.
-            None => {
-                let length = base.at(duration.max(1));
-                self.end = self.end.plus(length);
-                self.latest = self.latest.map(|latest| latest.plus(length));
-            }
-        }
-        let placed = |t: i64| t.saturating_add(looped);
-        packet.av.set_times(pts.map(placed), dts.map(placed), duration);
-        packet.av.clear_position();
-    }
-
-    /// Whether the packet, and with it all that follow in its stream, lies behind the limit. That
-    /// goes by dts: a packet to be shown later may be needed by one to be shown before.
-    fn is_over(&self, packet: &Packet) -> bool {
-        match (self.limit, packet.dts().or(packet.pts())) {
-            (Some(limit), Some(at)) => at >= limit,
-            _ => false,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::av::CodecId;
-
-    #[test]
-    fn sound_without_times_follows_the_sound_before_it() {
-        let mp3 = CodecId::named("mp3").unwrap();
-        let mut params = CodecParams::of_codec(MediaKind::Audio, mp3, &[]).unwrap();
-        params.describe_sound(44_100, 2);
-        let base = TimeBase::new(1, 90_000).unwrap();
-        let mut times = SoundTimes::default();
-        let mut place = |at: Option<i64>| {
-            let mut packet = AvPacket::of_bytes(&[1; 9], 0, true).unwrap();
-            packet.set_times(at, at, 0);
-            times.fill_in(&mut packet, &params, base);
-            packet.pts()
-        };
-        assert_eq!(place(None), None, "nothing is known yet");
-        let placed = [Some(90_000), None, None, None, Some(99_000), None].map(&mut place);
-        // 1152 samples of 44,100 a second are 2351.02 ticks.
-        let expected = [90_000, 92_351, 94_702, 97_053, 99_000, 101_351].map(Some);
-        assert_eq!(placed, expected);
-    }
 }

@@ -7,10 +7,10 @@ use crossbeam_channel::{Receiver, bounded, never, select};
 
 use crate::edit::chain::{Chain, guarded};
 use crate::edit::gate::GateRules;
-use crate::edit::{Command, FilterGraph, FrameProcessor};
+use crate::edit::{Command, FrameProcessor, Resize};
 use crate::error::Result;
 use crate::image::Frame;
-use crate::options::{LiveOptions, OnError, OnSlow, Size};
+use crate::options::{LiveOptions, OnError, OnSlow};
 use crate::run::code_messages::{Ask, CodeChannels, CodeReport, Pulling};
 use crate::run::command::{CommandFeed, CommandHandle, CommandPolicy, Restarts, answers_loop};
 use crate::run::gating::{GateQueues, Gating};
@@ -73,7 +73,7 @@ pub(super) fn start(
         GateRules { on_slow, deadline: live.deadline, passes_failed: on_error != OnError::Stop };
     let size = command.as_ref().and_then(Command::size);
     if let Some(size) = size {
-        stages.push(Box::new(scaler(size)));
+        stages.push(Box::new(Resize::new(size)));
     }
     // The gate asks only code that is ready. What it asked just before a command failed may stand
     // there beside what it asks when the command is back.
@@ -135,7 +135,7 @@ pub(super) fn start(
         reports,
         stop_timeout,
         fanout,
-        scale: size.map(scaler),
+        scale: size.map(Resize::new),
         events,
         stats,
         clock,
@@ -168,11 +168,6 @@ fn pass_on(frames: &Receiver<Frame>, mut fanout: Fanout) -> Result<()> {
             return Ok(());
         }
     }
-}
-
-/// As it scales the frames that a command is shown.
-fn scaler(size: Size) -> FilterGraph {
-    FilterGraph::new(format!("scale={}:{}", size.width(), size.height()), None)
 }
 
 /// The thread of closures and filter graphs.

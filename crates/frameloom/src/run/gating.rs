@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, never};
 
-use crate::edit::FilterGraph;
 use crate::edit::gate::{Gate, GateItem, GateRules, Released};
+use crate::edit::{FrameProcessor, Resize};
 use crate::error::{Error, Result};
 use crate::image::Frame;
 use crate::options::OnSlow;
@@ -67,7 +67,7 @@ pub(super) struct GateQueues {
     pub(super) stop_timeout: Duration,
     pub(super) fanout: Fanout,
     /// Brings what passes by a command to the size of the command's frames.
-    pub(super) scale: Option<FilterGraph>,
+    pub(super) scale: Option<Resize>,
     pub(super) events: Events,
     pub(super) stats: Stats,
     pub(super) clock: Arc<dyn Clock>,
@@ -93,7 +93,7 @@ pub(super) struct Gating {
     stopped: Option<Instant>,
     stop_timeout: Duration,
     fanout: Fanout,
-    scale: Option<FilterGraph>,
+    scale: Option<Resize>,
     /// Why the command is down.
     lost_for: Option<Error>,
     summary: Summary,

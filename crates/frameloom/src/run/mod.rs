@@ -17,6 +17,7 @@ pub(crate) mod code_messages;
 mod command;
 pub(crate) mod control;
 mod delivery;
+mod encoder_options;
 mod filtering;
 pub(crate) mod filters;
 mod gating;

@@ -9,9 +9,8 @@ use crate::harness::stats::{Count, Seen};
 use crate::harness::story::number_in;
 use crate::harness::*;
 
-use super::NO_GAP_MS;
+use super::assert_one_whole_recording;
 use crate::harness::recorder::Recorder;
-use crate::harness::story::Story;
 
 const TILE: (usize, usize) = (208, 160);
 
@@ -51,11 +50,7 @@ fn a_wall_begins_without_a_camera_that_is_missing() {
     assert!(ended.stderr.contains("input 2 is lost"), "{}", ended.stderr);
     assert!(ended.stderr.contains("input 2 is back"), "{}", ended.stderr);
     let parts = recorder.finish();
-    assert_eq!(parts.len(), 1, "{}", ended.stderr);
-    let story = Story::of_file(&parts[0].file, 0);
-    story.assert_times_rise();
-    story.assert_no_gap_above(NO_GAP_MS);
-    story.assert_sound_throughout();
+    assert_one_whole_recording(&parts, &ended.stderr);
     let pictures = decode_with(args!["-i", &parts[0].file], "gray");
     assert_eq!((pictures.width, pictures.height), (2 * TILE.0, TILE.1));
     let row = (TILE.1 - CELL / 2) * pictures.width;

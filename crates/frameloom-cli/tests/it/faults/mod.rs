@@ -15,6 +15,7 @@ mod several;
 mod stopping;
 mod wall;
 
+use crate::harness::recorder::Part;
 use crate::harness::story::{Seam, Story};
 
 /// Longest time between two pictures of a stream that is never interrupted, on a busy machine.
@@ -31,6 +32,18 @@ fn assert_loss_is_bridged(story: &Story, again: std::ops::Range<usize>, rates: [
     let seam = story.assert_held_once(again, AT_SEAM);
     assert_loss_is_heard(story, seam, rates);
     seam
+}
+
+/// The story of what one reader kept of a stream that nothing interrupted: no picture and no sound is
+/// missing. `said` is what frameloom said of it.
+#[track_caller]
+fn assert_one_whole_recording(parts: &[Part], said: &str) -> Story {
+    assert_eq!(parts.len(), 1, "{said}");
+    let story = Story::of(&parts[0]);
+    story.assert_times_rise();
+    story.assert_no_gap_above(NO_GAP_MS);
+    story.assert_sound_throughout();
+    story
 }
 
 /// What goes for any loss, whatever was shown meanwhile.

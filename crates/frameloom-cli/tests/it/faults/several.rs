@@ -2,14 +2,13 @@
 
 use std::ffi::OsString;
 
-use super::NO_GAP_MS;
+use super::assert_one_whole_recording;
 use crate::harness::camera::{Camera, Film};
 use crate::harness::nginx::free_port;
 use crate::harness::proxy::Proxy;
 use crate::harness::recorder::Recorder;
 use crate::harness::scene::encoding;
 use crate::harness::stats::{Count, Seen};
-use crate::harness::story::Story;
 use crate::harness::*;
 
 /// Two inputs of which one gives the picture and the other the sound. `a` and `b` are ports at which
@@ -59,11 +58,7 @@ fn one_input_is_lost_while_the_other_goes_on() {
     let ended = running.wait().ok();
     drop(camera);
     let parts = recorder.finish();
-    assert_eq!(parts.len(), 1, "{}", ended.stderr);
-    let story = Story::of(&parts[0]);
-    story.assert_times_rise();
-    story.assert_no_gap_above(NO_GAP_MS);
-    story.assert_sound_throughout();
+    let story = assert_one_whole_recording(&parts, &ended.stderr);
     let holds = story.holds();
     assert!(holds.is_empty(), "the picture was held: {holds:?}");
     let at = |frame: u64| 40 * i64::try_from(frame).unwrap() + story.shown[0].at_ms;

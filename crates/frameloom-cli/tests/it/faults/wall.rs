@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::NO_GAP_MS;
+use super::assert_one_whole_recording;
 use crate::harness::camera::{Camera, Film};
 use crate::harness::clips::CELL;
 use crate::harness::pixels::decode_with;
@@ -11,7 +11,7 @@ use crate::harness::proxy::{Proxy, Way};
 use crate::harness::recorder::Recorder;
 use crate::harness::scene::encoding;
 use crate::harness::stats::{Count, Seen};
-use crate::harness::story::{Story, number_in};
+use crate::harness::story::number_in;
 use crate::harness::*;
 
 const TILE: (usize, usize) = (208, 160);
@@ -144,11 +144,7 @@ fn a_wall_of_cameras_never_stops() {
     let ended = running.wait().ok();
     drop(cameras);
     let parts = recorder.finish();
-    assert_eq!(parts.len(), 1, "{}", ended.stderr);
-    let story = Story::of_file(&parts[0].file, 0);
-    story.assert_times_rise();
-    story.assert_no_gap_above(NO_GAP_MS);
-    story.assert_sound_throughout();
+    assert_one_whole_recording(&parts, &ended.stderr);
     let wall = tiles(&parts[0].file);
     for place in 0..4 {
         let numbers: Vec<Option<usize>> = wall.iter().map(|tiles| tiles[place]).collect();

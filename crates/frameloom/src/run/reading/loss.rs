@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
-use super::Reading;
 use super::live::LossOutcome;
-use crate::av::{MediaKind, StreamInfo};
+use super::{AudioEnd, DecoderEnd, Reading};
+use crate::av::{Decoder, MediaKind, StreamInfo};
 use crate::codec::decode::{VideoDecoder, open_decoder};
 use crate::error::{Error, ErrorKind, Result, counted};
 use crate::input::Source;
@@ -19,13 +19,25 @@ use crate::run::stages::{AudioMessage, DecodeMessage};
 use crate::run::streams::KnownStreams;
 use crate::run::threads::start_thread;
 use crate::stats::event::Event;
-use crate::time::Timestamp;
 use crate::time::clock::receive_within;
+use crate::time::{TimeBase, Timestamp};
 
 /// How often silence is sent while the input is lost.
 const TICK: Duration = Duration::from_millis(20);
 
 type Reopening = Receiver<Result<Reopened<Source>>>;
+
+/// The decoders that follow those in use, in their order; none where one goes on as it is.
+struct Successors {
+    decoders: Vec<Option<VideoDecoder>>,
+    sounds: Vec<Option<(Decoder, TimeBase)>>,
+}
+
+impl Successors {
+    fn is_any(&self) -> bool {
+        self.decoders.iter().any(Option::is_some) || self.sounds.iter().any(Option::is_some)
+    }
+}
 
 impl Reading {
     /// Opens the input again, while the outputs go on without it.
@@ -135,23 +147,7 @@ impl Reading {
     /// clock.
     fn go_on_with(&mut self, mut source: Source, now: Timestamp) -> Result<()> {
         source.streams = std::mem::take(&mut source.streams).following(&self.source.streams)?;
-        let mut decoders = Vec::new();
-        for decoder in &self.decoders {
-            let stream = source.streams.get(decoder.stream);
-            let streams = source.streams.specified();
-            let place = StreamPlace::of(&streams, decoder.stream);
-            let open =
-                |s| VideoDecoder::open((s, place), &source.options, true, self.stats.clone());
-            decoders.push(stream.map(open).transpose()?);
-        }
-        let mut sounds = Vec::new();
-        for end in &self.audio {
-            let stream = source.streams.get(end.stream);
-            let open = |s: &StreamInfo| {
-                Ok::<_, Error>((open_decoder(s, &source.options, true)?, s.time_base))
-            };
-            sounds.push(stream.map(open).transpose()?);
-        }
+        let successors = self.open_successors(&source, |_| true)?;
         let copies = self.copies_video();
         let changed = changes(&self.source, &source);
         for lane in &mut self.lanes {
@@ -177,18 +173,7 @@ impl Reading {
                 live.events.tell(&Event::InputChanged { input: live.input, what });
             }
         }
-        let mut decoders = decoders.into_iter();
-        self.decoders.retain(|end| match decoders.next().flatten() {
-            Some(decoder) => end.packets.send(DecodeMessage::Source(Box::new(decoder))).is_ok(),
-            None => true,
-        });
-        let mut sounds = sounds.into_iter();
-        self.audio.retain(|end| match sounds.next().flatten() {
-            Some((decoder, base)) => {
-                end.packets.send(AudioMessage::Source(Box::new(decoder), base)).is_ok()
-            }
-            None => true,
-        });
+        self.use_successors(successors);
         // What the next connection is opened with is what the user said of the first.
         let first = std::mem::replace(&mut self.source, source);
         self.source.options = first.options;
@@ -198,7 +183,51 @@ impl Reading {
         Ok(())
     }
 
-    /// Takes up a stream that the input hadn't got at first.
+    /// Opens decoders for what another connection, or a stream that has come late on it, brings: for those
+    /// that read streams of these numbers.
+    fn open_successors(
+        &self,
+        source: &Source,
+        is_new: impl Fn(usize) -> bool,
+    ) -> Result<Successors> {
+        let streams = source.streams.specified();
+        let stream = |number: usize| source.streams.get(number).filter(|_| is_new(number));
+        let video = |end: &DecoderEnd| {
+            let place = StreamPlace::of(&streams, end.stream);
+            let open =
+                |s| VideoDecoder::open((s, place), &source.options, true, self.stats.clone());
+            stream(end.stream).map(open).transpose()
+        };
+        let sound = |end: &AudioEnd| {
+            let open = |s: &StreamInfo| {
+                Ok::<_, Error>((open_decoder(s, &source.options, true)?, s.time_base))
+            };
+            stream(end.stream).map(open).transpose()
+        };
+        Ok(Successors {
+            decoders: self.decoders.iter().map(video).collect::<Result<_>>()?,
+            sounds: self.audio.iter().map(sound).collect::<Result<_>>()?,
+        })
+    }
+
+    /// Gives decoders that were opened to the threads that decode.
+    fn use_successors(&mut self, successors: Successors) {
+        let mut decoders = successors.decoders.into_iter();
+        self.decoders.retain(|end| match decoders.next().flatten() {
+            Some(decoder) => end.packets.send(DecodeMessage::Source(Box::new(decoder))).is_ok(),
+            None => true,
+        });
+        let mut sounds = successors.sounds.into_iter();
+        self.audio.retain(|end| match sounds.next().flatten() {
+            Some((decoder, base)) => {
+                end.packets.send(AudioMessage::Source(Box::new(decoder), base)).is_ok()
+            }
+            None => true,
+        });
+    }
+
+    /// Takes up a stream that the input hadn't got at first, or that it had before it was lost and that
+    /// comes back later than the rest.
     pub(super) fn begin_late_stream(&mut self, kind: MediaKind) -> Result<()> {
         let streams = self.source.streams.share()?;
         let (video, audio) = (streams.video(), streams.audio());
@@ -210,7 +239,12 @@ impl Reading {
             live.had_audio |= live.has_audio;
             live.events.tell(&Event::InputChanged { input: live.input, what });
         }
-        if !self.late_streams.iter().any(|late| late.kind == kind) {
+        let is_taken_up = self.take_up(streams.main(kind))?;
+        if let (true, true, Some(live)) = (is_taken_up, is_video, &mut self.live) {
+            let now = live.timeline.at(live.now()).unwrap_or(Timestamp::ZERO);
+            live.presence.set(PicturePresence::Back(now));
+        }
+        if !is_taken_up && !self.late_streams.iter().any(|late| late.kind == kind) {
             let name = kind.name();
             tracing::warn!("{name} came after the outputs had begun; they go on without it");
         }
@@ -218,6 +252,22 @@ impl Reading {
         let streams = KnownStreams::of(&self.source)?;
         *self.known_streams() = streams;
         Ok(())
+    }
+
+    /// Goes on with a stream that the outputs had before; false where none had it.
+    fn take_up(&mut self, number: Option<usize>) -> Result<bool> {
+        let Some(number) = number else { return Ok(false) };
+        let successors = self.open_successors(&self.source, |stream| stream == number)?;
+        let mut is_taken_up = successors.is_any();
+        self.use_successors(successors);
+        let stream = self.source.streams.get(number);
+        for lane in self.lanes.iter_mut().filter(|lane| lane.from == number) {
+            is_taken_up = true;
+            if let Err(error) = lane.go_on_with(stream, &self.source.options, &self.stats) {
+                tracing::warn!("{error}");
+            }
+        }
+        Ok(is_taken_up)
     }
 
     /// Gives a stream that has come late its place in the outputs.

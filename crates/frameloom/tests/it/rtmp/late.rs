@@ -2,8 +2,8 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -319,4 +319,62 @@ fn code_waits_for_video_that_comes_late() {
     stop.stop();
     running.join().unwrap().unwrap();
     assert!(seen.load(Ordering::SeqCst) > 0);
+}
+
+/// A camera that was restarted with another size: its server has sound of it at once, and pictures from
+/// the next keyframe on.
+#[test]
+fn a_picture_that_comes_back_later_than_its_sound_is_shown_again() {
+    let room = tempfile::tempdir().unwrap();
+    let large = room.path().join("large.flv");
+    let keyframes = "-force_key_frames expr:gte(t,n_forced*0.5)";
+    clip(&large, &format!("-s 640x360 -c:v libx264 -preset ultrafast {keyframes} -c:a aac"));
+    let server = serve(|_| {});
+    let mut publisher = Publisher::open(server.rtmp_addr().unwrap(), "camera");
+    let (from, to) = (at(&server, "camera"), at(&server, "out"));
+    let (seen, stop) = (Arc::<AtomicU64>::default(), Stop::new());
+    let (tell, told) = mpsc::channel();
+    let running = {
+        let (stop, seen) = (stop.clone(), Arc::clone(&seen));
+        thread::spawn(move || {
+            let pipeline = Pipeline::builder(&from).stop(&stop).open()?;
+            let _ = tell.send(pipeline.stats());
+            let count = move |frame: &mut Frame| {
+                frame.image_mut(PixelFormat::Rgb24)?.row_mut(0).fill(255);
+                seen.fetch_add(1, Ordering::SeqCst);
+                Ok(())
+            };
+            pipeline.process(count).to_url(&to)?.run()
+        })
+    };
+    let frames = || seen.load(Ordering::SeqCst);
+    let mut shift = 0;
+    let mut send = |publisher: &mut Publisher, tags: &[FlvTag], only: Option<TagKind>| {
+        let is_sent = |tag: &&FlvTag| only.is_none_or(|kind| tag.kind == kind);
+        tags.iter().filter(is_sent).for_each(|tag| publisher.send(tag, shift));
+        shift += 2000;
+    };
+    let (before, after) = (tags_with_keyframes(), tags(&large));
+    wait_until("its frames come", || {
+        send(&mut publisher, &before, None);
+        frames() > 20
+    });
+    let stats = told.recv().unwrap();
+    publisher.finish();
+    wait_until("it is lost", || {
+        stats.snapshot().inputs.iter().any(|input| input.lost_for_ms.is_some())
+    });
+    let mut publisher = Publisher::open(server.rtmp_addr().unwrap(), "camera");
+    wait_until("its sound is back", || {
+        send(&mut publisher, &after, Some(TagKind::Audio));
+        stats.snapshot().reconnects == 1
+    });
+    let known = frames();
+    wait_until("its picture is back", || {
+        send(&mut publisher, &after, None);
+        frames() > known + 20
+    });
+    stop.stop();
+    let snapshot = running.join().unwrap().unwrap();
+    assert_eq!(snapshot.reconnects, 1, "the picture came on the same connection");
 }

@@ -1,0 +1,225 @@
+//! Text: shaped, laid out in lines, and filled as outlines.
+
+use std::fmt;
+use std::path::Path as FilePath;
+use std::sync::{Arc, LazyLock};
+
+use rustybuzz::ttf_parser::{GlyphId, OutlineBuilder};
+use rustybuzz::{Face, UnicodeBuffer};
+use tiny_skia::{Path, PathBuilder};
+use unicode_bidi::BidiInfo;
+
+use crate::error::{Error, ErrorKind, Result, Stage};
+
+/// The largest font file, in bytes. Those for Chinese, Japanese and Korean have 10 to 20 MB.
+const MOST_FONT_BYTES: u64 = 64 << 20;
+
+/// The most characters of a text that are looked at: more than a picture shows.
+const MOST_CHARACTERS: usize = 10_000;
+
+/// The largest text, in pixels from line to line.
+const LARGEST: f64 = 4096.0;
+
+/// A font: the embedded one, which has the Latin, Greek, Cyrillic and Hebrew letters, or any in TrueType or
+/// OpenType. A clone shares it.
+#[derive(Clone)]
+pub struct Font(Option<Arc<[u8]>>);
+
+/// See LICENSE beside it.
+static EMBEDDED: &[u8] = include_bytes!("font/DejaVuSans.ttf");
+
+/// The embedded font, read once.
+static EMBEDDED_FACE: LazyLock<Option<Face<'static>>> =
+    LazyLock::new(|| Face::from_slice(EMBEDDED, 0));
+
+impl Font {
+    /// The embedded font: DejaVu Sans with the Latin, Greek, Cyrillic and Hebrew letters.
+    pub const fn embedded() -> Font {
+        Font(None)
+    }
+
+    /// A font out of a file's bytes; the first, where the file is a collection.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidData`] where it is no TrueType or OpenType font.
+    pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Result<Font> {
+        let bytes: Arc<[u8]> = bytes.into().into();
+        match Face::from_slice(&bytes, 0) {
+            Some(_) => Ok(Font(Some(bytes))),
+            None => {
+                let cause = "it is no TrueType or OpenType font";
+                Err(Error::new(ErrorKind::InvalidData, Stage::Process, cause))
+            }
+        }
+    }
+
+    /// A font file.
+    ///
+    /// # Errors
+    /// Where it can't be read, and as [`Font::from_bytes`]. A file above 64 MiB is not read.
+    pub fn open(path: impl AsRef<FilePath>) -> Result<Font> {
+        let path = path.as_ref();
+        let place = path.display().to_string();
+        let failed = |e: std::io::Error| Error::io(Stage::Process, e).at(&place);
+        let length = std::fs::metadata(path).map_err(failed)?.len();
+        if length > MOST_FONT_BYTES {
+            let cause =
+                format!("a font has at most {MOST_FONT_BYTES} bytes, and this has {length}");
+            let error = Error::new(ErrorKind::InvalidData, Stage::Process, cause);
+            return Err(error.at(&place));
+        }
+        let bytes = std::fs::read(path).map_err(failed)?;
+        Font::from_bytes(bytes).map_err(|error| error.at(&place))
+    }
+
+    fn with_face<T>(&self, work: impl FnOnce(&Face<'_>) -> T) -> Option<T> {
+        match &self.0 {
+            None => EMBEDDED_FACE.as_ref().map(work),
+            Some(bytes) => Face::from_slice(bytes, 0).as_ref().map(work),
+        }
+    }
+}
+
+impl Default for Font {
+    fn default() -> Font {
+        Font::embedded()
+    }
+}
+
+impl fmt::Debug for Font {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            None => f.write_str("Font (embedded)"),
+            Some(bytes) => write!(f, "Font of {} bytes", bytes.len()),
+        }
+    }
+}
+
+/// A text with its outlines, whose upper left corner is 0, 0.
+pub(super) struct LaidOut {
+    pub(super) path: Option<Path>,
+    pub(super) width: f64,
+    pub(super) height: f64,
+}
+
+/// Lays a text out; `size` is that of the font, in pixels. `most` is how wide and high it is shown at the
+/// most: what lies behind is left out.
+pub(super) fn lay_out(text: &str, size: f64, font: &Font, most: (f64, f64)) -> LaidOut {
+    let nothing = || LaidOut { path: None, width: 0.0, height: 0.0 };
+    if !(size > 0.0 && size <= LARGEST) {
+        return nothing();
+    }
+    font.with_face(|face| lines(text, size, face, most)).unwrap_or_else(nothing)
+}
+
+fn lines(text: &str, size: f64, face: &Face<'_>, most: (f64, f64)) -> LaidOut {
+    let unit = size / f64::from(face.units_per_em().max(1));
+    let ascent = f64::from(face.ascender()) * unit;
+    let height = f64::from(i32::from(face.ascender()) - i32::from(face.descender())) * unit;
+    let step = height + f64::from(face.line_gap()).max(0.0) * unit;
+    let end = text.char_indices().nth(MOST_CHARACTERS).map_or(text.len(), |(end, _)| end);
+    let text = text.get(..end).unwrap_or_default();
+    let (mut path, mut width, mut count) = (PathBuilder::new(), 0.0f64, 0);
+    for line in text.split('\n') {
+        let top = step * f64::from(count);
+        if count > 0 && top > most.1 {
+            break;
+        }
+        count += 1;
+        let mut pen = Pen { path: &mut path, x: 0.0, y: top + ascent, unit, most: most.0 };
+        pen.write(line, face);
+        width = width.max(pen.x);
+    }
+    let height = height + step * f64::from(count - 1);
+    LaidOut { path: path.finish(), width, height }
+}
+
+/// Where the next glyph goes.
+struct Pen<'a> {
+    path: &'a mut PathBuilder,
+    x: f64,
+    y: f64,
+    /// Pixels for a unit of the font.
+    unit: f64,
+    most: f64,
+}
+
+impl Pen<'_> {
+    fn write(&mut self, line: &str, face: &Face<'_>) {
+        let is_control = |c: char| c.is_control();
+        let clean: String = line.chars().map(|c| if is_control(c) { ' ' } else { c }).collect();
+        let bidi = BidiInfo::new(&clean, None);
+        for paragraph in &bidi.paragraphs {
+            let (levels, runs) = bidi.visual_runs(paragraph, paragraph.range.clone());
+            for run in runs {
+                let is_rtl = levels.get(run.start).is_some_and(|level| level.is_rtl());
+                self.write_run(clean.get(run).unwrap_or_default(), is_rtl, face);
+            }
+        }
+    }
+
+    fn write_run(&mut self, run: &str, is_rtl: bool, face: &Face<'_>) {
+        let mut buffer = UnicodeBuffer::new();
+        buffer.push_str(run);
+        buffer.set_direction(match is_rtl {
+            true => rustybuzz::Direction::RightToLeft,
+            false => rustybuzz::Direction::LeftToRight,
+        });
+        buffer.guess_segment_properties();
+        let shaped = rustybuzz::shape(face, &[], buffer);
+        for (glyph, place) in shaped.glyph_infos().iter().zip(shaped.glyph_positions()) {
+            if self.x <= self.most {
+                let id = GlyphId(u16::try_from(glyph.glyph_id).unwrap_or(0));
+                let mut outline = Outline {
+                    x: self.x + f64::from(place.x_offset) * self.unit,
+                    y: self.y - f64::from(place.y_offset) * self.unit,
+                    unit: self.unit,
+                    path: self.path,
+                };
+                face.outline_glyph(id, &mut outline);
+            }
+            self.x += f64::from(place.x_advance) * self.unit;
+        }
+    }
+}
+
+/// Puts a glyph's outline at its place. The font's y goes up.
+struct Outline<'a> {
+    x: f64,
+    y: f64,
+    unit: f64,
+    path: &'a mut PathBuilder,
+}
+
+impl Outline<'_> {
+    fn at(&self, x: f32, y: f32) -> (f32, f32) {
+        let (x, y) = (f64::from(x) * self.unit, f64::from(y) * self.unit);
+        ((self.x + x) as f32, (self.y - y) as f32)
+    }
+}
+
+impl OutlineBuilder for Outline<'_> {
+    fn move_to(&mut self, x: f32, y: f32) {
+        let (x, y) = self.at(x, y);
+        self.path.move_to(x, y);
+    }
+
+    fn line_to(&mut self, x: f32, y: f32) {
+        let (x, y) = self.at(x, y);
+        self.path.line_to(x, y);
+    }
+
+    fn quad_to(&mut self, x1: f32, y1: f32, x: f32, y: f32) {
+        let ((x1, y1), (x, y)) = (self.at(x1, y1), self.at(x, y));
+        self.path.quad_to(x1, y1, x, y);
+    }
+
+    fn curve_to(&mut self, x1: f32, y1: f32, x2: f32, y2: f32, x: f32, y: f32) {
+        let ((x1, y1), (x2, y2), (x, y)) = (self.at(x1, y1), self.at(x2, y2), self.at(x, y));
+        self.path.cubic_to(x1, y1, x2, y2, x, y);
+    }
+
+    fn close(&mut self) {
+        self.path.close();
+    }
+}

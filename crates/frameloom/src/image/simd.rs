@@ -1,0 +1,37 @@
+//! Loops over pixels, compiled for what this processor has. No other file of the folder has unsafe code.
+
+/// A loop over pixels that the compiler turns into the processor's own vectors. All that it calls is to
+/// be `#[inline(always)]`: only what stands in one function is compiled for these vectors.
+pub(crate) trait Kernel {
+    /// `FUSED`: the processor multiplies and adds in one step.
+    fn run<const FUSED: bool>(self);
+}
+
+/// Runs it by the best vectors that the processor has.
+pub(crate) fn run<K: Kernel>(kernel: K) {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+        // SAFETY: the processor has what the function is compiled for.
+        #[allow(unsafe_code, reason = "the compiler can't know the processor")]
+        return unsafe { run_avx2(kernel) };
+    }
+    run_plain(kernel);
+}
+
+/// Runs it by the vectors that every processor of the target has.
+pub(crate) fn run_plain<K: Kernel>(kernel: K) {
+    // 64-bit ARM fuses always.
+    kernel.run::<{ cfg!(target_arch = "aarch64") }>();
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn run_avx2<K: Kernel>(kernel: K) {
+    kernel.run::<true>();
+}
+
+/// `sum + factor * value`.
+#[inline(always)]
+pub(crate) fn add_product<const FUSED: bool>(sum: f32, factor: f32, value: f32) -> f32 {
+    if FUSED { factor.mul_add(value, sum) } else { sum + factor * value }
+}
