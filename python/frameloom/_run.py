@@ -29,7 +29,7 @@ class _Failures:
         now = time.monotonic()
         if now - self.told >= _TELL_EVERY:
             self.told = now
-            text = "your code failed; frames that went out unedited: %d; the last failure:"
+            text = "your code failed; frames that were not edited: %d; the last failure:"
             _log.warning(text, self.count, exc_info=error)
             self.count = 0
 
@@ -48,7 +48,8 @@ def run(
     beside it. `options` are those of `open`, `output` those of `Video.output`.
 
     What `edit` raises follows `on_error`: with "stop" (the default for files) it is raised here,
-    with "bypass" (for live streams) the frame goes out unedited and the error is logged.
+    with "bypass" (for live streams) the frame goes out unedited and the error is logged, with "hold"
+    the last edited frame is shown again in its place.
 
     Returns the counters at the end.
     """

@@ -530,6 +530,18 @@ impl Frame {
         self.output
     }
 
+    /// The frame with another one's picture in place of its own, at its own time.
+    ///
+    /// # Errors
+    /// As [`Frame::share`].
+    pub(crate) fn showing(&self, other: &mut Frame) -> Result<Frame> {
+        let mut picture = other.share()?.picture;
+        picture.set_pts(self.picture.pts());
+        picture.set_duration(self.picture.duration());
+        let (base, pool) = (self.time_base, self.pool.clone());
+        Ok(Frame::new(picture, base, self.index, self.arrived, pool).for_output(self.output))
+    }
+
     /// Another frame of the same picture, whose pixels are shared until one of the two is edited.
     /// An edit so far is in both.
     ///

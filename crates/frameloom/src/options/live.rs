@@ -62,6 +62,9 @@ pub enum OnSlow {
     Block,
     /// It goes out unedited.
     Bypass,
+    /// As [`OnSlow::Bypass`], but what went out before, edited, is shown in its place; before anything
+    /// did, the slate. For code without which a picture must not be seen, as one that blurs faces.
+    Hold,
 }
 
 /// What happens when your code fails on a frame.
@@ -74,6 +77,11 @@ pub enum OnError {
     Stop,
     /// A COMMAND is started again; until then frames go out unedited.
     Restart,
+    /// What went out before, edited, is shown in the frame's place; before anything did, the slate. Other
+    /// code gets the next frame; a COMMAND is started again. For code without which a picture must not be
+    /// seen, as one that blurs faces. What your code is too slow for is held as well, and sound is treated
+    /// as under [`OnError::Bypass`].
+    Hold,
 }
 
 /// What happens to frames whose size is not the first one's.
@@ -109,8 +117,12 @@ impl Choice for OnLoss {
 
 impl OnSlow {
     /// Its values and their names.
-    pub(super) const VALUES: &'static [(&'static str, OnSlow); 3] =
-        &[("latest", OnSlow::Latest), ("block", OnSlow::Block), ("bypass", OnSlow::Bypass)];
+    pub(super) const VALUES: &'static [(&'static str, OnSlow); 4] = &[
+        ("latest", OnSlow::Latest),
+        ("block", OnSlow::Block),
+        ("bypass", OnSlow::Bypass),
+        ("hold", OnSlow::Hold),
+    ];
 }
 
 impl Choice for OnSlow {
@@ -119,8 +131,12 @@ impl Choice for OnSlow {
 
 impl OnError {
     /// Its values and their names.
-    pub(super) const VALUES: &'static [(&'static str, OnError); 3] =
-        &[("bypass", OnError::Bypass), ("stop", OnError::Stop), ("restart", OnError::Restart)];
+    pub(super) const VALUES: &'static [(&'static str, OnError); 4] = &[
+        ("bypass", OnError::Bypass),
+        ("stop", OnError::Stop),
+        ("restart", OnError::Restart),
+        ("hold", OnError::Hold),
+    ];
 }
 
 impl Choice for OnError {
@@ -287,10 +303,10 @@ impl LiveOptions {
             ),
             (
                 self.deadline.is_some()
-                    && !matches!(self.on_slow, Some(OnSlow::Bypass))
+                    && !matches!(self.on_slow, Some(OnSlow::Bypass | OnSlow::Hold))
                     && !(self.on_slow.is_none() && has_code),
                 sentence!(
-                    "{} can't go together with a value of {} other than bypass",
+                    "{} can't go together with a value of {} other than bypass or hold",
                     own("deadline"),
                     own("on-slow")
                 ),
@@ -326,9 +342,16 @@ impl LiveOptions {
         }
     }
 
+    /// Whether what would go out unedited is not shown.
+    pub(crate) fn holds_unedited(&self) -> bool {
+        self.on_slow == Some(OnSlow::Hold) || self.on_error == Some(OnError::Hold)
+    }
+
     /// What happens to frames that would wait. A deadline means bypass.
     pub(crate) fn slow_policy(&self, is_live: bool) -> OnSlow {
         match (self.on_slow, self.deadline) {
+            // What passes is not shown: see `holds_unedited`.
+            (Some(OnSlow::Hold), _) => OnSlow::Bypass,
             (Some(given), _) => given,
             (None, Some(_)) => OnSlow::Bypass,
             (None, None) if is_live => OnSlow::Latest,
@@ -339,6 +362,9 @@ impl LiveOptions {
     /// What happens when the code fails.
     pub(crate) fn error_policy(&self, is_live: bool, has_command: bool) -> OnError {
         match self.on_error {
+            // What passes is not shown: see `holds_unedited`.
+            Some(OnError::Hold) if has_command => OnError::Restart,
+            Some(OnError::Hold) => OnError::Bypass,
             Some(given) => given,
             None if is_live && has_command => OnError::Restart,
             None if is_live => OnError::Bypass,

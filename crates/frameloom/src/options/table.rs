@@ -32,8 +32,8 @@ const SUBTITLES: Option<MediaKind> = Some(MediaKind::Subtitle);
 const LIVE: ValueType = ValueType::Choice(&names::<_, 3>(Live::VALUES));
 const WAIT_FOR_INPUTS: ValueType = ValueType::Choice(&names::<_, 2>(WaitForInputs::VALUES));
 const ON_LOSS: ValueType = ValueType::Choice(&names::<_, 3>(OnLoss::VALUES));
-const ON_SLOW: ValueType = ValueType::Choice(&names::<_, 3>(OnSlow::VALUES));
-const ON_ERROR: ValueType = ValueType::Choice(&names::<_, 3>(OnError::VALUES));
+const ON_SLOW: ValueType = ValueType::Choice(&names::<_, 4>(OnSlow::VALUES));
+const ON_ERROR: ValueType = ValueType::Choice(&names::<_, 4>(OnError::VALUES));
 const AUDIO_FORMAT: ValueType = ValueType::Choice(&names::<_, 2>(AudioFormat::VALUES));
 const ON_RESIZE: ValueType = ValueType::Choice(&names::<_, 2>(OnResize::VALUES));
 const FRAME_FORMAT: ValueType = ValueType::Choice(&FRAME_FORMATS);
@@ -829,7 +829,7 @@ const TABLE: &[LibraryOption] = &[
             Group::Code,
             ON_SLOW,
             "a frame that your code is too slow for: latest drops the older ones, block waits, \
-             bypass sends it unedited",
+             bypass sends it unedited, hold shows the last edited one instead",
         )
         .default("latest for a live input, block for a file")
         .python(&["open"]),
@@ -852,7 +852,7 @@ const TABLE: &[LibraryOption] = &[
             Group::Code,
             ON_ERROR,
             "when your code fails: bypass sends the frame unedited, stop ends the run, restart \
-             starts COMMAND again",
+             starts COMMAND again, hold does that too and shows the last edited frame until then",
         )
         .default(
             "restart for a COMMAND on live input, bypass for other code on it, stop for a file",

@@ -10,6 +10,8 @@ use crate::edit::gate::GateRules;
 use crate::edit::{Command, FrameProcessor, Resize};
 use crate::error::Result;
 use crate::image::Frame;
+use crate::live::hold::HeldPicture;
+use crate::live::slate::Slate;
 use crate::options::{LiveOptions, OnError, OnSlow};
 use crate::run::code_messages::{Ask, CodeChannels, CodeReport, Pulling};
 use crate::run::command::{CommandFeed, CommandHandle, CommandPolicy, Restarts, answers_loop};
@@ -71,6 +73,10 @@ pub(super) fn start(
     let on_error = live.error_policy(is_live, command.is_some());
     let rules =
         GateRules { on_slow, deadline: live.deadline, passes_failed: on_error != OnError::Stop };
+    let held = match live.holds_unedited() {
+        true => Some(HeldPicture::new(Slate::load(live.slate_path())?)),
+        false => None,
+    };
     let size = command.as_ref().and_then(Command::size);
     if let Some(size) = size {
         stages.push(Box::new(Resize::new(size)));
@@ -136,6 +142,7 @@ pub(super) fn start(
         stop_timeout,
         fanout,
         scale: size.map(Resize::new),
+        held,
         events,
         stats,
         clock,

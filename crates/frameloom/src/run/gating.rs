@@ -12,6 +12,7 @@ use crate::edit::gate::{Gate, GateItem, GateRules, Released};
 use crate::edit::{FrameProcessor, Resize};
 use crate::error::{Error, Result};
 use crate::image::Frame;
+use crate::live::hold::HeldPicture;
 use crate::options::OnSlow;
 use crate::run::code_messages::{Ask, CodeReport};
 use crate::run::command::CommandHandle;
@@ -68,6 +69,8 @@ pub(super) struct GateQueues {
     pub(super) fanout: Fanout,
     /// Brings what passes by a command to the size of the command's frames.
     pub(super) scale: Option<Resize>,
+    /// What is shown in place of what passes by; none where that goes out.
+    pub(super) held: Option<HeldPicture>,
     pub(super) events: Events,
     pub(super) stats: Stats,
     pub(super) clock: Arc<dyn Clock>,
@@ -94,6 +97,7 @@ pub(super) struct Gating {
     stop_timeout: Duration,
     fanout: Fanout,
     scale: Option<Resize>,
+    held: Option<HeldPicture>,
     /// Why the command is down.
     lost_for: Option<Error>,
     summary: Summary,
@@ -129,7 +133,7 @@ impl Summary {
 impl Gating {
     pub(super) fn new(parts: GateQueues) -> Gating {
         let GateQueues { rules, frames, asks, reports, stop_timeout, fanout, .. } = parts;
-        let GateQueues { scale, events, stats, clock, stop, command, handles, .. } = parts;
+        let GateQueues { held, scale, events, stats, clock, stop, command, handles, .. } = parts;
         Gating {
             gate: Gate::new(rules),
             rules,
@@ -143,6 +147,7 @@ impl Gating {
             stop_timeout,
             fanout,
             scale,
+            held,
             lost_for: None,
             summary: Summary {
                 events,
@@ -222,7 +227,12 @@ impl Gating {
         while self.held_up().is_none() {
             let is_open = match self.gate.leave() {
                 None => break,
-                Some(Released::Answer(frame)) => self.fanout.send(frame)?,
+                Some(Released::Answer(mut frame)) => {
+                    if let Some(held) = &mut self.held {
+                        held.keep(&mut frame)?;
+                    }
+                    self.fanout.send(frame)?
+                }
                 Some(Released::Unedited(frame)) => self.send_unedited(frame)?,
             };
             if !is_open {
@@ -233,14 +243,22 @@ impl Gating {
     }
 
     fn send_unedited(&mut self, frame: Frame) -> Result<bool> {
-        let Some(scale) = &mut self.scale else { return self.fanout.send(frame) };
+        let Some(scale) = &mut self.scale else { return self.send_in_place_of(frame) };
         scale.send(frame)?;
-        while let Some(frame) = scale.receive()? {
-            if !self.fanout.send(frame)? {
+        while let Some(frame) = self.scale.as_mut().map_or(Ok(None), Resize::receive)? {
+            if !self.send_in_place_of(frame)? {
                 return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    /// Sends on what is shown for a frame that passes by: itself, or what is held.
+    fn send_in_place_of(&mut self, frame: Frame) -> Result<bool> {
+        let Some(held) = &mut self.held else { return self.fanout.send(frame) };
+        let shown = held.in_place_of(frame)?;
+        self.stats.frame_held();
+        self.fanout.send(shown)
     }
 
     fn ask(&mut self) -> Result<()> {
@@ -396,18 +414,22 @@ impl Gating {
             self.summary.emit_skipped();
         }
         if tally.bypassed > 0 {
-            self.stats.frames_bypassed(tally.bypassed);
+            let is_held = self.held.is_some();
+            if !is_held {
+                self.stats.frames_bypassed(tally.bypassed);
+            }
             if let Some((count, span)) = self.summary.bypassed.add(tally.bypassed, now) {
-                self.summary.events.tell(&Event::FramesBypassed { count, span });
+                self.summary.events.tell(&Event::FramesBypassed { count, span, is_held });
             }
         }
         self.stats.errors(tally.failed);
     }
 
     fn failed(&mut self, count: u64, cause: Error) {
+        let is_held = self.held.is_some();
         let (now, summary) = (self.clock.now(), &mut self.summary);
         if let Some((count, span)) = summary.failed.add(count, now) {
-            summary.events.tell(&Event::CodeFailed { count, span, cause });
+            summary.events.tell(&Event::CodeFailed { count, span, cause, is_held });
         } else {
             summary.cause = Some(cause);
         }
@@ -415,17 +437,18 @@ impl Gating {
 
     /// Tells what was counted and not told yet.
     fn emit_pending(&mut self) {
+        let is_held = self.held.is_some();
         let (now, summary) = (self.clock.now(), &mut self.summary);
         summary.emit_skipped();
         if let Some((count, span)) = summary.dropped.rest(now) {
             summary.events.tell(&Event::FramesDropped { count, span });
         }
         if let Some((count, span)) = summary.bypassed.rest(now) {
-            summary.events.tell(&Event::FramesBypassed { count, span });
+            summary.events.tell(&Event::FramesBypassed { count, span, is_held });
         }
         if let (Some((count, span)), Some(cause)) = (summary.failed.rest(now), summary.cause.take())
         {
-            summary.events.tell(&Event::CodeFailed { count, span, cause });
+            summary.events.tell(&Event::CodeFailed { count, span, cause, is_held });
         }
     }
 

@@ -72,6 +72,8 @@ pub enum Event {
         count: u64,
         /// Since the first of them.
         span: Duration,
+        /// They did not go out: a picture that was edited before was shown in their place.
+        is_held: bool,
     },
     /// Your code failed, and frames went out unedited.
     CodeFailed {
@@ -81,6 +83,8 @@ pub enum Event {
         span: Duration,
         /// The last failure.
         cause: Error,
+        /// The frames did not go out: a picture that was edited before was shown in their place.
+        is_held: bool,
     },
     /// A COMMAND that ended or hung was started again.
     CommandRestarted {
@@ -168,6 +172,11 @@ struct EventDisplay<'a> {
     wording: &'a dyn Wording,
 }
 
+/// What became of frames that were not edited.
+fn fate(is_held: bool) -> &'static str {
+    if is_held { "were held back" } else { "went out unedited" }
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.display(default_wording()).fmt(f)
@@ -213,16 +222,18 @@ impl fmt::Display for EventDisplay<'_> {
             Event::FramesSkipped { span, .. } => {
                 write!(f, "skipped {} to the live edge", ShownDuration(*span))
             }
-            Event::FramesBypassed { count, span } => write!(
+            Event::FramesBypassed { count, span, is_held } => write!(
                 f,
-                "your code is too slow or not there: {} went out unedited{}",
+                "your code is too slow or not there: {} {}{}",
                 counted(*count, "frame"),
+                fate(*is_held),
                 ShownDuration(*span).within()
             ),
-            Event::CodeFailed { count, span, cause } => write!(
+            Event::CodeFailed { count, span, cause, is_held } => write!(
                 f,
-                "your code failed: {} went out unedited{}: {}",
+                "your code failed: {} {}{}: {}",
                 counted(*count, "frame"),
+                fate(*is_held),
                 ShownDuration(*span).within(),
                 why(cause)
             ),
@@ -352,11 +363,20 @@ mod tests {
             ),
             (Event::FramesSkipped { count: 195, span: ms(8120) }, "skipped 8.1 s to the live edge"),
             (
-                Event::FramesBypassed { count: 3, span: ms(1500) },
+                Event::FramesBypassed { count: 3, span: ms(1500), is_held: true },
+                "your code is too slow or not there: 3 frames were held back within 1.5 s",
+            ),
+            (
+                Event::FramesBypassed { count: 3, span: ms(1500), is_held: false },
                 "your code is too slow or not there: 3 frames went out unedited within 1.5 s",
             ),
             (
-                Event::CodeFailed { count: 1, span: ms(0), cause: Error::process("no face") },
+                Event::CodeFailed {
+                    count: 1,
+                    span: ms(0),
+                    cause: Error::process("no face"),
+                    is_held: false,
+                },
                 "your code failed: 1 frame went out unedited: process: no face",
             ),
             (

@@ -212,3 +212,38 @@ fn code_that_hangs_for_ever_keeps_no_stop_from_ending() {
         assert_eq!(kept, snapshot.frames_out, "{words}");
     }
 }
+
+/// What `hold` promises: nobody sees a picture that the code has not given out.
+#[test]
+fn under_hold_no_picture_is_seen_unedited() {
+    let room = tempfile::tempdir().unwrap();
+    for words in ["on-error=hold on-slow=block", "on-slow=hold deadline=20ms", "on-slow=hold"] {
+        let out = room.path().join("out.mkv");
+        let _ = std::fs::remove_file(&out);
+        let mut count = 0;
+        let edit = move |frame: &mut Frame| {
+            count += 1;
+            if words.contains("on-slow=hold") {
+                std::thread::sleep(if count % 4 == 1 { SLOW } else { Duration::ZERO });
+            } else if count < 5 || count % 3 == 0 {
+                return Err(Error::process("no face").into());
+            }
+            Ok(paint(frame)?)
+        };
+        let pipeline = camera(words, &Stop::new()).process(edit);
+        let snapshot = encoded(pipeline, &out).run().unwrap();
+        assert_eq!(snapshot.frames_bypassed, 0, "{words}");
+        assert!(snapshot.frames_held > 5, "{words}: {} held", snapshot.frames_held);
+        let mut seen = 0;
+        for frame in frameloom::Reader::open(&url(&out)).unwrap() {
+            let frame = frame.unwrap();
+            let image = frame.image(PixelFormat::Gray).unwrap();
+            let levels: Vec<u8> = image.rows().flatten().copied().collect();
+            // Black, or the card: dark, with a few light letters. The source has all levels.
+            let dark = levels.iter().filter(|level| **level < 48).count();
+            assert!(dark * 10 > levels.len() * 7, "{words}: frame {seen} was seen");
+            seen += 1;
+        }
+        assert_eq!(seen, FRAMES, "{words}");
+    }
+}
