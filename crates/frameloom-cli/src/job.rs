@@ -181,7 +181,7 @@ mod tests {
             ("--frame-size 0x9 -i in -- cat", "options: --frame-size: '0x9'"),
             ("-i in --live=maybe out.mp4", "auto, yes or no"),
             ("-i in --on-loss=hodl out.mp4", "hold, slate or end"),
-            ("-i in --on-slow pause out.mp4", "latest, block or bypass"),
+            ("-i in --on-slow pause out.mp4", "latest, block, bypass or hold"),
             ("-i in --no-reconnect --on-loss=hold out.mp4", "can't go together"),
             ("-i in --on-error=restart out.mp4", "COMMAND"),
             ("-i in --deadline=40ms out.mp4", "--deadline"),

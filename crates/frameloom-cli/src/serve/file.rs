@@ -274,7 +274,7 @@ mod tests {
             ("server = 3\n".to_owned(), "1:1", "server: it is a table, not a number"),
             (format!("{both}on_slwo = 'latest'\n"), "4:1", "did you mean on_slow?"),
             (format!("{both}on_slow = 7\n"), "4:11", "a.on_slow: it is a string, not a number"),
-            (format!("{both}on_slow = 'never'\n"), "4:1", "latest, block or bypass"),
+            (format!("{both}on_slow = 'never'\n"), "4:1", "latest, block, bypass or hold"),
             (format!("{both}on_demand = 'yes'\n"), "4:13", "true or false, not a string"),
             (format!("{both}on_demand = true\n"), "4:1", "played from this server"),
             (format!("{both}idle_timeout = 'soon'\n"), "4:16", "'soon' is not a time"),

@@ -262,8 +262,8 @@ fn policies_that_cannot_be() {
     let slate = |path: &std::path::Path| format!("--slate={}", path.display());
     for (options, code, words) in [
         (args!["--on-loss=hodl"], 2, "did you mean hold? it takes hold, slate or end"),
-        (args!["--on-slow=never"], 2, "it takes latest, block or bypass"),
-        (args!["--on-error=shrug"], 2, "it takes bypass, stop or restart"),
+        (args!["--on-slow=never"], 2, "it takes latest, block, bypass or hold"),
+        (args!["--on-error=shrug"], 2, "it takes bypass, stop, restart or hold"),
         (args!["--on-resize=grow"], 2, "it takes fit or restart"),
         (args!["--on-error=restart"], 2, "is for a COMMAND"),
         (args!["--no-reconnect", "--on-loss=hold"], 2, "can't go together"),

@@ -194,7 +194,7 @@ impl<F: GateItem> Gate<F> {
         let entry = QueuedFrame { turn: EntryState::Unedited(frame), jumped };
         let replaced = match (self.code, self.on_slow()) {
             (CodeReadiness::Down, _) => return self.pass(entry),
-            (CodeReadiness::Busy, OnSlow::Bypass) => return self.pass(entry),
+            (CodeReadiness::Busy, OnSlow::Bypass | OnSlow::Hold) => return self.pass(entry),
             (_, OnSlow::Latest) => {
                 let replaced = self.waiting.replace(entry);
                 if let Some(replaced) = &replaced {
@@ -202,7 +202,7 @@ impl<F: GateItem> Gate<F> {
                 }
                 replaced
             }
-            (_, OnSlow::Block | OnSlow::Bypass) => {
+            (_, OnSlow::Block | OnSlow::Bypass | OnSlow::Hold) => {
                 // A caller that follows `wants_frame` and asks when the code is ready never sees this.
                 if let Some(before) = self.waiting.take() {
                     self.pass(before);

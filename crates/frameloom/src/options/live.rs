@@ -395,8 +395,8 @@ mod tests {
     fn a_value_that_is_not_there_lists_those_that_are() {
         for (word, lists) in [
             ("on-loss=hodl", "did you mean hold? it takes hold, slate or end"),
-            ("on-slow=fast", "it takes latest, block or bypass"),
-            ("on-error=ignore", "it takes bypass, stop or restart"),
+            ("on-slow=fast", "it takes latest, block, bypass or hold"),
+            ("on-error=ignore", "it takes bypass, stop, restart or hold"),
             ("on-resize=", "it takes fit or restart"),
             ("on-los=hold", "on-loss"),
             ("deadline=0", "more than 0"),

@@ -499,7 +499,7 @@ impl CommandFeed {
                 self.channels.report(CodeReport::Down { error, is_final: true, hangs });
                 return Ok(false);
             }
-            OnError::Restart => {
+            OnError::Restart | OnError::Hold => {
                 self.channels.report(CodeReport::Down { error, is_final: false, hangs });
             }
         }
