@@ -64,6 +64,21 @@ class Frame:
     def image(self) -> _Array:
         """The same picture, read-only: a frame of which nothing else was used stays untouched."""
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The array's shape."""
+
+    def copy(self) -> Frame:
+        """A frame of its own: what is changed in one of the two is not changed in the other."""
+
+    def to_ndarray(
+        self, format: str | None = None, *, width: int | None = None, height: int | None = None
+    ) -> _Array:
+        """A new array of the picture, in another format or size where they are given.
+
+        Where it shrinks, a pixel is the mean of what it covers.
+        """
+
     def tensor(
         self,
         size: int | tuple[int, int],
@@ -302,6 +317,15 @@ class Video:
         one's.
 
         Raises `TimeoutError` where none came in time, `ValueError` once the video is closed.
+        """
+    def latest(self, timeout: _Seconds | None = None) -> Frame | None:
+        """The newest frame that a loop on another thread has read; `None` once there are no more.
+
+        It is as it was when it was read, and is returned once: the next call waits for a newer one, at
+        most for `timeout` seconds. So a model that is slower than the stream sees what is new, and the
+        loop goes on at the stream's rate.
+
+        Raises `TimeoutError` where none came in time.
         """
     def _poll(self) -> Frame | Literal[False] | None: ...
     def __iter__(self) -> Iterator[Frame]: ...

@@ -23,7 +23,7 @@ def model(batch):
 
 
 def test_there_are_examples() -> None:
-    assert len(CODE) == 3
+    assert len(CODE) == 4
 
 
 @pytest.mark.parametrize("code", CODE)

@@ -85,7 +85,7 @@ impl ArrayPool {
 }
 
 /// A new array of zeros.
-fn new_array<'py>(py: Python<'py>, shape: &[usize]) -> PyResult<Bound<'py, Pixels>> {
+pub(crate) fn new_array<'py>(py: Python<'py>, shape: &[usize]) -> PyResult<Bound<'py, Pixels>> {
     let bytes = shape.iter().product();
     let array = ArrayD::from_shape_vec(IxDyn(shape), vec![0; bytes]);
     let array = array.map_err(|e| PyMemoryError::new_err(e.to_string()))?;

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use frameloom::{Draw, Frame, Image, ImageMut, PixelFormat, TimeBase};
 use numpy::PyArrayMethods;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyTuple};
 
-use crate::array::{Pixels, accepted, shape_of};
+use crate::array::{Pixels, accepted, format_of, new_array, shape_of};
 use crate::draw::PyDraw;
 use crate::error::{invalid, raised};
 use crate::lock::lock;
@@ -196,6 +196,51 @@ impl PyFrame {
         flags.set_item("write", false)?;
         view.call_method("setflags", (), Some(&flags))?;
         Ok(view)
+    }
+
+    /// The array's shape.
+    #[getter]
+    fn shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, shape_of(self.format, self.width, self.height))
+    }
+
+    /// A frame of its own: what is changed in one of the two is not changed in the other.
+    fn copy(&self, py: Python<'_>) -> PyResult<PyFrame> {
+        Ok(PyFrame::new(self.finished(py)?, Arc::clone(&self.owner)))
+    }
+
+    /// A new array of the picture, in another format or size where they are given; one that shrinks is
+    /// scaled by the mean of what a pixel covers.
+    #[pyo3(signature = (format=None, *, width=None, height=None))]
+    fn to_ndarray<'py>(
+        &self,
+        py: Python<'py>,
+        format: Option<&str>,
+        width: Option<u32>,
+        height: Option<u32>,
+    ) -> PyResult<Bound<'py, Pixels>> {
+        let format = format.map_or(Ok(self.format), format_of)?;
+        let (width, height) = (width.unwrap_or(self.width), height.unwrap_or(self.height));
+        if width == 0 || height == 0 {
+            return Err(invalid(format!("an array of {width}x{height} pixels is empty")));
+        }
+        let frame = self.finished(py)?;
+        let array = new_array(py, &shape_of(format, width, height))?;
+        {
+            let mut borrowed = array.try_readwrite().map_err(|e| invalid(e.to_string()))?;
+            let bytes = borrowed.as_slice_mut().map_err(|e| invalid(e.to_string()))?;
+            let done = py.detach(move || {
+                let frame = match (width, height) == (frame.width(), frame.height()) {
+                    true => frame,
+                    false => frame.scaled(width, height)?,
+                };
+                let mut target = ImageMut::packed(format, width, height, bytes)
+                    .map_err(|e| frameloom::Error::process(e.to_string()))?;
+                frame.copy_to(&mut target)
+            });
+            done.map_err(|e| raised(&e))?;
+        }
+        Ok(array)
     }
 
     /// The picture as a model reads it, and the way back: see `frameloom.Transform`.

@@ -10,6 +10,7 @@ mod error;
 mod events;
 mod exit;
 mod frame;
+mod latest;
 mod lock;
 mod output;
 mod process;

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use crate::array::ArrayPool;
 use crate::events::EventLog;
 use crate::exit::Finish;
+use crate::latest::Latest;
 use crate::lock::lock;
 use crate::process::{Owner, elsewhere};
 use crate::wait::{SLICE, until};
@@ -59,6 +60,8 @@ pub(crate) struct VideoShared {
     pub(crate) pool: ArrayPool,
     /// The last frame that was given out.
     pub(crate) last: Mutex<Option<Arc<Mutex<frameloom::Frame>>>>,
+    /// The same for another thread.
+    pub(crate) latest: Latest,
 }
 
 impl VideoShared {
@@ -74,6 +77,7 @@ impl VideoShared {
             stop,
             pool: ArrayPool::default(),
             last: Mutex::default(),
+            latest: Latest::default(),
         };
         shared.set(pipeline);
         shared
@@ -133,6 +137,7 @@ impl Finish for VideoShared {
             return;
         }
         self.stop.stop();
+        self.latest.end();
         let ended = std::mem::replace(&mut *self.state(), VideoState::Closed);
         drop(ended);
         self.give_up();
@@ -144,6 +149,7 @@ pub(crate) fn finish(py: Python<'_>, shared: &VideoShared) -> PyResult<()> {
     if shared.process.is_elsewhere() {
         return Ok(());
     }
+    shared.latest.end();
     let step = || {
         let mut state = shared.state();
         let done = match &mut *state {

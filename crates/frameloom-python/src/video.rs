@@ -13,6 +13,7 @@ use crate::array::format_of;
 use crate::error::{invalid, left, raised};
 use crate::exit::{Finish, remember};
 use crate::frame::PyFrame;
+use crate::latest::LatestFrame;
 use crate::lock::lock;
 use crate::output::PyOutput;
 use crate::process::elsewhere;
@@ -238,6 +239,12 @@ enum Waited {
     NotYet,
 }
 
+/// How long to wait; for ever where nothing is given.
+fn limit_of(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Duration>> {
+    let limit = timeout.map(|given| time_of("timeout", given)).transpose()?;
+    Ok(limit.map(|limit| Duration::from_secs_f64(limit.as_secs_f64())))
+}
+
 impl PyVideo {
     /// The next frame, or what there is in place of one at `until`.
     fn next_frame(&self, py: Python<'_>, limit: Option<Duration>) -> PyResult<Waited> {
@@ -263,15 +270,28 @@ impl PyVideo {
             let waits_on = left.is_none_or(|left| left > slice);
             Ok(Some(found).filter(|found| !waits_on || !matches!(found, NextFrame::NotYet)))
         };
-        let frame = match until(py, step, || {})? {
+        let mut frame = match until(py, step, || {})? {
             NextFrame::Frame(frame) => frame,
-            NextFrame::Over => return Ok(Waited::Over),
+            NextFrame::Over => {
+                self.shared.latest.end();
+                return Ok(Waited::Over);
+            }
             _ => return Ok(Waited::NotYet),
         };
         *lock(&self.size) = Some((frame.width(), frame.height()));
+        self.shared.latest.put(&mut frame).map_err(|e| raised(&e))?;
         let frame = PyFrame::new(frame, Arc::clone(&self.shared));
         *lock(&self.shared.last) = Some(Arc::clone(&frame.inner));
         Ok(Waited::Frame(frame))
+    }
+
+    /// The error where a wait was over before a frame came.
+    fn nothing_came(&self, limit: Option<Duration>) -> PyErr {
+        let seconds = limit.unwrap_or_default().as_secs_f64();
+        let cause = format!("no frame came within {seconds} s");
+        let stage = frameloom::Stage::Source;
+        let late = frameloom::Error::new(ErrorKind::TimedOut, stage, cause);
+        raised(&late.at(&self.shared.opening.source))
     }
 
     fn input(&self) -> InputOptions {
@@ -296,18 +316,39 @@ impl PyVideo {
         py: Python<'_>,
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Option<PyFrame>> {
-        let limit = timeout.map(|given| time_of("timeout", given)).transpose()?;
-        let seconds = limit.map_or(0.0, frameloom::Timestamp::as_secs_f64);
-        let limit = limit.map(|_| Duration::from_secs_f64(seconds));
+        let limit = limit_of(timeout)?;
         match self.next_frame(py, limit)? {
             Waited::Frame(frame) => Ok(Some(frame)),
             Waited::Over => Ok(None),
-            Waited::NotYet => {
-                let cause = format!("no frame came within {seconds} s");
-                let stage = frameloom::Stage::Source;
-                let late = frameloom::Error::new(ErrorKind::TimedOut, stage, cause);
-                Err(raised(&late.at(&self.shared.opening.source)))
+            Waited::NotYet => Err(self.nothing_came(limit)),
+        }
+    }
+
+    /// The newest frame that a loop on another thread has read, as it was then, and that was not returned
+    /// here yet; `None` once there are no more. It waits for one, at most for `timeout` seconds.
+    ///
+    /// Raises `TimeoutError` where none came in time.
+    #[pyo3(signature = (timeout=None))]
+    fn latest(
+        &self,
+        py: Python<'_>,
+        timeout: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Option<PyFrame>> {
+        let limit = limit_of(timeout)?;
+        let end = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let step = || {
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            let slice = left.map_or(SLICE, |left| left.min(SLICE));
+            let found = self.shared.latest.take(slice);
+            let waits_on = left.is_none_or(|left| left > slice);
+            Ok(Some(found).filter(|found| !waits_on || !matches!(found, LatestFrame::NotYet)))
+        };
+        match until(py, step, || {})? {
+            LatestFrame::Frame(frame) => {
+                Ok(Some(PyFrame::new(frame, Arc::clone(&self.shared))))
             }
+            LatestFrame::Over => Ok(None),
+            LatestFrame::NotYet => Err(self.nothing_came(limit)),
         }
     }
 

@@ -1,0 +1,79 @@
+"""The newest frame for another thread, and frames that are copied."""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import frameloom
+
+
+def test_a_slow_thread_sees_what_is_new(clip: Path) -> None:
+    seen: list[int] = []
+    brightest: list[int] = []
+    asked, took = threading.Event(), threading.Event()
+
+    def work() -> None:
+        asked.set()
+        while (frame := video.latest()) is not None:
+            brightest.append(int(frame.image.max()))
+            seen.append(frame.index)
+            took.set()
+
+    with frameloom.open(clip) as video:
+        thread = threading.Thread(target=work)
+        thread.start()
+        asked.wait()
+        count = 0
+        for frame in video:
+            frame.array[:] = 0
+            count += 1
+            if count % 10 == 0:
+                # What came meanwhile is not seen by a thread that is slower.
+                took.clear()
+                took.wait(0.2)
+    thread.join()
+    assert count == 50
+    assert seen == sorted(set(seen)) and 0 < len(seen) <= 50
+    assert min(brightest) > 0, "the loop paints a frame black after it was read"
+
+
+def test_a_wait_for_the_newest_has_an_end(clip: Path) -> None:
+    with frameloom.open(clip) as video:
+        with pytest.raises(TimeoutError):
+            video.latest(timeout=0.01)
+        for _ in video:
+            pass
+        newest = video.latest()
+        assert newest is not None and newest.index == 49
+        assert video.latest() is None
+    assert video.latest() is None
+
+
+def test_a_copy_is_of_its_own(clip: Path) -> None:
+    with frameloom.open(clip) as video:
+        frame = next(iter(video))
+    assert frame.shape == (108, 192, 3) == frame.array.shape
+    copy = frame.copy()
+    frame.array[:] = 7
+    copy.draw.fill((0, 0, 50, 50), "red")
+    assert frame.array.max() == 7 and copy.image[10, 10].tolist() != [7, 7, 7]
+    assert (copy.index, copy.pts) == (frame.index, frame.pts)
+
+
+def test_an_array_has_any_format_and_size(clip: Path) -> None:
+    with frameloom.open(clip) as video:
+        frame = next(iter(video))
+    small = frame.to_ndarray("bgr24", width=96, height=54)
+    assert small.shape == (54, 96, 3)
+    means = frame.image.reshape(54, 2, 96, 2, 3).mean(axis=(1, 3))[:, :, ::-1]
+    assert np.abs(small - means).mean() < 2
+    assert frame.to_ndarray("gray").shape == (108, 192)
+    assert frame.to_ndarray(width=400).shape == (108, 400, 3)
+    small[:] = 0
+    assert frame.image.max() > 0
+    with pytest.raises(ValueError, match="no format"):
+        frame.to_ndarray("rgb42")
+    with pytest.raises(ValueError, match="empty"):
+        frame.to_ndarray(width=0)
