@@ -71,6 +71,13 @@ class Frame:
     def copy(self) -> Frame:
         """A frame of its own: what is changed in one of the two is not changed in the other."""
 
+    def save(self, path: _Path) -> None:
+        """Write the picture to an image file, as `x.jpg` or `x.png`, over one that is there.
+
+        Raises `ValueError` for a name that is no image's.
+        """
+
+    def _repr_png_(self) -> bytes: ...
     def to_ndarray(
         self, format: str | None = None, *, width: int | None = None, height: int | None = None
     ) -> _Array:

@@ -3,6 +3,7 @@
 import threading
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -60,6 +61,23 @@ def test_a_copy_is_of_its_own(clip: Path) -> None:
     copy.draw.fill((0, 0, 50, 50), "red")
     assert frame.array.max() == 7 and copy.image[10, 10].tolist() != [7, 7, 7]
     assert (copy.index, copy.pts) == (frame.index, frame.pts)
+
+
+def test_a_frame_is_saved_as_an_image(clip: Path, tmp_path: Path) -> None:
+    with frameloom.open(clip) as video:
+        frame = next(iter(video))
+    frame.draw.fill((0, 0, 50, 50), "red")
+    for name, most in (("x.png", 0), ("x.jpg", 12), ("12:30.bmp", 0)):
+        path = tmp_path / name
+        frame.save(path)
+        seen = cv2.imread(str(path))[:, :, ::-1].astype(int)
+        assert np.abs(seen - frame.image).mean() <= most, name
+    png = cv2.imdecode(np.frombuffer(frame._repr_png_(), np.uint8), cv2.IMREAD_COLOR)
+    assert np.array_equal(png[:, :, ::-1], frame.image)
+    with pytest.raises(ValueError, match="no name of an image"):
+        frame.save(tmp_path / "x.mp4")
+    with pytest.raises(FileNotFoundError):
+        frame.save(tmp_path / "nowhere" / "x.png")
 
 
 def test_an_array_has_any_format_and_size(clip: Path) -> None:

@@ -1,11 +1,12 @@
 //! A frame in Python: converted when it is first looked at, into the array's own memory.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use frameloom::{Draw, Frame, Image, ImageMut, PixelFormat, TimeBase};
 use numpy::PyArrayMethods;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use crate::array::{Pixels, accepted, format_of, new_array, shape_of};
 use crate::draw::PyDraw;
@@ -207,6 +208,19 @@ impl PyFrame {
     /// A frame of its own: what is changed in one of the two is not changed in the other.
     fn copy(&self, py: Python<'_>) -> PyResult<PyFrame> {
         Ok(PyFrame::new(self.finished(py)?, Arc::clone(&self.owner)))
+    }
+
+    /// Write the picture to an image file, as `x.jpg` or `x.png`, over one that is there.
+    fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        let mut frame = self.finished(py)?;
+        py.detach(move || frame.save(path)).map_err(|e| raised(&e))
+    }
+
+    /// The picture as notebooks show it.
+    fn _repr_png_<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let mut frame = self.finished(py)?;
+        let bytes = py.detach(move || frame.to_image_file("frame.png"));
+        Ok(PyBytes::new(py, &bytes.map_err(|e| raised(&e))?))
     }
 
     /// A new array of the picture, in another format or size where they are given; one that shrinks is

@@ -4,6 +4,7 @@ mod builder;
 mod control;
 mod feed;
 mod frames;
+mod image_file;
 mod media;
 mod opening;
 mod outgoing;
