@@ -71,6 +71,15 @@ class Frame:
     def copy(self) -> Frame:
         """A frame of its own: what is changed in one of the two is not changed in the other."""
 
+    def region(self, x: int, y: int, width: int, height: int) -> _Array:
+        """A new array of some pixels, whose upper left corner is at `x`, `y`: only they are converted."""
+
+    def set_region(self, x: int, y: int, array: _Pixels) -> None:
+        """Replace the pixels whose upper left corner is at `x`, `y`: only they are converted.
+
+        Raises `ValueError` where the array doesn't fit into the frame there.
+        """
+
     def save(self, path: _Path) -> None:
         """Write the picture to an image file, as `x.jpg` or `x.png`, over one that is there.
 

@@ -80,6 +80,25 @@ def test_a_frame_is_saved_as_an_image(clip: Path, tmp_path: Path) -> None:
         frame.save(tmp_path / "nowhere" / "x.png")
 
 
+def test_a_region_is_read_and_replaced_by_itself(clip: Path) -> None:
+    with frameloom.open(clip) as video:
+        frame = next(iter(video))
+    before = frame.image.copy()
+    part = frame.region(31, 21, 60, 40)
+    assert np.array_equal(part, before[21:61, 31:91])
+    frame.set_region(31, 21, 255 - part)
+    after = frame.image
+    assert np.abs(after[22:60, 32:90].astype(int) - (255 - part)[1:-1, 1:-1]).mean() < 40
+    assert np.array_equal(after[:20], before[:20]) and np.array_equal(after[:, 93:], before[:, 93:])
+    array = frame.array
+    frame.set_region(0, 0, np.full((8, 8, 3), 255, np.uint8))
+    assert frame.array is array and array[:8, :8].min() >= 254
+    with pytest.raises(ValueError, match="not within a frame of 192x108"):
+        frame.region(190, 0, 3, 3)
+    with pytest.raises(ValueError, match="shape"):
+        frame.set_region(0, 0, np.zeros((3, 3), np.uint8))
+
+
 def test_an_array_has_any_format_and_size(clip: Path) -> None:
     with frameloom.open(clip) as video:
         frame = next(iter(video))

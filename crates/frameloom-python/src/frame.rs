@@ -8,7 +8,7 @@ use numpy::PyArrayMethods;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
-use crate::array::{Pixels, accepted, format_of, new_array, shape_of};
+use crate::array::{Pixels, accepted, accepted_any, format_of, new_array, shape_of};
 use crate::draw::PyDraw;
 use crate::error::{invalid, raised};
 use crate::lock::lock;
@@ -108,21 +108,23 @@ impl PyFrame {
         }
     }
 
+    /// The array, where it was asked for to be changed.
+    fn array_to_change(&self, py: Python<'_>) -> Option<Py<Pixels>> {
+        let mut held = lock(&self.held);
+        if !held.is_writable {
+            // What was only looked at is converted anew when it is looked at again.
+            held.array = None;
+        }
+        held.array.as_ref().map(|array| array.clone_ref(py))
+    }
+
     /// Draws on the array where it was asked for to be changed, else on the codec's own planes.
     pub(crate) fn draw(
         &self,
         py: Python<'_>,
         draw: impl FnOnce(&mut Draw<'_>) -> frameloom::Result<()> + Send,
     ) -> PyResult<()> {
-        let array = {
-            let mut held = lock(&self.held);
-            if !held.is_writable {
-                // What was only looked at is converted anew when it is looked at again.
-                held.array = None;
-            }
-            held.array.as_ref().map(|array| array.clone_ref(py))
-        };
-        let Some(array) = array else {
+        let Some(array) = self.array_to_change(py) else {
             let drawn = py.detach(|| {
                 let mut frame = lock(&self.inner);
                 draw(&mut frame.draw()?)
@@ -208,6 +210,53 @@ impl PyFrame {
     /// A frame of its own: what is changed in one of the two is not changed in the other.
     fn copy(&self, py: Python<'_>) -> PyResult<PyFrame> {
         Ok(PyFrame::new(self.finished(py)?, Arc::clone(&self.owner)))
+    }
+
+    /// A new array of `width` x `height` pixels whose upper left corner is at `x`, `y`: only they are
+    /// converted. `set_region` puts what was made of it back.
+    fn region<'py>(
+        &self,
+        py: Python<'py>,
+        x: u32,
+        y: u32,
+        width: u32,
+        height: u32,
+    ) -> PyResult<Bound<'py, Pixels>> {
+        let frame = self.finished(py)?;
+        let format = self.format;
+        let region = py.detach(move || frame.region(format, [x, y], [width, height]));
+        let region = region.map_err(|e| raised(&e))?;
+        let array = new_array(py, &shape_of(format, width, height))?;
+        {
+            let mut borrowed = array.try_readwrite().map_err(|e| invalid(e.to_string()))?;
+            let bytes = borrowed.as_slice_mut().map_err(|e| invalid(e.to_string()))?;
+            bytes.copy_from_slice(&region.image().to_packed_vec());
+        }
+        Ok(array)
+    }
+
+    /// Replace the pixels whose upper left corner is at `x`, `y` by an array: only they are converted.
+    fn set_region(
+        &self,
+        py: Python<'_>,
+        x: u32,
+        y: u32,
+        array: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let (pixels, (width, height)) = accepted_any(array, self.format)?;
+        let borrowed = pixels.try_readonly().map_err(|e| invalid(e.to_string()))?;
+        let bytes = borrowed.as_slice().map_err(|e| invalid(e.to_string()))?;
+        let image = Image::packed(self.format, width, height, bytes);
+        let image = image.map_err(|e| invalid(e.to_string()))?;
+        if let Some(held) = self.array_to_change(py) {
+            let mut target = held.bind(py).try_readwrite().map_err(|e| invalid(e.to_string()))?;
+            let bytes = target.as_slice_mut().map_err(|e| invalid(e.to_string()))?;
+            let mut whole = ImageMut::packed(self.format, self.width, self.height, bytes)
+                .map_err(|e| invalid(e.to_string()))?;
+            return whole.paste([x, y], &image).map_err(|e| raised(&e));
+        }
+        let set = py.detach(|| lock(&self.inner).set_region([x, y], &image));
+        set.map_err(|e| raised(&e))
     }
 
     /// Write the picture to an image file, as `x.jpg` or `x.png`, over one that is there.

@@ -188,6 +188,27 @@ impl AvFrame {
     }
 
     /// Copies times, tags and side data, not the picture.
+    /// A part of the picture, whose pixels are shared. Its corner must cut no chroma sample.
+    pub(crate) fn cropped(
+        &self,
+        (left, top): (u32, u32),
+        (width, height): (u32, u32),
+    ) -> Result<AvFrame, AvError> {
+        let right = self.width().checked_sub(left.saturating_add(width));
+        let bottom = self.height().checked_sub(top.saturating_add(height));
+        let (Some(right), Some(bottom)) = (right, bottom) else {
+            return Err(AvError::errno(libc::EINVAL));
+        };
+        let mut part = self.share()?;
+        let f = part.get_mut();
+        (f.crop_left, f.crop_right) = (left as usize, right as usize);
+        (f.crop_top, f.crop_bottom) = (top as usize, bottom as usize);
+        let flags = ff::AV_FRAME_CROP_UNALIGNED as libc::c_int;
+        // SAFETY: a valid picture of ours, of which at least a pixel is left.
+        AvError::check(unsafe { ff::av_frame_apply_cropping(f, flags) })?;
+        Ok(part)
+    }
+
     pub(crate) fn copy_props(&mut self, from: &AvFrame) -> Result<(), AvError> {
         // SAFETY: both are valid frames.
         AvError::check(unsafe { ff::av_frame_copy_props(self.0, from.0) }).map(drop)

@@ -273,10 +273,15 @@ impl Frame {
 
     /// The picture in memory, to be changed; the frame counts as edited, in all its rows.
     pub(super) fn own_picture(&mut self) -> Result<&mut AvFrame> {
+        self.own_picture_in(0..self.height())
+    }
+
+    /// The same, edited in these rows.
+    pub(super) fn own_picture_in(&mut self, rows: Range<u32>) -> Result<&mut AvFrame> {
         self.download()?;
         self.views = Views::default();
         self.settled = OnceCell::new();
-        self.touch(0..self.height());
+        self.touch(rows);
         self.edited = EditState::Picture;
         Ok(&mut self.picture)
     }

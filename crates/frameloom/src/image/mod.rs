@@ -10,6 +10,7 @@ mod draw;
 mod format;
 mod frame;
 pub(crate) mod picture;
+mod region;
 pub(crate) mod resample;
 mod simd;
 mod tensor;
