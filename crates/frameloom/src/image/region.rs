@@ -43,13 +43,26 @@ impl PixelRectangle {
         );
         Err(Error::new(ErrorKind::Usage, Stage::Convert, cause))
     }
+
+    /// Refuses one that is not within an image, or cuts a sample that its pixels share.
+    fn check_in(self, format: PixelFormat, size: (u32, u32)) -> Result<()> {
+        self.check_within(size)?;
+        let own = PixFmt::named(format.name()).ok_or_else(no_view)?;
+        if self.widened(own, size) == self {
+            return Ok(());
+        }
+        let PixelRectangle { left, top, width, height } = self;
+        let cause = format!("{width}x{height} pixels at {left},{top} cut a sample of {format}");
+        Err(Error::new(ErrorKind::Usage, Stage::Convert, cause))
+    }
 }
 
 impl Frame {
     /// The pixels of a rectangle in `format`: only they are converted.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`] for a rectangle that is empty or not within the frame;
+    /// [`ErrorKind::Usage`] for a rectangle that is empty, not within the frame, or cuts a chroma sample of
+    /// `format`;
     /// [`ErrorKind::InvalidData`] for a picture that can't be converted.
     pub fn region(
         &self,
@@ -58,7 +71,7 @@ impl Frame {
         [width, height]: [u32; 2],
     ) -> Result<PixelBuffer> {
         let wanted = PixelRectangle { left, top, width, height };
-        self.check_region(wanted)?;
+        wanted.check_in(format, (self.width(), self.height()))?;
         let picture = self.current()?;
         let whole = wanted.widened(own_format(picture)?, (self.width(), self.height()));
         let converted = read(picture, format, whole)?;
@@ -76,7 +89,7 @@ impl Frame {
     pub fn set_region(&mut self, [left, top]: [u32; 2], pixels: &Image<'_>) -> Result<()> {
         let (width, height) = (pixels.width(), pixels.height());
         let wanted = PixelRectangle { left, top, width, height };
-        self.check_region(wanted)?;
+        wanted.check_in(pixels.format(), (self.width(), self.height()))?;
         let format = own_format(self.current()?)?;
         if format.components().is_none() {
             // Pixels that share bytes can't be replaced by themselves.
@@ -94,10 +107,6 @@ impl Frame {
         drop(part);
         paste(&made, picture, whole)
     }
-
-    fn check_region(&self, r: PixelRectangle) -> Result<()> {
-        r.check_within((self.width(), self.height()))
-    }
 }
 
 impl ImageMut<'_> {
@@ -114,12 +123,7 @@ impl ImageMut<'_> {
         let (width, height) = (image.width(), image.height());
         let r = PixelRectangle { left, top, width, height };
         let whole = (self.width(), self.height());
-        r.check_within(whole)?;
-        let own = PixFmt::named(format.name()).ok_or_else(no_view)?;
-        if r.widened(own, whole) != r {
-            let cause = format!("{width}x{height} pixels at {left},{top} cut a sample of {format}");
-            return Err(Error::new(ErrorKind::Usage, Stage::Convert, cause));
-        }
+        r.check_in(format, whole)?;
         copy(image, (0, 0), self, (left, top), (width, height));
         Ok(())
     }
