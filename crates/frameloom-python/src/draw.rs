@@ -87,7 +87,8 @@ impl PyDraw {
 impl PyDraw {
     /// A box round something that was found, and its label, which keeps inside the picture.
     #[pyo3(signature = (xyxy, label="", *, color=Paint(Color::rgb(255, 200, 0)), width=2.0,
-        label_size=16.0, font=None))]
+        label_size=16.0, font=None), text_signature = "($self, xyxy, label=\"\", *, \
+        color=(255, 200, 0), width=2.0, label_size=16.0, font=None)")]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn r#box(
         &self,
@@ -185,7 +186,8 @@ impl PyDraw {
     }
 
     /// Text whose upper left corner is at `at`.
-    #[pyo3(signature = (at, text, *, size=24.0, color=Paint(Color::WHITE), background=None, font=None))]
+    #[pyo3(signature = (at, text, *, size=24.0, color=Paint(Color::WHITE), background=None, font=None),
+        text_signature = "($self, at, text, *, size=24.0, color=\"white\", background=None, font=None)")]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn text(
         &self,
@@ -209,7 +211,8 @@ impl PyDraw {
 
     /// A picture, (height, width, 3) or (height, width, 4) with its opacity, whose upper left corner is
     /// at `at`.
-    #[pyo3(signature = (array, at=[0, 0], *, opacity=1.0))]
+    #[pyo3(signature = (array, at=[0, 0], *, opacity=1.0),
+        text_signature = "($self, array, at=(0, 0), *, opacity=1.0)")]
     fn image(
         &self,
         py: Python<'_>,
@@ -233,7 +236,8 @@ impl PyDraw {
 
     /// A colour where a mask, (height, width), says so: of bool, of uint8 from 0 to 255, or of numbers
     /// from 0 to 1. Its upper left corner is at `at`.
-    #[pyo3(signature = (mask, color, *, opacity=0.5, at=[0, 0]))]
+    #[pyo3(signature = (mask, color, *, opacity=0.5, at=[0, 0]),
+        text_signature = "($self, mask, color, *, opacity=0.5, at=(0, 0))")]
     fn mask(
         &self,
         py: Python<'_>,

@@ -309,7 +309,10 @@ impl PyFrame {
     /// The picture as a model reads it, and the way back: see `frameloom.Transform`.
     #[pyo3(signature = (size, *, fit="letterbox", fill=(114, 114, 114), scaling="area",
         layout="NCHW", order="RGB", dtype=None, scale=None, mean=None, std=None, region=None,
-        out=None))]
+        out=None),
+        text_signature = "($self, size, *, fit=\"letterbox\", fill=(114, 114, 114), \
+        scaling=\"area\", layout=\"NCHW\", order=\"RGB\", dtype=None, scale=None, mean=None, \
+        std=None, region=None, out=None)")]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn tensor<'py>(
         &self,

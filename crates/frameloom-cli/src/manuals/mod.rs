@@ -109,7 +109,7 @@ mod tests {
             (&["frameloom", "pr"][..], own(&["probe"])),
             (&["frameloom", "--on-s"], own(&["--on-slow="])),
             (&["frameloom", "--on-slow", "=", "b"], own(&["block", "bypass"])),
-            (&["frameloom", "--on-slow", "="], own(&["latest", "block", "bypass"])),
+            (&["frameloom", "--on-slow", "="], own(&["latest", "block", "bypass", "hold"])),
             (&["frameloom", "--on-loss", "s"], own(&["slate"])),
             (&["frameloom", "-i", "in", "-pix"], own(&["-pix_fmt", "-pix_fmts"])),
             (&["frameloom", "serve", "--rtmps"], own(&["--rtmps-listen="])),

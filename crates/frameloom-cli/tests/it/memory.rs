@@ -32,6 +32,7 @@ fn ten_seconds() -> std::path::PathBuf {
 }
 
 #[test]
+#[ignore = "slow"]
 fn ten_minutes_at_1080p() {
     let room = room();
     let out = room.path().join("out.mkv");
@@ -53,6 +54,7 @@ fn ten_minutes_at_1080p() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn a_command_at_1080p() {
     let room = room();
     let out = room.path().join("out.mkv");

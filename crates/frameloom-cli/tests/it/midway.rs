@@ -166,6 +166,7 @@ fn assert_sound_goes_on(encoder: &str, later: (u32, u32), container: &str, is_co
 }
 
 #[test]
+#[ignore = "slow"]
 fn a_rate_that_packets_state_is_written_or_encoded_to_what_it_was() {
     let copied: [(&str, &[&str]); 5] = [
         ("libmp3lame", &["mp4", "mkv", "ts", "flv"]),

@@ -110,6 +110,7 @@ impl EventCounts {
 }
 
 #[test]
+#[ignore = "slow"]
 fn a_day_of_losses_leaves_nothing_behind() {
     alone(module_path!(), "a_day_of_losses_leaves_nothing_behind", live_through_a_day);
 }

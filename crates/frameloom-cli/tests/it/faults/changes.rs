@@ -87,6 +87,7 @@ fn opened_again_after(mut scene: Scene, grow: impl FnOnce(&mut Scene, &Film)) {
 }
 
 #[test]
+#[ignore = "slow"]
 fn an_output_that_is_opened_again_announces_the_picture_that_came_midway() {
     let scene = Script::new("renewed-midway").copying().start();
     // The connection to the camera's server stays: it says what is new in its own stream.
@@ -97,6 +98,7 @@ fn an_output_that_is_opened_again_announces_the_picture_that_came_midway() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn an_output_that_is_opened_again_announces_the_picture_that_came_behind_a_loss() {
     let scene = Script::new("renewed-behind-a-loss").copying().start();
     opened_again_after(scene, Scene::lose_and_replace_camera);
@@ -138,6 +140,7 @@ fn a_source_that_comes_back_in_another_shape_gets_bars() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn a_source_that_comes_back_at_another_frame_rate() {
     for (name, rate) in [("back-at-15", 15), ("back-at-30", 30)] {
         let ending = replaced(name, Film::plain(), &Film { rate, ..Film::second() });

@@ -120,6 +120,7 @@ fn an_output_s_server_that_freezes_is_noticed() {
 
 /// No end and no error, and a receiver that takes nothing, for longer than the watchdog waits.
 #[test]
+#[ignore = "slow"]
 fn an_output_that_stalls_for_fifteen_seconds() {
     let mut scene = Script::new("output-stalled").keeping_a_file().start();
     scene.run_a_while();

@@ -30,6 +30,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 const PICTURE_GAP_MS: i64 = 15_000;
 
 #[test]
+#[ignore = "slow"]
 fn an_eventful_day_leaves_nothing_behind() {
     alone(module_path!(), "an_eventful_day_leaves_nothing_behind", live_through_it);
 }

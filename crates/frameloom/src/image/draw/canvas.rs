@@ -91,7 +91,11 @@ impl<'a> Canvas<'a> {
     }
 
     /// The whole pixels that a rectangle touches; `None` where it lies outside or is no rectangle.
-    pub(super) fn touched(&self, [left, top, right, bottom]: [f64; 4]) -> Option<Bounds> {
+    pub(super) fn touched(&self, edges: [f64; 4]) -> Option<Bounds> {
+        if edges.iter().any(|edge| edge.is_nan()) {
+            return None;
+        }
+        let [left, top, right, bottom] = edges;
         let clip = |from: f64, to: f64, most: usize| {
             let (from, to) = (from.floor().max(0.0), to.ceil().min(most as f64));
             (from < to).then_some((from as usize, to as usize))
