@@ -72,7 +72,10 @@ class Frame:
         """A frame of its own: what is changed in one of the two is not changed in the other."""
 
     def region(self, x: int, y: int, width: int, height: int) -> _Array:
-        """A new array of some pixels, whose upper left corner is at `x`, `y`: only they are converted."""
+        """A new array of some pixels: only they are converted.
+
+        Their upper left corner is at `x`, `y`.
+        """
 
     def set_region(self, x: int, y: int, array: _Pixels) -> None:
         """Replace the pixels whose upper left corner is at `x`, `y`: only they are converted.
@@ -113,20 +116,21 @@ class Frame:
     ) -> tuple[npt.NDArray[Any], Transform]:
         """The picture as a model reads it, and the way back to the picture.
 
-        It is made in one pass over the codec's own planes. Where `array` was asked for, it is made of
-        what stands in there, which costs a conversion more.
+        It is made in one pass over the codec's own planes. Where `array` was asked for, it is made
+        of what stands in there, which costs a conversion more.
 
         size: width and height in pixels; one number for a square.
-        fit: `letterbox` keeps the picture's shape, with bars of the colour `fill` (red, green, blue);
-            `stretch` doesn't keep it; `crop` keeps it and leaves out what lies beside the middle.
-        scaling: `area` is the mean of what a pixel covers; `bilinear` lies between the two nearest
-            samples of each axis, as OpenCV's resize does without being asked.
+        fit: `letterbox` keeps the picture's shape, with bars of the colour `fill` (red, green,
+            blue); `stretch` doesn't keep it; `crop` keeps it and leaves out what lies beside the
+            middle.
+        scaling: `area` is the mean of what a pixel covers; `bilinear` lies between the two
+            nearest samples of each axis, as OpenCV's resize does without being asked.
         layout: `NCHW` has a plane for each channel, `NHWC` the channels side by side; N is 1.
         order: that of the channels.
         dtype: `float32` (where `out` doesn't say), `float16` or `uint8`.
-        scale, mean, std: each value from 0 to 255 becomes (value * scale - mean) / std. `scale` is
-            1/255 where nothing is said, and 1 for uint8; `mean` and `std` are one number or one for
-            each channel, in the tensor's order.
+        scale, mean, std: each value from 0 to 255 becomes (value * scale - mean) / std. `scale`
+            is 1/255 where nothing is said, and 1 for uint8; `mean` and `std` are one number or
+            one for each channel, in the tensor's order.
         region: left, top, right and bottom of the part of the picture that is taken, in pixels.
         out: a contiguous array of that shape, with or without the first axis, that is filled and
             returned: `batch[n]`, for one.
@@ -204,10 +208,10 @@ class Frame:
 class Draw:
     """Draws on a frame, anti-aliased: `frame.draw`.
 
-    Places are in pixels from the upper left corner, and may lie between pixels; a rectangle is left, top,
-    right and bottom. What lies outside the picture is not drawn, nor is what has a NaN in it. A colour is a
-    name of FFmpeg's (`"red"`, `"#ff8000"`, `"white@0.5"`), or red, green, blue and, where given, opacity,
-    each 0 to 255.
+    Places are in pixels from the upper left corner, and may lie between pixels; a rectangle is
+    left, top, right and bottom. What lies outside the picture is not drawn, nor is what has a NaN
+    in it. A colour is a name of FFmpeg's (`"red"`, `"#ff8000"`, `"white@0.5"`), or red, green, blue
+    and, where given, opacity, each 0 to 255.
     """
 
     def box(
@@ -222,9 +226,9 @@ class Draw:
     ) -> None:
         """A box round something that was found, and its label, which keeps inside the picture.
 
-        The label stands above the upper left corner on the box's colour, or within the box where the
-        picture ends above. `font` is a TrueType or OpenType file; the embedded one has the Latin,
-        Greek and Cyrillic letters.
+        The label stands above the upper left corner on the box's colour, or within the box where
+        the picture ends above. `font` is a TrueType or OpenType file; the embedded one has the
+        Latin, Greek, Cyrillic and Hebrew letters.
         """
 
     def rectangle(
@@ -261,7 +265,7 @@ class Draw:
         background: _Color | None = None,
         font: _Path | None = None,
     ) -> None:
-        """Text whose upper left corner is at `at`, `size` pixels high. A line ends with `\\n`."""
+        """Text whose upper left corner is at `at`, `size` pixels high, in one line or several."""
 
     def image(self, array: _Pixels, at: Sequence[int] = (0, 0), *, opacity: float = 1.0) -> None:
         """A picture whose upper left corner is at `at`.
@@ -279,17 +283,15 @@ class Draw:
     ) -> None:
         """A colour where a mask, (height, width), says so.
 
-        The mask is of bool, of uint8 from 0 to 255, or of numbers from 0 to 1. Its upper left corner is
-        at `at`.
+        The mask is of bool, of uint8 from 0 to 255, or of numbers from 0 to 1. Its upper left
+        corner is at `at`.
         """
 
-    def blur(
-        self, xyxy: Sequence[float] | npt.NDArray[Any], radius: float | None = None
-    ) -> None:
+    def blur(self, xyxy: Sequence[float] | npt.NDArray[Any], radius: float | None = None) -> None:
         """What lies within a rectangle, blurred.
 
-        `radius` is how far a pixel is spread, in pixels; an eighth of the longer side where it is not
-        given.
+        `radius` is how far a pixel is spread, in pixels; an eighth of the longer side where it is
+        not given.
         """
 
     def pixelate(
@@ -307,8 +309,8 @@ class Transform:
     def to_frame(self, places: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Boxes or points of the tensor as boxes or points of the picture, in pixels.
 
-        The last axis is left, top, right, bottom, or x and y. What lies outside the picture is moved
-        to its edge; NaN stays NaN.
+        The last axis is left, top, right, bottom, or x and y. What lies outside the picture is
+        moved to its edge; NaN stays NaN.
         """
 
     def to_tensor(self, places: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -337,9 +339,9 @@ class Video:
     def latest(self, timeout: _Seconds | None = None) -> Frame | None:
         """The newest frame that a loop on another thread has read; `None` once there are no more.
 
-        It is as it was when it was read, and is returned once: the next call waits for a newer one, at
-        most for `timeout` seconds. So a model that is slower than the stream sees what is new, and the
-        loop goes on at the stream's rate.
+        It is as it was when it was read, and is returned once: the next call waits for a newer one,
+        at most for `timeout` seconds. So a model that is slower than the stream sees what is new,
+        and the loop goes on at the stream's rate.
 
         Raises `TimeoutError` where none came in time.
         """

@@ -48,8 +48,8 @@ def run(
     beside it. `options` are those of `open`, `output` those of `Video.output`.
 
     What `edit` raises follows `on_error`: with "stop" (the default for files) it is raised here,
-    with "bypass" (for live streams) the frame goes out unedited and the error is logged, with "hold"
-    the last edited frame is shown again in its place.
+    with "bypass" (for live streams) the frame goes out unedited and the error is logged, with
+    "hold" the last edited frame is shown again in its place.
 
     Returns the counters at the end.
     """

@@ -70,9 +70,12 @@ def test_a_frame_is_saved_as_an_image(clip: Path, tmp_path: Path) -> None:
     for name, most in (("x.png", 0), ("x.jpg", 12), ("12:30.bmp", 0)):
         path = tmp_path / name
         frame.save(path)
-        seen = cv2.imread(str(path))[:, :, ::-1].astype(int)
+        picture = cv2.imread(str(path))
+        assert picture is not None
+        seen = picture[:, :, ::-1].astype(int)
         assert np.abs(seen - frame.image).mean() <= most, name
     png = cv2.imdecode(np.frombuffer(frame._repr_png_(), np.uint8), cv2.IMREAD_COLOR)
+    assert png is not None
     assert np.array_equal(png[:, :, ::-1], frame.image)
     with pytest.raises(ValueError, match="no name of an image"):
         frame.save(tmp_path / "x.mp4")

@@ -1,4 +1,4 @@
-"""The guide to models runs as it stands, with files in the place of streams and a model that finds nothing new."""
+"""The guide to models runs as it stands, with files for streams and a made-up model."""
 
 import re
 import shutil

@@ -48,7 +48,7 @@ def test_a_letterbox_is_what_detectors_were_trained_with(film: Path) -> None:
     off = np.abs(tensor[0].astype(int) - expected)
     # Chroma is scaled from its own samples, and not from pixels that share them.
     assert off.mean() < 1.5 and np.all(tensor[0, :140] == 114) and np.all(tensor[0, 500:] == 114)
-    boxes = transform.to_frame([[0, 140, 640, 500], [320, 320, 900, np.nan]])
+    boxes = transform.to_frame(np.array([[0, 140, 640, 500], [320, 320, 900, np.nan]]))
     assert np.allclose(boxes[0], [0, 0, 1280, 720])
     assert np.allclose(boxes[1], [640, 360, 1280, np.nan], equal_nan=True)
     assert np.allclose(transform.to_tensor(transform.to_frame([100.0, 200.0])), [100, 200])

@@ -10,14 +10,20 @@ use pyo3::prelude::*;
 
 use crate::array::{accepted_any, shown};
 use crate::error::{invalid, raised};
-use crate::frame::PyFrame;
 use crate::lock::lock;
 
 /// Draws on a frame, anti-aliased: `frame.draw`.
 #[pyclass(frozen, name = "Draw", module = "frameloom")]
-pub(crate) struct PyDraw(pub(crate) Py<PyFrame>);
+pub(crate) struct PyDraw(pub(crate) Box<DrawTarget>);
+
+/// Something that is drawn, and that knows nothing of what it is drawn on.
+pub(crate) type Drawing<'a> = Box<dyn FnOnce(&mut Draw<'_>) -> frameloom::Result<()> + Send + 'a>;
+
+/// What is drawn on.
+pub(crate) type DrawTarget = dyn Fn(Python<'_>, Drawing<'_>) -> PyResult<()> + Send + Sync;
 
 /// A colour: FFmpeg's name for it, or red, green, blue and, where given, opacity.
+#[derive(Clone, Copy)]
 struct Paint(Color);
 
 impl<'py> FromPyObject<'_, 'py> for Paint {
@@ -79,7 +85,7 @@ impl PyDraw {
         py: Python<'_>,
         draw: impl FnOnce(&mut Draw<'_>) -> frameloom::Result<()> + Send,
     ) -> PyResult<()> {
-        self.0.get().draw(py, draw)
+        (self.0)(py, Box::new(draw))
     }
 }
 

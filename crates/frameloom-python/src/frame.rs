@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use frameloom::{Draw, Frame, Image, ImageMut, PixelFormat, TimeBase};
+use frameloom::{Frame, Image, ImageMut, PixelFormat, TimeBase};
 use numpy::PyArrayMethods;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use crate::array::{Pixels, accepted, accepted_any, format_of, new_array, shape_of};
-use crate::draw::PyDraw;
+use crate::draw::{Drawing, PyDraw};
 use crate::error::{invalid, raised};
 use crate::lock::lock;
 use crate::shared::VideoShared;
@@ -119,15 +119,11 @@ impl PyFrame {
     }
 
     /// Draws on the array where it was asked for to be changed, else on the codec's own planes.
-    pub(crate) fn draw(
-        &self,
-        py: Python<'_>,
-        draw: impl FnOnce(&mut Draw<'_>) -> frameloom::Result<()> + Send,
-    ) -> PyResult<()> {
+    pub(crate) fn draw(&self, py: Python<'_>, drawing: Drawing<'_>) -> PyResult<()> {
         let Some(array) = self.array_to_change(py) else {
             let drawn = py.detach(|| {
                 let mut frame = lock(&self.inner);
-                draw(&mut frame.draw()?)
+                drawing(&mut frame.draw()?)
             });
             return drawn.map_err(|e| raised(&e));
         };
@@ -138,7 +134,7 @@ impl PyFrame {
                 .map_err(|e| frameloom::Error::process(e.to_string()))?;
             let frame = lock(&self.inner);
             let mut target = frame.draw_on(image)?;
-            draw(&mut target)
+            drawing(&mut target)
         });
         drawn.map_err(|e| raised(&e))
     }
@@ -236,13 +232,7 @@ impl PyFrame {
     }
 
     /// Replace the pixels whose upper left corner is at `x`, `y` by an array: only they are converted.
-    fn set_region(
-        &self,
-        py: Python<'_>,
-        x: u32,
-        y: u32,
-        array: &Bound<'_, PyAny>,
-    ) -> PyResult<()> {
+    fn set_region(&self, py: Python<'_>, x: u32, y: u32, array: &Bound<'_, PyAny>) -> PyResult<()> {
         let (pixels, (width, height)) = accepted_any(array, self.format)?;
         let borrowed = pixels.try_readonly().map_err(|e| invalid(e.to_string()))?;
         let bytes = borrowed.as_slice().map_err(|e| invalid(e.to_string()))?;
@@ -287,19 +277,15 @@ impl PyFrame {
         if width == 0 || height == 0 {
             return Err(invalid(format!("an array of {width}x{height} pixels is empty")));
         }
-        let frame = self.finished(py)?;
+        let mut frame = self.finished(py)?;
         let array = new_array(py, &shape_of(format, width, height))?;
         {
             let mut borrowed = array.try_readwrite().map_err(|e| invalid(e.to_string()))?;
             let bytes = borrowed.as_slice_mut().map_err(|e| invalid(e.to_string()))?;
             let done = py.detach(move || {
-                let frame = match (width, height) == (frame.width(), frame.height()) {
-                    true => frame,
-                    false => frame.scaled(width, height)?,
-                };
                 let mut target = ImageMut::packed(format, width, height, bytes)
                     .map_err(|e| frameloom::Error::process(e.to_string()))?;
-                frame.copy_to(&mut target)
+                frame.copy_scaled_to(&mut target)
             });
             done.map_err(|e| raised(&e))?;
         }
@@ -353,7 +339,7 @@ impl PyFrame {
     #[getter]
     #[pyo3(name = "draw")]
     fn drawing(slf: Py<Self>) -> PyDraw {
-        PyDraw(slf)
+        PyDraw(Box::new(move |py, drawing| slf.get().draw(py, drawing)))
     }
 
     /// When it is to be shown, in seconds; 0 is where the input starts.

@@ -344,9 +344,7 @@ impl PyVideo {
             Ok(Some(found).filter(|found| !waits_on || !matches!(found, LatestFrame::NotYet)))
         };
         match until(py, step, || {})? {
-            LatestFrame::Frame(frame) => {
-                Ok(Some(PyFrame::new(frame, Arc::clone(&self.shared))))
-            }
+            LatestFrame::Frame(frame) => Ok(Some(PyFrame::new(frame, Arc::clone(&self.shared)))),
             LatestFrame::Over => Ok(None),
             LatestFrame::NotYet => Err(self.nothing_came(limit)),
         }

@@ -2,7 +2,9 @@ use std::collections::VecDeque;
 
 use super::{FilterGraph, FrameProcessor};
 use crate::error::{BoxError, Result};
-use crate::image::{Frame, no_view};
+use crate::image::{
+    ChannelOrder, Fit, Frame, ImageMut, PixelFormat, TensorLayout, TensorOptions, no_view,
+};
 use crate::options::Size;
 
 /// Brings every frame to one size; its shape is not kept.
@@ -69,5 +71,31 @@ impl Frame {
         let Some(mut graph) = larger.0 else { return Err(no_view()) };
         graph.drain()?;
         graph.receive()?.map(|frame| frame.with_index(index)).ok_or_else(no_view)
+    }
+
+    /// Converts the picture into memory of your own of any size; its shape is not kept. RGB that shrinks is
+    /// made of the codec's planes at once, so that no colour is lost between pixels that share it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidData`](crate::ErrorKind::InvalidData) for a picture that can't be converted.
+    pub fn copy_scaled_to(&mut self, target: &mut ImageMut<'_>) -> Result<()> {
+        let (width, height) = (target.width(), target.height());
+        if (width, height) == (self.width(), self.height()) {
+            return self.copy_to(target);
+        }
+        let order = match target.format() {
+            PixelFormat::Rgb24 => Some(ChannelOrder::Rgb),
+            PixelFormat::Bgr24 => Some(ChannelOrder::Bgr),
+            _ => None,
+        };
+        let shrinks = width <= self.width() && height <= self.height();
+        if let (Some(order), true, Some(pixels)) = (order, shrinks, target.as_packed_mut()) {
+            let options = TensorOptions::new(width, height)
+                .fit(Fit::Stretch)
+                .layout(TensorLayout::Nhwc)
+                .order(order);
+            return self.tensor_into(&options, pixels).map(drop);
+        }
+        self.share()?.scaled(width, height)?.copy_to(target)
     }
 }

@@ -139,9 +139,8 @@ fn crop(picture: &AvFrame, r: PixelRectangle) -> Result<AvFrame> {
 }
 
 fn buffer(format: PixelFormat, r: PixelRectangle) -> Result<PixelBuffer> {
-    PixelBuffer::new(format, r.width, r.height).map_err(|e| {
-        Error::new(ErrorKind::InvalidData, Stage::Convert, e.to_string()).because(e)
-    })
+    PixelBuffer::new(format, r.width, r.height)
+        .map_err(|e| Error::new(ErrorKind::InvalidData, Stage::Convert, e.to_string()).because(e))
 }
 
 fn read(picture: &AvFrame, format: PixelFormat, r: PixelRectangle) -> Result<PixelBuffer> {
@@ -151,7 +150,13 @@ fn read(picture: &AvFrame, format: PixelFormat, r: PixelRectangle) -> Result<Pix
 }
 
 /// Copies a rectangle of one image into another of the same format.
-fn copy(from: &Image<'_>, at: (u32, u32), to: &mut ImageMut<'_>, into: (u32, u32), size: (u32, u32)) {
+fn copy(
+    from: &Image<'_>,
+    at: (u32, u32),
+    to: &mut ImageMut<'_>,
+    into: (u32, u32),
+    size: (u32, u32),
+) {
     let format = from.format();
     let bytes = |plane: usize, pixels: u32| match pixels {
         0 => 0,
@@ -259,7 +264,9 @@ mod tests {
     #[test]
     fn what_is_not_within_the_frame_is_an_error() {
         let mut frame = frame("yuv420p");
-        for (at, size) in [([0, 0], [42, 1]), ([41, 0], [1, 1]), ([0, 0], [0, 3]), ([u32::MAX, 0], [2, 2])] {
+        for (at, size) in
+            [([0, 0], [42, 1]), ([41, 0], [1, 1]), ([0, 0], [0, 3]), ([u32::MAX, 0], [2, 2])]
+        {
             let error = frame.region(PixelFormat::Rgb24, at, size).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
         }

@@ -116,9 +116,9 @@ impl PlaneScaler {
         }
         let job = Rows { scaler: self, source, first };
         if plain {
-            simd::run_plain(job)
+            simd::run_plain(job);
         } else {
-            simd::run(job)
+            simd::run(job);
         }
         true
     }
