@@ -235,7 +235,7 @@ fn under_hold_no_picture_is_seen_unedited() {
         assert_eq!(snapshot.frames_bypassed, 0, "{words}");
         assert!(snapshot.frames_held > 5, "{words}: {} held", snapshot.frames_held);
         let mut seen = 0;
-        for frame in frameloom::Reader::open(&url(&out)).unwrap() {
+        for frame in frameloom::Reader::open(url(&out)).unwrap() {
             let frame = frame.unwrap();
             let image = frame.image(PixelFormat::Gray).unwrap();
             let levels: Vec<u8> = image.rows().flatten().copied().collect();
