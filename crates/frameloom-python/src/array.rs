@@ -103,11 +103,12 @@ pub(crate) fn accepted<'py>(
     let wanted = shape_of(format, size.0, size.1);
     if array.shape() != wanted {
         return Err(invalid(format!(
-            "expected an array of shape {} ({format}, {}x{} pixels), and it is of shape {}",
+            "expected an array of shape {} ({format}, {}x{} pixels), and it is of shape {}{}",
             shown(&wanted),
             size.0,
             size.1,
-            shown(array.shape())
+            shown(array.shape()),
+            cure_of_shape(array.shape(), format)
         )));
     }
     contiguous(array)
@@ -136,9 +137,10 @@ pub(crate) fn accepted_any<'py>(
         .filter(|&(w, h)| w > 0 && h > 0 && shape_of(format, w, h) == shape);
     let Some(size) = size else {
         return Err(invalid(format!(
-            "expected an array of shape {} ({format}), and it is of shape {}",
+            "expected an array of shape {} ({format}), and it is of shape {}{}",
             wanted_in_words(format),
-            shown(&shape)
+            shown(&shape),
+            cure_of_shape(&shape, format)
         )));
     };
     Ok((contiguous(array)?, size))
@@ -167,14 +169,41 @@ fn as_bytes<'py>(given: &Bound<'py, PyAny>, format: PixelFormat) -> PyResult<Bou
     if let Ok(array) = array.cast::<Pixels>() {
         return Ok(array.clone());
     }
-    let found = match array.cast::<PyUntypedArray>() {
-        Ok(array) => format!("{} of shape {}", array.dtype(), shown(array.shape())),
-        Err(_) => "something else".to_owned(),
+    let (found, cure) = match array.cast::<PyUntypedArray>() {
+        Ok(array) => {
+            let found = format!("{} of shape {}", array.dtype(), shown(array.shape()));
+            let kind: String = array.dtype().getattr("kind")?.extract()?;
+            (found, cure_of_kind(&kind))
+        }
+        Err(_) => ("something else".to_owned(), ""),
     };
     Err(invalid(format!(
-        "expected an array of uint8 of shape {} ({format}), and it is {found}",
+        "expected an array of uint8 of shape {} ({format}), and it is {found}{cure}",
         wanted_in_words(format)
     )))
+}
+
+/// How numbers of another kind, by numpy's letter for it, become pixels.
+fn cure_of_kind(kind: &str) -> &'static str {
+    match kind {
+        "f" => ": array.astype(np.uint8), where it goes from 0 to 255, or (array * 255).astype(np.uint8)",
+        "b" => ": array.astype(np.uint8) * 255",
+        "i" | "u" => ": array.clip(0, 255).astype(np.uint8)",
+        _ => "",
+    }
+}
+
+/// How an array of another shape becomes a picture, or the picture takes it.
+fn cure_of_shape(shape: &[usize], format: PixelFormat) -> &'static str {
+    match (shape, format.pixel_bytes()) {
+        _ if format.is_yuv() => "",
+        ([_, _, 4], 3) => "; pix_fmt=\"rgba\" has four channels",
+        ([_, _, 3], 4) => "; pix_fmt=\"rgb24\" has three channels",
+        ([_, _], 3 | 4) | ([_, _, 1], 3 | 4) => "; pix_fmt=\"gray\" has one channel",
+        ([3 | 4, _, _], 3 | 4) => "; the channels come last: np.moveaxis(array, 0, 2), or torch's permute(1, 2, 0)",
+        ([1, _, _, _], _) => "; it is a batch of one: array[0]",
+        _ => "",
+    }
 }
 
 fn contiguous(array: Bound<'_, Pixels>) -> PyResult<Bound<'_, Pixels>> {
