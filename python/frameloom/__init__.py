@@ -22,17 +22,22 @@ from ._errors import (
 )
 from ._frameloom import (
     AudioPacket,
+    Batch,
+    Batches,
     Draw,
     Event,
     Frame,
     Output,
     OutputStats,
     Stats,
+    Stream,
+    Streams,
     Transform,
     Video,
     Writer,
     create,
     open,
+    open_all,
     probe,
 )
 from ._run import run
@@ -62,6 +67,8 @@ __version__ = "0.1.0"
 __all__ = [
     "AlreadyExists",
     "AudioPacket",
+    "Batch",
+    "Batches",
     "ConnectionFailed",
     "Draw",
     "Error",
@@ -76,12 +83,15 @@ __all__ = [
     "OutputStats",
     "Stats",
     "StorageFull",
+    "Stream",
+    "Streams",
     "TimedOut",
     "Transform",
     "Video",
     "Writer",
     "create",
     "open",
+    "open_all",
     "probe",
     "run",
 ]

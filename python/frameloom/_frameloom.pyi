@@ -11,18 +11,23 @@ import numpy.typing as npt
 
 __all__ = [
     "AudioPacket",
+    "Batch",
+    "Batches",
     "Draw",
     "Event",
     "Frame",
     "Output",
     "OutputStats",
     "Stats",
+    "Stream",
+    "Streams",
     "Transform",
     "Video",
     "Writer",
     "command_line",
     "create",
     "open",
+    "open_all",
     "probe",
 ]
 
@@ -63,6 +68,16 @@ class Frame:
     @property
     def image(self) -> _Array:
         """The same picture, read-only: a frame of which nothing else was used stays untouched."""
+
+    @property
+    def stream(self) -> Stream | None:
+        """The stream that it is of, where it came in a batch; else `None`."""
+
+    def write(self) -> None:
+        """Give it to the outputs of its stream. Only for frames of a batch.
+
+        One that is not written before its stream's next frame comes is left out of them.
+        """
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -301,6 +316,103 @@ class Draw:
 
         `block` is their side in pixels; an eighth of the longer side where it is not given.
         """
+
+@final
+class Batch:
+    """Frames of different streams, at most one of each. It is a sequence of frames."""
+
+    @property
+    def frames(self) -> list[Frame]:
+        """Its frames; those whose stream waited longest come first."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Frame]: ...
+    def tensor(
+        self, size: int | tuple[int, int], **keywords: Any
+    ) -> tuple[npt.NDArray[Any], list[Transform]]:
+        """What a model reads of all frames, (n, 3, height, width), and the way back for each.
+
+        The keywords are those of `Frame.tensor`.
+        """
+
+@final
+class Batches:
+    """The batches of some streams: an iterator. Made by `Streams.batches`."""
+
+    def __iter__(self) -> Batches: ...
+    def __next__(self) -> Batch: ...
+
+@final
+class Stream:
+    """One stream of `open_all`."""
+
+    @property
+    def number(self) -> int:
+        """Its number, from 0 in the order in which streams were added."""
+
+    @property
+    def url(self) -> str:
+        """Its URL, without what is secret in it."""
+
+    @property
+    def error(self) -> str | None:
+        """Why it is over; `None` while it isn't, and where it simply ended."""
+
+    def output(
+        self,
+        target: _Path,
+        *,
+        codec: str | None = None,
+        audio_codec: str | None = None,
+        bit_rate: int | str | None = None,
+        format: str | None = None,
+        size: _Size | None = None,
+        rate: _Rate | None = None,
+        audio: bool = True,
+        overwrite: bool = True,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Add an output, at any time, for what is written of this stream and its sound.
+
+        Nobody waits for it: where it can't be opened, a warning says so. The arguments are those of
+        `Video.output`.
+        """
+
+    def write(self, frame: Frame) -> None:
+        """Give a frame of this stream to its outputs: what `frame.write()` does."""
+
+    def remove(self) -> None:
+        """End it and finish its outputs, while the others go on."""
+
+@final
+class Streams:
+    """Streams that run side by side: made by `open_all`. None waits for another."""
+
+    def add(self, source: _Path) -> Stream:
+        """Add a stream, while the others run."""
+
+    def batches(self, size: int = 8, wait: _Seconds | None = None) -> Batches:
+        """Batches of frames, at most one of each stream: the newest that it has.
+
+        A batch is given out once it has `size` frames or one of every stream that runs, and `wait`
+        seconds (20 ms) behind its first at the latest. A stream that is lost or not there yet is
+        not waited for.
+        """
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Stream]: ...
+    def __getitem__(self, number: int, /) -> Stream: ...
+    def close(self) -> None:
+        """End all streams and finish their outputs."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+        /,
+    ) -> bool: ...
 
 @final
 class Transform:
@@ -787,6 +899,32 @@ def create(
 
     Raises a `frameloom.Error` where it can't be opened, which for a server means at once. RTSP is
     told what comes before it answers: there, it is raised by a later `write` or at the end.
+    """
+
+def open_all(
+    sources: Sequence[_Path],
+    *,
+    pix_fmt: str = "rgb24",
+    size: _Size | None = None,
+    format: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    on_loss: Literal["hold", "slate", "end"] | None = None,
+    slate: _Path | None = None,
+    on_slow: Literal["latest", "block", "bypass", "hold"] | None = None,
+    deadline: _Seconds | None = None,
+    on_error: Literal["bypass", "stop", "hold"] | None = None,
+    on_resize: Literal["fit", "restart"] | None = None,
+    reconnect_for: _Seconds | None = None,
+    no_reconnect: bool = False,
+    stall_timeout: _Seconds | None = None,
+    open_timeout: _Seconds | None = None,
+    wait_for_inputs: Literal["all", "any"] | None = None,
+    live: Literal["auto"] | bool = "auto",
+) -> Streams:
+    """Open many streams at once.
+
+    Each is opened by itself and, where it is live, tried until it is there; one that is lost comes
+    back. The arguments are those of `open`, for all of them.
     """
 
 def probe(

@@ -186,7 +186,9 @@ fn as_bytes<'py>(given: &Bound<'py, PyAny>, format: PixelFormat) -> PyResult<Bou
 /// How numbers of another kind, by numpy's letter for it, become pixels.
 fn cure_of_kind(kind: &str) -> &'static str {
     match kind {
-        "f" => ": array.astype(np.uint8), where it goes from 0 to 255, or (array * 255).astype(np.uint8)",
+        "f" => {
+            ": array.astype(np.uint8), where it goes from 0 to 255, or (array * 255).astype(np.uint8)"
+        }
         "b" => ": array.astype(np.uint8) * 255",
         "i" | "u" => ": array.clip(0, 255).astype(np.uint8)",
         _ => "",
@@ -200,7 +202,9 @@ fn cure_of_shape(shape: &[usize], format: PixelFormat) -> &'static str {
         ([_, _, 4], 3) => "; pix_fmt=\"rgba\" has four channels",
         ([_, _, 3], 4) => "; pix_fmt=\"rgb24\" has three channels",
         ([_, _], 3 | 4) | ([_, _, 1], 3 | 4) => "; pix_fmt=\"gray\" has one channel",
-        ([3 | 4, _, _], 3 | 4) => "; the channels come last: np.moveaxis(array, 0, 2), or torch's permute(1, 2, 0)",
+        ([3 | 4, _, _], 3 | 4) => {
+            "; the channels come last: np.moveaxis(array, 0, 2), or torch's permute(1, 2, 0)"
+        }
         ([1, _, _, _], _) => "; it is a batch of one: array[0]",
         _ => "",
     }

@@ -12,7 +12,7 @@ use crate::array::{Pixels, accepted, accepted_any, format_of, new_array, shape_o
 use crate::draw::{Drawing, PyDraw};
 use crate::error::{invalid, raised};
 use crate::lock::lock;
-use crate::shared::VideoShared;
+use crate::shared::FrameSource;
 use crate::tensor::{PyTransform, TensorKeywords, tensor_of};
 
 /// One decoded picture, and where it belongs in time.
@@ -23,7 +23,7 @@ use crate::tensor::{PyTransform, TensorKeywords, tensor_of};
 pub(crate) struct PyFrame {
     pub(crate) inner: Arc<Mutex<Frame>>,
     /// Of the video that it was read from; `None` of a still frame.
-    pub(crate) owner: Arc<VideoShared>,
+    pub(crate) source: Arc<FrameSource>,
     held: Mutex<FrameArray>,
     format: PixelFormat,
     width: u32,
@@ -45,10 +45,10 @@ struct FrameArray {
 }
 
 impl PyFrame {
-    pub(crate) fn new(frame: Frame, owner: Arc<VideoShared>) -> PyFrame {
+    pub(crate) fn new(frame: Frame, source: Arc<FrameSource>) -> PyFrame {
         PyFrame {
             held: Mutex::default(),
-            format: owner.opening.format,
+            format: source.format,
             width: frame.width(),
             height: frame.height(),
             index: frame.index(),
@@ -59,7 +59,7 @@ impl PyFrame {
             key_frame: frame.key_frame(),
             codec_format: frame.format_name(),
             inner: Arc::new(Mutex::new(frame)),
-            owner,
+            source,
         }
     }
 
@@ -78,7 +78,7 @@ impl PyFrame {
         if let Some(array) = found {
             return Ok(array.into_bound(py));
         }
-        let array = self.owner.pool.take(py, &shape_of(self.format, self.width, self.height))?;
+        let array = self.source.pool.take(py, &shape_of(self.format, self.width, self.height))?;
         {
             let mut borrowed = array.try_readwrite().map_err(|e| invalid(e.to_string()))?;
             let bytes = borrowed.as_slice_mut().map_err(|e| invalid(e.to_string()))?;
@@ -197,6 +197,22 @@ impl PyFrame {
         Ok(view)
     }
 
+    /// The stream that it is of, where it came in a batch of several; else `None`.
+    #[getter]
+    fn stream(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.source.stream.as_ref().map(|stream| stream.clone_ref(py))
+    }
+
+    /// Give it to the outputs of its stream. Only for frames of a batch; others are written by
+    /// `Output.write`.
+    fn write(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let stream = slf.get().stream(slf.py());
+        let stream = stream.ok_or_else(|| {
+            invalid("the frame is of no batch: write it by the write() of an output")
+        })?;
+        stream.bind(slf.py()).call_method1("write", (slf,)).map(drop)
+    }
+
     /// The array's shape.
     #[getter]
     fn shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
@@ -205,7 +221,7 @@ impl PyFrame {
 
     /// A frame of its own: what is changed in one of the two is not changed in the other.
     fn copy(&self, py: Python<'_>) -> PyResult<PyFrame> {
-        Ok(PyFrame::new(self.finished(py)?, Arc::clone(&self.owner)))
+        Ok(PyFrame::new(self.finished(py)?, Arc::clone(&self.source)))
     }
 
     /// A new array of `width` x `height` pixels whose upper left corner is at `x`, `y`: only they are

@@ -17,6 +17,7 @@ mod process;
 mod settings;
 mod shared;
 mod state;
+mod streams;
 mod tensor;
 mod video;
 mod wait;
@@ -50,6 +51,8 @@ mod _frameloom {
     use super::output::PyOutput;
     #[pymodule_export]
     use super::state::{PyAudioPacket, PyEvent, PyOutputStats, PyStats};
+    #[pymodule_export]
+    use super::streams::{PyBatch, PyBatches, PyStream, PyStreams, open_all};
     #[pymodule_export]
     use super::tensor::PyTransform;
     #[pymodule_export]

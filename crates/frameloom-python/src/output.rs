@@ -53,12 +53,11 @@ impl PyOutput {
         }
         let mut made = if let Ok(frame) = frame.cast::<PyFrame>() {
             let frame = frame.get();
-            if !Arc::ptr_eq(&frame.owner, &self.shared) {
+            if !Arc::ptr_eq(&frame.source, &self.shared.frames) {
                 return Err(invalid(format!(
                     "the frame is of another video ({}) than the output ({}): write its array, \
                      or open an output of its own video",
-                    frameloom::internal::redact::url(&frame.owner.opening.source),
-                    frameloom::internal::redact::url(&self.shared.opening.source)
+                    frame.source.shown, self.shared.frames.shown
                 )));
             }
             frame.finished(py)?

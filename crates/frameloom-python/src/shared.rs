@@ -39,6 +39,27 @@ pub(crate) struct Opening {
     pub(crate) progress: bool,
 }
 
+/// What frames of one source have in common.
+pub(crate) struct FrameSource {
+    /// Of their arrays.
+    pub(crate) format: PixelFormat,
+    pub(crate) pool: ArrayPool,
+    /// The source, as it may be shown.
+    pub(crate) shown: String,
+    /// The stream's handle, where it is one of several.
+    pub(crate) stream: Option<Py<PyAny>>,
+}
+
+impl FrameSource {
+    pub(crate) fn new(
+        format: PixelFormat,
+        shown: String,
+        stream: Option<Py<PyAny>>,
+    ) -> FrameSource {
+        FrameSource { format, pool: ArrayPool::default(), shown, stream }
+    }
+}
+
 /// An output that was asked for.
 pub(crate) struct RequestedOutput {
     pub(crate) url: String,
@@ -57,7 +78,7 @@ pub(crate) struct VideoShared {
     stats: Mutex<Stats>,
     pub(crate) events: EventLog,
     pub(crate) stop: Stop,
-    pub(crate) pool: ArrayPool,
+    pub(crate) frames: Arc<FrameSource>,
     /// The last frame that was given out.
     pub(crate) last: Mutex<Option<Arc<Mutex<frameloom::Frame>>>>,
     /// The same for another thread.
@@ -67,6 +88,8 @@ pub(crate) struct VideoShared {
 impl VideoShared {
     pub(crate) fn new(opening: Opening, pipeline: Pipeline, stop: Stop) -> VideoShared {
         let stats = Mutex::new(pipeline.stats());
+        let shown = frameloom::internal::redact::url(&opening.source);
+        let frames = Arc::new(FrameSource::new(opening.format, shown, None));
         let shared = VideoShared {
             process: Owner::here(),
             opening,
@@ -75,7 +98,7 @@ impl VideoShared {
             stats,
             events: EventLog::new(),
             stop,
-            pool: ArrayPool::default(),
+            frames,
             last: Mutex::default(),
             latest: Latest::default(),
         };

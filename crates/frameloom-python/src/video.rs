@@ -280,7 +280,7 @@ impl PyVideo {
         };
         *lock(&self.size) = Some((frame.width(), frame.height()));
         self.shared.latest.put(&mut frame).map_err(|e| raised(&e))?;
-        let frame = PyFrame::new(frame, Arc::clone(&self.shared));
+        let frame = PyFrame::new(frame, Arc::clone(&self.shared.frames));
         *lock(&self.shared.last) = Some(Arc::clone(&frame.inner));
         Ok(Waited::Frame(frame))
     }
@@ -344,7 +344,9 @@ impl PyVideo {
             Ok(Some(found).filter(|found| !waits_on || !matches!(found, LatestFrame::NotYet)))
         };
         match until(py, step, || {})? {
-            LatestFrame::Frame(frame) => Ok(Some(PyFrame::new(frame, Arc::clone(&self.shared)))),
+            LatestFrame::Frame(frame) => {
+                Ok(Some(PyFrame::new(frame, Arc::clone(&self.shared.frames))))
+            }
             LatestFrame::Over => Ok(None),
             LatestFrame::NotYet => Err(self.nothing_came(limit)),
         }
@@ -530,7 +532,7 @@ impl PyVideo {
                 "the video has no frame at {time}: it is shorter{length}"
             )));
         };
-        Ok(PyFrame::new(frame, Arc::clone(&self.shared)))
+        Ok(PyFrame::new(frame, Arc::clone(&self.shared.frames)))
     }
 
     /// What is in it, as `frameloom probe` tells it: a dictionary.

@@ -43,8 +43,8 @@ mod time;
 mod url;
 
 pub use api::{
-    Control, Feed, Frames, InputBuilder, Media, NextFrame, Outgoing, OutputBuilder, OutputId,
-    Pending, Pipeline, Reader, Writer,
+    Batch, Control, Feed, Frames, InputBuilder, Media, NextFrame, Outgoing, OutputBuilder,
+    OutputId, Pending, Pipeline, Reader, StreamFrame, StreamId, StreamSettings, Streams, Writer,
 };
 pub use av::{AvError, LogLevel, set_log_level};
 pub use codec::audio_frame::AudioFrame;

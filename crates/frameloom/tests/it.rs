@@ -15,6 +15,8 @@ mod rtmp;
 mod seeking;
 #[path = "it/sound.rs"]
 mod sound;
+#[path = "it/streams.rs"]
+mod streams;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

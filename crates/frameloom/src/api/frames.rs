@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{RecvTimeoutError, SendTimeoutError};
+use crossbeam_channel::{RecvTimeoutError, Select, SendTimeoutError};
 
 use crate::api::write_order::{WriteOrder, WrittenFrame};
 use crate::edit::chain::{Chain, guarded};
@@ -179,6 +179,19 @@ impl Frames {
                     self.run_stages(None)?;
                 }
             }
+        }
+    }
+
+    /// Has `select` wait for what [`Frames::next_timeout`] would find.
+    pub(super) fn wait_for<'a>(&'a self, select: &mut Select<'a>) {
+        match &self.channels {
+            Some(Pulling::Gate(channels)) => {
+                select.recv(&channels.asks);
+            }
+            Some(Pulling::Decoder(frames)) => {
+                select.recv(frames);
+            }
+            None => {}
         }
     }
 

@@ -13,6 +13,7 @@ mod pipeline;
 mod reader;
 #[cfg(test)]
 mod soak;
+mod streams;
 mod write_order;
 mod writer;
 
@@ -25,4 +26,5 @@ pub use outgoing::Outgoing;
 pub use pending::Pending;
 pub use pipeline::Pipeline;
 pub use reader::Reader;
+pub use streams::{Batch, StreamFrame, StreamId, StreamSettings, Streams};
 pub use writer::Writer;

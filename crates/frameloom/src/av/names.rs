@@ -332,6 +332,13 @@ impl PixFmt {
         d.comp.get(..usize::from(d.nb_components))?.iter().map(component).collect()
     }
 
+    /// Bits of its deepest component.
+    pub(crate) fn depth(self) -> u32 {
+        let components = self.descriptor().map_or(&[][..], |d| &d.comp);
+        let depths = components.iter().filter_map(|c| u32::try_from(c.depth).ok());
+        depths.max().unwrap_or(0)
+    }
+
     /// The one of `list` that loses least of this format.
     pub(crate) fn best_of(self, list: &[PixFmt]) -> Option<PixFmt> {
         let mut raw: Vec<ff::AVPixelFormat> = list.iter().map(|f| f.0).collect();

@@ -18,7 +18,7 @@ use super::{tool, url};
 #[path = "rtmp/late.rs"]
 mod late;
 #[path = "rtmp/peers.rs"]
-mod peers;
+pub(super) mod peers;
 #[path = "rtmp/wire.rs"]
 mod wire;
 

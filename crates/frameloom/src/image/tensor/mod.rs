@@ -265,9 +265,10 @@ fn make<T: TensorElement>(
     }
     let format = picture.format().ok_or_else(crate::image::no_view)?;
     let Some(components) = components(format) else {
-        // All that others hold goes into it.
-        let deep = PixFmt::named("gbrp16le").ok_or_else(crate::image::no_view)?;
-        return make(&picture::convert(picture, deep)?, options, out, plain);
+        // All that such a format holds goes into it.
+        let name = if format.depth() > 8 { "gbrp16le" } else { "rgb24" };
+        let whole = PixFmt::named(name).ok_or_else(crate::image::no_view)?;
+        return make(&picture::convert(picture, whole)?, options, out, plain);
     };
     let size = (picture.width(), picture.height());
     let placed = place(

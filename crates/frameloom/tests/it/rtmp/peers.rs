@@ -19,13 +19,13 @@ use frameloom_rtmp::{
 use super::{LIMIT, clip, wait_until};
 
 /// A client that publishes FLV tags, with times of its own.
-pub(super) struct Publisher {
+pub(crate) struct Publisher {
     session: ClientSession,
     socket: TcpStream,
 }
 
 impl Publisher {
-    pub(super) fn open(address: SocketAddr, name: &str) -> Publisher {
+    pub(crate) fn open(address: SocketAddr, name: &str) -> Publisher {
         let socket = TcpStream::connect(address).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
         let role = ClientRole::Publish(PublishKind::Live);
@@ -54,7 +54,7 @@ impl Publisher {
         }
     }
 
-    pub(super) fn send(&mut self, tag: &FlvTag, shift_ms: u64) {
+    pub(crate) fn send(&mut self, tag: &FlvTag, shift_ms: u64) {
         let kind = match tag.kind {
             TagKind::Audio => MediaType::Audio,
             TagKind::Video => MediaType::Video,
@@ -216,7 +216,7 @@ pub(super) fn tags_of_one_gop() -> Vec<FlvTag> {
 }
 
 /// Of a clip with sound, and a keyframe twice a second.
-pub(super) fn tags_with_keyframes() -> Vec<FlvTag> {
+pub(crate) fn tags_with_keyframes() -> Vec<FlvTag> {
     let room = tempfile::tempdir().unwrap();
     let source = room.path().join("clip.flv");
     clip(

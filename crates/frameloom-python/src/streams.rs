@@ -1,0 +1,375 @@
+//! Many streams in Python, and their frames in batches.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use frameloom::options::InputOptions;
+use frameloom::{StreamId, StreamSettings, Streams};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyDictMethods};
+
+use crate::array::format_of;
+use crate::error::{invalid, raised};
+use crate::frame::PyFrame;
+use crate::lock::lock;
+use crate::process::{Owner, elsewhere};
+use crate::settings::{
+    InputKeywords, OUTPUT_NAMES, OutputKeywords, place, policies, rate_of, size_of, time_of,
+    unknown,
+};
+use crate::shared::FrameSource;
+use crate::wait::{SLICE, until};
+
+/// What `open_all` takes by name, besides the policies.
+const OPEN_ALL_NAMES: &[&str] = &["pix_fmt", "size", "format", "options"];
+
+/// What all handles of some streams share.
+struct StreamsShared {
+    process: Owner,
+    /// `None` once they are closed. It is locked with the GIL released only.
+    streams: Mutex<Option<Streams>>,
+    known: Mutex<BTreeMap<StreamId, KnownStream>>,
+    pix_fmt: String,
+    settings: SettingsOfAll,
+}
+
+/// The handle of a stream, and what its frames have in common.
+type KnownStream = (Py<PyStream>, Arc<FrameSource>);
+
+/// How each stream is opened.
+struct SettingsOfAll {
+    input: InputOptions,
+    size: Option<frameloom::Size>,
+}
+
+impl StreamsShared {
+    /// Does something with the streams.
+    fn with<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut Streams) -> frameloom::Result<T> + Send,
+    ) -> PyResult<T> {
+        if self.process.is_elsewhere() {
+            return Err(raised(&elsewhere()));
+        }
+        let done = py.detach(|| lock(&self.streams).as_mut().map(work));
+        match done {
+            Some(done) => done.map_err(|e| raised(&e)),
+            None => Err(invalid("the streams are closed")),
+        }
+    }
+}
+
+/// Open many streams at once. Each is opened by itself and, where it is live, tried until it is there.
+#[pyfunction]
+#[pyo3(
+    signature = (sources, *, pix_fmt="rgb24", size=None, format=None, options=None, **policies),
+    text_signature = "(sources, *, pix_fmt='rgb24', size=None, format=None, options=None, \
+        on_loss=None, slate=None, on_slow=None, deadline=None, on_error=None, on_resize=None, \
+        reconnect_for=None, no_reconnect=False, stall_timeout=None, open_timeout=None, \
+        wait_for_inputs=None, live='auto')"
+)]
+pub(crate) fn open_all(
+    py: Python<'_>,
+    sources: Vec<Bound<'_, PyAny>>,
+    pix_fmt: &str,
+    size: Option<&Bound<'_, PyAny>>,
+    format: Option<&str>,
+    options: Option<&Bound<'_, PyDict>>,
+    policies: Option<&Bound<'_, PyDict>>,
+) -> PyResult<PyStreams> {
+    format_of(pix_fmt)?;
+    let (live, input) = self::policies(policies, OPEN_ALL_NAMES)?;
+    live.check(false, true).map_err(|e| raised(&e))?;
+    let input = InputKeywords { format, options, ..InputKeywords::default() }.settings(input)?;
+    let settings = SettingsOfAll { input, size: size_of(size)? };
+    let streams = PyStreams(Arc::new(StreamsShared {
+        process: Owner::here(),
+        streams: Mutex::new(Some(Streams::new().live(live))),
+        known: Mutex::default(),
+        pix_fmt: pix_fmt.to_owned(),
+        settings,
+    }));
+    for source in sources {
+        streams.add(py, &source)?;
+    }
+    Ok(streams)
+}
+
+/// Streams that run side by side: made by `open_all`.
+#[pyclass(frozen, name = "Streams", module = "frameloom")]
+pub(crate) struct PyStreams(Arc<StreamsShared>);
+
+#[pymethods]
+impl PyStreams {
+    /// Add a stream, while the others run.
+    fn add(&self, py: Python<'_>, source: &Bound<'_, PyAny>) -> PyResult<Py<PyStream>> {
+        let url = place(source)?;
+        let SettingsOfAll { input, size } = &self.0.settings;
+        let mut settings = StreamSettings::new(&url).input(input.clone());
+        if let Some(size) = size {
+            settings = settings.size(*size);
+        }
+        let id = self.0.with(py, |streams| streams.add(settings))?;
+        let stream = Py::new(py, PyStream { shared: Arc::clone(&self.0), id, url })?;
+        let handle = stream.clone_ref(py).into_any();
+        let shown = frameloom::internal::redact::url(&stream.get().url);
+        let source = FrameSource::new(format_of(&self.0.pix_fmt)?, shown, Some(handle));
+        let source = Arc::new(source);
+        lock(&self.0.known).insert(id, (stream.clone_ref(py), source));
+        Ok(stream)
+    }
+
+    /// Batches of frames, at most one of each stream: the newest that it has. A batch is given out once it
+    /// has `size` frames or one of every stream that runs, and `wait` seconds behind its first at the
+    /// latest. A stream that is lost or not there yet is not waited for.
+    #[pyo3(signature = (size=8, wait=None))]
+    fn batches(&self, size: usize, wait: Option<&Bound<'_, PyAny>>) -> PyResult<PyBatches> {
+        if size == 0 {
+            return Err(invalid("size: a batch has one frame at least"));
+        }
+        let wait = wait.map(|given| time_of("wait", given)).transpose()?;
+        let wait = wait.map_or(DEFAULT_WAIT, |wait| Duration::from_secs_f64(wait.as_secs_f64()));
+        Ok(PyBatches { shared: Arc::clone(&self.0), size, wait })
+    }
+
+    fn __len__(&self) -> usize {
+        lock(&self.0.known).len()
+    }
+
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let all: Vec<Py<PyStream>> =
+            lock(&self.0.known).values().map(|(stream, _)| stream.clone_ref(py)).collect();
+        all.into_pyobject(py)?.call_method0("__iter__")
+    }
+
+    fn __getitem__(&self, py: Python<'_>, number: usize) -> PyResult<Py<PyStream>> {
+        let known = lock(&self.0.known);
+        let found = known.iter().find(|(id, _)| id.number() == number);
+        found.map(|(_, (stream, _))| stream.clone_ref(py)).ok_or_else(|| {
+            pyo3::exceptions::PyIndexError::new_err(format!("there is no stream {number}"))
+        })
+    }
+
+    /// End all streams and finish their outputs.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        if self.0.process.is_elsewhere() {
+            return Ok(());
+        }
+        // The handles hold what holds them.
+        let _handles = std::mem::take(&mut *lock(&self.0.known));
+        let finished = py.detach(|| lock(&self.0.streams).take().map_or(Ok(()), Streams::finish));
+        finished.map_err(|e| raised(&e))
+    }
+
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        kind: &Bound<'_, PyAny>,
+        _error: &Bound<'_, PyAny>,
+        _traceback: &Bound<'_, PyAny>,
+    ) -> PyResult<bool> {
+        crate::error::left(kind, self.close(py))
+    }
+}
+
+/// How long a batch waits behind its first frame, where nothing is said.
+const DEFAULT_WAIT: Duration = Duration::from_millis(20);
+
+/// One stream of `open_all`.
+#[pyclass(frozen, name = "Stream", module = "frameloom")]
+pub(crate) struct PyStream {
+    shared: Arc<StreamsShared>,
+    id: StreamId,
+    url: String,
+}
+
+#[pymethods]
+impl PyStream {
+    /// Its number, from 0 in the order in which streams were added.
+    #[getter]
+    fn number(&self) -> usize {
+        self.id.number()
+    }
+
+    /// Its URL, without what is secret in it.
+    #[getter]
+    fn url(&self) -> String {
+        frameloom::internal::redact::url(&self.url)
+    }
+
+    /// Why it is over, as text; `None` while it isn't, and where it simply ended.
+    #[getter]
+    fn error(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        let id = self.id;
+        self.shared.with(py, move |streams| Ok(streams.error(id).map(ToString::to_string)))
+    }
+
+    /// Add an output, at any time: a file, or a URL to publish to. It takes what `Video.output` takes.
+    #[pyo3(
+        signature = (
+            target, *, codec=None, audio_codec=None, bit_rate=None, format=None, size=None,
+            rate=None, audio=true, overwrite=true, options=None, **unknown
+        ),
+        text_signature = "($self, target, *, codec=None, audio_codec=None, bit_rate=None, \
+            format=None, size=None, rate=None, audio=True, overwrite=True, options=None)"
+    )]
+    #[expect(clippy::too_many_arguments, reason = "Python's are named")]
+    fn output(
+        &self,
+        py: Python<'_>,
+        target: &Bound<'_, PyAny>,
+        codec: Option<&str>,
+        audio_codec: Option<&str>,
+        bit_rate: Option<&Bound<'_, PyAny>>,
+        format: Option<&str>,
+        size: Option<&Bound<'_, PyAny>>,
+        rate: Option<&Bound<'_, PyAny>>,
+        audio: bool,
+        overwrite: bool,
+        options: Option<&Bound<'_, PyDict>>,
+        unknown: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
+        if let Some((name, _)) = unknown.into_iter().flatten().next() {
+            return Err(self::unknown("output", &name.extract::<String>()?, OUTPUT_NAMES));
+        }
+        let url = place(target)?;
+        let (size, rate) = (size_of(size)?.or(self.shared.settings.size), rate_of(rate)?);
+        let settings = OutputKeywords {
+            format,
+            codec,
+            audio_codec,
+            bit_rate,
+            size,
+            rate,
+            audio,
+            overwrite,
+            options,
+        };
+        let (id, options) = (self.id, settings.settings()?);
+        self.shared.with(py, move |streams| streams.add_output(id, &url, options))
+    }
+
+    /// Give a frame of this stream to its outputs: what `frame.write()` does.
+    fn write(&self, py: Python<'_>, frame: &Bound<'_, PyFrame>) -> PyResult<()> {
+        let (id, frame) = (self.id, frame.get().finished(py)?);
+        self.shared.with(py, move |streams| streams.write(id, frame))
+    }
+
+    /// End it and finish its outputs, while the others go on.
+    fn remove(&self, py: Python<'_>) -> PyResult<()> {
+        let id = self.id;
+        let removed = self.shared.with(py, move |streams| streams.remove(id));
+        let _handle = lock(&self.shared.known).remove(&id);
+        removed
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<frameloom.Stream {} {}>", self.id.number(), self.url())
+    }
+}
+
+/// The batches of some streams.
+#[pyclass(frozen, name = "Batches", module = "frameloom")]
+pub(crate) struct PyBatches {
+    shared: Arc<StreamsShared>,
+    size: usize,
+    wait: Duration,
+}
+
+#[pymethods]
+impl PyBatches {
+    fn __iter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<PyBatch>> {
+        if self.shared.process.is_elsewhere() {
+            return Err(raised(&elsewhere()));
+        }
+        let step = || {
+            let mut streams = lock(&self.shared.streams);
+            let Some(streams) = streams.as_mut() else { return Ok(Some(None)) };
+            let batch = streams.next_batch_timeout(self.size, self.wait, SLICE)?;
+            Ok(match batch {
+                Some(batch) if batch.frames.is_empty() => None,
+                batch => Some(batch),
+            })
+        };
+        let Some(batch) = until(py, step, || {})? else { return Ok(None) };
+        let known = lock(&self.shared.known);
+        let frames = batch.frames.into_iter().filter_map(|item| {
+            let (_, source) = known.get(&item.stream)?;
+            Some(PyFrame::new(item.frame, Arc::clone(source)))
+        });
+        let frames: Vec<PyFrame> = frames.collect();
+        drop(known);
+        let frames = frames.into_iter().map(|frame| Py::new(py, frame)).collect::<PyResult<_>>()?;
+        Ok(Some(PyBatch { frames }))
+    }
+}
+
+/// Frames of different streams, at most one of each.
+#[pyclass(frozen, name = "Batch", module = "frameloom")]
+pub(crate) struct PyBatch {
+    frames: Vec<Py<PyFrame>>,
+}
+
+#[pymethods]
+impl PyBatch {
+    /// Its frames.
+    #[getter]
+    fn frames(&self, py: Python<'_>) -> Vec<Py<PyFrame>> {
+        self.frames.iter().map(|frame| frame.clone_ref(py)).collect()
+    }
+
+    fn __len__(&self) -> usize {
+        self.frames.len()
+    }
+
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.frames(py).into_pyobject(py)?.call_method0("__iter__")
+    }
+
+    /// What a model reads of all frames, (n, 3, height, width), and the way back for each: as
+    /// `Frame.tensor`.
+    #[pyo3(signature = (size, **keywords))]
+    fn tensor<'py>(
+        &self,
+        py: Python<'py>,
+        size: &Bound<'py, PyAny>,
+        keywords: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<(Bound<'py, PyAny>, Vec<Bound<'py, PyAny>>)> {
+        let Some(first) = self.frames.first() else {
+            return Err(invalid("a batch without frames has no tensor"));
+        };
+        let keywords = keywords.map_or_else(|| Ok(PyDict::new(py)), PyDictMethods::copy)?;
+        let mut transforms = Vec::new();
+        let out = match keywords.get_item("out")? {
+            Some(out) => out,
+            None => {
+                // The first one tells the shape and the kind of numbers.
+                let made = first.bind(py).call_method("tensor", (size,), Some(&keywords))?;
+                let (one, _): (Bound<'py, PyAny>, Bound<'py, PyAny>) = made.extract()?;
+                let mut shape: Vec<usize> = one.getattr("shape")?.extract()?;
+                if let Some(count) = shape.first_mut() {
+                    *count = self.frames.len();
+                }
+                let new = py.import("numpy")?.getattr("empty")?;
+                new.call1((shape, one.getattr("dtype")?))?
+            }
+        };
+        for (n, frame) in self.frames.iter().enumerate() {
+            keywords.set_item("out", out.get_item(n)?)?;
+            let made = frame.bind(py).call_method("tensor", (size,), Some(&keywords))?;
+            let (_, transform): (Bound<'py, PyAny>, Bound<'py, PyAny>) = made.extract()?;
+            transforms.push(transform);
+        }
+        Ok((out, transforms))
+    }
+}

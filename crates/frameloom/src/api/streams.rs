@@ -1,0 +1,498 @@
+//! Several streams at once, and the newest frames of them in batches: many cameras, one model.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Select;
+
+use crate::api::control::Control;
+use crate::api::frames::{Frames, NextFrame};
+use crate::api::pending::Pending;
+use crate::api::pipeline::Pipeline;
+use crate::error::{Error, ErrorKind, Result};
+use crate::image::{Frame, TensorElement, TensorOptions, Transform};
+use crate::live::retry::{Retry, RetryPolicy};
+use crate::live::supervise::reopen;
+use crate::options::{InputOptions, LiveOptions, OutputOptions, Size};
+use crate::protocol::environment::Environment;
+use crate::stats::Snapshot;
+use crate::time::moment_after;
+use crate::time::stop::Stop;
+use crate::url;
+
+/// How often streams are asked that can't say by themselves that they have something.
+const TICK: Duration = Duration::from_millis(5);
+
+/// One of [`Streams`]. Its number counts from 0 in the order in which streams were added, and is not used
+/// again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StreamId(usize);
+
+impl StreamId {
+    /// Its number.
+    pub fn number(self) -> usize {
+        self.0
+    }
+}
+
+/// A stream to be added to [`Streams`].
+#[derive(Clone, Debug)]
+pub struct StreamSettings {
+    url: String,
+    input: InputOptions,
+    size: Option<Size>,
+    outputs: Vec<(String, OutputOptions)>,
+}
+
+impl StreamSettings {
+    /// A stream with FFmpeg's defaults and no output.
+    pub fn new(url: &str) -> StreamSettings {
+        StreamSettings {
+            url: url.to_owned(),
+            input: InputOptions::new(),
+            size: None,
+            outputs: Vec::new(),
+        }
+    }
+
+    /// How it is opened. The default is as FFmpeg does it.
+    pub fn input(mut self, options: InputOptions) -> StreamSettings {
+        self.input = options;
+        self
+    }
+
+    /// The size of its frames, in pixels. The default is the stream's.
+    pub fn size(mut self, size: Size) -> StreamSettings {
+        self.size = Some(size);
+        self
+    }
+
+    /// Adds an output for what is written of this stream, beside its sound. The default is none.
+    pub fn output(mut self, url: &str, options: OutputOptions) -> StreamSettings {
+        self.outputs.push((url.to_owned(), options));
+        self
+    }
+}
+
+/// A frame, and the stream that it is of.
+#[derive(Debug)]
+pub struct StreamFrame {
+    /// The stream.
+    pub stream: StreamId,
+    /// The frame.
+    pub frame: Frame,
+}
+
+/// Frames of different streams, at most one of each.
+#[derive(Debug)]
+pub struct Batch {
+    /// The frames. Those whose stream waited longest come first.
+    pub frames: Vec<StreamFrame>,
+}
+
+impl Batch {
+    /// What a model reads of all frames, one behind the other, and the way back for each: as
+    /// [`Frame::tensor`].
+    ///
+    /// # Errors
+    /// As [`Frame::tensor`].
+    pub fn tensor<T: TensorElement>(
+        &self,
+        options: &TensorOptions,
+    ) -> Result<(Vec<T>, Vec<Transform>)> {
+        options.check()?;
+        let mut numbers = vec![T::default(); self.frames.len() * options.length()];
+        let pieces = numbers.chunks_exact_mut(options.length());
+        let made = self.frames.iter().zip(pieces);
+        let transforms =
+            made.map(|(f, piece)| f.frame.tensor_into(options, piece)).collect::<Result<_>>()?;
+        Ok((numbers, transforms))
+    }
+}
+
+/// Outputs for a stream that is being opened. Whoever opens it takes those that are there.
+type WantedOutputs = Arc<Mutex<Vec<(String, OutputOptions)>>>;
+
+enum SlotState {
+    /// It is being opened, and tried again where that fails.
+    Opening(Pending<Result<(Frames, Control)>>),
+    Running(Box<Frames>, Control),
+    Over(Option<Error>),
+}
+
+struct Slot {
+    id: StreamId,
+    url: String,
+    stop: Stop,
+    outputs: WantedOutputs,
+    state: SlotState,
+    /// Which batch it was in last.
+    served: u64,
+}
+
+/// Streams that run side by side. Each is opened on a thread of its own and, where it is live, again and
+/// again until it is there; one that is lost comes back by itself. None waits for another.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use frameloom::options::OutputOptions;
+/// use frameloom::{StreamSettings, Streams, TensorOptions};
+///
+/// # fn main() -> frameloom::Result<()> {
+/// let mut streams = Streams::new();
+/// for camera in ["a", "b", "c"] {
+///     let settings = StreamSettings::new(&format!("rtmp://localhost/live/{camera}"));
+///     let edited = format!("rtmp://localhost/edited/{camera}");
+///     streams.add(settings.output(&edited, OutputOptions::new()))?;
+/// }
+/// while let Some(batch) = streams.next_batch(8, Duration::from_millis(20))? {
+///     let (tensor, transforms) = batch.tensor::<f32>(&TensorOptions::new(640, 640))?;
+///     // ... a model reads the tensor, and finds something ...
+///     for item in batch.frames {
+///         streams.write(item.stream, item.frame)?;
+///     }
+/// #   drop((tensor, transforms));
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Default)]
+pub struct Streams {
+    live: LiveOptions,
+    slots: Vec<Slot>,
+    /// Streams that there have been.
+    count: usize,
+    /// Batches that there have been.
+    batches: u64,
+    stop: Stop,
+}
+
+impl Streams {
+    /// None yet.
+    pub fn new() -> Streams {
+        Streams::default()
+    }
+
+    /// How each lives with what breaks. It holds for streams that are added from here on.
+    pub fn live(mut self, options: LiveOptions) -> Streams {
+        self.live = options;
+        self
+    }
+
+    /// Adds a stream, before the first batch or later. It is opened while others go on.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] for options that contradict each other, and where the system gives no thread.
+    pub fn add(&mut self, settings: StreamSettings) -> Result<StreamId> {
+        self.live.check(false, true)?;
+        settings.input.check()?;
+        settings.outputs.iter().try_for_each(|(_, options)| options.check())?;
+        let (id, url, stop) = (StreamId(self.count), settings.url.clone(), Stop::new());
+        let outputs = WantedOutputs::new(Mutex::new(settings.outputs.clone()));
+        let opening = open(settings, self.live.clone(), stop.clone(), Arc::clone(&outputs))?;
+        self.count += 1;
+        let state = SlotState::Opening(opening);
+        self.slots.push(Slot { id, url, stop, outputs, state, served: 0 });
+        Ok(id)
+    }
+
+    /// Adds an output to a stream, at any time: to one that is being opened, for when it is there; to one
+    /// that runs, from its next frame on, once the output could be opened. Nobody waits for that; where it
+    /// can't be opened, a warning says so.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] where there is no such stream, where it is over, and for options that contradict
+    /// each other.
+    pub fn add_output(
+        &mut self,
+        stream: StreamId,
+        url: &str,
+        options: OutputOptions,
+    ) -> Result<()> {
+        options.check()?;
+        let slot = self.slots.iter().find(|slot| slot.id == stream);
+        let slot = slot.ok_or_else(|| no_stream(stream))?;
+        match &slot.state {
+            SlotState::Opening(_) => wanted(&slot.outputs).push((url.to_owned(), options)),
+            SlotState::Running(_, control) => add_late(control, url.to_owned(), options)?,
+            SlotState::Over(_) => return Err(Error::usage("the stream is over")),
+        }
+        Ok(())
+    }
+
+    /// Ends a stream and finishes its outputs.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] where there is none of this number; what went wrong with its outputs.
+    pub fn remove(&mut self, stream: StreamId) -> Result<()> {
+        let place = self.slots.iter().position(|slot| slot.id == stream);
+        let slot = self.slots.remove(place.ok_or_else(|| no_stream(stream))?);
+        slot.finish()
+    }
+
+    /// The streams that there are, in the order in which they were added.
+    pub fn ids(&self) -> Vec<StreamId> {
+        self.slots.iter().map(|slot| slot.id).collect()
+    }
+
+    /// A stream's URL, as it was given.
+    pub fn url(&self, stream: StreamId) -> Option<&str> {
+        self.slot(stream).map(|slot| slot.url.as_str())
+    }
+
+    /// Why a stream is over; `None` where it isn't, or where it simply ended.
+    pub fn error(&self, stream: StreamId) -> Option<&Error> {
+        match &self.slot(stream)?.state {
+            SlotState::Over(error) => error.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Adds outputs to a stream that runs, and removes them; `None` before it is open and once it is over.
+    pub fn control(&self, stream: StreamId) -> Option<Control> {
+        match &self.slot(stream)?.state {
+            SlotState::Running(_, control) => Some(control.clone()),
+            _ => None,
+        }
+    }
+
+    /// A stream's counters; `None` before it is open and once it is over.
+    pub fn snapshot(&self, stream: StreamId) -> Option<Snapshot> {
+        match &self.slot(stream)?.state {
+            SlotState::Running(frames, _) => Some(frames.stats().snapshot()),
+            _ => None,
+        }
+    }
+
+    /// Ends all waits: the next batch is `None`. From any thread.
+    pub fn stop_handle(&self) -> Stop {
+        self.stop.clone()
+    }
+
+    /// The newest frame of each stream that has one, of at most `size` streams; `None` once all streams are
+    /// over. It waits for a first frame; then, for at most `wait`, until `size` streams or all that run
+    /// have one. What is lost or not there yet is not waited for. Streams that were not served for longest
+    /// come first.
+    ///
+    /// # Errors
+    /// None of the streams': [`Streams::error`] has them.
+    pub fn next_batch(&mut self, size: usize, wait: Duration) -> Result<Option<Batch>> {
+        self.batch_until(size, wait, None)
+    }
+
+    /// As [`Streams::next_batch`]; a batch without frames where none came within `limit`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn next_batch_timeout(
+        &mut self,
+        size: usize,
+        wait: Duration,
+        limit: Duration,
+    ) -> Result<Option<Batch>> {
+        self.batch_until(size, wait, Some(moment_after(Instant::now(), limit)))
+    }
+
+    fn batch_until(
+        &mut self,
+        size: usize,
+        wait: Duration,
+        end: Option<Instant>,
+    ) -> Result<Option<Batch>> {
+        self.batches += 1;
+        let (mut frames, mut until) = (Vec::new(), None);
+        loop {
+            self.slots.sort_by_key(|slot| (slot.served, slot.id));
+            for slot in &mut self.slots {
+                if frames.len() < size.max(1)
+                    && slot.served < self.batches
+                    && let Some(frame) = slot.poll()
+                {
+                    slot.served = self.batches;
+                    frames.push(StreamFrame { stream: slot.id, frame });
+                }
+            }
+            let now = Instant::now();
+            if !frames.is_empty() && until.is_none() {
+                until = Some(moment_after(now, wait));
+            }
+            let is_full = frames.len() >= size.max(1) || !self.has_more(&frames);
+            if !frames.is_empty() && (is_full || until.is_some_and(|until| now >= until)) {
+                return Ok(Some(Batch { frames }));
+            }
+            if frames.is_empty() && (self.stop.is_stopped() || self.is_over()) {
+                return Ok(None);
+            }
+            if frames.is_empty() && end.is_some_and(|end| now >= end) {
+                return Ok(Some(Batch { frames }));
+            }
+            self.wait(until.map_or(TICK, |until| until.saturating_duration_since(now).min(TICK)));
+        }
+    }
+
+    /// Gives a frame to the outputs of its stream. One that is not written before its stream's next frame is
+    /// taken is left out of them.
+    ///
+    /// # Errors
+    /// As [`Frames::write`], and [`ErrorKind::Usage`] where the stream is over or was removed.
+    pub fn write(&mut self, stream: StreamId, frame: Frame) -> Result<()> {
+        let slot = self.slots.iter_mut().find(|slot| slot.id == stream);
+        match slot.map(|slot| &mut slot.state) {
+            Some(SlotState::Running(frames, _)) => frames.write(frame),
+            Some(_) => Err(Error::usage("the stream is over")),
+            None => Err(no_stream(stream)),
+        }
+    }
+
+    /// Ends all streams and finishes their outputs.
+    ///
+    /// # Errors
+    /// The first thing that went wrong with an output.
+    pub fn finish(mut self) -> Result<()> {
+        self.slots.iter().for_each(|slot| slot.stop.stop());
+        let finished = self.slots.drain(..).map(Slot::finish);
+        finished.fold(Ok(()), Result::and)
+    }
+
+    fn slot(&self, stream: StreamId) -> Option<&Slot> {
+        self.slots.iter().find(|slot| slot.id == stream)
+    }
+
+    /// Whether a stream runs that is not in a batch yet.
+    fn has_more(&self, batch: &[StreamFrame]) -> bool {
+        let is_in = |slot: &Slot| batch.iter().any(|item| item.stream == slot.id);
+        self.slots.iter().any(|slot| slot.runs() && !is_in(slot))
+    }
+
+    fn is_over(&self) -> bool {
+        self.slots.iter().all(|slot| matches!(slot.state, SlotState::Over(_)))
+    }
+
+    /// Waits until a stream has something, at most for so long.
+    fn wait(&self, limit: Duration) {
+        let mut select = Select::new();
+        let waiting = self.slots.iter().filter(|slot| slot.served < self.batches);
+        for slot in waiting {
+            if let SlotState::Running(frames, _) = &slot.state {
+                frames.wait_for(&mut select);
+            }
+        }
+        // Nothing ready is as good an answer.
+        let _ = select.ready_timeout(limit);
+    }
+}
+
+impl Slot {
+    fn runs(&self) -> bool {
+        matches!(self.state, SlotState::Running(..))
+    }
+
+    /// Its next frame, where one is there.
+    fn poll(&mut self) -> Option<Frame> {
+        if let SlotState::Opening(opening) = &self.state {
+            self.state = match opening.wait(Duration::ZERO)? {
+                Ok(Ok((frames, control))) => {
+                    // Those that were wanted while it was started.
+                    for (url, options) in std::mem::take(&mut *wanted(&self.outputs)) {
+                        if let Err(error) = add_late(&control, url, options) {
+                            tracing::warn!("{error}");
+                        }
+                    }
+                    SlotState::Running(Box::new(frames), control)
+                }
+                Ok(Err(error)) | Err(error) => SlotState::Over(Some(error)),
+            };
+        }
+        let SlotState::Running(frames, _) = &mut self.state else { return None };
+        match frames.next_timeout(Duration::ZERO) {
+            Ok(NextFrame::Frame(frame)) => return Some(frame),
+            Ok(NextFrame::NotYet) => {}
+            Ok(NextFrame::Over) => self.state = SlotState::Over(None),
+            Err(error) => self.state = SlotState::Over(Some(error)),
+        }
+        None
+    }
+
+    fn finish(self) -> Result<()> {
+        self.stop.stop();
+        match self.state {
+            SlotState::Running(frames, _) => frames.finish().map(drop),
+            SlotState::Opening(_) | SlotState::Over(_) => Ok(()),
+        }
+    }
+}
+
+impl Drop for Streams {
+    fn drop(&mut self) {
+        // What is being opened ends by itself.
+        self.slots.iter().for_each(|slot| slot.stop.stop());
+    }
+}
+
+fn wanted(outputs: &WantedOutputs) -> MutexGuard<'_, Vec<(String, OutputOptions)>> {
+    outputs.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Adds an output to a stream that runs, on a thread of its own.
+fn add_late(control: &Control, url: String, options: OutputOptions) -> Result<()> {
+    let control = control.clone();
+    let adding = Pending::start(move || {
+        if let Err(error) = control.add_output(&url, options) {
+            tracing::warn!("{error}");
+        }
+        Ok(())
+    })?;
+    // What comes of it was told.
+    drop(adding);
+    Ok(())
+}
+
+fn no_stream(stream: StreamId) -> Error {
+    Error::usage(format!("there is no stream {}", stream.number()))
+}
+
+/// Opens a stream on a thread of its own; what is live is tried until it is there.
+fn open(
+    settings: StreamSettings,
+    live: LiveOptions,
+    stop: Stop,
+    outputs: WantedOutputs,
+) -> Result<Pending<Result<(Frames, Control)>>> {
+    Pending::start(move || {
+        let retries = url::is_live(&settings.url);
+        let environment = Environment::real();
+        let attempt = || match start(&settings, &live, &stop, &outputs) {
+            // Trying again helps against nothing of that.
+            Err(error) if !retries || error.kind() == ErrorKind::Usage => Ok(Err(error)),
+            Err(error) => {
+                tracing::warn!("{error}");
+                Err(error)
+            }
+            Ok(started) => Ok(Ok(started)),
+        };
+        let retry = Retry::new(RetryPolicy::connection(live.reconnect_for));
+        let first = environment.clock.now();
+        Ok(reopen(attempt, retry, first, &*environment.clock, &stop)?.end)
+    })
+}
+
+fn start(
+    settings: &StreamSettings,
+    live: &LiveOptions,
+    stop: &Stop,
+    outputs: &WantedOutputs,
+) -> Result<(Frames, Control)> {
+    let builder = Pipeline::builder(&settings.url).input(settings.input.clone()).stop(stop);
+    let mut pipeline = builder.open()?.live(live.clone());
+    if let Some(size) = settings.size {
+        pipeline = pipeline.resize(size);
+    }
+    let listed = wanted(outputs).clone();
+    for (url, options) in &listed {
+        pipeline = pipeline.to_url_with(url, options.clone())?;
+    }
+    let control = pipeline.control();
+    let frames = pipeline.frames()?;
+    wanted(outputs).drain(..listed.len());
+    Ok((frames, control))
+}

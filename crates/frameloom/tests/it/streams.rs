@@ -1,0 +1,136 @@
+//! Many streams, and their frames in batches.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use frameloom::options::InputOptions;
+use frameloom::{StreamId, StreamSettings, Streams, TensorOptions};
+
+use super::rtmp::peers::{Publisher, tags_with_keyframes};
+use super::rtmp::{at, serve, wait_until};
+use super::{lossless, pictures, url};
+
+const WAIT: Duration = Duration::from_millis(20);
+
+/// A second of moving pictures, each stream's of another colour.
+fn film(hue: u32) -> StreamSettings {
+    let input = InputOptions::new().with("f", "lavfi").unwrap();
+    StreamSettings::new(&format!("testsrc2=s=64x48:r=25:d=1,hue=h={hue}")).input(input)
+}
+
+fn counts(streams: &mut Streams, size: usize) -> BTreeMap<StreamId, u64> {
+    let mut counts = BTreeMap::new();
+    while let Some(batch) = streams.next_batch(size, WAIT).unwrap() {
+        assert!(!batch.frames.is_empty() && batch.frames.len() <= size);
+        for item in batch.frames {
+            let count = counts.entry(item.stream).or_insert(0);
+            assert_eq!(item.frame.index(), *count, "of a file every frame comes");
+            *count += 1;
+        }
+    }
+    counts
+}
+
+#[test]
+fn every_stream_is_served_however_many_fit_into_a_batch() {
+    for size in [1, 2, 3, 8] {
+        let mut streams = Streams::new();
+        let ids: Vec<_> = [0, 90, 180].map(|hue| streams.add(film(hue)).unwrap()).to_vec();
+        let counts = counts(&mut streams, size);
+        assert_eq!(counts, ids.iter().map(|id| (*id, 25)).collect(), "batches of {size}");
+        assert!(ids.iter().all(|id| streams.error(*id).is_none()));
+    }
+}
+
+#[test]
+fn what_is_written_goes_to_the_streams_own_output() {
+    let room = tempfile::tempdir().unwrap();
+    let out = |n: usize| room.path().join(format!("{n}.mkv"));
+    let mut streams = Streams::new();
+    for (n, hue) in [0, 120].into_iter().enumerate() {
+        streams.add(film(hue).output(url(&out(n)), lossless())).unwrap();
+    }
+    while let Some(batch) = streams.next_batch(2, WAIT).unwrap() {
+        for item in batch.frames {
+            streams.write(item.stream, item.frame).unwrap();
+        }
+    }
+    streams.finish().unwrap();
+    let (one, two) = (pictures(&out(0)), pictures(&out(1)));
+    assert_eq!((one.len(), two.len()), (25, 25));
+    assert!(one.iter().zip(&two).all(|(one, two)| one != two), "each has its own pictures");
+}
+
+#[test]
+fn a_batch_is_one_tensor() {
+    let mut streams = Streams::new();
+    for hue in [0, 90, 180] {
+        streams.add(film(hue)).unwrap();
+    }
+    let options = TensorOptions::new(32, 24);
+    let mut largest = 0;
+    while let Some(batch) = streams.next_batch(3, Duration::from_secs(5)).unwrap() {
+        let (tensor, transforms) = batch.tensor::<f32>(&options).unwrap();
+        assert_eq!(
+            (tensor.len(), transforms.len()),
+            (3 * 32 * 24 * batch.frames.len(), batch.frames.len())
+        );
+        largest = largest.max(batch.frames.len());
+        for (piece, item) in tensor.chunks(options.length()).zip(&batch.frames) {
+            assert_eq!(piece, item.frame.tensor::<f32>(&options).unwrap().0);
+        }
+    }
+    assert_eq!(largest, 3);
+}
+
+#[test]
+fn a_camera_that_is_not_there_makes_nobody_wait_and_joins_when_it_comes() {
+    let tags = tags_with_keyframes();
+    let server = serve(|_| {});
+    let address = server.rtmp_addr().unwrap();
+    let mut streams = Streams::new();
+    let ids = ["a", "b"].map(|name| streams.add(StreamSettings::new(&at(&server, name))).unwrap());
+    let mut publishers = vec![Publisher::open(address, "a")];
+    let mut counts = [0, 0];
+    let mut shift = 0;
+    let mut turn = |streams: &mut Streams, publishers: &mut [Publisher], counts: &mut [i32; 2]| {
+        for publisher in publishers.iter_mut() {
+            tags.iter().for_each(|tag| publisher.send(tag, shift));
+        }
+        shift += 2000;
+        let batch = streams.next_batch(2, WAIT).unwrap().unwrap();
+        for item in batch.frames {
+            counts[usize::from(item.stream == ids[1])] += 1;
+        }
+    };
+    // The first batch waits for the first frame, which has to be on its way.
+    wait_until("the first camera's frames come", || {
+        turn(&mut streams, &mut publishers, &mut counts);
+        counts[0] > 20
+    });
+    assert_eq!(counts[1], 0);
+    publishers.push(Publisher::open(address, "b"));
+    wait_until("the second camera's come as well", || {
+        turn(&mut streams, &mut publishers, &mut counts);
+        counts[1] > 20
+    });
+    let before = counts[0];
+    streams.remove(ids[1]).unwrap();
+    assert_eq!(streams.ids(), [ids[0]]);
+    wait_until("the first goes on alone", || {
+        turn(&mut streams, &mut publishers, &mut counts);
+        counts[0] > before + 20
+    });
+}
+
+#[test]
+fn what_can_not_be_is_an_error_of_that_stream_alone() {
+    let mut streams = Streams::new();
+    let wrong = streams.add(StreamSettings::new("no/such/file.mp4")).unwrap();
+    let right = streams.add(film(0)).unwrap();
+    let counts = counts(&mut streams, 2);
+    assert_eq!(counts, BTreeMap::from([(right, 25)]));
+    assert_eq!(streams.error(wrong).unwrap().kind(), frameloom::ErrorKind::NotFound);
+    assert!(streams.error(right).is_none() && streams.control(right).is_none());
+    assert!(streams.remove(wrong).is_ok() && streams.remove(wrong).is_err());
+}

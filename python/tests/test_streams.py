@@ -1,0 +1,90 @@
+"""Many streams, and their frames in batches."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import frameloom
+
+
+def test_batches_have_every_frame_of_files(clip: Path) -> None:
+    counts = [0, 0, 0]
+    with frameloom.open_all([clip, clip, clip]) as streams:
+        assert len(streams) == 3 and [stream.number for stream in streams] == [0, 1, 2]
+        for batch in streams.batches(size=2):
+            assert 1 <= len(batch) <= 2
+            assert len({frame.stream for frame in batch}) == len(batch)
+            for frame in batch:
+                assert frame.stream is not None
+                assert frame.index == counts[frame.stream.number]
+                counts[frame.stream.number] += 1
+    assert counts == [50, 50, 50]
+
+
+def test_a_batch_is_one_tensor(clip: Path) -> None:
+    with frameloom.open_all([clip, clip]) as streams:
+        for batch in streams.batches(wait=5):
+            tensor, transforms = batch.tensor((64, 64), fit="stretch", dtype="uint8")
+            assert tensor.shape == (len(batch), 3, 64, 64) and tensor.dtype == np.uint8
+            assert len(transforms) == len(batch)
+            for piece, frame in zip(tensor, batch, strict=True):
+                assert np.array_equal(piece, frame.tensor(64, fit="stretch", dtype="uint8")[0][0])
+            out = np.zeros((len(batch), 64, 64, 3), np.float32)
+            made, _ = batch.tensor(64, layout="NHWC", out=out)
+            assert made is out and out.max() > 0
+
+
+def test_frames_are_written_to_their_own_stream(clip: Path, tmp_path: Path) -> None:
+    with frameloom.open_all([clip, clip], size=(96, 54)) as streams:
+        for stream in streams:
+            stream.output(tmp_path / f"{stream.number}.mkv", codec="ffv1")
+        for batch in streams.batches():
+            for frame in batch:
+                assert frame.stream is not None
+                frame.draw.fill((0, 0, 96, 54), "red" if frame.stream.number else "blue")
+                frame.write()
+    for number, color in enumerate([(0, 0, 255), (255, 0, 0)]):
+        frames = list(frameloom.open(tmp_path / f"{number}.mkv"))
+        assert len(frames) == 50 and frames[0].shape == (54, 96, 3)
+        assert np.abs(frames[0].image[20, 20].astype(int) - color).max() < 4
+
+
+def test_a_stream_that_is_not_there_harms_no_other(clip: Path) -> None:
+    with frameloom.open_all([clip, "no/such/file.mp4"]) as streams:
+        count = sum(len(batch) for batch in streams.batches())
+        assert count == 50
+        error = streams[1].error
+        assert error is not None and "no/such/file.mp4" in error and streams[0].error is None
+        streams[1].remove()
+        assert len(streams) == 1
+        with pytest.raises(IndexError):
+            streams[1]
+    with pytest.raises(ValueError, match="closed"):
+        streams.add(clip)
+
+
+def test_a_stream_is_added_while_others_run(clip: Path) -> None:
+    with frameloom.open_all([clip]) as streams:
+        counts: dict[int, int] = {}
+        for batch in streams.batches():
+            for frame in batch:
+                assert frame.stream is not None
+                counts[frame.stream.number] = counts.get(frame.stream.number, 0) + 1
+            if counts == {0: 10}:
+                streams.add(clip)
+    assert counts == {0: 50, 1: 50}
+
+
+def test_what_can_not_be_is_an_error(clip: Path) -> None:
+    with pytest.raises(TypeError, match="sized"):
+        frameloom.open_all([clip], sized=(2, 2))  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match="rgb42"):
+        frameloom.open_all([clip], pix_fmt="rgb42")
+    with frameloom.open(clip) as video:
+        frame = next(iter(video))
+    assert frame.stream is None
+    with pytest.raises(ValueError, match="no batch"):
+        frame.write()
+    with frameloom.open_all([clip]) as streams, pytest.raises(ValueError, match="size"):
+        streams.batches(size=0)
