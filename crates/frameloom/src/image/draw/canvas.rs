@@ -166,6 +166,23 @@ impl<'a> Canvas<'a> {
                         *sample = mixed(i32::from(*sample), ink, i32::from(*covered)) as u8;
                     }
                 }
+                // 4:2:0, where nearly all pictures are: four pixels share a sample.
+                ((1, 1), [above, below]) => {
+                    let pairs = above.chunks(2).zip(below.chunks(2));
+                    for ((above, below), sample) in pairs.zip(out.chunks_mut(samples.step)) {
+                        let covered = match (above, below) {
+                            ([a, b], [c, d]) => {
+                                let sum = [a, b, c, d].map(|pixel| i32::from(*pixel));
+                                (sum.iter().sum::<i32>() + 2) / 4
+                            }
+                            ([a], [b]) => (i32::from(*a) + i32::from(*b) + 1) / 2,
+                            _ => 0,
+                        };
+                        if covered > 0 {
+                            mix(sample, samples, ink, covered);
+                        }
+                    }
+                }
                 ((0, 0), [pixels]) => {
                     for (sample, covered) in out.chunks_mut(samples.step).zip(pixels) {
                         if *covered > 0 {

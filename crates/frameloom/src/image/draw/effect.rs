@@ -16,36 +16,77 @@ pub(super) fn blur(canvas: &mut Canvas<'_>, bounds: Bounds, radius: f64) {
 
 fn mean_of_rows(grid: &mut [u16], (width, _): (usize, usize), reach: usize) {
     let mut line = Vec::new();
-    for row in grid.chunks_mut(width.max(1)) {
+    let window = Window::new(width, reach);
+    for row in grid.chunks_exact_mut(width.max(1)) {
         line.clear();
-        line.extend(row.iter().map(|value| u32::from(*value)));
-        sliding_mean(&line, reach, |n, mean| row[n] = mean);
+        line.extend_from_slice(row);
+        let mut sum = window.first(|n| u32::from(line[n]));
+        for (n, value) in row.iter_mut().enumerate() {
+            *value = window.mean(n, sum);
+            sum = window.next(n, sum, |n| u32::from(line[n]));
+        }
     }
 }
 
 fn mean_of_columns(grid: &mut [u16], (width, height): (usize, usize), reach: usize) {
-    let mut line = Vec::new();
-    for x in 0..width {
-        line.clear();
-        line.extend((0..height).map(|y| u32::from(grid[y * width + x])));
-        sliding_mean(&line, reach, |n, mean| grid[n * width + x] = mean);
+    let before = grid.to_vec();
+    let row = |y: usize| &before[y * width..(y + 1) * width];
+    let window = Window::new(height, reach);
+    let mut sums = vec![0u32; width];
+    for y in 0..height.min(reach + 1) {
+        sums.iter_mut().zip(row(y)).for_each(|(sum, value)| *sum += u32::from(*value));
+    }
+    for (y, out) in grid.chunks_exact_mut(width.max(1)).enumerate() {
+        let factor = window.factor(y);
+        for (value, sum) in out.iter_mut().zip(&sums) {
+            *value = (*sum as f32 * factor + 0.5) as i32 as u16;
+        }
+        if y + reach + 1 < height {
+            let entering = row(y + reach + 1);
+            sums.iter_mut().zip(entering).for_each(|(sum, value)| *sum += u32::from(*value));
+        }
+        if y >= reach {
+            let leaving = row(y - reach);
+            sums.iter_mut().zip(leaving).for_each(|(sum, value)| *sum -= u32::from(*value));
+        }
     }
 }
 
-/// The mean of `reach` values on either side of each, as far as they are there.
-fn sliding_mean(line: &[u32], reach: usize, mut set: impl FnMut(usize, u16)) {
-    let (mut sum, mut begin, mut end) = (0u32, 0, 0);
-    for n in 0..line.len() {
-        while end < line.len() && end <= n + reach {
-            sum += line[end];
-            end += 1;
-        }
-        while begin + reach < n {
-            sum -= line[begin];
-            begin += 1;
-        }
-        let count = (end - begin) as u32;
-        set(n, ((sum + count / 2) / count) as u16);
+/// The values on either side of one, as far as they are there.
+struct Window {
+    length: usize,
+    reach: usize,
+}
+
+impl Window {
+    fn new(length: usize, reach: usize) -> Window {
+        Window { length, reach }
+    }
+
+    /// One by how many values there are round the `n`th.
+    #[inline]
+    fn factor(&self, n: usize) -> f32 {
+        let begin = n.saturating_sub(self.reach);
+        let end = (n + self.reach + 1).min(self.length);
+        1.0 / (end - begin) as f32
+    }
+
+    /// The sum round the first value.
+    fn first(&self, value: impl Fn(usize) -> u32) -> u32 {
+        (0..self.length.min(self.reach + 1)).map(value).sum()
+    }
+
+    #[inline]
+    fn mean(&self, n: usize, sum: u32) -> u16 {
+        (sum as f32 * self.factor(n) + 0.5) as i32 as u16
+    }
+
+    /// The sum round the value behind the `n`th.
+    #[inline]
+    fn next(&self, n: usize, sum: u32, value: impl Fn(usize) -> u32) -> u32 {
+        let entering = n + self.reach + 1;
+        let sum = if entering < self.length { sum + value(entering) } else { sum };
+        if n >= self.reach { sum - value(n - self.reach) } else { sum }
     }
 }
 

@@ -203,7 +203,7 @@ impl<'a> Draw<'a> {
             .font(style.font.clone());
         let half = style.width / 2.0;
         let (w, h) = (self.canvas.width as f64, self.canvas.height as f64);
-        let laid = text::lay_out(&style.label, text.size, &text.font, (w, h));
+        let laid = text::lay_out(&style.label, text.size, &text.font, Some((w, h)));
         let padding = text.size * PADDING;
         let (width, height) = (laid.width + 2.0 * padding, laid.height + padding);
         let above = top - half - height;
@@ -249,14 +249,14 @@ impl<'a> Draw<'a> {
     pub fn text(&mut self, at: [f64; 2], text: &str, style: &TextStyle) {
         if at.iter().all(|place| place.is_finite()) {
             let most = (self.canvas.width as f64 - at[0], self.canvas.height as f64 - at[1]);
-            let laid = text::lay_out(text, style.size, &style.font, most);
+            let laid = text::lay_out(text, style.size, &style.font, Some(most));
             self.write(at, &laid, style);
         }
     }
 
     /// How wide and high a text is with the room that a background has round it, in pixels.
     pub fn text_size(text: &str, style: &TextStyle) -> (f64, f64) {
-        let laid = text::lay_out(text, style.size, &style.font, (f64::MAX, f64::MAX));
+        let laid = text::lay_out(text, style.size, &style.font, None);
         let padding = if style.background.is_some() { style.size * PADDING } else { 0.0 };
         (laid.width + 2.0 * padding, laid.height + padding)
     }
@@ -268,13 +268,10 @@ impl<'a> Draw<'a> {
             let (right, bottom) = (left + laid.width + 2.0 * padding, top + laid.height + padding);
             self.fill([left, top, right, bottom], color);
         }
-        let Some(path) = &laid.path else { return };
-        let moved = tiny_skia::Transform::from_translate(
-            (left + padding) as f32,
-            (top + padding / 2.0) as f32,
-        );
-        if let Some(path) = path.clone().transform(moved) {
-            shape::fill(&mut self.canvas, &path, style.color);
+        if let Some(coverage) = &laid.coverage {
+            // Letters begin on whole pixels: they are sharper so, and can be kept.
+            let at = ((left + padding).round() as i64, (top + padding / 2.0).round() as i64);
+            coverage.cover(&mut self.canvas, at, style.color);
         }
     }
 

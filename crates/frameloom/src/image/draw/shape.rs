@@ -78,9 +78,9 @@ pub(super) fn line(canvas: &mut Canvas<'_>, path: &Path, color: Color, width: f6
 
 /// Fills a rectangle whose edges may lie within pixels.
 pub(super) fn fill_rectangle(canvas: &mut Canvas<'_>, edges: [f64; 4], color: Color) {
-    if let Some(bounds) = canvas.touched(edges) {
-        canvas.cover(bounds, color, |y, row| rectangle_row(edges, bounds, y, row));
-    }
+    let Some(bounds) = canvas.touched(edges) else { return };
+    let columns = columns(edges, bounds);
+    canvas.cover(bounds, color, |y, row| scaled(&columns, rows_covered(edges, y), row));
 }
 
 /// Draws the edges of a rectangle, with half of the line's width on either side of them.
@@ -106,35 +106,95 @@ pub(super) fn outline_rectangle(
     };
     let (above, below) = within(inner[1], inner[3], (whole.top, whole.bottom));
     let (before, behind) = within(inner[0], inner[2], (whole.left, whole.right));
+    let (mut lined, mut free) = (Vec::new(), Vec::new());
     for part in [
         Bounds { bottom: above, ..whole },
         Bounds { top: above, bottom: below, right: before, ..whole },
         Bounds { top: above, bottom: below, left: behind, ..whole },
         Bounds { top: below, ..whole },
     ] {
-        let mut free = Vec::new();
+        if part.left >= part.right || part.top >= part.bottom {
+            continue;
+        }
+        let (outer_columns, inner_columns) = (columns(outer, part), columns(inner, part));
+        lined.resize(part.width(), 0);
+        free.resize(part.width(), 0);
+        let mut known = None;
         canvas.cover(part, color, |y, row| {
-            rectangle_row(outer, part, y, row);
-            free.resize(row.len(), 0);
-            rectangle_row(inner, part, y, &mut free);
-            row.iter_mut().zip(&free).for_each(|(covered, free)| *covered -= (*free).min(*covered));
+            let covered = (rows_covered(outer, y), rows_covered(inner, y));
+            // Most rows are as the one before.
+            if known.replace(covered) != Some(covered) {
+                scaled(&outer_columns, covered.0, &mut lined);
+                scaled(&inner_columns, covered.1, &mut free);
+                let both = lined.iter_mut().zip(&free);
+                both.for_each(|(covered, free)| *covered -= (*free).min(*covered));
+            }
+            row.copy_from_slice(&lined);
         });
     }
 }
 
-/// How far a rectangle covers the pixels of a row.
-fn rectangle_row([left, top, right, bottom]: [f64; 4], part: Bounds, y: usize, row: &mut [u8]) {
-    let overlap = |from: f64, to: f64, pixel: usize| {
-        (to.min(pixel as f64 + 1.0) - from.max(pixel as f64)).clamp(0.0, 1.0)
-    };
-    let down = overlap(top, bottom, y);
-    let inside = (down * 255.0).round() as u8;
-    for (n, covered) in row.iter_mut().enumerate() {
-        let x = part.left + n;
-        let is_inside = x as f64 >= left && (x + 1) as f64 <= right;
-        *covered = match is_inside {
-            true => inside,
-            false => (down * overlap(left, right, x) * 255.0).round() as u8,
-        };
+/// How far a rectangle covers each column of some pixels, 0 to 1.
+fn columns([left, _, right, _]: [f64; 4], part: Bounds) -> Vec<f64> {
+    (part.left..part.right).map(|x| overlap(left, right, x)).collect()
+}
+
+/// How far a rectangle covers a row, 0 to 1.
+fn rows_covered([_, top, _, bottom]: [f64; 4], y: usize) -> f64 {
+    overlap(top, bottom, y)
+}
+
+fn overlap(from: f64, to: f64, pixel: usize) -> f64 {
+    (to.min(pixel as f64 + 1.0) - from.max(pixel as f64)).clamp(0.0, 1.0)
+}
+
+/// Columns in a row of which so much is covered, 0 to 255.
+fn scaled(columns: &[f64], down: f64, row: &mut [u8]) {
+    let factor = down * 255.0;
+    row.iter_mut().zip(columns).for_each(|(out, column)| *out = (factor * column + 0.5) as i32 as u8);
+}
+
+/// How far a gray picture covers pixels, one value for each.
+pub(super) struct Coverage {
+    /// Its corner, from where it is drawn.
+    pub(super) left: i64,
+    pub(super) top: i64,
+    pub(super) width: usize,
+    pub(super) height: usize,
+    pub(super) values: Vec<u8>,
+}
+
+impl Coverage {
+    /// Covers pixels with a colour; `at` is where it is drawn.
+    pub(super) fn cover(&self, canvas: &mut Canvas<'_>, at: (i64, i64), color: Color) {
+        let (left, top) = (at.0.saturating_add(self.left), at.1.saturating_add(self.top));
+        let edges = [
+            left as f64,
+            top as f64,
+            left as f64 + self.width as f64,
+            top as f64 + self.height as f64,
+        ];
+        let Some(bounds) = canvas.touched(edges) else { return };
+        canvas.cover(bounds, color, |y, row| {
+            let begin = (y as i64 - top) as usize * self.width + (bounds.left as i64 - left) as usize;
+            let values = self.values.get(begin..).unwrap_or_default();
+            row.iter_mut().zip(values).for_each(|(out, value)| *out = *value);
+        });
     }
+}
+
+/// How far a path covers the pixels that it touches; `None` where it touches none.
+pub(super) fn coverage(path: &Path) -> Option<Coverage> {
+    let bounds = path.bounds();
+    let (left, top) = (bounds.left().floor(), bounds.top().floor());
+    let (width, height) = ((bounds.right().ceil() - left) as u32, (bounds.bottom().ceil() - top) as u32);
+    let mut mask = Mask::new(width, height)?;
+    mask.fill_path(path, FillRule::Winding, true, Transform::from_translate(-left, -top));
+    Some(Coverage {
+        left: left as i64,
+        top: top as i64,
+        width: width as usize,
+        height: height as usize,
+        values: mask.data().to_vec(),
+    })
 }

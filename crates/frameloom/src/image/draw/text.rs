@@ -1,14 +1,18 @@
-//! Text: shaped, laid out in lines, and filled as outlines.
+//! Text: shaped, laid out in lines, and put together of its glyphs' coverage.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
 use std::path::Path as FilePath;
+use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
 use rustybuzz::ttf_parser::{GlyphId, OutlineBuilder};
 use rustybuzz::{Face, UnicodeBuffer};
-use tiny_skia::{Path, PathBuilder};
+use tiny_skia::PathBuilder;
 use unicode_bidi::BidiInfo;
 
+use super::shape::{Coverage, coverage};
 use crate::error::{Error, ErrorKind, Result, Stage};
 
 /// The largest font file, in bytes. Those for Chinese, Japanese and Korean have 10 to 20 MB.
@@ -72,6 +76,11 @@ impl Font {
         Font::from_bytes(bytes).map_err(|error| error.at(&place))
     }
 
+    /// Where its bytes are; 0 for the embedded one.
+    fn place(&self) -> usize {
+        self.0.as_ref().map_or(0, |bytes| bytes.as_ptr() as usize)
+    }
+
     fn with_face<T>(&self, work: impl FnOnce(&Face<'_>) -> T) -> Option<T> {
         match &self.0 {
             None => EMBEDDED_FACE.as_ref().map(work),
@@ -95,48 +104,143 @@ impl fmt::Debug for Font {
     }
 }
 
-/// A text with its outlines, whose upper left corner is 0, 0.
+/// A text, whose upper left corner is 0, 0.
 pub(super) struct LaidOut {
-    pub(super) path: Option<Path>,
+    /// None where nothing of it shows.
+    pub(super) coverage: Option<Coverage>,
     pub(super) width: f64,
     pub(super) height: f64,
 }
 
 /// Lays a text out; `size` is that of the font, in pixels. `most` is how wide and high it is shown at the
-/// most: what lies behind is left out.
-pub(super) fn lay_out(text: &str, size: f64, font: &Font, most: (f64, f64)) -> LaidOut {
-    let nothing = || LaidOut { path: None, width: 0.0, height: 0.0 };
+/// most: what lies behind is left out. Without it the text is only measured.
+pub(super) fn lay_out(text: &str, size: f64, font: &Font, most: Option<(f64, f64)>) -> LaidOut {
+    let nothing = || LaidOut { coverage: None, width: 0.0, height: 0.0 };
     if !(size > 0.0 && size <= LARGEST) {
         return nothing();
     }
-    font.with_face(|face| lines(text, size, face, most)).unwrap_or_else(nothing)
+    font.with_face(|face| lines(text, size, (face, font), most)).unwrap_or_else(nothing)
 }
 
-fn lines(text: &str, size: f64, face: &Face<'_>, most: (f64, f64)) -> LaidOut {
+/// A glyph and where it stands: its pen's place on the baseline.
+struct PlacedGlyph {
+    id: GlyphId,
+    x: f64,
+    y: f64,
+}
+
+fn lines(
+    text: &str,
+    size: f64,
+    (face, font): (&Face<'_>, &Font),
+    most: Option<(f64, f64)>,
+) -> LaidOut {
     let unit = size / f64::from(face.units_per_em().max(1));
     let ascent = f64::from(face.ascender()) * unit;
     let height = f64::from(i32::from(face.ascender()) - i32::from(face.descender())) * unit;
     let step = height + f64::from(face.line_gap()).max(0.0) * unit;
     let end = text.char_indices().nth(MOST_CHARACTERS).map_or(text.len(), |(end, _)| end);
     let text = text.get(..end).unwrap_or_default();
-    let (mut path, mut width, mut count) = (PathBuilder::new(), 0.0f64, 0);
+    let limit = most.unwrap_or((f64::MAX, f64::MAX));
+    let (mut glyphs, mut width, mut count) = (Vec::new(), 0.0f64, 0);
     for line in text.split('\n') {
         let top = step * f64::from(count);
-        if count > 0 && top > most.1 {
+        if count > 0 && top > limit.1 {
             break;
         }
         count += 1;
-        let mut pen = Pen { path: &mut path, x: 0.0, y: top + ascent, unit, most: most.0 };
+        let mut pen = Pen { glyphs: &mut glyphs, x: 0.0, y: top + ascent, unit, most: limit.0 };
         pen.write(line, face);
         width = width.max(pen.x);
     }
     let height = height + step * f64::from(count - 1);
-    LaidOut { path: path.finish(), width, height }
+    let shown = most.map(|most| (width.min(most.0), height.min(most.1)));
+    let coverage = shown.and_then(|shown| filled(&glyphs, size, (face, font), shown));
+    LaidOut { coverage, width, height }
+}
+
+/// The glyphs as they cover pixels: those within `shown` pixels of the corner.
+fn filled(
+    glyphs: &[PlacedGlyph],
+    size: f64,
+    (face, font): (&Face<'_>, &Font),
+    shown: (f64, f64),
+) -> Option<Coverage> {
+    // Letters reach beyond their place.
+    let margin = (size / 2.0).ceil();
+    let (width, height) = (shown.0 + 2.0 * margin, shown.1 + 2.0 * margin);
+    if !(shown.0 > 0.0 && shown.1 > 0.0 && width * height <= MOST_PIXELS) {
+        return None;
+    }
+    let (width, height) = (width.ceil() as usize, height.ceil() as usize);
+    let mut values = vec![0u8; width * height];
+    let corner = margin as i64;
+    for glyph in glyphs {
+        let quarters = (glyph.x * 4.0).round();
+        let (column, part) = ((quarters / 4.0).floor(), quarters.rem_euclid(4.0) as u8);
+        let Some(drawn) = glyph_coverage(face, font, glyph.id, size, part) else { continue };
+        let left = column as i64 + drawn.left + corner;
+        let top = glyph.y.round() as i64 + drawn.top + corner;
+        for (n, line) in drawn.values.chunks_exact(drawn.width).enumerate() {
+            let (Ok(y), Ok(x)) = (usize::try_from(top + n as i64), usize::try_from(left)) else {
+                continue;
+            };
+            if y < height && x < width {
+                let out = values[y * width + x..(y + 1) * width].iter_mut().zip(line);
+                out.for_each(|(out, covered)| *out = out.saturating_add(*covered));
+            }
+        }
+    }
+    Some(Coverage { left: -corner, top: -corner, width, height, values })
+}
+
+/// The largest text that is drawn, in pixels: as large as a picture may be.
+const MOST_PIXELS: f64 = 64e6;
+
+/// A glyph in one size: the font, by its bytes' place, its number, the size, and in which quarter of a pixel
+/// it begins.
+type GlyphKey = (usize, u16, u64, u8);
+
+thread_local! {
+    // Filling an outline costs ten times what copying does.
+    static GLYPHS: RefCell<HashMap<GlyphKey, Rc<Coverage>>> = RefCell::default();
+}
+
+/// Glyphs that a thread keeps, and the largest, in pixels.
+const MOST_GLYPHS: usize = 1024;
+const LARGEST_KEPT: usize = 64 * 64;
+
+fn glyph_coverage(
+    face: &Face<'_>,
+    font: &Font,
+    id: GlyphId,
+    size: f64,
+    part: u8,
+) -> Option<Rc<Coverage>> {
+    let key = (font.place(), id.0, size.to_bits(), part);
+    if let Some(known) = GLYPHS.with_borrow(|glyphs| glyphs.get(&key).map(Rc::clone)) {
+        return Some(known);
+    }
+    let unit = size / f64::from(face.units_per_em().max(1));
+    let mut path = PathBuilder::new();
+    let mut outline = Outline { x: f64::from(part) / 4.0, y: 0.0, unit, path: &mut path };
+    face.outline_glyph(id, &mut outline)?;
+    let made = Rc::new(coverage(&path.finish()?)?);
+    // Only a font that outlives the thread keeps its place.
+    if font.0.is_none() && made.values.len() <= LARGEST_KEPT {
+        GLYPHS.with_borrow_mut(|glyphs| {
+            if glyphs.len() >= MOST_GLYPHS {
+                glyphs.clear();
+            }
+            glyphs.insert(key, Rc::clone(&made));
+        });
+    }
+    Some(made)
 }
 
 /// Where the next glyph goes.
 struct Pen<'a> {
-    path: &'a mut PathBuilder,
+    glyphs: &'a mut Vec<PlacedGlyph>,
     x: f64,
     y: f64,
     /// Pixels for a unit of the font.
@@ -169,14 +273,11 @@ impl Pen<'_> {
         let shaped = rustybuzz::shape(face, &[], buffer);
         for (glyph, place) in shaped.glyph_infos().iter().zip(shaped.glyph_positions()) {
             if self.x <= self.most {
-                let id = GlyphId(u16::try_from(glyph.glyph_id).unwrap_or(0));
-                let mut outline = Outline {
+                self.glyphs.push(PlacedGlyph {
+                    id: GlyphId(u16::try_from(glyph.glyph_id).unwrap_or(0)),
                     x: self.x + f64::from(place.x_offset) * self.unit,
                     y: self.y - f64::from(place.y_offset) * self.unit,
-                    unit: self.unit,
-                    path: self.path,
-                };
-                face.outline_glyph(id, &mut outline);
+                });
             }
             self.x += f64::from(place.x_advance) * self.unit;
         }
