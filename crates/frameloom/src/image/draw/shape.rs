@@ -100,8 +100,9 @@ pub(super) fn outline_rectangle(
     // What the line leaves free is not looked at. Pixels that share a sample stay together.
     const UNIT: usize = 4;
     let within = |from: f64, to: f64, (first, last): (usize, usize)| {
-        let begin = (from.ceil().max(0.0) as usize).next_multiple_of(UNIT).clamp(first, last);
-        let end = to.floor().max(0.0) as usize / UNIT * UNIT;
+        let within = |at: f64| at.clamp(0.0, last as f64) as usize;
+        let begin = within(from.ceil()).next_multiple_of(UNIT).clamp(first, last);
+        let end = within(to.floor()) / UNIT * UNIT;
         (begin, end.clamp(begin, last))
     };
     let (above, below) = within(inner[1], inner[3], (whole.top, whole.bottom));
