@@ -152,7 +152,9 @@ fn overlap(from: f64, to: f64, pixel: usize) -> f64 {
 /// Columns in a row of which so much is covered, 0 to 255.
 fn scaled(columns: &[f64], down: f64, row: &mut [u8]) {
     let factor = down * 255.0;
-    row.iter_mut().zip(columns).for_each(|(out, column)| *out = (factor * column + 0.5) as i32 as u8);
+    row.iter_mut()
+        .zip(columns)
+        .for_each(|(out, column)| *out = (factor * column + 0.5) as i32 as u8);
 }
 
 /// How far a gray picture covers pixels, one value for each.
@@ -177,7 +179,8 @@ impl Coverage {
         ];
         let Some(bounds) = canvas.touched(edges) else { return };
         canvas.cover(bounds, color, |y, row| {
-            let begin = (y as i64 - top) as usize * self.width + (bounds.left as i64 - left) as usize;
+            let begin =
+                (y as i64 - top) as usize * self.width + (bounds.left as i64 - left) as usize;
             let values = self.values.get(begin..).unwrap_or_default();
             row.iter_mut().zip(values).for_each(|(out, value)| *out = *value);
         });
@@ -188,7 +191,8 @@ impl Coverage {
 pub(super) fn coverage(path: &Path) -> Option<Coverage> {
     let bounds = path.bounds();
     let (left, top) = (bounds.left().floor(), bounds.top().floor());
-    let (width, height) = ((bounds.right().ceil() - left) as u32, (bounds.bottom().ceil() - top) as u32);
+    let (width, height) =
+        ((bounds.right().ceil() - left) as u32, (bounds.bottom().ceil() - top) as u32);
     let mut mask = Mask::new(width, height)?;
     mask.fill_path(path, FillRule::Winding, true, Transform::from_translate(-left, -top));
     Some(Coverage {
