@@ -110,7 +110,7 @@ impl Batch {
     }
 }
 
-/// Outputs for a stream that is being opened. Whoever opens it takes those that are there.
+/// Outputs that are asked for while a stream is being opened. The thread that opens it adds them.
 type WantedOutputs = Arc<Mutex<Vec<(String, OutputOptions)>>>;
 
 enum SlotState {
