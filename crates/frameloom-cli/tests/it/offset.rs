@@ -66,6 +66,7 @@ fn a_late_stream_stays_late_in_mp4() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn a_late_stream_stays_late_in_mkv() {
     assert_distance_kept("mkv");
 }
@@ -76,6 +77,7 @@ fn a_late_stream_stays_late_in_flv() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn a_late_stream_stays_late_in_ts() {
     assert_distance_kept("ts");
 }

@@ -95,6 +95,7 @@ fn uneven_times_with_b_frames_are_kept_in_mkv() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn uneven_times_cross_containers_to_their_resolution() {
     let source = uneven("uneven-b.mp4", "-c:v libx264 -bf 3 -b_strategy 0 -preset veryfast");
     assert_times_kept(&source, "out.mkv", Rational::millis(1));

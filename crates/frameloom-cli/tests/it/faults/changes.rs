@@ -45,6 +45,7 @@ fn a_source_that_comes_back_larger_is_scaled() {
 
 /// The reader's own tools say what size each picture has.
 #[test]
+#[ignore = "slow"]
 fn a_source_that_comes_back_larger_starts_the_encoder_anew_if_asked() {
     let options = args!["--on-resize=restart"];
     let mut scene = Script::new("back-larger-restart").options(options).start();
@@ -105,6 +106,7 @@ fn an_output_that_is_opened_again_announces_the_picture_that_came_behind_a_loss(
 }
 
 #[test]
+#[ignore = "slow"]
 fn an_output_that_is_opened_again_announces_the_encoder_that_runs_now() {
     let options = args!["--on-resize=restart"];
     let scene = Script::new("renewed-encoder").options(options).start();
@@ -112,6 +114,7 @@ fn an_output_that_is_opened_again_announces_the_encoder_that_runs_now() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn a_source_that_comes_back_in_another_shape_gets_bars() {
     let second = Film { drawn: "320x180", size: "640x360", ..Film::second() };
     let ending = replaced("back-wider", Film::plain(), &second);
@@ -157,6 +160,7 @@ fn a_source_that_comes_back_at_another_frame_rate() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn a_source_that_comes_back_with_another_codec_profile() {
     let second = Film { profile: "high", ..Film::second() };
     let ending = replaced("back-in-high", Film::plain(), &second);
@@ -178,6 +182,7 @@ fn a_source_that_comes_back_without_sound_is_silent() {
 
 /// A live output has no room for a stream that was not there at its beginning; the picture goes on.
 #[test]
+#[ignore = "slow"]
 fn a_source_that_comes_back_with_sound_where_it_had_none() {
     let first = Film { sample_rate: None, ..Film::plain() };
     let ending = replaced("back-with-sound", first, &Film::second());
@@ -187,6 +192,7 @@ fn a_source_that_comes_back_with_sound_where_it_had_none() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn a_source_that_comes_back_at_another_sample_rate_is_resampled() {
     let second = Film { sample_rate: Some(48_000), ..Film::second() };
     let ending = replaced("back-at-48000-hz", Film::plain(), &second);
@@ -195,6 +201,7 @@ fn a_source_that_comes_back_at_another_sample_rate_is_resampled() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn a_source_whose_clock_starts_high_goes_on_where_the_first_was() {
     // Beyond 16,777,215 ms, where RTMP's timestamps are extended.
     let second = Film { clock_s: 20_000, ..Film::second() };

@@ -110,6 +110,7 @@ fn slow_code_has_a_deadline() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn a_command_that_dies_every_three_seconds_is_started_again() {
     let options = args!["--on-slow=bypass"];
     let mut scene = Script::new("dies").options(options).code(troubled("dies=3")).start();
@@ -125,6 +126,7 @@ fn a_command_that_dies_every_three_seconds_is_started_again() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn a_command_that_dies_is_not_started_again_under_bypass() {
     let options = args!["--on-slow=bypass", "--on-error=bypass"];
     let mut scene = Script::new("dies-bypass").options(options).code(troubled("dies=2")).start();

@@ -116,6 +116,7 @@ fn a_publisher_that_freezes_is_a_loss_until_it_goes_on() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn a_connection_that_is_closed_is_opened_again() {
     lost_and_back(
         "input-closed",
@@ -128,6 +129,7 @@ fn a_connection_that_is_closed_is_opened_again() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn a_connection_that_is_reset_is_opened_again() {
     lost_and_back(
         "input-reset",
@@ -172,6 +174,7 @@ fn a_throttled_input_catches_up() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn a_delayed_input_loses_nothing() {
     let mut scene = Script::new("input-delayed").options(args!["--stall-timeout=5s"]).start();
     scene.run_a_while();
@@ -224,6 +227,7 @@ fn assert_moves_at_the_end(story: &Story, count: usize) {
 
 /// One byte of a hundred is wrong for a while, of MPEG-TS in UDP datagrams.
 #[test]
+#[ignore = "slow"]
 fn corrupted_mpeg_ts_is_lived_through() {
     let mut random = Rng::new(seed("input-corrupted-ts"));
     let corrupts = Arc::new(AtomicBool::new(false));
@@ -306,6 +310,7 @@ impl Drop for UdpRelay {
 
 /// Each loss comes before the connection has been steady, so each wait is longer than the one before.
 #[test]
+#[ignore = "slow"]
 fn six_losses_in_a_row() {
     let mut scene = Script::new("six-losses").start();
     scene.run_a_while();
@@ -328,6 +333,7 @@ fn six_losses_in_a_row() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn the_source_s_server_is_killed_and_comes_back() {
     let mut scene = Script::new("source-server-killed").start();
     scene.run_a_while();
@@ -342,6 +348,7 @@ fn the_source_s_server_is_killed_and_comes_back() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn both_ends_are_lost_at_once() {
     let mut scene = Script::new("both-ends").keeping_a_file().start();
     scene.run_a_while();
@@ -398,6 +405,7 @@ fn card(name: &'static str, options: Vec<std::ffi::OsString>) -> Vec<Vec<u8>> {
 }
 
 #[test]
+#[ignore = "slow"]
 fn a_slate_says_that_there_is_no_signal() {
     let cards = card("slate", args!["--on-loss=slate"]);
     let likeness = pixels::worst_psnr(&cards[..cards.len() - 1], &cards[1..]);
@@ -449,6 +457,7 @@ fn no_reconnect_ends_well() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn reconnecting_gives_up_when_its_time_is_over() {
     let start = Instant::now();
     let ending = ends_by_itself("reconnect-for", args!["--reconnect-for=3s"], 1);
@@ -461,6 +470,7 @@ fn reconnecting_gives_up_when_its_time_is_over() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn an_input_that_opens_and_dies_at_once_is_tried_less_and_less_and_given_up() {
     let options = args!["--reconnect-for=6s"];
     let mut scene = Script::new("input-dies-at-once").options(options).start();

@@ -81,6 +81,7 @@ fn an_output_that_is_reset_is_opened_again() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn an_output_that_is_closed_and_refused_for_a_while() {
     let ending = lost_and_back(
         "output-refused",
@@ -97,6 +98,7 @@ fn an_output_that_is_closed_and_refused_for_a_while() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn the_output_s_server_is_killed_and_comes_back() {
     let ending = lost_and_back(
         "target-server-killed",
@@ -108,6 +110,7 @@ fn the_output_s_server_is_killed_and_comes_back() {
 
 /// The kernel goes on taking what is sent; only the server says nothing any more.
 #[test]
+#[ignore = "slow"]
 fn an_output_s_server_that_freezes_is_noticed() {
     let ending = lost_and_back(
         "target-server-frozen",
@@ -232,6 +235,7 @@ fn no_reconnect_ends_with_a_lost_output() {
 const TRIES_IN_6_S: usize = 5;
 
 #[test]
+#[ignore = "slow"]
 fn an_output_that_opens_and_dies_at_once_is_tried_less_and_less_and_given_up() {
     let options = args!["--reconnect-for=6s"];
     let mut scene = Script::new("output-dies-at-once").options(options).start();

@@ -60,6 +60,7 @@ fn while_the_input_is_lost() {
 
 /// Nobody takes the connection: it waits for its next try.
 #[test]
+#[ignore = "slow"]
 fn while_the_input_refuses() {
     let mut scene = scene("stop-input-refuses");
     scene.input.refuse();
@@ -71,6 +72,7 @@ fn while_the_input_refuses() {
 
 /// A connection is taken, and no word comes: it is in the middle of its try.
 #[test]
+#[ignore = "slow"]
 fn while_the_input_is_opened_again() {
     let mut scene = scene("stop-reconnecting");
     scene.input.stall(Way::Down);
@@ -83,6 +85,7 @@ fn while_the_input_is_opened_again() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn while_the_publisher_is_frozen() {
     let mut scene = scene("stop-publisher-frozen");
     scene.camera.as_ref().unwrap().freeze();
@@ -102,6 +105,7 @@ fn while_an_output_is_lost() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn while_an_output_is_opened_again() {
     let mut scene = scene("stop-output-reconnecting");
     scene.output.stall(Way::Down);
@@ -122,6 +126,7 @@ fn while_an_output_stalls() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn while_an_output_s_server_is_frozen() {
     let mut scene = scene("stop-server-frozen");
     scene.target.freeze();
@@ -130,6 +135,7 @@ fn while_an_output_s_server_is_frozen() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn while_both_ends_are_lost() {
     let mut scene = scene("stop-both-lost");
     scene.input.refuse();
@@ -141,6 +147,7 @@ fn while_both_ends_are_lost() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn while_the_code_is_slow() {
     let mut scene =
         Script::new("stop-slow-code").code(troubled("slow=200")).keeping_a_file().start();

@@ -85,6 +85,7 @@ fn state(pipeline: &Value) -> String {
 }
 
 #[test]
+#[ignore = "slow"]
 fn the_demo_ends_with_the_cause_where_there_is_nothing_to_show() {
     let sound = clip("sound.m4a", "-f lavfi -i sine=d=3 -c:a aac");
     let room = room();
