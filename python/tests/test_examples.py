@@ -1,5 +1,6 @@
 """Every example of the package, run as a user runs it, and what came of it."""
 
+import re
 import subprocess as sp
 import sys
 from fractions import Fraction
@@ -11,6 +12,7 @@ import numpy as np
 import frameloom
 
 from .conftest import LIMIT_S, ROOT, shown
+from .graphs import save
 
 EXAMPLES = ROOT / "python" / "examples"
 
@@ -121,3 +123,30 @@ runpy.run_path(sys.argv[0], run_name="__main__")
     command.append("yunet.onnx")
     done = sp.run(command, check=False, capture_output=True, text=True, timeout=2 * LIMIT_S)
     assert (done.returncode, done.stdout) == (0, "10 faces\n"), done.stderr
+
+
+def test_detecting_at_the_full_rate(tmp_path: Path, film: Path) -> None:
+    target = tmp_path / "out.mp4"
+    cells = 80 * 80 + 40 * 40 + 20 * 20
+    found = np.zeros((5, cells), np.float32)
+    found[:, 3] = 320, 320, 200, 100, 0.9
+    model = save(tmp_path / "m.onnx", {"o": found}, metadata={"names": "{0: 'rabbit'}"})
+    told = run("detect_fast.py", model, film, target)
+    frames, seen = map(int, re.findall(r"(\d+) (?:frames|of them)", told))
+    assert "1 class (rabbit)" in told and frames == len(frameloom.open(target)) == 125
+    assert 1 <= seen <= 125
+    # The box is twice as large in the film, without the bars of the tensor.
+    before = frameloom.open(film).frame_at(4).array.astype(int)
+    changed = np.abs(frameloom.open(target).frame_at(4).array - before).max(axis=2) > 80
+    assert changed[260:460, 438:442].mean() > 0.5 and changed[560:].mean() < 0.01
+
+
+def test_hiding_faces(tmp_path: Path, face: Path) -> None:
+    target = tmp_path / "out.mp4"
+    told = run("hide_faces.py", ROOT / "target" / "test-media" / "centerface.onnx", face, target)
+    assert told == "10 faces hidden\n"
+    before, after = (frameloom.open(path).frame_at(0.2).array for path in (face, target))
+    detail = [
+        np.abs(np.diff(one[90:185, 190:255].astype(int), axis=1)).mean() for one in (before, after)
+    ]
+    assert detail[1] < detail[0] / 2
