@@ -66,10 +66,9 @@ def save(  # noqa: PLR0913 (all but two have defaults)
         else:
             share = np.zeros_like(fixed) if one.share is None else one.share[None]
             nodes += _sum(name, fixed, share, constant)
-        dims: Dims = [f"{name}{n}" for n in range(fixed.ndim)]
-        given.append(
-            helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(fixed.dtype), dims)
-        )
+        axes_of = [f"{name}{n}" for n in range(fixed.ndim)]
+        type_of = helper.np_dtype_to_tensor_dtype(fixed.dtype)
+        given.append(helper.make_tensor_value_info(name, type_of, axes_of))
     graph = helper.make_graph(nodes, "graph", taken, given)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     if metadata:

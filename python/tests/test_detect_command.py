@@ -25,7 +25,7 @@ Array = npt.NDArray[Any]
 FACES = ROOT / "target" / "test-media" / "centerface.onnx"
 SIDE = 512
 # Where the portrait's face is, and a part of it that has nothing to do with it.
-FACE = np.s_[90:185, 190:255]
+FACE = np.s_[70:170, 190:262]
 BESIDE = np.s_[330:500, 20:150]
 CELLS = 80 * 80 + 40 * 40 + 20 * 20
 

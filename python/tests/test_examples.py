@@ -147,6 +147,6 @@ def test_hiding_faces(tmp_path: Path, face: Path) -> None:
     assert told == "10 faces hidden\n"
     before, after = (frameloom.open(path).frame_at(0.2).array for path in (face, target))
     detail = [
-        np.abs(np.diff(one[90:185, 190:255].astype(int), axis=1)).mean() for one in (before, after)
+        np.abs(np.diff(one[70:170, 190:262].astype(int), axis=1)).mean() for one in (before, after)
     ]
     assert detail[1] < detail[0] / 2

@@ -67,13 +67,14 @@ class Queries:
         return pick(boxes, top, class_ids, wanted, iou=None)
 
     def _scores(self, numbers: Array) -> Array:
+        scores = numbers
         if self.how == "sigmoid":
             # Beyond these it is 0 and 1 in 32 bits.
-            return 1 / (1 + np.exp(-np.clip(numbers, -80, 80)))
+            scores = 1 / (1 + np.exp(-np.clip(numbers, -80, 80)))
         if self.how == "softmax":
             powers = np.exp(numbers - numbers.max(axis=1, keepdims=True))
-            return powers / powers.sum(axis=1, keepdims=True)
-        return numbers
+            scores = powers / powers.sum(axis=1, keepdims=True)
+        return scores
 
 
 def recognise(look: Look) -> Family | None:

@@ -32,7 +32,8 @@ class CenterFace:
         row, column = np.nonzero(heat > wanted.conf)
 
         def at(output: int) -> Array:
-            return outputs[output][item][:, row, column].T.astype(np.float32)
+            numbers: Array = outputs[output][item][:, row, column].T.astype(np.float32)
+            return numbers
 
         # Of both, the first is the one downwards.
         with np.errstate(over="ignore"):

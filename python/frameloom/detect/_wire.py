@@ -83,7 +83,7 @@ def spec_of(message: Mapping[str, Any]) -> Spec:
     """Return what a server's model is."""
     try:
         said = dict(message["spec"])
-        wanted = {
+        wanted: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value
             for key, value in said.pop("preparation").items()
         }
@@ -127,7 +127,7 @@ def read_tensors(connection: socket.socket, message: Mapping[str, Any], spec: Sp
     if not fits or not 0 < count <= MOST_PICTURES or bytes_ > _LARGEST_REQUEST:
         raise broken(f"tensors of {shape} are none of this model's")
     tensors = np.empty(shape, spec.dtype)
-    into(connection, memoryview(tensors).cast("B"))
+    into(connection, tensors.data.cast("B"))
     return tensors
 
 

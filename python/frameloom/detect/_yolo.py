@@ -44,8 +44,8 @@ def _points(rows: Array, shape: tuple[int, int]) -> Floats:
 
 def _turned(boxes: Array, angles: Array) -> tuple[Floats, Floats]:
     """Return the upright boxes round turned ones, and their corners."""
-    boxes, angles = boxes.astype(np.float32), angles.astype(np.float32)
-    cos, sin = np.cos(angles), np.sin(angles)
+    boxes = boxes.astype(np.float32)
+    cos, sin = np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
     along = np.stack([cos, sin], axis=1) * boxes[:, 2:3] / 2
     across = np.stack([-sin, cos], axis=1) * boxes[:, 3:4] / 2
     center = boxes[:, :2]
@@ -58,7 +58,8 @@ def _turned(boxes: Array, angles: Array) -> tuple[Floats, Floats]:
         ],
         axis=1,
     )
-    return np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1), points
+    around: Floats = np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1)
+    return around, points.astype(np.float32)
 
 
 @dataclass(frozen=True)
