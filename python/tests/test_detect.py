@@ -361,6 +361,9 @@ def test_a_size_of_ones_own(tmp_path: Path) -> None:
     assert "input 320x160" in detector.summary
     with pytest.raises(frameloom.InvalidValue, match=r"^options: size=: a width and a height"):
         Detector(model, size=0)
+    said = {**NAMES, "imgsz": "[160, 320]"}
+    model = save(tmp_path / "m.onnx", outputs, shape=shape, metadata=said)
+    assert "input 320x160" in Detector(model).summary
     fixed = save(tmp_path / "f.onnx", {"o": columns(0, 0.75, 0)}, metadata=NAMES)
     with pytest.raises(frameloom.InvalidValue, match=r"this model takes \[640, 640\] alone"):
         Detector(fixed, size=320)

@@ -40,8 +40,9 @@ class Detector:
     threads: how many threads of the processor a picture is spread over; onnxruntime's default, all
         cores, where it is not given.
     size: of a model that takes any size: width and height in pixels, or one number. Larger finds
-        smaller things, and takes longer in proportion to the pixels. It is 640 where it is not
-        given; CenterFace's tensors follow the picture's shape, and it is the longer side.
+        smaller things, and takes longer in proportion to the pixels. Where it is not given, it is
+        what the model's metadata says, or 640. CenterFace's tensors follow the picture's shape, and
+        it is the longer side.
 
     Raises `FileNotFoundError` where a file isn't there, and `ValueError` for one that is no model,
     for a model that nobody knows, for labels of another number than the model's, for classes that

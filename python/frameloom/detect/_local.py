@@ -15,7 +15,7 @@ from ._coco import COCO
 from ._engine import STEP, Labels, Size, Spec, not_read, read_labels
 from ._fail import failure, library
 from ._found import Array, Found, Wanted
-from ._look import Family, Look, labels_of
+from ._look import LARGEST_SIZE, Family, Look, labels_of, size_of
 
 _DTYPES = {"float": "float32", "float16": "float16", "uint8": "uint8"}
 _USUAL_SIZE = 640
@@ -76,6 +76,7 @@ class Local:
         self._session = self._open(self._read())
         if self._has_a_placeholder():
             self._session = self._open(self._of_any_size())
+        self._metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         self._look_at_inputs(size)
         self._family = self._recognise(given)
         self.spec = self._make_spec(given, labels, size)
@@ -156,8 +157,9 @@ class Local:
         if asked and any(side and side != one for side, one in zip(sides, asked, strict=True)):
             cause = f"this model takes {_shape([across, down])} alone"
             raise failure(InvalidValue, "options", cause, option="size")
-        usual = [-(-one // STEP) * STEP for one in asked or (_USUAL_SIZE, _USUAL_SIZE)]
-        self._size = (sides[0] or usual[0], sides[1] or usual[1])
+        usual = asked or size_of(self._metadata) or (_USUAL_SIZE, _USUAL_SIZE)
+        width, height = (-(-one // STEP) * STEP for one in usual)
+        self._size = (sides[0] or width, sides[1] or height)
 
     def _recognise(self, given: tuple[str, ...] | None) -> Family:
         """Run an empty picture through it: what comes out tells the family."""
@@ -167,7 +169,7 @@ class Local:
             names=[one.name for one in self._session.get_outputs()],
             outputs=self._outputs(gray),
             size=self._size,
-            metadata=self._session.get_modelmeta().custom_metadata_map,
+            metadata=self._metadata,
             labels=given,
         )
         for recognise in _RECOGNISE:
@@ -192,7 +194,7 @@ class Local:
             where = fspath(labels) if isinstance(labels, str | PathLike) else None
             cause = f"{has}, and the model has {family.classes} class{'es' * (family.classes != 1)}"
             raise failure(InvalidValue, "options", cause, url=where, option="labels")
-        known = labels_of(self._session.get_modelmeta().custom_metadata_map) or ()
+        known = labels_of(self._metadata) or ()
         if family.classes and len(known) != family.classes:
             known = ()
         usual = COCO if family.classes == len(COCO) else ()
@@ -287,8 +289,8 @@ def _pair_of(size: Size | None) -> tuple[int, int] | None:
     if size is None:
         return None
     pair = (size, size) if isinstance(size, int) else size
-    if len(pair) != 2 or not all(STEP <= one <= 1 << 13 for one in pair):
-        cause = f"a width and a height from {STEP} to {1 << 13} pixels"
+    if len(pair) != 2 or not all(STEP <= one <= LARGEST_SIZE for one in pair):
+        cause = f"a width and a height from {STEP} to {LARGEST_SIZE} pixels"
         raise failure(InvalidValue, "options", cause, option="size")
     return pair
 

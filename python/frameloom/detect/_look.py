@@ -7,6 +7,9 @@ from typing import Any, Protocol
 
 from ._found import Array, Found, Preparation, Wanted
 
+# No model takes larger pictures.
+LARGEST_SIZE = 1 << 13
+
 
 class Family(Protocol):
     """What all models of one kind have in common: how pictures go in, and what comes out."""
@@ -64,6 +67,16 @@ def _literal(text: str) -> Any:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return None
+
+
+def size_of(metadata: Mapping[str, str]) -> tuple[int, int] | None:
+    """Return width and height that a model was exported for, as Ultralytics writes them."""
+    size = _literal(metadata.get("imgsz", ""))
+    if not isinstance(size, list | tuple) or len(size) != 2:
+        return None
+    if not all(isinstance(side, int) and 0 < side <= LARGEST_SIZE for side in size):
+        return None
+    return size[1], size[0]
 
 
 def labels_of(metadata: Mapping[str, str]) -> tuple[str, ...] | None:
