@@ -1,5 +1,6 @@
 """Detection by a class: what each family of models gives, from a frame to its tensor and back."""
 
+import json
 import subprocess as sp
 import sys
 from collections.abc import Sequence
@@ -478,6 +479,10 @@ def test_detections_are_a_sequence() -> None:
         ],
         "points": [{"xy": [7.0, 8.0]}],
     }
+    crowd = Detections([Detection((1, 2, 3, 4), "x" * 200, 0.5, 0, points=((5, 6),) * 17)] * 300)
+    told = crowd.data()
+    assert 20 < len(told["boxes"]) < 300 and len(json.dumps(told)) < 1 << 16
+    assert len(told["points"]) == 17 * len(told["boxes"])
     assert Detections().data() == {"boxes": []} and Detections().xyxy.shape == (0, 4)
 
 

@@ -1,5 +1,6 @@
 """What was found on a frame, in its pixels."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, overload
@@ -23,6 +24,9 @@ _COLORS = (
 # Beside what was found, so much of its size is hidden too: a face's box ends at chin and brows.
 MARGIN = 0.15
 _LEAST_MARGIN = 2.0
+# What a frame takes as JSON, less what the punctuation of another writer may add.
+_MOST_DATA_BYTES = 60_000
+_SURELY_FEW = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,16 @@ class Detections(Sequence[Detection]):
         return np.array([one.xyxy for one in self._found], np.float64).reshape(-1, 4)
 
     def data(self) -> dict[str, Any]:
-        """Return what `frame.data` takes: boxes with labels, scores and numbers, and points."""
+        """Return what `frame.data` takes: boxes with labels, scores and numbers, and points.
+
+        Of so much that a frame doesn't take it, more than 64 KiB as JSON, it is the best ones.
+        """
+        told = self._data()
+        if len(self) > _SURELY_FEW and len(json.dumps(told)) > _MOST_DATA_BYTES:
+            return self[: len(self) * 3 // 4].data()
+        return told
+
+    def _data(self) -> dict[str, Any]:
         boxes = []
         for one in self._found:
             box: dict[str, Any] = {"xyxy": [round(place, 1) for place in one.xyxy]}
@@ -105,12 +118,20 @@ class Detections(Sequence[Detection]):
             hide(frame, with_margin(self.xyxy, MARGIN), how)
 
     def _draw_boxes(self, frame: "_frameloom.Frame") -> None:
+        # Lines and letters as large as they look on 720 rows.
+        scale = frame.height / 720
         for one in self._found:
             color = _COLORS[(one.class_id if one.id is None else one.id) % len(_COLORS)]
             number = "" if one.id is None else f" {one.id}"
-            frame.draw.box(one.xyxy, f"{one.label}{number} {one.score:.2f}", color=color)
+            frame.draw.box(
+                one.xyxy,
+                f"{one.label}{number} {one.score:.2f}",
+                color=color,
+                width=max(1.5, 2 * scale),
+                label_size=max(11, 16 * scale),
+            )
             for point in one.points:
-                frame.draw.circle(point, 2.5, color)
+                frame.draw.circle(point, max(1.5, 3 * scale), color)
 
 
 def check_how(how: str) -> None:

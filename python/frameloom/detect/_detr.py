@@ -61,7 +61,8 @@ class Queries:
         else:
             boxes = outputs[self.boxes_at][item].astype(np.float32)
             numbers = outputs[self.scores_at][item].astype(np.float32)
-        top, class_ids = best(self._scores(numbers)[:, : self.classes], axis=1)
+        scores = self._scores(numbers)[:, : self.classes]
+        top, class_ids = best(scores, axis=1), scores.argmax(axis=1)
         width, height = self.size
         boxes = corners(boxes) * np.array([width, height, width, height], np.float32)
         return pick(boxes, top, class_ids, wanted, iou=None)
@@ -133,7 +134,7 @@ def _rf(look: Look, pair: tuple[int, int], numbers: int) -> Family:
     if numbers == len(COCO_BY_NUMBER) and (names is None or len(names) != numbers - 1):
         labels, classes = COCO_BY_NUMBER, numbers
     else:
-        labels, classes = None, numbers if names and len(names) == numbers else numbers - 1
+        labels, classes = None, numbers if names and len(names) == numbers else max(1, numbers - 1)
     return Queries(look.size, *pair, classes, "sigmoid", "RF-DETR", _RF, labels=labels)
 
 

@@ -57,16 +57,14 @@ class Found:
     """(n, k, 2)."""
 
 
-def best(scores: Array, axis: int) -> tuple[Array, Array]:
-    """Return the best score along an axis, and where it stands.
+def best(scores: Array, axis: int) -> Array:
+    """Return the best score along an axis.
 
     NaN is no score: a comparison with it would say that nothing was found.
     """
-    if scores.shape[axis] == 0:
-        raise InvalidData("the model has no classes", stage="process")
-    top = scores.max(axis=axis)
+    top: Array = scores.max(axis=axis)
     check(top)
-    return top, scores.argmax(axis=axis)
+    return top
 
 
 def check(numbers: Array) -> None:

@@ -240,7 +240,7 @@ class Local:
                 ]
                 feed[extra.name] = np.ones((count, *sides), np.int64)
         try:
-            return list(self._session.run(None, feed))
+            return [_numbers(output) for output in self._session.run(None, feed)]
         except Exception as error:
             cause = f"onnxruntime could not run the model: {_first_line(error)}"
             raise failure(InvalidData, "process", cause, url=self._path) from None
@@ -283,6 +283,12 @@ class Local:
 
     def close(self) -> None:
         """Nothing is held that Python doesn't give back by itself."""
+
+
+def _numbers(output: Any) -> Array:
+    """Return an output, or nothing in its place where it is none of numbers."""
+    is_numbers = isinstance(output, np.ndarray) and output.dtype.kind in "fiub"
+    return output if is_numbers else np.empty(0, np.float32)
 
 
 def _pair_of(size: Size | None) -> tuple[int, int] | None:

@@ -81,9 +81,10 @@ class Columns:
         found = outputs[self.output][item]
         if self.by_rows:
             found = found.T
-        top, class_ids = best(found[4 : 4 + self.classes], axis=0)
+        top = best(found[4 : 4 + self.classes], axis=0)
         keep = np.flatnonzero(top > wanted.conf)
         rows = found[:, keep].T
+        class_ids = rows[:, 4 : 4 + self.classes].argmax(axis=1)
         rest = rows[:, 4 + self.classes :]
         points = None
         if self.is_turned:
@@ -92,7 +93,7 @@ class Columns:
             boxes = corners(rows[:, :4])
         if self.shape is not None:
             points = _points(rest[:, : self.shape[0] * self.shape[1]], self.shape)
-        return pick(boxes, top[keep], class_ids[keep], wanted, iou=0.7, points=points)
+        return pick(boxes, top[keep], class_ids, wanted, iou=0.7, points=points)
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,8 @@ class Rows:
         check(found[:, 4])
         keep = np.flatnonzero(found[:, 4] > wanted.conf)
         rows = found[keep].astype(np.float32)
-        top, class_ids = best(rows[:, 5 : 5 + self.classes], axis=1)
+        top = best(rows[:, 5 : 5 + self.classes], axis=1)
+        class_ids = rows[:, 5 : 5 + self.classes].argmax(axis=1)
         boxes = rows[:, :4]
         if self.cells is not None:
             corner, width = (part[keep] for part in self.cells)
@@ -169,7 +171,10 @@ def _key_points(look: Look) -> tuple[int, int] | None:
     shape = look.value("kpt_shape")
     if look.task != "pose" or not isinstance(shape, list | tuple) or len(shape) != 2:
         return None
-    return int(shape[0]), int(shape[1])
+    count, numbers = shape
+    if not isinstance(count, int) or count < 1 or numbers not in (2, 3):
+        return None
+    return count, numbers
 
 
 def _is_in_cells(found: Array, cells: Floats, widths: Floats) -> bool:
@@ -184,7 +189,7 @@ def _by_rows(look: Look, output: int, masks: int) -> Family | None:
     count, numbers = found.shape
     known = _counts(look.size)
     classes = numbers - 5 - masks
-    if count in known and numbers > 5:
+    if count in known and classes > 0:
         names = look.known_labels or look.labels
         if names is not None and len(names) == classes + 1:
             return Columns(output, classes + 1, by_rows=True)
@@ -192,7 +197,7 @@ def _by_rows(look: Look, output: int, masks: int) -> Family | None:
         if _is_in_cells(found, cells, widths):
             return Rows(output, classes, (cells, widths), "YOLOX", _CORNER)
         return Rows(output, classes)
-    if count % 3 == 0 and count // 3 in known and numbers > 5:
+    if count % 3 == 0 and count // 3 in known and classes > 0:
         return Rows(output, classes)
     return None
 
