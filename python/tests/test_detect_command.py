@@ -78,15 +78,24 @@ def test_boxes_are_drawn_unless_it_is_told_otherwise(face: Path, tmp_path: Path)
     assert np.abs(frames_of(plain) - before).mean() < 2
 
 
+def test_data_is_what_frameloom_draws(face: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.mp4"
+    words = ("--draw=data",)
+    run(face, target, FACES, "--draw", "none", "--data", frameloom_words=words)
+    changed = np.abs(frames_of(target) - frames_of(face).astype(int)).max(axis=3) > 60
+    assert all(500 < one.sum() < 20000 and not one[250:].any() for one in changed)
+
+
 def test_everything_is_hidden_by_the_formats_that_a_command_may_have(
     face: Path, tmp_path: Path
 ) -> None:
+    plain = detail(frames_of(face)[0][FACE])
     for name in ("bgr24", "yuv420p", "gray"):
         target = tmp_path / f"{name}.mp4"
-        words = (f"--frame-format={name}",)
+        words = (f"--frame-format={name}", "--frame-transport=shm")
         run(face, target, FACES, "--draw", "blur", frameloom_words=words)
         after = frames_of(target)
-        assert all(detail(new[FACE]) < detail(frames_of(face)[0][FACE]) / 2 for new in after)
+        assert all(detail(new[FACE]) < plain / 2 for new in after)
 
 
 def test_classes_labels_and_tracking(tmp_path: Path, clip: Path) -> None:
