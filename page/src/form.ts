@@ -42,6 +42,8 @@ const FIELDS: Field[] = [
   },
   { key: "frame_size", label: "Frame size", kind: "line", hint: "What the command gets.", placeholder: "960x540", more: true },
   { key: "frame_format", label: "Frame format", kind: ["", "rgb24", "bgr24", "gray", "rgba", "yuv420p", "nv12"], hint: "What the command gets; rgb24 by default.", more: true },
+  { key: "draw", label: "The command gives back", kind: ["", "pixels", "data"], hint: "Frames, or a line of JSON for each, which is drawn.", more: true },
+  { key: "frame_transport", label: "Frames go through", kind: ["", "pipe", "shm"], hint: "Pipes, or memory that the command shares.", more: true },
   { key: "on_slow", label: "Where the command is too slow", kind: ["", "latest", "block", "bypass", "hold"], hint: "Drop older frames, wait, send frames unedited, or show the last edited one.", more: true },
   { key: "on_error", label: "Where the command fails", kind: ["", "restart", "bypass", "stop", "hold"], hint: "Start it again, go on unedited, end, or show the last edited frame until it is back.", more: true },
   { key: "on_loss", label: "While the input is lost", kind: ["", "hold", "slate", "end"], hint: "Hold the last picture, show a slate, or end.", more: true },

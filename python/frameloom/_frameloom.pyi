@@ -79,6 +79,30 @@ class Frame:
         One that is not written before its stream's next frame comes is left out of them.
         """
 
+    @staticmethod
+    def from_ndarray(array: _Pixels, format: str = "rgb24") -> Frame:
+        """A frame of your own pixels, an array of uint8 as `array` describes it for `format`.
+
+        It shares their memory: what is drawn on the frame is drawn on the array.
+        """
+
+    @property
+    def data(self) -> dict[str, Any] | None:
+        """What code knows of the frame, and sends along with it; `None` where there is nothing.
+
+        A dictionary that can be written as a JSON object of 64 KiB at most; numbers and arrays of
+        numpy are taken for those of Python. What is changed in it counts once it is assigned. Its keys
+        `boxes`, `lines`, `points` and `text` are what `draw.data` draws.
+        """
+
+    @data.setter
+    def data(self, value: Mapping[str, Any] | None) -> None: ...
+    @staticmethod
+    def _of_command(array: _Array, format: str, width: int, height: int) -> Frame: ...
+    @staticmethod
+    def _shape_of(format: str, width: int, height: int) -> tuple[int, ...]: ...
+    @property
+    def _is_changed(self) -> bool: ...
     @property
     def shape(self) -> tuple[int, ...]:
         """The array's shape."""
@@ -300,6 +324,20 @@ class Draw:
 
         The mask is of bool, of uint8 from 0 to 255, or of numbers from 0 to 1. Its upper left
         corner is at `at`.
+        """
+
+    def data(self, data: Mapping[str, Any], *, size: tuple[int, int] | None = None) -> None:
+        """The `boxes`, `lines`, `points` and `text` of a dictionary, as `Frame.data` has them.
+
+        {"boxes": [{"xyxy": [10, 20, 110, 220], "label": "person", "score": 0.9, "id": 3}],
+         "lines": [{"points": [[0, 0], [50, 90]], "color": "#00ff80", "width": 3}],
+         "points": [{"xy": [40, 60], "radius": 4}],
+         "text": [{"xy": [8, 8], "text": "2 persons", "size": 24, "background": "black@0.5"}]}
+
+        Places are in pixels of a picture of `size`, this one by default; where all of one place's
+        numbers lie between 0 and 1, they are parts of its width and height.
+
+        Raises a `frameloom.Error` where one of these keys has another kind of value.
         """
 
     def blur(self, xyxy: Sequence[float] | npt.NDArray[Any], radius: float | None = None) -> None:

@@ -150,3 +150,44 @@ def test_hiding_faces(tmp_path: Path, face: Path) -> None:
         np.abs(np.diff(one[70:170, 190:262].astype(int), axis=1)).mean() for one in (before, after)
     ]
     assert detail[1] < detail[0] / 2
+
+
+def test_many_cameras_have_one_model(clip: Path, film: Path, tmp_path: Path) -> None:
+    run("many_cameras_one_model.py", f"{tmp_path}/found-", clip, film)
+    for number, source in enumerate((clip, film)):
+        was, now = frameloom.open(source), frameloom.open(tmp_path / f"found-{number}.mp4")
+        assert len(now) == len(was)
+        edges = np.abs(next(iter(now)).image.astype(int) - next(iter(was)).image)
+        # A box and its label, and most of the picture as it was.
+        assert edges.max() > 60 and np.median(edges) < 8
+
+
+def test_torch_has_frames_without_a_copy(clip: Path, tmp_path: Path) -> None:
+    """With what the example uses of torch, made of numpy: torch itself is larger than all else here."""
+    (tmp_path / "torch.py").write_text("""
+import contextlib, types
+import numpy as np
+no_grad = contextlib.nullcontext
+class Scores(np.ndarray):
+    def softmax(self, axis):
+        powers = np.exp(self - self.max(axis, keepdims=True))
+        return powers / powers.sum(axis, keepdims=True)
+class Model:
+    def eval(self):
+        return self
+    def __call__(self, tensor):
+        assert tensor.shape == (1, 3, 224, 224) and tensor.dtype == np.float32
+        return np.array([[1.0, 3.0, 2.0]]).view(Scores)
+jit = types.SimpleNamespace(load=lambda path: Model())
+from_dlpack = np.from_dlpack
+""")
+    target = tmp_path / "out.mp4"
+    start = "import runpy, sys; sys.path.insert(0, sys.argv[1]); sys.argv = sys.argv[2:]"
+    start += "; runpy.run_path(sys.argv[0], run_name='__main__')"
+    command = [sys.executable, "-c", start, tmp_path, EXAMPLES / "torch_model.py"]
+    command += ["model.pt", clip, target]
+    done = sp.run(
+        [*map(str, command)], check=False, capture_output=True, text=True, timeout=LIMIT_S
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(frameloom.open(target)) == 50

@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 
 use crate::array::{accepted_any, shown};
 use crate::error::{invalid, raised};
+use crate::frame::frame_data;
 use crate::lock::lock;
 
 /// Draws on a frame, anti-aliased: `frame.draw`.
@@ -272,6 +273,23 @@ impl PyDraw {
         let alpha = f64::from(color.0.alpha) * opacity.clamp(0.0, 1.0);
         let color = color.0.with_alpha(alpha.round() as u8);
         self.on(py, move |draw| draw.mask(at, &image, color))
+    }
+
+    /// What a frame's data says: the `boxes`, `lines`, `points` and `text` of a dictionary as `Frame.data` has
+    /// them. `size` is the width and height of the picture that its places are in pixels of, where it isn't
+    /// this one.
+    #[pyo3(signature = (data, *, size=None))]
+    fn data(
+        &self,
+        py: Python<'_>,
+        data: &Bound<'_, PyAny>,
+        size: Option<(u32, u32)>,
+    ) -> PyResult<()> {
+        let data = frame_data(data)?;
+        self.on(py, move |draw| {
+            let size = size.unwrap_or_else(|| draw.size());
+            draw.data(&data, size)
+        })
     }
 
     /// What lies within a rectangle, blurred.

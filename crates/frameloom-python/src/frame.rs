@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use frameloom::{Frame, Image, ImageMut, PixelFormat, TimeBase};
+use frameloom::{Frame, FrameData, Image, ImageMut, PixelFormat, TimeBase, Timestamp};
 use numpy::PyArrayMethods;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
@@ -42,6 +42,8 @@ struct FrameArray {
     array: Option<Py<Pixels>>,
     /// It was handed out to be changed.
     is_writable: bool,
+    /// The frame was made of it.
+    is_own: bool,
 }
 
 impl PyFrame {
@@ -111,6 +113,7 @@ impl PyFrame {
     /// The array, where it was asked for to be changed.
     fn array_to_change(&self, py: Python<'_>) -> Option<Py<Pixels>> {
         let mut held = lock(&self.held);
+        held.is_writable |= held.is_own;
         if !held.is_writable {
             // What was only looked at is converted anew when it is looked at again.
             held.array = None;
@@ -165,6 +168,46 @@ pub(crate) fn made_of(
     made.map_err(|e: frameloom::Error| raised(&e))
 }
 
+/// A frame of these pixels, that shares their memory.
+fn frame_over(
+    py: Python<'_>,
+    array: &Bound<'_, Pixels>,
+    format: PixelFormat,
+    (width, height): (u32, u32),
+) -> PyResult<PyFrame> {
+    let borrowed = array.try_readonly().map_err(|e| invalid(e.to_string()))?;
+    let bytes = borrowed.as_slice().map_err(|e| invalid(e.to_string()))?;
+    let made = py.detach(|| {
+        let image = Image::packed(format, width, height, bytes)
+            .map_err(|e| frameloom::Error::process(e.to_string()))?;
+        Frame::from_image(&image, Timestamp::ZERO)
+    });
+    let source = FrameSource::new(format, String::new(), None);
+    let frame = PyFrame::new(made.map_err(|e| raised(&e))?, Arc::new(source));
+    let array = Some(array.clone().unbind());
+    *lock(&frame.held) = FrameArray { array, is_writable: false, is_own: true };
+    Ok(frame)
+}
+
+/// What a dictionary says, as JSON. Numbers and arrays of numpy are taken for those of Python.
+pub(crate) fn frame_data(value: &Bound<'_, PyAny>) -> PyResult<FrameData> {
+    let py = value.py();
+    let options = PyDict::new(py);
+    options.set_item("separators", (",", ":"))?;
+    options.set_item("ensure_ascii", false)?;
+    options.set_item("allow_nan", false)?;
+    options.set_item("default", py.import("frameloom._data")?.getattr("plain")?)?;
+    let text = py.import("json")?.getattr("dumps")?.call((value,), Some(&options));
+    let text: String = text
+        .map_err(|e| {
+            let error = invalid(format!("data: it can't be written as JSON: {}", e.value(py)));
+            error.set_cause(py, Some(e));
+            error
+        })?
+        .extract()?;
+    FrameData::from_json(&text).map_err(|e| raised(&e))
+}
+
 #[pymethods]
 impl PyFrame {
     /// The picture as a writable numpy array of uint8: (height, width, 3) for rgb24 and bgr24,
@@ -211,6 +254,66 @@ impl PyFrame {
             invalid("the frame is of no batch: write it by the write() of an output")
         })?;
         stream.bind(slf.py()).call_method1("write", (slf,)).map(drop)
+    }
+
+    /// A frame of your own pixels, an array of uint8 as `array` describes it for `format`. It shares their
+    /// memory: what is drawn on the frame is drawn on the array.
+    #[staticmethod]
+    #[pyo3(signature = (array, format="rgb24"))]
+    fn from_ndarray(array: &Bound<'_, PyAny>, format: &str) -> PyResult<PyFrame> {
+        let py = array.py();
+        let format = format_of(format)?;
+        let (array, (width, height)) = accepted_any(array, format)?;
+        let frame = frame_over(py, &array, format, (width, height))?;
+        lock(&frame.held).is_writable = true;
+        Ok(frame)
+    }
+
+    /// The same, of which it is known whether it was changed.
+    #[staticmethod]
+    fn _of_command(
+        array: &Bound<'_, PyAny>,
+        format: &str,
+        width: u32,
+        height: u32,
+    ) -> PyResult<PyFrame> {
+        let format = format_of(format)?;
+        let array = accepted(array, format, (width, height))?;
+        frame_over(array.py(), &array, format, (width, height))
+    }
+
+    /// The shape of an array of such a picture.
+    #[staticmethod]
+    fn _shape_of<'py>(
+        py: Python<'py>,
+        format: &str,
+        width: u32,
+        height: u32,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, shape_of(format_of(format)?, width, height))
+    }
+
+    /// Whether its array was asked for to be changed.
+    #[getter]
+    fn _is_changed(&self) -> bool {
+        lock(&self.held).is_writable
+    }
+
+    /// What code knows of the frame: a dictionary that can be written as a JSON object of 64 KiB at most,
+    /// and that goes along with the frame; `None` where there is nothing. What is changed in it counts
+    /// once it is assigned.
+    #[getter]
+    fn data<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let data = py.detach(|| lock(&self.inner).data());
+        let Some(data) = data else { return Ok(None) };
+        py.import("json")?.getattr("loads")?.call1((data.as_json(),)).map(Some)
+    }
+
+    #[setter]
+    fn set_data(&self, py: Python<'_>, value: Option<Bound<'_, PyAny>>) -> PyResult<()> {
+        let data = value.map(|value| frame_data(&value)).transpose()?;
+        let set = py.detach(|| lock(&self.inner).set_data(data.as_ref()));
+        set.map_err(|e| raised(&e))
     }
 
     /// The array's shape.

@@ -55,9 +55,9 @@ pub use error::{
 };
 pub use image::convert;
 pub use image::{
-    BoxStyle, BufferPool, ChannelOrder, Color, Draw, Fit, Font, Frame, Image, ImageError, ImageMut,
-    PixelBuffer, PixelFormat, Plane, PlaneMut, Rectangle, Scaling, TensorElement, TensorLayout,
-    TensorOptions, TextStyle, Transform,
+    BoxStyle, BufferPool, ChannelOrder, Color, Draw, Fit, Font, Frame, FrameData, Image,
+    ImageError, ImageMut, PixelBuffer, PixelFormat, Plane, PlaneMut, Rectangle, Scaling,
+    TensorElement, TensorLayout, TensorOptions, TextStyle, Transform,
 };
 pub use input::probe::{Probe, ProbeAudio, ProbeStream, ProbeVideo, probe};
 pub use options::Size;

@@ -20,6 +20,7 @@ mod bad_usage;
 mod carriage;
 mod colour;
 mod command;
+mod command_exchange;
 mod covers;
 mod dropin;
 mod edges;

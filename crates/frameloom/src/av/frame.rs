@@ -1,3 +1,5 @@
+use std::ffi::CStr;
+
 use ffmpeg_sys_next as ff;
 
 use super::{AudioShape, AvError, ColorTags, PixFmt, c_string};
@@ -376,6 +378,28 @@ impl AvFrame {
             return None;
         }
         Some((data, stride * (rows - 1) + row, stride))
+    }
+
+    /// What its metadata has under this name. It goes along wherever the frame's properties are copied,
+    /// through filter graphs too.
+    pub(crate) fn metadata(&self, name: &CStr) -> Option<String> {
+        // SAFETY: a valid frame's metadata, null or a dictionary; what an entry has is NUL-terminated.
+        unsafe {
+            let entry = ff::av_dict_get(self.get().metadata, name.as_ptr(), std::ptr::null(), 0);
+            let value = entry.as_ref()?.value;
+            Some(CStr::from_ptr(value).to_string_lossy().into_owned())
+        }
+    }
+
+    /// Sets what its metadata has under this name, or removes it.
+    pub(crate) fn set_metadata(&mut self, name: &CStr, value: Option<&str>) -> Result<(), AvError> {
+        let value = value.map(c_string);
+        let value = value.as_ref().map_or(std::ptr::null(), |value| value.as_ptr());
+        // SAFETY: the metadata of a frame that is ours; both strings are NUL-terminated and are copied.
+        AvError::check(unsafe {
+            ff::av_dict_set(&mut self.get_mut().metadata, name.as_ptr(), value, 0)
+        })
+        .map(drop)
     }
 
     /// Whether every plane can be read by [`AvFrame::plane`].

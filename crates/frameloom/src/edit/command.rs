@@ -5,24 +5,35 @@
 //! reads them from its stdout. The pipeline runs each in a thread of its own. Its stderr is ours.
 
 pub(crate) mod audio;
+mod exchange;
+mod input;
+mod lines;
+mod output;
 pub(crate) mod program;
 mod running;
+mod shared_memory;
+#[cfg(test)]
+mod tests;
 
 use std::ffi::OsString;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::process::ExitStatus;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use self::exchange::Exchange;
+pub(crate) use self::exchange::ShownFrame;
+pub(crate) use self::input::CommandInput;
+pub(crate) use self::output::CommandOutput;
 pub use self::program::kill_commands;
-use self::program::{Launch, Launched, Launcher, Processes, Variables};
+use self::program::{
+    Launch, Launched, Launcher, Processes, ProgramDescriptor, ProgramStdout, Variables,
+};
 pub(crate) use self::running::RunningCommand;
-use crate::edit::Fit;
-use crate::error::{Error, ErrorKind, Hint, Result, Stage, counted, os_words};
-use crate::image::Frame;
-use crate::image::{PixelBuffer, PixelFormat};
-use crate::options::{CommandOptions, Size};
-use crate::protocol::pipe::{self, Guard, Transfer};
+use crate::error::{Error, ErrorKind, Result, Stage, os_words};
+use crate::image::{Frame, PixelFormat};
+use crate::options::{CommandAnswer, CommandOptions, FrameTransport, Size};
+use crate::protocol::pipe;
 use crate::time::Rate;
 use crate::time::clock::Clock;
 use crate::time::stop::Stop;
@@ -43,6 +54,8 @@ pub struct Command {
     argv: Vec<OsString>,
     format: PixelFormat,
     size: Option<Size>,
+    answer: CommandAnswer,
+    transport: FrameTransport,
     environment: Variables,
     launcher: Arc<dyn Launcher>,
 }
@@ -60,6 +73,8 @@ impl Command {
             argv,
             format: PixelFormat::Rgb24,
             size: None,
+            answer: CommandAnswer::default(),
+            transport: FrameTransport::default(),
             environment: Variables::default(),
             launcher: Arc::new(Processes),
         })
@@ -93,16 +108,32 @@ impl Command {
         self
     }
 
-    /// Takes what `options` sets of the frames' format and size.
+    /// Takes what `options` sets of the frames and the answers.
     #[must_use]
     pub fn options(mut self, options: CommandOptions) -> Command {
         self.format = options.frame_format.unwrap_or(self.format);
         self.size = options.frame_size.or(self.size);
+        self.answer = options.answer.unwrap_or(self.answer);
+        self.transport = options.transport.unwrap_or(self.transport);
         self
     }
 
+    /// The size that all frames are scaled to: where only data comes back, that is the program's affair.
     pub(crate) fn size(&self) -> Option<Size> {
-        self.size
+        self.size.filter(|_| self.answer == CommandAnswer::Pixels)
+    }
+
+    /// Whether it hides what must not be seen: detection that blurs or pixelates what it finds.
+    pub(crate) fn hides(&self) -> bool {
+        let words: Vec<_> = self.argv.iter().map(|word| word.to_string_lossy()).collect();
+        let detects = words.windows(2).any(|pair| pair == ["-m", "frameloom.detect"]);
+        let hides = |way: &str| matches!(way, "blur" | "pixelate");
+        let says = |pair: &[std::borrow::Cow<'_, str>]| match pair {
+            [option, way] if option == "--draw" => hides(way),
+            [.., word] => word.strip_prefix("--draw=").is_some_and(hides),
+            [] => false,
+        };
+        detects && words.windows(2).any(says)
     }
 
     fn name(&self) -> String {
@@ -123,9 +154,11 @@ impl Command {
     fn launch(
         &self,
         environment: Vec<(&'static str, String)>,
-        reads_only: bool,
+        stdout: ProgramStdout,
+        descriptors: Vec<ProgramDescriptor>,
     ) -> Result<Launched> {
-        let launch = Launch { argv: &self.argv, own: &self.environment, environment, reads_only };
+        let (argv, own) = (&self.argv, &self.environment);
+        let launch = Launch { argv, own, environment, stdout, descriptors };
         let launched = self.launcher.launch(&launch);
         let launched = launched.map_err(|e| self.fail(e, "the command can't be started"))?;
         let stdin = pipe::prepare(launched.stdin.as_fd());
@@ -148,43 +181,33 @@ impl Command {
         clock: &Arc<dyn Clock>,
         stop: &Stop,
     ) -> Result<SpawnedCommand> {
-        let (width, height) = (frame.width(), frame.height());
-        let frame_bytes = self.format.frame_bytes(width, height);
-        let environment = vec![
-            ("FRAMELOOM_WIDTH", width.to_string()),
-            ("FRAMELOOM_HEIGHT", height.to_string()),
+        let whole = (frame.width(), frame.height());
+        let shown = self.size.map_or(whole, |size| (size.width(), size.height()));
+        let frame_bytes = self.format.frame_bytes(shown.0, shown.1);
+        let limit = HELD_BACK + 4 * pipe::PIPE_BYTES / frame_bytes.max(1);
+        let fail = |e, what| self.fail(e, what);
+        let exchange = Exchange::new(self, shown, frame_bytes, limit, reads_only);
+        let exchange = exchange.map_err(|e| fail(e, "its frames can't be shared"))?;
+        let Exchange { mut environment, stdout, descriptors, way, ours } = exchange;
+        environment.extend([
+            ("FRAMELOOM_WIDTH", shown.0.to_string()),
+            ("FRAMELOOM_HEIGHT", shown.1.to_string()),
             ("FRAMELOOM_PIX_FMT", self.format.name().to_owned()),
             ("FRAMELOOM_FRAME_BYTES", frame_bytes.to_string()),
             ("FRAMELOOM_RATE", rate.map_or_else(String::new, |r| r.to_string())),
-        ];
-        let Launched { program, stdin, stdout } = self.launch(environment, reads_only)?;
-        let fail = |e, what| self.fail(e, what);
-        let answers = stdout.as_ref().map(|out| out.as_fd().try_clone_to_owned()).transpose();
-        let answers = answers.map_err(|e| fail(e, "its stdout can't be read"))?;
+        ]);
+        let Launched { program, stdin, stdout } = self.launch(environment, stdout, descriptors)?;
+        let answers = ours.answers.or(stdout);
+        let copied = answers.as_ref().map(|out| out.as_fd().try_clone_to_owned()).transpose();
+        let copied = copied.map_err(|e| fail(e, "its answers can't be read"))?;
         let farewell = if hang_limit.is_some() { SHORT_EXIT_TIMEOUT } else { EXIT_TIMEOUT };
         let clock = Arc::clone(clock);
         let running = RunningCommand::new(program, self.name(), hang_limit, farewell, clock);
         let running = Arc::new(running);
-        let input = CommandInput {
-            stdin: Some(stdin),
-            answers,
-            format: self.format,
-            fit: Fit::new((width, height)),
-            sent: 0,
-            written: 0,
-            read_last: 0,
-            reads_only,
-            running: Arc::clone(&running),
-            stop: stop.clone(),
-        };
-        let output = stdout.map(|stdout| CommandOutput {
-            stdout,
-            format: self.format,
-            received: 0,
-            running: Arc::clone(&running),
-            stop: stop.clone(),
+        let input = CommandInput::new(stdin, copied, way, whole, &running, stop, reads_only);
+        let output = answers.filter(|_| !reads_only).map(|answers| {
+            CommandOutput::new(answers, ours.data, self, shown, limit, &running, stop)
         });
-        let limit = HELD_BACK + 4 * pipe::PIPE_BYTES / frame_bytes.max(1);
         Ok(SpawnedCommand { input, output, running, in_flight_limit: limit })
     }
 }
@@ -197,301 +220,6 @@ pub(crate) struct SpawnedCommand {
     pub(crate) running: Arc<RunningCommand>,
     /// How many frames may be inside it before it is clear that none will come back.
     pub(crate) in_flight_limit: usize,
-}
-
-/// A frame whose pixels a program is looking at.
-pub(crate) struct ShownFrame {
-    frame: Frame,
-    shown: Arc<PixelBuffer>,
-}
-
-/// The half that writes to the program's stdin.
-pub(crate) struct CommandInput {
-    stdin: Option<OwnedFd>,
-    /// Its stdout, to see whether it says something unasked.
-    answers: Option<OwnedFd>,
-    format: PixelFormat,
-    /// The size it was started for.
-    fit: Fit,
-    sent: u64,
-    /// Bytes that were written to it.
-    written: u64,
-    /// Bytes that it had read when it closed its stdin.
-    read_last: u64,
-    reads_only: bool,
-    running: Arc<RunningCommand>,
-    stop: Stop,
-}
-
-impl CommandInput {
-    /// The size of the frames that it reads, width and height.
-    pub(crate) fn size(&self) -> (u32, u32) {
-        self.fit.size()
-    }
-
-    /// Gets a frame ready to be shown to the program: to be handed to the other half before a
-    /// single byte of it is written. One of another size than the first is brought to that.
-    pub(crate) fn show(&mut self, frame: Frame) -> Result<Option<(ShownFrame, Arc<PixelBuffer>)>> {
-        // In this order: an answer that is read meanwhile is owed no more.
-        let owes_nothing = self.running.owed() == 0;
-        let unasked = self.answers.as_ref().map_or(0, |out| pipe::unread(out.as_fd()));
-        // What it says before its first frame is noticed with its first answer, or its end.
-        if unasked > 0 && owes_nothing && self.sent > 0 {
-            return Err(self.running.wrote_too_much(self.sent));
-        }
-        let Some(mut frame) = self.fit.fit(frame)? else { return Ok(None) };
-        let shown = Arc::new(frame.take_packed(self.format)?);
-        self.running.owes();
-        Ok(Some((ShownFrame { frame, shown: Arc::clone(&shown) }, shown)))
-    }
-
-    /// Writes a frame to its stdin; `false` where it takes no more.
-    pub(crate) fn write(&mut self, pixels: &PixelBuffer) -> Result<bool> {
-        let Some(stdin) = &self.stdin else { return Ok(false) };
-        let reader = StdinActivity(&self.running);
-        let bytes = pixels.as_slice();
-        match pipe::write_all(stdin.as_fd(), bytes, &self.stop, &reader) {
-            Ok(Transfer::Done) => {
-                self.sent += 1;
-                self.written += bytes.len() as u64;
-                Ok(true)
-            }
-            Ok(Transfer::Closed(count)) => {
-                self.written += count as u64;
-                self.read_last = self.written.saturating_sub(pipe::unread(stdin.as_fd()));
-                self.stdin = None;
-                Ok(false)
-            }
-            Ok(Transfer::Stuck) => {
-                self.running.kill();
-                Err(self.running.error("it stopped reading its frames and was killed"))
-            }
-            Err(e) => Err(self.running.error(format!("writing to its stdin failed: {e}"))),
-        }
-    }
-
-    /// Bytes that it was written and has not read yet.
-    pub(crate) fn unread(&self) -> u64 {
-        self.stdin.as_ref().map_or(0, |stdin| pipe::unread(stdin.as_fd()))
-    }
-
-    /// Whether it has come further than its first frame: read some of the next, where it only reads;
-    /// answered, where it is to.
-    pub(crate) fn has_worked(&self) -> bool {
-        if !self.reads_only {
-            return !self.running.never_answered();
-        }
-        let (width, height) = self.fit.size();
-        let read = match &self.stdin {
-            Some(_) => self.written.saturating_sub(self.unread()),
-            None => self.read_last,
-        };
-        read > self.format.frame_bytes(width, height) as u64
-    }
-
-    /// Whether it has closed its stdin, or is gone.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.stdin.as_ref().is_none_or(|stdin| pipe::is_broken(stdin.as_fd()))
-    }
-
-    /// When it has stood still for too long, where it has something to do and goes on so.
-    pub(crate) fn hangs_at(&self) -> Option<Instant> {
-        self.running.hangs_at(self.unread() > 0)
-    }
-
-    /// The error for a program that stands still for too long with something to do.
-    pub(crate) fn hung(&self) -> Option<Error> {
-        if !self.running.is_hung(self.unread() > 0) {
-            return None;
-        }
-        Some(self.running.hangs())
-    }
-
-    /// Closes its stdin. Where it only reads, this waits for its end.
-    ///
-    /// # Errors
-    /// Where it only reads and failed.
-    pub(crate) fn close(&mut self) -> Result<()> {
-        self.stdin = None;
-        if !self.reads_only {
-            return Ok(());
-        }
-        match self.running.wait(EXIT_TIMEOUT) {
-            Some(status) if status.success() => Ok(()),
-            Some(status) => Err(self.running.error(format!(
-                "it ended with {} after {}",
-                exit_text(status),
-                counted(self.sent, "frame")
-            ))),
-            None => Err(self.running.error("it did not end when its frames did, and was killed")),
-        }
-    }
-
-    /// Closes its stdin because another program takes its place: frames wait for its end, so that
-    /// it may not stand still for longer than while it was written to.
-    ///
-    /// # Errors
-    /// As [`CommandInput::close`].
-    pub(crate) fn close_to_replace(&mut self) -> Result<()> {
-        self.running.leaves();
-        self.close()
-    }
-
-    /// The error for a program that ended, where nothing better is known.
-    pub(crate) fn gone(&self) -> Error {
-        self.running.error(format!("it ended after it took {}", counted(self.sent, "frame")))
-    }
-
-    /// The error for a program that takes frames and gives none back.
-    pub(crate) fn holds_too_many(&self, limit: usize) -> Error {
-        self.running.kill();
-        self.running
-            .error(format!("it took {} and gave none back", counted(limit as u64, "frame")))
-            .hint(Hint::AnswerOrOnlyRead)
-    }
-}
-
-/// A program that is to read what is written to it.
-struct StdinActivity<'a>(&'a RunningCommand);
-
-impl Guard for StdinActivity<'_> {
-    fn moved(&self) {
-        self.0.moved();
-    }
-
-    fn gives_up(&self) -> bool {
-        self.0.gives_up() || self.0.is_hung(true)
-    }
-}
-
-/// The half that reads from the program's stdout.
-pub(crate) struct CommandOutput {
-    stdout: OwnedFd,
-    format: PixelFormat,
-    received: u64,
-    running: Arc<RunningCommand>,
-    stop: Stop,
-}
-
-impl CommandOutput {
-    /// Reads the answer to `asked`, the frame sent longest ago.
-    ///
-    /// # Errors
-    /// Where the program ends, or writes what is not a frame.
-    pub(crate) fn answer(&mut self, asked: ShownFrame) -> Result<Frame> {
-        let ShownFrame { mut frame, shown } = asked;
-        let mut answer = frame.blank_view(self.format)?;
-        let mut same = true;
-        let original = shown.as_slice();
-        let running = &self.running;
-        let read = pipe::read_all(
-            self.stdout.as_fd(),
-            answer.as_mut_slice(),
-            &self.stop,
-            &**running,
-            |at, piece| {
-                same = same && original.get(at..at + piece.len()) == Some(piece);
-                running.answers(at + piece.len() == original.len());
-            },
-        );
-        match read {
-            Ok(Transfer::Done) => {
-                self.received += 1;
-                // In this order: what is shown meanwhile may be answered already.
-                let surplus = pipe::unread(self.stdout.as_fd()) > 0;
-                if surplus && running.owed() == 0 {
-                    return Err(running.wrote_too_much(self.received));
-                }
-                if !same {
-                    frame.replace(answer);
-                }
-                Ok(frame)
-            }
-            Ok(Transfer::Closed(bytes)) => Err(self.ended_early(bytes, original.len())),
-            Ok(Transfer::Stuck) => {
-                self.running.kill();
-                Err(self.running.error("it did not give its last frames back and was killed"))
-            }
-            Err(e) => Err(self
-                .running
-                .error(format!("its stdout can't be read: {}", os_words(&e)))
-                .because(e)),
-        }
-    }
-
-    fn ended_early(&self, bytes: usize, whole: usize) -> Error {
-        let status = self.running.end(self.running.farewell);
-        let status = status.map_or_else(|| "no exit status".to_owned(), exit_text);
-        let n = counted(self.received, "frame");
-        if bytes > 0 {
-            let cause = format!(
-                "it ended ({status}) in the middle of a frame: {bytes} of {whole} bytes, after {n}"
-            );
-            let error = self.running.error(cause);
-            return if self.received == 0 { error.hint(Hint::OnlyFramesOnStdout) } else { error };
-        }
-        self.running
-            .error(format!("it ended ({status}) before it gave every frame back, after {n}"))
-            .hint(Hint::AnswerToTheEnd)
-    }
-
-    /// Waits for the program's end after every frame was answered.
-    ///
-    /// # Errors
-    /// Where it writes on, or ends with a failure.
-    pub(crate) fn finish(&mut self) -> Result<()> {
-        let deadline = Instant::now() + EXIT_TIMEOUT;
-        let patient = Stop::new();
-        let mut rest = [0u8; 1];
-        // A stopped pipeline waits no longer than its patience; this one is as patient from now on.
-        patient.stop();
-        match pipe::read_all(self.stdout.as_fd(), &mut rest, &patient, &*self.running, |_, _| ()) {
-            Ok(Transfer::Closed(_)) => {}
-            Ok(Transfer::Stuck) => {
-                self.running.kill();
-                return Err(self
-                    .running
-                    .error("it did not end when its frames did, and was killed"));
-            }
-            Ok(Transfer::Done) => {
-                return Err(self.running.wrote_too_much(self.received));
-            }
-            Err(e) => {
-                return Err(self
-                    .running
-                    .error(format!("its stdout can't be read: {}", os_words(&e)))
-                    .because(e));
-            }
-        }
-        match self.running.wait(deadline.saturating_duration_since(Instant::now())) {
-            Some(status) if status.success() => Ok(()),
-            Some(status) => Err(self.running.error(format!(
-                "it ended with {} after {}",
-                exit_text(status),
-                counted(self.received, "frame")
-            ))),
-            None => Err(self.running.error("it did not end when its frames did, and was killed")),
-        }
-    }
-
-    /// Whether there is something to read, or it is closed.
-    pub(crate) fn is_readable(&self) -> bool {
-        pipe::is_readable(self.stdout.as_fd())
-    }
-
-    /// The error for a program whose stdout became readable with no frame to answer.
-    pub(crate) fn unasked(&mut self) -> Error {
-        let mut one = [0u8; 1];
-        match pipe::read_all(self.stdout.as_fd(), &mut one, &self.stop, &*self.running, |_, _| ()) {
-            Ok(Transfer::Done) => self.running.wrote_too_much(self.received),
-            _ => self.ended_early(0, 0),
-        }
-    }
-
-    /// Ends the program where the pipeline takes no more of its frames.
-    pub(crate) fn abandon(&self) {
-        self.running.kill();
-    }
 }
 
 fn exit_text(status: ExitStatus) -> String {

@@ -187,6 +187,8 @@ pub enum Hint {
     AnswerToTheEnd,
     /// A program must write whole frames to stdout and nothing else.
     OnlyFramesOnStdout,
+    /// A frame's data is a line of JSON.
+    OnlyDataInLines,
 
     /// About what the program takes beside the library's options.
     #[doc(hidden)]
@@ -399,6 +401,10 @@ impl Hint {
             Hint::OnlyFramesOnStdout => {
                 "stdout is for frames of FRAMELOOM_FRAME_BYTES bytes: does it print something else \
                  there, which belongs on stderr?"
+            }
+            Hint::OnlyDataInLines => {
+                "what it knows of a frame is one line with a JSON object, such as {\"boxes\": [{\"xyxy\": \
+                 [10, 20, 110, 220], \"label\": \"person\"}]}, or an empty line"
             }
             _ => "",
         }

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::av::{AvError, AvFrame, PixFmt};
 use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::image::bands::{BAND_ROWS, BandSet, EditedBands, Parts};
 use crate::image::picture;
 use crate::image::resample::shrunk;
 use crate::image::{BufferPool, Image, ImageMut, PixelBuffer, PixelFormat};
@@ -24,6 +25,12 @@ pub struct Frame {
     time_base: TimeBase,
     views: Views,
     edited: EditState,
+    /// Of the view that is newer than the picture.
+    bands: EditedBands,
+    /// That view with what it lacks, for whoever reads all of it.
+    completed: OnceCell<PixelBuffer>,
+    /// Rows that were read by themselves.
+    parts: Parts,
     /// The rows that were handed out to be changed, from the first to behind the last.
     edited_rows: Range<u32>,
     /// The picture with the edit that was made in a view, for views of other formats; of a picture on a
@@ -73,12 +80,6 @@ impl Views {
     fn take(&mut self, format: PixelFormat) -> Option<PixelBuffer> {
         self.0.get_mut()?.get_mut(format as usize)?.take()
     }
-
-    /// Drops all views but this one.
-    fn retain(&mut self, format: PixelFormat) {
-        let cells = self.0.get_mut().into_iter().flat_map(|cells| cells.iter_mut()).enumerate();
-        cells.filter(|(n, _)| *n != format as usize).for_each(|(_, cell)| drop(cell.take()));
-    }
 }
 
 impl Frame {
@@ -94,6 +95,9 @@ impl Frame {
             time_base,
             views: Views::default(),
             edited: EditState::No,
+            bands: EditedBands::default(),
+            completed: OnceCell::new(),
+            parts: Parts::default(),
             edited_rows: 0..0,
             settled: OnceCell::new(),
             index,
@@ -217,14 +221,35 @@ impl Frame {
     }
 
     /// Some rows of the pixels in `format`, read-only: row 0 of the image is `rows.start` of the
-    /// frame. Ask for the rows that you need: what is converted may be no more than these.
+    /// frame. Ask for the rows that you need: of 8-bit YUV no more is converted than these, in bands of 16.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`] for rows that the frame hasn't got, or that cut a row of chroma in two;
     /// else as [`Frame::image`].
     pub fn rows(&self, format: PixelFormat, rows: Range<u32>) -> Result<Image<'_>> {
         self.check_rows(format, &rows)?;
-        Ok(self.image(format)?.band(rows))
+        let height = self.height();
+        let is_part = self.edited_view().is_none()
+            && self.views.get(format).is_none()
+            && rows.end - rows.start < height
+            && !picture::is_view(self.current()?, format)
+            && picture::converts_by_band(self.current()?, format);
+        if !is_part {
+            return Ok(self.image(format)?.band(rows));
+        }
+        let found = match self.parts.find(format, &rows) {
+            Some(part) => part,
+            None if self.parts.is_full() => return Ok(self.image(format)?.band(rows)),
+            None => {
+                let start = rows.start / BAND_ROWS * BAND_ROWS;
+                let whole = start..rows.end.next_multiple_of(BAND_ROWS).min(height);
+                let lines = whole.end - whole.start;
+                let mut pixels = self.blank_of_size(format, self.width(), lines)?;
+                picture::to_view_rows(self.current()?, &whole, &mut pixels.image_mut())?;
+                self.parts.add(start, pixels)
+            }
+        };
+        Ok(found.pixels.image().band(rows.start - found.first_row..rows.end - found.first_row))
     }
 
     /// The pixels in `format`, to change; the frame counts as edited, in all its rows.
@@ -247,20 +272,66 @@ impl Frame {
     }
 
     fn edit(&mut self, format: PixelFormat, rows: Range<u32>) -> Result<ImageMut<'_>> {
-        if self.edited != EditState::View(format) {
+        let is_newest = self.edited == EditState::View(format);
+        if !is_newest {
             self.download()?;
+            if picture::is_view(&self.picture, format) {
+                self.forget_views();
+                self.touch(rows);
+                self.edited = EditState::Picture;
+                return picture::as_image_mut(&mut self.picture, format);
+            }
         }
-        let is_apart = self.view(format)?.is_some();
-        // What was made of the picture before is not what it is any more.
-        self.views.retain(format);
-        self.settled = OnceCell::new();
+        let height = self.height();
+        let mut bands = match (is_newest, self.views.get(format).is_some()) {
+            (true, _) => std::mem::take(&mut self.bands),
+            (false, is_there) => EditedBands {
+                ready: if is_there { BandSet::all(height) } else { BandSet::none(height) },
+                changed: BandSet::none(height),
+            },
+        };
+        let mut view = match self.views.take(format) {
+            Some(view) => view,
+            None => self.blank_view(format)?,
+        };
+        let filled = self.fill(&mut view, &mut bands.ready, &rows);
+        if filled.is_ok() || is_newest {
+            bands.changed.insert(&rows);
+            // What was made of the picture before is not what it is any more.
+            self.forget_views();
+            self.bands = bands;
+            self.edited = EditState::View(format);
+            self.views.set(view);
+        }
+        filled?;
         self.touch(rows);
-        if !is_apart {
-            self.edited = EditState::Picture;
-            return picture::as_image_mut(&mut self.picture, format);
-        }
-        self.edited = EditState::View(format);
         self.views.get_mut(format).map(PixelBuffer::image_mut).ok_or_else(no_view)
+    }
+
+    /// Converts what a view lacks of some rows.
+    fn fill(&self, view: &mut PixelBuffer, ready: &mut BandSet, rows: &Range<u32>) -> Result<()> {
+        if ready.is_all() {
+            return Ok(());
+        }
+        if !picture::converts_by_band(&self.picture, view.format()) {
+            picture::to_view(&self.picture, &mut view.image_mut())?;
+            *ready = BandSet::all(self.height());
+            return Ok(());
+        }
+        for rows in ready.missing(rows) {
+            let mut band = view.image_mut().into_band(rows.clone());
+            picture::to_view_rows(&self.picture, &rows, &mut band)?;
+            ready.insert(&rows);
+        }
+        Ok(())
+    }
+
+    /// Forgets all that was made of the picture.
+    fn forget_views(&mut self) {
+        self.views = Views::default();
+        self.settled = OnceCell::new();
+        self.completed = OnceCell::new();
+        self.parts = Parts::default();
     }
 
     /// The format of the view that is newer than the picture.
@@ -279,8 +350,7 @@ impl Frame {
     /// The same, edited in these rows.
     pub(super) fn own_picture_in(&mut self, rows: Range<u32>) -> Result<&mut AvFrame> {
         self.download()?;
-        self.views = Views::default();
-        self.settled = OnceCell::new();
+        self.forget_views();
         self.touch(rows);
         self.edited = EditState::Picture;
         Ok(&mut self.picture)
@@ -327,8 +397,7 @@ impl Frame {
         self.check_size(image.width(), image.height())?;
         let format = self.picture.contents().ok_or_else(no_view)?;
         self.picture = picture::from_view(image, format, &self.picture)?;
-        self.views = Views::default();
-        self.settled = OnceCell::new();
+        self.forget_views();
         self.edited = EditState::Picture;
         self.edited_rows = 0..self.height();
         Ok(())
@@ -359,12 +428,13 @@ impl Frame {
         }))
     }
 
-    /// Replaces the pixels by a whole packed picture of the same size; the frame counts as edited.
-    pub(crate) fn replace(&mut self, pixels: PixelBuffer) {
-        self.views = Views::default();
-        self.settled = OnceCell::new();
+    /// Replaces the pixels by a whole packed picture of the same size; the frame counts as edited where
+    /// `changed` says so, and is as it was elsewhere.
+    pub(crate) fn replace(&mut self, pixels: PixelBuffer, changed: BandSet) {
+        self.forget_views();
         self.edited = EditState::View(pixels.format());
-        self.edited_rows = 0..self.height();
+        self.edited_rows = changed.span();
+        self.bands = EditedBands { ready: BandSet::all(self.height()), changed };
         self.views.set(pixels);
     }
 
@@ -383,7 +453,17 @@ impl Frame {
 
     /// Memory for a whole packed picture of this frame's size.
     pub(crate) fn blank_view(&self, format: PixelFormat) -> Result<PixelBuffer> {
-        let taken = self.pool.take(format, self.width(), self.height());
+        self.blank_of_size(format, self.width(), self.height())
+    }
+
+    /// Memory for a whole packed picture of any size.
+    pub(crate) fn blank_of_size(
+        &self,
+        format: PixelFormat,
+        width: u32,
+        height: u32,
+    ) -> Result<PixelBuffer> {
+        let taken = self.pool.take(format, width, height);
         taken.map_err(|e| {
             Error::new(ErrorKind::InvalidData, Stage::Convert, e.to_string()).because(e)
         })
@@ -392,7 +472,8 @@ impl Frame {
     /// The view in `format`, converted where it isn't there; none where the picture itself is one.
     fn view(&self, format: PixelFormat) -> Result<Option<&PixelBuffer>> {
         if let Some(view) = self.views.get(format) {
-            return Ok(Some(view));
+            let is_whole = self.edited != EditState::View(format) || self.bands.ready.is_all();
+            return if is_whole { Ok(Some(view)) } else { self.complete(view).map(Some) };
         }
         let picture = self.current()?;
         if picture::is_view(picture, format) {
@@ -402,6 +483,25 @@ impl Frame {
         picture::to_view(picture, &mut view.image_mut())?;
         self.views.set(view);
         Ok(self.views.get(format))
+    }
+
+    /// A view that lacks some rows, with the picture's in their place.
+    fn complete(&self, view: &PixelBuffer) -> Result<&PixelBuffer> {
+        if self.completed.get().is_none() {
+            let mut whole = self.blank_view(view.format())?;
+            picture::to_view(&self.picture, &mut whole.image_mut())?;
+            for rows in self.bands.ready.rows() {
+                let mut target = whole.image_mut().into_band(rows.clone());
+                let planes = view.image().band(rows);
+                for (from, mut to) in planes.planes().iter().zip(target.planes_mut()) {
+                    let lines = to.iter_rows_mut().zip(from.iter_rows());
+                    lines.for_each(|(to, from)| to.copy_from_slice(from));
+                }
+            }
+            // Nobody else could have set it: a frame is used by one thread.
+            let _ = self.completed.set(whole);
+        }
+        self.completed.get().ok_or_else(no_view)
     }
 
     /// The picture as it is now, with any edit in it.
@@ -458,10 +558,14 @@ impl Frame {
 
     /// Brings an edit made in a view back into the picture, in the picture's own format.
     fn commit(&mut self) -> Result<()> {
-        if let EditState::View(_) = self.edited {
+        if let EditState::View(format) = self.edited {
             self.current()?;
             self.picture = self.settled.take().ok_or_else(no_view)?;
             self.edited = EditState::Picture;
+            if !self.bands.ready.is_all() {
+                self.views.take(format);
+            }
+            self.completed = OnceCell::new();
         }
         Ok(())
     }
@@ -486,6 +590,12 @@ impl Frame {
     fn convert_view(&self, format: PixFmt) -> Result<AvFrame> {
         let EditState::View(edited) = self.edited else { return Err(no_view()) };
         let view = self.views.get(edited).ok_or_else(no_view)?;
+        let is_own = self.picture.format() == Some(format);
+        let by_band = is_own && picture::converts_by_band(&self.picture, edited);
+        if by_band && !self.bands.changed.is_all() {
+            return picture::with_rows(&self.picture, &view.image(), &self.bands.changed.rows());
+        }
+        let view = self.view(edited)?.ok_or_else(no_view)?;
         picture::from_view(&view.image(), format, &self.picture)
     }
 
@@ -510,6 +620,11 @@ impl Frame {
     /// The picture before the finishing touches; for its tags and shape.
     pub(crate) fn picture(&self) -> &AvFrame {
         &self.picture
+    }
+
+    /// For what is no pixel.
+    pub(super) fn picture_mut(&mut self) -> &mut AvFrame {
+        &mut self.picture
     }
 
     pub(crate) fn arrival(&self) -> Arrival {
@@ -558,6 +673,9 @@ impl Frame {
         Ok(Frame {
             picture,
             views: Views::default(),
+            bands: EditedBands::default(),
+            completed: OnceCell::new(),
+            parts: Parts::default(),
             edited_rows: self.edited_rows.clone(),
             settled: OnceCell::new(),
             pool: self.pool.clone(),

@@ -3,8 +3,10 @@
 //!
 //! Nothing here converts anything; see [`convert`](crate::image::convert) for that.
 
+pub(crate) mod bands;
 mod buffer;
 pub mod convert;
+mod data;
 pub(crate) mod device;
 mod draw;
 mod format;
@@ -22,6 +24,7 @@ use std::fmt;
 use std::ops::Range;
 
 pub use buffer::{BufferPool, PixelBuffer};
+pub use data::FrameData;
 pub use draw::{BoxStyle, Color, Draw, Font, Rectangle, TextStyle};
 pub use format::PixelFormat;
 pub use frame::Frame;

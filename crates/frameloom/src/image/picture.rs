@@ -20,6 +20,9 @@ thread_local! {
     static SCALER: RefCell<Scaler> = RefCell::new(Scaler::new());
 }
 
+/// From a row to behind another.
+type Rows = std::ops::Range<u32>;
+
 /// The layout of a picture that the `yuv` crate can read; yuvj formats are their namesakes with
 /// full range.
 fn layout(format: PixFmt) -> Option<YuvLayout> {
@@ -96,6 +99,50 @@ pub(crate) fn to_view(picture: &AvFrame, view: &mut ImageMut<'_>) -> Result<()> 
     let image = as_image(&same, view.format()).ok_or_else(|| mismatch("unexpected planes"))?;
     copy_rows(&image, view);
     Ok(())
+}
+
+/// Whether any band of the picture looks the same in a view of `format`, and the way back, converted by
+/// itself as it does with all others.
+pub(crate) fn converts_by_band(picture: &AvFrame, format: PixelFormat) -> bool {
+    let layout = picture.format().and_then(layout);
+    layout.is_some_and(|layout| supports(layout, format)) && picture.is_plain()
+}
+
+/// Some rows of the picture, whose pixels are shared.
+fn band(picture: &AvFrame, rows: &Rows) -> Result<AvFrame> {
+    let size = (picture.width(), rows.end - rows.start);
+    picture.cropped((0, rows.start), size).map_err(failed)
+}
+
+/// Converts some rows of the picture into a view that has no others. Only where [`converts_by_band`].
+pub(crate) fn to_view_rows(picture: &AvFrame, rows: &Rows, view: &mut ImageMut<'_>) -> Result<()> {
+    to_view(&band(picture, rows)?, view)
+}
+
+/// The picture with some rows of a view of the same size in place of its own. Only where
+/// [`converts_by_band`].
+pub(crate) fn with_rows(picture: &AvFrame, view: &Image<'_>, rows: &[Rows]) -> Result<AvFrame> {
+    let format = picture.format().ok_or_else(|| mismatch("unknown pixel format"))?;
+    let mut made = picture.share().map_err(failed)?;
+    for rows in rows {
+        let part = from_view(&view.band(rows.clone()), format, &band(picture, rows)?)?;
+        for (n, (to, stride)) in made.planes_mut().map_err(failed)?.into_iter().enumerate() {
+            let (from, from_stride) = part.plane(n).ok_or_else(|| mismatch("unexpected planes"))?;
+            let above = if rows.start == 0 {
+                (0, 0)
+            } else {
+                format.plane_size(n, 1, rows.start).unwrap_or((0, 0))
+            };
+            let (bytes, lines) =
+                format.plane_size(n, picture.width(), part.height()).unwrap_or((0, 0));
+            let target = to.chunks_mut(stride).skip(above.1).take(lines);
+            for (out, row) in target.zip(from.chunks(from_stride)) {
+                let pair = out.get_mut(..bytes).zip(row.get(..bytes));
+                pair.into_iter().for_each(|(out, row)| out.copy_from_slice(row));
+            }
+        }
+    }
+    Ok(made)
 }
 
 /// Makes a picture in `format` of an edited view; times and tags come from `original`.

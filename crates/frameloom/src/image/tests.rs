@@ -226,3 +226,123 @@ fn debug_output_shows_no_pixels() {
     ];
     assert!(lengths.into_iter().all(|length| length < 400), "{lengths:?}");
 }
+
+mod in_bands {
+    use proptest::prelude::*;
+
+    use super::super::*;
+    use crate::av::PixFmt;
+    use crate::image::bands::BAND_ROWS;
+    use crate::time::TimeBase;
+
+    const WIDTH: u32 = 6;
+    const HEIGHT: u32 = 70;
+
+    /// A picture of noise in the codec's format.
+    fn frame(format: PixelFormat) -> Frame {
+        let bytes: Vec<u8> = (0..format.frame_bytes(WIDTH, HEIGHT))
+            .map(|n| ((n * 2_654_435_761) >> 7) as u8)
+            .collect();
+        let image = Image::packed(format, WIDTH, HEIGHT, &bytes).unwrap();
+        Frame::from_image(&image, TimeBase::MICROS.at(0)).unwrap()
+    }
+
+    fn all_of(frame: &Frame, format: PixelFormat) -> Vec<u8> {
+        frame.image(format).unwrap().to_packed_vec()
+    }
+
+    /// What is encoded.
+    fn encoded(frame: &mut Frame, format: PixelFormat) -> Vec<u8> {
+        let mut shared = frame.share().unwrap();
+        shared.settle().unwrap();
+        let picture = shared.into_picture().unwrap();
+        assert_eq!(picture.format(), PixFmt::named(format.name()));
+        picture::as_image(&picture, format).unwrap().to_packed_vec()
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Read(u32, u32),
+        Write(u32, u32, u8),
+        ReadAll,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let rows = (0..HEIGHT, 1..HEIGHT);
+        let even = |(from, length): (u32, u32)| {
+            let from = from & !1;
+            (from, (from + (length + 1) & !1).min(HEIGHT).max(from + 2))
+        };
+        let step = prop_oneof![
+            rows.clone().prop_map(move |rows| even(rows)).prop_map(|(a, b)| Step::Read(a, b)),
+            (rows, any::<u8>()).prop_map(move |(rows, value)| {
+                let (a, b) = even(rows);
+                Step::Write(a, b, value)
+            }),
+            Just(Step::ReadAll),
+        ];
+        prop::collection::vec(step, 1..12)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn rows_are_those_of_the_whole_and_what_was_not_touched_stays(
+            steps in steps(),
+            own in prop::sample::select(&[PixelFormat::Yuv420p, PixelFormat::Nv12, PixelFormat::Yuv444p,
+                PixelFormat::Gray, PixelFormat::Rgba][..]),
+            view in prop::sample::select(&[PixelFormat::Rgb24, PixelFormat::Bgra, PixelFormat::Gray][..]),
+        ) {
+            let mut frame = frame(own);
+            let original = encoded(&mut frame, own);
+            let row_bytes = view.frame_bytes(WIDTH, 1);
+            let mut model = all_of(&frame, view);
+            let mut touched = vec![false; HEIGHT.div_ceil(BAND_ROWS) as usize];
+            let mut frame = self::frame(own);
+            for step in steps {
+                match step {
+                    Step::Read(from, to) => {
+                        let rows = frame.rows(view, from..to).unwrap().to_packed_vec();
+                        let expected = &model[from as usize * row_bytes..to as usize * row_bytes];
+                        prop_assert_eq!(rows, expected);
+                    }
+                    Step::ReadAll => prop_assert_eq!(&all_of(&frame, view), &model),
+                    Step::Write(from, to, value) => {
+                        let mut rows = frame.rows_mut(view, from..to).unwrap();
+                        let before = rows.row(0).to_vec();
+                        prop_assert_eq!(&before[..], &model[from as usize * row_bytes..][..row_bytes]);
+                        rows.row_mut(0).fill(value);
+                        model[from as usize * row_bytes..][..row_bytes].fill(value);
+                        for band in from / BAND_ROWS..to.div_ceil(BAND_ROWS) {
+                            touched[band as usize] = true;
+                        }
+                    }
+                }
+            }
+            // A picture that has the edit as a whole is the same where it was touched.
+            let mut whole = self::frame(own);
+            whole.image_mut(view).unwrap();
+            let image = Image::packed(view, WIDTH, HEIGHT, &model).unwrap();
+            whole.set_image(&image).unwrap();
+            let (made, whole) = (encoded(&mut frame, own), encoded(&mut whole, own));
+            let as_image = |bytes: &[u8], row: u32, plane: usize| {
+                let image = Image::packed(own, WIDTH, HEIGHT, bytes).unwrap();
+                let shift = if plane > 0 && own.rows_a_chroma_row() == 2 { 1 } else { 0 };
+                image.plane(plane).unwrap().row((row >> shift) as usize).to_vec()
+            };
+            let is_a_view = own == view;
+            // Other formats are converted as a whole.
+            let is_whole = own == PixelFormat::Rgba && touched.contains(&true);
+            for row in 0..HEIGHT {
+                let expected = match (touched[(row / BAND_ROWS) as usize] || is_whole) && !is_a_view {
+                    true => &whole,
+                    false if is_a_view => &model,
+                    false => &original,
+                };
+                for plane in 0..own.plane_count() {
+                    prop_assert_eq!(as_image(&made, row, plane), as_image(expected, row, plane), "row {}", row);
+                }
+            }
+        }
+    }
+}

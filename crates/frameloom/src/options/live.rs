@@ -342,6 +342,12 @@ impl LiveOptions {
         }
     }
 
+    /// Has no picture go out unedited unless another policy was asked for: for code that hides what must
+    /// not be seen.
+    pub(crate) fn hold_by_default(&mut self) {
+        self.on_error.get_or_insert(OnError::Hold);
+    }
+
     /// Whether what would go out unedited is not shown.
     pub(crate) fn holds_unedited(&self) -> bool {
         self.on_slow == Some(OnSlow::Hold) || self.on_error == Some(OnError::Hold)

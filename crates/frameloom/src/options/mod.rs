@@ -27,7 +27,7 @@ mod value;
 
 pub use audio::{AudioCommandOptions, AudioFormat};
 pub(crate) use av_option::{AvOption, expected, quoted, wrong_value};
-pub use command::CommandOptions;
+pub use command::{CommandAnswer, CommandOptions, FrameTransport};
 pub use graphs::FilterGraphs;
 pub(crate) use hardware::{DecodeBy, HardwareDevices, StreamDecoding};
 pub use input::InputOptions;

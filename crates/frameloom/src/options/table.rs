@@ -4,6 +4,7 @@
 //! man page, completions, a file's keys, the API's schema and docs/options.md follow from the row.
 
 use super::audio::{AudioFormat, audio_format, count};
+use super::command::{CommandAnswer, FrameTransport};
 use super::graphs::FilterGraphs;
 use super::hardware::output_format;
 use super::keyframes::KeyframeChoice;
@@ -36,6 +37,8 @@ const ON_SLOW: ValueType = ValueType::Choice(&names::<_, 4>(OnSlow::VALUES));
 const ON_ERROR: ValueType = ValueType::Choice(&names::<_, 4>(OnError::VALUES));
 const AUDIO_FORMAT: ValueType = ValueType::Choice(&names::<_, 2>(AudioFormat::VALUES));
 const ON_RESIZE: ValueType = ValueType::Choice(&names::<_, 2>(OnResize::VALUES));
+const DRAW: ValueType = ValueType::Choice(&names::<_, 2>(CommandAnswer::VALUES));
+const FRAME_TRANSPORT: ValueType = ValueType::Choice(&names::<_, 2>(FrameTransport::VALUES));
 const FRAME_FORMAT: ValueType = ValueType::Choice(&FRAME_FORMATS);
 const FRAME_FORMATS: [&str; PixelFormat::ALL.len()] = {
     let mut names = [""; PixelFormat::ALL.len()];
@@ -779,6 +782,27 @@ const TABLE: &[LibraryOption] = &[
         .default("the input's"),
     )
     .command(|o, v| Size::parse(v).map(|size| o.frame_size = Some(size))),
+    LibraryOption::new(
+        Row::long(
+            "draw",
+            Group::Code,
+            DRAW,
+            "what COMMAND writes for each frame: pixels, or data, a line of JSON that is drawn on the \
+             frame",
+        )
+        .default("pixels"),
+    )
+    .command(|o, v| choice("draw", v).map(|answer| o.answer = Some(answer))),
+    LibraryOption::new(
+        Row::long(
+            "frame-transport",
+            Group::Code,
+            FRAME_TRANSPORT,
+            "how frames get to COMMAND: by pipe, or shm, in shared memory",
+        )
+        .default("pipe"),
+    )
+    .command(|o, v| choice("frame-transport", v).map(|transport| o.transport = Some(transport))),
     LibraryOption::new(
         Row::long(
             "audio-command",

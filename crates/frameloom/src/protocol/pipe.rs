@@ -123,6 +123,46 @@ pub(crate) fn write_all(
     Ok(Transfer::Done)
 }
 
+/// What was read of a pipe.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// So many bytes.
+    Bytes(usize),
+    /// The other end is closed.
+    Closed,
+    /// There is nothing to read now, and nobody waits for more.
+    Nothing,
+}
+
+/// Reads what is there into `bytes`. Where nothing is, it waits as long as [`read_all`] does, or not at all
+/// with `waits` false.
+pub(crate) fn read_some(
+    fd: BorrowedFd<'_>,
+    bytes: &mut [u8],
+    waits: bool,
+    stop: &Stop,
+    guard: &dyn Guard,
+) -> std::io::Result<Piece> {
+    let mut patience = StallTimer { stop, guard, since: None };
+    loop {
+        match rustix::io::read(fd, &mut *bytes) {
+            Ok(0) => return Ok(Piece::Closed),
+            Ok(n) => {
+                patience.moved();
+                return Ok(Piece::Bytes(n));
+            }
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) if !waits => return Ok(Piece::Nothing),
+            Err(Errno::AGAIN) => {
+                if !wait(fd, PollFlags::IN, &mut patience)? {
+                    return Ok(Piece::Nothing);
+                }
+            }
+            Err(e) => return Err(e.into()),
+        }
+    }
+}
+
 /// Fills `bytes`; `seen` is called with each piece as it comes, and where it starts.
 pub(crate) fn read_all(
     fd: BorrowedFd<'_>,

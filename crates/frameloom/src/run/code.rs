@@ -60,8 +60,11 @@ pub(super) fn start(
     fanout: Fanout,
     threads: &mut Threads,
 ) -> Result<Option<Pulling>> {
-    let Code { mut stages, command, is_pulled, only_reads, live, .. } = code;
+    let Code { mut stages, command, is_pulled, only_reads, mut live, .. } = code;
     let Code { is_live, rate, events, stats, clock, stop, .. } = code;
+    if is_live && command.as_ref().is_some_and(Command::hides) {
+        live.hold_by_default();
+    }
     if stages.is_empty() && command.is_none() && !is_pulled {
         threads.spawn("frameloom-process", move || pass_on(&frames, fanout))?;
         return Ok(None);

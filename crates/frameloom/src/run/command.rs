@@ -325,7 +325,7 @@ impl CommandFeed {
         let pts = frame.pts();
         let Some(session) = &mut self.restarts.session else { return Ok(()) };
         let shown = session.spawned.input.show(frame).map_err(WriterStop::Lost)?;
-        let Some((in_flight, pixels)) = shown else { return Ok(()) };
+        let Some((in_flight, message)) = shown else { return Ok(()) };
         if self.reads_only {
             self.stats.reached(pts);
         }
@@ -342,7 +342,7 @@ impl CommandFeed {
                 Err(TrySendError::Disconnected(_)) => return Err(self.verdict()),
             }
         }
-        match session.spawned.input.write(&pixels) {
+        match session.spawned.input.write(&message) {
             Ok(true) => {
                 if self.reads_only {
                     session.spawned.running.answered();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Command, EXIT_TIMEOUT, RunningCommand, exit_text};
 use crate::codec::audio_frame::AudioFrame;
-use crate::edit::command::program::Launched;
+use crate::edit::command::program::{Launched, ProgramStdout};
 use crate::error::{Error, Result, os_words};
 use crate::options::{AudioCommandOptions, AudioFormat};
 use crate::protocol::pipe::{self, Transfer};
@@ -63,7 +63,8 @@ impl AudioCommand {
             ("FRAMELOOM_AUDIO_RATE", like.sample_rate().to_string()),
             ("FRAMELOOM_AUDIO_CHANNELS", like.channels().to_string()),
         ];
-        let Launched { program, stdin, stdout } = self.command.launch(environment, false)?;
+        let Launched { program, stdin, stdout } =
+            self.command.launch(environment, ProgramStdout::Answers, Vec::new())?;
         let stdout = stdout.ok_or_else(|| Error::process("it has no stdout"))?;
         let (name, clock) = (self.command.name(), Arc::clone(clock));
         let running = Arc::new(RunningCommand::new(program, name, None, EXIT_TIMEOUT, clock));

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::{self, Debug};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use command_fds::{CommandFdExt, FdMapping};
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open,
     pidfd_send_signal, waitid,
@@ -112,8 +113,27 @@ pub(crate) struct Launch<'a> {
     /// Variables that its user gave it.
     pub(crate) own: &'a Variables,
     pub(crate) environment: Vec<(&'static str, String)>,
-    /// It gives no frames back, and its stdout is ours.
-    pub(crate) reads_only: bool,
+    pub(crate) stdout: ProgramStdout,
+    /// What it finds open, and by which numbers.
+    pub(crate) descriptors: Vec<ProgramDescriptor>,
+}
+
+/// What a program's stdout is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ProgramStdout {
+    /// A pipe, for its answers.
+    Answers,
+    /// Our own: it gives nothing back.
+    Ours,
+    /// Our stderr: its answers go another way.
+    Stderr,
+}
+
+/// What a program finds open beside its stdin, stdout and stderr.
+#[derive(Debug)]
+pub(crate) struct ProgramDescriptor {
+    pub(crate) number: i32,
+    pub(crate) file: OwnedFd,
 }
 
 /// Starts programs.
@@ -129,7 +149,7 @@ pub(crate) trait Launcher: Debug + Send + Sync {
 pub(crate) struct Launched {
     pub(crate) program: Box<dyn Program>,
     pub(crate) stdin: OwnedFd,
-    /// `None` where it only reads.
+    /// `None` where it is not for answers.
     pub(crate) stdout: Option<OwnedFd>,
 }
 
@@ -168,9 +188,22 @@ impl Launcher for Processes {
             .envs(mark.split_once('='))
             .envs(launch.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
-            .stdout(if launch.reads_only { Stdio::inherit() } else { Stdio::piped() })
+            .stdout(match launch.stdout {
+                ProgramStdout::Answers => Stdio::piped(),
+                ProgramStdout::Ours => Stdio::inherit(),
+                ProgramStdout::Stderr => io::stderr().as_fd().try_clone_to_owned()?.into(),
+            })
             // A Ctrl-C at the terminal is for us alone: the program ends when its stdin does.
             .process_group(0);
+        if !launch.descriptors.is_empty() {
+            let mapping = |own: &ProgramDescriptor| {
+                Ok(FdMapping { parent_fd: own.file.try_clone()?, child_fd: own.number })
+            };
+            let mappings =
+                launch.descriptors.iter().map(mapping).collect::<io::Result<Vec<_>>>()?;
+            let mapped = command.fd_mappings(mappings);
+            mapped.map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+        }
         let mut child = command.spawn()?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
         let group = i32::try_from(child.id()).unwrap_or(0);

@@ -92,6 +92,17 @@ impl RunningCommand {
             .hint(Hint::OnlyFramesOnStdout)
     }
 
+    /// The program, as it is named in errors.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Ends it for an answer that is none.
+    pub(super) fn is_wrong(&self) {
+        self.pulse(|p| p.was_stopped = true);
+        self.kill();
+    }
+
     fn pulse<T>(&self, with: impl FnOnce(&mut Activity) -> T) -> T {
         with(&mut self.pulse.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -5,6 +5,7 @@
 
 mod canvas;
 mod color;
+mod data;
 mod effect;
 mod shape;
 #[cfg(test)]
@@ -175,6 +176,13 @@ impl<'a> Draw<'a> {
         let color = picture::color_of(tags, format);
         let canvas = Canvas::new(format, color, size, image.into_planes());
         canvas.map(|canvas| Draw { canvas }).ok_or_else(no_view)
+    }
+
+    /// Width and height of what is drawn on, in pixels.
+    pub fn size(&self) -> (u32, u32) {
+        // They were made of such numbers.
+        let number = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);
+        (number(self.canvas.width), number(self.canvas.height))
     }
 
     /// Fills a rectangle.
