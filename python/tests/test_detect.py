@@ -505,6 +505,9 @@ def test_drawing() -> None:
         # The margin is 15 % of 60 pixels.
         assert there[102:178, 93:99].mean() > 0.95 or how == "boxes"
         own = frameloom.Frame.from_ndarray(before)
+        own.draw.data(found.data())
+        assert changed(noise(), own.array)[100:180, 100:160].any()
+        own = frameloom.Frame.from_ndarray(noise())
         found.draw(own, how)
         np.testing.assert_array_equal(own.array, after)
     after = noise()

@@ -80,8 +80,8 @@ def test_boxes_are_drawn_unless_it_is_told_otherwise(face: Path, tmp_path: Path)
 
 def test_data_is_what_frameloom_draws(face: Path, tmp_path: Path) -> None:
     target = tmp_path / "out.mp4"
-    words = ("--draw=data",)
-    run(face, target, FACES, "--draw", "none", "--data", frameloom_words=words)
+    words = ("--draw=data", "--frame-size=256x256")
+    run(face, target, FACES, frameloom_words=words)
     changed = np.abs(frames_of(target) - frames_of(face).astype(int)).max(axis=3) > 60
     assert all(500 < one.sum() < 20000 and not one[250:].any() for one in changed)
 
@@ -145,6 +145,14 @@ def test_errors_are_one_line(tmp_path: Path) -> None:
     ):
         told = wrong(*words)
         assert told.count("\n") == 1 and told.startswith(f"frameloom.detect: {expected}"), told
+
+
+def test_nothing_would_be_hidden_where_data_alone_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FRAMELOOM_ANSWER", "data")
+    told = wrong(FACES, "--draw", "blur")
+    assert told.startswith("frameloom.detect: options: --draw: blur hides nothing where")
 
 
 def test_wrong_usage(tmp_path: Path) -> None:
@@ -249,7 +257,7 @@ def test_without_frameloom_it_says_how_it_is_run(tmp_path: Path) -> None:
 
 GUIDE = (ROOT / "docs" / "detect.md").read_text()
 CODE = re.findall(r"^```python\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
-COMMANDS = re.findall(r"^((?: {4}frameloom -i .*\n(?: {6}.*\n)*)+)", GUIDE, re.MULTILINE)
+COMMANDS = re.findall(r"^((?: {4}frameloom (?:-i|--draw).*\n(?: {6}.*\n)*)+)", GUIDE, re.MULTILINE)
 # What it shows of a server runs in test_detect_serve.py.
 ALONE = [text for text in COMMANDS if "--from" not in text]
 
@@ -276,7 +284,7 @@ def guided(words: list[str], folder: Path, clip: Path) -> None:
 
 
 def test_the_guide_has_examples() -> None:
-    assert len(CODE) == 3 and len(COMMANDS) == 3
+    assert len(CODE) == 3 and len(COMMANDS) == 4
 
 
 @pytest.mark.parametrize("code", CODE)

@@ -1,16 +1,18 @@
 """The program behind `python -m frameloom.detect`."""
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TextIO
 
 from .. import _frameloom
-from .._errors import Error
+from .._errors import Error, InvalidValue
 from ..command import frames
 from ._detections import HOW, Detections
 from ._detector import Detector
+from ._fail import failure
 from ._local import Local
 from ._redactor import Redactor
 from ._serve import serve
@@ -197,7 +199,19 @@ def _given(arguments: argparse.Namespace, names: set[str]) -> dict[str, Any]:
     return {name: getattr(arguments, name) for name in names}
 
 
+def _follow_frameloom(arguments: argparse.Namespace) -> None:
+    """Give data alone where that is what Frameloom draws of, and refuse to hide nothing there."""
+    if os.environ.get("FRAMELOOM_ANSWER") != "data" or arguments.serve is not None:
+        return
+    if arguments.draw in ("blur", "pixelate"):
+        cause = f"{arguments.draw} hides nothing where Frameloom's own option is --draw=data"
+        hint = "leave --draw=data out"
+        raise failure(InvalidValue, "options", cause, option="draw", hint=hint)
+    arguments.draw, arguments.data = "none", True
+
+
 def _run(arguments: argparse.Namespace, reports: Reports) -> None:
+    _follow_frameloom(arguments)
     if arguments.serve is not None:
         engine = Local(arguments.model, **_given(arguments, _OF_MODELS - {"model"}))
         reports.say(engine.spec.summary)
