@@ -20,6 +20,7 @@ __all__ = [
     "OutputStats",
     "Stats",
     "Stream",
+    "StreamOutput",
     "Streams",
     "Transform",
     "Video",

@@ -79,7 +79,7 @@ def test_motion(film: Path) -> None:
 def test_recording_on_detection(tmp_path: Path) -> None:
     source = tmp_path / "yard.mkv"
     # Somebody walks by from 4 s to 6 s, and from 12 s to 14 s.
-    walker = "overlay=x='mod(t,8)*60':y=40:enable='between(mod(t,8),4,6)'"
+    walker = "overlay=x='mod(t,8)*40':y=40:enable='between(mod(t,8),4,6)'"
     yard, man = "color=gray:s=320x180:r=25:d=18", "color=white:s=60x80:r=25:d=18"
     graph = f"{yard}[yard];{man}[man];[yard][man]{walker}"
     words = ["-v", "error", "-f", "lavfi", "-i", graph, "-f", "lavfi", "-i", "sine=d=18"]

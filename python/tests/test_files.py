@@ -724,7 +724,8 @@ def test_a_part_is_recorded_as_it_is_with_what_came_before(tmp_path: Path) -> No
     pictures = [frame.array.tobytes() for frame in frameloom.open(source)]
     begin = pictures.index(recorded[0].array.tobytes())
     assert begin % 25 == 0 and begin <= 120 + 30 - 50 and begin + len(recorded) > frame.index
-    for frame, expected in zip(recorded, pictures[begin:], strict=False):
+    # It ends in the order of decoding: before its last pictures there may be others missing.
+    for frame, expected in zip(recorded[:-4], pictures[begin:], strict=False):
         assert frame.array.tobytes() == expected
 
 

@@ -431,8 +431,12 @@ impl Frames {
         }
         self.flushed = None;
         let Some(outputs) = &self.outputs else { return Ok(Some(Pending::of(None))) };
-        let outputs = outputs.outputs();
-        outputs.remove(output.number(), self.is_over()).map(|end| Some(Pending::of(end)))
+        let number = output.number();
+        // Where nothing was written, it is for the end of all to say so: a loop may have been left early.
+        let is_unwritten = !self.registry.is_copied(number) && !self.order.has(number);
+        let ending = outputs.outputs().remove(number, self.is_over() || is_unwritten)?;
+        self.order.forget(number);
+        Ok(Some(Pending::of(ending)))
     }
 
     /// Whether no more frames come: the input has ended, something has failed, or a stop was asked for.
