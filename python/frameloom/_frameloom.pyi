@@ -20,6 +20,7 @@ __all__ = [
     "OutputStats",
     "Stats",
     "Stream",
+    "StreamOutput",
     "Streams",
     "Transform",
     "Video",
@@ -408,8 +409,9 @@ class Stream:
         rate: _Rate | None = None,
         audio: bool = True,
         overwrite: bool = True,
+        preroll: _Seconds | None = None,
         options: Mapping[str, Any] | None = None,
-    ) -> None:
+    ) -> StreamOutput:
         """Add an output, at any time, for what is written of this stream and its sound.
 
         Nobody waits for it: where it can't be opened, a warning says so. The arguments are those of
@@ -421,6 +423,32 @@ class Stream:
 
     def remove(self) -> None:
         """End it and finish its outputs, while the others go on."""
+
+@final
+class StreamOutput:
+    """An output of one stream of `open_all`. Made by `Stream.output`."""
+
+    def close(self) -> None:
+        """Finish it, with all that was written to it, while the stream goes on.
+
+        Raises what went wrong with it and wasn't told before.
+        """
+
+    @property
+    def target(self) -> str:
+        """The URL or path, without secrets."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is closed, or could not be opened."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> Literal[False]: ...
 
 @final
 class Streams:
@@ -511,14 +539,20 @@ class Video:
         rate: _Rate | None = None,
         audio: bool = True,
         overwrite: bool = True,
+        preroll: _Seconds | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> Output:
-        """Add an output: a file, or a URL to publish to.
+        """Add an output, at any time: a file, or a URL to publish to.
 
-        It gets the frames that are written to it and the input's audio beside them. Outputs are
-        added before the first frame is read. A server is connected to at once; a file is made when
-        there is something to write. `bit_rate` is in bits a second, `size` is (width, height),
-        `options` are FFmpeg's by its names, as {"preset": "fast", "g": 50}.
+        It gets the frames that are written to it and the input's audio beside them. One that is
+        added while frames are read begins with those that the input brings from then on; what was
+        read before is left out of it. A server is connected to at once; a file is made when there
+        is something to write. `bit_rate` is in bits a second, `size` is (width, height), `options`
+        are FFmpeg's by its names, as {"preset": "fast", "g": 50}.
+
+        With `preroll` it begins so many seconds ago, at a keyframe, with what `open(..., preroll=)`
+        keeps, or with as much of it as there is, and goes on by itself until it is closed: video
+        and sound are copied as they come, and no frames are written to it.
 
         Raises a `frameloom.Error` where options contradict each other, the file may not be written,
         or the server can't be reached or refuses.
@@ -627,11 +661,15 @@ class Output:
         `time` (seconds) has it shown at another time than the frame's: frames are written in the
         order of showing, each at a time of its own. It waits while the output is behind. Raises
         `ValueError` for an array of another shape or type, a frame of another video, one that isn't
-        shown behind the last one, and where the output is closed.
+        shown behind the last one, where the output is closed, and where it has a `preroll`.
         """
 
     def close(self) -> None:
-        """Finish it. With the last output of a video, the video ends too."""
+        """Finish it, with all that was written to it, while the stream goes on.
+
+        At the end of the input, the last output ends the video too. Raises what went wrong with it
+        and wasn't told before.
+        """
 
     @property
     def stats(self) -> OutputStats | None:
@@ -890,6 +928,7 @@ def open(
     stall_timeout: _Seconds | None = None,
     open_timeout: _Seconds | None = None,
     wait_for_inputs: Literal["all", "any"] | None = None,
+    preroll: _Seconds | None = None,
     live: Literal["auto"] | bool = "auto",
 ) -> Video:
     """Open a file or a stream and read its frames.
@@ -905,8 +944,9 @@ def open(
 
     The policies have the names of the command line: what happens while the input is lost
     (`on_loss`), to frames that your code is too slow for (`on_slow`), when it fails (`on_error`).
-    Times are in seconds. `live` says whether the input counts as live; by default what was opened
-    decides.
+    `preroll` is how long the newest packets are kept, in at most 64 MiB, for outputs that begin
+    with them. Times are in seconds. `live` says whether the input counts as live; by default what
+    was opened decides.
 
     Raises a `frameloom.Error` where it can't be opened, `ValueError` for a value that can't be,
     `TypeError` for an argument that doesn't exist, with the nearest that does.
@@ -957,6 +997,7 @@ def open_all(
     stall_timeout: _Seconds | None = None,
     open_timeout: _Seconds | None = None,
     wait_for_inputs: Literal["all", "any"] | None = None,
+    preroll: _Seconds | None = None,
     live: Literal["auto"] | bool = "auto",
 ) -> Streams:
     """Open many streams at once.

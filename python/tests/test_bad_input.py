@@ -98,9 +98,67 @@ def test_before_the_first_frame_and_behind_it(clip: Path, tmp_path: Path) -> Non
     with frameloom.open(clip) as video, video.output(tmp_path / "out.mkv") as out:
         with pytest.raises(ValueError, match="before a frame was read"):
             out.write(np.zeros((108, 192, 3), np.uint8))
-        out.write(next(video))
-        with pytest.raises(ValueError, match="before the first frame"):
-            video.output(tmp_path / "more.mkv")
+        frame = next(video)
+        out.write(frame)
+        # One that comes later takes what was read before, and leaves it out.
+        with video.output(tmp_path / "more.mkv") as more:
+            assert not more.closed
+            more.write(frame, time=0.02)
+            for frame in video:
+                more.write(frame)
+        with pytest.raises(ValueError, match="closed"):
+            more.write(frame)
+    assert 10 < len(frameloom.open(tmp_path / "more.mkv")) < 50
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "told"),
+    [
+        ({"preroll": -1}, ValueError, "preroll: -1"),
+        ({"preroll": float("nan")}, ValueError, "preroll: NaN"),
+        ({"preroll": "soon"}, ValueError, "preroll"),
+        ({"preroll": 1, "codec": "libx264"}, ValueError, "packets are kept, not frames"),
+        ({"preroll": 1, "audio_codec": "flac"}, ValueError, "the sound is encoded"),
+        ({"preroll": 1, "size": (96, 54)}, ValueError, "the video is encoded"),
+        ({"preroll": 1, "codec": "nosuch"}, ValueError, "nosuch"),
+        ({"codec": "copy"}, ValueError, "codec="),
+        ({"prerol": 1}, TypeError, "did you mean preroll"),
+    ],
+)
+def test_an_output_that_cant_begin_before(
+    clip: Path, tmp_path: Path, options: dict[str, Any], error: type[Exception], told: str
+) -> None:
+    with frameloom.open(clip, preroll=2) as video:
+        next(video)
+        with pytest.raises(error, match=told):
+            video.output(tmp_path / "out.mkv", **options)
+        # The video is none the worse.
+        assert len(list(video)) == 49
+    assert not (tmp_path / "out.mkv").exists()
+
+
+@pytest.mark.parametrize("preroll", [-1, float("nan"), float("inf"), "soon"])
+def test_packets_that_cant_be_kept(clip: Path, preroll: float | str) -> None:
+    with pytest.raises(ValueError, match="preroll"):
+        frameloom.open(clip, preroll=preroll)
+
+
+def test_preroll_where_nothing_is_kept(clip: Path, tmp_path: Path) -> None:
+    with frameloom.open(clip) as video:
+        with pytest.raises(ValueError, match=r"open the input with preroll=10"):
+            video.output(tmp_path / "before.mkv", preroll=1)
+        next(video)
+        with pytest.raises(ValueError, match=r"open the input with preroll=10"):
+            video.output(tmp_path / "behind.mkv", preroll=1)
+
+
+def test_frames_into_an_output_that_is_copied(clip: Path, tmp_path: Path) -> None:
+    with frameloom.open(clip, preroll=2) as video:
+        out = video.output(tmp_path / "out.mkv", preroll=1)
+        for frame in video:
+            with pytest.raises(ValueError, match="leave preroll= out"):
+                out.write(frame)
+    assert out.closed and len(frameloom.open(tmp_path / "out.mkv")) == 50
 
 
 @pytest.mark.parametrize(

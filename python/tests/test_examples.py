@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 import frameloom
 
@@ -75,6 +76,29 @@ def test_motion(film: Path) -> None:
     lines = run("motion.py", film).splitlines()
     assert len(lines) == 5
     assert any(float(line.split()[2].rstrip("%")) > 1 for line in lines)
+
+
+def test_recording_on_detection(tmp_path: Path) -> None:
+    source = tmp_path / "yard.mkv"
+    # Somebody walks by from 4 s to 6 s, and from 12 s to 14 s.
+    walker = "overlay=x='mod(t,8)*40':y=40:enable='between(mod(t,8),4,6)'"
+    yard, man = "color=gray:s=320x180:r=25:d=18", "color=white:s=60x80:r=25:d=18"
+    graph = f"{yard}[yard];{man}[man];[yard][man]{walker}"
+    words = ["-v", "error", "-f", "lavfi", "-i", graph, "-f", "lavfi", "-i", "sine=d=18"]
+    codecs = ["-c:v", "libx264", "-g", "25", "-pix_fmt", "yuv420p", "-c:a", "aac"]
+    sp.run(["ffmpeg", *words, *codecs, source], check=True)
+    told = run("record_on_detection.py", source, tmp_path, 2, 1)
+    assert told.count("begins") == 2 and told.count("is over") == 2, told
+    for number in (1, 2):
+        event = tmp_path / f"event-{number}.mp4"
+        frames = [frame.array for frame in frameloom.open(event)]
+        bright = [frame.max() > 200 for frame in frames]
+        # What came before it is there, from a keyframe on, and what came behind it.
+        seen = bright.index(True)
+        assert 20 <= seen <= 90 and not any(bright[:seen]) and not bright[-1], (number, seen)
+        assert sum(bright) == pytest.approx(50, abs=2)
+        assert shown(event)[0] == 0 and np.diff(shown(event)) == pytest.approx(0.04, abs=0.002)
+        assert abs(shown(event)[-1] - shown(event, "a")[-1]) < 0.15
 
 
 def test_making_a_video(tmp_path: Path) -> None:

@@ -674,6 +674,61 @@ def test_an_output_tells_how_it_is(clip: Path, tmp_path: Path) -> None:
     assert states == [None, *["ok"] * 50]
 
 
+def test_outputs_come_and_go_while_frames_are_read(clip: Path, tmp_path: Path) -> None:
+    with frameloom.open(clip, loop=6) as video:
+        seen = [next(video) for _ in range(20)]
+        for number in range(3):
+            target = tmp_path / f"{number}.mkv"
+            with video.output(target, codec="ffv1") as out:
+                for _ in range(60):
+                    seen.append(next(video))
+                    out.write(seen[-1])
+            assert out.closed and out.stats is not None
+            recorded = list(frameloom.open(target))
+            # What was read before it came is left out; of what was written later, nothing is.
+            assert 20 < len(recorded) <= 60 and recorded[0].time == 0
+            for frame, written in zip(recorded, seen[-len(recorded) :], strict=True):
+                assert np.array_equal(frame.image, written.image)
+            assert abs(shown(target)[-1] - shown(target, "a")[-1]) < 0.1
+        # It goes on, without an output.
+        assert len(seen) + len(list(video)) == 300
+
+
+def test_an_output_that_is_closed_before_the_first_frame_is_none(
+    clip: Path, tmp_path: Path
+) -> None:
+    with frameloom.open(clip) as video:
+        first = video.output(tmp_path / "first.mkv")
+        with video.output(tmp_path / "second.mkv") as second:
+            first.close()
+            assert first.closed and not second.closed
+            for frame in video:
+                second.write(frame)
+        assert second.stats is not None and first.stats is None
+    assert len(frameloom.open(tmp_path / "second.mkv")) == 50
+    assert not (tmp_path / "first.mkv").exists()
+
+
+def test_a_part_is_recorded_as_it_is_with_what_came_before(tmp_path: Path) -> None:
+    source = tmp_path / "film.mkv"
+    picture = "-f lavfi -i testsrc2=s=192x108:r=25:d=12 -pix_fmt yuv420p"
+    ffmpeg(f"-f lavfi -i sine=d=12 {picture} -c:v libx264 -g 25 -sc_threshold 0 -c:a aac", source)
+    with frameloom.open(source, preroll=3) as video:
+        frame = next(frame for frame in video if frame.index == 120)
+        with video.output(tmp_path / "part.mp4", preroll=2) as part:
+            frame = next(frame for frame in video if frame.index == 150)
+        assert part.closed
+        assert len(list(video)) == 300 - 151
+    recorded = list(frameloom.open(tmp_path / "part.mp4"))
+    assert recorded[0].key_frame and recorded[0].time == 0
+    pictures = [frame.array.tobytes() for frame in frameloom.open(source)]
+    begin = pictures.index(recorded[0].array.tobytes())
+    assert begin % 25 == 0 and begin <= 120 + 30 - 50 and begin + len(recorded) > frame.index
+    # It ends in the order of decoding: before its last pictures there may be others missing.
+    for frame, expected in zip(recorded[:-4], pictures[begin:], strict=False):
+        assert frame.array.tobytes() == expected
+
+
 FORKED = """
 import os, sys, frameloom, numpy as np
 def child(use):

@@ -119,6 +119,60 @@ def test_bypass_passes_what_edit_fails_on(
     assert isinstance(told[0].exc_info[1], RuntimeError)
 
 
+def test_events_are_recorded_with_what_came_before(
+    nginx: Nginx, publish: Publish, tmp_path: Path
+) -> None:
+    publish(CAMERA, nginx.url("in"))
+    nginx.wait_for_publisher("in")
+    target = tmp_path / "event.mp4"
+    with frameloom.open(nginx.url("in"), preroll=3, size=(96, 54)) as video:
+        begun = next(video).time
+        opened = begun + 2.5
+        for _ in range(2):
+            frame = next(frame for frame in video if frame.time > opened)
+            with video.output(target, preroll=2) as event:
+                closed = next(frame for frame in video if frame.time > opened + 1).time
+                assert event.stats is not None and event.stats.state == "ok"
+            assert event.closed
+            frames = list(frameloom.open(target))
+            assert frames[0].key_frame and frames[0].time == 0
+            assert (frames[0].width, frames[0].height) == (192, 108), "it is the stream itself"
+            # It begins with a keyframe, of which there is one each second.
+            length = frames[-1].time
+            assert closed - frame.time + 1.7 < length < closed - frame.time + 4
+            video_times, audio_times = shown(target), shown(target, "a")
+            assert np.diff(video_times) == pytest.approx(0.04, abs=0.003)
+            assert np.diff(audio_times).max() < 0.05
+            assert audio_times[0] < 0.05 and abs(video_times[-1] - audio_times[-1]) < 0.2
+            opened = closed + 1
+        assert next(video).time > closed
+        assert not video.closed
+
+
+def test_an_output_comes_and_goes_while_a_stream_goes_on(
+    nginx: Nginx, publish: Publish, tmp_path: Path
+) -> None:
+    publish(CAMERA, nginx.url("in"))
+    nginx.wait_for_publisher("in")
+    with frameloom.open(nginx.url("in")) as video:
+        for number in range(2):
+            frames = [next(video) for _ in range(10)]
+            with video.output(tmp_path / f"{number}.mkv", options=FAST) as out:
+                assert out.stats is not None and out.stats.state == "ok"
+                for _ in range(40):
+                    frames.append(next(video))
+                    out.write(frames[-1])
+            recorded = list(frameloom.open(tmp_path / f"{number}.mkv"))
+            assert 20 < len(recorded) <= 40 and recorded[0].time == 0
+            # The last frame that was written is the last one in it.
+            apart = np.abs(recorded[-1].array.astype(int) - frames[-1].array).mean()
+            assert apart < 8, apart
+            assert shown(tmp_path / f"{number}.mkv", "a")
+        later = next(video)
+        with pytest.raises(ValueError, match="closed"):
+            out.write(later)
+
+
 def write_until(out: frameloom.Writer, what: str, is_so: Callable[[], bool]) -> None:
     """Write pictures at their own speed until `is_so` says so."""
     picture = np.full((108, 192, 3), 200, np.uint8)

@@ -1,5 +1,6 @@
 """Many streams, and their frames in batches."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,32 @@ def test_frames_are_written_to_their_own_stream(clip: Path, tmp_path: Path) -> N
         frames = list(frameloom.open(tmp_path / f"{number}.mkv"))
         assert len(frames) == 50 and frames[0].shape == (54, 96, 3)
         assert np.abs(frames[0].image[20, 20].astype(int) - color).max() < 4
+
+
+@pytest.mark.parametrize("preroll", [0, 1])
+def test_an_output_of_a_stream_is_closed_while_the_stream_goes_on(
+    clip: Path, tmp_path: Path, preroll: int
+) -> None:
+    target = tmp_path / "part.mkv"
+    with frameloom.open_all([clip], preroll=1, options={"stream_loop": 5}) as streams:
+        out: frameloom.StreamOutput | None = None
+        count = 0
+        for batch in streams.batches():
+            for frame in batch:
+                count += 1
+                if count == 20:
+                    out = streams[0].output(target, preroll=preroll)
+                if count > 20 and not preroll and out is not None and not out.closed:
+                    # It may still be being opened.
+                    with contextlib.suppress(ValueError):
+                        frame.write()
+                if count == 220:
+                    assert out is not None
+                    out.close()
+                    assert out.closed
+                    recorded = list(frameloom.open(target))
+                    assert 100 < len(recorded) <= 280 and recorded[0].time == 0
+    assert count == 300
 
 
 def test_a_stream_that_is_not_there_harms_no_other(clip: Path) -> None:

@@ -52,7 +52,7 @@ mod _frameloom {
     #[pymodule_export]
     use super::state::{PyAudioPacket, PyEvent, PyOutputStats, PyStats};
     #[pymodule_export]
-    use super::streams::{PyBatch, PyBatches, PyStream, PyStreams, open_all};
+    use super::streams::{PyBatch, PyBatches, PyStream, PyStreamOutput, PyStreams, open_all};
     #[pymodule_export]
     use super::tensor::PyTransform;
     #[pymodule_export]

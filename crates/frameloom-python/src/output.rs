@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use frameloom::options::OutputOptions;
+use frameloom::{Outgoing, OutputId, Pending};
 use pyo3::prelude::*;
 
 use crate::array::accepted;
@@ -10,15 +12,16 @@ use crate::frame::{PyFrame, made_of};
 use crate::lock::lock;
 use crate::process::elsewhere;
 use crate::settings::time_of;
-use crate::shared::{VideoShared, VideoState, finish};
+use crate::shared::{OpenOutput, RequestedOutput, VideoShared, VideoState, finish};
 use crate::state::PyOutputStats;
-use crate::wait::{SLICE, until};
+use crate::wait::{SLICE, opened, until};
 
 /// Where frames of a video go: a file, or a stream that is published. Made by `Video.output`.
 #[pyclass(frozen, name = "Output", module = "frameloom")]
 pub(crate) struct PyOutput {
     pub(crate) shared: Arc<VideoShared>,
-    pub(crate) number: usize,
+    /// Among the outputs that were asked for.
+    pub(crate) place: usize,
     /// Without secrets.
     pub(crate) shown: String,
 }
@@ -27,8 +30,124 @@ impl PyOutput {
     fn is_closed(&self, py: Python<'_>) -> bool {
         self.shared.process.is_elsewhere()
             || py.detach(|| {
-                self.shared.outputs().get(self.number).is_none_or(|output| output.closed)
+                self.shared.outputs().get(self.place).is_none_or(|output| output.open.is_none())
             })
+    }
+}
+
+/// An output on its way to a video.
+enum Coming {
+    /// To one of which nothing was read yet.
+    Described(Pending<Outgoing>),
+    /// To one that runs.
+    Added(Pending<OutputId>),
+}
+
+/// Begins to open an output; `None` while another thread starts the video.
+fn begin(
+    shared: &VideoShared,
+    url: &str,
+    options: &OutputOptions,
+) -> frameloom::Result<Option<Coming>> {
+    let mut state = shared.state();
+    let mut all: Vec<_> = {
+        let outputs = shared.outputs();
+        let there = outputs.iter().filter_map(|output| output.open.as_ref());
+        there.map(|output| (output.url.clone(), output.options.clone())).collect()
+    };
+    all.push((url.to_owned(), options.clone()));
+    frameloom::internal::check_outputs(&[&shared.opening.source], &all, true)?;
+    match &mut *state {
+        VideoState::Open(pipeline) => pipeline
+            .outgoing_pending(url, options.clone())
+            .map(|coming| Some(Coming::Described(coming))),
+        VideoState::Running(frames) => {
+            let coming = frames.control()?.add_output_pending(url, options.clone())?;
+            Ok(Some(Coming::Added(coming)))
+        }
+        VideoState::Closed => Err(shared.closed()),
+        VideoState::Starting => {
+            drop(state);
+            std::thread::sleep(SLICE);
+            Ok(None)
+        }
+    }
+}
+
+/// Adds an output to a video, before its first frame is read or later.
+pub(crate) fn added(
+    py: Python<'_>,
+    shared: &Arc<VideoShared>,
+    url: &str,
+    options: &OutputOptions,
+) -> PyResult<PyOutput> {
+    loop {
+        let coming = until(py, || begin(shared, url, options), || {})?;
+        let (outgoing, number) = match coming {
+            Coming::Described(pending) => (Some(opened(py, Ok(pending), &shared.stop)?), None),
+            Coming::Added(pending) => (None, Some(opened(py, Ok(pending), &shared.stop)?)),
+        };
+        let place = py.detach(|| {
+            let state = shared.state();
+            if outgoing.is_some() && !matches!(&*state, VideoState::Open(_)) {
+                // Another thread has begun to read meanwhile.
+                return None;
+            }
+            let (url, options) = (url.to_owned(), options.clone());
+            let open = Some(Box::new(OpenOutput { url, options, outgoing }));
+            let mut outputs = shared.outputs();
+            outputs.push(RequestedOutput { number, open });
+            Some(outputs.len() - 1)
+        });
+        if let Some(place) = place {
+            let shown = frameloom::internal::redact::url(url);
+            return Ok(PyOutput { shared: Arc::clone(shared), place, shown });
+        }
+    }
+}
+
+/// What closing an output takes.
+enum Closing {
+    /// Nothing more.
+    Nothing,
+    /// To wait for its end.
+    One(Pending<()>),
+    /// To finish the video, of which nothing more comes.
+    All,
+}
+
+impl PyOutput {
+    /// Begins to close it; `None` while what was written to it is on its way.
+    fn begin_to_close(&self) -> frameloom::Result<Option<Closing>> {
+        let mut state = self.shared.state();
+        let mut outputs = self.shared.outputs();
+        let is_last = outputs.iter().filter(|output| output.open.is_some()).count() == 1;
+        let Some(output) = outputs.get_mut(self.place).filter(|output| output.open.is_some())
+        else {
+            return Ok(Some(Closing::Nothing));
+        };
+        let closing = match (&mut *state, output.number) {
+            (VideoState::Starting, _) => {
+                drop((state, outputs));
+                std::thread::sleep(SLICE);
+                return Ok(None);
+            }
+            (VideoState::Running(frames), Some(_)) if is_last && frames.is_over() => Closing::All,
+            (VideoState::Running(frames), Some(number)) => {
+                match frames.remove_output_timeout(number, SLICE)? {
+                    Some(end) => Closing::One(end),
+                    None => return Ok(None),
+                }
+            }
+            _ => Closing::Nothing,
+        };
+        output.open = None;
+        Ok(Some(closing))
+    }
+
+    /// Its number in the pipeline, once that runs.
+    fn number(&self) -> Option<OutputId> {
+        self.shared.outputs().get(self.place).and_then(|output| output.number)
     }
 }
 
@@ -82,7 +201,8 @@ impl PyOutput {
             py,
             || {
                 let mut state = self.shared.state();
-                let VideoState::Running(frames) = &mut *state else {
+                let (VideoState::Running(frames), Some(number)) = (&mut *state, self.number())
+                else {
                     return Err(frameloom::Error::new(
                         frameloom::ErrorKind::Usage,
                         frameloom::Stage::Sink,
@@ -90,34 +210,35 @@ impl PyOutput {
                     ));
                 };
                 let Some(frame) = waiting.take() else { return Ok(Some(())) };
-                waiting = frames.write_timeout(Some(self.number), frame, SLICE)?;
+                waiting = frames.write_timeout(Some(number.number()), frame, SLICE)?;
                 Ok(waiting.is_none().then_some(()))
             },
             || {},
         )
     }
 
-    /// Finish it. With the last output of a video, the video ends too.
+    /// Finish it, with all that was written to it, while the stream goes on. At the end of the input, the
+    /// last output ends the video too.
+    ///
+    /// Raises what went wrong with it and wasn't told before.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         if self.shared.process.is_elsewhere() {
             return Ok(());
         }
-        let is_last = py.detach(|| {
-            let mut outputs = self.shared.outputs();
-            let was_open = outputs
-                .get_mut(self.number)
-                .is_some_and(|output| !std::mem::replace(&mut output.closed, true));
-            was_open && outputs.iter().all(|output| output.closed)
-        });
-        if is_last { finish(py, &self.shared) } else { Ok(()) }
+        match until(py, || self.begin_to_close(), || {})? {
+            Closing::Nothing => Ok(()),
+            Closing::One(end) => until(py, || end.wait(SLICE).transpose(), || {}),
+            Closing::All => finish(py, &self.shared),
+        }
     }
 
     /// Whether the server is there, and what it missed, as it is now; `None` before the first frame
     /// is read.
     #[getter]
-    fn stats(&self) -> Option<PyOutputStats> {
+    fn stats(&self, py: Python<'_>) -> Option<PyOutputStats> {
+        let number = py.detach(|| self.number())?.number();
         let snapshot = self.shared.stats().snapshot();
-        snapshot.outputs.get(self.number).map(PyOutputStats::from)
+        snapshot.outputs.get(number).map(PyOutputStats::from)
     }
 
     /// The URL or path, without secrets.

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
 
 use frameloom::Rate;
 use frameloom::internal::{LibraryOption, ValueType, library, nearest};
@@ -84,6 +85,14 @@ pub(crate) fn time_of(name: &str, given: &Bound<'_, PyAny>) -> PyResult<frameloo
     let parsed = frameloom::options::parse_span(&text).map_err(|e| raised(&e.at(name)))?;
     at_seconds(parsed.as_secs_f64())
         .ok_or_else(|| invalid(format!("{name}: {text} is no time in a video")))
+}
+
+/// A span of time, 0 or more.
+pub(crate) fn span_of(name: &str, given: &Bound<'_, PyAny>) -> PyResult<Duration> {
+    let micros = u64::try_from(time_of(name, given)?.as_micros());
+    micros
+        .map(Duration::from_micros)
+        .map_err(|_| invalid(format!("{name}: a span of time is 0 or more")))
 }
 
 /// The input's settings, as `open` takes them.
@@ -220,6 +229,7 @@ pub(crate) const OUTPUT_NAMES: &[&str] = &[
     "rate",
     "audio",
     "overwrite",
+    "preroll",
     "options",
 ];
 
@@ -278,6 +288,7 @@ pub(crate) struct OutputKeywords<'a, 'py> {
     pub(crate) rate: Option<Rate>,
     pub(crate) audio: bool,
     pub(crate) overwrite: bool,
+    pub(crate) preroll: Option<Duration>,
     pub(crate) options: Option<&'a Bound<'py, PyDict>>,
 }
 
@@ -308,6 +319,9 @@ impl OutputKeywords<'_, '_> {
         }
         if let Some(rate) = self.rate {
             set("r", &format!("{}/{}", rate.num(), rate.den()))?;
+        }
+        if let Some(span) = self.preroll {
+            settings = settings.preroll(span);
         }
         each(self.options, End::Output, |name, value| settings.set(name, value))?;
         settings.check().map_err(|e| raised(&e))?;

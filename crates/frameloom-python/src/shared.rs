@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use frameloom::options::{InputOptions, LiveOptions, OutputOptions};
-use frameloom::{Frames, Outgoing, Pipeline, PixelFormat, Size, Stats, Stop, Timestamp};
+use frameloom::{Frames, Outgoing, OutputId, Pipeline, PixelFormat, Size, Stats, Stop, Timestamp};
 use pyo3::prelude::*;
 
 use crate::array::ArrayPool;
@@ -62,11 +62,18 @@ impl FrameSource {
 
 /// An output that was asked for.
 pub(crate) struct RequestedOutput {
+    /// In the pipeline, once that runs.
+    pub(crate) number: Option<OutputId>,
+    /// `None` once it is closed: there may be many that are.
+    pub(crate) open: Option<Box<OpenOutput>>,
+}
+
+/// An output that is not closed.
+pub(crate) struct OpenOutput {
     pub(crate) url: String,
     pub(crate) options: OutputOptions,
     /// Connected to already; none once the video was started.
     pub(crate) outgoing: Option<Outgoing>,
-    pub(crate) closed: bool,
 }
 
 /// One video.
@@ -145,12 +152,14 @@ impl VideoShared {
 
     /// Ends a video that was never started: nobody is to stay connected.
     pub(crate) fn give_up(&self) {
-        self.outputs().iter_mut().for_each(|output| output.outgoing = None);
+        let mut outputs = self.outputs();
+        let open = outputs.iter_mut().filter_map(|output| output.open.as_mut());
+        open.for_each(|output| output.outgoing = None);
     }
 
-    /// Whether there are outputs.
+    /// Whether there are outputs that are not closed.
     pub(crate) fn has_outputs(&self) -> bool {
-        !self.outputs().is_empty()
+        self.outputs().iter().any(|output| output.open.is_some())
     }
 }
 

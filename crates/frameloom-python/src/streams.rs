@@ -5,18 +5,18 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use frameloom::options::InputOptions;
-use frameloom::{StreamId, StreamSettings, Streams};
+use frameloom::{Pending, StreamId, StreamOutput, StreamSettings, Streams};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyDictMethods};
 
 use crate::array::format_of;
-use crate::error::{invalid, raised};
+use crate::error::{invalid, left, raised};
 use crate::frame::PyFrame;
 use crate::lock::lock;
 use crate::process::{Owner, elsewhere};
 use crate::settings::{
-    InputKeywords, OUTPUT_NAMES, OutputKeywords, place, policies, rate_of, size_of, time_of,
-    unknown,
+    InputKeywords, OUTPUT_NAMES, OutputKeywords, place, policies, rate_of, size_of, span_of,
+    time_of, unknown,
 };
 use crate::shared::FrameSource;
 use crate::wait::{SLICE, until};
@@ -68,7 +68,7 @@ impl StreamsShared {
     text_signature = "(sources, *, pix_fmt='rgb24', size=None, format=None, options=None, \
         on_loss=None, slate=None, on_slow=None, deadline=None, on_error=None, on_resize=None, \
         reconnect_for=None, no_reconnect=False, stall_timeout=None, open_timeout=None, \
-        wait_for_inputs=None, live='auto')"
+        wait_for_inputs=None, preroll=None, live='auto')"
 )]
 pub(crate) fn open_all(
     py: Python<'_>,
@@ -174,7 +174,7 @@ impl PyStreams {
         _error: &Bound<'_, PyAny>,
         _traceback: &Bound<'_, PyAny>,
     ) -> PyResult<bool> {
-        crate::error::left(kind, self.close(py))
+        left(kind, self.close(py))
     }
 }
 
@@ -210,14 +210,16 @@ impl PyStream {
         self.shared.with(py, move |streams| Ok(streams.error(id).map(ToString::to_string)))
     }
 
-    /// Add an output, at any time: a file, or a URL to publish to. It takes what `Video.output` takes.
+    /// Add an output, at any time: a file, or a URL to publish to. It takes what `Video.output` takes, and
+    /// `close` finishes it while the stream goes on.
     #[pyo3(
         signature = (
             target, *, codec=None, audio_codec=None, bit_rate=None, format=None, size=None,
-            rate=None, audio=true, overwrite=true, options=None, **unknown
+            rate=None, audio=true, overwrite=true, preroll=None, options=None, **unknown
         ),
         text_signature = "($self, target, *, codec=None, audio_codec=None, bit_rate=None, \
-            format=None, size=None, rate=None, audio=True, overwrite=True, options=None)"
+            format=None, size=None, rate=None, audio=True, overwrite=True, preroll=None, \
+            options=None)"
     )]
     #[expect(clippy::too_many_arguments, reason = "Python's are named")]
     fn output(
@@ -232,14 +234,18 @@ impl PyStream {
         rate: Option<&Bound<'_, PyAny>>,
         audio: bool,
         overwrite: bool,
+        preroll: Option<&Bound<'_, PyAny>>,
         options: Option<&Bound<'_, PyDict>>,
         unknown: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<()> {
+    ) -> PyResult<PyStreamOutput> {
         if let Some((name, _)) = unknown.into_iter().flatten().next() {
             return Err(self::unknown("output", &name.extract::<String>()?, OUTPUT_NAMES));
         }
         let url = place(target)?;
-        let (size, rate) = (size_of(size)?.or(self.shared.settings.size), rate_of(rate)?);
+        let preroll = preroll.map(|given| span_of("preroll", given)).transpose()?;
+        let frames =
+            self.shared.settings.size.filter(|_| preroll.is_none_or(|span| span.is_zero()));
+        let (size, rate) = (size_of(size)?.or(frames), rate_of(rate)?);
         let settings = OutputKeywords {
             format,
             codec,
@@ -249,10 +255,13 @@ impl PyStream {
             rate,
             audio,
             overwrite,
+            preroll,
             options,
         };
         let (id, options) = (self.id, settings.settings()?);
-        self.shared.with(py, move |streams| streams.add_output(id, &url, options))
+        let shown = frameloom::internal::redact::url(&url);
+        let output = self.shared.with(py, move |streams| streams.add_output(id, &url, options))?;
+        Ok(PyStreamOutput { shared: Arc::clone(&self.shared), stream: id, output, shown })
     }
 
     /// Give a frame of this stream to its outputs: what `frame.write()` does.
@@ -271,6 +280,68 @@ impl PyStream {
 
     fn __repr__(&self) -> String {
         format!("<frameloom.Stream {} {}>", self.id.number(), self.url())
+    }
+}
+
+/// An output of one stream of `open_all`. Made by `Stream.output`.
+#[pyclass(frozen, name = "StreamOutput", module = "frameloom")]
+pub(crate) struct PyStreamOutput {
+    shared: Arc<StreamsShared>,
+    stream: StreamId,
+    output: StreamOutput,
+    /// Without secrets.
+    shown: String,
+}
+
+#[pymethods]
+impl PyStreamOutput {
+    /// Finish it, with all that was written to it, while the stream goes on.
+    ///
+    /// Raises what went wrong with it and wasn't told before.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        if self.shared.process.is_elsewhere() {
+            return Ok(());
+        }
+        let step = || match lock(&self.shared.streams).as_mut() {
+            Some(streams) => streams.remove_output_timeout(self.stream, &self.output, SLICE),
+            None => Ok(Some(Pending::done(()))),
+        };
+        let end = until(py, step, || {})?;
+        until(py, || end.wait(SLICE).transpose(), || {})
+    }
+
+    /// The URL or path, without secrets.
+    #[getter]
+    fn target(&self) -> &str {
+        &self.shown
+    }
+
+    /// Whether it is closed, or could not be opened.
+    #[getter]
+    fn closed(&self, py: Python<'_>) -> bool {
+        self.shared.process.is_elsewhere()
+            || py.detach(|| self.output.is_gone() || lock(&self.shared.streams).is_none())
+    }
+
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    #[pyo3(signature = (kind, error, trace))]
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        kind: &Bound<'_, PyAny>,
+        error: &Bound<'_, PyAny>,
+        trace: &Bound<'_, PyAny>,
+    ) -> PyResult<bool> {
+        let _ = (error, trace);
+        left(kind, self.close(py))
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let state = if self.closed(py) { "closed" } else { "open" };
+        format!("<frameloom.StreamOutput {} {state}>", self.shown)
     }
 }
 

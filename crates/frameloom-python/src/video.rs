@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use frameloom::options::InputOptions;
-use frameloom::{ErrorKind, NextFrame, Pipeline, Probe, ProbeStream, ProbeVideo, Reader, Stop};
+use frameloom::{
+    ErrorKind, NextFrame, OutputId, Pipeline, Probe, ProbeStream, ProbeVideo, Reader, Stop,
+};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict};
@@ -15,13 +17,13 @@ use crate::exit::{Finish, remember};
 use crate::frame::PyFrame;
 use crate::latest::LatestFrame;
 use crate::lock::lock;
-use crate::output::PyOutput;
+use crate::output::{PyOutput, added};
 use crate::process::elsewhere;
 use crate::settings::{
-    InputKeywords, OUTPUT_NAMES, OutputKeywords, place, policies, rate_of, size_of, time_of,
-    unknown,
+    InputKeywords, OUTPUT_NAMES, OutputKeywords, place, policies, rate_of, size_of, span_of,
+    time_of, unknown,
 };
-use crate::shared::{Opening, RequestedOutput, VideoShared, VideoState, finish};
+use crate::shared::{Opening, VideoShared, VideoState, finish};
 use crate::state::{PyAudioPacket, PyEvent, PyStats};
 use crate::wait::{SLICE, opened, until};
 
@@ -63,7 +65,8 @@ pub(crate) struct PyVideo {
 /// ("hold", "slate", "end"); `on_slow`: to frames that your code is too slow for ("latest",
 /// "block", "bypass"); `on_error`: when it fails ("bypass", "stop"); `on_resize`: when the
 /// pictures' size changes ("fit", "restart"); `wait_for_inputs`: whether it may be opened before the
-/// stream is there, and shows a card until it comes ("all", "any"). Times are in seconds. `live` says whether the input
+/// stream is there, and shows a card until it comes ("all", "any"). `preroll`: how long the newest packets
+/// are kept for outputs that begin with them. Times are in seconds. `live` says whether the input
 /// counts as live; by default what was opened decides.
 ///
 /// Raises a `frameloom.Error` where it can't be opened, `ValueError` for a value that can't be,
@@ -78,7 +81,7 @@ pub(crate) struct PyVideo {
         duration=None, loop=None, realtime=False, format=None, options=None, progress=False, \
         on_loss=None, slate=None, on_slow=None, deadline=None, on_error=None, on_resize=None, \
         reconnect_for=None, no_reconnect=False, stall_timeout=None, open_timeout=None, \
-        wait_for_inputs=None, live='auto')"
+        wait_for_inputs=None, preroll=None, live='auto')"
 )]
 #[expect(clippy::too_many_arguments, reason = "Python's are named")]
 pub(crate) fn open(
@@ -200,11 +203,16 @@ fn start(py: Python<'_>, shared: &VideoShared) -> PyResult<()> {
     });
     let Some(mut pipeline) = pipeline else { return Ok(()) };
     let started = py.detach(|| {
-        for output in shared.outputs().iter_mut() {
-            if let Some(outgoing) = output.outgoing.take() {
-                *pipeline = pipeline.to(outgoing);
-            }
+        let mut outputs = shared.outputs();
+        let coming = outputs.iter_mut().filter_map(|output| {
+            let outgoing = output.open.as_mut()?.outgoing.take()?;
+            Some((outgoing, &mut output.number))
+        });
+        for (place, (outgoing, number)) in coming.enumerate() {
+            *number = Some(OutputId::from(place));
+            *pipeline = pipeline.to(outgoing);
         }
+        drop(outputs);
         pipeline.frames_pending()
     });
     let frames = opened(py, started, &shared.stop);
@@ -216,19 +224,6 @@ fn start(py: Python<'_>, shared: &VideoShared) -> PyResult<()> {
         *shared.state() = state;
         done
     })
-}
-
-/// The pipeline of a video of which nothing was read yet: only such a one takes outputs.
-fn not_started<'a>(shared: &VideoShared, state: &'a VideoState) -> frameloom::Result<&'a Pipeline> {
-    match state {
-        VideoState::Open(pipeline) => Ok(pipeline),
-        VideoState::Closed => Err(shared.closed()),
-        VideoState::Running(_) | VideoState::Starting => Err(frameloom::Error::new(
-            ErrorKind::Usage,
-            frameloom::Stage::Options,
-            "outputs are added before the first frame is read",
-        )),
-    }
 }
 
 /// What a wait for a frame came to.
@@ -377,21 +372,26 @@ impl PyVideo {
         slf.py().import("frameloom._iterate")?.getattr("asynchronously")?.call1((slf,))
     }
 
-    /// Add an output: a file, or a URL to publish to. It gets the frames that are written to it and
-    /// the input's audio beside them. Outputs are added before the first frame is read. A server is
-    /// connected to at once; a file is made when there is something to write. `bit_rate` is in bits
-    /// a second, `size` is (width, height), `options` are FFmpeg's by its names, as
-    /// {"preset": "fast", "g": 50}.
+    /// Add an output, at any time: a file, or a URL to publish to. It gets the frames that are written to
+    /// it and the input's audio beside them. One that is added while frames are read begins with those
+    /// that the input brings from then on; what was read before is left out of it. A server is connected
+    /// to at once; a file is made when there is something to write. `bit_rate` is in bits a second, `size`
+    /// is (width, height), `options` are FFmpeg's by its names, as {"preset": "fast", "g": 50}.
+    ///
+    /// With `preroll` the output begins so many seconds ago, at a keyframe, with what `open(...,
+    /// preroll=)` keeps, or with as much of it as there is, and goes on by itself until it is closed:
+    /// video and sound are copied as they come, and no frames are written to it.
     ///
     /// Raises a `frameloom.Error` where options contradict each other, the file may not be written,
     /// or the server can't be reached or refuses.
     #[pyo3(
         signature = (
             target, *, codec=None, audio_codec=None, bit_rate=None, format=None, size=None,
-            rate=None, audio=true, overwrite=true, options=None, **unknown
+            rate=None, audio=true, overwrite=true, preroll=None, options=None, **unknown
         ),
         text_signature = "($self, target, *, codec=None, audio_codec=None, bit_rate=None, \
-            format=None, size=None, rate=None, audio=True, overwrite=True, options=None)"
+            format=None, size=None, rate=None, audio=True, overwrite=True, preroll=None, \
+            options=None)"
     )]
     #[expect(clippy::too_many_arguments, reason = "Python's are named")]
     fn output(
@@ -406,6 +406,7 @@ impl PyVideo {
         rate: Option<&Bound<'_, PyAny>>,
         audio: bool,
         overwrite: bool,
+        preroll: Option<&Bound<'_, PyAny>>,
         options: Option<&Bound<'_, PyDict>>,
         unknown: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<PyOutput> {
@@ -413,8 +414,10 @@ impl PyVideo {
             return Err(self::unknown("output", &name.extract::<String>()?, OUTPUT_NAMES));
         }
         let url = place(target)?;
+        let preroll = preroll.map(|given| span_of("preroll", given)).transpose()?;
         // Frames that go by unedited were not scaled, and one of them may be the first.
-        let size = size_of(size)?.or(self.shared.opening.size);
+        let frames = self.shared.opening.size.filter(|_| preroll.is_none_or(|span| span.is_zero()));
+        let size = size_of(size)?.or(frames);
         let rate = rate_of(rate)?;
         let settings = OutputKeywords {
             format,
@@ -425,33 +428,14 @@ impl PyVideo {
             rate,
             audio,
             overwrite,
+            preroll,
             options,
         };
         let options = settings.settings()?;
-        let shown = frameloom::internal::redact::url(&url);
         if self.shared.process.is_elsewhere() {
             return Err(raised(&elsewhere()));
         }
-        let pending = py.detach(|| {
-            let state = self.shared.state();
-            let pipeline = not_started(&self.shared, &state)?;
-            let outputs = self.shared.outputs();
-            let mut all: Vec<_> =
-                outputs.iter().map(|o| (o.url.clone(), o.options.clone())).collect();
-            all.push((url.clone(), options.clone()));
-            frameloom::internal::check_outputs(&[&self.shared.opening.source], &all, true)?;
-            pipeline.outgoing_pending(&url, options.clone())
-        });
-        let outgoing = opened(py, pending, &self.shared.stop)?;
-        let added = py.detach(|| {
-            let state = self.shared.state();
-            not_started(&self.shared, &state)?;
-            let mut outputs = self.shared.outputs();
-            outputs.push(RequestedOutput { url, options, outgoing: Some(outgoing), closed: false });
-            Ok(outputs.len() - 1)
-        });
-        let number = added.map_err(|e: frameloom::Error| raised(&e))?;
-        Ok(PyOutput { shared: Arc::clone(&self.shared), number, shown })
+        added(py, &self.shared, &url, &options)
     }
 
     /// Go on with the first frame at `time` or behind it, in seconds. Only in files, and only
@@ -622,7 +606,7 @@ impl PyVideo {
         if self.shared.process.is_elsewhere() {
             return Ok(());
         }
-        py.detach(|| self.shared.outputs().iter_mut().for_each(|output| output.closed = true));
+        py.detach(|| self.shared.outputs().iter_mut().for_each(|output| output.open = None));
         finish(py, &self.shared)
     }
 

@@ -44,7 +44,8 @@ mod url;
 
 pub use api::{
     Batch, Control, Feed, Frames, InputBuilder, Media, NextFrame, Outgoing, OutputBuilder,
-    OutputId, Pending, Pipeline, Reader, StreamFrame, StreamId, StreamSettings, Streams, Writer,
+    OutputId, Pending, Pipeline, Reader, StreamFrame, StreamId, StreamOutput, StreamSettings,
+    Streams, Writer,
 };
 pub use av::{AvError, LogLevel, set_log_level};
 pub use codec::audio_frame::AudioFrame;

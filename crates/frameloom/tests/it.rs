@@ -7,6 +7,8 @@ mod control;
 mod outputs;
 #[path = "it/policies.rs"]
 mod policies;
+#[path = "it/preroll.rs"]
+mod preroll;
 #[path = "it/pull.rs"]
 mod pull;
 #[path = "it/rtmp.rs"]

@@ -53,7 +53,27 @@ impl Control {
     /// Where the pipeline runs, the output begins with the video's next keyframe where that is
     /// copied, and with the next frame, by an encoder of its own, where it is encoded. Its sound
     /// begins there too, and that is its time 0: `-t` counts from there. The other outputs are not
-    /// changed by it.
+    /// changed by it. With [`OutputOptions::preroll`] it begins with packets from before:
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use frameloom::{Pipeline, options::{InputOptions, OutputOptions}};
+    ///
+    /// # fn main() -> frameloom::Result<()> {
+    /// let kept = InputOptions::new().preroll(Duration::from_secs(10));
+    /// let pipeline = Pipeline::builder("rtmp://localhost/live/camera").input(kept).open()?;
+    /// let control = pipeline.control();
+    /// for frame in pipeline.frames()? {
+    ///     // ... where something is seen in it:
+    ///     let before = OutputOptions::new().preroll(Duration::from_secs(5));
+    ///     let event = control.add_output("event.mp4", before)?;
+    ///     // ... and when it is over:
+    ///     control.remove_output(event)?;
+    /// #   drop(frame);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Pipeline::to_url_with`](crate::Pipeline::to_url_with) and what opening it says; where
@@ -61,6 +81,19 @@ impl Control {
     /// ended. The pipeline then goes on as if nothing had been asked of it.
     pub fn add_output(&self, url: &str, options: OutputOptions) -> Result<OutputId> {
         self.0.add(NewOutput::new(url, options)?).map(OutputId)
+    }
+
+    /// As [`Control::add_output`], on a thread of its own. Dropped, it goes on, and the output is added.
+    ///
+    /// # Errors
+    /// Where the system gives no thread; all else is told by [`Pending::wait`].
+    pub fn add_output_pending(
+        &self,
+        url: &str,
+        options: OutputOptions,
+    ) -> Result<Pending<OutputId>> {
+        let (control, url) = (self.clone(), url.to_owned());
+        Pending::start(move || control.add_output(&url, options))
     }
 
     /// Removes an output and finishes it, while the others go on. It ends with the last frame that
@@ -71,7 +104,7 @@ impl Control {
     /// Where there is no such output, or no more; where it is the last of a pipeline without code,
     /// for which nothing would be left to do; where the pipeline has ended.
     pub fn remove_output(&self, output: OutputId) -> Result<Pending<()>> {
-        Ok(Pending::of(self.0.remove(output.0)?))
+        Ok(Pending::of(self.0.remove(output.0, false)?))
     }
 }
 

@@ -3,18 +3,21 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{RecvTimeoutError, Select, SendTimeoutError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Select, SendTimeoutError, Sender, bounded};
 
+use crate::api::control::{Control, OutputId};
+use crate::api::pending::Pending;
 use crate::api::write_order::{WriteOrder, WrittenFrame};
 use crate::edit::chain::{Chain, guarded};
-use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::error::{End, Error, ErrorKind, Hint, Result, Setting, Stage};
 use crate::image::Frame;
 use crate::options::OnError;
-use crate::run::code_messages::{Ask, CodeReport, Pulling};
-use crate::run::control::OutputsOwner;
+use crate::run::code::Pulling;
+use crate::run::code_messages::{Ask, CodeReport};
+use crate::run::control::{OutputsOwner, has_ended};
 use crate::run::registry::Registry;
 use crate::run::sound::{AudioPacket, Sound};
-use crate::run::threads::{Failure, Threads};
+use crate::run::threads::{Failure, MoreThreads, Threads};
 use crate::run::{Setup, Started};
 use crate::stats::{Snapshot, Stats};
 use crate::time::moment_after;
@@ -73,6 +76,10 @@ pub struct Frames {
     asked: Option<u64>,
     /// The last frame given out was not written yet.
     unwritten: bool,
+    /// The last frame was given out before there was a gate.
+    came_before: bool,
+    /// That what was written went to the encoders is awaited here.
+    flushed: Option<Receiver<()>>,
     /// The input has ended.
     is_drained: bool,
     /// The gate takes no more.
@@ -81,8 +88,11 @@ pub struct Frames {
     registry: Registry,
     /// Kept for as long as outputs may be added.
     outputs: Option<OutputsOwner>,
+    /// Dropped when it takes no more frames and adds no outputs.
+    caller: Option<Sender<()>>,
     stops_at_error: bool,
     threads: Threads,
+    more: MoreThreads,
     failure: Failure,
     has_reported: bool,
     sound: Sound,
@@ -102,19 +112,24 @@ impl Frames {
         let failure = Failure::new(setup.stop.clone());
         let stops_at_error = setup.live.error_policy(setup.is_live(), false) == OnError::Stop;
         let chain = Chain { stages: std::mem::take(&mut setup.stages) };
-        let Started { threads, pulling, sound, registry, outputs } = setup.start(&failure)?;
+        let Started { threads, pulling, caller, sound, registry, outputs, more } =
+            setup.start(&failure)?;
         Ok(Frames {
             channels: pulling,
             chain,
             ready: VecDeque::new(),
             asked: None,
             unwritten: false,
+            came_before: false,
+            flushed: None,
             is_drained: false,
             is_closed: false,
             registry,
             outputs: Some(outputs),
+            caller,
             stops_at_error,
             threads,
+            more,
             failure,
             has_reported: false,
             sound: sound.unwrap_or_default(),
@@ -160,7 +175,7 @@ impl Frames {
                 Pulling::Gate(channels) => {
                     channels.asks.recv_timeout(left.min(TICK)).map(PulledItem::Ask)
                 }
-                Pulling::Decoder(frames) => {
+                Pulling::Decoder(frames, _) => {
                     frames.recv_timeout(left.min(TICK)).map(PulledItem::Frame)
                 }
             };
@@ -188,7 +203,7 @@ impl Frames {
             Some(Pulling::Gate(channels)) => {
                 select.recv(&channels.asks);
             }
-            Some(Pulling::Decoder(frames)) => {
+            Some(Pulling::Decoder(frames, _)) => {
                 select.recv(frames);
             }
             None => {}
@@ -198,6 +213,7 @@ impl Frames {
     fn take_ask(&mut self, ask: Ask) -> Result<()> {
         match ask {
             Ask::Frame(number, frame) => {
+                self.came_before = false;
                 self.asked = Some(number);
                 self.run_stages(Some(frame))
             }
@@ -295,6 +311,11 @@ impl Frames {
         if self.channels.is_none() {
             return Err(Error::new(ErrorKind::Usage, Stage::Sink, "the outputs are finished"));
         }
+        if output.is_some_and(|number| self.registry.is_copied(number)) {
+            let cause = "it is copied from what the input keeps: no frames can be written to it";
+            let preroll = Setting::own("preroll").of(End::Output);
+            return Err(Error::usage(cause).hint(Hint::LeaveOut(preroll)));
+        }
         if self.registry.is_empty() {
             return Err(Error::usage("there is no output to write to"));
         }
@@ -302,7 +323,12 @@ impl Frames {
             return Err(no_output(number, &self.registry.numbers()));
         }
         let Some(number) = self.asked else {
-            return Err(Error::usage("a frame can't be written before one was taken"));
+            // The outputs that are there were added behind it.
+            if !self.came_before {
+                return Err(Error::usage("a frame can't be written before one was taken"));
+            }
+            self.unwritten = false;
+            return Ok(None);
         };
         let written = WrittenFrame::of(&frame);
         self.order.check(output, written)?;
@@ -342,6 +368,80 @@ impl Frames {
             report = back;
         }
         Ok(())
+    }
+
+    /// Adds outputs while it runs, and removes them. What an added output gets are the frames that are read
+    /// from the input from then on: one that was taken before is left out of it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] once everything is over; where the system gives no thread.
+    pub fn control(&mut self) -> Result<Control> {
+        if let Some(Pulling::Decoder(..)) = &self.channels
+            && !self.is_drained
+            && !self.is_closed
+        {
+            let mut threads = self.more.open().ok_or_else(has_ended)?;
+            if let Some(Pulling::Decoder(_, later)) = self.channels.take() {
+                self.channels = later.start(&mut threads)?;
+                self.came_before = true;
+            }
+        }
+        let outputs = self.outputs.as_ref().filter(|_| self.channels.is_some());
+        outputs.map(|outputs| Control(outputs.outputs())).ok_or_else(has_ended)
+    }
+
+    /// Removes an output and finishes it, while the others go on: with all that was written to it, and the
+    /// sound up to there. What is given tells when it is finished, and with what error if there is one. An
+    /// output that has ended by itself is finished already.
+    ///
+    /// # Errors
+    /// As [`Control::remove_output`].
+    pub fn remove_output(&mut self, output: OutputId) -> Result<Pending<()>> {
+        loop {
+            if let Some(finished) = self.remove_output_timeout(output, LONG)? {
+                return Ok(finished);
+            }
+        }
+    }
+
+    /// As [`Frames::remove_output`]; `None` where what was written hadn't gone to its encoder within `limit`.
+    ///
+    /// # Errors
+    /// As [`Control::remove_output`].
+    pub fn remove_output_timeout(
+        &mut self,
+        output: OutputId,
+        limit: Duration,
+    ) -> Result<Option<Pending<()>>> {
+        let until = moment_after(Instant::now(), limit);
+        if self.registry.has_ended(output.number()) {
+            return Ok(Some(Pending::of(None)));
+        }
+        if self.flushed.is_none() && matches!(self.channels, Some(Pulling::Gate(_))) {
+            let (done, flushed) = bounded(0);
+            if self.report(CodeReport::Flush(done), until).is_some() {
+                return Ok(None);
+            }
+            self.flushed = Some(flushed);
+        }
+        if let Some(flushed) = &self.flushed
+            && let Err(RecvTimeoutError::Timeout) = flushed.recv_deadline(until)
+        {
+            return Ok(None);
+        }
+        self.flushed = None;
+        let Some(outputs) = &self.outputs else { return Ok(Some(Pending::of(None))) };
+        let number = output.number();
+        // Where nothing was written, it is for the end of all to say so: a loop may have been left early.
+        let is_unwritten = !self.registry.is_copied(number) && !self.order.has(number);
+        let ending = outputs.outputs().remove(number, self.is_over() || is_unwritten)?;
+        self.order.forget(number);
+        Ok(Some(Pending::of(ending)))
+    }
+
+    /// Whether no more frames come: the input has ended, something has failed, or a stop was asked for.
+    pub fn is_over(&self) -> bool {
+        self.is_drained || self.is_closed || self.failure.is_there() || self.stop.is_stopped()
     }
 
     /// The input's audio packets that were read since this was asked last, as they came. The last
@@ -391,6 +491,7 @@ impl Frames {
             self.ready.clear();
             self.channels = None;
         }
+        self.caller = None;
     }
 
     fn end(&mut self) -> Result<Snapshot> {

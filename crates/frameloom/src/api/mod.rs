@@ -26,5 +26,5 @@ pub use outgoing::Outgoing;
 pub use pending::Pending;
 pub use pipeline::Pipeline;
 pub use reader::Reader;
-pub use streams::{Batch, StreamFrame, StreamId, StreamSettings, Streams};
+pub use streams::{Batch, StreamFrame, StreamId, StreamOutput, StreamSettings, Streams};
 pub use writer::Writer;

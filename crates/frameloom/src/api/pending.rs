@@ -39,16 +39,20 @@ impl<T: Send + 'static> Pending<T> {
     }
 }
 
+impl<T> Pending<T> {
+    /// Something that is there already.
+    pub fn done(it: T) -> Pending<T> {
+        let (sender, found) = bounded(1);
+        // There is room for one.
+        let _ = sender.send(Ok(it));
+        Pending { found }
+    }
+}
+
 impl Pending<()> {
     /// What `found` gives; done already where there is nothing to wait for.
     pub(super) fn of(found: Option<Receiver<Result<()>>>) -> Pending<()> {
-        let found = found.unwrap_or_else(|| {
-            let (sender, found) = bounded(1);
-            // There is room for one.
-            let _ = sender.send(Ok(()));
-            found
-        });
-        Pending { found }
+        found.map_or_else(|| Pending::done(()), |found| Pending { found })
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Select;
 
-use crate::api::control::Control;
+use crate::api::control::{Control, OutputId};
 use crate::api::frames::{Frames, NextFrame};
 use crate::api::pending::Pending;
 use crate::api::pipeline::Pipeline;
@@ -110,8 +110,55 @@ impl Batch {
     }
 }
 
+/// An output of one of [`Streams`], from when it was asked for. Clones are the same.
+#[derive(Clone, Debug, Default)]
+pub struct StreamOutput(Arc<Mutex<StreamOutputState>>);
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum StreamOutputState {
+    /// It is being opened, or its stream is.
+    #[default]
+    Coming,
+    There(OutputId),
+    /// It could not be opened, or was removed.
+    Gone,
+}
+
+impl StreamOutput {
+    fn state(&self) -> MutexGuard<'_, StreamOutputState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it was removed, or could not be opened.
+    pub fn is_gone(&self) -> bool {
+        *self.state() == StreamOutputState::Gone
+    }
+
+    /// It is there now; where it was removed meanwhile, it goes again.
+    fn arrive(&self, number: OutputId, control: &Control) {
+        let mut state = self.state();
+        match *state {
+            StreamOutputState::Gone => {
+                drop(state);
+                if let Err(error) = control.remove_output(number) {
+                    tracing::debug!("{error}");
+                }
+            }
+            _ => *state = StreamOutputState::There(number),
+        }
+    }
+}
+
+/// An output that is asked for while its stream is being opened.
+#[derive(Clone)]
+struct WantedOutput {
+    url: String,
+    options: OutputOptions,
+    output: StreamOutput,
+}
+
 /// Outputs that are asked for while a stream is being opened. The thread that opens it adds them.
-type WantedOutputs = Arc<Mutex<Vec<(String, OutputOptions)>>>;
+type WantedOutputs = Arc<Mutex<Vec<WantedOutput>>>;
 
 enum SlotState {
     /// It is being opened, and tried again where that fails.
@@ -188,7 +235,11 @@ impl Streams {
         settings.input.check()?;
         settings.outputs.iter().try_for_each(|(_, options)| options.check())?;
         let (id, url, stop) = (StreamId(self.count), settings.url.clone(), Stop::new());
-        let outputs = WantedOutputs::new(Mutex::new(settings.outputs.clone()));
+        let first = settings.outputs.iter().cloned().map(|(url, options)| {
+            let output = StreamOutput::default();
+            WantedOutput { url, options, output }
+        });
+        let outputs = WantedOutputs::new(Mutex::new(first.collect()));
         let opening = open(settings, self.live.clone(), stop.clone(), Arc::clone(&outputs))?;
         self.count += 1;
         let state = SlotState::Opening(opening);
@@ -197,8 +248,8 @@ impl Streams {
     }
 
     /// Adds an output to a stream, at any time: to one that is being opened, for when it is there; to one
-    /// that runs, from its next frame on, once the output could be opened. Nobody waits for that; where it
-    /// can't be opened, a warning says so.
+    /// that runs, from its next frame on, or from before with [`OutputOptions::preroll`], once the output could
+    /// be opened. Nobody waits for that; where it can't be opened, a warning says so.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`] where there is no such stream, where it is over, and for options that contradict
@@ -208,16 +259,47 @@ impl Streams {
         stream: StreamId,
         url: &str,
         options: OutputOptions,
-    ) -> Result<()> {
+    ) -> Result<StreamOutput> {
         options.check()?;
         let slot = self.slots.iter().find(|slot| slot.id == stream);
         let slot = slot.ok_or_else(|| no_stream(stream))?;
+        let output = StreamOutput::default();
+        let asked = WantedOutput { url: url.to_owned(), options, output: output.clone() };
         match &slot.state {
-            SlotState::Opening(_) => wanted(&slot.outputs).push((url.to_owned(), options)),
-            SlotState::Running(_, control) => add_late(control, url.to_owned(), options)?,
+            SlotState::Opening(_) => wanted(&slot.outputs).push(asked),
+            SlotState::Running(_, control) => add_late(control, asked)?,
             SlotState::Over(_) => return Err(Error::usage("the stream is over")),
         }
-        Ok(())
+        Ok(output)
+    }
+
+    /// Removes an output of a stream and finishes it, while the stream goes on: as
+    /// [`Frames::remove_output_timeout`]. One that is not there yet will not come, and one that is gone is
+    /// finished already.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn remove_output_timeout(
+        &mut self,
+        stream: StreamId,
+        output: &StreamOutput,
+        limit: Duration,
+    ) -> Result<Option<Pending<()>>> {
+        let slot = self.slots.iter_mut().find(|slot| slot.id == stream);
+        let number = match *output.state() {
+            StreamOutputState::There(number) => Some(number),
+            StreamOutputState::Coming | StreamOutputState::Gone => None,
+        };
+        let ending = match (slot.map(|slot| &mut slot.state), number) {
+            (Some(SlotState::Running(frames, _)), Some(number)) => {
+                frames.remove_output_timeout(number, limit)?
+            }
+            _ => Some(Pending::of(None)),
+        };
+        if ending.is_some() {
+            *output.state() = StreamOutputState::Gone;
+        }
+        Ok(ending)
     }
 
     /// Ends a stream and finishes its outputs.
@@ -393,8 +475,8 @@ impl Slot {
             self.state = match opening.wait(Duration::ZERO)? {
                 Ok(Ok((frames, control))) => {
                     // Those that were wanted while it was started.
-                    for (url, options) in std::mem::take(&mut *wanted(&self.outputs)) {
-                        if let Err(error) = add_late(&control, url, options) {
+                    for asked in std::mem::take(&mut *wanted(&self.outputs)) {
+                        if let Err(error) = add_late(&control, asked) {
                             tracing::warn!("{error}");
                         }
                     }
@@ -429,16 +511,20 @@ impl Drop for Streams {
     }
 }
 
-fn wanted(outputs: &WantedOutputs) -> MutexGuard<'_, Vec<(String, OutputOptions)>> {
+fn wanted(outputs: &WantedOutputs) -> MutexGuard<'_, Vec<WantedOutput>> {
     outputs.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Adds an output to a stream that runs, on a thread of its own.
-fn add_late(control: &Control, url: String, options: OutputOptions) -> Result<()> {
+fn add_late(control: &Control, asked: WantedOutput) -> Result<()> {
     let control = control.clone();
     let adding = Pending::start(move || {
-        if let Err(error) = control.add_output(&url, options) {
-            tracing::warn!("{error}");
+        match control.add_output(&asked.url, asked.options) {
+            Ok(number) => asked.output.arrive(number, &control),
+            Err(error) => {
+                *asked.output.state() = StreamOutputState::Gone;
+                tracing::warn!("{error}");
+            }
         }
         Ok(())
     })?;
@@ -488,11 +574,13 @@ fn start(
         pipeline = pipeline.resize(size);
     }
     let listed = wanted(outputs).clone();
-    for (url, options) in &listed {
-        pipeline = pipeline.to_url_with(url, options.clone())?;
+    for asked in &listed {
+        pipeline = pipeline.to_url_with(&asked.url, asked.options.clone())?;
     }
     let control = pipeline.control();
     let frames = pipeline.frames()?;
-    wanted(outputs).drain(..listed.len());
+    for (number, asked) in wanted(outputs).drain(..listed.len()).enumerate() {
+        asked.output.arrive(number.into(), &control);
+    }
     Ok((frames, control))
 }

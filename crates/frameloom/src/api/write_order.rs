@@ -48,6 +48,16 @@ impl WriteOrder {
         )))
     }
 
+    /// Whether an output got any.
+    pub(super) fn has(&self, output: usize) -> bool {
+        self.last.contains_key(&output)
+    }
+
+    /// An output is gone.
+    pub(super) fn forget(&mut self, output: usize) {
+        self.last.remove(&output);
+    }
+
     /// These outputs got it.
     pub(super) fn note(&mut self, outputs: impl IntoIterator<Item = usize>, frame: WrittenFrame) {
         for output in outputs {

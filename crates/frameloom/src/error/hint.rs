@@ -124,6 +124,10 @@ pub enum Hint {
     Overwrite,
     /// Make this folder.
     MakeFolder(String),
+    /// An input keeps packets where it is told to.
+    OpenWithPreroll,
+    /// What is kept can only be copied.
+    CopyKept,
     /// The last output can't be removed: stop the pipeline.
     StopThePipeline,
     /// Write to another file.
@@ -299,6 +303,10 @@ impl Hint {
             Hint::SlateIsPicture => {
                 sentence!("{} takes a picture, such as a PNG or a JPEG", own("slate"))
             }
+            Hint::OpenWithPreroll => sentence!(
+                "open the input with {}, so that it keeps packets",
+                own("preroll").of(End::Input).to("10")
+            ),
             Hint::MakeItLive => sentence!("{} makes any input live", own("live").to("yes")),
             Hint::TryLonger => sentence!("{} sets how long it is tried", own("reconnect-for")),
             Hint::CheckAddressOrWait => sentence!(
@@ -371,6 +379,10 @@ impl Hint {
             Hint::BypassOrStop => "your own code can't be started again: use bypass or stop",
             Hint::CheckPath => "is the path right?",
             Hint::StopThePipeline => "stop the pipeline",
+            Hint::CopyKept => {
+                "packets are kept, not frames: leave out what asks for encoding, or write a format that \
+                 carries the stream as it is, such as matroska"
+            }
             Hint::WriteElsewhere => "write to another file",
             Hint::WrittenIsIncomplete => "what was written so far is incomplete",
             Hint::ReaderIsGone => "the program that read the output is gone",

@@ -44,6 +44,8 @@ pub struct InputOptions {
     pub(crate) open_timeout: Duration,
     /// Where it is live, a run may begin without it.
     pub(crate) wait: WaitForInputs,
+    /// How long packets are kept for outputs that are added while it runs.
+    pub(crate) preroll: Duration,
     pub(crate) rtmp_by_libav: bool,
     pub(crate) live: Live,
     /// Where the pipeline's zero lies in the input; where reading starts, if it isn't given.
@@ -79,6 +81,7 @@ impl Default for InputOptions {
             av: Vec::new(),
             open_timeout: Duration::from_secs(10),
             wait: WaitForInputs::All,
+            preroll: Duration::ZERO,
             rtmp_by_libav: false,
             live: Live::Auto,
             origin: None,
@@ -275,6 +278,17 @@ impl InputOptions {
     #[must_use]
     pub fn wait(mut self, wait: WaitForInputs) -> InputOptions {
         self.wait = wait;
+        self
+    }
+
+    /// How long its newest packets are kept (`--preroll`), from a keyframe on, for outputs that are added
+    /// while it runs and begin with them: [`OutputOptions::preroll`](crate::options::OutputOptions::preroll).
+    /// None by default. At most 64 MiB of packets are kept, the newest ones; they are shared with what else
+    /// needs them, not copied. When the input was lost, or the codec's configuration changes, what was kept
+    /// before is let go.
+    #[must_use]
+    pub fn preroll(mut self, span: Duration) -> InputOptions {
+        self.preroll = bounded(span);
         self
     }
 

@@ -62,6 +62,8 @@ pub struct OutputOptions {
     /// Those that were made by name.
     pub(crate) devices: HardwareDevices,
     pub(crate) rtmp_by_libav: bool,
+    /// It begins with packets that the input keeps.
+    pub(crate) preroll: Option<Duration>,
     /// An option that nothing takes is said, and no error.
     pub(crate) allows_untaken: bool,
 }
@@ -297,6 +299,19 @@ impl OutputOptions {
     #[must_use]
     pub fn frames(mut self, most: u64) -> OutputOptions {
         self.frames.set(Specifier::video(), most);
+        self
+    }
+
+    /// Where the output is added while the pipeline runs, it begins so long ago: with the packets that the
+    /// input keeps ([`InputOptions::preroll`](crate::options::InputOptions::preroll)), from the last keyframe
+    /// that is at least so old, or from the first that is kept. 0, the default, is no pre-roll.
+    ///
+    /// Packets are kept, not frames: such an output is copied from its beginning to its end, so it shows
+    /// the input as it came and nothing that code made of it, and a stream that would be encoded is an error.
+    /// Time 0 in the output is its first keyframe.
+    #[must_use]
+    pub fn preroll(mut self, span: Duration) -> OutputOptions {
+        self.preroll = Some(bounded(span)).filter(|span| !span.is_zero());
         self
     }
 

@@ -667,6 +667,18 @@ const TABLE: &[LibraryOption] = &[
     .input(|o, v| choice("wait-for-inputs", v).map(|wait| o.wait = wait)),
     LibraryOption::new(
         Row::long(
+            "preroll",
+            Group::Ends,
+            ValueType::Duration,
+            "how long an input's newest packets are kept, in at most 64 MiB, for outputs that a program adds \
+             while it runs and that begin with them",
+        )
+        .default("0: none")
+        .python(&["open"]),
+    )
+    .input(|o, v| parse_duration(v).map(|span| o.preroll = span)),
+    LibraryOption::new(
+        Row::long(
             "live",
             Group::Ends,
             LIVE,

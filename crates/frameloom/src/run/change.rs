@@ -10,14 +10,15 @@ use crate::protocol::Target;
 use crate::run::delivery::SinkStream;
 use crate::run::late::LateStream;
 use crate::run::stages::{AudioMessage, DecodeMessage, EncoderEnd, FramesChange};
+use crate::time::Timestamp;
 
 /// Changes that may wait for a thread. They come one by one.
 pub(super) const CHANGES: usize = 64;
 
 /// What the thread that reads is told.
 pub(super) enum ReaderChange {
-    /// A stream is copied to one more output, from its next keyframe on.
-    Copy(NewCopy),
+    /// Streams are copied to one more output.
+    Copy(NewCopies),
     /// There is one more place for a stream that may come late.
     Late(LateStream),
     /// One more thread transcodes the sound of the stream of this number.
@@ -29,6 +30,13 @@ pub(super) enum ReaderChange {
     Encode { frames: Sender<FramesChange>, end: EncoderEnd },
     /// The output of this number gets nothing more.
     Leave(usize),
+}
+
+/// Streams that are copied to one more output.
+pub(super) struct NewCopies {
+    pub(super) copies: Vec<NewCopy>,
+    /// It begins with packets that are kept, so long ago; `None` where it begins with the next keyframe.
+    pub(super) preroll: Option<Timestamp>,
 }
 
 /// A stream that is copied to one more output.

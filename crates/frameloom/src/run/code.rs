@@ -13,7 +13,7 @@ use crate::image::Frame;
 use crate::live::hold::HeldPicture;
 use crate::live::slate::Slate;
 use crate::options::{LiveOptions, OnError, OnSlow};
-use crate::run::code_messages::{Ask, CodeChannels, CodeReport, Pulling};
+use crate::run::code_messages::{Ask, CodeChannels, CodeReport};
 use crate::run::command::{CommandFeed, CommandHandle, CommandPolicy, Restarts, answers_loop};
 use crate::run::gating::{GateQueues, Gating};
 use crate::run::stages::Fanout;
@@ -52,6 +52,15 @@ pub(super) struct Code {
     pub(super) stop: Stop,
 }
 
+/// The end of a caller who pulls.
+pub(crate) enum Pulling {
+    /// At the gate, as code of its own.
+    Gate(CodeChannels),
+    /// At the decoder: where every frame waits and none is written, there is nothing for a gate to
+    /// decide.
+    Decoder(Receiver<Frame>, Box<LaterGate>),
+}
+
 /// Starts everything between the decoder's frames and the encoders. Gives the caller's end of the
 /// queues, where it pulls.
 pub(super) fn start(
@@ -60,7 +69,13 @@ pub(super) fn start(
     fanout: Fanout,
     threads: &mut Threads,
 ) -> Result<Option<Pulling>> {
-    let Code { mut stages, command, is_pulled, only_reads, mut live, .. } = code;
+    let on_slow = code.live.slow_policy(code.is_live);
+    if code.is_pulled && code.only_reads && on_slow == OnSlow::Block {
+        let code = Code { only_reads: false, ..code };
+        let later = LaterGate { code, frames: frames.clone(), fanout };
+        return Ok(Some(Pulling::Decoder(frames, Box::new(later))));
+    }
+    let Code { mut stages, command, is_pulled, mut live, .. } = code;
     let Code { is_live, rate, events, stats, clock, stop, .. } = code;
     if is_live && command.as_ref().is_some_and(Command::hides) {
         live.hold_by_default();
@@ -68,10 +83,6 @@ pub(super) fn start(
     if stages.is_empty() && command.is_none() && !is_pulled {
         threads.spawn("frameloom-process", move || pass_on(&frames, fanout))?;
         return Ok(None);
-    }
-    let on_slow = live.slow_policy(is_live);
-    if is_pulled && only_reads && on_slow == OnSlow::Block {
-        return Ok(Some(Pulling::Decoder(frames)));
     }
     let on_error = live.error_policy(is_live, command.is_some());
     let rules =
@@ -155,6 +166,23 @@ pub(super) fn start(
     };
     threads.spawn("frameloom-gate", move || Gating::new(parts).run())?;
     Ok(pulling)
+}
+
+/// A gate that is not needed yet, as the caller who pulls only reads.
+pub(crate) struct LaterGate {
+    code: Code,
+    frames: Receiver<Frame>,
+    fanout: Fanout,
+}
+
+impl LaterGate {
+    /// Starts it, as an output is to come: what the decoder gives goes through it from here on.
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub(crate) fn start(self, threads: &mut Threads) -> Result<Option<Pulling>> {
+        start(self.code, self.frames, self.fanout, threads)
+    }
 }
 
 /// The thread that hands frames to the encoders where there is no code.

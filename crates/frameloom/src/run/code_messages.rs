@@ -28,17 +28,11 @@ pub(crate) enum CodeReport {
     Up,
     /// The command answers.
     Warm,
+    /// Whoever sends this waits until all that was reported before has gone to the encoders: then the other
+    /// end of this channel is gone.
+    Flush(Sender<()>),
     /// The code has given out everything, or takes no more, or has failed for good.
     Ended(Result<()>),
-}
-
-/// The end of a caller who pulls.
-pub(crate) enum Pulling {
-    /// At the gate, as code of its own.
-    Gate(CodeChannels),
-    /// At the decoder: where every frame waits and none is written, there is nothing for a gate to
-    /// decide.
-    Decoder(Receiver<Frame>),
 }
 
 /// The code's end of the queues to and from the gate.

@@ -11,10 +11,10 @@ use crate::codec::audio::AudioTranscoder;
 use crate::codec::decode::VideoDecoder;
 use crate::error::{End, Error, Result, Setting, sentence};
 use crate::input::streams::InputStreamId;
-use crate::live::supervise::Hold;
+use crate::live::supervise::{Hold, micros};
 use crate::options::{OnResize, StreamPlace};
 use crate::run::audio_code::{AudioChange, AudioEncoderEnd};
-use crate::run::change::{NewCopy, ReaderChange, tell, too_many_changes};
+use crate::run::change::{NewCopies, NewCopy, ReaderChange, tell, too_many_changes};
 use crate::run::delivery::SinkStream;
 use crate::run::graph::{CodeKind, InputNode, PipelineGraph};
 use crate::run::joining::Joining;
@@ -144,11 +144,15 @@ impl Outputs {
     }
 
     /// Removes an output. What becomes of its end is sent to what is given; nothing where it had
-    /// not begun.
+    /// not begun. `is_over` says that the input has ended: then it ends as it would anyway.
     ///
     /// # Errors
     /// Where there is no such output, or the pipeline has ended.
-    pub(crate) fn remove(&self, number: usize) -> Result<Option<Receiver<Result<()>>>> {
+    pub(crate) fn remove(
+        &self,
+        number: usize,
+        is_over: bool,
+    ) -> Result<Option<Receiver<Result<()>>>> {
         let running = match &mut *self.settled() {
             OutputsState::Described(outputs) => {
                 let output = outputs.get_mut(number).and_then(Option::take);
@@ -157,11 +161,12 @@ impl Outputs {
             OutputsState::Running(running) => Arc::clone(running),
             OutputsState::Starting | OutputsState::Ended => return Err(has_ended()),
         };
-        running.remove(number).map(Some)
+        running.remove(number, is_over).map(Some)
     }
 }
 
-fn has_ended() -> Error {
+/// The error for a pipeline that is over.
+pub(crate) fn has_ended() -> Error {
     Error::usage("the pipeline has ended")
 }
 
@@ -194,7 +199,7 @@ struct VideoCodecs {
 }
 
 impl RunningPipeline {
-    fn remove(&self, number: usize) -> Result<Receiver<Result<()>>> {
+    fn remove(&self, number: usize, is_over: bool) -> Result<Receiver<Result<()>>> {
         // One change at a time: there is room for this one until it is sent.
         let _next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let frames = |input: &InputLink| -> Vec<FramesLink> {
@@ -207,7 +212,7 @@ impl RunningPipeline {
         if self.inputs.iter().any(is_full) {
             return Err(too_many_changes());
         }
-        let awaited = self.context.registry.leave(number, self.code == CodeKind::None)?;
+        let awaited = self.context.registry.leave(number, self.code == CodeKind::None, is_over)?;
         for input in &self.inputs {
             // A thread that has ended gives the output nothing more anyway.
             let _ = tell(&input.changes, ReaderChange::Leave(number));
@@ -328,7 +333,7 @@ impl RunningPipeline {
             });
         if started.is_err() {
             // Whatever its threads make of it is no error of the pipeline's.
-            let _ = self.context.registry.leave(number, false);
+            let _ = self.context.registry.leave(number, false, false);
         }
         started
     }
@@ -461,8 +466,8 @@ impl RunningPipeline {
     }
 }
 
-/// What the readers of the inputs are to do for an output: its copied streams, and places for those
-/// that are late.
+/// What the readers of the inputs are to do for an output: its copied streams, those of one input at once so
+/// that they begin together, and places for those that are late.
 fn reader_changes(
     graph: &PipelineGraph,
     plan: &OutputPlan,
@@ -470,8 +475,8 @@ fn reader_changes(
     streams: &[KnownStreams],
     context: &NodeContext,
 ) -> Result<Vec<(usize, ReaderChange)>> {
-    let mut changes = Vec::new();
-    let Some(writer) = writers.first() else { return Ok(changes) };
+    let Some(writer) = writers.first() else { return Ok(Vec::new()) };
+    let mut copies: BTreeMap<usize, Vec<NewCopy>> = BTreeMap::new();
     for node in &graph.copies {
         let (stream, window, frames) = (node.of.stream, node.window, node.frames);
         let (to, target) = (writer.stream(node.to.stream), plan.target.clone());
@@ -483,8 +488,13 @@ fn reader_changes(
         let subtitles = source.map_or(Ok(None), open)?;
         let kind = node.kind;
         let copy = NewCopy { stream, kind, to, window, frames, target, subtitles };
-        changes.push((node.of.input, ReaderChange::Copy(copy)));
+        copies.entry(node.of.input).or_default().push(copy);
     }
+    let preroll = plan.options.preroll.map(micros);
+    let copies = copies
+        .into_iter()
+        .map(|(input, copies)| (input, ReaderChange::Copy(NewCopies { copies, preroll })));
+    let mut changes: Vec<_> = copies.collect();
     for node in &graph.late_streams {
         let (kind, window, target) = (node.kind, node.window, plan.target.clone());
         let to = writer.stream(node.to.stream);

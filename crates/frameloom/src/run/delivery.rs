@@ -18,6 +18,9 @@ use crate::time::clock::Clock;
 pub(super) enum SinkMessage {
     Configuration(usize, Arc<StreamConfiguration>),
     Packet(usize, Packet),
+    /// What an output begins with that was kept before it was added. It comes at once: whoever reads must not
+    /// wait until all of it is written.
+    Kept(Vec<SinkMessage>),
     /// The other streams are to end here too.
     Cut(Timestamp),
     End(usize),
@@ -200,6 +203,7 @@ mod tests {
             SinkMessage::Configuration(_, to) => format!("configured {:?}", to.params.extradata()),
             SinkMessage::Packet(_, packet) if packet.av.is_key() => "key".to_owned(),
             SinkMessage::Packet(..) => "delta".to_owned(),
+            SinkMessage::Kept(_) => "kept".to_owned(),
             SinkMessage::Cut(_) | SinkMessage::End(_) => "end".to_owned(),
         };
         messages.try_iter().map(word).collect()

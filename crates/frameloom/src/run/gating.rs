@@ -222,9 +222,13 @@ impl Gating {
         self.fanout.full().filter(|_| !waits && self.gate.has_leaving())
     }
 
-    /// Sends on whatever leaves; `false` where nobody takes more.
+    /// Sends on whatever leaves and encoders take; `false` where nobody takes more.
     fn send_leaving(&mut self) -> Result<bool> {
-        while self.held_up().is_none() {
+        self.send_where(|gating| gating.held_up().is_none())
+    }
+
+    fn send_where(&mut self, goes_on: impl Fn(&Gating) -> bool) -> Result<bool> {
+        while goes_on(self) {
             let is_open = match self.gate.leave() {
                 None => break,
                 Some(Released::Answer(mut frame)) => {
@@ -355,6 +359,11 @@ impl Gating {
                 }
             }
             CodeReport::Warm => self.gate.warm(),
+            CodeReport::Flush(done) => {
+                let is_open = self.send_where(|_| true)?;
+                drop(done);
+                return Ok(is_open);
+            }
             CodeReport::Ended(ended) => {
                 self.code = CodeState::Ended;
                 let is_drained = self.gate.close();

@@ -40,6 +40,9 @@ impl Joining {
                 Some(begin) => vec![SinkMessage::Cut(end.minus(begin))],
                 None => Vec::new(),
             },
+            SinkMessage::Kept(messages) => {
+                messages.into_iter().flat_map(|message| self.take(message)).collect()
+            }
             other => vec![other],
         }
     }
@@ -123,6 +126,7 @@ mod tests {
             SinkMessage::Cut(at) => format!("cut{}", at.as_micros() / 1000),
             SinkMessage::End(stream) => format!("end{stream}"),
             SinkMessage::Configuration(..) => "configured".to_owned(),
+            SinkMessage::Kept(_) => "kept".to_owned(),
         };
         messages.into_iter().map(word).collect::<Vec<_>>().join(" ")
     }
@@ -148,6 +152,13 @@ mod tests {
         ];
         let expected = ["", "", "", "v0 a10", "", "v40", "", "a30", "cut500", "end1"];
         assert_eq!(through(Joining::new(true, None), messages), expected);
+    }
+
+    #[test]
+    fn what_was_kept_is_taken_one_by_one() {
+        let kept = vec![packet('V', 1000, 920), packet('a', 990, 990), packet('a', 1010, 1010)];
+        let messages = vec![SinkMessage::Kept(kept), packet('v', 1040, 1000)];
+        assert_eq!(through(Joining::new(true, None), messages), ["v0 a10", "v40"]);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crossbeam_channel::Sender;
+
 use crate::av::{AvError, CodecParams, MediaKind, StreamInfo};
 use crate::codec::aac::Adts;
 use crate::codec::audio::{AudioPlan, AudioTranscoder};
@@ -150,6 +152,11 @@ impl CopyLane {
     pub(super) fn at_next_key(mut self) -> CopyLane {
         self.start = LaneStart::NextKey;
         self
+    }
+
+    /// Sends to another end from here on. Gives the one before.
+    pub(super) fn send_to(&mut self, sink: Sender<SinkMessage>) -> Sender<SinkMessage> {
+        std::mem::replace(&mut self.to.sink, sink)
     }
 
     /// The number of the output that it copies to.

@@ -12,7 +12,7 @@ mod audio_code;
 mod audio_command;
 pub(crate) mod audio_messages;
 mod change;
-mod code;
+pub(crate) mod code;
 pub(crate) mod code_messages;
 mod command;
 pub(crate) mod control;

@@ -56,10 +56,12 @@ pub(crate) fn plan(
             // One file's name for pictures: one picture.
             frames = frames.or(Some(1));
         }
-        let is_edited = match chosen.kind {
-            MediaKind::Audio => edited.audio == Some(chosen.from),
-            _ => edited.video == Some(chosen.from),
-        };
+        // What is kept of an input is what it was before code saw it.
+        let is_edited = options.preroll.is_none()
+            && match chosen.kind {
+                MediaKind::Audio => edited.audio == Some(chosen.from),
+                _ => edited.video == Some(chosen.from),
+            };
         let stream = SourceStream {
             input: input.copied(),
             info: chosen.stream,
@@ -97,9 +99,46 @@ pub(crate) fn plan(
     }
     let encoders: Vec<_> =
         places.iter().zip(&streams).map(|(place, s)| (*place, s.treatment.encoder())).collect();
+    check_preroll(inputs, &streams, &target, &options)?;
     refuse_untaken(&target, &options, &encoders)?;
     let metadata = describe(inputs, &streams, &places, &options, window)?;
     Ok(OutputPlan { target, options, window, streams, metadata: Arc::new(metadata) })
+}
+
+/// Refuses an output that is to begin with packets that were kept where none are, or where they would not be
+/// copied.
+fn check_preroll(
+    inputs: &[PlannedInput<'_>],
+    streams: &[PlannedStream],
+    target: &Target,
+    options: &OutputOptions,
+) -> Result<()> {
+    if options.preroll.is_none() {
+        return Ok(());
+    }
+    let keeps = |stream: &PlannedStream| {
+        let input = stream.from.input().and_then(|from| inputs.get(from.input));
+        input.is_some_and(|input| !input.options.preroll.is_zero())
+    };
+    let preroll = || Setting::own("preroll").of(End::Output);
+    if !streams.iter().all(keeps) {
+        let cause = sentence!("{} can't be, as no packets are kept of the input", preroll());
+        return Err(Error::usage(cause).at(&target.url).hint(Hint::OpenWithPreroll));
+    }
+    let encoded = streams.iter().find_map(|stream| match &stream.treatment {
+        Treatment::Video(plan) => Some((stream.kind, &plan.encoder)),
+        Treatment::Audio(plan) => Some((stream.kind, &plan.encoder)),
+        Treatment::Copy | Treatment::Subtitles(_) => None,
+    });
+    let Some((kind, encoder)) = encoded else { return Ok(()) };
+    let what = if kind == MediaKind::Audio { "sound" } else { "video" };
+    let cause = sentence!(
+        "{} can't be where the {} is encoded, as it would be by {}",
+        preroll(),
+        what,
+        encoder
+    );
+    Err(Error::usage(cause).at(&target.url).hint(Hint::CopyKept))
 }
 
 /// A stream that an output has, before it is decided what becomes of it.
@@ -433,6 +472,7 @@ pub fn check_outputs(
         options.check()?;
         let target = Target::resolve(url, options)?;
         let video = StreamPlace::only(MediaKind::Video);
+        let has_command = has_command && options.preroll.is_none();
         if has_command && options.codec.of(video) == Some(&CodecChoice::Copy) {
             return Err(copy_of_edited(&target, MediaKind::Video));
         }

@@ -2,20 +2,23 @@
 
 mod live;
 mod loss;
+mod preroll;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, Select, Sender, TrySendError, select, unbounded};
 
 use self::live::LossOutcome;
 pub(super) use self::live::{LiveReading, LiveRules};
+pub(super) use self::preroll::Preroll;
 use crate::av::MediaKind;
 use crate::codec::packet::Packet;
 use crate::error::{Error, ErrorKind, Result};
 use crate::input::{Pace, Source, SourceItem};
 use crate::options::OnLoss;
 use crate::protocol::environment::Environment;
-use crate::run::change::{NewCopy, ReaderChange, tell};
+use crate::run::change::{NewCopies, NewCopy, ReaderChange, tell};
 use crate::run::delivery::SinkMessage;
 use crate::run::lane::CopyLane;
 use crate::run::late::LateStream;
@@ -32,6 +35,9 @@ use crate::time::stop::Stop;
 const SOUND_MISSED: Timestamp = Timestamp::from_micros(1_500_000);
 const SOUND_FILLED: Timestamp = Timestamp::from_micros(500_000);
 
+/// How often it looks behind the end of the input whether a stop was asked for.
+const END_TICK: Duration = Duration::from_millis(100);
+
 /// The thread that reads the input.
 pub(super) struct Reading {
     pub(super) source: Source,
@@ -44,12 +50,16 @@ pub(super) struct Reading {
     pub(super) audio: Vec<AudioEnd>,
     /// Outputs that come and go.
     pub(super) changes: Receiver<ReaderChange>,
+    /// The newest packets, where outputs may begin with them.
+    pub(super) preroll: Option<Preroll>,
     /// What the input has, for outputs to come.
     pub(super) streams: Arc<Mutex<KnownStreams>>,
     /// Where what was read so far ends.
     pub(super) position: Option<Timestamp>,
     /// For a caller who pulls.
     pub(super) sound: Option<Sound>,
+    /// Disconnected once the caller who pulls has gone.
+    pub(super) caller: Option<Receiver<()>>,
     pub(super) stats: Stats,
     pub(super) environment: Environment,
     pub(super) stop: Stop,
@@ -99,7 +109,35 @@ impl Reading {
         {
             live.events.tell(&Event::ClockJumped { input: live.input, count, span });
         }
-        result
+        result.and_then(|()| self.serve_outputs())
+    }
+
+    /// Behind the end of the input, frames may still be on their way to a caller who pulls and adds outputs.
+    /// Such an output has what is kept; one that is encoded has those frames, without sound.
+    fn serve_outputs(&mut self) -> Result<()> {
+        let Some(caller) = self.caller.take() else { return Ok(()) };
+        let changes = self.changes.clone();
+        (self.position, self.beside) = (None, None);
+        loop {
+            let finished = self.lanes.iter_mut().map(CopyLane::finish);
+            finished.fold(Ok(()), Result::and)?;
+            self.lanes.clear();
+            self.late_streams.clear();
+            self.decoders.clear();
+            self.audio.clear();
+            let change = select! {
+                recv(changes) -> change => change.ok(),
+                recv(caller) -> _ => None,
+                default(END_TICK) => {
+                    if self.stop.is_stopped() {
+                        return Ok(());
+                    }
+                    continue;
+                }
+            };
+            let Some(change) = change else { return Ok(()) };
+            self.take_change(change)?;
+        }
     }
 
     fn read_on(&mut self) -> Result<()> {
@@ -142,6 +180,8 @@ impl Reading {
                     let (options, stats) = (&self.source.options, &self.stats);
                     lanes.try_for_each(|lane| lane.configure(&configuration, options, stats))?;
                     self.known_streams().configure(number, &configuration)?;
+                    // An output begins with one configuration.
+                    self.preroll.iter_mut().for_each(Preroll::clear);
                     continue;
                 }
                 SourceItem::Over => return Ok(ReadEnd::Over),
@@ -176,32 +216,61 @@ impl Reading {
     /// Does what came of outputs that come and go.
     fn take_changes(&mut self) -> Result<()> {
         while let Ok(change) = self.changes.try_recv() {
-            match change {
-                ReaderChange::Copy(copy) => self.add_lane(copy)?,
-                ReaderChange::Late(late) => {
-                    self.late_streams.push(late);
-                }
-                ReaderChange::Audio(stream, packets) => {
-                    self.audio.push(AudioEnd { stream, packets });
-                }
-                ReaderChange::Decode(stream, packets) => {
-                    self.decoders.push(DecoderEnd { stream, packets, awaits_key: true });
-                }
-                ReaderChange::Encode { frames, mut end } => {
-                    end.from = self.position;
-                    if let Err(error) = tell(&frames, FramesChange::Add(end)) {
-                        tracing::warn!("an output was added too late: {error}");
-                    }
-                }
-                ReaderChange::Leave(output) => {
-                    for lane in self.lanes.iter_mut().filter(|lane| lane.output() == output) {
-                        lane.close();
-                    }
-                    self.lanes.retain(|lane| lane.output() != output);
-                    self.late_streams.retain(|late| late.to.output != output);
-                    self.each_audio(None, || Ok(AudioMessage::Leave(output)))?;
+            self.take_change(change)?;
+        }
+        Ok(())
+    }
+
+    fn take_change(&mut self, change: ReaderChange) -> Result<()> {
+        match change {
+            ReaderChange::Copy(copies) => self.add_lanes(copies)?,
+            ReaderChange::Late(late) => {
+                self.late_streams.push(late);
+            }
+            ReaderChange::Audio(stream, packets) => {
+                self.audio.push(AudioEnd { stream, packets });
+            }
+            ReaderChange::Decode(stream, packets) => {
+                self.decoders.push(DecoderEnd { stream, packets, awaits_key: true });
+            }
+            ReaderChange::Encode { frames, mut end } => {
+                end.from = self.position;
+                if let Err(error) = tell(&frames, FramesChange::Add(end)) {
+                    tracing::warn!("an output was added too late: {error}");
                 }
             }
+            ReaderChange::Leave(output) => {
+                for lane in self.lanes.iter_mut().filter(|lane| lane.output() == output) {
+                    lane.close();
+                }
+                self.lanes.retain(|lane| lane.output() != output);
+                self.late_streams.retain(|late| late.to.output != output);
+                self.each_audio(None, || Ok(AudioMessage::Leave(output)))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies streams to one more output, from the next keyframe on or from one that was kept.
+    fn add_lanes(&mut self, NewCopies { copies, preroll }: NewCopies) -> Result<()> {
+        let there = self.lanes.len();
+        copies.into_iter().try_for_each(|copy| self.add_lane(copy))?;
+        let (Some(kept), Some(span)) = (&self.preroll, preroll) else { return Ok(()) };
+        let Some(lanes) = self.lanes.get_mut(there..) else { return Ok(()) };
+        // As much as is kept, and no more.
+        let (sender, collected) = unbounded();
+        let mut ends: Vec<_> = lanes.iter_mut().map(|lane| lane.send_to(sender.clone())).collect();
+        for packet in kept.since(span) {
+            for lane in lanes.iter_mut().filter(|l| l.open && l.from == packet.stream) {
+                lane.send(packet)?;
+            }
+        }
+        let messages = SinkMessage::Kept(collected.try_iter().collect());
+        // All are the way to the one output.
+        let is_there = ends.first().is_some_and(|end| end.send(messages).is_ok());
+        for (lane, end) in lanes.iter_mut().zip(ends.drain(..)) {
+            lane.send_to(end);
+            lane.open &= is_there;
         }
         Ok(())
     }
@@ -262,11 +331,18 @@ impl Reading {
         if packet.kind == MediaKind::Video && is_main && !is_decoded {
             self.stats.frame_in();
         }
+        if let Some(preroll) = &mut self.preroll {
+            let begins = match self.source.video() {
+                Some(_) => packet.kind == MediaKind::Video,
+                None => packet.kind == MediaKind::Audio,
+            };
+            preroll.keep(&packet, is_main && begins)?;
+        }
         for lane in self.lanes.iter_mut().filter(|l| l.open && l.from == packet.stream) {
             lane.send(&packet)?;
         }
         match packet.kind {
-            MediaKind::Video | MediaKind::Cover => self.decode(packet),
+            MediaKind::Video | MediaKind::Cover => self.decode(packet)?,
             MediaKind::Audio => {
                 if let Some(sound) = self.sound.as_ref().filter(|_| is_main) {
                     sound.keep(&packet)?;
@@ -280,20 +356,52 @@ impl Reading {
     }
 
     /// Gives a packet of video to its decoder.
-    fn decode(&mut self, packet: Packet) {
+    fn decode(&mut self, packet: Packet) -> Result<()> {
         let place = self.decoders.iter().position(|decoder| decoder.stream == packet.stream);
         let Some((place, decoder)) = place.and_then(|p| Some((p, self.decoders.get_mut(p)?)))
         else {
-            return;
+            return Ok(());
         };
         if decoder.awaits_key && !packet.av.is_key() {
-            return;
+            return Ok(());
         }
         decoder.awaits_key = false;
         // Nothing follows a cover that its decoder could wait for.
         let is_last = packet.kind == MediaKind::Cover;
-        if decoder.packets.send(DecodeMessage::Packet(packet)).is_err() || is_last {
+        let decoder = decoder.packets.clone();
+        let is_sent = self.send_and_change(&decoder, DecodeMessage::Packet(packet))?;
+        if !is_sent || is_last {
             self.decoders.remove(place);
+        }
+        Ok(())
+    }
+
+    /// Sends to a decoder, and does meanwhile what comes of outputs that come and go: whoever makes the
+    /// decoder wait may wait for an output's end. `false` where the decoder is gone.
+    fn send_and_change(
+        &mut self,
+        decoder: &Sender<DecodeMessage>,
+        message: DecodeMessage,
+    ) -> Result<bool> {
+        let message = match decoder.try_send(message) {
+            Ok(()) => return Ok(true),
+            Err(TrySendError::Disconnected(_)) => return Ok(false),
+            Err(TrySendError::Full(message)) => message,
+        };
+        let changes = self.changes.clone();
+        loop {
+            let mut select = Select::new();
+            let to_decoder = select.send(decoder);
+            select.recv(&changes);
+            let ready = select.select();
+            if ready.index() == to_decoder {
+                return Ok(ready.send(decoder, message).is_ok());
+            }
+            match ready.recv(&changes) {
+                Ok(change) => self.take_change(change)?,
+                // None can come any more.
+                Err(_) => return Ok(decoder.send(message).is_ok()),
+            }
         }
     }
 

@@ -17,6 +17,8 @@ pub(crate) struct Registry(Arc<Mutex<BTreeMap<usize, RegisteredOutput>>>);
 struct RegisteredOutput {
     stop: Stop,
     leaves: Arc<AtomicBool>,
+    /// Frames are written to it; to one that is copied from packets that were kept, none are.
+    takes_frames: bool,
     state: OutputState,
 }
 
@@ -34,11 +36,11 @@ impl Registry {
     }
 
     /// Adds an output, every wait for whose other end `stop` ends. What is given is set when the
-    /// output is removed.
-    pub(super) fn add(&self, number: usize, stop: Stop) -> Arc<AtomicBool> {
+    /// output is removed before its end.
+    pub(super) fn add(&self, number: usize, stop: Stop, takes_frames: bool) -> Arc<AtomicBool> {
         let leaves = Arc::<AtomicBool>::default();
-        let entry =
-            RegisteredOutput { stop, leaves: Arc::clone(&leaves), state: OutputState::There };
+        let state = OutputState::There;
+        let entry = RegisteredOutput { stop, leaves: Arc::clone(&leaves), takes_frames, state };
         self.entries().insert(number, entry);
         leaves
     }
@@ -59,11 +61,17 @@ impl Registry {
         result
     }
 
-    /// Begins the end of an output. What comes of it is sent to what is given.
+    /// Begins the end of an output. What comes of it is sent to what is given. `is_over` says that the input
+    /// has ended, so that the output ends as it would anyway.
     ///
     /// # Errors
     /// Where there is no output of this number, or no more; where it is the last and `keeps_one`.
-    pub(super) fn leave(&self, number: usize, keeps_one: bool) -> Result<Receiver<Result<()>>> {
+    pub(super) fn leave(
+        &self,
+        number: usize,
+        keeps_one: bool,
+        is_over: bool,
+    ) -> Result<Receiver<Result<()>>> {
         let mut entries = self.entries();
         let there =
             entries.values().filter(|entry| matches!(entry.state, OutputState::There)).count();
@@ -77,7 +85,7 @@ impl Registry {
         }
         let (sender, receiver) = bounded(1);
         entry.state = OutputState::Leaves(sender);
-        entry.leaves.store(true, Ordering::Relaxed);
+        entry.leaves.store(!is_over, Ordering::Relaxed);
         entry.stop.stop();
         Ok(receiver)
     }
@@ -88,15 +96,27 @@ impl Registry {
         entries.get(&number).is_some_and(|entry| !matches!(entry.state, OutputState::Leaves(_)))
     }
 
+    /// Whether an output of this number is there that gets packets of the input alone.
+    pub(crate) fn is_copied(&self, number: usize) -> bool {
+        self.entries().get(&number).is_some_and(|entry| !entry.takes_frames)
+    }
+
+    /// Whether an output of this number has ended by itself.
+    pub(crate) fn has_ended(&self, number: usize) -> bool {
+        let entries = self.entries();
+        entries.get(&number).is_some_and(|entry| matches!(entry.state, OutputState::Ended))
+    }
+
     /// The numbers of the outputs that frames can be written to.
     pub(crate) fn numbers(&self) -> Vec<usize> {
         let entries = self.entries();
-        let there =
-            entries.iter().filter(|(_, entry)| !matches!(entry.state, OutputState::Leaves(_)));
+        let there = entries.iter().filter(|(_, entry)| {
+            entry.takes_frames && !matches!(entry.state, OutputState::Leaves(_))
+        });
         there.map(|(number, _)| *number).collect()
     }
 
-    /// Whether there is any.
+    /// Whether there is none that frames can be written to.
     pub(crate) fn is_empty(&self) -> bool {
         self.numbers().is_empty()
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
-use crossbeam_channel::{Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use crate::codec::audio::AudioTranscoder;
 use crate::codec::decode::VideoDecoder;
@@ -14,13 +14,12 @@ use crate::error::{Error, Result};
 use crate::image::Frame;
 use crate::input::Source;
 use crate::input::streams::InputStreamId;
-use crate::live::supervise::{Hold, PresenceSignal};
+use crate::live::supervise::{Hold, PresenceSignal, micros};
 use crate::output::{Sink, nothing_written};
 use crate::run::audio_code::{self, AudioChange, AudioCode, AudioEncoderEnd, AudioQueues};
 use crate::run::audio_messages::AudioStage;
 use crate::run::change::{CHANGES, ReaderChange};
-use crate::run::code::{self, Code};
-use crate::run::code_messages::Pulling;
+use crate::run::code::{self, Code, Pulling};
 use crate::run::delivery::SinkStream;
 use crate::run::filtering::{FilterEnds, FilterOutput, LiveContext};
 use crate::run::graph::{
@@ -33,7 +32,7 @@ use crate::run::late::LateStream;
 use crate::run::open::{NodeContext, Nodes, WriterQueue};
 use crate::run::planned::{GraphPad, StreamSource};
 use crate::run::positions::{ReadPosition, ReadPositions};
-use crate::run::reading::{AudioEnd, DecoderEnd, LiveReading, LiveRules, Reading};
+use crate::run::reading::{AudioEnd, DecoderEnd, LiveReading, LiveRules, Preroll, Reading};
 use crate::run::sound::Sound;
 use crate::run::stages::{
     AudioMessage, DecodeMessage, EncodeMessage, EncoderEnd, Encoding, Fanout, FrameTaker,
@@ -96,6 +95,8 @@ pub(super) struct StartedThreads {
     pub(super) audio_changes: Option<Sender<AudioChange>>,
     /// The caller's end, where it pulls.
     pub(super) pulling: Option<Pulling>,
+    /// For as long as the caller who pulls has it, the readers wait for outputs.
+    pub(super) caller: Option<Sender<()>>,
     /// The input's audio, where it pulls.
     pub(super) sound: Option<Sound>,
 }
@@ -227,7 +228,9 @@ impl Nodes {
                 reading.late_streams.push(late);
             }
         }
-        let sound = (graph.code == CodeKind::Pulled).then(Sound::default);
+        let is_pulled = graph.code == CodeKind::Pulled;
+        let sound = is_pulled.then(Sound::default);
+        let (caller, is_there) = is_pulled.then(|| bounded(0)).unzip();
         let mut inputs = Vec::new();
         let beside = Nodes::positions(graph, &sources);
         // The sound that a caller pulls is that of one input.
@@ -236,12 +239,12 @@ impl Nodes {
         for ((number, (((node, source), presence), to)), beside) in readers.enumerate().zip(beside)
         {
             let sound = sound.clone().filter(|_| heard == Some(number));
-            let beside = (sound, beside);
+            let beside = (sound, beside, is_there.clone());
             let context = NodeContext { stats: context.stats.of_input(number), ..context.clone() };
             inputs.push(spawn_reader(*node, source, presence, to, beside, &context, threads)?);
         }
         let filters = FilterLinks { changes, graphs };
-        Ok(StartedThreads { inputs, filters, audio_changes, pulling, sound })
+        Ok(StartedThreads { inputs, filters, audio_changes, pulling, caller, sound })
     }
 
     /// A place for each stored input beside the others, where there are several. A filter graph takes
@@ -383,8 +386,9 @@ pub(super) fn spawn_writer(
 ) -> Result<()> {
     let WriterSink { sink, opener, stop, joining } = sink;
     let (number, url, is_added) = (node.output, opener.target.url.clone(), joining.is_some());
+    let takes_frames = opener.options.preroll.is_none();
     let opener = node.reopens.then_some(opener);
-    let leaves = context.registry.add(number, stop.clone());
+    let leaves = context.registry.add(number, stop.clone(), takes_frames);
     let environment = context.environment.clone();
     let writing =
         Writing::new(sink, queue.end, opener, joining, Arc::clone(&leaves), environment, stop);
@@ -559,7 +563,7 @@ fn spawn_reader(
     source: Source,
     presence: PresenceSignal,
     to: ReaderEnds,
-    (sound, beside): (Option<Sound>, Option<ReadPosition>),
+    (sound, beside, caller): (Option<Sound>, Option<ReadPosition>, Option<Receiver<()>>),
     context: &NodeContext,
     threads: &mut Threads,
 ) -> Result<InputLink> {
@@ -574,7 +578,9 @@ fn spawn_reader(
     };
     let (changes, to_come) = bounded(CHANGES);
     let streams = Arc::new(Mutex::new(KnownStreams::of(&source)?));
+    let preroll = source.options.preroll;
     let reading = Reading {
+        preroll: (!preroll.is_zero()).then(|| Preroll::new(micros(preroll))),
         live: source.is_live.then(|| LiveReading::new(&source, rules)),
         source,
         lanes: to.lanes,
@@ -586,6 +592,7 @@ fn spawn_reader(
         streams: Arc::clone(&streams),
         position: None,
         sound,
+        caller,
         stats: context.stats.clone(),
         environment: context.environment.clone(),
         stop: context.stop.clone(),

@@ -16,7 +16,7 @@ use crate::protocol::Target;
 use crate::protocol::environment::Environment;
 use crate::run::arrival::await_video;
 use crate::run::audio_messages::AudioStage;
-use crate::run::code_messages::Pulling;
+use crate::run::code::Pulling;
 use crate::run::control::{OutputsOwner, RunningPipeline};
 use crate::run::filters::{check_taken, plan_graphs};
 use crate::run::graph::{CodeKind, InputNode, PipelineGraph};
@@ -30,7 +30,7 @@ use crate::run::selection::{Offer, choose, edited};
 use crate::run::sound::Sound;
 use crate::run::spawn::{Stages, StartedThreads, WriterSink};
 use crate::run::stages::EncodeMessage;
-use crate::run::threads::{Failure, Threads};
+use crate::run::threads::{Failure, MoreThreads, Threads};
 use crate::run::writing::SinkOpener;
 use crate::stats::Stats;
 use crate::stats::event::Events;
@@ -94,12 +94,16 @@ pub(crate) struct Started {
     pub(crate) threads: Threads,
     /// The caller's end, where it pulls.
     pub(crate) pulling: Option<Pulling>,
+    /// For as long as the caller who pulls has it, the readers wait for outputs.
+    pub(crate) caller: Option<Sender<()>>,
     /// The input's audio, where it pulls.
     pub(crate) sound: Option<Sound>,
     /// The outputs that are there.
     pub(crate) registry: Registry,
     /// Kept for as long as outputs may be added.
     pub(crate) outputs: OutputsOwner,
+    /// A way to start more threads.
+    pub(crate) more: MoreThreads,
 }
 
 impl Setup {
@@ -160,12 +164,12 @@ impl Setup {
         let sinks = open_sinks(&plans, opened, reopens, &context)?;
         let mut threads = Threads::new(failure.clone());
         let user = Stages { stages, command, audio: audio_stages, audio_command };
-        let StartedThreads { inputs, filters, audio_changes, pulling, sound } =
+        let StartedThreads { inputs, filters, audio_changes, pulling, caller, sound } =
             nodes.spawn(&graph, sources, sinks, user, &context, &mut threads)?;
         let (more, registry) = (threads.close(), context.registry.clone());
         outputs.run(RunningPipeline {
             context,
-            threads: more,
+            threads: more.clone(),
             code,
             edited,
             command_only_reads,
@@ -174,7 +178,7 @@ impl Setup {
             audio_changes,
             next,
         });
-        Ok(Started { threads, pulling, sound, registry, outputs })
+        Ok(Started { threads, pulling, caller, sound, registry, outputs, more })
     }
 
     /// Puts live inputs on one clock by when they came, where there are several inputs: what came at one

@@ -72,7 +72,7 @@ pub(crate) struct Threads {
 
 /// A way to start more threads of a pipeline, for as long as any of them runs.
 #[derive(Clone)]
-pub(super) struct MoreThreads {
+pub(crate) struct MoreThreads {
     handles: Arc<Mutex<Vec<JoinHandle<()>>>>,
     failure: Failure,
     alive: Weak<Sender<()>>,
@@ -81,7 +81,7 @@ pub(super) struct MoreThreads {
 
 impl MoreThreads {
     /// The threads to which some are added; `None` once all have ended.
-    pub(super) fn open(&self) -> Option<Threads> {
+    pub(crate) fn open(&self) -> Option<Threads> {
         let alive = Some(self.alive.upgrade()?);
         let (handles, over) = (Arc::clone(&self.handles), self.over.clone());
         Some(Threads { handles, failure: self.failure.clone(), alive, over })
@@ -121,8 +121,24 @@ impl Threads {
             body();
             drop(alive);
         })?;
-        self.handles.lock().unwrap_or_else(PoisonError::into_inner).push(handle);
+        let ended = {
+            let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
+            let ended: Vec<_> = handles.extract_if(.., |thread| thread.is_finished()).collect();
+            handles.push(handle);
+            ended
+        };
+        // What comes and goes must not heap up: a thread keeps its stack until it is joined.
+        ended.into_iter().for_each(|thread| self.end(thread));
         Ok(())
+    }
+
+    /// Joins a thread; a panic is a failure.
+    fn end(&self, thread: JoinHandle<()>) {
+        let name = thread.thread().name().unwrap_or("a stage").to_owned();
+        if thread.join().is_err() {
+            let cause = format!("{name} panicked");
+            self.failure.report(Error::new(ErrorKind::Process, Stage::Process, cause));
+        }
     }
 
     /// Starts no more but by what is given. What [`Threads::over`] gives is disconnected once all
@@ -144,16 +160,7 @@ impl Threads {
         let _ = self.over.recv();
         let handles =
             std::mem::take(&mut *self.handles.lock().unwrap_or_else(PoisonError::into_inner));
-        for thread in handles {
-            let name = thread.thread().name().unwrap_or("a stage").to_owned();
-            if thread.join().is_err() {
-                self.failure.report(Error::new(
-                    ErrorKind::Process,
-                    Stage::Process,
-                    format!("{name} panicked"),
-                ));
-            }
-        }
+        handles.into_iter().for_each(|thread| self.end(thread));
     }
 }
 

@@ -158,7 +158,7 @@ impl Announced {
                     *in_force = Some(Arc::clone(configuration));
                 }
             }
-            SinkMessage::Packet(..) => {}
+            SinkMessage::Packet(..) | SinkMessage::Kept(_) => {}
             SinkMessage::Cut(end) => self.cut = Some(self.cut.map_or(*end, |cut| cut.min(*end))),
             SinkMessage::End(stream) if self.ended.contains(stream) => {}
             SinkMessage::End(stream) => self.ended.push(*stream),
@@ -328,6 +328,8 @@ impl Writing {
                 Ok(())
             }
             SinkMessage::End(stream) => sink.end(stream),
+            // An output that was added takes it apart where it begins; no other gets it.
+            SinkMessage::Kept(_) => Ok(()),
         };
         if sink.shift() != self.shift {
             self.shift = sink.shift();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use super::live::LossOutcome;
-use super::{AudioEnd, DecoderEnd, Reading};
+use super::{AudioEnd, DecoderEnd, Preroll, Reading};
 use crate::av::{Decoder, MediaKind, StreamInfo};
 use crate::codec::decode::{VideoDecoder, open_decoder};
 use crate::error::{Error, ErrorKind, Result, counted};
@@ -176,6 +176,8 @@ impl Reading {
         self.use_successors(successors);
         // What the next connection is opened with is what the user said of the first.
         let first = std::mem::replace(&mut self.source, source);
+        // Another connection may have other pictures, and there is a gap before it.
+        self.preroll.iter_mut().for_each(Preroll::clear);
         self.source.options = first.options;
         let streams = KnownStreams::of(&self.source)?;
         *self.known_streams() = streams;
