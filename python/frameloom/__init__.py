@@ -21,6 +21,8 @@ from ._errors import (
     TimedOut,
 )
 from ._frameloom import (
+    Audio,
+    AudioFrame,
     AudioPacket,
     Batch,
     Batches,
@@ -35,9 +37,11 @@ from ._frameloom import (
     Transform,
     Video,
     Writer,
+    concat,
     create,
     open,
     open_all,
+    open_audio,
     probe,
 )
 from ._run import run
@@ -66,6 +70,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AlreadyExists",
+    "Audio",
+    "AudioFrame",
     "AudioPacket",
     "Batch",
     "Batches",
@@ -89,9 +95,11 @@ __all__ = [
     "Transform",
     "Video",
     "Writer",
+    "concat",
     "create",
     "open",
     "open_all",
+    "open_audio",
     "probe",
     "run",
 ]

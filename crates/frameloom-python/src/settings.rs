@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
 
 use frameloom::Rate;
 use frameloom::internal::{LibraryOption, ValueType, library, nearest};
@@ -84,6 +85,12 @@ pub(crate) fn time_of(name: &str, given: &Bound<'_, PyAny>) -> PyResult<frameloo
     let parsed = frameloom::options::parse_span(&text).map_err(|e| raised(&e.at(name)))?;
     at_seconds(parsed.as_secs_f64())
         .ok_or_else(|| invalid(format!("{name}: {text} is no time in a video")))
+}
+
+/// How long to wait; for ever where nothing is given.
+pub(crate) fn limit_of(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Duration>> {
+    let limit = timeout.map(|given| time_of("timeout", given)).transpose()?;
+    Ok(limit.map(|limit| Duration::from_secs_f64(limit.as_secs_f64())))
 }
 
 /// The input's settings, as `open` takes them.

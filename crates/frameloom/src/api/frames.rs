@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{RecvTimeoutError, Select, SendTimeoutError};
 
 use crate::api::write_order::{WriteOrder, WrittenFrame};
+use crate::codec::audio_frame::AudioFrame;
 use crate::edit::chain::{Chain, guarded};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::Frame;
@@ -13,7 +14,7 @@ use crate::options::OnError;
 use crate::run::code_messages::{Ask, CodeReport, Pulling};
 use crate::run::control::OutputsOwner;
 use crate::run::registry::Registry;
-use crate::run::sound::{AudioPacket, Sound};
+use crate::run::sound::{AudioPacket, SoundReader};
 use crate::run::threads::{Failure, Threads};
 use crate::run::{Setup, Started};
 use crate::stats::{Snapshot, Stats};
@@ -85,7 +86,7 @@ pub struct Frames {
     threads: Threads,
     failure: Failure,
     has_reported: bool,
-    sound: Sound,
+    sound: Option<SoundReader>,
     /// What was written last.
     order: WriteOrder,
     stop: Stop,
@@ -117,7 +118,7 @@ impl Frames {
             threads,
             failure,
             has_reported: false,
-            sound: sound.unwrap_or_default(),
+            sound,
             order: WriteOrder::default(),
             stop: asked,
             stats,
@@ -345,9 +346,24 @@ impl Frames {
     }
 
     /// The input's audio packets that were read since this was asked last, as they came. The last
-    /// 1024 are kept for you.
+    /// 1024 are kept for you; once you have asked, what goes before you ask again is counted
+    /// ([`Snapshot::audio_dropped`]).
     pub fn audio(&self) -> Vec<AudioPacket> {
-        self.sound.take()
+        let packets = self.sound.as_ref().map(SoundReader::packets);
+        packets.and_then(Result::ok).unwrap_or_default()
+    }
+
+    /// The input's sound that was read since this was asked last, decoded: on the clock of the frames, and
+    /// with what they are of only by its times, as sound may be read somewhat before or after the
+    /// pictures that it belongs to. It is decoded here, by the thread that asks. Of what isn't asked for
+    /// the last 1024 packets are kept, some 20 s of AAC; once you have asked, what goes before you ask again
+    /// is counted ([`Snapshot::audio_dropped`]). For the sound alone there is
+    /// [`Pipeline::audio_frames`](crate::Pipeline::audio_frames).
+    ///
+    /// # Errors
+    /// Where there is no decoder for it.
+    pub fn audio_frames(&mut self) -> Result<Vec<AudioFrame>> {
+        self.sound.as_mut().map_or(Ok(Vec::new()), SoundReader::frames)
     }
 
     /// The counters, which may be looked at at any time.

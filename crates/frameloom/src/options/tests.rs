@@ -346,7 +346,7 @@ fn pythons_keywords_are_those_of_the_table() {
         ("open", &["source", "pix_fmt", "size", "rate", "options", "progress"][..]),
         ("probe", &["source", "options"]),
         ("output", &["self", "target", "options"]),
-        ("create", &["target", "size", "rate", "pix_fmt", "options"]),
+        ("create", &["target", "size", "rate", "pix_fmt", "audio", "options"]),
     ] {
         let (_, rest) = stub.split_once(&format!("def {function}(")).unwrap();
         let (signature, _) = rest.split_once(") ->").unwrap();

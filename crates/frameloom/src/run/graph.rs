@@ -31,6 +31,8 @@ const AUDIO_QUEUE: usize = 256;
 pub(super) const FILTER_QUEUE: usize = 2;
 /// Frames of a caller's own that wait for the encoder.
 const CALLER_FRAMES: usize = 2;
+/// Pieces of a caller's own sound, of a second at the most, that wait for the encoder.
+const CALLER_SOUND: usize = 4;
 /// Messages to the writer of a caller's own frames. Few: a server that is behind is to be felt by
 /// whoever writes, before the stream is seconds late.
 const CALLER_WRITER_QUEUE: usize = 16;
@@ -154,10 +156,28 @@ pub(crate) struct VideoEncoderNode {
     pub(crate) holds: bool,
 }
 
-/// A thread that decodes audio and encodes it again, or encodes what a filter graph makes.
+/// Where an encoder's sound comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SoundFrom {
+    Source(StreamSource),
+    /// The caller makes it.
+    Caller,
+}
+
+impl SoundFrom {
+    /// The input's stream, where it is one.
+    pub(crate) fn input(self) -> Option<InputStreamId> {
+        match self {
+            SoundFrom::Source(source) => source.input(),
+            SoundFrom::Caller => None,
+        }
+    }
+}
+
+/// A thread that decodes audio and encodes it again, or encodes what a filter graph or the caller makes.
 #[derive(Debug, PartialEq)]
 pub(crate) struct AudioEncoderNode {
-    pub(crate) of: StreamSource,
+    pub(crate) of: SoundFrom,
     /// It gets what code made of it.
     pub(crate) is_edited: bool,
     pub(crate) plan: AudioPlan,
@@ -233,18 +253,25 @@ impl PipelineGraph {
         }
     }
 
-    /// A caller's own frames into one output. With `reopens` it is opened again where it is lost.
-    pub(crate) fn of_caller(plan: VideoPlan, global_header: bool, reopens: bool) -> PipelineGraph {
+    /// A caller's own frames and sound into one output, in this order. With `reopens` it is opened again
+    /// where it is lost.
+    pub(crate) fn of_caller(
+        video: Option<VideoPlan>,
+        audio: Option<AudioPlan>,
+        global_header: bool,
+        reopens: bool,
+    ) -> PipelineGraph {
         let mut graph = PipelineGraph::new(CodeKind::None, None);
+        let audio_port = Port { writer: 0, stream: usize::from(video.is_some()) };
         graph.writers.push(WriterNode {
             output: 0,
             queue: CALLER_WRITER_QUEUE,
             drops_when_full: false,
             reopens,
             is_recording: false,
-            video_encoders: vec![0],
+            video_encoders: video.iter().map(|_| 0).collect(),
         });
-        graph.video_encoders.push(VideoEncoderNode {
+        graph.video_encoders.extend(video.map(|plan| VideoEncoderNode {
             from: FramesFrom::Caller,
             plan,
             global_header,
@@ -252,7 +279,15 @@ impl PipelineGraph {
             output: 0,
             queue: CALLER_FRAMES,
             holds: false,
-        });
+        }));
+        graph.audio_encoders.extend(audio.map(|plan| AudioEncoderNode {
+            of: SoundFrom::Caller,
+            is_edited: false,
+            plan,
+            global_header,
+            users: vec![audio_port],
+            queue: CALLER_SOUND,
+        }));
         graph
     }
 
@@ -492,14 +527,15 @@ impl PipelineGraph {
 
     fn add_audio(&mut self, of: StreamSource, audio: &AudioPlan, to: Port, plan: &OutputPlan) {
         let global = plan.target.muxer.wants_global_header();
-        let same = self.audio_encoders.iter_mut().find(|n| n.of == of && n.plan == *audio);
+        let from = SoundFrom::Source(of);
+        let same = self.audio_encoders.iter_mut().find(|n| n.of == from && n.plan == *audio);
         match same {
             Some(node) => {
                 node.users.push(to);
                 node.global_header |= global;
             }
             None => self.audio_encoders.push(AudioEncoderNode {
-                of,
+                of: from,
                 is_edited: self.edited_audio == Some(of),
                 plan: audio.clone(),
                 global_header: global,

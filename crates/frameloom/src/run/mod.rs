@@ -29,6 +29,7 @@ pub(crate) mod metadata;
 mod open;
 pub(crate) mod outputs;
 pub(crate) mod plan;
+pub(crate) mod plan_writer;
 pub(crate) mod planned;
 mod positions;
 mod reading;
@@ -42,4 +43,5 @@ mod streams;
 pub(crate) mod threads;
 pub(crate) mod writing;
 
+pub(crate) use spawn::CallerEnds;
 pub(crate) use start::{FeedSetup, Setup, Started};

@@ -10,7 +10,7 @@ use crate::codec::audio::AudioTranscoder;
 use crate::codec::decode::VideoDecoder;
 use crate::edit::complex::MediaFrame;
 use crate::edit::{AudioCommand, Command, FrameProcessor};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::image::Frame;
 use crate::input::Source;
 use crate::input::streams::InputStreamId;
@@ -25,7 +25,7 @@ use crate::run::delivery::SinkStream;
 use crate::run::filtering::{FilterEnds, FilterOutput, LiveContext};
 use crate::run::graph::{
     AudioEncoderNode, CodeKind, EditSource, FILTER_QUEUE, FramesFrom, InputNode, PipelineGraph,
-    Port, VideoEncoderNode, WriterNode,
+    Port, SoundFrom, VideoEncoderNode, WriterNode,
 };
 use crate::run::joining::Joining;
 use crate::run::lane::CopyLane;
@@ -34,7 +34,7 @@ use crate::run::open::{NodeContext, Nodes, WriterQueue};
 use crate::run::planned::{GraphPad, StreamSource};
 use crate::run::positions::{ReadPosition, ReadPositions};
 use crate::run::reading::{AudioEnd, DecoderEnd, LiveReading, LiveRules, Reading};
-use crate::run::sound::Sound;
+use crate::run::sound::{SoundReader, SoundSender, sound_of};
 use crate::run::stages::{
     AudioMessage, DecodeMessage, EncodeMessage, EncoderEnd, Encoding, Fanout, FrameTaker,
     FramesChange, VideoGroup, audio_loop, decode_audio_loop, decode_loop,
@@ -97,7 +97,7 @@ pub(super) struct StartedThreads {
     /// The caller's end, where it pulls.
     pub(super) pulling: Option<Pulling>,
     /// The input's audio, where it pulls.
-    pub(super) sound: Option<Sound>,
+    pub(super) sound: Option<SoundReader>,
 }
 
 /// What a writer writes to.
@@ -227,16 +227,27 @@ impl Nodes {
                 reading.late_streams.push(late);
             }
         }
-        let sound = (graph.code == CodeKind::Pulled).then(Sound::default);
         let mut inputs = Vec::new();
         let beside = Nodes::positions(graph, &sources);
         // The sound that a caller pulls is that of one input.
-        let heard = sources.iter().position(|source| source.audio().is_some());
+        let heard = sources.iter().position(|source| source.audio().is_some()).unwrap_or(0);
+        let mut heard = match (context.pulls, sources.get(heard)) {
+            (Some(pull), Some(source)) => {
+                let (sender, reader) = sound_of(source, pull, &context.stats, &context.stop)?;
+                Some((heard, sender, reader))
+            }
+            _ => None,
+        };
+        let mut sound = None;
         let readers = graph.inputs.iter().zip(sources).zip(presences).zip(readings);
         for ((number, (((node, source), presence), to)), beside) in readers.enumerate().zip(beside)
         {
-            let sound = sound.clone().filter(|_| heard == Some(number));
-            let beside = (sound, beside);
+            let own = heard.take_if(|(place, ..)| *place == number);
+            let own = own.map(|(_, sender, reader)| {
+                sound = Some(reader);
+                sender
+            });
+            let beside = (own, beside);
             let context = NodeContext { stats: context.stats.of_input(number), ..context.clone() };
             inputs.push(spawn_reader(*node, source, presence, to, beside, &context, threads)?);
         }
@@ -259,25 +270,29 @@ impl Nodes {
         numbered().map(place).collect()
     }
 
-    /// As [`Nodes::spawn`], for a caller's own frames. Gives the way to their encoder.
+    /// As [`Nodes::spawn`], for a caller's own frames and sound. Gives the ways to their encoders.
     pub(super) fn spawn_for_caller(
         mut self,
         graph: &PipelineGraph,
         sinks: Vec<WriterSink>,
         context: &NodeContext,
         threads: &mut Threads,
-    ) -> Result<Sender<EncodeMessage>> {
+    ) -> Result<CallerEnds> {
         self.spawn_writers(graph, sinks, context, threads)?;
-        let mut frames = None;
+        let mut ends = CallerEnds::default();
         for (number, (node, group)) in
             graph.video_encoders.iter().zip(self.video_encoders).enumerate()
         {
             let outputs = users_of(graph, &node.users);
             let end =
                 spawn_video_encoder(node, group, outputs, None, number == 0, context, threads)?;
-            frames = frames.or(Some(end.frames));
+            ends.frames = ends.frames.or(Some(end.frames));
         }
-        frames.ok_or_else(|| Error::process("there is no encoder for the frames"))
+        for (node, (transcoder, users)) in graph.audio_encoders.iter().zip(self.audio_encoders) {
+            let sound = spawn_audio_encoder(node, transcoder, users, &context.stop, threads)?;
+            ends.sound = ends.sound.or(Some(sound));
+        }
+        Ok(ends)
     }
 
     fn spawn_writers(
@@ -336,12 +351,16 @@ impl Nodes {
                     let outputs = users_of(graph, &node.users);
                     spawned.of_code.push(AudioEncoderEnd { packets, outputs });
                 }
-                StreamSource::Graph(pad) => spawned.of_filters.push((pad, packets)),
-                StreamSource::Input(InputStreamId { input, stream }) => {
+                SoundFrom::Source(StreamSource::Graph(pad)) => {
+                    spawned.of_filters.push((pad, packets));
+                }
+                SoundFrom::Source(StreamSource::Input(InputStreamId { input, stream })) => {
                     if let Some(reading) = spawned.readings.get_mut(input) {
                         reading.audio.push(AudioEnd { stream, packets });
                     }
                 }
+                // A pipeline has none.
+                SoundFrom::Caller => {}
             }
         }
         Ok(spawned)
@@ -356,6 +375,13 @@ struct SpawnedAudio {
     of_filters: Vec<(GraphPad, Sender<AudioMessage>)>,
     /// What the code for sound is to send to.
     of_code: Vec<AudioEncoderEnd>,
+}
+
+/// The ways to the encoders of a caller's own frames and sound, where it has them.
+#[derive(Default)]
+pub(crate) struct CallerEnds {
+    pub(crate) frames: Option<Sender<EncodeMessage>>,
+    pub(crate) sound: Option<Sender<AudioMessage>>,
 }
 
 /// What a reader sends to.
@@ -559,7 +585,7 @@ fn spawn_reader(
     source: Source,
     presence: PresenceSignal,
     to: ReaderEnds,
-    (sound, beside): (Option<Sound>, Option<ReadPosition>),
+    (sound, beside): (Option<SoundSender>, Option<ReadPosition>),
     context: &NodeContext,
     threads: &mut Threads,
 ) -> Result<InputLink> {

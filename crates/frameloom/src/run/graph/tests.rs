@@ -1,7 +1,7 @@
 use super::*;
 use crate::options::OutputOptions;
 use crate::protocol::Target;
-use crate::run::plan::plan_writer;
+use crate::run::plan_writer::plan_writer;
 use crate::run::planned::Treatment;
 
 const FILE: InputNode = InputNode {
@@ -251,11 +251,11 @@ fn a_callers_frames_need_an_encoder_and_a_writer() {
         let options = options(&[]);
         plan_writer(&Target::resolve(url, &options).unwrap(), &options).unwrap()
     };
-    let graph = PipelineGraph::of_caller(plan(RTMP), false, true);
+    let graph = PipelineGraph::of_caller(Some(plan(RTMP)), None, false, true);
     assert_eq!(drawn(&graph), "encode >0.0 q2, write 0 q16 keys0");
     let ends = |graph: &PipelineGraph| (graph.video_encoders[0].from, graph.writers[0].reopens);
     assert_eq!(ends(&graph), (FramesFrom::Caller, true));
-    assert!(!PipelineGraph::of_caller(plan(MP4), true, false).writers[0].reopens);
+    assert!(!PipelineGraph::of_caller(Some(plan(MP4)), None, true, false).writers[0].reopens);
 }
 
 #[test]
