@@ -6,15 +6,14 @@ The model is in the package silero-vad: pip download --no-deps silero-vad, and u
 import sys
 
 import numpy as np
-import numpy.typing as npt
 import onnxruntime
 
 import frameloom
 
-RATE, WINDOW, CONTEXT = 16000, 512, 64  # what the model reads: 32 ms, and 4 ms before them
+RATE, WINDOW, CONTEXT = 16000, 512, 64  # the model reads 32 ms, and 4 ms before them
 
 
-class Voice:
+class _Voice:
     """Says when there is speech in sound."""
 
     def __init__(self, path: str) -> None:
@@ -24,14 +23,12 @@ class Voice:
         self.windows: list[tuple[float, bool]] = []  # when each ends, and whether it is speech
 
     def hear(self, sound: frameloom.AudioFrame) -> None:
-        mono: npt.NDArray[np.float32] = sound.array.mean(axis=1)
-        count = round(sound.duration * RATE)
-        at = np.arange(count) * sound.samples / count
-        heard = np.interp(at, np.arange(sound.samples), mono).astype(np.float32)
-        self.waiting = np.concatenate([self.waiting, heard])
+        at = np.arange(round(sound.duration * RATE)) * (sound.rate / RATE)
+        heard = np.interp(at, np.arange(sound.samples), sound.array.mean(axis=1))
+        self.waiting = np.concatenate([self.waiting, heard.astype(np.float32)])
         while len(self.waiting) >= CONTEXT + WINDOW:
-            window = self.waiting[None, : CONTEXT + WINDOW]
-            given = {"input": window, "state": self.state, "sr": np.array(RATE, np.int64)}
+            given = {"input": self.waiting[None, : CONTEXT + WINDOW], "state": self.state}
+            given["sr"] = np.array(RATE, np.int64)
             likely, self.state = self.model.run(None, given)
             self.waiting = self.waiting[WINDOW:]
             end = sound.time + sound.duration - len(self.waiting) / RATE
@@ -46,8 +43,7 @@ class Voice:
 
 def main() -> None:
     source, target, model = sys.argv[1:]
-    voice = Voice(model)
-    count = 0
+    voice, count = _Voice(model), 0
     with frameloom.open(source) as video, video.output(target) as out:
         for frame in video:
             for sound in video.audio_frames:

@@ -476,7 +476,7 @@ class Video:
         format: str | None = None,
         size: _Size | None = None,
         rate: _Rate | None = None,
-        audio: bool = True,
+        audio: bool | _Sound = True,
         overwrite: bool = True,
         options: Mapping[str, Any] | None = None,
     ) -> Output:
@@ -485,7 +485,9 @@ class Video:
         It gets the frames that are written to it and the input's audio beside them. Outputs are
         added before the first frame is read. A server is connected to at once; a file is made when
         there is something to write. `bit_rate` is in bits a second, `size` is (width, height),
-        `options` are FFmpeg's by its names, as {"preset": "fast", "g": 50}.
+        `options` are FFmpeg's by its names, as {"preset": "fast", "g": 50}. `audio=False` leaves
+        the sound out; with samples a second and channels, as in (48000, "stereo"), it is your own,
+        which `Output.write_audio` writes.
 
         Raises a `frameloom.Error` where options contradict each other, the file may not be written,
         or the server can't be reached or refuses.
@@ -622,6 +624,15 @@ class Output:
         shown behind the last one, and where the output is closed.
         """
 
+    def write_audio(self, array: npt.ArrayLike, *, time: _Seconds | None = None) -> None:
+        """Write sound of your own, for an output with `audio=(48000, "stereo")`.
+
+        It is an array as `Writer.write_audio` takes it. Arrays follow each other without a gap,
+        from 0 on; `time` (seconds, on the frames' clock) has one begin later, with silence before
+        it. It waits while the output is behind. Write it beside the frames, once the first was
+        read. Raises `ValueError` as `Writer.write_audio` does.
+        """
+
     def close(self) -> None:
         """Finish it. With the last output of a video, the video ends too."""
 
@@ -669,8 +680,8 @@ class Writer:
         before it. Write it beside the pictures: what is written of the one waits for the other.
 
         It waits while the encoder or the server is behind. Raises `ValueError` for an array of
-        another shape or type, for samples that are no numbers, for a time before the end of what was
-        written, and where it is closed.
+        another shape or type, for samples that are no numbers, for a time before the end of what
+        was written, and where it is closed.
         """
 
     def close(self) -> None:
@@ -1091,8 +1102,8 @@ def open_audio(
 
     They needn't be there. A file is read as fast as you take its sound. Of a live stream the last
     20 s or so are kept for you; what isn't taken by then is dropped, oldest first, and counted
-    (`stats.audio_dropped`). While it is lost, silence comes in its place. The arguments are those of
-    `open`, as far as they are about sound.
+    (`stats.audio_dropped`). While it is lost, silence comes in its place. The arguments are those
+    of `open`, as far as they are about sound.
 
     Raises a `frameloom.Error` where it can't be opened or has no sound.
     """

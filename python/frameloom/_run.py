@@ -52,16 +52,16 @@ class _AudioEdit:
         self.fatal: Exception | None = None
 
     def __call__(self, array: npt.NDArray[np.float32], at: float) -> npt.NDArray[Any] | None:
-        try:
-            edited: npt.NDArray[Any] | None
-            edited = self.edit(array, at) if self.takes_time else self.edit(array)
-            return edited
-        except Exception as error:
-            if self.ends_run:
-                self.fatal = error
-            else:
-                self.failures.tell(error)
-            raise
+        edited: npt.NDArray[Any] | None
+        edited = self.edit(array, at) if self.takes_time else self.edit(array)
+        return edited
+
+    def _failed(self, error: Exception) -> None:
+        """Take note of what it raised, or of why what it returned is no sound."""
+        if self.ends_run:
+            self.fatal = error
+        else:
+            self.failures.tell(error)
 
 
 def _takes_two(edit: Callable[..., Any]) -> bool:

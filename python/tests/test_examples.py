@@ -96,9 +96,13 @@ def test_a_snapshot_and_a_gif(film: Path, tmp_path: Path) -> None:
 def test_speech(tmp_path: Path) -> None:
     source, target = tmp_path / "spoken.mkv", tmp_path / "out.mkv"
     words = "one two three four five six seven eight nine ten"
-    picture = "-f lavfi -i color=gray:s=320x180:r=10:d=9 -f lavfi -i".split()
-    rest = "-af adelay=3000:all=1,apad -t 9 -pix_fmt yuv420p -c:v libx264 -c:a flac".split()
-    ffmpeg([*picture, f"flite=text='{words}'", *rest], source)
+    voice = tmp_path / "voice.wav"
+    ffmpeg(["-f", "lavfi", "-i", f"flite=text='{words}'"], voice)
+    ffmpeg(
+        f"-f lavfi -i color=gray:s=320x180:r=10:d=9 -i {voice} -af adelay=3000:all=1,apad -t 9"
+        " -pix_fmt yuv420p -c:v libx264 -c:a flac",
+        source,
+    )
     model = ROOT / "target" / "test-media" / "silero_vad.onnx"
     told = run("speech.py", source, target, model)
     captions = [bool(frame.array[10:42, 10:100].max() > 200) for frame in frameloom.open(target)]

@@ -278,7 +278,16 @@ pub(crate) fn editing(
 ) -> impl FnMut(&mut AudioFrame) -> Result<(), BoxError> + Send + 'static {
     move |sound| {
         // Python may have ended, and then nobody waits for it.
-        Python::try_attach(|py| edited(py, &edit, sound)).unwrap_or(Ok(()))
+        Python::try_attach(|py| {
+            edited(py, &edit, sound).inspect_err(|error| {
+                let error = error.downcast_ref::<PyErr>();
+                if let (Some(error), Ok(told)) = (error, edit.getattr(py, "_failed")) {
+                    // What that raises nobody is told.
+                    let _ = told.call1(py, (error.value(py),));
+                }
+            })
+        })
+        .unwrap_or(Ok(()))
     }
 }
 

@@ -128,7 +128,8 @@ pub(crate) fn concat(
     progress: bool,
     policies: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<PyVideo> {
-    let mut urls = sources.iter().map(place).collect::<PyResult<Vec<String>>>()?.into_iter();
+    let urls = sources.into_iter().map(|source| place(&source));
+    let mut urls = urls.collect::<PyResult<Vec<String>>>()?.into_iter();
     let Some(first) = urls.next() else {
         return Err(invalid("sources: there is nothing to read"));
     };

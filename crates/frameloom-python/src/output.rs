@@ -9,6 +9,7 @@ use crate::error::{invalid, left, raised};
 use crate::frame::{PyFrame, made_of};
 use crate::lock::lock;
 use crate::process::elsewhere;
+use crate::samples::OwnSound;
 use crate::settings::time_of;
 use crate::shared::{VideoShared, VideoState, finish};
 use crate::state::PyOutputStats;
@@ -21,6 +22,8 @@ pub(crate) struct PyOutput {
     pub(crate) number: usize,
     /// Without secrets.
     pub(crate) shown: String,
+    /// Of one's own, where it is not the input's.
+    pub(crate) sound: Option<OwnSound>,
 }
 
 impl PyOutput {
@@ -95,6 +98,39 @@ impl PyOutput {
             },
             || {},
         )
+    }
+
+    /// Write sound of your own, for an output with `audio=(48000, "stereo")`: an array of float32 (-1 to 1)
+    /// or int16, (n, channels). Arrays follow each other without a gap, from 0 on; `time` (seconds, on the
+    /// frames' clock) has one begin later, with silence before it. It waits while the output is
+    /// behind. Write it beside the frames.
+    #[pyo3(signature = (array, *, time=None))]
+    fn write_audio(
+        &self,
+        py: Python<'_>,
+        array: &Bound<'_, PyAny>,
+        time: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let time = time.map(|given| time_of("time", given)).transpose()?;
+        if self.shared.process.is_elsewhere() {
+            return Err(raised(&elsewhere()));
+        }
+        if self.is_closed(py) {
+            return Err(invalid(format!("the output {} is closed", self.shown)));
+        }
+        let Some(sound) = &self.sound else {
+            return Err(invalid(
+                "the output has the input's sound: output(..., audio=(48000, \"stereo\"))",
+            ));
+        };
+        sound.write(py, array, time, |piece| match &mut *self.shared.state() {
+            VideoState::Running(frames) => frames.write_audio_timeout(self.number, piece, SLICE),
+            _ => Err(frameloom::Error::new(
+                frameloom::ErrorKind::Usage,
+                frameloom::Stage::Sink,
+                "the video is closed, or no frame of it was read yet",
+            )),
+        })
     }
 
     /// Finish it. With the last output of a video, the video ends too.

@@ -1,6 +1,8 @@
 //! Sound as numpy arrays: (n, channels), one row for each moment.
 
-use frameloom::{AudioFrame, Timestamp};
+use std::sync::Mutex;
+
+use frameloom::{AudioFrame, TimeBase, Timestamp};
 use numpy::ndarray::Array2;
 use numpy::{
     PyArray2, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArray, PyUntypedArrayMethods,
@@ -10,6 +12,8 @@ use pyo3::types::{PyList, PyTuple};
 
 use crate::array::shown;
 use crate::error::{invalid, raised};
+use crate::lock::lock;
+use crate::wait::until;
 
 /// What sound of one's own is like, as `audio=` says it.
 #[derive(Clone, Debug)]
@@ -100,6 +104,14 @@ pub(crate) fn accepted_samples<'py>(
         [_, c] => *c == channels,
         _ => false,
     };
+    let name = kind.to_string();
+    if name != "float32" && name != "int16" {
+        return Err(invalid(format!(
+            "expected an array of float32 or int16 of shape {wanted}, and it is {name} of shape {}{}",
+            shown(&shape),
+            cure_of_kind(&name)
+        )));
+    }
     if !is_shaped {
         return Err(invalid(format!(
             "expected an array of shape {wanted}, and it is of shape {}{}",
@@ -121,11 +133,10 @@ pub(crate) fn accepted_samples<'py>(
     if let Ok(array) = array.cast::<PyArrayDyn<i16>>() {
         return Ok(Samples::S16(array.try_readonly().map_err(|e| invalid(e.to_string()))?));
     }
-    Err(invalid(format!(
-        "expected an array of float32 or int16 of shape {wanted}, and it is {kind} of shape {}{}",
-        shown(&shape),
-        cure_of_kind(&kind.to_string())
-    )))
+    // Bytes in the order of another processor.
+    Err(invalid(
+        "expected samples in this processor's order of bytes: array.astype(array.dtype.newbyteorder(\"=\"))",
+    ))
 }
 
 /// How numbers of another kind become samples from -1 to 1.
@@ -149,6 +160,54 @@ fn cure_of_shape(shape: &[usize], channels: usize) -> String {
         [_] => format!("; np.repeat(array[:, None], {channels}, axis=1) has it in all"),
         [_, _] if channels == 1 => "; array.mean(axis=1) mixes the channels".to_owned(),
         _ => String::new(),
+    }
+}
+
+/// Sound of one's own that an output has, and where it stands.
+pub(crate) struct OwnSound {
+    pub(crate) spec: SoundSpec,
+    /// The sample that follows what was written.
+    next: Mutex<i64>,
+}
+
+impl OwnSound {
+    pub(crate) fn new(spec: SoundSpec) -> OwnSound {
+        OwnSound { spec, next: Mutex::new(0) }
+    }
+
+    /// Writes an array behind what was written, or at a time, in pieces that `write` takes or gives back.
+    pub(crate) fn write(
+        &self,
+        py: Python<'_>,
+        array: &Bound<'_, PyAny>,
+        time: Option<Timestamp>,
+        mut write: impl FnMut(AudioFrame) -> frameloom::Result<Option<AudioFrame>> + Send,
+    ) -> PyResult<()> {
+        let spec = &self.spec;
+        let samples = accepted_samples(array, spec.channels)?;
+        let base = i32::try_from(spec.rate).ok().and_then(|rate| TimeBase::new(1, rate));
+        let Some(base) = base else { return Err(invalid("audio: the rate is too high")) };
+        let begin = match time {
+            Some(time) => time.rescale(base).ticks(),
+            None => *lock(&self.next),
+        };
+        let most = usize::try_from(spec.rate).unwrap_or(1);
+        let mut done = 0usize;
+        loop {
+            let at = begin.saturating_add(i64::try_from(done).unwrap_or(i64::MAX));
+            let piece = samples.piece((done, most), spec, base.at(at)).map_err(|e| raised(&e))?;
+            let Some(piece) = piece else { return Ok(()) };
+            let length = piece.samples();
+            let mut waiting = Some(piece);
+            let step = || {
+                let Some(piece) = waiting.take() else { return Ok(Some(())) };
+                waiting = write(piece)?;
+                Ok(waiting.is_none().then_some(()))
+            };
+            until(py, step, || {})?;
+            done += length;
+            *lock(&self.next) = at.saturating_add(i64::try_from(length).unwrap_or(i64::MAX));
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::lock::lock;
 use crate::opening::as_dict;
 use crate::output::PyOutput;
 use crate::process::elsewhere;
-use crate::samples::PyAudioFrame;
+use crate::samples::{OwnSound, PyAudioFrame, SoundSpec};
 use crate::settings::{
     OUTPUT_NAMES, OutputKeywords, limit_of, place, rate_of, size_of, time_of, unknown,
 };
@@ -261,14 +261,15 @@ impl PyVideo {
     /// the input's audio beside them. Outputs are added before the first frame is read. A server is
     /// connected to at once; a file is made when there is something to write. `bit_rate` is in bits
     /// a second, `size` is (width, height), `options` are FFmpeg's by its names, as
-    /// {"preset": "fast", "g": 50}.
+    /// {"preset": "fast", "g": 50}. `audio=False` leaves the sound out; with samples a second and
+    /// channels, as in (48000, "stereo"), it is your own, which `Output.write_audio` writes.
     ///
     /// Raises a `frameloom.Error` where options contradict each other, the file may not be written,
     /// or the server can't be reached or refuses.
     #[pyo3(
         signature = (
             target, *, codec=None, audio_codec=None, bit_rate=None, format=None, size=None,
-            rate=None, audio=true, overwrite=true, options=None, **unknown
+            rate=None, audio=None, overwrite=true, options=None, **unknown
         ),
         text_signature = "($self, target, *, codec=None, audio_codec=None, bit_rate=None, \
             format=None, size=None, rate=None, audio=True, overwrite=True, options=None)"
@@ -284,7 +285,7 @@ impl PyVideo {
         format: Option<&str>,
         size: Option<&Bound<'_, PyAny>>,
         rate: Option<&Bound<'_, PyAny>>,
-        audio: bool,
+        audio: Option<&Bound<'_, PyAny>>,
         overwrite: bool,
         options: Option<&Bound<'_, PyDict>>,
         unknown: Option<&Bound<'_, PyDict>>,
@@ -296,6 +297,11 @@ impl PyVideo {
         // Frames that go by unedited were not scaled, and one of them may be the first.
         let size = size_of(size)?.or(self.shared.opening.size);
         let rate = rate_of(rate)?;
+        let (audio, sound) = match audio.map(|given| (given, given.cast::<PyBool>())) {
+            None => (true, None),
+            Some((_, Ok(yes))) => (yes.is_true(), None),
+            Some((given, Err(_))) => (true, Some(SoundSpec::of(given)?)),
+        };
         let settings = OutputKeywords {
             format,
             codec,
@@ -307,7 +313,11 @@ impl PyVideo {
             overwrite,
             options,
         };
-        let options = settings.settings()?;
+        let mut options = settings.settings()?;
+        if let Some(sound) = &sound {
+            let own = options.own_audio(sound.rate, &sound.layout);
+            options = own.map_err(|e| raised(&e.at("audio")))?;
+        }
         let shown = frameloom::internal::redact::url(&url);
         if self.shared.process.is_elsewhere() {
             return Err(raised(&elsewhere()));
@@ -341,7 +351,8 @@ impl PyVideo {
             Ok(outputs.len() - 1)
         });
         let number = added.map_err(|e: frameloom::Error| raised(&e))?;
-        Ok(PyOutput { shared: Arc::clone(&self.shared), number, shown })
+        let sound = sound.map(OwnSound::new);
+        Ok(PyOutput { shared: Arc::clone(&self.shared), number, shown, sound })
     }
 
     /// Go on with the first frame at `time` or behind it, in seconds. Only in files, and only

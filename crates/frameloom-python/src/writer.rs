@@ -14,7 +14,7 @@ use crate::exit::{Finish, remember};
 use crate::frame::PyFrame;
 use crate::lock::lock;
 use crate::process::{Owner, elsewhere};
-use crate::samples::{SoundSpec, accepted_samples};
+use crate::samples::{OwnSound, SoundSpec};
 use crate::settings::{OutputKeywords, place, rate_of, reconnecting, size_of, time_of, unknown};
 use crate::state::{PyEvent, PyOutputStats};
 use crate::wait::{SLICE, opened, until};
@@ -45,7 +45,7 @@ pub(crate) struct PyWriter {
     format: PixelFormat,
     rate: Rate,
     /// Of the sound, where it has some.
-    sound: Option<SoundSpec>,
+    sound: Option<OwnSound>,
     shown: String,
 }
 
@@ -71,8 +71,6 @@ struct At {
     frames: i64,
     /// The last time that was given, and how many frames were written from it on.
     since: (Timestamp, i64),
-    /// The sample that follows what was written of the sound.
-    sample: i64,
 }
 
 /// The unit of times that are given: those of all usual rates are whole numbers of it.
@@ -154,13 +152,13 @@ pub(crate) fn create(
     remember(&open);
     Ok(PyWriter {
         open,
-        at: Mutex::new(At { size, frames: 0, since: (Timestamp::ZERO, 0), sample: 0 }),
+        at: Mutex::new(At { size, frames: 0, since: (Timestamp::ZERO, 0) }),
         stop,
         stats,
         events,
         format: pixels,
         rate,
-        sound,
+        sound: sound.map(OwnSound::new),
         shown: frameloom::internal::redact::url(&url),
     })
 }
@@ -265,37 +263,15 @@ impl PyWriter {
     ) -> PyResult<()> {
         let time = time.map(|given| time_of("time", given)).transpose()?;
         self.check_open(py)?;
-        let Some(spec) = &self.sound else {
+        let Some(sound) = &self.sound else {
             return Err(invalid(
                 "the video was created without sound: create(..., audio=(48000, \"stereo\"))",
             ));
         };
-        let samples = accepted_samples(array, spec.channels)?;
-        let base = i32::try_from(spec.rate).ok().and_then(|rate| TimeBase::new(1, rate));
-        let Some(base) = base else { return Err(invalid("audio: the rate is too high")) };
-        let begin = match time {
-            Some(time) => time.rescale(base).ticks(),
-            None => lock(&self.at).sample,
-        };
-        let most = usize::try_from(spec.rate).unwrap_or(1);
-        let mut done = 0usize;
-        loop {
-            let at = base.at(begin.saturating_add(i64::try_from(done).unwrap_or(i64::MAX)));
-            let piece = samples.piece((done, most), spec, at).map_err(|e| raised(&e))?;
-            let Some(piece) = piece else { return Ok(()) };
-            done += piece.samples();
-            let mut waiting = Some(piece);
-            let step = || {
-                let mut feed = lock(&self.open.feed);
-                let (Some(feed), Some(piece)) = (&mut *feed, waiting.take()) else {
-                    return Ok(Some(()));
-                };
-                waiting = feed.write_audio_timeout(piece, SLICE)?;
-                Ok(waiting.is_none().then_some(()))
-            };
-            until(py, step, || {})?;
-            lock(&self.at).sample = begin.saturating_add(i64::try_from(done).unwrap_or(i64::MAX));
-        }
+        sound.write(py, array, time, |piece| {
+            let mut feed = lock(&self.open.feed);
+            feed.as_mut().map_or(Ok(None), |feed| feed.write_audio_timeout(piece, SLICE))
+        })
     }
 
     /// Write what is still held back and close the output.

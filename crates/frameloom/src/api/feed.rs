@@ -6,20 +6,20 @@ use std::time::Duration;
 use crossbeam_channel::{RecvTimeoutError, SendTimeoutError, Sender};
 
 use crate::api::builder::OutputBuilder;
+use crate::api::own_sound::{OwnSound, WrittenSound};
 use crate::api::pending::Pending;
 use crate::api::write_order::{WriteOrder, WrittenFrame};
-use crate::codec::audio_frame::AudioFrame;
+use crate::codec::audio_frame::{AudioFrame, check_sound};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::Frame;
 use crate::options::LiveOptions;
 use crate::protocol::Target;
 use crate::protocol::environment::Environment;
-use crate::run::stages::{AudioMessage, EncodeMessage};
+use crate::run::stages::EncodeMessage;
 use crate::run::threads::{Failure, Threads};
 use crate::run::{CallerEnds, FeedSetup};
 use crate::stats::Stats;
 use crate::stats::event::Event;
-use crate::time::Timestamp;
 use crate::time::stop::Stop;
 
 /// A [`Writer`](crate::Writer) on threads of its own, every wait for which has a limit.
@@ -53,7 +53,7 @@ use crate::time::stop::Stop;
 /// [`Feed::write_audio_timeout`].
 pub struct Feed {
     frames: Option<Sender<EncodeMessage>>,
-    sound: Option<FeedSound>,
+    sound: Option<OwnSound>,
     /// Something may still be written.
     is_open: bool,
     /// Options name an end of it, or of a stream: what comes behind that is let go of.
@@ -68,15 +68,6 @@ pub struct Feed {
     stats: Stats,
 }
 
-/// The sound of an output.
-struct FeedSound {
-    samples: Option<Sender<AudioMessage>>,
-    rate: u32,
-    channels: u32,
-    /// Where what was written of it ends.
-    end: Option<Timestamp>,
-}
-
 impl OutputBuilder<Feed> {
     /// Gives it sound of your own beside the frames: `sample_rate` samples a second of each channel, and the
     /// channels of a layout that FFmpeg knows by this name (`mono`, `stereo`, `5.1`). By default there is none.
@@ -86,10 +77,7 @@ impl OutputBuilder<Feed> {
     /// # Errors
     /// [`ErrorKind::Usage`] for a rate of 0, and a layout that FFmpeg doesn't have.
     pub fn audio(mut self, sample_rate: u32, channel_layout: &str) -> Result<Self> {
-        // A moment of it shows whether there is such sound.
-        let channels = usize::try_from(AudioFrame::channels_of(channel_layout)?).unwrap_or(1);
-        let moment = vec![0i16; channels];
-        AudioFrame::from_interleaved_s16(&moment, sample_rate, channel_layout, Timestamp::ZERO)?;
+        check_sound(sample_rate, channel_layout)?;
         self.audio = Some((sample_rate, channel_layout.to_owned()));
         Ok(self)
     }
@@ -145,14 +133,11 @@ impl OutputBuilder<Feed> {
             stop,
         };
         let (CallerEnds { frames, sound }, threads) = setup.start(&failure)?;
-        let sound = audio.map(|(rate, layout)| {
-            let channels = AudioFrame::channels_of(&layout)?;
-            Ok::<_, Error>(FeedSound { samples: sound, rate, channels, end: None })
-        });
+        let sound = audio.map(|shape| OwnSound::new(sound, &shape)).transpose()?;
         Ok(Feed {
             no_frames: frames.is_none(),
             frames,
-            sound: sound.transpose()?,
+            sound,
             is_open: true,
             has_end,
             threads,
@@ -216,15 +201,10 @@ impl Feed {
         let Some(own) = &mut self.sound else {
             return Err(refused("the output was opened without sound of its own"));
         };
-        let end = own.check(&sound)?;
-        let Some(samples) = &own.samples else { return Ok(None) };
-        match samples.send_timeout(AudioMessage::Samples(sound), limit) {
-            Err(SendTimeoutError::Timeout(AudioMessage::Samples(sound))) => Ok(Some(sound)),
-            Ok(()) | Err(SendTimeoutError::Timeout(_)) => {
-                own.end = Some(end);
-                Ok(None)
-            }
-            Err(SendTimeoutError::Disconnected(_)) => self.ended_early().map(|()| None),
+        match own.write(sound, limit)? {
+            WrittenSound::Taken => Ok(None),
+            WrittenSound::Back(sound) => Ok(Some(sound)),
+            WrittenSound::Ended => self.ended_early().map(|()| None),
         }
     }
 
@@ -237,6 +217,10 @@ impl Feed {
 
     /// What became of an encoder that takes no more.
     fn ended_early(&mut self) -> Result<()> {
+        if self.frames.is_none() && !self.no_frames {
+            // It was told already.
+            return Ok(());
+        }
         if self.has_end && self.sound.is_some() {
             // The other stream may go on. What else may have happened is told at the end.
             return Ok(());
@@ -251,7 +235,7 @@ impl Feed {
     fn let_go(&mut self) {
         self.frames = None;
         if let Some(sound) = &mut self.sound {
-            sound.samples = None;
+            sound.finish();
         }
     }
 
@@ -294,24 +278,4 @@ impl Drop for Feed {
 
 fn refused(cause: &'static str) -> Error {
     Error::new(ErrorKind::Usage, Stage::Sink, cause)
-}
-
-impl FeedSound {
-    /// Refuses sound that doesn't go on with what was written. Gives where it ends.
-    fn check(&self, sound: &AudioFrame) -> Result<Timestamp> {
-        let (rate, channels) = (sound.sample_rate(), sound.channels());
-        if (rate, channels) != (self.rate, self.channels) {
-            return Err(Error::usage(format!(
-                "the sound has {rate} Hz and {channels} channels, and the output {} Hz and {}",
-                self.rate, self.channels
-            )));
-        }
-        let end = sound.pts().plus(sound.duration());
-        let before = self.end.filter(|end| sound.pts().is_before(*end));
-        let Some(before) = before else { return Ok(end) };
-        let (at, before) = (sound.pts().as_secs_f64(), before.as_secs_f64());
-        Err(Error::usage(format!(
-            "the sound at {at:.3} s is written when there is sound up to {before:.3} s already: its times rise"
-        )))
-    }
 }

@@ -1,10 +1,11 @@
 //! The pipeline pulled: the caller's thread stands where your code's own would.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, Select, SendTimeoutError};
 
+use crate::api::own_sound::{OwnSound, WrittenSound};
 use crate::api::write_order::{WriteOrder, WrittenFrame};
 use crate::codec::audio_frame::AudioFrame;
 use crate::edit::chain::{Chain, guarded};
@@ -87,6 +88,8 @@ pub struct Frames {
     failure: Failure,
     has_reported: bool,
     sound: Option<SoundReader>,
+    /// Sound of the caller's own, by the outputs' numbers.
+    own_sound: BTreeMap<usize, OwnSound>,
     /// What was written last.
     order: WriteOrder,
     stop: Stop,
@@ -103,7 +106,11 @@ impl Frames {
         let failure = Failure::new(setup.stop.clone());
         let stops_at_error = setup.live.error_policy(setup.is_live(), false) == OnError::Stop;
         let chain = Chain { stages: std::mem::take(&mut setup.stages) };
-        let Started { threads, pulling, sound, registry, outputs } = setup.start(&failure)?;
+        let Started { threads, pulling, sound, own_sound, registry, outputs } =
+            setup.start(&failure)?;
+        let own_sound = own_sound
+            .into_iter()
+            .map(|(number, shape, end)| Ok((number, OwnSound::new(Some(end), &shape)?)));
         Ok(Frames {
             channels: pulling,
             chain,
@@ -119,6 +126,7 @@ impl Frames {
             failure,
             has_reported: false,
             sound,
+            own_sound: own_sound.collect::<Result<_>>()?,
             order: WriteOrder::default(),
             stop: asked,
             stats,
@@ -326,6 +334,40 @@ impl Frames {
         }
     }
 
+    /// Gives sound of your own to an output that was opened for it ([`OutputOptions::own_audio`]), numbered
+    /// from 0 in the order in which they were added, within `limit`; gives it back where there was no
+    /// room for it by then. It is heard at its own pts, on the clock of the frames. Pieces follow each other,
+    /// and go beside the frames: see [`Feed::write_audio_timeout`](crate::Feed::write_audio_timeout).
+    ///
+    /// [`OutputOptions::own_audio`]: crate::options::OutputOptions::own_audio
+    ///
+    /// # Errors
+    /// What ended the run; [`ErrorKind::Usage`] for an output without sound of your own, for another rate or
+    /// number of channels, and for sound that begins before the last piece ended.
+    pub fn write_audio_timeout(
+        &mut self,
+        output: usize,
+        sound: AudioFrame,
+        limit: Duration,
+    ) -> Result<Option<AudioFrame>> {
+        if self.channels.is_none() {
+            return Err(Error::new(ErrorKind::Usage, Stage::Sink, "the outputs are finished"));
+        }
+        let Some(own) = self.own_sound.get_mut(&output) else {
+            return Err(Error::usage("the output was opened without sound of its own"));
+        };
+        match own.write(sound, limit)? {
+            WrittenSound::Taken => Ok(None),
+            WrittenSound::Back(sound) => Ok(Some(sound)),
+            WrittenSound::Ended => {
+                if self.failure.is_there() {
+                    self.end()?;
+                }
+                Ok(None)
+            }
+        }
+    }
+
     /// Says that the code failed on the last frame. Where the policy is to bypass, the frame goes
     /// out as it came, and it is counted; where it is to stop, the run ends.
     ///
@@ -405,6 +447,7 @@ impl Frames {
                 self.stop.stop();
             }
             self.ready.clear();
+            self.own_sound.clear();
             self.channels = None;
         }
     }

@@ -9,6 +9,7 @@ mod image_file;
 mod media;
 mod opening;
 mod outgoing;
+mod own_sound;
 mod pending;
 mod pipeline;
 mod reader;

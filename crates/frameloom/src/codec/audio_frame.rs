@@ -186,6 +186,14 @@ impl AudioFrame {
     }
 }
 
+/// Refuses a rate and a layout of which there is no sound.
+pub(crate) fn check_sound(sample_rate: u32, channel_layout: &str) -> Result<()> {
+    let channels = usize::try_from(AudioFrame::channels_of(channel_layout)?).unwrap_or(1);
+    let moment = vec![0i16; channels];
+    AudioFrame::from_interleaved_s16(&moment, sample_rate, channel_layout, Timestamp::ZERO)
+        .map(drop)
+}
+
 /// The error for samples of which one is no number.
 pub(crate) fn not_finite() -> Error {
     Error::usage("a sample is not a number (NaN), or infinite")

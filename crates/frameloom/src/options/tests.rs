@@ -299,6 +299,7 @@ fn rows_say_what_they_do() {
             ValueType::Ratio => (&["16:9", "1.85"], "0:9"),
             ValueType::Integer => (&["2"], "many"),
             ValueType::BitRate => (&["2M", "2*1000k"], "-5"),
+            ValueType::Number if row.name == "speed" => (&["2", "0.5"], "-1"),
             ValueType::Number => (&["2", "0.5", "-1"], "fine"),
             ValueType::Choice(names) => (names, "no such"),
             ValueType::Format => (&["flv"], "flvv"),

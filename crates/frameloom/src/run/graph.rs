@@ -156,28 +156,10 @@ pub(crate) struct VideoEncoderNode {
     pub(crate) holds: bool,
 }
 
-/// Where an encoder's sound comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SoundFrom {
-    Source(StreamSource),
-    /// The caller makes it.
-    Caller,
-}
-
-impl SoundFrom {
-    /// The input's stream, where it is one.
-    pub(crate) fn input(self) -> Option<InputStreamId> {
-        match self {
-            SoundFrom::Source(source) => source.input(),
-            SoundFrom::Caller => None,
-        }
-    }
-}
-
 /// A thread that decodes audio and encodes it again, or encodes what a filter graph or the caller makes.
 #[derive(Debug, PartialEq)]
 pub(crate) struct AudioEncoderNode {
-    pub(crate) of: SoundFrom,
+    pub(crate) of: StreamSource,
     /// It gets what code made of it.
     pub(crate) is_edited: bool,
     pub(crate) plan: AudioPlan,
@@ -281,7 +263,7 @@ impl PipelineGraph {
             holds: false,
         }));
         graph.audio_encoders.extend(audio.map(|plan| AudioEncoderNode {
-            of: SoundFrom::Caller,
+            of: StreamSource::Caller,
             is_edited: false,
             plan,
             global_header,
@@ -332,6 +314,8 @@ impl PipelineGraph {
     pub(crate) fn edit_audio(&mut self, source: StreamSource) {
         self.mark_edited_audio(source);
         self.audio_edit = Some(match source {
+            // Nobody edits what the caller makes.
+            StreamSource::Caller => return,
             StreamSource::Graph(pad) => EditSource::Filter(pad),
             StreamSource::Input(of) => {
                 let place = self.audio_decoders.iter().position(|node| node.of == of);
@@ -352,6 +336,7 @@ impl PipelineGraph {
     /// The numbers of the inputs that a stream is made of.
     fn numbers_of(&self, source: StreamSource) -> Vec<usize> {
         match source {
+            StreamSource::Caller => Vec::new(),
             StreamSource::Input(of) => vec![of.input],
             StreamSource::Graph(pad) => {
                 let inputs = self.filters.get(pad.graph).map(|node| &node.plan.inputs);
@@ -448,6 +433,8 @@ impl PipelineGraph {
         let only_read = code == CodeKind::Pulled && self.writers.is_empty();
         let queue = if only_read { READ_AHEAD } else { FRAME_QUEUE };
         let from = match of {
+            // Frames of the caller's own are no stream of a pipeline, and have no edit.
+            StreamSource::Caller => return self.edits.len(),
             StreamSource::Graph(pad) => EditSource::Filter(pad),
             StreamSource::Input(of) => EditSource::Decoder(self.decoder_of(of)),
         };
@@ -527,20 +514,22 @@ impl PipelineGraph {
 
     fn add_audio(&mut self, of: StreamSource, audio: &AudioPlan, to: Port, plan: &OutputPlan) {
         let global = plan.target.muxer.wants_global_header();
-        let from = SoundFrom::Source(of);
-        let same = self.audio_encoders.iter_mut().find(|n| n.of == from && n.plan == *audio);
+        // A caller's own is another one for each output.
+        let is_own = of == StreamSource::Caller;
+        let same = |n: &&mut AudioEncoderNode| n.of == of && n.plan == *audio && !is_own;
+        let same = self.audio_encoders.iter_mut().find(same);
         match same {
             Some(node) => {
                 node.users.push(to);
                 node.global_header |= global;
             }
             None => self.audio_encoders.push(AudioEncoderNode {
-                of: from,
+                of,
                 is_edited: self.edited_audio == Some(of),
                 plan: audio.clone(),
                 global_header: global,
                 users: vec![to],
-                queue: AUDIO_QUEUE,
+                queue: if is_own { CALLER_SOUND } else { AUDIO_QUEUE },
             }),
         }
     }

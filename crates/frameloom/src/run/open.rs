@@ -23,12 +23,12 @@ use crate::protocol::environment::Environment;
 use crate::run::delivery::{Drops, Relief, SinkMessage, SinkStream};
 use crate::run::filters::pad_input;
 use crate::run::graph::{
-    AudioEncoderNode, CopyNode, EditSource, FramesFrom, PipelineGraph, Port, SoundFrom,
-    VideoEncoderNode, WriterNode,
+    AudioEncoderNode, CopyNode, EditSource, FramesFrom, PipelineGraph, Port, VideoEncoderNode,
+    WriterNode,
 };
 use crate::run::lane::CopyLane;
 use crate::run::late::LateStream;
-use crate::run::planned::{OutputPlan, PlannedGraph, PlannedInput};
+use crate::run::planned::{OutputPlan, PlannedGraph, PlannedInput, StreamSource};
 use crate::run::registry::Registry;
 use crate::run::sound::SoundPull;
 use crate::run::stages::VideoGroup;
@@ -156,7 +156,9 @@ pub(super) fn open_audio_encoder(
         Some((stream, options)) => {
             AudioTranscoder::open(plan, stream, options, is_live, node.global_header, stats)
         }
-        None => AudioTranscoder::of_samples(plan, node.global_header, node.of == SoundFrom::Caller),
+        None => {
+            AudioTranscoder::of_samples(plan, node.global_header, node.of == StreamSource::Caller)
+        }
     }
 }
 

@@ -21,7 +21,9 @@ use crate::run::encoder_options::{
 };
 use crate::run::filters;
 use crate::run::metadata::{chapters, describe};
-use crate::run::planned::{Edited, OutputPlan, PlannedInput, PlannedStream, Treatment};
+use crate::run::planned::{
+    Edited, OutputPlan, PlannedInput, PlannedStream, StreamSource, Treatment,
+};
 use crate::run::selection::{Chosen, specified};
 use crate::time::Timestamp;
 use crate::url;
@@ -68,8 +70,12 @@ pub(crate) fn plan(
             is_cover: chosen.is_cover_of(&target),
             chapters: &chapters,
         };
-        if chosen.stream.is_none() {
-            stream.check_made_by_graph(&target, &options)?;
+        match chosen.from {
+            StreamSource::Graph(_) => stream.check_made_by_graph(&target, &options)?,
+            StreamSource::Caller if options.codec.of(*place) == Some(&CodecChoice::Copy) => {
+                return Err(copy_of_edited(&target, MediaKind::Audio));
+            }
+            StreamSource::Caller | StreamSource::Input(_) => {}
         }
         let treatment = match chosen.kind {
             MediaKind::Video | MediaKind::Cover => {

@@ -249,8 +249,7 @@ pub(super) fn sound_of(
     stats: &Stats,
     stop: &Stop,
 ) -> Result<(SoundSender, SoundReader)> {
-    let mut queue = SoundQueue::default();
-    queue.asked = [false, pull == SoundPull::Alone];
+    let queue = SoundQueue { asked: [false, pull == SoundPull::Alone], ..SoundQueue::default() };
     let shared = Arc::new(SoundShared { queue: Mutex::new(queue), changed: Condvar::new() });
     let is_live = source.is_live;
     let stream = source.audio().map(StreamInfo::share).transpose();

@@ -25,7 +25,7 @@ use crate::run::delivery::SinkStream;
 use crate::run::filtering::{FilterEnds, FilterOutput, LiveContext};
 use crate::run::graph::{
     AudioEncoderNode, CodeKind, EditSource, FILTER_QUEUE, FramesFrom, InputNode, PipelineGraph,
-    Port, SoundFrom, VideoEncoderNode, WriterNode,
+    Port, VideoEncoderNode, WriterNode,
 };
 use crate::run::joining::Joining;
 use crate::run::lane::CopyLane;
@@ -98,6 +98,8 @@ pub(super) struct StartedThreads {
     pub(super) pulling: Option<Pulling>,
     /// The input's audio, where it pulls.
     pub(super) sound: Option<SoundReader>,
+    /// The ways to the encoders of sound of its own, by the outputs' numbers.
+    pub(super) own_sound: Vec<(usize, Sender<AudioMessage>)>,
 }
 
 /// What a writer writes to.
@@ -125,7 +127,7 @@ impl Nodes {
         let presences: Vec<PresenceSignal> =
             graph.inputs.iter().map(|_| PresenceSignal::new()).collect();
         let mut frames = self.spawn_encoders(graph, &presences, context, threads)?;
-        let SpawnedAudio { mut readings, of_filters, of_code } =
+        let SpawnedAudio { mut readings, of_filters, of_code, of_caller } =
             self.spawn_audio(graph, &context.stop, threads)?;
         let audio = (std::mem::take(&mut user.audio), user.audio_command.take());
         let mut pulling = None;
@@ -252,7 +254,8 @@ impl Nodes {
             inputs.push(spawn_reader(*node, source, presence, to, beside, &context, threads)?);
         }
         let filters = FilterLinks { changes, graphs };
-        Ok(StartedThreads { inputs, filters, audio_changes, pulling, sound })
+        let own_sound = of_caller;
+        Ok(StartedThreads { inputs, filters, audio_changes, pulling, sound, own_sound })
     }
 
     /// A place for each stored input beside the others, where there are several. A filter graph takes
@@ -342,7 +345,12 @@ impl Nodes {
         threads: &mut Threads,
     ) -> Result<SpawnedAudio> {
         let readings = graph.inputs.iter().map(|_| ReaderEnds::default()).collect();
-        let mut spawned = SpawnedAudio { readings, of_filters: Vec::new(), of_code: Vec::new() };
+        let mut spawned = SpawnedAudio {
+            readings,
+            of_filters: Vec::new(),
+            of_code: Vec::new(),
+            of_caller: Vec::new(),
+        };
         let transcoders = self.audio_encoders.drain(..);
         for (node, (transcoder, users)) in graph.audio_encoders.iter().zip(transcoders) {
             let packets = spawn_audio_encoder(node, transcoder, users, stop, threads)?;
@@ -351,16 +359,19 @@ impl Nodes {
                     let outputs = users_of(graph, &node.users);
                     spawned.of_code.push(AudioEncoderEnd { packets, outputs });
                 }
-                SoundFrom::Source(StreamSource::Graph(pad)) => {
+                StreamSource::Graph(pad) => {
                     spawned.of_filters.push((pad, packets));
                 }
-                SoundFrom::Source(StreamSource::Input(InputStreamId { input, stream })) => {
+                StreamSource::Input(InputStreamId { input, stream }) => {
                     if let Some(reading) = spawned.readings.get_mut(input) {
                         reading.audio.push(AudioEnd { stream, packets });
                     }
                 }
-                // A pipeline has none.
-                SoundFrom::Caller => {}
+                StreamSource::Caller => {
+                    let outputs = users_of(graph, &node.users);
+                    let ends = outputs.into_iter().map(|output| (output, packets.clone()));
+                    spawned.of_caller.extend(ends);
+                }
             }
         }
         Ok(spawned)
@@ -375,6 +386,8 @@ struct SpawnedAudio {
     of_filters: Vec<(GraphPad, Sender<AudioMessage>)>,
     /// What the code for sound is to send to.
     of_code: Vec<AudioEncoderEnd>,
+    /// What the caller is to send to, by the outputs' numbers.
+    of_caller: Vec<(usize, Sender<AudioMessage>)>,
 }
 
 /// The ways to the encoders of a caller's own frames and sound, where it has them.

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crossbeam_channel::Sender;
+
 use crate::av::{Device, MediaKind};
 use crate::edit::{AudioCommand, Command, FrameProcessor};
 use crate::error::{Error, Hint, Result, Setting, sentence};
@@ -28,6 +30,7 @@ use crate::run::registry::Registry;
 use crate::run::selection::{Offer, choose, edited};
 use crate::run::sound::{SoundPull, SoundReader};
 use crate::run::spawn::{CallerEnds, Stages, StartedThreads, WriterSink};
+use crate::run::stages::AudioMessage;
 use crate::run::threads::{Failure, Threads};
 use crate::run::writing::SinkOpener;
 use crate::stats::Stats;
@@ -96,6 +99,8 @@ pub(crate) struct Started {
     pub(crate) pulling: Option<Pulling>,
     /// The input's audio, where it pulls.
     pub(crate) sound: Option<SoundReader>,
+    /// The ways to the encoders of sound of its own, by the outputs' numbers, with its rate and layout.
+    pub(crate) own_sound: Vec<(usize, (u32, String), Sender<AudioMessage>)>,
     /// The outputs that are there.
     pub(crate) registry: Registry,
     /// Kept for as long as outputs may be added.
@@ -154,6 +159,7 @@ impl Setup {
         let graph = self.graph(code, &planned, context.on_loss);
         self.narrow(&planned)?;
         let Planned { plans, opened, edited, .. } = planned;
+        let own_shapes = self.own_shapes(&plans, &opened)?;
         let reopens = self.sources.iter().any(|source| self.reopens_outputs(source));
         let Setup { sources, stages, command, audio_stages, audio_command, outputs, .. } = self;
         let command_only_reads = command.is_some() && plans.is_empty();
@@ -161,7 +167,7 @@ impl Setup {
         let sinks = open_sinks(&plans, opened, reopens, &context)?;
         let mut threads = Threads::new(failure.clone());
         let user = Stages { stages, command, audio: audio_stages, audio_command };
-        let StartedThreads { inputs, filters, audio_changes, pulling, sound } =
+        let StartedThreads { inputs, filters, audio_changes, pulling, sound, own_sound } =
             nodes.spawn(&graph, sources, sinks, user, &context, &mut threads)?;
         let (more, registry) = (threads.close(), context.registry.clone());
         outputs.run(RunningPipeline {
@@ -175,7 +181,33 @@ impl Setup {
             audio_changes,
             next,
         });
-        Ok(Started { threads, pulling, sound, registry, outputs })
+        let shape = |(number, end): (usize, Sender<AudioMessage>)| {
+            let (_, shape) = own_shapes.iter().find(|(output, _)| *output == number)?;
+            Some((number, shape.clone(), end))
+        };
+        let own_sound = own_sound.into_iter().filter_map(shape).collect();
+        Ok(Started { threads, pulling, sound, own_sound, registry, outputs })
+    }
+
+    /// The outputs that have sound of the caller's own, with its rate and layout.
+    ///
+    /// # Errors
+    /// Where the caller can't write any.
+    fn own_shapes(
+        &self,
+        plans: &[OutputPlan],
+        opened: &[NumberedSink],
+    ) -> Result<Vec<(usize, (u32, String))>> {
+        let own = plans
+            .iter()
+            .zip(opened)
+            .filter_map(|(plan, (number, _))| Some((*number, plan.options.own_audio.clone()?)));
+        let own: Vec<_> = own.collect();
+        if !own.is_empty() && self.pulls != Some(SoundPull::BesideFrames) {
+            let cause = "sound of your own is written beside frames that you pull";
+            return Err(Error::usage(cause));
+        }
+        Ok(own)
     }
 
     /// Puts live inputs on one clock by when they came, where there are several inputs: what came at one

@@ -83,6 +83,7 @@ fn drawn(graph: &PipelineGraph) -> String {
         let of = match node.of {
             StreamSource::Input(of) => key(of),
             StreamSource::Graph(pad) => format!("[{}.{}]", pad.graph, pad.pad),
+            StreamSource::Caller => "own".to_owned(),
         };
         parts.push(format!("transcode {of} >{} q{}", ports(&node.users), node.queue));
     }
