@@ -9,6 +9,8 @@ mod outputs;
 mod policies;
 #[path = "it/pull.rs"]
 mod pull;
+#[path = "it/pulled_sound.rs"]
+mod pulled_sound;
 #[path = "it/rtmp.rs"]
 mod rtmp;
 #[path = "it/seeking.rs"]

@@ -348,3 +348,89 @@ impl Drop for SoundReader {
         self.shared.changed.notify_all();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::av::{AvPacket, MediaKind};
+    use crate::time::TimeBase;
+    use crate::time::clock::RealClock;
+
+    fn packet(number: i64) -> AudioMessage {
+        let mut av = AvPacket::of_bytes(&[1], 0, true).unwrap();
+        av.set_times(Some(number), Some(number), 1);
+        AudioMessage::Packet(Packet {
+            av,
+            kind: MediaKind::Audio,
+            stream: 0,
+            time_base: TimeBase::MILLIS,
+            arrived: None,
+            quality: None,
+            floor: Timestamp::ZERO,
+            discontinuity: false,
+        })
+    }
+
+    fn times(packets: Vec<AudioPacket>) -> Vec<i64> {
+        packets.iter().filter_map(|packet| Some(packet.pts()?.ticks())).collect()
+    }
+
+    /// What is decoded next, until there is nothing.
+    fn rest(queue: &mut SoundQueue, pull: SoundPull) -> Vec<String> {
+        std::iter::from_fn(|| queue.next(pull).unwrap())
+            .map(|message| match message {
+                AudioMessage::Packet(packet) => packet.av.pts().unwrap().to_string(),
+                AudioMessage::Silence(until) => format!("silence to {}", until.as_micros()),
+                AudioMessage::Lost => "lost".to_owned(),
+                _ => "other".to_owned(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn packets_and_samples_are_taken_each_for_itself() {
+        let stats = Stats::new(None, Arc::new(RealClock));
+        let pull = SoundPull::BesideFrames;
+        let mut queue = SoundQueue::default();
+        (0..3).for_each(|n| queue.push(packet(n), &stats));
+        assert_eq!(times(queue.packets().unwrap()), [0, 1, 2]);
+        queue.push(AudioMessage::Lost, &stats);
+        queue.push(packet(3), &stats);
+        assert_eq!(rest(&mut queue, pull), ["0", "1", "2", "lost", "3"]);
+        assert_eq!(times(queue.packets().unwrap()), [3]);
+        // Silence grows for as long as nobody has taken it.
+        let silence = |micros| AudioMessage::Silence(Timestamp::from_micros(micros));
+        [10, 20, 30].into_iter().for_each(|until| queue.push(silence(until), &stats));
+        assert_eq!(rest(&mut queue, pull), ["silence to 30"]);
+        queue.push(silence(40), &stats);
+        assert_eq!(rest(&mut queue, pull), ["silence to 40"]);
+    }
+
+    #[test]
+    fn what_is_not_taken_in_time_is_counted_once_somebody_asks() {
+        let stats = Stats::new(None, Arc::new(RealClock));
+        let dropped = || stats.snapshot().audio_dropped;
+        let mut queue = SoundQueue::default();
+        let all = i64::try_from(KEPT).unwrap() + 5;
+        (0..all).for_each(|n| queue.push(packet(n), &stats));
+        assert_eq!(dropped(), 0, "nobody wants any");
+        assert_eq!(times(queue.packets().unwrap()), (5..all).collect::<Vec<_>>());
+        (all..all + 7).for_each(|n| queue.push(packet(n), &stats));
+        assert_eq!(dropped(), 0, "those were taken");
+        (0..all).for_each(|n| queue.push(packet(n), &stats));
+        assert_eq!(dropped(), 12, "and 12 were not");
+        assert_eq!(queue.waiting.len(), KEPT);
+    }
+
+    #[test]
+    fn what_is_taken_alone_is_gone() {
+        let stats = Stats::new(None, Arc::new(RealClock));
+        let mut queue = SoundQueue::default();
+        (0..9).for_each(|n| queue.push(packet(n), &stats));
+        assert_eq!(queue.undecoded(), 9);
+        assert_eq!(rest(&mut queue, SoundPull::Alone).len(), 9);
+        assert_eq!((queue.undecoded(), queue.waiting.len()), (0, 0));
+        queue.push(packet(9), &stats);
+        assert_eq!(rest(&mut queue, SoundPull::Alone), ["9"]);
+    }
+}
