@@ -37,11 +37,12 @@ pub(crate) mod registry;
 pub(crate) mod selection;
 pub(crate) mod sound;
 mod spawn;
+mod spawn_caller;
 pub(crate) mod stages;
 mod start;
 mod streams;
 pub(crate) mod threads;
 pub(crate) mod writing;
 
-pub(crate) use spawn::CallerEnds;
+pub(crate) use spawn_caller::CallerEnds;
 pub(crate) use start::{FeedSetup, Setup, Started};

@@ -36,8 +36,8 @@ use crate::run::positions::{ReadPosition, ReadPositions};
 use crate::run::reading::{AudioEnd, DecoderEnd, LiveReading, LiveRules, Reading};
 use crate::run::sound::{SoundReader, SoundSender, sound_of};
 use crate::run::stages::{
-    AudioMessage, DecodeMessage, EncodeMessage, EncoderEnd, Encoding, Fanout, FrameTaker,
-    FramesChange, VideoGroup, audio_loop, decode_audio_loop, decode_loop,
+    AudioMessage, DecodeMessage, EncoderEnd, Encoding, Fanout, FrameTaker, FramesChange,
+    VideoGroup, audio_loop, decode_audio_loop, decode_loop,
 };
 use crate::run::streams::KnownStreams;
 use crate::run::threads::Threads;
@@ -273,32 +273,7 @@ impl Nodes {
         numbered().map(place).collect()
     }
 
-    /// As [`Nodes::spawn`], for a caller's own frames and sound. Gives the ways to their encoders.
-    pub(super) fn spawn_for_caller(
-        mut self,
-        graph: &PipelineGraph,
-        sinks: Vec<WriterSink>,
-        context: &NodeContext,
-        threads: &mut Threads,
-    ) -> Result<CallerEnds> {
-        self.spawn_writers(graph, sinks, context, threads)?;
-        let mut ends = CallerEnds::default();
-        for (number, (node, group)) in
-            graph.video_encoders.iter().zip(self.video_encoders).enumerate()
-        {
-            let outputs = users_of(graph, &node.users);
-            let end =
-                spawn_video_encoder(node, group, outputs, None, number == 0, context, threads)?;
-            ends.frames = ends.frames.or(Some(end.frames));
-        }
-        for (node, (transcoder, users)) in graph.audio_encoders.iter().zip(self.audio_encoders) {
-            let sound = spawn_audio_encoder(node, transcoder, users, &context.stop, threads)?;
-            ends.sound = ends.sound.or(Some(sound));
-        }
-        Ok(ends)
-    }
-
-    fn spawn_writers(
+    pub(super) fn spawn_writers(
         &mut self,
         graph: &PipelineGraph,
         sinks: Vec<WriterSink>,
@@ -390,13 +365,6 @@ struct SpawnedAudio {
     of_caller: Vec<(usize, Sender<AudioMessage>)>,
 }
 
-/// The ways to the encoders of a caller's own frames and sound, where it has them.
-#[derive(Default)]
-pub(crate) struct CallerEnds {
-    pub(crate) frames: Option<Sender<EncodeMessage>>,
-    pub(crate) sound: Option<Sender<AudioMessage>>,
-}
-
 /// What a reader sends to.
 #[derive(Default)]
 struct ReaderEnds {
@@ -408,7 +376,7 @@ struct ReaderEnds {
 }
 
 /// The numbers of the outputs that some ports belong to.
-fn users_of(graph: &PipelineGraph, ports: &[Port]) -> Vec<usize> {
+pub(super) fn users_of(graph: &PipelineGraph, ports: &[Port]) -> Vec<usize> {
     ports.iter().filter_map(|port| Some(graph.writers.get(port.writer)?.output)).collect()
 }
 

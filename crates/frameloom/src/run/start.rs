@@ -29,7 +29,8 @@ use crate::run::planned::{Edited, OutputPlan, PlannedGraph, PlannedInput, Stream
 use crate::run::registry::Registry;
 use crate::run::selection::{Offer, choose, edited};
 use crate::run::sound::{SoundPull, SoundReader};
-use crate::run::spawn::{CallerEnds, Stages, StartedThreads, WriterSink};
+use crate::run::spawn::{Stages, StartedThreads, WriterSink};
+use crate::run::spawn_caller::CallerEnds;
 use crate::run::stages::AudioMessage;
 use crate::run::threads::{Failure, Threads};
 use crate::run::writing::SinkOpener;

@@ -68,7 +68,10 @@ fn the_sound_of_a_file_is_taken_sample_for_sample() {
     let heard = pipeline.to_url(url(&copy)).unwrap().audio_frames().unwrap().count();
     assert!(heard > 80);
     assert_eq!(pictures(&copy), pictures(&source));
-    assert_eq!(samples(&copy), samples(&source));
+    let packets = |path: &Path| {
+        tool("ffmpeg", &format!("-v error -i {} -map 0:a -c copy -f md5 -", path.display()))
+    };
+    assert_eq!(packets(&copy), packets(&source));
 }
 
 #[test]
