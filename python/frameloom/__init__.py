@@ -21,6 +21,8 @@ from ._errors import (
     TimedOut,
 )
 from ._frameloom import (
+    Audio,
+    AudioFrame,
     AudioPacket,
     Batch,
     Batches,
@@ -36,9 +38,11 @@ from ._frameloom import (
     Transform,
     Video,
     Writer,
+    concat,
     create,
     open,
     open_all,
+    open_audio,
     probe,
 )
 from ._run import run
@@ -67,6 +71,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AlreadyExists",
+    "Audio",
+    "AudioFrame",
     "AudioPacket",
     "Batch",
     "Batches",
@@ -91,9 +97,11 @@ __all__ = [
     "Transform",
     "Video",
     "Writer",
+    "concat",
     "create",
     "open",
     "open_all",
+    "open_audio",
     "probe",
     "run",
 ]

@@ -1,6 +1,6 @@
 """Frameloom's compiled part: import `frameloom` instead."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from os import PathLike
 from types import TracebackType
@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "Audio",
+    "AudioFrame",
     "AudioPacket",
     "Batch",
     "Batches",
@@ -26,9 +28,11 @@ __all__ = [
     "Video",
     "Writer",
     "command_line",
+    "concat",
     "create",
     "open",
     "open_all",
+    "open_audio",
     "probe",
 ]
 
@@ -44,6 +48,7 @@ class _HasDLPack(Protocol):
 
 _Pixels: TypeAlias = npt.ArrayLike | _HasDLPack
 _Color: TypeAlias = str | Sequence[int]
+_Sound: TypeAlias = tuple[int, str | int]
 
 @final
 class Frame:
@@ -537,7 +542,7 @@ class Video:
         format: str | None = None,
         size: _Size | None = None,
         rate: _Rate | None = None,
-        audio: bool = True,
+        audio: bool | _Sound = True,
         overwrite: bool = True,
         preroll: _Seconds | None = None,
         options: Mapping[str, Any] | None = None,
@@ -548,7 +553,9 @@ class Video:
         added while frames are read begins with those that the input brings from then on; what was
         read before is left out of it. A server is connected to at once; a file is made when there
         is something to write. `bit_rate` is in bits a second, `size` is (width, height), `options`
-        are FFmpeg's by its names, as {"preset": "fast", "g": 50}.
+        are FFmpeg's by its names, as {"preset": "fast", "g": 50}. `audio=False` leaves the sound
+        out; with samples a second and channels, as in (48000, "stereo"), it is your own, which
+        `Output.write_audio` writes: only of outputs that are added before the first frame is read.
 
         With `preroll` it begins so many seconds ago, at a keyframe, with what `open(..., preroll=)`
         keeps, or with as much of it as there is, and goes on by itself until it is closed: video
@@ -588,6 +595,31 @@ class Video:
         They are read with the frames: ask for them in the loop. The last 1024 are kept.
         """
 
+    @property
+    def audio_frames(self) -> list[AudioFrame]:
+        """The sound that was read since this was asked last, decoded.
+
+        It is read with the frames: ask for it in the loop. It belongs to them by its times, and may
+        come somewhat before or after them. The last 1024 packets are kept, some 20 s; once you have
+        asked, what goes before you ask again is counted (`stats.audio_dropped`). `open_audio` reads
+        sound without the pictures.
+        """
+
+    def edit_audio(
+        self, edit: Callable[[npt.NDArray[np.float32], float], npt.NDArray[Any] | None]
+    ) -> None:
+        """Have `edit(array, time)` called with every piece of the sound that outputs get.
+
+        The array is of float32, (n, channels), from -1 to 1; `edit` changes it in place or returns
+        another of the same shape. The time is in seconds. It runs on a thread of its own, and what
+        it raises follows `on_error`. Sound of a live stream that it is too slow for goes by
+        unedited. Call this before the first frame is read.
+        """
+
+    @property
+    def _stops_at_error(self) -> bool: ...
+    def _pass_frames(self) -> None: ...
+    def _run(self) -> None: ...
     @property
     def audio_extradata(self) -> bytes | None:
         """What a decoder of the audio needs besides the packets; `None` where there is no audio."""
@@ -664,6 +696,15 @@ class Output:
         shown behind the last one, where the output is closed, and where it has a `preroll`.
         """
 
+    def write_audio(self, array: npt.ArrayLike, *, time: _Seconds | None = None) -> None:
+        """Write sound of your own, for an output with `audio=(48000, "stereo")`.
+
+        It is an array as `Writer.write_audio` takes it. Arrays follow each other without a gap,
+        from 0 on; `time` (seconds, on the frames' clock) has one begin later, with silence before
+        it. It waits while the output is behind. Write it beside the frames, once the first was
+        read. Raises `ValueError` as `Writer.write_audio` does.
+        """
+
     def close(self) -> None:
         """Finish it, with all that was written to it, while the stream goes on.
 
@@ -695,11 +736,28 @@ class Output:
 class Writer:
     """A new video, made of arrays. Made by `create`."""
 
-    def write(self, array: Frame | _Pixels) -> None:
+    def write(self, array: Frame | _Pixels, *, time: _Seconds | None = None) -> None:
         """Write one picture: an array of uint8, as `Frame.array` describes it, or a `Frame`.
 
+        `time` (seconds) is when it is shown, up to the next one; times rise. A picture without one
+        follows the last at the rate. Give times from the first picture on: the first decides how
+        fine they are.
+
         It waits while the encoder or the server is behind. Raises `ValueError` for an array of
-        another shape or type, and where it is closed; the `frameloom.Error` that ended it.
+        another shape or type, a time that isn't behind the last one, and where it is closed; the
+        `frameloom.Error` that ended it.
+        """
+
+    def write_audio(self, array: npt.ArrayLike, *, time: _Seconds | None = None) -> None:
+        """Write sound, where the video was created with `audio`.
+
+        It is an array of float32 (from -1 to 1) or int16, (n, channels), or (n,) for one channel.
+        Arrays follow each other without a gap; `time` (seconds) has one begin later, with silence
+        before it. Write it beside the pictures: what is written of the one waits for the other.
+
+        It waits while the encoder or the server is behind. Raises `ValueError` for an array of
+        another shape or type, for samples that are no numbers, for a time before the end of what
+        was written, and where it is closed.
         """
 
     def close(self) -> None:
@@ -782,6 +840,10 @@ class Stats:
     @property
     def frames_late(self) -> int:
         """Frames that came when held pictures had taken their place."""
+
+    @property
+    def audio_dropped(self) -> int:
+        """Packets of sound that you ask for and did not take in time."""
 
     @property
     def input_offset_ms(self) -> int | None:
@@ -884,6 +946,94 @@ class AudioPacket:
         """How long it is to be heard, in seconds; 0 where it doesn't say."""
 
 @final
+class AudioFrame:
+    """A piece of decoded sound, and where it belongs in time."""
+
+    @property
+    def array(self) -> npt.NDArray[np.float32]:
+        """The samples, (n, channels), from -1 to 1."""
+
+    @property
+    def time(self) -> float:
+        """When the first sample is to be heard, in seconds, on the clock of the frames."""
+
+    @property
+    def duration(self) -> float:
+        """How long it is to be heard, in seconds."""
+
+    @property
+    def rate(self) -> int:
+        """Samples a second of each channel."""
+
+    @property
+    def channels(self) -> int:
+        """How many channels there are."""
+
+    @property
+    def samples(self) -> int:
+        """How many samples each channel has."""
+
+@final
+class Audio:
+    """The sound of a file or stream that is open: an iterator. Made by `open_audio`."""
+
+    def read(self, timeout: _Seconds | None = None) -> AudioFrame | None:
+        """The next piece of sound; `None` where there is no more.
+
+        It waits for a live stream that is lost, with `timeout` for so many seconds at most.
+
+        Raises `TimeoutError` where none came in time, `ValueError` once it is closed.
+        """
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> AudioFrame: ...
+    @property
+    def rate(self) -> int:
+        """Samples a second of each channel, as the header says."""
+
+    @property
+    def channels(self) -> int:
+        """How many channels there are, as the header says."""
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What is in it, as `frameloom probe` tells it."""
+
+    @property
+    def stats(self) -> Stats:
+        """The counters as they are now."""
+
+    @property
+    def events(self) -> list[Event]:
+        """What has happened so far: losses and returns of a stream. The last 1000 are kept."""
+
+    @property
+    def duration(self) -> float | None:
+        """How long what is read is, in seconds; `None` where that isn't known."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it runs at its own speed and has no end that is known."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is closed."""
+
+    def stop(self) -> None:
+        """Have the loop over it end, from any thread."""
+
+    def close(self) -> None:
+        """Close it. What wasn't read is left out."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> Literal[False]: ...
+
+@final
 class Event:
     """Something that happened to a running video."""
 
@@ -929,6 +1079,7 @@ def open(
     open_timeout: _Seconds | None = None,
     wait_for_inputs: Literal["all", "any"] | None = None,
     preroll: _Seconds | None = None,
+    speed: float | None = None,
     live: Literal["auto"] | bool = "auto",
 ) -> Video:
     """Open a file or a stream and read its frames.
@@ -941,6 +1092,8 @@ def open(
     second) repeats or leaves out frames, `start` and `duration` (seconds) cut, `loop` plays it so
     often, or for ever with `True`, `realtime` reads a file at its own speed. `format` and `options`
     are FFmpeg's for the input. `progress` shows on stderr how far a loop over the frames is.
+    `speed` plays a file faster (2.0: twice as fast) or slower: pictures and sound, which keeps its
+    pitch; all times are then those of the faster or slower video.
 
     The policies have the names of the command line: what happens while the input is lost
     (`on_loss`), to frames that your code is too slow for (`on_slow`), when it fails (`on_error`).
@@ -958,7 +1111,9 @@ def create(
     size: _Size | None = None,
     rate: _Rate | None = None,
     pix_fmt: str = "rgb24",
+    audio: _Sound | None = None,
     codec: str | None = None,
+    audio_codec: str | None = None,
     bit_rate: int | str | None = None,
     format: str | None = None,
     overwrite: bool = True,
@@ -971,12 +1126,64 @@ def create(
     Every array is shown for 1/rate seconds, 1/25 by default. The first one tells the size, where
     none is given. What is published is to be written at its own speed: nothing else slows it down.
 
+    With `audio`, samples a second and channels as in (48000, "stereo"), it has sound, which
+    `Writer.write_audio` writes; in a format for sound alone, as WAV or FLAC, it has nothing else.
+
     A server that is lost is connected to again, for ever or for `reconnect_for` seconds, or not at
     all with `no_reconnect`. What is written meanwhile is missed; the stream goes on with a
     keyframe. A file's first failure is its end.
 
     Raises a `frameloom.Error` where it can't be opened, which for a server means at once. RTSP is
     told what comes before it answers: there, it is raised by a later `write` or at the end.
+    """
+
+def concat(
+    sources: Sequence[_Path],
+    *,
+    pix_fmt: str = "rgb24",
+    size: _Size | None = None,
+    rate: _Rate | None = None,
+    options: Mapping[str, Any] | None = None,
+    progress: bool = False,
+    on_error: Literal["bypass", "stop", "hold"] | None = None,
+    speed: float | None = None,
+) -> Video:
+    """Several files as one video, one after the other: times go on where the one before ended.
+
+    Frames are brought to the first one's size, with black bars where the shape differs (or to
+    `size`, then, without keeping the shape), and to its frame rate, or to `rate`; sound to its rate
+    and channels. A file without sound is silent, and where the first has none, there is none. Each
+    is opened once at the start, so that one that can't be read raises at once. `speed` and
+    `options` are for all of them; the other arguments are those of `open`.
+
+    Raises what `open` does, and `ValueError` for no source, a live stream or a pipe.
+    """
+
+def open_audio(
+    source: _Path,
+    *,
+    start: _Seconds | None = None,
+    duration: _Seconds | None = None,
+    loop: bool | int | None = None,
+    realtime: bool = False,
+    format: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    on_loss: Literal["hold", "slate", "end"] | None = None,
+    reconnect_for: _Seconds | None = None,
+    no_reconnect: bool = False,
+    stall_timeout: _Seconds | None = None,
+    open_timeout: _Seconds | None = None,
+    speed: float | None = None,
+    live: Literal["auto"] | bool = "auto",
+) -> Audio:
+    """Open the sound of a file or a stream and read it; pictures are not decoded.
+
+    They needn't be there. A file is read as fast as you take its sound. Of a live stream the last
+    20 s or so are kept for you; what isn't taken by then is dropped, oldest first, and counted
+    (`stats.audio_dropped`). While it is lost, silence comes in its place. The arguments are those
+    of `open`, as far as they are about sound.
+
+    Raises a `frameloom.Error` where it can't be opened or has no sound.
     """
 
 def open_all(
@@ -998,6 +1205,7 @@ def open_all(
     open_timeout: _Seconds | None = None,
     wait_for_inputs: Literal["all", "any"] | None = None,
     preroll: _Seconds | None = None,
+    speed: float | None = None,
     live: Literal["auto"] | bool = "auto",
 ) -> Streams:
     """Open many streams at once.

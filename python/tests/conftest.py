@@ -59,8 +59,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def ffmpeg(words: str, target: Path | str) -> None:
-    command = ["ffmpeg", "-v", "error", "-nostdin", "-y", *words.split(), str(target)]
+def ffmpeg(words: str | list[str], target: Path | str) -> None:
+    given = words.split() if isinstance(words, str) else words
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-y", *given, str(target)]
     sp.run(command, check=True, timeout=LIMIT_S)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 import frameloom
 
-from .conftest import LIMIT_S, ROOT, shown
+from .conftest import LIMIT_S, ROOT, ffmpeg, shown
 from .graphs import save
 
 EXAMPLES = ROOT / "python" / "examples"
@@ -117,6 +117,23 @@ def test_a_snapshot_and_a_gif(film: Path, tmp_path: Path) -> None:
     plain = frameloom.open(film, pix_fmt="bgr24").frame_at(2).array
     assert np.abs(shot.astype(int) - plain).max() <= 2
     assert len(list(frameloom.open(animation))) == 20
+
+
+def test_speech(tmp_path: Path) -> None:
+    source, target = tmp_path / "spoken.mkv", tmp_path / "out.mkv"
+    words = "one two three four five six seven eight nine ten"
+    voice = tmp_path / "voice.wav"
+    ffmpeg(["-f", "lavfi", "-i", f"flite=text='{words}'"], voice)
+    ffmpeg(
+        f"-f lavfi -i color=gray:s=320x180:r=10:d=9 -i {voice} -af adelay=3000:all=1,apad -t 9"
+        " -pix_fmt yuv420p -c:v libx264 -c:a flac",
+        source,
+    )
+    model = ROOT / "target" / "test-media" / "silero_vad.onnx"
+    told = run("speech.py", source, target, model)
+    captions = [bool(frame.array[10:42, 10:100].max() > 200) for frame in frameloom.open(target)]
+    assert told == f"speech in {sum(captions)} frames\n"
+    assert not any(captions[:25]) and sum(captions[35:55]) > 12 and not any(captions[80:])
 
 
 def test_many_streams(clip: Path, film: Path) -> None:

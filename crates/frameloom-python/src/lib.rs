@@ -5,6 +5,7 @@
 //! between which Python looks at its signals.
 
 mod array;
+mod audio;
 mod draw;
 mod error;
 mod events;
@@ -12,8 +13,10 @@ mod exit;
 mod frame;
 mod latest;
 mod lock;
+mod opening;
 mod output;
 mod process;
+mod samples;
 mod settings;
 mod shared;
 mod state;
@@ -44,11 +47,17 @@ mod _frameloom {
         Ok(())
     }
     #[pymodule_export]
+    use super::audio::{PyAudio, open_audio};
+    #[pymodule_export]
     use super::draw::PyDraw;
     #[pymodule_export]
     use super::frame::PyFrame;
     #[pymodule_export]
+    use super::opening::{concat, open, probe};
+    #[pymodule_export]
     use super::output::PyOutput;
+    #[pymodule_export]
+    use super::samples::PyAudioFrame;
     #[pymodule_export]
     use super::state::{PyAudioPacket, PyEvent, PyOutputStats, PyStats};
     #[pymodule_export]
@@ -56,7 +65,7 @@ mod _frameloom {
     #[pymodule_export]
     use super::tensor::PyTransform;
     #[pymodule_export]
-    use super::video::{PyVideo, open, probe};
+    use super::video::PyVideo;
     #[pymodule_export]
     use super::writer::{PyWriter, create};
 }

@@ -11,6 +11,7 @@ use crate::error::{invalid, left, raised};
 use crate::frame::{PyFrame, made_of};
 use crate::lock::lock;
 use crate::process::elsewhere;
+use crate::samples::OwnSound;
 use crate::settings::time_of;
 use crate::shared::{OpenOutput, RequestedOutput, VideoShared, VideoState, finish};
 use crate::state::PyOutputStats;
@@ -24,6 +25,8 @@ pub(crate) struct PyOutput {
     pub(crate) place: usize,
     /// Without secrets.
     pub(crate) shown: String,
+    /// Of one's own, where it is not the input's.
+    pub(crate) sound: Option<OwnSound>,
 }
 
 impl PyOutput {
@@ -39,6 +42,8 @@ impl PyOutput {
 enum Coming {
     /// To one of which nothing was read yet.
     Described(Pending<Outgoing>),
+    /// To one whose frames nobody reads: it is opened when that runs.
+    Unopened,
     /// To one that runs.
     Added(Pending<OutputId>),
 }
@@ -56,8 +61,13 @@ fn begin(
         there.map(|output| (output.url.clone(), output.options.clone())).collect()
     };
     all.push((url.to_owned(), options.clone()));
-    frameloom::internal::check_outputs(&[&shared.opening.source], &all, true)?;
+    let opening = &shared.opening;
+    let inputs = std::iter::once(&opening.source).chain(&opening.following);
+    let inputs: Vec<&str> = inputs.map(String::as_str).collect();
+    let passes = shared.passes_frames();
+    frameloom::internal::check_outputs(&inputs, &all, !passes)?;
     match &mut *state {
+        VideoState::Open(_) if passes => Ok(Some(Coming::Unopened)),
         VideoState::Open(pipeline) => pipeline
             .outgoing_pending(url, options.clone())
             .map(|coming| Some(Coming::Described(coming))),
@@ -80,11 +90,14 @@ pub(crate) fn added(
     shared: &Arc<VideoShared>,
     url: &str,
     options: &OutputOptions,
+    sound: Option<OwnSound>,
 ) -> PyResult<PyOutput> {
+    let mut sound = sound;
     loop {
         let coming = until(py, || begin(shared, url, options), || {})?;
         let (outgoing, number) = match coming {
             Coming::Described(pending) => (Some(opened(py, Ok(pending), &shared.stop)?), None),
+            Coming::Unopened => (None, None),
             Coming::Added(pending) => (None, Some(opened(py, Ok(pending), &shared.stop)?)),
         };
         let place = py.detach(|| {
@@ -101,7 +114,7 @@ pub(crate) fn added(
         });
         if let Some(place) = place {
             let shown = frameloom::internal::redact::url(url);
-            return Ok(PyOutput { shared: Arc::clone(shared), place, shown });
+            return Ok(PyOutput { shared: Arc::clone(shared), place, shown, sound: sound.take() });
         }
     }
 }
@@ -215,6 +228,43 @@ impl PyOutput {
             },
             || {},
         )
+    }
+
+    /// Write sound of your own, for an output with `audio=(48000, "stereo")`: an array of float32 (-1 to 1)
+    /// or int16, (n, channels). Arrays follow each other without a gap, from 0 on; `time` (seconds, on the
+    /// frames' clock) has one begin later, with silence before it. It waits while the output is
+    /// behind. Write it beside the frames.
+    #[pyo3(signature = (array, *, time=None))]
+    fn write_audio(
+        &self,
+        py: Python<'_>,
+        array: &Bound<'_, PyAny>,
+        time: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let time = time.map(|given| time_of("time", given)).transpose()?;
+        if self.shared.process.is_elsewhere() {
+            return Err(raised(&elsewhere()));
+        }
+        if self.is_closed(py) {
+            return Err(invalid(format!("the output {} is closed", self.shown)));
+        }
+        let Some(sound) = &self.sound else {
+            return Err(invalid(
+                "the output has the input's sound: output(..., audio=(48000, \"stereo\"))",
+            ));
+        };
+        let number = py.detach(|| self.number());
+        sound.write(py, array, time, |piece| match &mut *self.shared.state() {
+            VideoState::Running(frames) if number.is_some() => {
+                let number = number.map_or(0, OutputId::number);
+                frames.write_audio_timeout(number, piece, SLICE)
+            }
+            _ => Err(frameloom::Error::new(
+                frameloom::ErrorKind::Usage,
+                frameloom::Stage::Sink,
+                "the video is closed, or no frame of it was read yet",
+            )),
+        })
     }
 
     /// Finish it, with all that was written to it, while the stream goes on. At the end of the input, the

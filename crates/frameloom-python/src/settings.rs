@@ -95,6 +95,12 @@ pub(crate) fn span_of(name: &str, given: &Bound<'_, PyAny>) -> PyResult<Duration
         .map_err(|_| invalid(format!("{name}: a span of time is 0 or more")))
 }
 
+/// How long to wait; for ever where nothing is given.
+pub(crate) fn limit_of(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Duration>> {
+    let limit = timeout.map(|given| time_of("timeout", given)).transpose()?;
+    Ok(limit.map(|limit| Duration::from_secs_f64(limit.as_secs_f64())))
+}
+
 /// The input's settings, as `open` takes them.
 #[derive(Default)]
 pub(crate) struct InputKeywords<'a, 'py> {

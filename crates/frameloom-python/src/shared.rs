@@ -1,9 +1,13 @@
 //! What a video and its outputs and frames have in common.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use frameloom::options::{InputOptions, LiveOptions, OutputOptions};
-use frameloom::{Frames, Outgoing, OutputId, Pipeline, PixelFormat, Size, Stats, Stop, Timestamp};
+use frameloom::{
+    Frames, Outgoing, OutputId, Pending, Pipeline, PixelFormat, Size, Snapshot, Stats, Stop,
+    Timestamp,
+};
 use pyo3::prelude::*;
 
 use crate::array::ArrayPool;
@@ -29,6 +33,8 @@ pub(crate) enum VideoState {
 /// How a video was opened.
 pub(crate) struct Opening {
     pub(crate) source: String,
+    /// What is read behind it, as one with it.
+    pub(crate) following: Vec<String>,
     pub(crate) input: InputOptions,
     pub(crate) live: LiveOptions,
     /// A filter graph that every frame passes, where a rate was given.
@@ -85,6 +91,8 @@ pub(crate) struct VideoShared {
     stats: Mutex<Stats>,
     pub(crate) events: EventLog,
     pub(crate) stop: Stop,
+    /// Outputs get the frames as they are: nobody reads them.
+    passes_frames: AtomicBool,
     pub(crate) frames: Arc<FrameSource>,
     /// The last frame that was given out.
     pub(crate) last: Mutex<Option<Arc<Mutex<frameloom::Frame>>>>,
@@ -105,6 +113,7 @@ impl VideoShared {
             stats,
             events: EventLog::new(),
             stop,
+            passes_frames: AtomicBool::new(false),
             frames,
             last: Mutex::default(),
             latest: Latest::default(),
@@ -148,6 +157,29 @@ impl VideoShared {
             pipeline = pipeline.resize(size);
         }
         *self.state() = VideoState::Open(Box::new(pipeline));
+    }
+
+    /// Whether nobody reads the frames.
+    pub(crate) fn passes_frames(&self) -> bool {
+        self.passes_frames.load(Ordering::Relaxed)
+    }
+
+    /// Has outputs get the frames as they are.
+    pub(crate) fn pass_frames(&self) {
+        self.passes_frames.store(true, Ordering::Relaxed);
+    }
+
+    /// Starts a video whose frames nobody reads. It is closed then, but for what runs.
+    pub(crate) fn run_pending(&self) -> frameloom::Result<Pending<Snapshot>> {
+        let mut state = self.state();
+        let VideoState::Open(pipeline) = std::mem::replace(&mut *state, VideoState::Closed) else {
+            return Err(self.closed());
+        };
+        let mut pipeline = *pipeline;
+        for output in self.outputs().iter().filter_map(|output| output.open.as_ref()) {
+            pipeline = pipeline.to_url_with(&output.url, output.options.clone())?;
+        }
+        pipeline.run_pending()
     }
 
     /// Ends a video that was never started: nobody is to stay connected.

@@ -29,6 +29,8 @@ pub(crate) struct PyStats {
     frames_held: u64,
     /// Frames that came when held pictures had taken their place.
     frames_late: u64,
+    /// Packets of sound that you ask for and did not take in time.
+    audio_dropped: u64,
     /// What is added to a time of the input to get that in the outputs, where it is known.
     input_offset_ms: Option<i64>,
     /// Frames that went out unedited.
@@ -109,6 +111,7 @@ impl From<Snapshot> for PyStats {
             frames_skipped: s.frames_skipped,
             frames_held: s.frames_held,
             frames_late: s.frames_late,
+            audio_dropped: s.audio_dropped,
             input_offset_ms: s.input_offset_ms,
             frames_bypassed: s.frames_bypassed,
             frames_unwritten: s.frames_unwritten,

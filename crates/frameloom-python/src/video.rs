@@ -4,34 +4,28 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use frameloom::options::InputOptions;
-use frameloom::{
-    ErrorKind, NextFrame, OutputId, Pipeline, Probe, ProbeStream, ProbeVideo, Reader, Stop,
-};
+use frameloom::{ErrorKind, NextFrame, OutputId, Pipeline, Probe, Reader};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict};
 
-use crate::array::format_of;
+use crate::audio::editing;
 use crate::error::{invalid, left, raised};
-use crate::exit::{Finish, remember};
+use crate::exit::Finish;
 use crate::frame::PyFrame;
 use crate::latest::LatestFrame;
 use crate::lock::lock;
+use crate::opening::as_dict;
 use crate::output::{PyOutput, added};
 use crate::process::elsewhere;
+use crate::samples::{OwnSound, PyAudioFrame, SoundSpec};
 use crate::settings::{
-    InputKeywords, OUTPUT_NAMES, OutputKeywords, place, policies, rate_of, size_of, span_of,
-    time_of, unknown,
+    OUTPUT_NAMES, OutputKeywords, limit_of, place, rate_of, size_of, span_of, time_of, unknown,
 };
-use crate::shared::{Opening, VideoShared, VideoState, finish};
+use crate::shared::{VideoShared, VideoState, finish};
 use crate::state::{PyAudioPacket, PyEvent, PyStats};
 use crate::wait::{SLICE, opened, until};
 
-/// What `open` takes by name, besides the policies.
-const OPEN_NAMES: &[&str] = &[
-    "pix_fmt", "size", "rate", "start", "duration", "loop", "realtime", "format", "options",
-    "progress",
-];
 /// A file or stream that is open: an iterator of its frames.
 #[pyclass(frozen, name = "Video", module = "frameloom")]
 pub(crate) struct PyVideo {
@@ -50,143 +44,15 @@ pub(crate) struct PyVideo {
     reader: Mutex<Option<Reader>>,
 }
 
-/// Open a file or a stream and read its frames.
-///
-/// A live stream that is lost is opened again, for ever by default, and the loop over its frames
-/// simply goes on.
-///
-/// `pix_fmt` is the arrays' format: "rgb24", "bgr24" (OpenCV's), "gray", "rgba", "bgra",
-/// "yuv420p", "nv12" and the like. `size` (width, height) scales the frames, `rate` (frames a
-/// second) repeats or leaves out frames, `start` and `duration` (seconds) cut, `loop` plays it so
-/// often, or for ever with `True`, `realtime` reads a file at its own speed. `format` and `options`
-/// are FFmpeg's for the input. `progress` shows on stderr how far a loop over the frames is.
-///
-/// The policies have the names of the command line. `on_loss`: what happens while the input is lost
-/// ("hold", "slate", "end"); `on_slow`: to frames that your code is too slow for ("latest",
-/// "block", "bypass"); `on_error`: when it fails ("bypass", "stop"); `on_resize`: when the
-/// pictures' size changes ("fit", "restart"); `wait_for_inputs`: whether it may be opened before the
-/// stream is there, and shows a card until it comes ("all", "any"). `preroll`: how long the newest packets
-/// are kept for outputs that begin with them. Times are in seconds. `live` says whether the input
-/// counts as live; by default what was opened decides.
-///
-/// Raises a `frameloom.Error` where it can't be opened, `ValueError` for a value that can't be,
-/// `TypeError` for an argument that doesn't exist, with the nearest that does.
-#[pyfunction]
-#[pyo3(
-    signature = (
-        source, *, pix_fmt="rgb24", size=None, rate=None, start=None, duration=None, r#loop=None,
-        realtime=false, format=None, options=None, progress=false, **policies
-    ),
-    text_signature = "(source, *, pix_fmt='rgb24', size=None, rate=None, start=None, \
-        duration=None, loop=None, realtime=False, format=None, options=None, progress=False, \
-        on_loss=None, slate=None, on_slow=None, deadline=None, on_error=None, on_resize=None, \
-        reconnect_for=None, no_reconnect=False, stall_timeout=None, open_timeout=None, \
-        wait_for_inputs=None, preroll=None, live='auto')"
-)]
-#[expect(clippy::too_many_arguments, reason = "Python's are named")]
-pub(crate) fn open(
-    py: Python<'_>,
-    source: &Bound<'_, PyAny>,
-    pix_fmt: &str,
-    size: Option<&Bound<'_, PyAny>>,
-    rate: Option<&Bound<'_, PyAny>>,
-    start: Option<&Bound<'_, PyAny>>,
-    duration: Option<&Bound<'_, PyAny>>,
-    r#loop: Option<&Bound<'_, PyAny>>,
-    realtime: bool,
-    format: Option<&str>,
-    options: Option<&Bound<'_, PyDict>>,
-    progress: bool,
-    policies: Option<&Bound<'_, PyDict>>,
-) -> PyResult<PyVideo> {
-    let url = place(source)?;
-    let pixels = format_of(pix_fmt)?;
-    let (live, input) = self::policies(policies, OPEN_NAMES)?;
-    live.check(false, true).map_err(|e| raised(&e))?;
-    let (size, rate) = (size_of(size)?, rate_of(rate)?);
-    let repeat = r#loop;
-    let input =
-        InputKeywords { format, start, duration, repeat, realtime, options }.settings(input)?;
-    input.check().map_err(|e| raised(&e))?;
-    let filter = rate.map(|rate| format!("fps={}/{}", rate.num(), rate.den()));
-
-    let stop = Stop::new();
-    let pipeline =
-        opened(py, Pipeline::builder(&url).input(input.clone()).stop(&stop).open_pending(), &stop)?;
-    let info = pipeline.info().map_err(|e| raised(&e))?;
-    let is_cut = start.is_some() || duration.is_some() || repeat.is_some() || rate.is_some();
-    let Some((stream, video)) = video_of(&info) else {
-        return Err(raised(
-            &frameloom::Error::new(
-                ErrorKind::InvalidData,
-                frameloom::Stage::Source,
-                "there is no video in it",
-            )
-            .at(&url),
-        ));
-    };
-    let own_rate = video.frame_rate.as_deref().and_then(|r| frameloom::options::parse_rate(r).ok());
-    let seconds = pipeline.duration().map(frameloom::Timestamp::as_secs_f64).or(stream.duration);
-    // Where it is to start behind its end, nothing is left.
-    let seconds = seconds.map(|seconds| seconds.max(0.0));
-    let is_live = pipeline.is_live();
-    let audio_extradata = pipeline.audio_extradata().map(<[u8]>::to_vec);
-    let rate = rate.or(own_rate);
-    let counted = video.frames.filter(|_| !is_cut).and_then(|n| usize::try_from(n).ok());
-    let reckoned = seconds.zip(rate).map(|(s, rate)| (s * rate.as_f64()).round() as usize);
-    let opening = Opening { source: url, input, live, filter, size, format: pixels, progress };
-    let own = match video.rotation {
-        90 | 270 => (video.height, video.width),
-        _ => (video.width, video.height),
-    };
-    let size = size.map_or(own, |size| (size.width(), size.height()));
-    let shared = py.detach(|| Arc::new(VideoShared::new(opening, pipeline, stop)));
-    remember(&shared);
-    Ok(PyVideo {
-        shared,
-        is_live,
-        duration: seconds.filter(|_| !is_live),
-        rate,
-        size: Mutex::new(Some(size).filter(|&(w, h)| w > 0 && h > 0)),
-        frames: counted.or(reckoned).filter(|_| !is_live),
-        info,
-        audio_extradata,
-        reader: Mutex::default(),
-    })
-}
-
-fn video_of(info: &Probe) -> Option<(&ProbeStream, &ProbeVideo)> {
-    info.streams.iter().find(|s| s.selected && s.video.is_some()).and_then(|s| {
-        let video = s.video.as_ref()?;
-        Some((s, video))
-    })
-}
-
-fn as_dict<'py>(py: Python<'py>, info: &Probe) -> PyResult<Bound<'py, PyAny>> {
-    let text = serde_json::to_string(info)
-        .map_err(|e| raised(&frameloom::Error::process(e.to_string())))?;
-    py.import("json")?.getattr("loads")?.call1((text,))
-}
-
-/// What is in a file or stream, as `frameloom probe` tells it.
-///
-/// Raises a `frameloom.Error` where it can't be opened.
-#[pyfunction]
-#[pyo3(signature = (source, *, format=None, options=None))]
-pub(crate) fn probe<'py>(
-    py: Python<'py>,
-    source: &Bound<'py, PyAny>,
-    format: Option<&str>,
-    options: Option<&Bound<'py, PyDict>>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let url = place(source)?;
-    let input = InputKeywords { format, options, ..InputKeywords::default() }
-        .settings(InputOptions::new())?;
-    let stop = Stop::new();
-    let pipeline =
-        opened(py, Pipeline::builder(&url).input(input).stop(&stop).open_pending(), &stop)?;
-    let info = pipeline.info().map_err(|e| raised(&e))?;
-    as_dict(py, &info)
+/// What is known of a video once it is open.
+pub(crate) struct Known {
+    pub(crate) info: Probe,
+    pub(crate) is_live: bool,
+    pub(crate) duration: Option<f64>,
+    pub(crate) rate: Option<frameloom::Rate>,
+    pub(crate) size: Option<(u32, u32)>,
+    pub(crate) frames: Option<usize>,
+    pub(crate) audio_extradata: Option<Vec<u8>>,
 }
 
 /// Starts the threads, unless they run already.
@@ -234,13 +100,24 @@ enum Waited {
     NotYet,
 }
 
-/// How long to wait; for ever where nothing is given.
-fn limit_of(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Duration>> {
-    let limit = timeout.map(|given| time_of("timeout", given)).transpose()?;
-    Ok(limit.map(|limit| Duration::from_secs_f64(limit.as_secs_f64())))
-}
-
 impl PyVideo {
+    pub(crate) fn new(shared: Arc<VideoShared>, known: Known) -> PyVideo {
+        let Known { info, is_live, duration, rate, size, frames, audio_extradata } = known;
+        let (size, reader) = (Mutex::new(size), Mutex::default());
+        PyVideo { shared, info, is_live, duration, rate, size, frames, audio_extradata, reader }
+    }
+
+    /// Refuses to go elsewhere in what has no place for that.
+    fn check_seekable(&self) -> PyResult<()> {
+        if self.is_live {
+            return Err(invalid("a live stream can't be sought in"));
+        }
+        if !self.shared.opening.following.is_empty() {
+            return Err(invalid("files that are read as one can't be sought in"));
+        }
+        Ok(())
+    }
+
     /// The next frame, or what there is in place of one at `until`.
     fn next_frame(&self, py: Python<'_>, limit: Option<Duration>) -> PyResult<Waited> {
         // More than a clock can count is no limit.
@@ -377,6 +254,9 @@ impl PyVideo {
     /// that the input brings from then on; what was read before is left out of it. A server is connected
     /// to at once; a file is made when there is something to write. `bit_rate` is in bits a second, `size`
     /// is (width, height), `options` are FFmpeg's by its names, as {"preset": "fast", "g": 50}.
+    /// `audio=False` leaves the sound out; with samples a second and channels, as in (48000, "stereo"), it
+    /// is your own, which `Output.write_audio` writes: only of outputs that are added before the first
+    /// frame is read.
     ///
     /// With `preroll` the output begins so many seconds ago, at a keyframe, with what `open(...,
     /// preroll=)` keeps, or with as much of it as there is, and goes on by itself until it is closed:
@@ -387,7 +267,7 @@ impl PyVideo {
     #[pyo3(
         signature = (
             target, *, codec=None, audio_codec=None, bit_rate=None, format=None, size=None,
-            rate=None, audio=true, overwrite=true, preroll=None, options=None, **unknown
+            rate=None, audio=None, overwrite=true, preroll=None, options=None, **unknown
         ),
         text_signature = "($self, target, *, codec=None, audio_codec=None, bit_rate=None, \
             format=None, size=None, rate=None, audio=True, overwrite=True, preroll=None, \
@@ -404,7 +284,7 @@ impl PyVideo {
         format: Option<&str>,
         size: Option<&Bound<'_, PyAny>>,
         rate: Option<&Bound<'_, PyAny>>,
-        audio: bool,
+        audio: Option<&Bound<'_, PyAny>>,
         overwrite: bool,
         preroll: Option<&Bound<'_, PyAny>>,
         options: Option<&Bound<'_, PyDict>>,
@@ -419,6 +299,11 @@ impl PyVideo {
         let frames = self.shared.opening.size.filter(|_| preroll.is_none_or(|span| span.is_zero()));
         let size = size_of(size)?.or(frames);
         let rate = rate_of(rate)?;
+        let (audio, sound) = match audio.map(|given| (given, given.cast::<PyBool>())) {
+            None => (true, None),
+            Some((_, Ok(yes))) => (yes.is_true(), None),
+            Some((given, Err(_))) => (true, Some(SoundSpec::of(given)?)),
+        };
         let settings = OutputKeywords {
             format,
             codec,
@@ -431,11 +316,20 @@ impl PyVideo {
             preroll,
             options,
         };
-        let options = settings.settings()?;
+        let mut options = settings.settings()?;
+        if let Some(sound) = &sound {
+            if preroll.is_some() {
+                return Err(invalid(
+                    "preroll: sound of your own has none: leave one of the two out",
+                ));
+            }
+            let own = options.own_audio(sound.rate, &sound.layout);
+            options = own.map_err(|e| raised(&e.at("audio")))?;
+        }
         if self.shared.process.is_elsewhere() {
             return Err(raised(&elsewhere()));
         }
-        added(py, &self.shared, &url, &options)
+        added(py, &self.shared, &url, &options, sound.map(OwnSound::new))
     }
 
     /// Go on with the first frame at `time` or behind it, in seconds. Only in files, and only
@@ -449,12 +343,10 @@ impl PyVideo {
         if self.is_closed(py) {
             return Err(raised(&self.shared.closed()));
         }
-        if self.is_live || py.detach(|| self.shared.has_outputs()) {
-            return Err(invalid(if self.is_live {
-                "a live stream can't be sought in"
-            } else {
-                "a video with outputs can't be sought in: their time can't go back"
-            }));
+        self.check_seekable()?;
+        if py.detach(|| self.shared.has_outputs()) {
+            let cause = "a video with outputs can't be sought in: their time can't go back";
+            return Err(invalid(cause));
         }
         let opening = &self.shared.opening;
         let stop = &self.shared.stop;
@@ -479,9 +371,7 @@ impl PyVideo {
         if self.shared.process.is_elsewhere() {
             return Err(raised(&elsewhere()));
         }
-        if self.is_live {
-            return Err(invalid("a live stream can't be sought in"));
-        }
+        self.check_seekable()?;
         let stop = &self.shared.stop;
         let ready = py.detach(|| lock(&self.reader).take());
         let mut reader = match ready {
@@ -543,6 +433,88 @@ impl PyVideo {
             _ => Vec::new(),
         });
         packets.iter().map(PyAudioPacket::new).collect()
+    }
+
+    /// The sound that was read since this was asked last, decoded: pieces with `array`, `time`, `rate` and
+    /// `channels`. It is read with the frames, and belongs to them by its times. The last 1024 packets
+    /// are kept, some 20 s; once you have asked, what goes before you ask again is counted
+    /// (`stats.audio_dropped`). `open_audio` reads sound without the pictures.
+    #[getter]
+    fn audio_frames(&self, py: Python<'_>) -> PyResult<Vec<PyAudioFrame>> {
+        if self.shared.process.is_elsewhere() {
+            return Ok(Vec::new());
+        }
+        let frames = py.detach(|| match &mut *self.shared.state() {
+            VideoState::Running(frames) => frames.audio_frames(),
+            _ => Ok(Vec::new()),
+        });
+        let frames = frames.map_err(|e| raised(&e))?;
+        frames.iter().map(|frame| PyAudioFrame::new(py, frame)).collect()
+    }
+
+    /// Have `edit(array, time)` called with every piece of the sound that outputs get, on a thread of its
+    /// own: an array of float32, (n, channels), from -1 to 1, which it changes in place or answers with
+    /// another of the same shape, and its time in seconds. What it raises follows `on_error`; sound
+    /// that it is too slow for goes by unedited in a live stream. Before the first frame is read.
+    fn edit_audio(&self, py: Python<'_>, edit: Py<PyAny>) -> PyResult<()> {
+        if self.shared.process.is_elsewhere() {
+            return Err(raised(&elsewhere()));
+        }
+        if !edit.bind(py).is_callable() {
+            return Err(PyTypeError::new_err("edit_audio() takes a function"));
+        }
+        let stage = editing(edit);
+        let changed = py.detach(|| {
+            let mut state = self.shared.state();
+            match std::mem::replace(&mut *state, VideoState::Closed) {
+                VideoState::Open(pipeline) => {
+                    *state = VideoState::Open(Box::new(pipeline.process_audio(stage)));
+                    Ok(())
+                }
+                VideoState::Closed => Err(self.shared.closed()),
+                other => {
+                    *state = other;
+                    Err(frameloom::Error::new(
+                        ErrorKind::Usage,
+                        frameloom::Stage::Options,
+                        "code for the sound is given before the first frame is read",
+                    ))
+                }
+            }
+        });
+        changed.map_err(|e: frameloom::Error| raised(&e))
+    }
+
+    /// Whether failures of code end the run.
+    #[getter]
+    fn _stops_at_error(&self) -> bool {
+        self.shared.opening.live.stops_at_error(self.is_live)
+    }
+
+    /// From now on outputs get the frames as they are: nobody reads them.
+    fn _pass_frames(&self) {
+        self.shared.pass_frames();
+    }
+
+    /// Run it to its end, where nobody reads the frames.
+    fn _run(&self, py: Python<'_>) -> PyResult<()> {
+        if self.is_closed(py) {
+            return Err(raised(&self.shared.closed()));
+        }
+        let pending = py.detach(|| self.shared.run_pending());
+        let pending = pending.map_err(|e| raised(&e))?;
+        let mut has_ended = false;
+        let step = || {
+            let ended = pending.wait(SLICE);
+            has_ended = ended.is_some();
+            ended.transpose()
+        };
+        let ran = until(py, step, || self.shared.stop.stop());
+        if !has_ended {
+            // A signal came: the outputs are finished all the same.
+            py.detach(|| while pending.wait(SLICE).is_none() {});
+        }
+        ran.map(drop)
     }
 
     /// What a decoder of the audio needs besides the packets; `None` where there is no audio.

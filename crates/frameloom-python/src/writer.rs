@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use frameloom::{Feed, Frame, Image, PixelFormat, Rate, Stats, Stop, Timestamp};
+use frameloom::{Feed, Frame, Image, PixelFormat, Rate, Stats, Stop, TimeBase, Timestamp};
 use numpy::PyArrayMethods;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -14,7 +14,8 @@ use crate::exit::{Finish, remember};
 use crate::frame::PyFrame;
 use crate::lock::lock;
 use crate::process::{Owner, elsewhere};
-use crate::settings::{OutputKeywords, place, rate_of, reconnecting, size_of, unknown};
+use crate::samples::{OwnSound, SoundSpec};
+use crate::settings::{OutputKeywords, place, rate_of, reconnecting, size_of, time_of, unknown};
 use crate::state::{PyEvent, PyOutputStats};
 use crate::wait::{SLICE, opened, until};
 
@@ -22,7 +23,9 @@ const CREATE_NAMES: &[&str] = &[
     "size",
     "rate",
     "pix_fmt",
+    "audio",
     "codec",
+    "audio_codec",
     "bit_rate",
     "format",
     "overwrite",
@@ -41,6 +44,8 @@ pub(crate) struct PyWriter {
     events: EventLog,
     format: PixelFormat,
     rate: Rate,
+    /// Of the sound, where it has some.
+    sound: Option<OwnSound>,
     shown: String,
 }
 
@@ -64,12 +69,20 @@ impl Finish for OpenFeed {
 struct At {
     size: Option<(u32, u32)>,
     frames: i64,
+    /// The last time that was given, and how many frames were written from it on.
+    since: (Timestamp, i64),
 }
+
+/// The unit of times that are given: those of all usual rates are whole numbers of it.
+const TICKS: i32 = 90_000;
 
 /// Create a video, a file or a URL to publish to, of arrays that you write.
 ///
 /// Every array is shown for 1/rate seconds, 1/25 by default. The first one tells the size, where
 /// none is given. What is published is to be written at its own speed: nothing else slows it down.
+///
+/// With `audio`, samples a second and channels as in (48000, "stereo"), it has sound, which
+/// `Writer.write_audio` writes; in a format for sound alone, as WAV or FLAC, it has nothing else.
 ///
 /// A server that is lost is connected to again, for ever or for `reconnect_for` seconds, or not at
 /// all with `no_reconnect`. What is written meanwhile is missed; the stream goes on with a
@@ -80,11 +93,11 @@ struct At {
 #[pyfunction]
 #[pyo3(
     signature = (
-        target, *, size=None, rate=None, pix_fmt="rgb24", codec=None, bit_rate=None, format=None,
-        overwrite=true, options=None, reconnect_for=None, no_reconnect=false, **unknown
+        target, *, size=None, rate=None, pix_fmt="rgb24", audio=None, codec=None, audio_codec=None,
+        bit_rate=None, format=None, overwrite=true, options=None, reconnect_for=None, no_reconnect=false, **unknown
     ),
-    text_signature = "(target, *, size=None, rate=None, pix_fmt='rgb24', codec=None, \
-        bit_rate=None, format=None, overwrite=True, options=None, reconnect_for=None, \
+    text_signature = "(target, *, size=None, rate=None, pix_fmt='rgb24', audio=None, codec=None, \
+        audio_codec=None, bit_rate=None, format=None, overwrite=True, options=None, reconnect_for=None, \
         no_reconnect=False)"
 )]
 #[expect(clippy::too_many_arguments, reason = "Python's are named")]
@@ -94,7 +107,9 @@ pub(crate) fn create(
     size: Option<&Bound<'_, PyAny>>,
     rate: Option<&Bound<'_, PyAny>>,
     pix_fmt: &str,
+    audio: Option<&Bound<'_, PyAny>>,
     codec: Option<&str>,
+    audio_codec: Option<&str>,
     bit_rate: Option<&Bound<'_, PyAny>>,
     format: Option<&str>,
     overwrite: bool,
@@ -116,6 +131,7 @@ pub(crate) fn create(
     let settings = OutputKeywords {
         format,
         codec,
+        audio_codec,
         bit_rate,
         overwrite,
         audio: true,
@@ -123,21 +139,26 @@ pub(crate) fn create(
         ..OutputKeywords::default()
     };
     let settings = settings.settings()?;
+    let sound = audio.map(SoundSpec::of).transpose()?;
     let live = reconnecting(reconnect_for, no_reconnect)?;
     let (stop, events) = (Stop::new(), EventLog::new());
-    let builder = Feed::builder(&url).output(settings).rate(rate).live(live).stop(&stop);
+    let mut builder = Feed::builder(&url).output(settings).rate(rate).live(live).stop(&stop);
+    if let Some(sound) = &sound {
+        builder = builder.audio(sound.rate, &sound.layout).map_err(|e| raised(&e.at("audio")))?;
+    }
     let feed = opened(py, builder.on_event(events.listener()).open_pending(), &stop)?;
     let stats = feed.stats();
     let open = Arc::new(OpenFeed { process: Owner::here(), feed: Mutex::new(Some(feed)) });
     remember(&open);
     Ok(PyWriter {
         open,
-        at: Mutex::new(At { size, frames: 0 }),
+        at: Mutex::new(At { size, frames: 0, since: (Timestamp::ZERO, 0) }),
         stop,
         stats,
         events,
         format: pixels,
         rate,
+        sound: sound.map(OwnSound::new),
         shown: frameloom::internal::redact::url(&url),
     })
 }
@@ -159,17 +180,43 @@ fn still(
     made.map_err(|e| raised(&e))
 }
 
-#[pymethods]
 impl PyWriter {
-    /// Write one picture: an array of uint8, as `Frame.array` describes it, or a `Frame`. It waits
-    /// while the encoder or the server is behind.
-    fn write(&self, py: Python<'_>, array: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn check_open(&self, py: Python<'_>) -> PyResult<()> {
         if self.open.process.is_elsewhere() {
             return Err(raised(&elsewhere()));
         }
         if py.detach(|| lock(&self.open.feed).is_none()) {
             return Err(invalid(format!("the output {} is closed", self.shown)));
         }
+        Ok(())
+    }
+
+    /// When the next picture is shown, where this time was given for it, or none.
+    fn pts_of(&self, time: Option<Timestamp>) -> Timestamp {
+        let at = lock(&self.at);
+        let (since, count) = at.since;
+        match (time, TimeBase::new(1, TICKS)) {
+            (Some(time), Some(ticks)) => time.rescale(ticks),
+            _ if since == Timestamp::ZERO => self.rate.time_base().at(count),
+            _ => since.plus(self.rate.time_base().at(count)),
+        }
+    }
+}
+
+#[pymethods]
+impl PyWriter {
+    /// Write one picture: an array of uint8, as `Frame.array` describes it, or a `Frame`. It waits
+    /// while the encoder or the server is behind. `time` (seconds) is when it is shown, up to the
+    /// next one; times rise. One without a time follows the last one at the rate.
+    #[pyo3(signature = (array, *, time=None))]
+    fn write(
+        &self,
+        py: Python<'_>,
+        array: &Bound<'_, PyAny>,
+        time: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let time = time.map(|given| time_of("time", given)).transpose()?;
+        self.check_open(py)?;
         let of_frame = match array.cast::<PyFrame>() {
             Ok(frame) => Some(frame.getattr("image")?),
             Err(_) => None,
@@ -180,13 +227,7 @@ impl PyWriter {
             Some(size) => (accepted(array, self.format, size)?, size),
             None => accepted_any(array, self.format)?,
         };
-        let number = {
-            let mut at = lock(&self.at);
-            at.size = Some(size);
-            at.frames += 1;
-            at.frames - 1
-        };
-        let pts = self.rate.time_base().at(number);
+        let pts = self.pts_of(time);
         let mut waiting = Some(still(py, &array, self.format, size, pts)?);
         until(
             py,
@@ -198,7 +239,39 @@ impl PyWriter {
                 Ok(waiting.is_none().then_some(()))
             },
             || {},
-        )
+        )?;
+        let mut at = lock(&self.at);
+        at.size = Some(size);
+        at.frames += 1;
+        at.since = match time {
+            Some(_) => (pts, 1),
+            None => (at.since.0, at.since.1 + 1),
+        };
+        Ok(())
+    }
+
+    /// Write sound: an array of float32 (-1 to 1) or int16, (n, channels), for a video that was created
+    /// with `audio`. Arrays follow each other without a gap; `time` (seconds) has one begin later, with
+    /// silence before it. It waits while the encoder or the server is behind. Write it beside the
+    /// pictures: the file waits with the one for the other.
+    #[pyo3(signature = (array, *, time=None))]
+    fn write_audio(
+        &self,
+        py: Python<'_>,
+        array: &Bound<'_, PyAny>,
+        time: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let time = time.map(|given| time_of("time", given)).transpose()?;
+        self.check_open(py)?;
+        let Some(sound) = &self.sound else {
+            return Err(invalid(
+                "the video was created without sound: create(..., audio=(48000, \"stereo\"))",
+            ));
+        };
+        sound.write(py, array, time, |piece| {
+            let mut feed = lock(&self.open.feed);
+            feed.as_mut().map_or(Ok(None), |feed| feed.write_audio_timeout(piece, SLICE))
+        })
     }
 
     /// Write what is still held back and close the output.

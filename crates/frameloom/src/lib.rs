@@ -43,9 +43,9 @@ mod time;
 mod url;
 
 pub use api::{
-    Batch, Control, Feed, Frames, InputBuilder, Media, NextFrame, Outgoing, OutputBuilder,
-    OutputId, Pending, Pipeline, Reader, StreamFrame, StreamId, StreamOutput, StreamSettings,
-    Streams, Writer,
+    AudioFrames, Batch, Control, Feed, Frames, InputBuilder, Media, NextFrame, Outgoing,
+    OutputBuilder, OutputId, Pending, Pipeline, Reader, StreamFrame, StreamId, StreamOutput,
+    StreamSettings, Streams, Writer,
 };
 pub use av::{AvError, LogLevel, set_log_level};
 pub use codec::audio_frame::AudioFrame;
@@ -62,7 +62,7 @@ pub use image::{
 };
 pub use input::probe::{Probe, ProbeAudio, ProbeStream, ProbeVideo, probe};
 pub use options::Size;
-pub use run::sound::AudioPacket;
+pub use run::sound::{AudioPacket, NextAudio};
 pub use stats::alert::{Alert, AlertKind};
 pub use stats::event::Event;
 pub use stats::{EndState, InputSnapshot, LatencySnapshot, OutputSnapshot, Snapshot, Stats};

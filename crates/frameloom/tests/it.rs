@@ -11,6 +11,8 @@ mod policies;
 mod preroll;
 #[path = "it/pull.rs"]
 mod pull;
+#[path = "it/pulled_sound.rs"]
+mod pulled_sound;
 #[path = "it/rtmp.rs"]
 mod rtmp;
 #[path = "it/seeking.rs"]

@@ -15,6 +15,8 @@ pub struct InputBuilder<T> {
     pub(super) options: InputOptions,
     /// Inputs beside it.
     pub(super) more: Vec<(String, InputOptions)>,
+    /// Inputs behind it.
+    pub(super) following: Vec<(String, InputOptions)>,
     pub(super) stop: Stop,
     opened: PhantomData<fn() -> T>,
 }
@@ -22,8 +24,8 @@ pub struct InputBuilder<T> {
 impl<T> InputBuilder<T> {
     pub(super) fn new(url: &str) -> InputBuilder<T> {
         let (url, options) = (url.to_owned(), InputOptions::new());
-        let (more, stop) = (Vec::new(), Stop::new());
-        InputBuilder { url, options, more, stop, opened: PhantomData }
+        let (more, following, stop) = (Vec::new(), Vec::new(), Stop::new());
+        InputBuilder { url, options, more, following, stop, opened: PhantomData }
     }
 
     /// Its settings. By default they are FFmpeg's.
@@ -53,6 +55,8 @@ pub struct OutputBuilder<T> {
     pub(super) url: String,
     pub(super) options: OutputOptions,
     pub(super) rate: Option<Rate>,
+    /// Samples a second, and the channels' layout, of sound beside the frames.
+    pub(super) audio: Option<(u32, String)>,
     pub(super) live: LiveOptions,
     pub(super) events: Events,
     pub(super) stop: Stop,
@@ -65,6 +69,7 @@ impl<T> OutputBuilder<T> {
             url: url.to_owned(),
             options: OutputOptions::new(),
             rate: None,
+            audio: None,
             live: LiveOptions::new(),
             events: Events::default(),
             stop: Stop::new(),

@@ -1,13 +1,15 @@
 //! The pipeline pulled: the caller's thread stands where your code's own would.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Select, SendTimeoutError, Sender, bounded};
 
 use crate::api::control::{Control, OutputId};
+use crate::api::own_sound::{OwnSound, WrittenSound};
 use crate::api::pending::Pending;
 use crate::api::write_order::{WriteOrder, WrittenFrame};
+use crate::codec::audio_frame::AudioFrame;
 use crate::edit::chain::{Chain, guarded};
 use crate::error::{End, Error, ErrorKind, Hint, Result, Setting, Stage};
 use crate::image::Frame;
@@ -16,7 +18,7 @@ use crate::run::code::Pulling;
 use crate::run::code_messages::{Ask, CodeReport};
 use crate::run::control::{OutputsOwner, has_ended};
 use crate::run::registry::Registry;
-use crate::run::sound::{AudioPacket, Sound};
+use crate::run::sound::{AudioPacket, SoundReader};
 use crate::run::threads::{Failure, MoreThreads, Threads};
 use crate::run::{Setup, Started};
 use crate::stats::{Snapshot, Stats};
@@ -95,7 +97,9 @@ pub struct Frames {
     more: MoreThreads,
     failure: Failure,
     has_reported: bool,
-    sound: Sound,
+    sound: Option<SoundReader>,
+    /// Sound of the caller's own, by the outputs' numbers.
+    own_sound: BTreeMap<usize, OwnSound>,
     /// What was written last.
     order: WriteOrder,
     stop: Stop,
@@ -112,8 +116,11 @@ impl Frames {
         let failure = Failure::new(setup.stop.clone());
         let stops_at_error = setup.live.error_policy(setup.is_live(), false) == OnError::Stop;
         let chain = Chain { stages: std::mem::take(&mut setup.stages) };
-        let Started { threads, pulling, caller, sound, registry, outputs, more } =
+        let Started { threads, pulling, caller, sound, own_sound, registry, outputs, more } =
             setup.start(&failure)?;
+        let own_sound = own_sound
+            .into_iter()
+            .map(|(number, shape, end)| Ok((number, OwnSound::new(Some(end), &shape)?)));
         Ok(Frames {
             channels: pulling,
             chain,
@@ -132,7 +139,8 @@ impl Frames {
             more,
             failure,
             has_reported: false,
-            sound: sound.unwrap_or_default(),
+            sound,
+            own_sound: own_sound.collect::<Result<_>>()?,
             order: WriteOrder::default(),
             stop: asked,
             stats,
@@ -351,6 +359,40 @@ impl Frames {
         }
     }
 
+    /// Gives sound of your own to an output that was opened for it ([`OutputOptions::own_audio`]), numbered
+    /// from 0 in the order in which they were added, within `limit`; gives it back where there was no
+    /// room for it by then. It is heard at its own pts, on the clock of the frames. Pieces follow each other,
+    /// and go beside the frames: see [`Feed::write_audio_timeout`](crate::Feed::write_audio_timeout).
+    ///
+    /// [`OutputOptions::own_audio`]: crate::options::OutputOptions::own_audio
+    ///
+    /// # Errors
+    /// What ended the run; [`ErrorKind::Usage`] for an output without sound of your own, for another rate or
+    /// number of channels, and for sound that begins before the last piece ended.
+    pub fn write_audio_timeout(
+        &mut self,
+        output: usize,
+        sound: AudioFrame,
+        limit: Duration,
+    ) -> Result<Option<AudioFrame>> {
+        if self.channels.is_none() {
+            return Err(Error::new(ErrorKind::Usage, Stage::Sink, "the outputs are finished"));
+        }
+        let Some(own) = self.own_sound.get_mut(&output) else {
+            return Err(Error::usage("the output was opened without sound of its own"));
+        };
+        match own.write(sound, limit)? {
+            WrittenSound::Taken => Ok(None),
+            WrittenSound::Back(sound) => Ok(Some(sound)),
+            WrittenSound::Ended => {
+                if self.failure.is_there() {
+                    self.end()?;
+                }
+                Ok(None)
+            }
+        }
+    }
+
     /// Says that the code failed on the last frame. Where the policy is to bypass, the frame goes
     /// out as it came, and it is counted; where it is to stop, the run ends.
     ///
@@ -414,6 +456,8 @@ impl Frames {
         limit: Duration,
     ) -> Result<Option<Pending<()>>> {
         let until = moment_after(Instant::now(), limit);
+        // The end of its own sound.
+        self.own_sound.remove(&output.number());
         if self.registry.has_ended(output.number()) {
             return Ok(Some(Pending::of(None)));
         }
@@ -445,9 +489,24 @@ impl Frames {
     }
 
     /// The input's audio packets that were read since this was asked last, as they came. The last
-    /// 1024 are kept for you.
+    /// 1024 are kept for you; once you have asked, what goes before you ask again is counted
+    /// ([`Snapshot::audio_dropped`]).
     pub fn audio(&self) -> Vec<AudioPacket> {
-        self.sound.take()
+        let packets = self.sound.as_ref().map(SoundReader::packets);
+        packets.and_then(Result::ok).unwrap_or_default()
+    }
+
+    /// The input's sound that was read since this was asked last, decoded: on the clock of the frames, and
+    /// with what they are of only by its times, as sound may be read somewhat before or after the
+    /// pictures that it belongs to. It is decoded here, by the thread that asks. Of what isn't asked for
+    /// the last 1024 packets are kept, some 20 s of AAC; once you have asked, what goes before you ask again
+    /// is counted ([`Snapshot::audio_dropped`]). For the sound alone there is
+    /// [`Pipeline::audio_frames`](crate::Pipeline::audio_frames).
+    ///
+    /// # Errors
+    /// Where there is no decoder for it.
+    pub fn audio_frames(&mut self) -> Result<Vec<AudioFrame>> {
+        self.sound.as_mut().map_or(Ok(Vec::new()), SoundReader::frames)
     }
 
     /// The counters, which may be looked at at any time.
@@ -489,6 +548,7 @@ impl Frames {
                 self.stop.stop();
             }
             self.ready.clear();
+            self.own_sound.clear();
             self.channels = None;
         }
         self.caller = None;

@@ -11,7 +11,7 @@ use crate::options::OutputOptions;
 use crate::output::container::default_encoder;
 use crate::output::nothing_written;
 use crate::protocol::Target;
-use crate::run::plan::plan_writer;
+use crate::run::plan_writer::plan_writer;
 
 impl Frame {
     /// The picture as the bytes of an image file. `name` is one that such a file could have, as `x.png` or

@@ -1,5 +1,6 @@
 //! What is public: a whole pipeline, and its parts by themselves.
 
+mod audio_frames;
 mod builder;
 mod control;
 mod feed;
@@ -8,6 +9,7 @@ mod image_file;
 mod media;
 mod opening;
 mod outgoing;
+mod own_sound;
 mod pending;
 mod pipeline;
 mod reader;
@@ -17,6 +19,7 @@ mod streams;
 mod write_order;
 mod writer;
 
+pub use audio_frames::AudioFrames;
 pub use builder::{InputBuilder, OutputBuilder};
 pub use control::{Control, OutputId};
 pub use feed::Feed;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::api::audio_frames::AudioFrames;
 use crate::api::builder::InputBuilder;
 use crate::api::control::Control;
 use crate::api::frames::Frames;
@@ -11,7 +12,8 @@ use crate::api::outgoing::Outgoing;
 use crate::api::pending::Pending;
 use crate::av::{Device, MediaKind, StreamInfo, is_dump_wanted};
 use crate::codec::audio_frame::AudioFrame;
-use crate::edit::{AudioCommand, Closure, Command, FilterGraph, FrameProcessor, Resize};
+use crate::codec::decode::upright_size;
+use crate::edit::{AudioCommand, Closure, Command, FilterGraph, FitAll, FrameProcessor, Resize};
 use crate::error::{BoxError, Error, ErrorKind, Result, Stage};
 use crate::image::Frame;
 use crate::input::Source;
@@ -27,6 +29,7 @@ use crate::run::outputs::{NewOutput, OpenSink};
 use crate::run::plan::plan;
 use crate::run::planned::{Edited, PlannedInput};
 use crate::run::selection::{Offer, choose, edited};
+use crate::run::sound::SoundPull;
 use crate::run::threads::Failure;
 use crate::run::writing::SinkOpener;
 use crate::run::{Setup, Started};
@@ -81,13 +84,34 @@ impl InputBuilder<Pipeline> {
         self
     }
 
+    /// One more input behind the first, which is read when the one before it has ended, as one with it:
+    /// its times go on where those ended. Frames are brought to the first one's size, with black bars where
+    /// the shape differs, and to its frame rate, and sound to its rate and channels; one without sound is
+    /// silent. Everything is encoded. Each is opened once at the start, to be known, and again when its
+    /// turn comes, so it can't be live or a pipe. What can be sought in is each by itself: `start` and
+    /// `duration` of its options cut it.
+    ///
+    /// ```no_run
+    /// use frameloom::{Pipeline, options::InputOptions};
+    ///
+    /// # fn main() -> frameloom::Result<()> {
+    /// let joined = Pipeline::builder("monday.mp4").followed_by("tuesday.mkv", InputOptions::new());
+    /// joined.open()?.to_url("both.mp4")?.run()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn followed_by(mut self, url: &str, options: InputOptions) -> InputBuilder<Pipeline> {
+        self.following.push((url.to_owned(), options));
+        self
+    }
+
     /// Opens the inputs.
     ///
     /// # Errors
     /// Where one can't be opened, holds neither video nor audio, or can't be sought in though it is
-    /// to begin later.
+    /// to begin later; where one that follows is live or a pipe.
     pub fn open(self) -> Result<Pipeline> {
-        let first = (self.url, self.options);
+        let first = (self.url, InputOptions { following: self.following, ..self.options });
         let inputs = std::iter::once(first).chain(self.more).collect();
         Pipeline::open_all(Environment::real(), inputs, &self.stop)
     }
@@ -143,6 +167,7 @@ impl Pipeline {
         if is_dump_wanted() {
             sources.iter().enumerate().for_each(|(number, source)| source.tell_contents(number));
         }
+        let stages = sources.first().map_or_else(Vec::new, joining_stages);
         let longest = sources.iter().map(Source::duration).max().flatten();
         let stats = Stats::new(longest, Arc::clone(&environment.clock));
         stats.set_inputs(sources.iter().map(|source| (source.url(), source.is_live)));
@@ -151,7 +176,7 @@ impl Pipeline {
             _devices: devices,
             graphs: Vec::new(),
             environment,
-            stages: Vec::new(),
+            stages,
             command: None,
             audio_stages: Vec::new(),
             audio_command: None,
@@ -391,7 +416,7 @@ impl Pipeline {
         let stats = self.stats.clone();
         let asked = self.asked.clone();
         let failure = Failure::new(self.stop.clone());
-        let Started { mut threads, outputs, .. } = match self.setup(false).start(&failure) {
+        let Started { mut threads, outputs, .. } = match self.setup(None).start(&failure) {
             // Stopped before anything was begun.
             Err(e) if e.kind() == ErrorKind::Interrupted && asked.is_stopped() => {
                 return Ok(stats.snapshot());
@@ -411,7 +436,7 @@ impl Pipeline {
     /// COMMAND, which takes all frames itself.
     pub fn frames(self) -> Result<Frames> {
         let asked = self.asked.clone();
-        Frames::start(self.setup(true), asked)
+        Frames::start(self.setup(Some(SoundPull::BesideFrames)), asked)
     }
 
     /// As [`Pipeline::frames`], on a thread of its own.
@@ -420,6 +445,32 @@ impl Pipeline {
     /// Where the system gives no thread; all else is told by [`Pending::wait`].
     pub fn frames_pending(self) -> Result<Pending<Frames>> {
         Pending::start(move || self.frames())
+    }
+
+    /// Starts it for a caller that takes the sound alone: no frame is decoded, and outputs that were added
+    /// get theirs as without it. See [`Frames::audio_frames`] for the sound beside the frames.
+    ///
+    /// # Errors
+    /// Whatever keeps it from starting: an input without sound, code for frames.
+    pub fn audio_frames(self) -> Result<AudioFrames> {
+        let asked = self.asked.clone();
+        AudioFrames::start(self.setup(Some(SoundPull::Alone)), asked)
+    }
+
+    /// As [`Pipeline::audio_frames`], on a thread of its own.
+    ///
+    /// # Errors
+    /// Where the system gives no thread; all else is told by [`Pending::wait`].
+    pub fn audio_frames_pending(self) -> Result<Pending<AudioFrames>> {
+        Pending::start(move || self.audio_frames())
+    }
+
+    /// As [`Pipeline::run`], on a thread of its own.
+    ///
+    /// # Errors
+    /// Where the system gives no thread; all else is told by [`Pending::wait`].
+    pub fn run_pending(self) -> Result<Pending<Snapshot>> {
+        Pending::start(move || self.run())
     }
 
     /// Opens an output for edited frames on a thread of its own: a server is connected to. It is
@@ -475,7 +526,7 @@ impl Pipeline {
     }
 
     /// What runs, described.
-    pub(super) fn setup(self, is_pulled: bool) -> Setup {
+    pub(super) fn setup(self, pulls: Option<SoundPull>) -> Setup {
         Setup {
             sources: self.sources,
             _devices: self._devices,
@@ -484,7 +535,7 @@ impl Pipeline {
             command: self.command,
             audio_stages: self.audio_stages,
             audio_command: self.audio_command,
-            is_pulled,
+            pulls,
             outputs: self.outputs,
             live: self.live,
             events: self.events,
@@ -493,4 +544,20 @@ impl Pipeline {
             stop: self.stop,
         }
     }
+}
+
+/// What brings the frames of inputs that follow each other to the first one's size and rate.
+fn joining_stages(source: &Source) -> Vec<Box<dyn FrameProcessor>> {
+    let mut stages: Vec<Box<dyn FrameProcessor>> = Vec::new();
+    if source.options.joined.is_none() {
+        return stages;
+    }
+    if let Some(size) = source.video().and_then(upright_size) {
+        stages.push(Box::new(FitAll::new(size)));
+    }
+    if let Some(rate) = source.joined_rate() {
+        let spec = format!("fps={}/{}", rate.num(), rate.den());
+        stages.push(Box::new(FilterGraph::new(spec, Some(rate))));
+    }
+    stages
 }

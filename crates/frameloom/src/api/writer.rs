@@ -11,7 +11,7 @@ use crate::output::{Sink, nothing_written};
 use crate::protocol::Target;
 use crate::protocol::environment::Environment;
 use crate::run::metadata::of_options;
-use crate::run::plan::{plan_writer, written_stream};
+use crate::run::plan_writer::{plan_writer, written_stream};
 use crate::stats::Stats;
 
 /// Encodes frames and writes them to one output.

@@ -1,6 +1,6 @@
 use ffmpeg_sys_next as ff;
 
-use super::{AvError, AvFilterGraph, AvFrame, GraphInput, Received};
+use super::{AudioShape, AvError, AvFilterGraph, AvFrame, GraphInput, Received};
 use crate::time::TimeBase;
 
 /// A kind of samples whose values can be looked at.
@@ -77,6 +77,41 @@ impl AvFrame {
             }
         };
         Ok(Some((0..planes).map(plane).collect()))
+    }
+
+    /// A moment of silence, which tells how many channels a layout has, by libav's name of it.
+    pub(crate) fn moment<T: Sample>(
+        sample_rate: u32,
+        channel_layout: &str,
+    ) -> Result<AvFrame, AvError> {
+        let shape = AudioShape {
+            sample_rate,
+            sample_format: T::INTERLEAVED.to_owned(),
+            channel_layout: channel_layout.to_owned(),
+        };
+        AvFrame::silence(&shape, 1)
+    }
+
+    /// Sound of one's own: the channels of a moment side by side, in the order that the layout has by
+    /// libav's name. What is too short for its last moment is left out.
+    pub(crate) fn of_samples<T: Sample>(
+        sample_rate: u32,
+        channel_layout: &str,
+        samples: &[T],
+    ) -> Result<AvFrame, AvError> {
+        let moment = AvFrame::moment::<T>(sample_rate, channel_layout)?;
+        let channels = usize::try_from(moment.sound().1).unwrap_or(0).max(1);
+        let count = u32::try_from(samples.len() / channels);
+        let count = count.map_err(|_| AvError::errno(libc::EINVAL))?;
+        let mut frame = moment.silent_like(count)?;
+        let planes = frame.sample_planes_mut::<T>()?.unwrap_or_default();
+        for plane in planes {
+            let length = plane.len().min(samples.len());
+            if let (Some(to), Some(from)) = (plane.get_mut(..length), samples.get(..length)) {
+                to.copy_from_slice(from);
+            }
+        }
+        Ok(frame)
     }
 
     /// The same sound in another format of samples.

@@ -2,6 +2,7 @@
 
 mod decode;
 mod encode;
+mod reshape;
 
 pub(crate) use decode::AudioDecoder;
 pub(crate) use encode::{AudioEncoder, AudioPlan};
@@ -38,9 +39,13 @@ impl AudioTranscoder {
         Ok(AudioTranscoder { decoder: Some(decoder), encoder, is_drained: false })
     }
 
-    /// For samples that are decoded elsewhere, and come with their gaps filled.
-    pub(crate) fn of_samples(plan: AudioPlan, global_header: bool) -> Result<AudioTranscoder> {
-        let encoder = AudioEncoder::new(plan, global_header, false)?;
+    /// For samples that are decoded elsewhere. With `fills_gaps`, silence stands where some are missing.
+    pub(crate) fn of_samples(
+        plan: AudioPlan,
+        global_header: bool,
+        fills_gaps: bool,
+    ) -> Result<AudioTranscoder> {
+        let encoder = AudioEncoder::new(plan, global_header, fills_gaps)?;
         Ok(AudioTranscoder { decoder: None, encoder, is_drained: false })
     }
 
@@ -50,6 +55,14 @@ impl AudioTranscoder {
         if let Some(own) = &mut self.decoder {
             own.replace_source(decoder, time_base);
         }
+    }
+
+    /// Takes what the decoder still holds: nothing more comes of this source.
+    pub(crate) fn finish_source(&mut self) -> Result<()> {
+        if let Some(decoder) = &mut self.decoder {
+            decoder.drain()?;
+        }
+        self.encode_decoded()
     }
 
     /// Leaves out what is before `floor`: the output has it from elsewhere.

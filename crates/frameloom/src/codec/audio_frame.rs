@@ -21,6 +21,69 @@ pub struct AudioFrame {
 }
 
 impl AudioFrame {
+    /// Sound of your own, from numbers from -1 to 1: the channels of a moment side by side, in the order
+    /// that the layout has. `channel_layout` is FFmpeg's name: `mono`, `stereo`, `5.1`. It is heard from
+    /// `pts` on, `sample_rate` moments a second.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] for a layout that FFmpeg doesn't have, a rate of 0, a last moment that lacks a
+    /// channel, and for a sample that is no number.
+    pub fn from_interleaved_f32(
+        samples: &[f32],
+        sample_rate: u32,
+        channel_layout: &str,
+        pts: Timestamp,
+    ) -> Result<AudioFrame> {
+        if samples.iter().any(|sample| !sample.is_finite()) {
+            return Err(not_finite());
+        }
+        AudioFrame::of_samples(samples, sample_rate, channel_layout, pts)
+    }
+
+    /// The same from whole numbers of 16 bits.
+    ///
+    /// # Errors
+    /// As [`AudioFrame::from_interleaved_f32`].
+    pub fn from_interleaved_s16(
+        samples: &[i16],
+        sample_rate: u32,
+        channel_layout: &str,
+        pts: Timestamp,
+    ) -> Result<AudioFrame> {
+        AudioFrame::of_samples(samples, sample_rate, channel_layout, pts)
+    }
+
+    fn of_samples<T: Sample>(
+        samples: &[T],
+        sample_rate: u32,
+        channel_layout: &str,
+        pts: Timestamp,
+    ) -> Result<AudioFrame> {
+        let base = i32::try_from(sample_rate).ok().and_then(|rate| TimeBase::new(1, rate));
+        let Some(base) = base else { return Err(no_rate(sample_rate)) };
+        let channels =
+            usize::try_from(AudioFrame::channels_of(channel_layout)?).unwrap_or(1).max(1);
+        if samples.is_empty() || !samples.len().is_multiple_of(channels) {
+            let count = samples.len();
+            return Err(Error::usage(format!(
+                "{count} samples are no sound of {channels} channels"
+            )));
+        }
+        let frame = AvFrame::of_samples(sample_rate, channel_layout, samples)
+            .map_err(|e| e.in_stage(Stage::Convert))?;
+        let (time_base, begin) = (base, pts.rescale(base));
+        Ok(AudioFrame { samples: frame, time_base, begin, arrived: None }.in_samples())
+    }
+
+    /// How many channels a layout has, by FFmpeg's name of it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] for a layout that FFmpeg doesn't have.
+    pub fn channels_of(channel_layout: &str) -> Result<u32> {
+        let moment = AvFrame::moment::<i16>(48_000, channel_layout);
+        moment.map(|moment| moment.sound().1).map_err(|_| no_layout(channel_layout))
+    }
+
     /// Samples a second of each channel.
     pub fn sample_rate(&self) -> u32 {
         self.samples.sound().0
@@ -121,6 +184,31 @@ impl AudioFrame {
         let planes = planes.map_err(|e| e.in_stage(Stage::Convert))?;
         planes.filter(|planes| !planes.is_empty()).ok_or_else(no_samples)
     }
+}
+
+/// Refuses a rate and a layout of which there is no sound.
+pub(crate) fn check_sound(sample_rate: u32, channel_layout: &str) -> Result<()> {
+    let channels = usize::try_from(AudioFrame::channels_of(channel_layout)?).unwrap_or(1);
+    let moment = vec![0i16; channels];
+    AudioFrame::from_interleaved_s16(&moment, sample_rate, channel_layout, Timestamp::ZERO)
+        .map(drop)
+}
+
+/// The error for samples of which one is no number.
+pub(crate) fn not_finite() -> Error {
+    Error::usage("a sample is not a number (NaN), or infinite")
+}
+
+fn no_rate(rate: u32) -> Error {
+    Error::usage(format!(
+        "{rate} samples a second is no rate of sound: write 48000 or 44100, for one"
+    ))
+}
+
+fn no_layout(name: &str) -> Error {
+    Error::usage(format!(
+        "there is no channel layout '{name}': write mono, stereo, 2.1, 4.0, 5.0, 5.1, 6.1 or 7.1"
+    ))
 }
 
 fn no_samples() -> Error {

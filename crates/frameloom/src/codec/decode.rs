@@ -394,7 +394,8 @@ fn open_by_name(
     }
     let setup = DecoderSetup {
         params: &stream.params,
-        time_base: stream.time_base,
+        // What it reckons in samples is as long as it was recorded.
+        time_base: options.speed.map_or(stream.time_base, |s| s.own_base(stream.time_base)),
         frame_rate: stream.frame_rate,
         name,
         low_delay: is_live,
@@ -439,6 +440,14 @@ fn rotation_filter(matrix: &[i32; 9]) -> Option<&'static str> {
         _ if d < 0 && a > 0 && b == 0 => Some("vflip"),
         _ => None,
     }
+}
+
+/// Width and height of a stream's pictures as they are shown, where they are known.
+pub(crate) fn upright_size(stream: &StreamInfo) -> Option<(u32, u32)> {
+    let (width, height) = (stream.params.width(), stream.params.height());
+    let degrees = stream.display_matrix.as_ref().map_or(0, rotation_degrees);
+    let size = if degrees % 180 == 90 { (height, width) } else { (width, height) };
+    (width > 0 && height > 0).then_some(size)
 }
 
 /// Degrees clockwise, to the nearest quarter turn.

@@ -1,5 +1,7 @@
-use super::FilterGraph;
-use crate::error::Result;
+use std::collections::VecDeque;
+
+use super::{FilterGraph, FrameProcessor};
+use crate::error::{BoxError, Result};
 use crate::image::Frame;
 
 /// Brings frames to one size, with black bars where their shape differs.
@@ -32,5 +34,30 @@ impl Fit {
         });
         graph.send(frame)?;
         graph.receive()
+    }
+}
+
+/// A stage that brings all frames to one size, with black bars where their shape differs.
+pub(crate) struct FitAll {
+    fit: Fit,
+    ready: VecDeque<Frame>,
+}
+
+impl FitAll {
+    /// To `size`, width and height in pixels.
+    pub(crate) fn new(size: (u32, u32)) -> FitAll {
+        FitAll { fit: Fit::new(size), ready: VecDeque::new() }
+    }
+}
+
+impl FrameProcessor for FitAll {
+    fn send(&mut self, frame: Frame) -> Result<(), BoxError> {
+        let index = frame.index();
+        self.ready.extend(self.fit.fit(frame)?.map(|frame| frame.with_index(index)));
+        Ok(())
+    }
+
+    fn receive(&mut self) -> Result<Option<Frame>, BoxError> {
+        Ok(self.ready.pop_front())
     }
 }

@@ -19,7 +19,7 @@ pub(crate) use command::audio::{AudioCommandInput, SpawnedAudioCommand};
 pub(crate) use command::program::{Launch, Launched, Launcher, Program};
 pub use command::{Command, kill_commands};
 pub(crate) use command::{CommandInput, CommandOutput, RunningCommand, ShownFrame, SpawnedCommand};
-pub(crate) use fit::Fit;
+pub(crate) use fit::{Fit, FitAll};
 pub(crate) use graph::{FilterGraph, check_graph};
 pub use opens::{OpeningFilter, opening_filter};
 pub(crate) use resize::Resize;

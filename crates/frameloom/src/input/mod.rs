@@ -2,19 +2,23 @@
 
 mod clock;
 pub(crate) mod ffprobe;
+mod joined;
 mod pace;
 pub(crate) mod probe;
 mod seek;
 mod sound;
 mod sound_times;
+mod speed;
 mod stored;
 pub(crate) mod streams;
 pub(crate) mod timeline;
 
 use clock::InputClock;
+use joined::Following;
 pub(crate) use pace::Pace;
 use sound::{PacketSound, Verdict};
 use sound_times::SoundTimes;
+use speed::at_speed;
 use stored::StoredTimeline;
 use streams::InputStreams;
 
@@ -73,6 +77,8 @@ pub(crate) struct Source {
     loss: Option<Error>,
     /// It was cut off: it did not end by itself.
     is_cut: bool,
+    /// What is read behind it.
+    following: Following,
 }
 
 /// What is read of a source.
@@ -117,15 +123,22 @@ impl Source {
     /// Opens the input and gets to know its streams.
     pub(crate) fn open(
         url: &str,
-        options: InputOptions,
+        mut options: InputOptions,
         environment: &Environment,
         stop: &Stop,
     ) -> Result<Source> {
         options.check()?;
         crate::url::redact::remember_url(url);
         check_input(url, &options)?;
-        let opened = environment.opener.input(url, &options, STALL_LIMIT, stop)?;
-        Source::of(url, options, opened, environment)
+        let mut opened = environment.opener.input(url, &options, STALL_LIMIT, stop)?;
+        if let Some(speed) = options.speed {
+            let about = |e: Error| e.at(url).about(Setting::own("speed"));
+            opened = at_speed(opened, speed).map_err(about)?;
+        }
+        let following = std::mem::take(&mut options.following);
+        let mut source = Source::of(url, options, opened, environment)?;
+        source.join(following, environment, stop)?;
+        Ok(source)
     }
 
     /// Gets to know the streams of what was opened.
@@ -184,6 +197,7 @@ impl Source {
             ended: false,
             loss: None,
             is_cut: false,
+            following: Following::default(),
         };
         if source.options.start.is_some() && source.input.is_seekable() {
             source.check_start(options_floor)?;
@@ -433,10 +447,11 @@ impl Source {
             )),
             _ => None,
         };
-        match (looped.filter(|_| !self.is_live), self.clock.limit) {
+        let own = match (looped.filter(|_| !self.is_live), self.clock.limit) {
             (Some(d), Some(limit)) => Some(d.min(limit)),
             (known, limit) => known.or(limit),
-        }
+        };
+        own.zip(self.following_length()).map(|(own, more)| own.plus(more))
     }
 
     /// The next packet of the chosen streams; `None` at the end, or once a stop was asked for.

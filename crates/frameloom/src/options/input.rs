@@ -4,6 +4,7 @@ use super::av_option::AvOption;
 use super::hardware::HardwareDecoding;
 use super::live::{Live, WaitForInputs};
 use super::specifier::{Specifier, StreamPlace};
+use super::speed::Speed;
 use super::value::{
     Size, bounded, check_format, decoder, must_be_more, pixel_format, timestamp, usual_layout,
 };
@@ -48,10 +49,23 @@ pub struct InputOptions {
     pub(crate) preroll: Duration,
     pub(crate) rtmp_by_libav: bool,
     pub(crate) live: Live,
+    /// `None` where it is played as it was recorded.
+    pub(crate) speed: Option<Speed>,
+    /// It is read behind others, or others behind it, as one.
+    pub(crate) joined: Option<JoinedInput>,
+    /// Inputs that are read behind it, as one with it.
+    pub(crate) following: Vec<(String, InputOptions)>,
     /// Where the pipeline's zero lies in the input; where reading starts, if it isn't given.
     pub(crate) origin: Option<Timestamp>,
     /// Whether video, and sound, were there on an earlier connection to a live input: each is waited for.
     pub(crate) expected: [bool; 2],
+}
+
+/// What inputs that are read one after the other have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct JoinedInput {
+    /// The rate and the channel layout of the first one's sound; `None` where it has none.
+    pub(crate) sound: Option<(u32, String)>,
 }
 
 impl Default for InputOptions {
@@ -84,6 +98,9 @@ impl Default for InputOptions {
             preroll: Duration::ZERO,
             rtmp_by_libav: false,
             live: Live::Auto,
+            speed: None,
+            joined: None,
+            following: Vec::new(),
             origin: None,
             expected: [false; 2],
         }
@@ -315,6 +332,17 @@ impl InputOptions {
         self
     }
 
+    /// How fast it is played (`--speed`), from 0.1 to 100: with 2, twice as fast as it was recorded. Pictures
+    /// are shown sooner or later, and sound keeps its pitch. All times ([`InputOptions::start`], a
+    /// frame's pts, the duration) are those of the faster or slower input. Live inputs can't have one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for what is no such speed.
+    pub fn speed(mut self, speed: f64) -> Result<InputOptions> {
+        self.speed = Speed::new(speed)?;
+        Ok(self)
+    }
+
     /// Refuses options that contradict each other, and values that a decoder of this name doesn't
     /// take.
     ///
@@ -406,6 +434,9 @@ impl InputOptions {
     /// What is given here and has an effect only where streams of this kind are decoded. How many
     /// threads do that changes nothing of what comes out.
     pub(crate) fn decoding_option(&self, kind: av::MediaKind) -> Option<Setting> {
+        if self.speed.is_some() && kind == av::MediaKind::Audio {
+            return Some(Setting::own("speed"));
+        }
         let rate = self.rate.filter(|_| kind == av::MediaKind::Video);
         let rate = rate.map(|_| Setting::ffmpeg("r").of(End::Input));
         // What is given for all decoders alike is meant for pictures and sound.

@@ -365,6 +365,11 @@ impl LiveOptions {
         }
     }
 
+    /// Whether a run with these settings ends where code of your own, which is no COMMAND, fails.
+    pub fn stops_at_error(&self, is_live: bool) -> bool {
+        self.error_policy(is_live, false) == OnError::Stop
+    }
+
     /// What happens when the code fails.
     pub(crate) fn error_policy(&self, is_live: bool, has_command: bool) -> OnError {
         match self.on_error {

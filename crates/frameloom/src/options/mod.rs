@@ -22,6 +22,7 @@ mod output;
 pub(crate) mod row;
 mod set;
 mod specifier;
+mod speed;
 pub(crate) mod table;
 mod value;
 
@@ -31,11 +32,13 @@ pub use command::{CommandAnswer, CommandOptions, FrameTransport};
 pub use graphs::FilterGraphs;
 pub(crate) use hardware::{DecodeBy, HardwareDevices, StreamDecoding};
 pub use input::InputOptions;
+pub(crate) use input::JoinedInput;
 pub(crate) use keyframes::{KeyframeChoice, NAMES as KEYFRAME_NAMES};
 pub use live::{Live, LiveOptions, OnError, OnLoss, OnResize, OnSlow, WaitForInputs};
 pub(crate) use map::{MapSource, StreamMap};
 pub use output::OutputOptions;
 pub(crate) use specifier::{SpecifiedStream, Specifier, StreamPlace};
+pub(crate) use speed::Speed;
 pub(crate) use value::{CodecChoice, FrameTimes, PixelFormatChoice};
 pub use value::{Size, parse_duration, parse_rate, parse_span};
 

@@ -11,6 +11,7 @@ use super::value::{
     codec_choice, must_be_more, pixel_format_choice, timestamp,
 };
 use crate::av::{Direction, MediaKind};
+use crate::codec::audio_frame::check_sound;
 use crate::error::{End, Error, Hint, Result, Setting, sentence};
 use crate::time::{Rate, Timestamp};
 
@@ -39,6 +40,8 @@ pub struct OutputOptions {
     pub(crate) metadata: MetadataOptions,
     pub(crate) disposition: PerStream<DispositionChange>,
     pub(crate) no_audio: bool,
+    /// Samples a second, and the layout, of sound that the caller writes in place of the input's.
+    pub(crate) own_audio: Option<(u32, String)>,
     pub(crate) no_video: bool,
     pub(crate) no_subtitles: bool,
     pub(crate) no_data: bool,
@@ -177,6 +180,19 @@ impl OutputOptions {
     pub fn no_audio(mut self, yes: bool) -> OutputOptions {
         self.no_audio = yes;
         self
+    }
+
+    /// Has sound of your own in place of the input's, in a pipeline whose frames you pull:
+    /// [`Frames::write_audio_timeout`](crate::Frames::write_audio_timeout) writes it. It has `sample_rate`
+    /// samples a second, and the channels of a layout that FFmpeg knows by this name. By default an output has
+    /// the input's sound.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a rate of 0, and a layout that FFmpeg doesn't have.
+    pub fn own_audio(mut self, sample_rate: u32, channel_layout: &str) -> Result<OutputOptions> {
+        check_sound(sample_rate, channel_layout)?;
+        self.own_audio = Some((sample_rate, channel_layout.to_owned()));
+        Ok(self)
     }
 
     /// Whether the video is left out (`-vn`).
@@ -475,7 +491,7 @@ impl OutputOptions {
     pub(crate) fn leaves_out(&self, kind: MediaKind) -> bool {
         match kind {
             MediaKind::Video | MediaKind::Cover => self.no_video,
-            MediaKind::Audio => self.no_audio,
+            MediaKind::Audio => self.no_audio || self.own_audio.is_some(),
             MediaKind::Subtitle => self.no_subtitles,
             MediaKind::Data => self.no_data,
             MediaKind::Attachment | MediaKind::Other => false,

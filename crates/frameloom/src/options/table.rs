@@ -13,6 +13,7 @@ use super::live::{Live, OnError, OnLoss, OnResize, OnSlow, WaitForInputs};
 use super::map::StreamMap;
 use super::metadata::DispositionChange;
 use super::row::{Group, Row, Scope, ValueType};
+use super::speed::Speed;
 use super::value::{
     CodecChoice, Size, above_zero, bitstream_filters, check_format, choice, codec_choice,
     codec_choice_of_any_kind, codec_tag, decoder, encoding_pass, frame_format, frame_times, names,
@@ -396,7 +397,7 @@ const TABLE: &[LibraryOption] = &[
         )
         .aliases(&["acodec", "codec:a"])
         .default("copy where the format can carry it")
-        .python(&["output"])
+        .python(&["output", "create"])
         .keyword("audio_codec"),
     )
     .input(|o, v| decoder(v).map(|name| o.audio_decoder = Some(name)))
@@ -677,6 +678,17 @@ const TABLE: &[LibraryOption] = &[
         .python(&["open"]),
     )
     .input(|o, v| parse_duration(v).map(|span| o.preroll = span)),
+    LibraryOption::new(
+        Row::long(
+            "speed",
+            Group::Ends,
+            ValueType::Number,
+            "play a stored input so many times as fast, from 0.1 to 100; the sound keeps its pitch",
+        )
+        .default("1")
+        .python(&["open"]),
+    )
+    .input(|o, v| Speed::parse(v).map(|speed| o.speed = speed)),
     LibraryOption::new(
         Row::long(
             "live",

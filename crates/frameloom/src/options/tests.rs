@@ -299,6 +299,7 @@ fn rows_say_what_they_do() {
             ValueType::Ratio => (&["16:9", "1.85"], "0:9"),
             ValueType::Integer => (&["2"], "many"),
             ValueType::BitRate => (&["2M", "2*1000k"], "-5"),
+            ValueType::Number if row.name == "speed" => (&["2", "0.5"], "-1"),
             ValueType::Number => (&["2", "0.5", "-1"], "fine"),
             ValueType::Choice(names) => (names, "no such"),
             ValueType::Format => (&["flv"], "flvv"),
@@ -347,7 +348,7 @@ fn pythons_keywords_are_those_of_the_table() {
         ("probe", &["source", "options"]),
         // When it begins is no option of the library's table: there, `preroll` is the input's.
         ("output", &["self", "target", "options", "preroll"]),
-        ("create", &["target", "size", "rate", "pix_fmt", "options"]),
+        ("create", &["target", "size", "rate", "pix_fmt", "audio", "options"]),
     ] {
         let (_, rest) = stub.split_once(&format!("def {function}(")).unwrap();
         let (signature, _) = rest.split_once(") ->").unwrap();

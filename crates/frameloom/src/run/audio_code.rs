@@ -297,6 +297,7 @@ impl AudioGating {
                         tracing::warn!("{error}");
                     }
                     self.stats.code_failed(&error, false, false);
+                    self.stats.errors(1);
                     self.gate.pass(number);
                 }
                 Err(TryRecvError::Empty) => return Ok(()),

@@ -258,6 +258,10 @@ impl RunningPipeline {
             );
             return Err(Error::usage(cause).at(&target.url));
         }
+        if options.own_audio.is_some() {
+            let cause = "sound of your own is for outputs that are there when the pipeline begins";
+            return Err(Error::usage(cause).at(&target.url));
+        }
         let length = options.length();
         (options.duration, options.end) = (None, None);
         let share = |input: &InputLink| {

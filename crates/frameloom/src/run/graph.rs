@@ -31,6 +31,8 @@ const AUDIO_QUEUE: usize = 256;
 pub(super) const FILTER_QUEUE: usize = 2;
 /// Frames of a caller's own that wait for the encoder.
 const CALLER_FRAMES: usize = 2;
+/// Pieces of a caller's own sound, of a second at the most, that wait for the encoder.
+const CALLER_SOUND: usize = 4;
 /// Messages to the writer of a caller's own frames. Few: a server that is behind is to be felt by
 /// whoever writes, before the stream is seconds late.
 const CALLER_WRITER_QUEUE: usize = 16;
@@ -154,7 +156,7 @@ pub(crate) struct VideoEncoderNode {
     pub(crate) holds: bool,
 }
 
-/// A thread that decodes audio and encodes it again, or encodes what a filter graph makes.
+/// A thread that decodes audio and encodes it again, or encodes what a filter graph or the caller makes.
 #[derive(Debug, PartialEq)]
 pub(crate) struct AudioEncoderNode {
     pub(crate) of: StreamSource,
@@ -233,18 +235,25 @@ impl PipelineGraph {
         }
     }
 
-    /// A caller's own frames into one output. With `reopens` it is opened again where it is lost.
-    pub(crate) fn of_caller(plan: VideoPlan, global_header: bool, reopens: bool) -> PipelineGraph {
+    /// A caller's own frames and sound into one output, in this order. With `reopens` it is opened again
+    /// where it is lost.
+    pub(crate) fn of_caller(
+        video: Option<VideoPlan>,
+        audio: Option<AudioPlan>,
+        global_header: bool,
+        reopens: bool,
+    ) -> PipelineGraph {
         let mut graph = PipelineGraph::new(CodeKind::None, None);
+        let audio_port = Port { writer: 0, stream: usize::from(video.is_some()) };
         graph.writers.push(WriterNode {
             output: 0,
             queue: CALLER_WRITER_QUEUE,
             drops_when_full: false,
             reopens,
             is_recording: false,
-            video_encoders: vec![0],
+            video_encoders: video.iter().map(|_| 0).collect(),
         });
-        graph.video_encoders.push(VideoEncoderNode {
+        graph.video_encoders.extend(video.map(|plan| VideoEncoderNode {
             from: FramesFrom::Caller,
             plan,
             global_header,
@@ -252,7 +261,15 @@ impl PipelineGraph {
             output: 0,
             queue: CALLER_FRAMES,
             holds: false,
-        });
+        }));
+        graph.audio_encoders.extend(audio.map(|plan| AudioEncoderNode {
+            of: StreamSource::Caller,
+            is_edited: false,
+            plan,
+            global_header,
+            users: vec![audio_port],
+            queue: CALLER_SOUND,
+        }));
         graph
     }
 
@@ -297,6 +314,8 @@ impl PipelineGraph {
     pub(crate) fn edit_audio(&mut self, source: StreamSource) {
         self.mark_edited_audio(source);
         self.audio_edit = Some(match source {
+            // Nobody edits what the caller makes.
+            StreamSource::Caller => return,
             StreamSource::Graph(pad) => EditSource::Filter(pad),
             StreamSource::Input(of) => {
                 let place = self.audio_decoders.iter().position(|node| node.of == of);
@@ -317,6 +336,7 @@ impl PipelineGraph {
     /// The numbers of the inputs that a stream is made of.
     fn numbers_of(&self, source: StreamSource) -> Vec<usize> {
         match source {
+            StreamSource::Caller => Vec::new(),
             StreamSource::Input(of) => vec![of.input],
             StreamSource::Graph(pad) => {
                 let inputs = self.filters.get(pad.graph).map(|node| &node.plan.inputs);
@@ -413,6 +433,8 @@ impl PipelineGraph {
         let only_read = code == CodeKind::Pulled && self.writers.is_empty();
         let queue = if only_read { READ_AHEAD } else { FRAME_QUEUE };
         let from = match of {
+            // Frames of the caller's own are no stream of a pipeline, and have no edit.
+            StreamSource::Caller => return self.edits.len(),
             StreamSource::Graph(pad) => EditSource::Filter(pad),
             StreamSource::Input(of) => EditSource::Decoder(self.decoder_of(of)),
         };
@@ -492,7 +514,10 @@ impl PipelineGraph {
 
     fn add_audio(&mut self, of: StreamSource, audio: &AudioPlan, to: Port, plan: &OutputPlan) {
         let global = plan.target.muxer.wants_global_header();
-        let same = self.audio_encoders.iter_mut().find(|n| n.of == of && n.plan == *audio);
+        // A caller's own is another one for each output.
+        let is_own = of == StreamSource::Caller;
+        let same = |n: &&mut AudioEncoderNode| n.of == of && n.plan == *audio && !is_own;
+        let same = self.audio_encoders.iter_mut().find(same);
         match same {
             Some(node) => {
                 node.users.push(to);
@@ -504,7 +529,7 @@ impl PipelineGraph {
                 plan: audio.clone(),
                 global_header: global,
                 users: vec![to],
-                queue: AUDIO_QUEUE,
+                queue: if is_own { CALLER_SOUND } else { AUDIO_QUEUE },
             }),
         }
     }

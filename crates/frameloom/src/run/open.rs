@@ -28,8 +28,9 @@ use crate::run::graph::{
 };
 use crate::run::lane::CopyLane;
 use crate::run::late::LateStream;
-use crate::run::planned::{OutputPlan, PlannedGraph, PlannedInput};
+use crate::run::planned::{OutputPlan, PlannedGraph, PlannedInput, StreamSource};
 use crate::run::registry::Registry;
+use crate::run::sound::SoundPull;
 use crate::run::stages::VideoGroup;
 use crate::run::threads::Failure;
 use crate::run::writing::SinkEnd;
@@ -57,6 +58,8 @@ pub(super) struct NodeContext {
     pub(super) registry: Registry,
     /// Outputs may come while it runs.
     pub(super) is_controlled: bool,
+    /// The caller takes the frames itself, or the sound.
+    pub(super) pulls: Option<SoundPull>,
 }
 
 /// The graph's nodes, opened. None has a thread.
@@ -153,7 +156,9 @@ pub(super) fn open_audio_encoder(
         Some((stream, options)) => {
             AudioTranscoder::open(plan, stream, options, is_live, node.global_header, stats)
         }
-        None => AudioTranscoder::of_samples(plan, node.global_header),
+        None => {
+            AudioTranscoder::of_samples(plan, node.global_header, node.of == StreamSource::Caller)
+        }
     }
 }
 
@@ -205,7 +210,7 @@ impl Nodes {
         Ok(nodes)
     }
 
-    /// Opens the encoders of a caller's own frames, which have this rate.
+    /// Opens the encoders of a caller's own frames, which have this rate, and of a caller's own sound.
     pub(super) fn open_for_caller(
         graph: &PipelineGraph,
         rate: Option<Rate>,
@@ -217,6 +222,7 @@ impl Nodes {
             let group = open_video_encoder(node, keyframe_request, &nodes.writers, rate, context)?;
             nodes.video_encoders.push(group);
         }
+        nodes.open_audio(graph, &[], context)?;
         Ok(nodes)
     }
 

@@ -11,7 +11,6 @@ use crate::codec::window::Window;
 use crate::edit::check_graph;
 use crate::error::{End, Error, Hint, Result, Setting, sentence};
 use crate::options::{CodecChoice, FrameTimes, KeyframeChoice, OutputOptions, StreamPlace};
-use crate::output::StreamSetup;
 use crate::output::container::{
     Carriage, counts_frames, default_encoder, holds_cover, holds_subtitles, keeps_alpha,
     keeps_aspect, pixel_formats,
@@ -22,7 +21,9 @@ use crate::run::encoder_options::{
 };
 use crate::run::filters;
 use crate::run::metadata::{chapters, describe};
-use crate::run::planned::{Edited, OutputPlan, PlannedInput, PlannedStream, Treatment};
+use crate::run::planned::{
+    Edited, OutputPlan, PlannedInput, PlannedStream, StreamSource, Treatment,
+};
 use crate::run::selection::{Chosen, specified};
 use crate::time::Timestamp;
 use crate::url;
@@ -71,8 +72,12 @@ pub(crate) fn plan(
             is_cover: chosen.is_cover_of(&target),
             chapters: &chapters,
         };
-        if chosen.stream.is_none() {
-            stream.check_made_by_graph(&target, &options)?;
+        match chosen.from {
+            StreamSource::Graph(_) => stream.check_made_by_graph(&target, &options)?,
+            StreamSource::Caller if options.codec.of(*place) == Some(&CodecChoice::Copy) => {
+                return Err(copy_of_edited(&target, MediaKind::Audio));
+            }
+            StreamSource::Caller | StreamSource::Input(_) => {}
         }
         let treatment = match chosen.kind {
             MediaKind::Video | MediaKind::Cover => {
@@ -282,6 +287,9 @@ fn encoder_for(
 ) -> Result<Option<String>> {
     let kind = place.kind;
     let choice = options.codec.of(place);
+    // What follows may be anything.
+    let is_joined = input.is_some_and(|input| input.options.joined.is_some());
+    let must_encode = must_encode || is_joined && kind != MediaKind::Cover;
     let can_copy = carriage == Carriage::Copy;
     let decoding_option = input.and_then(|input| input.options.decoding_option(kind));
     match choice {
@@ -291,6 +299,9 @@ fn encoder_for(
             }
             if input.is_some_and(|input| input.is_stand_in) {
                 return Err(copy_of_missing(target, kind));
+            }
+            if is_joined {
+                return Err(copy_of_joined(target, kind));
             }
             if let Some(stream) = info.filter(|_| !can_copy && kind != MediaKind::Subtitle) {
                 let (codec, format) = (stream.params.codec().name(), target.muxer.name());
@@ -340,10 +351,16 @@ fn no_effect_on_copy(target: &Target, setting: &Setting, kind: MediaKind) -> Err
         .hint(Hint::AddEncoder(vec![encoder_setting(target, kind)]))
 }
 
-fn copy_of_edited(target: &Target, kind: MediaKind) -> Error {
+pub(super) fn copy_of_edited(target: &Target, kind: MediaKind) -> Error {
     let copy = codec_setting(kind).to("copy");
     let what = if kind == MediaKind::Audio { "sound" } else { "frames" };
     let cause = sentence!("{} can't go together with code that edits the {}", &copy, what);
+    Error::usage(cause).at(&target.url).hint(Hint::LeaveOut(copy))
+}
+
+fn copy_of_joined(target: &Target, kind: MediaKind) -> Error {
+    let copy = codec_setting(kind).to("copy");
+    let cause = sentence!("{} can't go together with inputs that follow each other", &copy);
     Error::usage(cause).at(&target.url).hint(Hint::LeaveOut(copy))
 }
 
@@ -357,7 +374,7 @@ fn copy_of_missing(target: &Target, kind: MediaKind) -> Error {
 
 /// How the stream at a place, in whose output chapters begin at these times, is encoded by `encoder`,
 /// whole.
-fn video_plan(
+pub(super) fn video_plan(
     target: &Target,
     options: &OutputOptions,
     (place, chapters): (StreamPlace<'_>, &[Timestamp]),
@@ -417,36 +434,11 @@ fn pass_plan(options: &OutputOptions, place: StreamPlace<'_>) -> Option<PassPlan
 }
 
 /// Refuses a filter graph that can't be.
-fn check_filter(options: &OutputOptions, place: StreamPlace<'_>) -> Result<()> {
+pub(super) fn check_filter(options: &OutputOptions, place: StreamPlace<'_>) -> Result<()> {
     let checked = options.filter.of(place).map(|graph| check_graph(graph));
     let name = if place.kind == MediaKind::Audio { "af" } else { "vf" };
     let about = |error: Error| error.about(Setting::ffmpeg(name).of(End::Output));
     checked.unwrap_or(Ok(())).map_err(about)
-}
-
-/// The stream of an output for frames that come from the caller's own code.
-pub(crate) fn written_stream(options: &OutputOptions) -> StreamSetup {
-    let place = StreamPlace::only(MediaKind::Video);
-    let bitstream_filters = options.bitstream_filters.of(place).cloned();
-    StreamSetup { kind: MediaKind::Video, bitstream_filters, may_be_empty: false }
-}
-
-/// The plan for frames that come from the caller's own code.
-pub(crate) fn plan_writer(target: &Target, options: &OutputOptions) -> Result<VideoPlan> {
-    let place = StreamPlace::only(MediaKind::Video);
-    if let Some(setting) = options.without_stream(&[place]) {
-        let cause = sentence!("{} is for a stream that the output has not", setting);
-        return Err(Error::usage(cause).at(&target.url));
-    }
-    let encoder = match options.codec.of(place) {
-        Some(CodecChoice::Encoder(name)) => find_encoder(name)?.name().to_owned(),
-        Some(CodecChoice::Copy) => return Err(copy_of_edited(target, MediaKind::Video)),
-        None => default_encoder(target, MediaKind::Video)
-            .ok_or_else(|| Error::usage("no video goes into this format").at(&target.url))?
-            .to_owned(),
-    };
-    refuse_untaken(target, options, &[(place, Some(&encoder))])?;
-    video_plan(target, options, (place, &[]), encoder, true)
 }
 
 /// Whether something is written to what the output's URL names: some formats, as `null`, write nothing.

@@ -22,6 +22,8 @@ use crate::time::{Rate, Timestamp};
 pub(crate) enum StreamSource {
     Input(InputStreamId),
     Graph(GraphPad),
+    /// The caller makes it.
+    Caller,
 }
 
 impl StreamSource {
@@ -29,7 +31,7 @@ impl StreamSource {
     pub(crate) fn input(self) -> Option<InputStreamId> {
         match self {
             StreamSource::Input(of) => Some(of),
-            StreamSource::Graph(_) => None,
+            StreamSource::Graph(_) | StreamSource::Caller => None,
         }
     }
 }

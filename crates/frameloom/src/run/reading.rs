@@ -1,5 +1,6 @@
 //! The thread that reads the input.
 
+mod follow;
 mod live;
 mod loss;
 mod preroll;
@@ -23,7 +24,7 @@ use crate::run::delivery::SinkMessage;
 use crate::run::lane::CopyLane;
 use crate::run::late::LateStream;
 use crate::run::positions::ReadPosition;
-use crate::run::sound::Sound;
+use crate::run::sound::SoundSender;
 use crate::run::stages::{AudioMessage, DecodeMessage, FramesChange};
 use crate::run::streams::KnownStreams;
 use crate::stats::Stats;
@@ -57,7 +58,7 @@ pub(super) struct Reading {
     /// Where what was read so far ends.
     pub(super) position: Option<Timestamp>,
     /// For a caller who pulls.
-    pub(super) sound: Option<Sound>,
+    pub(super) sound: Option<SoundSender>,
     /// Disconnected once the caller who pulls has gone.
     pub(super) caller: Option<Receiver<()>>,
     pub(super) stats: Stats,
@@ -143,6 +144,8 @@ impl Reading {
     fn read_on(&mut self) -> Result<()> {
         loop {
             let cause = match self.read_all()? {
+                ReadEnd::Over if self.stop.is_stopped() || !self.has_takers() => return Ok(()),
+                ReadEnd::Over if self.follow()? => continue,
                 ReadEnd::Over => return Ok(()),
                 ReadEnd::Lost(cause) => cause,
             };
@@ -345,7 +348,7 @@ impl Reading {
             MediaKind::Video | MediaKind::Cover => self.decode(packet)?,
             MediaKind::Audio => {
                 if let Some(sound) = self.sound.as_ref().filter(|_| is_main) {
-                    sound.keep(&packet)?;
+                    sound.send(AudioMessage::Packet(packet.share()?));
                 }
                 let stream = Some(packet.stream);
                 self.each_audio(stream, || Ok(AudioMessage::Packet(packet.share()?)))?;
@@ -411,6 +414,9 @@ impl Reading {
         stream: Option<usize>,
         mut message: impl FnMut() -> Result<AudioMessage>,
     ) -> Result<()> {
+        if let (None, Some(sound)) = (stream, &self.sound) {
+            sound.send(message()?);
+        }
         let mut alive = Vec::with_capacity(self.audio.len());
         for end in self.audio.drain(..) {
             let is_meant = stream.is_none_or(|stream| stream == end.stream);
@@ -423,7 +429,10 @@ impl Reading {
     }
 
     fn has_takers(&self) -> bool {
-        !self.decoders.is_empty() || !self.audio.is_empty() || self.lanes.iter().any(|l| l.open)
+        !self.decoders.is_empty()
+            || !self.audio.is_empty()
+            || self.lanes.iter().any(|l| l.open)
+            || self.sound.as_ref().is_some_and(SoundSender::is_taken)
     }
 
     /// Whether some output's video is copied: that can't begin but with a keyframe.

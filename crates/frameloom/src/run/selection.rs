@@ -80,6 +80,13 @@ pub(crate) fn choose<'a>(
         true => by_maps(&mut chosen, offer, target, options)?,
         false => by_default(&mut chosen, offer.inputs, target, options),
     }
+    if options.own_audio.is_some() {
+        if !has_room_for(target, MediaKind::Audio) {
+            return Err(Error::usage("no sound goes into this format").at(&target.url));
+        }
+        let (from, kind, stream) = (StreamSource::Caller, MediaKind::Audio, None);
+        chosen.push(Chosen { from, kind, stream });
+    }
     if chosen.is_empty() {
         let format = target.muxer.name();
         let cause = match options.has_maps() {
@@ -200,7 +207,8 @@ pub(crate) fn edited(
 ) -> Result<StreamSource> {
     let mut streams: Vec<StreamSource> = Vec::new();
     for chosen in outputs.iter().flatten() {
-        if chosen.kind == kind && !streams.contains(&chosen.from) {
+        let is_own = chosen.from == StreamSource::Caller;
+        if chosen.kind == kind && !is_own && !streams.contains(&chosen.from) {
             streams.push(chosen.from);
         }
     }
@@ -230,7 +238,7 @@ fn by_default<'a>(
     options: &OutputOptions,
 ) {
     for (kind, is_off) in
-        [(MediaKind::Video, options.no_video), (MediaKind::Audio, options.no_audio)]
+        [MediaKind::Video, MediaKind::Audio].map(|kind| (kind, options.leaves_out(kind)))
     {
         if is_off || chosen.iter().any(|chosen| chosen.kind == kind) {
             continue;

@@ -10,7 +10,7 @@ use crate::codec::audio::AudioTranscoder;
 use crate::codec::decode::VideoDecoder;
 use crate::edit::complex::MediaFrame;
 use crate::edit::{AudioCommand, Command, FrameProcessor};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::image::Frame;
 use crate::input::Source;
 use crate::input::streams::InputStreamId;
@@ -33,10 +33,10 @@ use crate::run::open::{NodeContext, Nodes, WriterQueue};
 use crate::run::planned::{GraphPad, StreamSource};
 use crate::run::positions::{ReadPosition, ReadPositions};
 use crate::run::reading::{AudioEnd, DecoderEnd, LiveReading, LiveRules, Preroll, Reading};
-use crate::run::sound::Sound;
+use crate::run::sound::{SoundReader, SoundSender, sound_of};
 use crate::run::stages::{
-    AudioMessage, DecodeMessage, EncodeMessage, EncoderEnd, Encoding, Fanout, FrameTaker,
-    FramesChange, VideoGroup, audio_loop, decode_audio_loop, decode_loop,
+    AudioMessage, DecodeMessage, EncoderEnd, Encoding, Fanout, FrameTaker, FramesChange,
+    VideoGroup, audio_loop, decode_audio_loop, decode_loop,
 };
 use crate::run::streams::KnownStreams;
 use crate::run::threads::Threads;
@@ -98,7 +98,9 @@ pub(super) struct StartedThreads {
     /// For as long as the caller who pulls has it, the readers wait for outputs.
     pub(super) caller: Option<Sender<()>>,
     /// The input's audio, where it pulls.
-    pub(super) sound: Option<Sound>,
+    pub(super) sound: Option<SoundReader>,
+    /// The ways to the encoders of sound of its own, by the outputs' numbers.
+    pub(super) own_sound: Vec<(usize, Sender<AudioMessage>)>,
 }
 
 /// What a writer writes to.
@@ -126,7 +128,7 @@ impl Nodes {
         let presences: Vec<PresenceSignal> =
             graph.inputs.iter().map(|_| PresenceSignal::new()).collect();
         let mut frames = self.spawn_encoders(graph, &presences, context, threads)?;
-        let SpawnedAudio { mut readings, of_filters, of_code } =
+        let SpawnedAudio { mut readings, of_filters, of_code, of_caller } =
             self.spawn_audio(graph, &context.stop, threads)?;
         let audio = (std::mem::take(&mut user.audio), user.audio_command.take());
         let mut pulling = None;
@@ -229,22 +231,34 @@ impl Nodes {
             }
         }
         let is_pulled = graph.code == CodeKind::Pulled;
-        let sound = is_pulled.then(Sound::default);
         let (caller, is_there) = is_pulled.then(|| bounded(0)).unzip();
         let mut inputs = Vec::new();
         let beside = Nodes::positions(graph, &sources);
         // The sound that a caller pulls is that of one input.
-        let heard = sources.iter().position(|source| source.audio().is_some());
+        let heard = sources.iter().position(|source| source.audio().is_some()).unwrap_or(0);
+        let mut heard = match (context.pulls, sources.get(heard)) {
+            (Some(pull), Some(source)) => {
+                let (sender, reader) = sound_of(source, pull, &context.stats, &context.stop)?;
+                Some((heard, sender, reader))
+            }
+            _ => None,
+        };
+        let mut sound = None;
         let readers = graph.inputs.iter().zip(sources).zip(presences).zip(readings);
         for ((number, (((node, source), presence), to)), beside) in readers.enumerate().zip(beside)
         {
-            let sound = sound.clone().filter(|_| heard == Some(number));
-            let beside = (sound, beside, is_there.clone());
+            let own = heard.take_if(|(place, ..)| *place == number);
+            let own = own.map(|(_, sender, reader)| {
+                sound = Some(reader);
+                sender
+            });
+            let beside = (own, beside, is_there.clone());
             let context = NodeContext { stats: context.stats.of_input(number), ..context.clone() };
             inputs.push(spawn_reader(*node, source, presence, to, beside, &context, threads)?);
         }
         let filters = FilterLinks { changes, graphs };
-        Ok(StartedThreads { inputs, filters, audio_changes, pulling, caller, sound })
+        let own_sound = of_caller;
+        Ok(StartedThreads { inputs, filters, audio_changes, pulling, caller, sound, own_sound })
     }
 
     /// A place for each stored input beside the others, where there are several. A filter graph takes
@@ -262,28 +276,7 @@ impl Nodes {
         numbered().map(place).collect()
     }
 
-    /// As [`Nodes::spawn`], for a caller's own frames. Gives the way to their encoder.
-    pub(super) fn spawn_for_caller(
-        mut self,
-        graph: &PipelineGraph,
-        sinks: Vec<WriterSink>,
-        context: &NodeContext,
-        threads: &mut Threads,
-    ) -> Result<Sender<EncodeMessage>> {
-        self.spawn_writers(graph, sinks, context, threads)?;
-        let mut frames = None;
-        for (number, (node, group)) in
-            graph.video_encoders.iter().zip(self.video_encoders).enumerate()
-        {
-            let outputs = users_of(graph, &node.users);
-            let end =
-                spawn_video_encoder(node, group, outputs, None, number == 0, context, threads)?;
-            frames = frames.or(Some(end.frames));
-        }
-        frames.ok_or_else(|| Error::process("there is no encoder for the frames"))
-    }
-
-    fn spawn_writers(
+    pub(super) fn spawn_writers(
         &mut self,
         graph: &PipelineGraph,
         sinks: Vec<WriterSink>,
@@ -330,7 +323,12 @@ impl Nodes {
         threads: &mut Threads,
     ) -> Result<SpawnedAudio> {
         let readings = graph.inputs.iter().map(|_| ReaderEnds::default()).collect();
-        let mut spawned = SpawnedAudio { readings, of_filters: Vec::new(), of_code: Vec::new() };
+        let mut spawned = SpawnedAudio {
+            readings,
+            of_filters: Vec::new(),
+            of_code: Vec::new(),
+            of_caller: Vec::new(),
+        };
         let transcoders = self.audio_encoders.drain(..);
         for (node, (transcoder, users)) in graph.audio_encoders.iter().zip(transcoders) {
             let packets = spawn_audio_encoder(node, transcoder, users, stop, threads)?;
@@ -339,11 +337,18 @@ impl Nodes {
                     let outputs = users_of(graph, &node.users);
                     spawned.of_code.push(AudioEncoderEnd { packets, outputs });
                 }
-                StreamSource::Graph(pad) => spawned.of_filters.push((pad, packets)),
+                StreamSource::Graph(pad) => {
+                    spawned.of_filters.push((pad, packets));
+                }
                 StreamSource::Input(InputStreamId { input, stream }) => {
                     if let Some(reading) = spawned.readings.get_mut(input) {
                         reading.audio.push(AudioEnd { stream, packets });
                     }
+                }
+                StreamSource::Caller => {
+                    let outputs = users_of(graph, &node.users);
+                    let ends = outputs.into_iter().map(|output| (output, packets.clone()));
+                    spawned.of_caller.extend(ends);
                 }
             }
         }
@@ -359,6 +364,8 @@ struct SpawnedAudio {
     of_filters: Vec<(GraphPad, Sender<AudioMessage>)>,
     /// What the code for sound is to send to.
     of_code: Vec<AudioEncoderEnd>,
+    /// What the caller is to send to, by the outputs' numbers.
+    of_caller: Vec<(usize, Sender<AudioMessage>)>,
 }
 
 /// What a reader sends to.
@@ -372,7 +379,7 @@ struct ReaderEnds {
 }
 
 /// The numbers of the outputs that some ports belong to.
-fn users_of(graph: &PipelineGraph, ports: &[Port]) -> Vec<usize> {
+pub(super) fn users_of(graph: &PipelineGraph, ports: &[Port]) -> Vec<usize> {
     ports.iter().filter_map(|port| Some(graph.writers.get(port.writer)?.output)).collect()
 }
 
@@ -563,7 +570,7 @@ fn spawn_reader(
     source: Source,
     presence: PresenceSignal,
     to: ReaderEnds,
-    (sound, beside, caller): (Option<Sound>, Option<ReadPosition>, Option<Receiver<()>>),
+    (sound, beside, caller): (Option<SoundSender>, Option<ReadPosition>, Option<Receiver<()>>),
     context: &NodeContext,
     threads: &mut Threads,
 ) -> Result<InputLink> {

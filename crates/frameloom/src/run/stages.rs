@@ -51,13 +51,15 @@ pub(crate) enum EncodeMessage {
 }
 
 /// What is sent to a thread that transcodes audio.
-pub(super) enum AudioMessage {
+pub(crate) enum AudioMessage {
     Packet(Packet),
     /// Sound that a filter graph made.
     Samples(AudioFrame),
     /// Nothing came for the time up to this.
     Silence(Timestamp),
-    /// What follows is of another connection to the source.
+    /// Nothing more comes of this source.
+    Lost,
+    /// What follows is of another connection to the source, or of another source.
     Source(Box<Decoder>, TimeBase),
     /// The output of this number gets nothing more.
     Leave(usize),
@@ -149,19 +151,26 @@ pub(super) fn decode_audio_loop(
         Ok(true)
     };
     for message in messages {
-        match message {
-            AudioMessage::Packet(packet) => decoder.send(&packet)?,
-            AudioMessage::Silence(until) => decoder.fill(until),
-            AudioMessage::Source(next, time_base) => decoder.replace_source(*next, time_base),
-            // It is not for one output.
-            AudioMessage::Leave(_) | AudioMessage::Samples(_) => {}
-        }
+        send_to_decoder(&mut decoder, message)?;
         if stop.is_stopped() || !pass_on(&mut decoder)? {
             return Ok(());
         }
     }
     decoder.drain()?;
     pass_on(&mut decoder).map(drop)
+}
+
+/// Does what a message says to a decoder of sound.
+pub(super) fn send_to_decoder(decoder: &mut AudioDecoder, message: AudioMessage) -> Result<()> {
+    match message {
+        AudioMessage::Packet(packet) => decoder.send(&packet)?,
+        AudioMessage::Silence(until) => decoder.fill(until),
+        AudioMessage::Lost => decoder.drain()?,
+        AudioMessage::Source(next, time_base) => decoder.replace_source(*next, time_base),
+        // It is not for one output.
+        AudioMessage::Leave(_) | AudioMessage::Samples(_) => {}
+    }
+    Ok(())
 }
 
 /// What the thread that hands frames to the encoders is told of outputs that come and go.
@@ -441,6 +450,7 @@ fn transcode_all(
             AudioMessage::Packet(packet) => transcoder.send(&packet)?,
             AudioMessage::Samples(frame) => transcoder.send_samples(frame)?,
             AudioMessage::Silence(until) => transcoder.fill(until)?,
+            AudioMessage::Lost => transcoder.finish_source()?,
             AudioMessage::Source(decoder, time_base) => {
                 transcoder.replace_source(*decoder, time_base);
             }

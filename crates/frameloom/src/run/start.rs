@@ -23,13 +23,15 @@ use crate::run::graph::{CodeKind, InputNode, PipelineGraph};
 use crate::run::metadata::of_options;
 use crate::run::open::{NodeContext, Nodes};
 use crate::run::outputs::{NewOutput, OpenSink};
-use crate::run::plan::{plan, plan_writer, written_stream};
+use crate::run::plan::plan;
+use crate::run::plan_writer::{WriterPlan, plan_feed};
 use crate::run::planned::{Edited, OutputPlan, PlannedGraph, PlannedInput, StreamSource};
 use crate::run::registry::Registry;
 use crate::run::selection::{Offer, choose, edited};
-use crate::run::sound::Sound;
+use crate::run::sound::{SoundPull, SoundReader};
 use crate::run::spawn::{Stages, StartedThreads, WriterSink};
-use crate::run::stages::EncodeMessage;
+use crate::run::spawn_caller::CallerEnds;
+use crate::run::stages::AudioMessage;
 use crate::run::threads::{Failure, MoreThreads, Threads};
 use crate::run::writing::SinkOpener;
 use crate::stats::Stats;
@@ -53,8 +55,8 @@ pub(crate) struct Setup {
     /// The code for sound.
     pub(crate) audio_stages: Vec<AudioStage>,
     pub(crate) audio_command: Option<AudioCommand>,
-    /// The caller takes the frames itself.
-    pub(crate) is_pulled: bool,
+    /// The caller takes the frames itself, or the sound.
+    pub(crate) pulls: Option<SoundPull>,
     pub(crate) outputs: OutputsOwner,
     pub(crate) live: LiveOptions,
     pub(crate) events: Events,
@@ -70,6 +72,8 @@ pub(crate) struct FeedSetup {
     pub(crate) options: OutputOptions,
     /// That of the frames, where it is known.
     pub(crate) rate: Option<Rate>,
+    /// There is sound of the caller's own.
+    pub(crate) has_audio: bool,
     pub(crate) live: LiveOptions,
     pub(crate) events: Events,
     pub(crate) stats: Stats,
@@ -97,7 +101,9 @@ pub(crate) struct Started {
     /// For as long as the caller who pulls has it, the readers wait for outputs.
     pub(crate) caller: Option<Sender<()>>,
     /// The input's audio, where it pulls.
-    pub(crate) sound: Option<Sound>,
+    pub(crate) sound: Option<SoundReader>,
+    /// The ways to the encoders of sound of its own, by the outputs' numbers, with its rate and layout.
+    pub(crate) own_sound: Vec<(usize, (u32, String), Sender<AudioMessage>)>,
     /// The outputs that are there.
     pub(crate) registry: Registry,
     /// Kept for as long as outputs may be added.
@@ -117,10 +123,10 @@ impl Setup {
     }
 
     fn code(&self) -> CodeKind {
-        match self.is_pulled {
-            true => CodeKind::Pulled,
-            false if self.stages.is_empty() && self.command.is_none() => CodeKind::None,
-            false => CodeKind::Stages,
+        match self.pulls {
+            Some(SoundPull::BesideFrames) => CodeKind::Pulled,
+            _ if self.stages.is_empty() && self.command.is_none() => CodeKind::None,
+            _ => CodeKind::Stages,
         }
     }
 
@@ -136,7 +142,8 @@ impl Setup {
         let url = self.sources.first().map_or("", Source::url);
         self.live.check_input(self.is_live()).map_err(|e| e.at(url))?;
         let mut described = self.outputs.begin();
-        if described.iter().all(Option::is_none) && !is_edited && !edits_audio {
+        let does_nothing = !is_edited && !edits_audio && self.pulls.is_none();
+        if described.iter().all(Option::is_none) && does_nothing {
             return Err(Error::usage("there is neither an output nor code to run"));
         }
         let stall_limit = self.live.stall_timeout.unwrap_or(STALL_TIMEOUT);
@@ -157,6 +164,7 @@ impl Setup {
         let graph = self.graph(code, &planned, context.on_loss);
         self.narrow(&planned)?;
         let Planned { plans, opened, edited, .. } = planned;
+        let own_shapes = self.own_shapes(&plans, &opened)?;
         let reopens = self.sources.iter().any(|source| self.reopens_outputs(source));
         let Setup { sources, stages, command, audio_stages, audio_command, outputs, .. } = self;
         let command_only_reads = command.is_some() && plans.is_empty();
@@ -164,7 +172,7 @@ impl Setup {
         let sinks = open_sinks(&plans, opened, reopens, &context)?;
         let mut threads = Threads::new(failure.clone());
         let user = Stages { stages, command, audio: audio_stages, audio_command };
-        let StartedThreads { inputs, filters, audio_changes, pulling, caller, sound } =
+        let StartedThreads { inputs, filters, audio_changes, pulling, caller, sound, own_sound } =
             nodes.spawn(&graph, sources, sinks, user, &context, &mut threads)?;
         let (more, registry) = (threads.close(), context.registry.clone());
         outputs.run(RunningPipeline {
@@ -178,7 +186,33 @@ impl Setup {
             audio_changes,
             next,
         });
-        Ok(Started { threads, pulling, caller, sound, registry, outputs, more })
+        let shape = |(number, end): (usize, Sender<AudioMessage>)| {
+            let (_, shape) = own_shapes.iter().find(|(output, _)| *output == number)?;
+            Some((number, shape.clone(), end))
+        };
+        let own_sound = own_sound.into_iter().filter_map(shape).collect();
+        Ok(Started { threads, pulling, caller, sound, own_sound, registry, outputs, more })
+    }
+
+    /// The outputs that have sound of the caller's own, with its rate and layout.
+    ///
+    /// # Errors
+    /// Where the caller can't write any.
+    fn own_shapes(
+        &self,
+        plans: &[OutputPlan],
+        opened: &[NumberedSink],
+    ) -> Result<Vec<(usize, (u32, String))>> {
+        let own = plans
+            .iter()
+            .zip(opened)
+            .filter_map(|(plan, (number, _))| Some((*number, plan.options.own_audio.clone()?)));
+        let own: Vec<_> = own.collect();
+        if !own.is_empty() && self.pulls != Some(SoundPull::BesideFrames) {
+            let cause = "sound of your own is written beside frames that you pull";
+            return Err(Error::usage(cause));
+        }
+        Ok(own)
     }
 
     /// Puts live inputs on one clock by when they came, where there are several inputs: what came at one
@@ -234,7 +268,7 @@ impl Setup {
     fn narrow(&mut self, planned: &Planned) -> Result<()> {
         let Planned { plans, graphs, edited, .. } = planned;
         // Who writes no output, or adds one later, may want the main ones.
-        let wants_main = self.is_pulled
+        let wants_main = self.pulls.is_some()
             || self.outputs.is_shared()
             || plans.is_empty()
             || plans.iter().any(|plan| !plan.options.has_maps());
@@ -246,7 +280,11 @@ impl Setup {
             let wanted = direct.chain(filtered).filter(|from| from.input == input);
             let mut numbers: Vec<usize> = wanted.map(|from| from.stream).collect();
             if wants_main {
-                let mains = [MediaKind::Video, MediaKind::Audio];
+                let only_sound = self.pulls == Some(SoundPull::Alone) && plans.is_empty();
+                let mains = match only_sound && !source.is_live {
+                    true => &[MediaKind::Audio][..],
+                    false => &[MediaKind::Video, MediaKind::Audio],
+                };
                 numbers.extend(mains.iter().filter_map(|kind| source.streams.main(*kind)));
             }
             source.read_only(&numbers)?;
@@ -294,6 +332,7 @@ impl Setup {
             failure: failure.clone(),
             registry: Registry::default(),
             is_controlled: self.outputs.is_shared(),
+            pulls: self.pulls,
         })
     }
 
@@ -339,18 +378,19 @@ fn open_sinks(
 }
 
 impl FeedSetup {
-    /// Opens everything and starts the threads. Gives the way to the encoder.
+    /// Opens everything and starts the threads. Gives the ways to the encoders.
     ///
     /// # Errors
     /// Whatever keeps it from starting. What happens later goes to `failure`.
-    pub(crate) fn start(self, failure: &Failure) -> Result<(Sender<EncodeMessage>, Threads)> {
-        let plan = plan_writer(&self.target, &self.options)?;
+    pub(crate) fn start(self, failure: &Failure) -> Result<(CallerEnds, Threads)> {
+        let WriterPlan { video, audio, streams } =
+            plan_feed(&self.target, &self.options, self.has_audio)?;
         let reopens = self.target.is_live && !self.live.no_reconnect;
         let global_header = self.target.muxer.wants_global_header();
-        let graph = PipelineGraph::of_caller(plan, global_header, reopens);
+        let kinds: Vec<MediaKind> = streams.iter().map(|stream| stream.kind).collect();
+        let graph = PipelineGraph::of_caller(video, audio, global_header, reopens);
         self.stats.output_exists(0, None);
-        let metadata = Arc::new(of_options(&self.options, &[MediaKind::Video])?);
-        let streams = vec![written_stream(&self.options)];
+        let metadata = Arc::new(of_options(&self.options, &kinds)?);
         let opener = SinkOpener {
             target: self.target,
             options: self.options,
@@ -372,14 +412,15 @@ impl FeedSetup {
             failure: failure.clone(),
             registry: Registry::default(),
             is_controlled: false,
+            pulls: None,
         };
         let nodes = Nodes::open_for_caller(&graph, self.rate, &context)?;
         let sink = opener.open(&context.environment, &context.stop)?;
         let mut threads = Threads::new(failure.clone());
         let stop = context.stop.clone();
         let sinks = vec![WriterSink { sink, opener, stop, joining: None }];
-        let frames = nodes.spawn_for_caller(&graph, sinks, &context, &mut threads)?;
+        let ends = nodes.spawn_for_caller(&graph, sinks, &context, &mut threads)?;
         threads.close();
-        Ok((frames, threads))
+        Ok((ends, threads))
     }
 }

@@ -50,6 +50,7 @@ struct StatsCounters {
     frames_skipped: AtomicU64,
     frames_held: AtomicU64,
     frames_late: AtomicU64,
+    audio_dropped: AtomicU64,
     reconnects: AtomicU64,
     live: AtomicBool,
     inputs: OnceLock<Vec<InputCounters>>,
@@ -115,6 +116,7 @@ impl Stats {
             frames_skipped: AtomicU64::new(0),
             frames_held: AtomicU64::new(0),
             frames_late: AtomicU64::new(0),
+            audio_dropped: AtomicU64::new(0),
             reconnects: AtomicU64::new(0),
             live: AtomicBool::new(false),
             inputs: OnceLock::new(),
@@ -198,6 +200,10 @@ impl Stats {
 
     pub(crate) fn frames_late(&self, count: u64) {
         self.counters.frames_late.fetch_add(count, Relaxed);
+    }
+
+    pub(crate) fn audio_dropped(&self) {
+        self.counters.audio_dropped.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn input_lost(&self, cause: &Error) {
@@ -460,6 +466,7 @@ impl Stats {
             frames_skipped: c.frames_skipped.load(Relaxed),
             frames_held: c.frames_held.load(Relaxed),
             frames_late: c.frames_late.load(Relaxed),
+            audio_dropped: c.audio_dropped.load(Relaxed),
             frames_bypassed: c.frames_bypassed.load(Relaxed),
             frames_unwritten: c.frames_unwritten.load(Relaxed),
             errors: c.errors.load(Relaxed),

@@ -33,6 +33,9 @@ pub struct Snapshot {
     /// Frames that came when their place was taken already by held pictures: at the seam behind a
     /// loss, counted for each encoding.
     pub frames_late: u64,
+    /// Packets of sound that whoever pulls the sound did not take in time.
+    #[serde(default)]
+    pub audio_dropped: u64,
     /// Frames that went out unedited: your code was too slow for them, or a COMMAND wasn't there.
     pub frames_bypassed: u64,
     /// Frames that whoever pulled them read and gave to no output.

@@ -16,7 +16,7 @@ use crate::options::{InputOptions, OutputOptions};
 use crate::protocol::environment::EndOpener;
 use crate::protocol::{Break, Input, Opened};
 use crate::protocol::{Output, Target};
-use crate::run::plan::plan_writer;
+use crate::run::plan_writer::plan_writer;
 use crate::stats::{Snapshot, Stats};
 use crate::time::clock::Clock;
 use crate::time::jitter::Jitter;

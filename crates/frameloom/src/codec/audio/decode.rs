@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::reshape::Reshape;
 use crate::av::{AvFrame, Decoder, Received, StreamInfo};
 use crate::codec::audio_frame::{AudioFrame, SampleWindow};
 use crate::codec::decode::open_decoder;
@@ -18,7 +19,10 @@ const SILENT_SAMPLES: u32 = 1024;
 /// Decodes one audio stream, sample-exact on the pipeline's clock.
 pub(crate) struct AudioDecoder {
     decoder: Decoder,
+    /// The unit of the packets' times.
     time_base: TimeBase,
+    /// What its sound passes, where it isn't taken as it is.
+    reshape: Option<Reshape>,
     sought: bool,
     floor: Timestamp,
     /// Where what is wanted of the input ends.
@@ -45,9 +49,21 @@ impl AudioDecoder {
         is_live: bool,
         stats: Stats,
     ) -> Result<AudioDecoder> {
-        Ok(AudioDecoder {
-            decoder: open_decoder(stream, options, is_live)?,
-            time_base: stream.time_base,
+        let decoder = open_decoder(stream, options, is_live)?;
+        Ok(AudioDecoder::of(decoder, stream.time_base, options, stats))
+    }
+
+    /// For an open decoder of a stream with this time base.
+    pub(crate) fn of(
+        decoder: Decoder,
+        time_base: TimeBase,
+        options: &InputOptions,
+        stats: Stats,
+    ) -> AudioDecoder {
+        AudioDecoder {
+            decoder,
+            time_base,
+            reshape: Reshape::of(options),
             sought: options.start.is_some(),
             floor: Timestamp::ZERO,
             limit: options.limit(),
@@ -60,7 +76,7 @@ impl AudioDecoder {
             silent_until: None,
             silent_from: None,
             stats,
-        })
+        }
     }
 
     /// Goes on with packets of another connection to the source, by a decoder of their own. What
@@ -110,6 +126,9 @@ impl AudioDecoder {
             self.take_frames()?;
         }
         self.take_frames()?;
+        if let Some(reshape) = &mut self.reshape {
+            reshape.drain()?.into_iter().try_for_each(|(frame, base)| self.take(frame, base))?;
+        }
         if self.failures > 0 {
             let left_out = were(self.failures, "damaged or undecodable packet");
             tracing::warn!("{left_out} left out of the audio");
@@ -133,7 +152,9 @@ impl AudioDecoder {
         let Some(sample) = i32::try_from(rate).ok().and_then(|rate| TimeBase::new(1, rate)) else {
             return Ok(None);
         };
-        let begin = self.silent_from.unwrap_or_else(|| self.time_base.at(self.next_pts));
+        let sound_end = self.sound_end.filter(|_| self.reshape.is_some());
+        let begin = self.silent_from.or(sound_end);
+        let begin = begin.unwrap_or_else(|| self.time_base.at(self.next_pts));
         let piece = sample.at(count.into());
         let end = begin.rescale(sample).plus(piece);
         if end > until {
@@ -145,6 +166,9 @@ impl AudioDecoder {
         samples.set_duration(piece.rescale(self.time_base).ticks());
         self.next_pts = end.rescale(self.time_base).ticks();
         self.silent_from = Some(end);
+        if self.reshape.is_some() {
+            self.sound_end = Some(end);
+        }
         self.arrived = None;
         Ok(Some(AudioFrame { samples, time_base: self.time_base, begin, arrived: None }))
     }
@@ -168,10 +192,16 @@ impl AudioDecoder {
         let pts = frame.best_effort_pts().unwrap_or(self.next_pts);
         frame.set_pts(Some(pts));
         self.next_pts = pts.saturating_add(frame.duration().max(1));
-        let begin = self.continued(&frame, pts);
+        let Some(reshape) = &mut self.reshape else { return self.take(frame, self.time_base) };
+        let reshaped = reshape.send(&frame, self.time_base)?;
+        reshaped.into_iter().try_for_each(|(frame, base)| self.take(frame, base))
+    }
+
+    /// Takes what is to be given out, with pts in this unit.
+    fn take(&mut self, frame: AvFrame, time_base: TimeBase) -> Result<()> {
+        let begin = self.continued(&frame, time_base);
         let wanted = SampleWindow { from: self.sought.then_some(self.floor), to: self.limit };
-        let (time_base, arrived) = (self.time_base, self.arrived);
-        let frame = AudioFrame { samples: frame, time_base, begin, arrived };
+        let frame = AudioFrame { samples: frame, time_base, begin, arrived: self.arrived };
         let Some(frame) = frame.cut(wanted).map_err(|e| e.in_stage(Stage::Decode))? else {
             return Ok(());
         };
@@ -186,14 +216,14 @@ impl AudioDecoder {
 
     /// Where a frame begins, to the sample: where the last one ended, unless its pts says something
     /// else than rounding to the container's ticks can explain.
-    fn continued(&mut self, frame: &AvFrame, pts: i64) -> Timestamp {
-        let at = self.time_base.at(pts);
+    fn continued(&mut self, frame: &AvFrame, base: TimeBase) -> Timestamp {
+        let at = base.at(frame.pts().unwrap_or(0));
         let ((_, count), (rate, _)) = (frame.samples(), frame.sound());
         let Some(sample) = i32::try_from(rate).ok().and_then(|rate| TimeBase::new(1, rate)) else {
             return at;
         };
         let rounded = at.rescale(sample);
-        let tick = self.time_base.at(1).rescale_rounded(sample, Round::Up).ticks();
+        let tick = base.at(1).rescale_rounded(sample, Round::Up).ticks();
         let goes_on =
             |end: &Timestamp| end.base() == sample && (end.ticks() - rounded.ticks()).abs() <= tick;
         let at = self.sound_end.filter(goes_on).unwrap_or(rounded);

@@ -1,7 +1,7 @@
 use super::*;
 use crate::options::OutputOptions;
 use crate::protocol::Target;
-use crate::run::plan::plan_writer;
+use crate::run::plan_writer::{plan_feed, plan_writer};
 use crate::run::planned::Treatment;
 
 const FILE: InputNode = InputNode {
@@ -83,6 +83,7 @@ fn drawn(graph: &PipelineGraph) -> String {
         let of = match node.of {
             StreamSource::Input(of) => key(of),
             StreamSource::Graph(pad) => format!("[{}.{}]", pad.graph, pad.pad),
+            StreamSource::Caller => "own".to_owned(),
         };
         parts.push(format!("transcode {of} >{} q{}", ports(&node.users), node.queue));
     }
@@ -251,11 +252,25 @@ fn a_callers_frames_need_an_encoder_and_a_writer() {
         let options = options(&[]);
         plan_writer(&Target::resolve(url, &options).unwrap(), &options).unwrap()
     };
-    let graph = PipelineGraph::of_caller(plan(RTMP), false, true);
+    let graph = PipelineGraph::of_caller(Some(plan(RTMP)), None, false, true);
     assert_eq!(drawn(&graph), "encode >0.0 q2, write 0 q16 keys0");
     let ends = |graph: &PipelineGraph| (graph.video_encoders[0].from, graph.writers[0].reopens);
     assert_eq!(ends(&graph), (FramesFrom::Caller, true));
-    assert!(!PipelineGraph::of_caller(plan(MP4), true, false).writers[0].reopens);
+    assert!(!PipelineGraph::of_caller(Some(plan(MP4)), None, true, false).writers[0].reopens);
+    let options = options(&[]);
+    let sound = |url: &str| {
+        let target = Target::resolve(url, &options).unwrap();
+        let plan = plan_feed(&target, &options, true).unwrap();
+        let kinds: Vec<_> = plan.streams.iter().map(|stream| stream.kind).collect();
+        (PipelineGraph::of_caller(plan.video, plan.audio, false, false), kinds)
+    };
+    let (both, kinds) = sound(MP4);
+    assert_eq!(kinds, [MediaKind::Video, MediaKind::Audio]);
+    let users = |graph: &PipelineGraph| graph.audio_encoders[0].users[0].stream;
+    assert_eq!((users(&both), both.writers[0].video_encoders.len()), (1, 1));
+    let (alone, kinds) = sound("made.wav");
+    assert_eq!(kinds, [MediaKind::Audio]);
+    assert_eq!((users(&alone), alone.writers[0].video_encoders.len()), (0, 0));
 }
 
 #[test]

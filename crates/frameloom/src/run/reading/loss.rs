@@ -7,7 +7,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use super::live::LossOutcome;
-use super::{AudioEnd, DecoderEnd, Preroll, Reading};
+use super::{DecoderEnd, Preroll, Reading};
 use crate::av::{Decoder, MediaKind, StreamInfo};
 use crate::codec::decode::{VideoDecoder, open_decoder};
 use crate::error::{Error, ErrorKind, Result, counted};
@@ -28,14 +28,18 @@ const TICK: Duration = Duration::from_millis(20);
 type Reopening = Receiver<Result<Reopened<Source>>>;
 
 /// The decoders that follow those in use, in their order; none where one goes on as it is.
-struct Successors {
+pub(super) struct Successors {
     decoders: Vec<Option<VideoDecoder>>,
     sounds: Vec<Option<(Decoder, TimeBase)>>,
+    /// For a caller who pulls.
+    pulled: Option<(Decoder, TimeBase)>,
 }
 
 impl Successors {
     fn is_any(&self) -> bool {
-        self.decoders.iter().any(Option::is_some) || self.sounds.iter().any(Option::is_some)
+        self.decoders.iter().any(Option::is_some)
+            || self.sounds.iter().any(Option::is_some)
+            || self.pulled.is_some()
     }
 }
 
@@ -187,7 +191,7 @@ impl Reading {
 
     /// Opens decoders for what another connection, or a stream that has come late on it, brings: for those
     /// that read streams of these numbers.
-    fn open_successors(
+    pub(super) fn open_successors(
         &self,
         source: &Source,
         is_new: impl Fn(usize) -> bool,
@@ -196,24 +200,32 @@ impl Reading {
         let stream = |number: usize| source.streams.get(number).filter(|_| is_new(number));
         let video = |end: &DecoderEnd| {
             let place = StreamPlace::of(&streams, end.stream);
-            let open =
-                |s| VideoDecoder::open((s, place), &source.options, true, self.stats.clone());
-            stream(end.stream).map(open).transpose()
-        };
-        let sound = |end: &AudioEnd| {
-            let open = |s: &StreamInfo| {
-                Ok::<_, Error>((open_decoder(s, &source.options, true)?, s.time_base))
+            let open = |s| {
+                let (options, stats) = (&source.options, self.stats.clone());
+                let decoder = VideoDecoder::open((s, place), options, source.is_live, stats)?;
+                Ok::<_, Error>(decoder.lacking_pts(source.may_lack_pts()))
             };
             stream(end.stream).map(open).transpose()
         };
+        let sound = |number: usize| {
+            let open = |s: &StreamInfo| {
+                Ok::<_, Error>((open_decoder(s, &source.options, source.is_live)?, s.time_base))
+            };
+            stream(number).map(open).transpose()
+        };
+        let pulled = source.streams.main(MediaKind::Audio).filter(|_| self.sound.is_some());
         Ok(Successors {
             decoders: self.decoders.iter().map(video).collect::<Result<_>>()?,
-            sounds: self.audio.iter().map(sound).collect::<Result<_>>()?,
+            sounds: self.audio.iter().map(|end| sound(end.stream)).collect::<Result<_>>()?,
+            pulled: pulled.map_or(Ok(None), sound)?,
         })
     }
 
     /// Gives decoders that were opened to the threads that decode.
-    fn use_successors(&mut self, successors: Successors) {
+    pub(super) fn use_successors(&mut self, successors: Successors) {
+        if let (Some((decoder, base)), Some(sound)) = (successors.pulled, &self.sound) {
+            sound.send(AudioMessage::Source(Box::new(decoder), base));
+        }
         let mut decoders = successors.decoders.into_iter();
         self.decoders.retain(|end| match decoders.next().flatten() {
             Some(decoder) => end.packets.send(DecodeMessage::Source(Box::new(decoder))).is_ok(),

@@ -43,7 +43,7 @@ fn the_description_of_the_api_has_every_key() {
             let (key, found) = (row.key(), &described[&row.key()]);
             let expected = match row.value {
                 ValueType::Flag => json!("boolean"),
-                ValueType::Duration => json!(["string", "number"]),
+                ValueType::Duration | ValueType::Number => json!(["string", "number"]),
                 ValueType::Integer => json!(["string", "integer"]),
                 ValueType::Choice(names) if names.contains(&"yes") => {
                     json!(["string", "boolean"])
