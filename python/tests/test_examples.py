@@ -97,7 +97,9 @@ def test_recording_on_detection(tmp_path: Path) -> None:
         seen = bright.index(True)
         assert 20 <= seen <= 90 and not any(bright[:seen]) and not bright[-1], (number, seen)
         assert sum(bright) == pytest.approx(50, abs=2)
-        assert shown(event)[0] == 0 and np.diff(shown(event)) == pytest.approx(0.04, abs=0.002)
+        # It ends in the order of decoding: before its last pictures there may be others missing.
+        times = shown(event)[:-4]
+        assert times[0] == 0 and np.diff(times) == pytest.approx(0.04, abs=0.002)
         assert abs(shown(event)[-1] - shown(event, "a")[-1]) < 0.15
 
 
