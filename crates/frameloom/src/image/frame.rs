@@ -26,9 +26,9 @@ pub struct Frame {
     views: Views,
     edited: EditState,
     /// Of the view that is newer than the picture.
-    bands: EditedBands,
+    bands: Option<Box<EditedBands>>,
     /// That view with what it lacks, for whoever reads all of it.
-    completed: OnceCell<PixelBuffer>,
+    completed: OnceCell<Box<PixelBuffer>>,
     /// Rows that were read by themselves.
     parts: Parts,
     /// The rows that were handed out to be changed, from the first to behind the last.
@@ -95,7 +95,7 @@ impl Frame {
             time_base,
             views: Views::default(),
             edited: EditState::No,
-            bands: EditedBands::default(),
+            bands: None,
             completed: OnceCell::new(),
             parts: Parts::default(),
             edited_rows: 0..0,
@@ -284,11 +284,11 @@ impl Frame {
         }
         let height = self.height();
         let mut bands = match (is_newest, self.views.get(format).is_some()) {
-            (true, _) => std::mem::take(&mut self.bands),
-            (false, is_there) => EditedBands {
+            (true, _) => self.bands.take().unwrap_or_default(),
+            (false, is_there) => Box::new(EditedBands {
                 ready: if is_there { BandSet::all(height) } else { BandSet::none(height) },
                 changed: BandSet::none(height),
-            },
+            }),
         };
         let mut view = match self.views.take(format) {
             Some(view) => view,
@@ -299,7 +299,7 @@ impl Frame {
             bands.changed.insert(&rows);
             // What was made of the picture before is not what it is any more.
             self.forget_views();
-            self.bands = bands;
+            self.bands = Some(bands);
             self.edited = EditState::View(format);
             self.views.set(view);
         }
@@ -434,7 +434,7 @@ impl Frame {
         self.forget_views();
         self.edited = EditState::View(pixels.format());
         self.edited_rows = changed.span();
-        self.bands = EditedBands { ready: BandSet::all(self.height()), changed };
+        self.bands = Some(Box::new(EditedBands { ready: BandSet::all(self.height()), changed }));
         self.views.set(pixels);
     }
 
@@ -472,7 +472,7 @@ impl Frame {
     /// The view in `format`, converted where it isn't there; none where the picture itself is one.
     fn view(&self, format: PixelFormat) -> Result<Option<&PixelBuffer>> {
         if let Some(view) = self.views.get(format) {
-            let is_whole = self.edited != EditState::View(format) || self.bands.ready.is_all();
+            let is_whole = self.edited != EditState::View(format) || self.has_whole_view();
             return if is_whole { Ok(Some(view)) } else { self.complete(view).map(Some) };
         }
         let picture = self.current()?;
@@ -485,12 +485,17 @@ impl Frame {
         Ok(self.views.get(format))
     }
 
+    /// Whether the view that is newer than the picture has all rows.
+    fn has_whole_view(&self) -> bool {
+        self.bands.as_ref().is_none_or(|bands| bands.ready.is_all())
+    }
+
     /// A view that lacks some rows, with the picture's in their place.
     fn complete(&self, view: &PixelBuffer) -> Result<&PixelBuffer> {
         if self.completed.get().is_none() {
             let mut whole = self.blank_view(view.format())?;
             picture::to_view(&self.picture, &mut whole.image_mut())?;
-            for rows in self.bands.ready.rows() {
+            for rows in self.bands.iter().flat_map(|bands| bands.ready.rows()) {
                 let mut target = whole.image_mut().into_band(rows.clone());
                 let planes = view.image().band(rows);
                 for (from, mut to) in planes.planes().iter().zip(target.planes_mut()) {
@@ -499,9 +504,9 @@ impl Frame {
                 }
             }
             // Nobody else could have set it: a frame is used by one thread.
-            let _ = self.completed.set(whole);
+            let _ = self.completed.set(Box::new(whole));
         }
-        self.completed.get().ok_or_else(no_view)
+        self.completed.get().map(|whole| &**whole).ok_or_else(no_view)
     }
 
     /// The picture as it is now, with any edit in it.
@@ -562,7 +567,7 @@ impl Frame {
             self.current()?;
             self.picture = self.settled.take().ok_or_else(no_view)?;
             self.edited = EditState::Picture;
-            if !self.bands.ready.is_all() {
+            if !self.has_whole_view() {
                 self.views.take(format);
             }
             self.completed = OnceCell::new();
@@ -592,8 +597,9 @@ impl Frame {
         let view = self.views.get(edited).ok_or_else(no_view)?;
         let is_own = self.picture.format() == Some(format);
         let by_band = is_own && picture::converts_by_band(&self.picture, edited);
-        if by_band && !self.bands.changed.is_all() {
-            return picture::with_rows(&self.picture, &view.image(), &self.bands.changed.rows());
+        let changed = self.bands.as_ref().map(|bands| &bands.changed);
+        if let Some(changed) = changed.filter(|changed| by_band && !changed.is_all()) {
+            return picture::with_rows(&self.picture, &view.image(), &changed.rows());
         }
         let view = self.view(edited)?.ok_or_else(no_view)?;
         picture::from_view(&view.image(), format, &self.picture)
@@ -673,7 +679,7 @@ impl Frame {
         Ok(Frame {
             picture,
             views: Views::default(),
-            bands: EditedBands::default(),
+            bands: None,
             completed: OnceCell::new(),
             parts: Parts::default(),
             edited_rows: self.edited_rows.clone(),

@@ -271,10 +271,10 @@ mod in_bands {
         let rows = (0..HEIGHT, 1..HEIGHT);
         let even = |(from, length): (u32, u32)| {
             let from = from & !1;
-            (from, (from + (length + 1) & !1).min(HEIGHT).max(from + 2))
+            (from, ((from + length + 1) & !1).min(HEIGHT).max(from + 2))
         };
         let step = prop_oneof![
-            rows.clone().prop_map(move |rows| even(rows)).prop_map(|(a, b)| Step::Read(a, b)),
+            rows.clone().prop_map(even).prop_map(|(a, b)| Step::Read(a, b)),
             (rows, any::<u8>()).prop_map(move |(rows, value)| {
                 let (a, b) = even(rows);
                 Step::Write(a, b, value)

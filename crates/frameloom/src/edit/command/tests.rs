@@ -73,9 +73,9 @@ fn lines_of_data_belong_to_the_frames_in_their_order() {
     assert_eq!(data(&frames), expected);
     assert!(frames.iter().all(|frame| !frame.is_edited()));
     // All lines at once, before the first frame.
-    let script = format!("for n in 0 1 2; do echo \"{{\\\"n\\\":$n}}\" >&3; done; cat");
+    let script = "for n in 0 1 2; do echo \"{\\\"n\\\":$n}\" >&3; done; cat";
     let expected = [0, 1, 2].map(|n| Some(format!("{{\"n\":{n}}}")));
-    assert_eq!(data(&answers(&script, 3).unwrap()), expected);
+    assert_eq!(data(&answers(script, 3).unwrap()), expected);
 }
 
 #[test]

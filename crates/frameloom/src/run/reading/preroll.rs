@@ -291,7 +291,7 @@ mod tests {
         let begin = newest.map(|newest| newest.minus(span));
         let is_old = |packet: &KeptTimes| begin.is_some_and(|begin| packet.shown <= begin);
         let places = || (0..all.len()).filter(|place| all[*place].starts);
-        let old = places().filter(|place| is_old(&all[*place])).last();
+        let old = places().rfind(|place| is_old(&all[*place]));
         let Some(place) = old.or(places().next()) else { return Vec::new() };
         let belongs = |other: &usize| *other >= place || belongs_to(all[place], all[*other]);
         let first = places().next().unwrap_or(0);
