@@ -11,6 +11,7 @@ mod error;
 mod events;
 mod exit;
 mod frame;
+mod info;
 mod latest;
 mod lock;
 mod opening;

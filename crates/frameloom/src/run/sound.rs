@@ -371,7 +371,7 @@ mod tests {
         })
     }
 
-    fn times(packets: Vec<AudioPacket>) -> Vec<i64> {
+    fn times(packets: &[AudioPacket]) -> Vec<i64> {
         packets.iter().filter_map(|packet| Some(packet.pts()?.ticks())).collect()
     }
 
@@ -393,11 +393,11 @@ mod tests {
         let pull = SoundPull::BesideFrames;
         let mut queue = SoundQueue::default();
         (0..3).for_each(|n| queue.push(packet(n), &stats));
-        assert_eq!(times(queue.packets().unwrap()), [0, 1, 2]);
+        assert_eq!(times(&queue.packets().unwrap()), [0, 1, 2]);
         queue.push(AudioMessage::Lost, &stats);
         queue.push(packet(3), &stats);
         assert_eq!(rest(&mut queue, pull), ["0", "1", "2", "lost", "3"]);
-        assert_eq!(times(queue.packets().unwrap()), [3]);
+        assert_eq!(times(&queue.packets().unwrap()), [3]);
         // Silence grows for as long as nobody has taken it.
         let silence = |micros| AudioMessage::Silence(Timestamp::from_micros(micros));
         [10, 20, 30].into_iter().for_each(|until| queue.push(silence(until), &stats));
@@ -414,7 +414,7 @@ mod tests {
         let all = i64::try_from(KEPT).unwrap() + 5;
         (0..all).for_each(|n| queue.push(packet(n), &stats));
         assert_eq!(dropped(), 0, "nobody wants any");
-        assert_eq!(times(queue.packets().unwrap()), (5..all).collect::<Vec<_>>());
+        assert_eq!(times(&queue.packets().unwrap()), (5..all).collect::<Vec<_>>());
         (all..all + 7).for_each(|n| queue.push(packet(n), &stats));
         assert_eq!(dropped(), 0, "those were taken");
         (0..all).for_each(|n| queue.push(packet(n), &stats));
