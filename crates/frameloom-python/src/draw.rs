@@ -9,8 +9,8 @@ use numpy::{PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
 use crate::array::{accepted_any, shown};
+use crate::data::frame_data;
 use crate::error::{invalid, raised};
-use crate::frame::frame_data;
 use crate::lock::lock;
 
 /// Draws on a frame, anti-aliased: `frame.draw`.

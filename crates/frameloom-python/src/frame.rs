@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use frameloom::{Frame, FrameData, Image, ImageMut, PixelFormat, TimeBase, Timestamp};
+use frameloom::{Frame, Image, ImageMut, PixelFormat, TimeBase, Timestamp};
 use numpy::PyArrayMethods;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use crate::array::{Pixels, accepted, accepted_any, format_of, new_array, shape_of};
+use crate::data::frame_data;
 use crate::draw::{Drawing, PyDraw};
 use crate::error::{invalid, raised};
 use crate::lock::lock;
@@ -187,25 +188,6 @@ fn frame_over(
     let array = Some(array.clone().unbind());
     *lock(&frame.held) = FrameArray { array, is_writable: false, is_own: true };
     Ok(frame)
-}
-
-/// What a dictionary says, as JSON. Numbers and arrays of numpy are taken for those of Python.
-pub(crate) fn frame_data(value: &Bound<'_, PyAny>) -> PyResult<FrameData> {
-    let py = value.py();
-    let options = PyDict::new(py);
-    options.set_item("separators", (",", ":"))?;
-    options.set_item("ensure_ascii", false)?;
-    options.set_item("allow_nan", false)?;
-    options.set_item("default", py.import("frameloom._data")?.getattr("plain")?)?;
-    let text = py.import("json")?.getattr("dumps")?.call((value,), Some(&options));
-    let text: String = text
-        .map_err(|e| {
-            let error = invalid(format!("data: it can't be written as JSON: {}", e.value(py)));
-            error.set_cause(py, Some(e));
-            error
-        })?
-        .extract()?;
-    FrameData::from_json(&text).map_err(|e| raised(&e))
 }
 
 #[pymethods]

@@ -6,11 +6,13 @@
 
 mod array;
 mod audio;
+mod data;
 mod draw;
 mod error;
 mod events;
 mod exit;
 mod frame;
+mod info;
 mod latest;
 mod lock;
 mod opening;

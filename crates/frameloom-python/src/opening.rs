@@ -12,6 +12,7 @@ use pyo3::types::PyDict;
 use crate::array::format_of;
 use crate::error::{invalid, raised};
 use crate::exit::remember;
+use crate::info::as_dict;
 use crate::settings::{InputKeywords, place, policies, rate_of, size_of};
 use crate::shared::{Opening, VideoShared};
 use crate::video::PyVideo;
@@ -218,13 +219,6 @@ fn video_of(info: &Probe) -> Option<(&ProbeStream, &ProbeVideo)> {
         let video = s.video.as_ref()?;
         Some((s, video))
     })
-}
-
-/// What is in it, as Python sees it.
-pub(crate) fn as_dict<'py>(py: Python<'py>, info: &Probe) -> PyResult<Bound<'py, PyAny>> {
-    let text = serde_json::to_string(info)
-        .map_err(|e| raised(&frameloom::Error::process(e.to_string())))?;
-    py.import("json")?.getattr("loads")?.call1((text,))
 }
 
 /// What is in a file or stream, as `frameloom probe` tells it.

@@ -21,7 +21,7 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::exchange::Exchange;
+use self::exchange::{Exchange, Terms};
 pub(crate) use self::exchange::ShownFrame;
 pub(crate) use self::input::CommandInput;
 pub(crate) use self::output::CommandOutput;
@@ -52,10 +52,8 @@ const SHORT_EXIT_TIMEOUT: Duration = Duration::from_millis(300);
 #[derive(Clone, Debug)]
 pub struct Command {
     argv: Vec<OsString>,
-    format: PixelFormat,
+    terms: Terms,
     size: Option<Size>,
-    answer: CommandAnswer,
-    transport: FrameTransport,
     environment: Variables,
     launcher: Arc<dyn Launcher>,
 }
@@ -71,10 +69,12 @@ impl Command {
         }
         Ok(Command {
             argv,
-            format: PixelFormat::Rgb24,
+            terms: Terms {
+                format: PixelFormat::Rgb24,
+                answer: CommandAnswer::default(),
+                transport: FrameTransport::default(),
+            },
             size: None,
-            answer: CommandAnswer::default(),
-            transport: FrameTransport::default(),
             environment: Variables::default(),
             launcher: Arc::new(Processes),
         })
@@ -83,7 +83,7 @@ impl Command {
     /// The format of the frames it reads and writes.
     #[must_use]
     pub fn frame_format(mut self, format: PixelFormat) -> Command {
-        self.format = format;
+        self.terms.format = format;
         self
     }
 
@@ -111,16 +111,17 @@ impl Command {
     /// Takes what `options` sets of the frames and the answers.
     #[must_use]
     pub fn options(mut self, options: CommandOptions) -> Command {
-        self.format = options.frame_format.unwrap_or(self.format);
+        let terms = &mut self.terms;
+        terms.format = options.frame_format.unwrap_or(terms.format);
+        terms.answer = options.answer.unwrap_or(terms.answer);
+        terms.transport = options.transport.unwrap_or(terms.transport);
         self.size = options.frame_size.or(self.size);
-        self.answer = options.answer.unwrap_or(self.answer);
-        self.transport = options.transport.unwrap_or(self.transport);
         self
     }
 
     /// The size that all frames are scaled to: where only data comes back, that is the program's affair.
     pub(crate) fn size(&self) -> Option<Size> {
-        self.size.filter(|_| self.answer == CommandAnswer::Pixels)
+        self.size.filter(|_| self.terms.answer == CommandAnswer::Pixels)
     }
 
     /// Whether it hides what must not be seen: detection that blurs or pixelates what it finds.
@@ -183,16 +184,16 @@ impl Command {
     ) -> Result<SpawnedCommand> {
         let whole = (frame.width(), frame.height());
         let shown = self.size.map_or(whole, |size| (size.width(), size.height()));
-        let frame_bytes = self.format.frame_bytes(shown.0, shown.1);
+        let frame_bytes = self.terms.format.frame_bytes(shown.0, shown.1);
         let limit = HELD_BACK + 4 * pipe::PIPE_BYTES / frame_bytes.max(1);
         let fail = |e, what| self.fail(e, what);
-        let exchange = Exchange::new(self, shown, frame_bytes, limit, reads_only);
+        let exchange = Exchange::new(self.terms, shown, frame_bytes, limit, reads_only);
         let exchange = exchange.map_err(|e| fail(e, "its frames can't be shared"))?;
         let Exchange { mut environment, stdout, descriptors, way, ours } = exchange;
         environment.extend([
             ("FRAMELOOM_WIDTH", shown.0.to_string()),
             ("FRAMELOOM_HEIGHT", shown.1.to_string()),
-            ("FRAMELOOM_PIX_FMT", self.format.name().to_owned()),
+            ("FRAMELOOM_PIX_FMT", self.terms.format.name().to_owned()),
             ("FRAMELOOM_FRAME_BYTES", frame_bytes.to_string()),
             ("FRAMELOOM_RATE", rate.map_or_else(String::new, |r| r.to_string())),
         ]);
@@ -206,7 +207,7 @@ impl Command {
         let running = Arc::new(running);
         let input = CommandInput::new(stdin, copied, way, whole, &running, stop, reads_only);
         let output = answers.filter(|_| !reads_only).map(|answers| {
-            CommandOutput::new(answers, ours.data, self, shown, limit, &running, stop)
+            CommandOutput::new(answers, ours.data, self.terms, shown, limit, &running, stop)
         });
         Ok(SpawnedCommand { input, output, running, in_flight_limit: limit })
     }

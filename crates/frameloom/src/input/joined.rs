@@ -1,7 +1,5 @@
 //! Inputs that are read one after the other, as one: each begins where the one before it ends.
 
-use std::collections::VecDeque;
-
 use super::Source;
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::options::{InputOptions, JoinedInput};
@@ -9,16 +7,6 @@ use crate::protocol::environment::Environment;
 use crate::time::stop::Stop;
 use crate::time::{Rate, Timestamp};
 use crate::url;
-
-/// What is read behind an input.
-#[derive(Default)]
-pub(super) struct Following {
-    waiting: VecDeque<(String, InputOptions)>,
-    /// How long all that waits is, where that is known.
-    length: Option<Timestamp>,
-    /// One has another frame rate than the first, or doesn't say.
-    rates_differ: bool,
-}
 
 impl Source {
     /// Has others follow. Each is opened once now and closed again, so that one that can't be read is known

@@ -2,6 +2,7 @@
 
 mod clock;
 pub(crate) mod ffprobe;
+mod following;
 mod joined;
 mod pace;
 pub(crate) mod probe;
@@ -14,7 +15,7 @@ pub(crate) mod streams;
 pub(crate) mod timeline;
 
 use clock::InputClock;
-use joined::Following;
+use following::Following;
 pub(crate) use pace::Pace;
 use sound::{PacketSound, Verdict};
 use sound_times::SoundTimes;

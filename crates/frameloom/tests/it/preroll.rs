@@ -24,7 +24,7 @@ fn since(seconds: u64) -> OutputOptions {
 
 /// Takes frames up to this one, and writes none.
 fn read_to(frames: &mut Frames, number: u64) {
-    while let Some(frame) = frames.next() {
+    for frame in frames.by_ref() {
         if frame.unwrap().index() + 1 == number {
             break;
         }
@@ -127,7 +127,7 @@ fn events_of_a_live_stream_are_recorded_with_what_came_before() {
     let mut frames = pipeline.frames().unwrap();
     let mut event: Option<OutputId> = None;
     let mut seen = 0;
-    while let Some(frame) = frames.next() {
+    for frame in frames.by_ref() {
         let frame = frame.unwrap();
         let at = frame.pts().as_secs_f64();
         match event {

@@ -5,7 +5,6 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
-use super::Command;
 use super::program::{ProgramDescriptor, ProgramStdout};
 use super::shared_memory::{SharedMemory, Slot};
 use crate::error::{Error, Result};
@@ -20,6 +19,14 @@ const MEMORY_ANSWERS: i32 = 5;
 
 /// Set in the number of a slot that is given back as it was.
 pub(super) const UNTOUCHED: u32 = 1 << 31;
+
+/// What the user asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    pub(super) format: PixelFormat,
+    pub(super) answer: CommandAnswer,
+    pub(super) transport: FrameTransport,
+}
 
 /// What was agreed.
 pub(super) struct Exchange {
@@ -60,7 +67,7 @@ fn pipe_from_program(number: i32) -> io::Result<(OwnedFd, ProgramDescriptor)> {
 impl Exchange {
     /// For frames of this size, of which at most `limit` are inside the program at once.
     pub(super) fn new(
-        command: &Command,
+        terms: Terms,
         size: (u32, u32),
         frame_bytes: usize,
         limit: usize,
@@ -70,10 +77,10 @@ impl Exchange {
             environment: Vec::new(),
             stdout: if reads_only { ProgramStdout::Ours } else { ProgramStdout::Answers },
             descriptors: Vec::new(),
-            way: Way { format: command.format, size, message_bytes: frame_bytes, memory: None },
+            way: Way { format: terms.format, size, message_bytes: frame_bytes, memory: None },
             ours: OurDescriptors::default(),
         };
-        let answers_by_line = command.answer == CommandAnswer::Data && !reads_only;
+        let answers_by_line = terms.answer == CommandAnswer::Data && !reads_only;
         let answer = match reads_only {
             true => "none",
             false if answers_by_line => "data",
@@ -86,7 +93,7 @@ impl Exchange {
             exchange.descriptors.push(theirs);
             exchange.ours.data = Some(ours);
         }
-        if command.transport == FrameTransport::Shm {
+        if terms.transport == FrameTransport::Shm {
             // One is being filled, and one was answered and is being read.
             let slots = u32::try_from(limit + 3).unwrap_or(u32::MAX);
             let memory = SharedMemory::new(slots, frame_bytes)?;

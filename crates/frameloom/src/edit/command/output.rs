@@ -5,10 +5,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::exchange::{ShownFrame, ShownPixels, UNTOUCHED};
+use super::exchange::{ShownFrame, ShownPixels, Terms, UNTOUCHED};
 use super::lines::{Lines, LinesError, NextLine};
 use super::shared_memory::Slot;
-use super::{Command, EXIT_TIMEOUT, RunningCommand, exit_text};
+use super::{EXIT_TIMEOUT, RunningCommand, exit_text};
 use crate::error::{Error, ErrorKind, Hint, Result, counted, os_words};
 use crate::image::bands::BandSet;
 use crate::image::{Frame, FrameData, Image, PixelBuffer, PixelFormat};
@@ -43,20 +43,20 @@ impl CommandOutput {
     pub(super) fn new(
         answers: OwnedFd,
         data: Option<OwnedFd>,
-        command: &Command,
+        terms: Terms,
         size: (u32, u32),
         limit: usize,
         running: &Arc<RunningCommand>,
         stop: &Stop,
     ) -> CommandOutput {
-        let answers = match (command.answer, command.transport) {
+        let answers = match (terms.answer, terms.transport) {
             (CommandAnswer::Data, _) => Answers::Data(Lines::new(answers, limit + 1)),
             (CommandAnswer::Pixels, FrameTransport::Pipe) => Answers::Pixels(answers),
             (CommandAnswer::Pixels, FrameTransport::Shm) => Answers::Slots(answers),
         };
         CommandOutput {
             answers,
-            format: command.format,
+            format: terms.format,
             size,
             data: data.map(|from| Lines::new(from, limit + 1)),
             received: 0,
