@@ -13,7 +13,6 @@ from .._errors import InvalidValue
 from ._fail import failure
 
 Image = npt.NDArray[np.uint8]
-How = Literal["boxes", "blur", "pixelate", "none"]
 HOW = ("boxes", "blur", "pixelate", "none")
 
 # Far apart in hue, and each readable with black text on it.
@@ -100,7 +99,11 @@ class Detections(Sequence[Detection]):
             told["points"] = [{"xy": [round(x, 1), round(y, 1)]} for x, y in points]
         return told
 
-    def draw(self, frame: "_frameloom.Frame | Image", how: How = "boxes") -> None:
+    def draw(
+        self,
+        frame: "_frameloom.Frame | Image",
+        how: Literal["boxes", "blur", "pixelate", "none"] = "boxes",
+    ) -> None:
         """Draw it on its frame, or on an array (height, width, 3) of uint8 in RGB.
 
         `boxes` draws boxes with labels, and points; `blur` and `pixelate` hide what was found, with
