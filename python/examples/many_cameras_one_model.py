@@ -1,6 +1,6 @@
 """Look for the brightest place of many cameras by one model, and publish each with a box round it.
 
-    python3 many_cameras_one_model.py rtmp://HOST/live/found- rtmp://HOST/live/1 rtmp://HOST/live/2 ...
+    python3 many_cameras_one_model.py rtmp://HOST/live/found- rtmp://HOST/live/1 ...
 
 All cameras share one model: it gets the newest frame of each in one batch, and none waits for one
 that is lost. The outputs are called by the first argument and their numbers, from 0.

@@ -97,8 +97,8 @@ class Frame:
         """What code knows of the frame, and sends along with it; `None` where there is nothing.
 
         A dictionary that can be written as a JSON object of 64 KiB at most; numbers and arrays of
-        numpy are taken for those of Python. What is changed in it counts once it is assigned. Its keys
-        `boxes`, `lines`, `points` and `text` are what `draw.data` draws.
+        numpy are taken for those of Python. What is changed in it counts once it is assigned. Its
+        keys `boxes`, `lines`, `points` and `text` are what `draw.data` draws.
         """
 
     @data.setter

@@ -42,7 +42,7 @@ def _own_stdout() -> BinaryIO:
     sys.stdout.flush()
     answers = os.dup(1)
     os.dup2(2, 1)
-    return open(answers, "wb")
+    return os.fdopen(answers, "wb")
 
 
 class _Exchange:
@@ -68,11 +68,11 @@ class _Exchange:
         if memory is not None:
             self._memory = mmap.mmap(memory, 0)
         if slots is not None:
-            self._slots = open(slots, "wb", buffering=0)
+            self._slots = os.fdopen(slots, "wb", buffering=0)
         elif self._answer != "none":
             self._answers = _own_stdout()
         if data is not None:
-            self._data = open(data, "wb", buffering=0)
+            self._data = os.fdopen(data, "wb", buffering=0)
         self._array = np.empty(self._shape, np.uint8)
         self._slot = 0
 
@@ -80,7 +80,7 @@ class _Exchange:
         """Read the next frame; nothing at the end."""
         stdin = sys.stdin.buffer
         if self._memory is None:
-            if stdin.readinto(self._array.data.cast("B")) < self._bytes:  # type: ignore[attr-defined]
+            if stdin.readinto(self._array.data.cast("B")) < self._bytes:  # type: ignore[union-attr]
                 return None
         else:
             number = stdin.read(_SLOT.size)
@@ -115,9 +115,9 @@ def frames() -> Iterator[Frame]:
     """Yield the frames that this COMMAND is given, one after the other.
 
     Each is answered when the next one is asked for: what was made of its `array`, drawn on it or
-    assigned to its `data` by then is what goes out. A frame's memory is used again for the next one:
-    `frame.copy()` is one to keep. With `--draw=data` only `data` counts. What the program prints goes
-    to stderr, where stdout is for frames.
+    assigned to its `data` by then is what goes out. A frame's memory is used again for the next
+    one: `frame.copy()` is one to keep. With `--draw=data` only `data` counts. Where stdout is for
+    frames, what the program prints goes to stderr.
 
     Raises `ValueError` where the program is no COMMAND.
     """

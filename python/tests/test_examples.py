@@ -206,7 +206,7 @@ def test_many_cameras_have_one_model(clip: Path, film: Path, tmp_path: Path) -> 
 
 
 def test_torch_has_frames_without_a_copy(clip: Path, tmp_path: Path) -> None:
-    """With what the example uses of torch, made of numpy: torch itself is larger than all else here."""
+    """With what the example uses of torch, made of numpy: torch is larger than all else here."""
     (tmp_path / "torch.py").write_text("""
 import contextlib, types
 import numpy as np

@@ -21,8 +21,8 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::exchange::{Exchange, Terms};
 pub(crate) use self::exchange::ShownFrame;
+use self::exchange::{Exchange, Terms};
 pub(crate) use self::input::CommandInput;
 pub(crate) use self::output::CommandOutput;
 pub use self::program::kill_commands;

@@ -127,7 +127,7 @@ fn events_of_a_live_stream_are_recorded_with_what_came_before() {
     let mut frames = pipeline.frames().unwrap();
     let mut event: Option<OutputId> = None;
     let mut seen = 0;
-    for frame in frames.by_ref() {
+    while let Some(frame) = frames.next() {
         let frame = frame.unwrap();
         let at = frame.pts().as_secs_f64();
         match event {
