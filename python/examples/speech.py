@@ -1,4 +1,6 @@
-"""Write SPEECH into the picture while somebody speaks: speech.py INPUT OUTPUT silero_vad.onnx.
+"""Write SPEECH into the picture while somebody speaks.
+
+    python3 speech.py INPUT OUTPUT silero_vad.onnx
 
 The model is in the package silero-vad: pip download --no-deps silero-vad, and unzip it.
 """
