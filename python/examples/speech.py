@@ -1,8 +1,6 @@
-"""Write SPEECH into the picture while somebody speaks.
+"""Write SPEECH into the picture while somebody speaks. The package silero-vad has the model in it.
 
     python3 speech.py INPUT OUTPUT silero_vad.onnx
-
-The model is in the package silero-vad: pip download --no-deps silero-vad, and unzip it.
 """
 
 import sys
