@@ -33,6 +33,7 @@ def run(words: list[str], text: str, folder: Path, clip: Path) -> None:
     shutil.copy(clip, folder / "in.mp4")
     for name in ("edit.py", "read_only.py"):
         shutil.copy(ROOT / "python" / "examples" / name, folder)
+    shutil.copy(ROOT / "target" / "test-media" / "centerface.onnx", folder / "faces.onnx")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = sp.run(
         [*words, text],
