@@ -152,6 +152,7 @@ fn the_script_works_with_only_the_program_changed() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn the_script_works_at_another_size() {
     script("1280x720", 1280, 720);
 }

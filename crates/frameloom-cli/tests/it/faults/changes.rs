@@ -169,6 +169,7 @@ fn a_source_that_comes_back_with_another_codec_profile() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn a_source_that_comes_back_without_sound_is_silent() {
     let second = Film { sample_rate: None, ..Film::second() };
     let ending = replaced("back-without-sound", Film::plain(), &second);
@@ -214,6 +215,7 @@ fn a_source_whose_clock_starts_high_goes_on_where_the_first_was() {
 /// The publisher is another, and the connection of frameloom to the server is not lost: nginx
 /// has players wait for the next publisher.
 #[test]
+#[ignore = "slow"]
 fn a_source_that_is_replaced_at_once() {
     let mut scene = Script::new("replaced-at-once").start();
     scene.run_a_while();

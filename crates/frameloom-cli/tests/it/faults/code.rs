@@ -68,6 +68,7 @@ fn run(name: &'static str, options: Vec<std::ffi::OsString>, trouble: &str) -> E
 const SLOW: &str = "slow=200";
 
 #[test]
+#[ignore = "slow"]
 fn slow_code_gets_the_latest_frame() {
     let ending = run("slow-latest", args!["--on-slow=latest"], SLOW);
     let Judged { stats, shown, edited } = judge(&ending, 2000);
@@ -89,6 +90,7 @@ fn slow_code_is_bypassed() {
 
 /// Every frame is too late: all go out unedited but those that the machine was quick with.
 #[test]
+#[ignore = "slow"]
 fn slow_code_has_a_deadline() {
     let options = args!["--deadline=100ms"];
     let mut scene = Script::new("slow-deadline").options(options).code(troubled(SLOW)).start();

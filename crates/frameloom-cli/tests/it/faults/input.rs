@@ -58,6 +58,7 @@ fn a_publisher_that_is_killed_is_away_for_ten_seconds() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn a_command_goes_on_behind_a_loss() {
     let code = args![python(), fixture("burn.py")];
     // A command that is still starting would miss the first pictures.
@@ -71,6 +72,7 @@ fn a_command_goes_on_behind_a_loss() {
 /// The time from the publisher's first packet, a keyframe, to its picture at the reader, on the
 /// reader's clock, which goes on in real time through the loss.
 #[test]
+#[ignore = "slow"]
 fn the_picture_is_back_soon_behind_the_first_keyframe() {
     let mut scene = Script::new("back-soon").start();
     scene.run_a_while();
@@ -107,6 +109,7 @@ fn lost_and_back(
 }
 
 #[test]
+#[ignore = "slow"]
 fn a_publisher_that_freezes_is_a_loss_until_it_goes_on() {
     lost_and_back(
         "frozen-publisher",
@@ -142,6 +145,7 @@ fn a_connection_that_is_reset_is_opened_again() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn a_stall_without_an_end_is_a_loss() {
     lost_and_back(
         "input-stalled",
@@ -195,6 +199,7 @@ fn a_delayed_input_loses_nothing() {
 
 /// One byte of a hundred is wrong for a while, of RTMP itself: no connection lives long.
 #[test]
+#[ignore = "slow"]
 fn corrupted_rtmp_is_a_loss_and_no_end() {
     let mut scene = Script::new("input-corrupted-rtmp").start();
     scene.run_a_while();
@@ -419,6 +424,7 @@ fn a_slate_says_that_there_is_no_signal() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn a_slate_of_one_s_own_is_shown() {
     let room = room();
     let image = room.path().join("card.png");
@@ -447,6 +453,7 @@ fn ends_by_itself(name: &'static str, options: Vec<std::ffi::OsString>, code: i3
 }
 
 #[test]
+#[ignore = "slow"]
 fn on_loss_end_ends_well() {
     ends_by_itself("on-loss-end", args!["--on-loss=end"], 0).story().assert_moving(0);
 }

@@ -161,6 +161,7 @@ fn a_short_stall_of_an_output_loses_nothing() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn an_output_that_is_throttled_for_a_while_loses_nothing() {
     let mut scene = Script::new("output-throttled").keeping_a_file().start();
     scene.run_a_while();
@@ -175,6 +176,7 @@ fn an_output_that_is_throttled_for_a_while_loses_nothing() {
 
 /// Three outputs, of which one is lost: the others and the file miss nothing, bit for bit.
 #[test]
+#[ignore = "slow"]
 fn one_of_two_outputs_is_lost() {
     let other = Nginx::start();
     let way = Proxy::to(other.port());
@@ -218,6 +220,7 @@ fn one_of_two_outputs_is_lost() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn no_reconnect_ends_with_a_lost_output() {
     let options = args!["--no-reconnect"];
     let mut scene = Script::new("no-reconnect-output").options(options).keeping_a_file().start();

@@ -50,6 +50,7 @@ fn scene(name: &'static str) -> Scene {
 }
 
 #[test]
+#[ignore = "slow"]
 fn while_the_input_is_lost() {
     let mut scene = scene("stop-input-lost");
     scene.camera.take().unwrap().kill();
@@ -95,6 +96,7 @@ fn while_the_publisher_is_frozen() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn while_an_output_is_lost() {
     let mut scene = scene("stop-output-lost");
     scene.output.refuse();

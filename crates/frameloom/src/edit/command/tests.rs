@@ -95,10 +95,7 @@ fn data_that_is_none_is_an_error_of_the_program() {
     for (script, said) in [
         ("echo hello >&3; cat", "no JSON object"),
         ("head -c 70000 /dev/zero | tr '\\0' x >&3; cat", "longer than 65536 bytes"),
-        (
-            "n=0; while [ $n -lt 5000000 ]; do n=$((n+100000)); yes | head -n 100000 >&3; done; cat",
-            "more",
-        ),
+        ("yes | head -n 700000 >&3; cat", "more"),
     ] {
         let error = answers(script, 1).unwrap_err();
         assert!(error.to_string().contains(said), "{script}: {error}");
