@@ -1,6 +1,6 @@
-"""Write SPEECH into the picture while somebody speaks. The package silero-vad has the model in it.
+"""Write SPEECH into the picture while somebody speaks.
 
-    python3 speech.py INPUT OUTPUT silero_vad.onnx
+python3 speech.py INPUT OUTPUT silero_vad.onnx (the package silero-vad has the model in it)
 """
 
 import sys
