@@ -195,9 +195,9 @@ def test_hiding_faces(tmp_path: Path, face: Path) -> None:
     assert detail[1] < detail[0] / 2
 
 
-def test_many_cameras_have_one_model(clip: Path, film: Path, tmp_path: Path) -> None:
-    run("many_cameras_one_model.py", f"{tmp_path}/found-", clip, film)
-    for number, source in enumerate((clip, film)):
+def test_many_cameras_have_one_model(clip: Path, face: Path, tmp_path: Path) -> None:
+    run("many_cameras_one_model.py", f"{tmp_path}/found-", clip, face)
+    for number, source in enumerate((clip, face)):
         was, now = frameloom.open(source), frameloom.open(tmp_path / f"found-{number}.mp4")
         assert len(now) == len(was)
         edges = np.abs(next(iter(now)).image.astype(int) - next(iter(was)).image)

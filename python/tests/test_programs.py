@@ -12,7 +12,8 @@ import pytest
 
 from .conftest import LIMIT_S, ROOT, ffmpeg, turn
 
-PROGRAMS = ["moviepy", "imageio", "ffmpeg-python", "vidgear", "ffmpegcv", "pydub", "scikit-video"]
+PROGRAMS = ["imageio", "ffmpeg-python", "ffmpegcv", "scikit-video"]
+SLOW_PROGRAMS = ["moviepy", "vidgear", "pydub"]
 # Seconds that the time of a packet may differ by: half of a frame.
 NEAR_S = 0.02
 # Levels that colours may differ by: the conversion is more exact than ffmpeg's.
@@ -91,7 +92,9 @@ def check_file(theirs: Path, ours: Path) -> None:
             assert missing <= NEAR_S * int(expected["sample_rate"]), ours.name
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize(
+    "program", [*PROGRAMS, *(pytest.param(slow, marks=pytest.mark.slow) for slow in SLOW_PROGRAMS)]
+)
 def test_what_a_program_does_is_the_same(
     program: str, places: tuple[Path, Path], clip: Path, tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import frameloom
 
@@ -30,6 +31,7 @@ def threads() -> int:
     return len(list(Path("/proc/self/task").iterdir()))
 
 
+@pytest.mark.slow
 def test_a_thousand_opens_and_closes(clip: Path) -> None:
     def once(number: int) -> None:
         if number % 3 == 0:
@@ -51,6 +53,7 @@ def test_a_thousand_opens_and_closes(clip: Path) -> None:
     assert threads() <= running
 
 
+@pytest.mark.slow
 def test_ten_thousand_frames_held_and_dropped_at_random(clip: Path) -> None:
     chance = random.Random(1)
     held: list[tuple[np.ndarray, int]] = []

@@ -2,13 +2,18 @@
 
 import subprocess as sp
 import sys
+from pathlib import Path
 
 from .conftest import ROOT
 
 
-def test_the_stubs_are_right() -> None:
+def test_the_stubs_are_right(tmp_path: Path) -> None:
+    # What Python 3.13 adds to every dataclass, which mypy does not know of an older one.
+    allowed = tmp_path / "allowed"
+    allowed.write_text(r".*\.__replace__" "\n")
     command = [sys.executable, "-m", "mypy.stubtest", "frameloom"]
     command += ["--mypy-config-file", str(ROOT / "pyproject.toml")]
+    command += ["--allowlist", str(allowed), "--ignore-unused-allowlist"]
     done = sp.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
 
