@@ -164,7 +164,7 @@ impl VideoShared {
         self.passes_frames.load(Ordering::Relaxed)
     }
 
-    /// Has outputs get the frames as they are.
+    /// Sends the frames to the outputs unedited, without a caller that reads them.
     pub(crate) fn pass_frames(&self) {
         self.passes_frames.store(true, Ordering::Relaxed);
     }

@@ -38,7 +38,7 @@ impl OwnSound {
         Ok(OwnSound { samples, rate: *rate, channels, end: None })
     }
 
-    /// Has the encoder finish.
+    /// Tells the encoder that no more sound comes.
     pub(super) fn finish(&mut self) {
         self.samples = None;
     }

@@ -9,8 +9,8 @@ use crate::time::{Rate, Timestamp};
 use crate::url;
 
 impl Source {
-    /// Has others follow. Each is opened once now and closed again, so that one that can't be read is known
-    /// before anything begins.
+    /// Reads other inputs behind this one. It opens each once now and closes it again, so that an input that
+    /// can't be read is an error before anything begins.
     ///
     /// # Errors
     /// Those of opening; where one is live, can't be opened twice, or has no video though the first does.

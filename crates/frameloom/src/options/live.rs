@@ -342,8 +342,8 @@ impl LiveOptions {
         }
     }
 
-    /// Has no picture go out unedited unless another policy was asked for: for code that hides what must
-    /// not be seen.
+    /// Sets [`OnError::Hold`] unless another policy was asked for, so that no picture goes out unedited: for
+    /// code that hides what must not be seen.
     pub(crate) fn hold_by_default(&mut self) {
         self.on_error.get_or_insert(OnError::Hold);
     }

@@ -182,8 +182,8 @@ impl OutputOptions {
         self
     }
 
-    /// Has sound of your own in place of the input's, in a pipeline whose frames you pull:
-    /// [`Frames::write_audio_timeout`](crate::Frames::write_audio_timeout) writes it. It has `sample_rate`
+    /// Replaces the input's sound by your own, in a pipeline whose frames you pull:
+    /// [`Frames::write_audio_timeout`](crate::Frames::write_audio_timeout) writes it. Your sound has `sample_rate`
     /// samples a second, and the channels of a layout that FFmpeg knows by this name. By default an output has
     /// the input's sound.
     ///

@@ -1,7 +1,7 @@
 //! Memory that a COMMAND shares with us, in slots of a frame each.
 //!
-//! The only unsafe code of the folder. Who may touch a slot is agreed by messages: we, until its number was
-//! written to the program; the program, until it wrote the number back; then we again.
+//! No other file of the folder has unsafe code. A slot has one user at a time. We use it until we write its
+//! number to the program. The program then uses it until it writes the number back to us.
 
 #![allow(unsafe_code, reason = "another process has the memory too, which no type can tell")]
 
