@@ -488,6 +488,10 @@ impl Demuxer {
         let mut packet = AvPacket::new()?;
         // SAFETY: an open context and a blank packet.
         match AvError::check(unsafe { ff::av_read_frame(self.ctx, packet.as_mut_ptr()) }) {
+            // What a demuxer had of a packet when it was interrupted passes for one that is damaged.
+            Ok(_) if packet.is_corrupt() && self.interrupt.due() => {
+                Err(AvError::new(ff::AVERROR_EXIT))
+            }
             Ok(_) => Ok(Some(packet)),
             Err(e) if e.is_eof() => match self.io_error() {
                 // Some protocols report a failure as the end of the file.
@@ -569,3 +573,33 @@ impl Drop for Demuxer {
 
 // SAFETY: a context is used by one owner at a time and has no tie to a thread.
 unsafe impl Send for Demuxer {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interrupted_packet_is_not_given_out() {
+        const FRAMES: usize = 20;
+        let room = tempfile::tempdir().unwrap();
+        let file = room.path().join("grey.raw");
+        std::fs::write(&file, vec![128; 160 * 120 * FRAMES]).unwrap();
+        let stop = Stop::new();
+        let mut options = Dict::from_pairs([("video_size", "160x120"), ("pixel_format", "gray")]);
+        let url = file.to_str().unwrap();
+        let interrupt = Interrupt::new(stop.clone());
+        let mut demuxer = Demuxer::open(url, Some("rawvideo"), &mut options, interrupt).unwrap();
+        assert!(demuxer.read().unwrap().is_some());
+        stop.stop();
+        let mut given = 1;
+        let end = loop {
+            match demuxer.read() {
+                Ok(Some(packet)) => assert_eq!(packet.size(), 160 * 120),
+                end => break end,
+            }
+            given += 1;
+        };
+        assert!(end.is_err_and(|e| e.is_interrupted()));
+        assert!(given < FRAMES, "it read on after the stop");
+    }
+}
