@@ -100,7 +100,8 @@ def test_recording_on_detection(tmp_path: Path) -> None:
         # It ends in the order of decoding: before its last pictures there may be others missing.
         times = shown(event)[:-4]
         assert times[0] == 0 and np.diff(times) == pytest.approx(0.04, abs=0.002)
-        assert abs(shown(event)[-1] - shown(event, "a")[-1]) < 0.15
+        # Up to four pictures of B-frames, and a piece of sound.
+        assert abs(shown(event)[-1] - shown(event, "a")[-1]) < 0.2
 
 
 def test_making_a_video(tmp_path: Path) -> None:

@@ -494,6 +494,8 @@ def test_sound_follows_itself_and_ends_with_the_file(tmp_path: Path) -> None:
     out.write_audio(tone(1), time=1)
     with pytest.raises(ValueError, match="times rise"):
         out.write_audio(tone(1), time=1.5)
+    with pytest.raises(ValueError, match="silence"):
+        out.write_audio(tone(1), time=1_700_000_000)
     out.write_audio(tone(1), time=2)
     out.close()
     with pytest.raises(ValueError, match="closed"):

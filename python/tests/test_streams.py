@@ -1,12 +1,16 @@
 """Many streams, and their frames in batches."""
 
 import contextlib
+import subprocess as sp
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import frameloom
+
+from .conftest import LIMIT_S
 
 
 def test_batches_have_every_frame_of_files(clip: Path) -> None:
@@ -115,3 +119,29 @@ def test_what_can_not_be_is_an_error(clip: Path) -> None:
         frame.write()
     with frameloom.open_all([clip]) as streams, pytest.raises(ValueError, match="size"):
         streams.batches(size=0)
+
+
+def test_outputs_are_finished_when_python_ends(clip: Path, tmp_path: Path) -> None:
+    program = f"""
+import frameloom
+streams = frameloom.open_all([{str(clip)!r}])
+streams[0].output("kept.mp4")
+for number, batch in enumerate(streams.batches()):
+    for frame in batch:
+        frame.write()
+    if number == 20:
+        raise SystemExit(0)
+"""
+    sp.run([sys.executable, "-c", program], check=True, cwd=tmp_path, timeout=LIMIT_S)
+    assert len(list(frameloom.open(tmp_path / "kept.mp4"))) >= 20
+
+
+def test_streams_that_nobody_holds_are_closed(clip: Path, tmp_path: Path) -> None:
+    streams = frameloom.open_all([clip])
+    stream = streams[0]
+    batches = streams.batches()
+    del streams
+    assert len(next(batches)) == 1
+    del batches
+    with pytest.raises(ValueError, match="closed"):
+        stream.output(tmp_path / "late.mp4")

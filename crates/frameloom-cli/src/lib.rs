@@ -30,6 +30,11 @@ mod stdout;
 mod supervised;
 mod usage;
 
+/// Compiles what the guide for Rust says to write.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/rust.md")]
+mod guide {}
+
 use std::ffi::OsString;
 
 use frameloom::internal::set_default_wording;

@@ -11,6 +11,7 @@ use pyo3::types::{PyDict, PyDictMethods};
 
 use crate::array::format_of;
 use crate::error::{invalid, left, raised};
+use crate::exit::{Finish, remember};
 use crate::frame::PyFrame;
 use crate::lock::lock;
 use crate::process::{Owner, elsewhere};
@@ -34,6 +35,46 @@ struct StreamsShared {
     settings: SettingsOfAll,
 }
 
+impl Finish for StreamsShared {
+    fn finish(&self) {
+        if self.process.is_elsewhere() {
+            return;
+        }
+        let streams = lock(&self.streams).take();
+        // The handles hold what holds them.
+        let handles = std::mem::take(&mut *lock(&self.known));
+        // What goes wrong is logged.
+        drop((streams, handles));
+    }
+}
+
+/// What keeps the streams open. They end with the last of them; a stream's own handle is none.
+#[derive(Clone)]
+struct OpenStreams(Arc<OpenStreamsGuard>);
+
+struct OpenStreamsGuard(Arc<StreamsShared>);
+
+impl Drop for OpenStreamsGuard {
+    fn drop(&mut self) {
+        if self.0.process.is_elsewhere() {
+            // To end them is to wait for threads that are not here.
+            std::mem::forget(Arc::clone(&self.0));
+            return;
+        }
+        if Python::try_attach(|py| py.detach(|| self.0.finish())).is_none() {
+            self.0.finish();
+        }
+    }
+}
+
+impl std::ops::Deref for OpenStreams {
+    type Target = Arc<StreamsShared>;
+
+    fn deref(&self) -> &Arc<StreamsShared> {
+        &self.0.0
+    }
+}
+
 /// The handle of a stream, and what its frames have in common.
 type KnownStream = (Py<PyStream>, Arc<FrameSource>);
 
@@ -50,13 +91,27 @@ impl StreamsShared {
         py: Python<'_>,
         work: impl FnOnce(&mut Streams) -> frameloom::Result<T> + Send,
     ) -> PyResult<T> {
-        if self.process.is_elsewhere() {
-            return Err(raised(&elsewhere()));
-        }
-        let done = py.detach(|| lock(&self.streams).as_mut().map(work));
-        match done {
-            Some(done) => done.map_err(|e| raised(&e)),
-            None => Err(invalid("the streams are closed")),
+        self.check_process()?;
+        py.detach(|| self.step(work)).map_err(|e| raised(&e))
+    }
+
+    /// The same for one step of a wait, without the GIL.
+    fn step<T>(
+        &self,
+        work: impl FnOnce(&mut Streams) -> frameloom::Result<T>,
+    ) -> frameloom::Result<T> {
+        let mut streams = lock(&self.streams);
+        let closed = || {
+            let (kind, stage) = (frameloom::ErrorKind::Usage, frameloom::Stage::Source);
+            frameloom::Error::new(kind, stage, "the streams are closed")
+        };
+        work(streams.as_mut().ok_or_else(closed)?)
+    }
+
+    fn check_process(&self) -> PyResult<()> {
+        match self.process.is_elsewhere() {
+            true => Err(raised(&elsewhere())),
+            false => Ok(()),
         }
     }
 }
@@ -84,13 +139,15 @@ pub(crate) fn open_all(
     live.check(false, true).map_err(|e| raised(&e))?;
     let input = InputKeywords { format, options, ..InputKeywords::default() }.settings(input)?;
     let settings = SettingsOfAll { input, size: size_of(size)? };
-    let streams = PyStreams(Arc::new(StreamsShared {
+    let shared = Arc::new(StreamsShared {
         process: Owner::here(),
         streams: Mutex::new(Some(Streams::new().live(live))),
         known: Mutex::default(),
         pix_fmt: pix_fmt.to_owned(),
         settings,
-    }));
+    });
+    remember(&shared);
+    let streams = PyStreams(OpenStreams(Arc::new(OpenStreamsGuard(shared))));
     for source in sources {
         streams.add(py, &source)?;
     }
@@ -99,7 +156,7 @@ pub(crate) fn open_all(
 
 /// Streams that run side by side: made by `open_all`.
 #[pyclass(frozen, name = "Streams", module = "frameloom")]
-pub(crate) struct PyStreams(Arc<StreamsShared>);
+pub(crate) struct PyStreams(OpenStreams);
 
 #[pymethods]
 impl PyStreams {
@@ -131,7 +188,7 @@ impl PyStreams {
         }
         let wait = wait.map(|given| time_of("wait", given)).transpose()?;
         let wait = wait.map_or(DEFAULT_WAIT, |wait| Duration::from_secs_f64(wait.as_secs_f64()));
-        Ok(PyBatches { shared: Arc::clone(&self.0), size, wait })
+        Ok(PyBatches { shared: self.0.clone(), size, wait })
     }
 
     fn __len__(&self) -> usize {
@@ -157,10 +214,18 @@ impl PyStreams {
         if self.0.process.is_elsewhere() {
             return Ok(());
         }
+        let step = || {
+            let mut streams = lock(&self.0.streams);
+            let finished = streams.as_mut().map_or(Ok(true), |open| open.finish_timeout(SLICE));
+            if !matches!(finished, Ok(false)) {
+                *streams = None;
+            }
+            finished.map(|is_done| is_done.then_some(()))
+        };
+        let finished = until(py, step, || {});
         // The handles hold what holds them.
         let _handles = std::mem::take(&mut *lock(&self.0.known));
-        let finished = py.detach(|| lock(&self.0.streams).take().map_or(Ok(()), Streams::finish));
-        finished.map_err(|e| raised(&e))
+        finished
     }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {
@@ -267,13 +332,25 @@ impl PyStream {
     /// Give a frame of this stream to its outputs: what `frame.write()` does.
     fn write(&self, py: Python<'_>, frame: &Bound<'_, PyFrame>) -> PyResult<()> {
         let (id, frame) = (self.id, frame.get().finished(py)?);
-        self.shared.with(py, move |streams| streams.write(id, frame))
+        let mut waiting = Some(frame);
+        let step = || {
+            let Some(frame) = waiting.take() else { return Ok(Some(())) };
+            waiting = self.shared.step(|streams| streams.write_timeout(id, frame, SLICE))?;
+            Ok(waiting.is_none().then_some(()))
+        };
+        self.shared.check_process()?;
+        until(py, step, || {})
     }
 
     /// End it and finish its outputs, while the others go on.
     fn remove(&self, py: Python<'_>) -> PyResult<()> {
         let id = self.id;
-        let removed = self.shared.with(py, move |streams| streams.remove(id));
+        let step = || {
+            let is_removed = self.shared.step(|streams| streams.remove_timeout(id, SLICE))?;
+            Ok(is_removed.then_some(()))
+        };
+        self.shared.check_process()?;
+        let removed = until(py, step, || {});
         let _handle = lock(&self.shared.known).remove(&id);
         removed
     }
@@ -348,7 +425,7 @@ impl PyStreamOutput {
 /// The batches of some streams.
 #[pyclass(frozen, name = "Batches", module = "frameloom")]
 pub(crate) struct PyBatches {
-    shared: Arc<StreamsShared>,
+    shared: OpenStreams,
     size: usize,
     wait: Duration,
 }
@@ -426,16 +503,19 @@ impl PyBatch {
             None => {
                 // The first one tells the shape and the kind of numbers.
                 let made = first.bind(py).call_method("tensor", (size,), Some(&keywords))?;
-                let (one, _): (Bound<'py, PyAny>, Bound<'py, PyAny>) = made.extract()?;
+                let (one, transform): (Bound<'py, PyAny>, Bound<'py, PyAny>) = made.extract()?;
                 let mut shape: Vec<usize> = one.getattr("shape")?.extract()?;
                 if let Some(count) = shape.first_mut() {
                     *count = self.frames.len();
                 }
                 let new = py.import("numpy")?.getattr("empty")?;
-                new.call1((shape, one.getattr("dtype")?))?
+                let out = new.call1((shape, one.getattr("dtype")?))?;
+                out.set_item(0, one.get_item(0)?)?;
+                transforms.push(transform);
+                out
             }
         };
-        for (n, frame) in self.frames.iter().enumerate() {
+        for (n, frame) in self.frames.iter().enumerate().skip(transforms.len()) {
             keywords.set_item("out", out.get_item(n)?)?;
             let made = frame.bind(py).call_method("tensor", (size,), Some(&keywords))?;
             let (_, transform): (Bound<'py, PyAny>, Bound<'py, PyAny>) = made.extract()?;

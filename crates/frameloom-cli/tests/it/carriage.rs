@@ -218,6 +218,7 @@ fn case(codec: &str) -> (&'static Case, Kind) {
 /// Those of every kind: pictures, what libav can write and players don't read, what an index or a
 /// missing pts spoils, and what goes as it is.
 #[test]
+#[ignore = "slow"]
 fn what_comes_out_can_be_read() {
     for (codec, containers) in [
         ("png", ["mp4", "mkv"]),

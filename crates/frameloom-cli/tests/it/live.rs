@@ -64,6 +64,7 @@ fn every_frame_is_edited_and_the_audio_is_untouched() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn real_film_is_edited_and_its_audio_is_untouched() {
     let film = film();
     let room = room();

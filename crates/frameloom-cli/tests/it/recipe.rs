@@ -49,6 +49,7 @@ fn the_first_line_reads_raw_pictures() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn the_first_line_scales_when_told_a_size() {
     let source = source("1280x720");
     let text = "-i INPUT -f image2pipe -pix_fmt rgb24 -s 960x540 -vcodec rawvideo -";
@@ -58,6 +59,7 @@ fn the_first_line_scales_when_told_a_size() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn the_first_line_keeps_the_true_size_and_tells_it() {
     let source = source("1280x720");
     let text = "-i INPUT -f image2pipe -pix_fmt rgb24 -vcodec rawvideo -";
@@ -90,12 +92,14 @@ fn second_line(text: &str, codec: &str, least_db: f64) {
 }
 
 #[test]
+#[ignore = "slow"]
 fn the_second_line_writes_a_file() {
     let text = "-y -f rawvideo -s 960x540 -pix_fmt rgb24 -r 24 -i - -an OUTPUT";
     second_line(text, "h264", 25.0);
 }
 
 #[test]
+#[ignore = "slow"]
 fn the_second_line_writes_h264() {
     let text = "-y -f rawvideo -s 960x540 -pix_fmt rgb24 -r 24 -i - -an -vcodec libx264 OUTPUT";
     second_line(text, "h264", 25.0);
@@ -147,6 +151,7 @@ fn script(size: &str, width: usize, height: usize) {
 }
 
 #[test]
+#[ignore = "slow"]
 fn the_script_works_with_only_the_program_changed() {
     script("960x540", 960, 540);
 }

@@ -203,6 +203,7 @@ fn a_reader_of_progress_that_goes_away_ends_nothing() {
 
 /// A program of others that reads ffmpeg's progress.
 #[test]
+#[ignore = "slow"]
 fn ffmpeg_progress_yield_reads_it() {
     let source = counted_av("numbered.mp4");
     let script = "import sys; from ffmpeg_progress_yield import FfmpegProgress

@@ -26,6 +26,7 @@ fn frame(number: u64) -> crate::client::Packet {
 }
 
 #[test]
+#[ignore = "slow"]
 fn hostile_publishers_never_pass_the_limit_and_harm_no_stream_beside_them() {
     let server = serve(|config| config.max_memory = Some(LIMIT));
     let address = server.rtmp_addr().unwrap();

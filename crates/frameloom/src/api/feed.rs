@@ -190,8 +190,8 @@ impl Feed {
     ///
     /// # Errors
     /// What went wrong with this piece or one before it, once; [`ErrorKind::Usage`] where the output has no
-    /// sound ([`OutputBuilder::audio`]), for another rate or number of channels, and for sound that
-    /// begins before the last piece ended.
+    /// sound ([`OutputBuilder::audio`]), for another rate or number of channels, for sound that begins before
+    /// the last piece ended, and for sound that begins more than 10 minutes behind that.
     pub fn write_audio_timeout(
         &mut self,
         sound: AudioFrame,
@@ -221,8 +221,8 @@ impl Feed {
             // It was told already.
             return Ok(());
         }
-        if self.has_end && self.sound.is_some() {
-            // The other stream may go on. What else may have happened is told at the end.
+        if self.has_end && self.sound.is_some() && !self.failure.is_there() {
+            // The other stream may go on. It has failed in no way.
             return Ok(());
         }
         self.let_go();

@@ -161,7 +161,7 @@ impl Frames {
             }
             if self.is_drained || self.is_closed || self.stop.is_stopped() {
                 self.pass_over();
-                return self.end_of_frames();
+                return self.end_of_frames(until);
             }
             if let Some(number) = self.asked {
                 let answer = CodeReport::Answer {
@@ -258,11 +258,14 @@ impl Frames {
     }
 
     /// No more frames: with what went wrong, if anything did.
-    fn end_of_frames(&mut self) -> Result<NextFrame> {
+    fn end_of_frames(&mut self, until: Instant) -> Result<NextFrame> {
         // With no output there is nothing that could still be written, and with an error nothing
         // that could be wanted.
         if self.registry.is_empty() || self.failure.is_there() {
-            self.end()?;
+            let left = until.saturating_duration_since(Instant::now());
+            if self.finish_timeout(left)?.is_none() {
+                return Ok(NextFrame::NotYet);
+            }
         }
         Ok(NextFrame::Over)
     }

@@ -9,6 +9,9 @@ use crate::error::{Error, Result};
 use crate::run::stages::AudioMessage;
 use crate::time::Timestamp;
 
+/// The longest gap between two pieces. Its silence is made at once.
+const MOST_SILENCE: Timestamp = Timestamp::from_micros(600_000_000);
+
 /// The sound of an output.
 pub(super) struct OwnSound {
     /// `None` once it is finished.
@@ -72,6 +75,16 @@ impl OwnSound {
             )));
         }
         let end = sound.pts().plus(sound.duration());
+        let gap = self.end.map_or(Timestamp::ZERO, |before| sound.pts().minus(before));
+        if gap > MOST_SILENCE {
+            return Err(Error::usage(format!(
+                "the sound at {:.3} s leaves {:.0} s of silence behind what is written already, and at most \
+                 {:.0} s are filled: write silence",
+                sound.pts().as_secs_f64(),
+                gap.as_secs_f64(),
+                MOST_SILENCE.as_secs_f64()
+            )));
+        }
         let before = self.end.filter(|end| sound.pts().is_before(*end));
         let Some(before) = before else { return Ok(end) };
         let (at, before) = (sound.pts().as_secs_f64(), before.as_secs_f64());

@@ -22,6 +22,8 @@ use crate::url;
 
 /// How often streams are asked that can't say by themselves that they have something.
 const TICK: Duration = Duration::from_millis(5);
+/// What an untimed call waits for at once.
+const LONG: Duration = Duration::from_secs(1);
 
 /// One of [`Streams`]. Its number counts from 0 in the order in which streams were added, and is not used
 /// again.
@@ -134,6 +136,18 @@ impl StreamOutput {
         *self.state() == StreamOutputState::Gone
     }
 
+    /// Its number; where it has none yet, it will not come.
+    fn leave_unless_there(&self) -> Option<OutputId> {
+        let mut state = self.state();
+        match *state {
+            StreamOutputState::There(number) => Some(number),
+            StreamOutputState::Coming | StreamOutputState::Gone => {
+                *state = StreamOutputState::Gone;
+                None
+            }
+        }
+    }
+
     /// It is there now; where it was removed meanwhile, it goes again.
     fn arrive(&self, number: OutputId, control: &Control) {
         let mut state = self.state();
@@ -164,7 +178,23 @@ enum SlotState {
     /// It is being opened, and tried again where that fails.
     Opening(Pending<Result<(Frames, Control)>>),
     Running(Box<Frames>, Control),
-    Over(Option<Error>),
+    /// There are no more frames, maybe for this reason, and its outputs are being finished.
+    Ending(Box<Frames>, Option<Error>),
+    Over(End),
+}
+
+/// How a stream came to its end.
+#[derive(Default)]
+struct End {
+    error: Option<Error>,
+    /// The error is one of finishing its outputs.
+    is_of_outputs: bool,
+}
+
+impl End {
+    fn because(error: Option<Error>) -> End {
+        End { error, is_of_outputs: false }
+    }
 }
 
 struct Slot {
@@ -211,7 +241,16 @@ pub struct Streams {
     count: usize,
     /// Batches that there have been.
     batches: u64,
+    gathered: Gathered,
     stop: Stop,
+}
+
+/// The frames of the next batch, as far as they are there.
+#[derive(Default)]
+struct Gathered {
+    frames: Vec<StreamFrame>,
+    /// When it is given out at the latest.
+    until: Option<Instant>,
 }
 
 impl Streams {
@@ -268,7 +307,7 @@ impl Streams {
         match &slot.state {
             SlotState::Opening(_) => wanted(&slot.outputs).push(asked),
             SlotState::Running(_, control) => add_late(control, asked)?,
-            SlotState::Over(_) => return Err(Error::usage("the stream is over")),
+            SlotState::Ending(..) | SlotState::Over(_) => return Err(is_over()),
         }
         Ok(output)
     }
@@ -286,10 +325,7 @@ impl Streams {
         limit: Duration,
     ) -> Result<Option<Pending<()>>> {
         let slot = self.slots.iter_mut().find(|slot| slot.id == stream);
-        let number = match *output.state() {
-            StreamOutputState::There(number) => Some(number),
-            StreamOutputState::Coming | StreamOutputState::Gone => None,
-        };
+        let number = output.leave_unless_there();
         let ending = match (slot.map(|slot| &mut slot.state), number) {
             (Some(SlotState::Running(frames, _)), Some(number)) => {
                 frames.remove_output_timeout(number, limit)?
@@ -307,14 +343,32 @@ impl Streams {
     /// # Errors
     /// [`ErrorKind::Usage`] where there is none of this number; what went wrong with its outputs.
     pub fn remove(&mut self, stream: StreamId) -> Result<()> {
+        while !self.remove_timeout(stream, LONG)? {}
+        Ok(())
+    }
+
+    /// As [`Streams::remove`], for as long as `limit`: whether it is removed by then. The first call begins
+    /// it.
+    ///
+    /// # Errors
+    /// As [`Streams::remove`].
+    pub fn remove_timeout(&mut self, stream: StreamId, limit: Duration) -> Result<bool> {
         let place = self.slots.iter().position(|slot| slot.id == stream);
-        let slot = self.slots.remove(place.ok_or_else(|| no_stream(stream))?);
-        slot.finish()
+        let place = place.ok_or_else(|| no_stream(stream))?;
+        let Some(slot) = self.slots.get_mut(place) else { return Ok(true) };
+        self.gathered.frames.retain(|item| item.stream != stream);
+        slot.begin_ending();
+        if !slot.is_over_by(moment_after(Instant::now(), limit)) {
+            return Ok(false);
+        }
+        self.slots.remove(place).end().map(|()| true)
     }
 
     /// The streams that there are, in the order in which they were added.
     pub fn ids(&self) -> Vec<StreamId> {
-        self.slots.iter().map(|slot| slot.id).collect()
+        let mut ids: Vec<StreamId> = self.slots.iter().map(|slot| slot.id).collect();
+        ids.sort_unstable();
+        ids
     }
 
     /// A stream's URL, as it was given.
@@ -325,7 +379,7 @@ impl Streams {
     /// Why a stream is over; `None` where it isn't, or where it simply ended.
     pub fn error(&self, stream: StreamId) -> Option<&Error> {
         match &self.slot(stream)?.state {
-            SlotState::Over(error) => error.as_ref(),
+            SlotState::Over(end) => end.error.as_ref(),
             _ => None,
         }
     }
@@ -362,7 +416,8 @@ impl Streams {
         self.batch_until(size, wait, None)
     }
 
-    /// As [`Streams::next_batch`]; a batch without frames where none came within `limit`.
+    /// As [`Streams::next_batch`]; a batch without frames where none was whole within `limit`. What it has by
+    /// then is in the next one.
     ///
     /// # Errors
     /// As there.
@@ -381,34 +436,44 @@ impl Streams {
         wait: Duration,
         end: Option<Instant>,
     ) -> Result<Option<Batch>> {
-        self.batches += 1;
-        let (mut frames, mut until) = (Vec::new(), None);
+        let size = size.max(1);
+        if self.gathered.frames.is_empty() {
+            self.batches += 1;
+        }
         loop {
-            self.slots.sort_by_key(|slot| (slot.served, slot.id));
-            for slot in &mut self.slots {
-                if frames.len() < size.max(1)
-                    && slot.served < self.batches
-                    && let Some(frame) = slot.poll()
-                {
-                    slot.served = self.batches;
-                    frames.push(StreamFrame { stream: slot.id, frame });
-                }
-            }
+            self.gather(size);
             let now = Instant::now();
-            if !frames.is_empty() && until.is_none() {
-                until = Some(moment_after(now, wait));
+            let is_empty = self.gathered.frames.is_empty();
+            if !is_empty && self.gathered.until.is_none() {
+                self.gathered.until = Some(moment_after(now, wait));
             }
-            let is_full = frames.len() >= size.max(1) || !self.has_more(&frames);
-            if !frames.is_empty() && (is_full || until.is_some_and(|until| now >= until)) {
+            let until = self.gathered.until;
+            let is_full = self.gathered.frames.len() >= size || !self.has_more();
+            if !is_empty && (is_full || until.is_some_and(|until| now >= until)) {
+                let Gathered { frames, .. } = std::mem::take(&mut self.gathered);
                 return Ok(Some(Batch { frames }));
             }
-            if frames.is_empty() && (self.stop.is_stopped() || self.is_over()) {
+            if is_empty && (self.stop.is_stopped() || self.is_over()) {
                 return Ok(None);
             }
-            if frames.is_empty() && end.is_some_and(|end| now >= end) {
-                return Ok(Some(Batch { frames }));
+            if end.is_some_and(|end| now >= end) {
+                return Ok(Some(Batch { frames: Vec::new() }));
             }
             self.wait(until.map_or(TICK, |until| until.saturating_duration_since(now).min(TICK)));
+        }
+    }
+
+    /// Takes the frames that are there for a batch of this size.
+    fn gather(&mut self, size: usize) {
+        self.slots.sort_by_key(|slot| (slot.served, slot.id));
+        for slot in &mut self.slots {
+            if self.gathered.frames.len() < size
+                && slot.served < self.batches
+                && let Some(frame) = slot.poll()
+            {
+                slot.served = self.batches;
+                self.gathered.frames.push(StreamFrame { stream: slot.id, frame });
+            }
         }
     }
 
@@ -418,10 +483,27 @@ impl Streams {
     /// # Errors
     /// As [`Frames::write`], and [`ErrorKind::Usage`] where the stream is over or was removed.
     pub fn write(&mut self, stream: StreamId, frame: Frame) -> Result<()> {
+        let mut frame = frame;
+        while let Some(back) = self.write_timeout(stream, frame, LONG)? {
+            frame = back;
+        }
+        Ok(())
+    }
+
+    /// As [`Streams::write`], within `limit`; gives the frame back where there was no room for it by then.
+    ///
+    /// # Errors
+    /// As [`Streams::write`].
+    pub fn write_timeout(
+        &mut self,
+        stream: StreamId,
+        frame: Frame,
+        limit: Duration,
+    ) -> Result<Option<Frame>> {
         let slot = self.slots.iter_mut().find(|slot| slot.id == stream);
         match slot.map(|slot| &mut slot.state) {
-            Some(SlotState::Running(frames, _)) => frames.write(frame),
-            Some(_) => Err(Error::usage("the stream is over")),
+            Some(SlotState::Running(frames, _)) => frames.write_timeout(None, frame, limit),
+            Some(_) => Err(is_over()),
             None => Err(no_stream(stream)),
         }
     }
@@ -431,17 +513,38 @@ impl Streams {
     /// # Errors
     /// The first thing that went wrong with an output.
     pub fn finish(mut self) -> Result<()> {
-        self.slots.iter().for_each(|slot| slot.stop.stop());
-        let finished = self.slots.drain(..).map(Slot::finish);
-        finished.fold(Ok(()), Result::and)
+        while !self.finish_timeout(LONG)? {}
+        Ok(())
+    }
+
+    /// As [`Streams::finish`], for as long as `limit`: whether all is finished by then. The first call begins
+    /// it.
+    ///
+    /// # Errors
+    /// As [`Streams::finish`], once all is finished.
+    pub fn finish_timeout(&mut self, limit: Duration) -> Result<bool> {
+        let until = moment_after(Instant::now(), limit);
+        self.stop.stop();
+        self.gathered = Gathered::default();
+        // None of them waits for another.
+        self.slots.iter_mut().for_each(Slot::begin_ending);
+        for slot in &mut self.slots {
+            if !slot.is_over_by(until) {
+                return Ok(false);
+            }
+        }
+        self.slots.sort_by_key(|slot| slot.id);
+        let ends = std::mem::take(&mut self.slots).into_iter().map(Slot::end);
+        ends.fold(Ok(()), Result::and).map(|()| true)
     }
 
     fn slot(&self, stream: StreamId) -> Option<&Slot> {
         self.slots.iter().find(|slot| slot.id == stream)
     }
 
-    /// Whether a stream runs that is not in a batch yet.
-    fn has_more(&self, batch: &[StreamFrame]) -> bool {
+    /// Whether a stream runs that is not in the next batch yet.
+    fn has_more(&self) -> bool {
+        let batch = &self.gathered.frames;
         let is_in = |slot: &Slot| batch.iter().any(|item| item.stream == slot.id);
         self.slots.iter().any(|slot| slot.runs() && !is_in(slot))
     }
@@ -482,24 +585,80 @@ impl Slot {
                     }
                     SlotState::Running(Box::new(frames), control)
                 }
-                Ok(Err(error)) | Err(error) => SlotState::Over(Some(error)),
+                Ok(Err(error)) | Err(error) => {
+                    self.give_up_outputs();
+                    SlotState::Over(End::because(Some(error)))
+                }
             };
         }
-        let SlotState::Running(frames, _) = &mut self.state else { return None };
-        match frames.next_timeout(Duration::ZERO) {
-            Ok(NextFrame::Frame(frame)) => return Some(frame),
-            Ok(NextFrame::NotYet) => {}
-            Ok(NextFrame::Over) => self.state = SlotState::Over(None),
-            Err(error) => self.state = SlotState::Over(Some(error)),
+        match &mut self.state {
+            SlotState::Running(frames, _) => match frames.next_timeout(Duration::ZERO) {
+                Ok(NextFrame::Frame(frame)) => return Some(frame),
+                Ok(NextFrame::NotYet) => {}
+                Ok(NextFrame::Over) => self.end_with(None),
+                Err(error) => self.end_with(Some(error)),
+            },
+            SlotState::Ending(..) => {
+                self.is_over_by(Instant::now());
+            }
+            SlotState::Opening(_) | SlotState::Over(_) => {}
         }
         None
     }
 
-    fn finish(self) -> Result<()> {
+    /// Those that were asked for while it was opened will not come.
+    fn give_up_outputs(&self) {
+        for asked in wanted(&self.outputs).drain(..) {
+            *asked.output.state() = StreamOutputState::Gone;
+        }
+    }
+
+    /// Begins to finish the outputs of one that runs.
+    fn end_with(&mut self, error: Option<Error>) {
+        match std::mem::replace(&mut self.state, SlotState::Over(End::default())) {
+            SlotState::Running(frames, _) => self.state = SlotState::Ending(frames, error),
+            other => self.state = other,
+        }
+    }
+
+    fn begin_ending(&mut self) {
         self.stop.stop();
+        match &self.state {
+            SlotState::Opening(_) => {
+                // The thread that opens it ends by itself.
+                self.give_up_outputs();
+                self.state = SlotState::Over(End::default());
+            }
+            SlotState::Running(..) => self.end_with(None),
+            SlotState::Ending(..) | SlotState::Over(_) => {}
+        }
+        self.is_over_by(Instant::now());
+    }
+
+    /// Whether one that is ending is over by then.
+    fn is_over_by(&mut self, until: Instant) -> bool {
+        let SlotState::Ending(frames, _) = &mut self.state else {
+            return matches!(self.state, SlotState::Over(_));
+        };
+        let left = until.saturating_duration_since(Instant::now());
+        let failed = match frames.finish_timeout(left) {
+            Ok(None) => return false,
+            Ok(Some(_)) => None,
+            Err(error) => Some(error),
+        };
+        let over = SlotState::Over(End::default());
+        if let SlotState::Ending(_, told) = std::mem::replace(&mut self.state, over) {
+            let is_of_outputs = told.is_none();
+            self.state = SlotState::Over(End { error: told.or(failed), is_of_outputs });
+        }
+        true
+    }
+
+    /// What went wrong with its outputs and can't be looked at any more.
+    fn end(self) -> Result<()> {
         match self.state {
-            SlotState::Running(frames, _) => frames.finish().map(drop),
-            SlotState::Opening(_) | SlotState::Over(_) => Ok(()),
+            SlotState::Over(End { error: Some(error), is_of_outputs: true }) => Err(error),
+            _ => Ok(()),
         }
     }
 }
@@ -531,6 +690,10 @@ fn add_late(control: &Control, asked: WantedOutput) -> Result<()> {
     // What comes of it was told.
     drop(adding);
     Ok(())
+}
+
+fn is_over() -> Error {
+    Error::usage("the stream is over")
 }
 
 fn no_stream(stream: StreamId) -> Error {

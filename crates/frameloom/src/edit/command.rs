@@ -48,6 +48,9 @@ const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The same for one that closed its stdout while frames wait for its answers.
 const SHORT_EXIT_TIMEOUT: Duration = Duration::from_millis(300);
 
+/// How long one that only reads may have every slot of the shared memory, and nothing to read.
+const HELD_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// A program that edits frames: how to start it, and what frames it wants.
 #[derive(Clone, Debug)]
 pub struct Command {

@@ -296,7 +296,10 @@ impl Frame {
         };
         let filled = self.fill(&mut view, &mut bands.ready, &rows);
         if filled.is_ok() || is_newest {
-            bands.changed.insert(&rows);
+            // Where it failed, the view holds nothing of these rows.
+            if filled.is_ok() {
+                bands.changed.insert(&rows);
+            }
             // What was made of the picture before is not what it is any more.
             self.forget_views();
             self.bands = Some(bands);
@@ -583,6 +586,7 @@ impl Frame {
         }
         self.commit()?;
         self.views = Views::default();
+        self.parts = Parts::default();
         Ok(())
     }
 

@@ -25,6 +25,7 @@ use std::ops::Range;
 
 pub use buffer::{BufferPool, PixelBuffer};
 pub use data::FrameData;
+pub(crate) use draw::Drawing;
 pub use draw::{BoxStyle, Color, Draw, Font, Rectangle, TextStyle};
 pub use format::PixelFormat;
 pub use frame::Frame;

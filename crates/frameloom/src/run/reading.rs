@@ -119,6 +119,8 @@ impl Reading {
         let Some(caller) = self.caller.take() else { return Ok(()) };
         let changes = self.changes.clone();
         (self.position, self.beside) = (None, None);
+        // Nothing more is read: who pulls the sound gets what its decoder still holds.
+        self.sound = None;
         loop {
             let finished = self.lanes.iter_mut().map(CopyLane::finish);
             finished.fold(Ok(()), Result::and)?;
@@ -376,6 +378,22 @@ impl Reading {
         if !is_sent || is_last {
             self.decoders.remove(place);
         }
+        Ok(())
+    }
+
+    /// Sends every decoder of video what is for it; one that is gone is forgotten.
+    fn each_decoder(&mut self, mut message: impl FnMut() -> Option<DecodeMessage>) -> Result<()> {
+        let mut alive = Vec::with_capacity(self.decoders.len());
+        for end in std::mem::take(&mut self.decoders) {
+            let is_there = match message() {
+                Some(message) => self.send_and_change(&end.packets, message)?,
+                None => true,
+            };
+            alive.extend(is_there.then_some(end));
+        }
+        // Those that came meanwhile.
+        alive.append(&mut self.decoders);
+        self.decoders = alive;
         Ok(())
     }
 

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use crate::av::StreamInfo;
 use crate::codec::audio::AudioDecoder;
 use crate::codec::audio_frame::AudioFrame;
+use crate::codec::decode::open_decoder;
 use crate::codec::packet::Packet;
 use crate::error::{Result, Stage};
 use crate::input::Source;
 use crate::options::InputOptions;
-use crate::run::stages::{AudioMessage, send_to_decoder};
+use crate::run::stages::{AudioMessage, PulledSource, send_to_decoder};
 use crate::stats::Stats;
 use crate::time::stop::Stop;
 use crate::time::{Timestamp, moment_after};
@@ -22,6 +23,9 @@ const KEPT: usize = 1024;
 
 /// What may wait of a stored input before its reader waits for a caller who takes nothing but sound.
 const AHEAD: usize = 64;
+
+/// The most silence that whoever pulls frames gets at once for the time of a loss: no more than of sound.
+const SILENCE_AT_ONCE: Timestamp = Timestamp::from_micros(20_000_000);
 
 /// How long a wait goes on before it looks whether a stop was asked for.
 const TICK: Duration = Duration::from_millis(20);
@@ -118,7 +122,7 @@ impl SoundQueue {
             [PACKETS, SAMPLES].iter().any(|kind| self.asked[*kind] && is_untaken[*kind]);
         match oldest {
             AudioMessage::Packet(_) if is_missed => stats.audio_dropped(),
-            AudioMessage::Source(..) if is_untaken[SAMPLES] => self.source = Some(oldest),
+            AudioMessage::Pulled(_) if is_untaken[SAMPLES] => self.source = Some(oldest),
             _ => {}
         }
         self.gone += 1;
@@ -239,6 +243,8 @@ pub(crate) struct SoundReader {
     is_live: bool,
     stats: Stats,
     decoder: Option<AudioDecoder>,
+    /// How much more silence may be given out at once.
+    silence_left: Timestamp,
     is_drained: bool,
 }
 
@@ -268,6 +274,7 @@ pub(super) fn sound_of(
         is_live,
         stats: stats.clone(),
         decoder: None,
+        silence_left: SILENCE_AT_ONCE,
         is_drained: false,
     };
     Ok((sender, reader))
@@ -282,6 +289,7 @@ impl SoundReader {
     /// The samples of what was read since this was asked last.
     pub(crate) fn frames(&mut self) -> Result<Vec<AudioFrame>> {
         let mut frames = Vec::new();
+        self.silence_left = SILENCE_AT_ONCE;
         while let NextAudio::Frame(frame) = self.next(Duration::ZERO)? {
             frames.push(frame);
         }
@@ -319,25 +327,43 @@ impl SoundReader {
     }
 
     fn decode(&mut self, message: AudioMessage) -> Result<()> {
+        if let AudioMessage::Pulled(source) = message {
+            return self.go_on_with(&source);
+        }
         if self.decoder.is_none() {
-            let Some(stream) = &self.stream else {
-                return self.begin_late(message);
-            };
+            let Some(stream) = &self.stream else { return Ok(()) };
             let (options, stats) = (&self.options, self.stats.clone());
             self.decoder = Some(AudioDecoder::open(stream, options, self.is_live, stats)?);
         }
-        match &mut self.decoder {
-            Some(decoder) => send_to_decoder(decoder, message),
-            None => Ok(()),
+        match (&mut self.decoder, message) {
+            (Some(decoder), AudioMessage::Silence(until))
+                if self.pull == SoundPull::BesideFrames =>
+            {
+                let filled = decoder.fill_at_most(until, self.silence_left);
+                if filled.is_cut {
+                    self.stats.audio_dropped();
+                }
+                self.silence_left = self.silence_left.minus(filled.span).max(Timestamp::ZERO);
+                Ok(())
+            }
+            (Some(decoder), message) => send_to_decoder(decoder, message),
+            (None, _) => Ok(()),
         }
     }
 
-    /// Begins with a source that the input had not at first.
-    fn begin_late(&mut self, message: AudioMessage) -> Result<()> {
-        if let AudioMessage::Source(decoder, time_base) = message {
-            let (options, stats) = (&self.options, self.stats.clone());
-            self.decoder = Some(AudioDecoder::of(*decoder, time_base, options, stats));
-        }
+    /// Goes on with another source, or begins with one that the input had not at first. Where it can't be
+    /// decoded, there is no sound until the next one comes.
+    fn go_on_with(&mut self, source: &PulledSource) -> Result<()> {
+        let before = (self.decoder.take(), self.stream.take());
+        let decoder = open_decoder(&source.stream, &source.options, source.is_live)?;
+        let base = source.stream.time_base;
+        self.decoder = Some(match before {
+            (Some(mut before), _) => {
+                before.replace_source(decoder, base);
+                before
+            }
+            (None, _) => AudioDecoder::of(decoder, base, &self.options, self.stats.clone()),
+        });
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, select_biased};
 
-use crate::av::Decoder;
+use crate::av::{Decoder, StreamInfo};
 use crate::codec::audio::{AudioDecoder, AudioTranscoder};
 use crate::codec::audio_frame::AudioFrame;
 use crate::codec::configuration::StreamMessage;
@@ -16,6 +16,7 @@ use crate::edit::complex::MediaFrame;
 use crate::error::{Result, Stage};
 use crate::image::Frame;
 use crate::live::supervise::Hold;
+use crate::options::InputOptions;
 use crate::run::delivery::{SinkMessage, SinkStream};
 use crate::stats::Stats;
 use crate::time::clock::Clock;
@@ -61,8 +62,17 @@ pub(crate) enum AudioMessage {
     Lost,
     /// What follows is of another connection to the source, or of another source.
     Source(Box<Decoder>, TimeBase),
+    /// The same for a caller who pulls: there is no decoder yet.
+    Pulled(Box<PulledSource>),
     /// The output of this number gets nothing more.
     Leave(usize),
+}
+
+/// A source's sound, and what it is to be decoded by.
+pub(crate) struct PulledSource {
+    pub(super) stream: StreamInfo,
+    pub(super) options: InputOptions,
+    pub(super) is_live: bool,
 }
 
 /// Who gets a decoder's frames.
@@ -167,8 +177,8 @@ pub(super) fn send_to_decoder(decoder: &mut AudioDecoder, message: AudioMessage)
         AudioMessage::Silence(until) => decoder.fill(until),
         AudioMessage::Lost => decoder.drain()?,
         AudioMessage::Source(next, time_base) => decoder.replace_source(*next, time_base),
-        // It is not for one output.
-        AudioMessage::Leave(_) | AudioMessage::Samples(_) => {}
+        // It is not for one output, and who pulls opens decoders by itself.
+        AudioMessage::Leave(_) | AudioMessage::Samples(_) | AudioMessage::Pulled(_) => {}
     }
     Ok(())
 }
@@ -454,6 +464,8 @@ fn transcode_all(
             AudioMessage::Source(decoder, time_base) => {
                 transcoder.replace_source(*decoder, time_base);
             }
+            // It is for a caller who pulls.
+            AudioMessage::Pulled(_) => {}
             AudioMessage::Leave(output) => {
                 users.retain(|user| {
                     let stays = user.output != output;

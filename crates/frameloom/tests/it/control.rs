@@ -220,6 +220,7 @@ fn outputs_are_added_and_removed_before_it_runs() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn a_copied_output_begins_with_a_keyframe_and_an_encoded_one_beside_it() {
     let room = tempfile::tempdir().unwrap();
     let source = film(room.path());

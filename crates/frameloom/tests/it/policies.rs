@@ -126,6 +126,7 @@ fn past_its_deadline_a_frame_goes_out_as_it_came() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn block_has_every_frame_edited() {
     let outcome = run("on-slow=block", slow);
     let counted = outcome.counted();

@@ -113,6 +113,7 @@ impl Drop for FfmpegPublisher {
 }
 
 #[test]
+#[ignore = "slow"]
 fn events_of_a_live_stream_are_recorded_with_what_came_before() {
     let room = tempfile::tempdir().unwrap();
     let source = film(room.path());
@@ -192,6 +193,7 @@ fn what_is_kept_begins_anew_behind_a_loss() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn a_pipeline_without_code_records_with_preroll() {
     let room = tempfile::tempdir().unwrap();
     let source = film(room.path());

@@ -39,6 +39,7 @@ fn every_stream_is_served_however_many_fit_into_a_batch() {
         let counts = counts(&mut streams, size);
         assert_eq!(counts, ids.iter().map(|id| (*id, 25)).collect(), "batches of {size}");
         assert!(ids.iter().all(|id| streams.error(*id).is_none()));
+        assert_eq!(streams.ids(), ids, "as they were added");
     }
 }
 
@@ -133,4 +134,42 @@ fn what_can_not_be_is_an_error_of_that_stream_alone() {
     assert_eq!(streams.error(wrong).unwrap().kind(), frameloom::ErrorKind::NotFound);
     assert!(streams.error(right).is_none() && streams.control(right).is_none());
     assert!(streams.remove(wrong).is_ok() && streams.remove(wrong).is_err());
+}
+
+#[test]
+fn a_batch_that_is_not_whole_in_time_is_not_lost() {
+    let mut streams = Streams::new();
+    let (one, other) = (streams.add(film(0)).unwrap(), streams.add(film(90)).unwrap());
+    let (mut counts, mut waits) = (BTreeMap::new(), 0);
+    // Each batch wants one more frame than there can be, and is asked for in steps.
+    while let Some(batch) =
+        streams.next_batch_timeout(3, Duration::from_millis(5), Duration::ZERO).unwrap()
+    {
+        waits += u32::from(batch.frames.is_empty());
+        for item in batch.frames {
+            let count = counts.entry(item.stream).or_insert(0);
+            assert_eq!(item.frame.index(), *count);
+            *count += 1;
+        }
+    }
+    assert_eq!(counts, BTreeMap::from([(one, 25), (other, 25)]));
+    assert!(waits > 0);
+}
+
+#[test]
+fn an_output_that_fails_at_its_end_is_told() {
+    let mut streams = Streams::new();
+    let full =
+        streams.add(film(0).output("/dev/full", lossless().with("f", "nut").unwrap())).unwrap();
+    let right = streams.add(film(90)).unwrap();
+    while let Some(batch) = streams.next_batch(2, WAIT).unwrap() {
+        for item in batch.frames {
+            if item.stream == full {
+                // It may have failed already.
+                let _ = streams.write(full, item.frame);
+            }
+        }
+    }
+    assert!(streams.error(full).is_some(), "its disk is full");
+    assert!(streams.error(right).is_none());
 }

@@ -36,6 +36,7 @@ fn assert_output_is_the_first_s(ending: &Ending) {
 const BACK: std::ops::Range<usize> = Film::SECOND_FIRST..Film::SECOND_FIRST + 500;
 
 #[test]
+#[ignore = "slow"]
 fn a_source_that_comes_back_larger_is_scaled() {
     let second = Film { size: "640x480", ..Film::second() };
     let ending = replaced("back-larger", Film::plain(), &second);

@@ -80,6 +80,7 @@ fn slow_code_gets_the_latest_frame() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn slow_code_is_bypassed() {
     let ending = run("slow-bypass", args!["--on-slow=bypass"], SLOW);
     let Judged { stats, shown, edited } = judge(&ending, 2000);

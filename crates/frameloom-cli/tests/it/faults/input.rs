@@ -157,6 +157,7 @@ fn a_stall_without_an_end_is_a_loss() {
 /// What is late comes, and nothing of it is lost: that is no loss, and the stream goes on at its
 /// own times.
 #[test]
+#[ignore = "slow"]
 fn a_throttled_input_catches_up() {
     let mut scene = Script::new("input-throttled").options(args!["--stall-timeout=5s"]).start();
     scene.run_a_while();
@@ -459,6 +460,7 @@ fn on_loss_end_ends_well() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn no_reconnect_ends_well() {
     ends_by_itself("no-reconnect-ends", args!["--no-reconnect"], 0).story().assert_moving(0);
 }

@@ -68,6 +68,7 @@ fn lost_and_back(
 }
 
 #[test]
+#[ignore = "slow"]
 fn an_output_that_is_reset_is_opened_again() {
     let ending = lost_and_back(
         "output-reset",

@@ -120,6 +120,7 @@ fn while_an_output_is_opened_again() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn while_an_output_stalls() {
     let mut scene = scene("stop-output-stalled");
     scene.output.stall(Way::Up);
@@ -158,6 +159,7 @@ fn while_the_code_is_slow() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn while_the_command_hangs() {
     let mut scene = Script::new("stop-hanging").code(troubled("hangs=40")).keeping_a_file().start();
     scene.random_pause(2000, 4000);

@@ -33,6 +33,7 @@ fn status(served: &Served) -> Value {
 }
 
 #[test]
+#[ignore = "slow"]
 fn memory_stays_below_its_limit_and_goes_back_to_the_system() {
     let served = serve(args!["--max-memory=64M"]);
     let address: SocketAddr = served.rtmp.strip_prefix("rtmp://").unwrap().parse().unwrap();

@@ -55,6 +55,7 @@ fn goes_through(task: &str) {
 }
 
 #[test]
+#[ignore = "slow"]
 fn all_pipelines_are_seen_at_a_glance() {
     goes_through("overview");
 }
@@ -65,6 +66,7 @@ fn both_ends_play_and_the_figures_move() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn what_is_on_demand_starts_when_it_is_asked_for() {
     let fleet = Fleet::start(|ports| {
         let (camera, small) = (ports.url("camera"), ports.url("small"));
@@ -79,6 +81,7 @@ fn what_is_on_demand_starts_when_it_is_asked_for() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn it_fits_a_phone_and_the_dark() {
     goes_through("narrow");
 }
@@ -89,6 +92,7 @@ fn a_pipeline_is_added_changed_and_removed() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn it_survives_a_restart_of_the_server() {
     let mut fleet = Fleet::start(file);
     fleet.wait_for_state("edited", "running");
@@ -102,6 +106,7 @@ fn it_survives_a_restart_of_the_server() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn the_token_is_asked_for() {
     let file = |ports: Ports| format!("[server]\nplay_key = \"only-for-players\"\n{}", file(ports));
     // Pipelines are players too.
@@ -139,6 +144,7 @@ fn it_is_served_with_a_strict_policy() {
 }
 
 #[test]
+#[ignore = "slow"]
 fn what_is_wrong_stands_first() {
     let fleet = Fleet::start(|ports| {
         let table = |name: &str, input: &str, more: &str| {

@@ -42,6 +42,13 @@ pub(crate) struct AudioDecoder {
     stats: Stats,
 }
 
+/// What [`AudioDecoder::fill_at_most`] fills.
+pub(crate) struct Filled {
+    pub(crate) span: Timestamp,
+    /// Something before it is left out.
+    pub(crate) is_cut: bool,
+}
+
 impl AudioDecoder {
     pub(crate) fn open(
         stream: &StreamInfo,
@@ -99,6 +106,25 @@ impl AudioDecoder {
         (self.silent_from, self.silent_until) = (None, Some(until));
     }
 
+    /// As [`AudioDecoder::fill`], but with no more than the last of it: what is before that is left out.
+    pub(crate) fn fill_at_most(&mut self, until: Timestamp, span: Timestamp) -> Filled {
+        self.fill(until);
+        let (begin, from) = (self.silence_begin(), until.minus(span));
+        if begin >= from {
+            let span = until.minus(begin).max(Timestamp::ZERO);
+            return Filled { span, is_cut: false };
+        }
+        self.silent_from = Some(from);
+        Filled { span, is_cut: true }
+    }
+
+    /// Where silence that is given out next begins.
+    fn silence_begin(&self) -> Timestamp {
+        let sound_end = self.sound_end.filter(|_| self.reshape.is_some());
+        let begin = self.silent_from.or(sound_end);
+        begin.unwrap_or_else(|| self.time_base.at(self.next_pts))
+    }
+
     /// Sends one packet. A damaged one is counted, not an error.
     pub(crate) fn send(&mut self, packet: &Packet) -> Result<()> {
         self.arrived = packet.arrived;
@@ -152,9 +178,7 @@ impl AudioDecoder {
         let Some(sample) = i32::try_from(rate).ok().and_then(|rate| TimeBase::new(1, rate)) else {
             return Ok(None);
         };
-        let sound_end = self.sound_end.filter(|_| self.reshape.is_some());
-        let begin = self.silent_from.or(sound_end);
-        let begin = begin.unwrap_or_else(|| self.time_base.at(self.next_pts));
+        let begin = self.silence_begin();
         let piece = sample.at(count.into());
         let end = begin.rescale(sample).plus(piece);
         if end > until {
@@ -229,5 +253,72 @@ impl AudioDecoder {
         let at = self.sound_end.filter(goes_on).unwrap_or(rounded);
         self.sound_end = Some(at.plus(sample.at(count.into())));
         at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::av::{Demuxer, Dict, Interrupt, MediaKind};
+    use crate::time::clock::RealClock;
+    use crate::time::stop::Stop;
+
+    /// A decoder that has decoded a second of sound, 8000 samples.
+    fn after_a_second() -> AudioDecoder {
+        let room = tempfile::tempdir().unwrap();
+        let file = room.path().join("sound.raw");
+        std::fs::write(&file, vec![7; 16_000]).unwrap();
+        let mut options = Dict::from_pairs([("sample_rate", "8000")]);
+        let (url, stop) = (file.to_str().unwrap(), Interrupt::new(Stop::new()));
+        let mut demuxer = Demuxer::open(url, Some("s16le"), &mut options, stop).unwrap();
+        let stream = demuxer.stream(0).unwrap();
+        let stats = Stats::new(None, Arc::new(RealClock));
+        let options = InputOptions::new();
+        let mut decoder = AudioDecoder::open(&stream, &options, false, stats).unwrap();
+        while let Some(av) = demuxer.read().unwrap() {
+            let packet = Packet {
+                av,
+                kind: MediaKind::Audio,
+                stream: 0,
+                time_base: stream.time_base,
+                arrived: None,
+                quality: None,
+                floor: Timestamp::ZERO,
+                discontinuity: false,
+            };
+            decoder.send(&packet).unwrap();
+            while decoder.receive().unwrap().is_some() {}
+        }
+        decoder
+    }
+
+    /// Where the silence begins and ends, in milliseconds.
+    fn silence(decoder: &mut AudioDecoder) -> Option<(i64, i64)> {
+        let millis = |time: Timestamp| time.rescale(TimeBase::MILLIS).ticks();
+        let mut found = None;
+        while let Some(frame) = decoder.receive().unwrap() {
+            let (begin, rate) = (frame.begin, TimeBase::new(1, 8000).unwrap());
+            let end = begin.rescale(rate).plus(rate.at(frame.samples.samples().1.into()));
+            let (first, last) = found.get_or_insert((millis(begin), millis(begin)));
+            assert_eq!(*last, millis(begin), "a gap behind {first}");
+            *last = millis(end);
+        }
+        found
+    }
+
+    #[test]
+    fn of_a_long_silence_the_last_part_is_filled() {
+        let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
+        let mut decoder = after_a_second();
+        let filled = decoder.fill_at_most(at(5), at(20));
+        assert!(!filled.is_cut && filled.span == at(4));
+        let (begin, end) = silence(&mut decoder).unwrap();
+        assert!(begin == 1000 && (4800..=5000).contains(&end), "{begin} to {end}");
+        let filled = decoder.fill_at_most(at(3600), at(20));
+        assert!(filled.is_cut && filled.span == at(20));
+        let (begin, end) = silence(&mut decoder).unwrap();
+        assert!(begin == 3_580_000 && (3_599_800..=3_600_000).contains(&end), "{begin} to {end}");
     }
 }

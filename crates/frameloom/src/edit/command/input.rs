@@ -1,5 +1,6 @@
 //! The half of a COMMAND that writes to it.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::time::Instant;
 
 use super::exchange::{Message, ShownFrame, ShownPixels, UNTOUCHED, Way};
 use super::shared_memory::Slot;
-use super::{EXIT_TIMEOUT, RunningCommand, exit_text};
+use super::{EXIT_TIMEOUT, HELD_TIMEOUT, RunningCommand, exit_text};
 use crate::edit::Fit;
 use crate::error::{Error, Hint, Result, counted, os_words};
 use crate::image::Frame;
@@ -106,12 +107,20 @@ impl CommandInput {
     /// Takes slots back that the program has given back.
     fn take_back(&mut self, waits: bool) -> Result<()> {
         let Some(answers) = &self.answers else { return Ok(()) };
-        let reader = StdinActivity(&self.running);
         let mut number = [0; 4];
         let mut waits = waits;
         loop {
+            let reader = LentSlots {
+                running: &self.running,
+                stdin: self.stdin.as_ref(),
+                idle: Cell::default(),
+            };
             match pipe::read_some(answers.as_fd(), &mut number, waits, &self.stop, &reader) {
                 // A number is written as a whole, and read as one.
+                Ok(Piece::Bytes(count)) if count < number.len() => {
+                    self.running.kill();
+                    return Err(self.running.error("it gave back a part of a slot's number"));
+                }
                 Ok(Piece::Bytes(_)) => {
                     let number = u32::from_ne_bytes(number) & !UNTOUCHED;
                     self.lent.retain(|slot| slot.number() != number);
@@ -239,6 +248,30 @@ impl CommandInput {
         self.running
             .error(format!("it took {} and gave none back", counted(limit as u64, "frame")))
             .hint(Hint::AnswerOrOnlyRead)
+    }
+}
+
+/// A program that only reads and has all slots: one that has read what it was written and waits for more gives
+/// none back any more.
+struct LentSlots<'a> {
+    running: &'a RunningCommand,
+    stdin: Option<&'a OwnedFd>,
+    /// Since when it has nothing to read.
+    idle: Cell<Option<Instant>>,
+}
+
+impl Guard for LentSlots<'_> {
+    fn moved(&self) {
+        self.running.moved();
+    }
+
+    fn gives_up(&self) -> bool {
+        let has_unread = self.stdin.is_some_and(|stdin| pipe::unread(stdin.as_fd()) > 0);
+        let since = (!has_unread).then(|| self.idle.get().unwrap_or_else(Instant::now));
+        self.idle.set(since);
+        self.running.gives_up()
+            || self.running.is_hung(true)
+            || since.is_some_and(|since| since.elapsed() >= HELD_TIMEOUT)
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) struct Lines {
     /// The most lines that wait.
     limit: usize,
     is_closed: bool,
+    /// What is wrong with what came, until that is told. Nothing is read after it.
+    failed: Option<LinesError>,
 }
 
 /// Why lines can't be read.
@@ -49,16 +51,43 @@ pub(super) enum NextLine {
 impl Lines {
     /// Those of a prepared pipe, of which at most `limit` wait to be taken.
     pub(super) fn new(from: OwnedFd, limit: usize) -> Lines {
-        Lines { from, begun: Vec::new(), whole: VecDeque::new(), limit, is_closed: false }
+        Lines {
+            from,
+            begun: Vec::new(),
+            whole: VecDeque::new(),
+            limit,
+            is_closed: false,
+            failed: None,
+        }
     }
 
     pub(super) fn descriptor(&self) -> &OwnedFd {
         &self.from
     }
 
-    /// The next line, if one was read.
-    pub(super) fn pop(&mut self) -> Option<String> {
-        self.whole.pop_front()
+    /// The next line, if one is there.
+    pub(super) fn next(
+        &mut self,
+        stop: &Stop,
+        guard: &dyn Guard,
+    ) -> Result<Option<String>, LinesError> {
+        self.gather(stop, guard);
+        self.pop()
+    }
+
+    /// Of a program whose lines are wrong, those before are not wanted either.
+    fn pop(&mut self) -> Result<Option<String>, LinesError> {
+        self.take_failure().map_or_else(|| Ok(self.whole.pop_front()), Err)
+    }
+
+    /// Whether something is wrong with what came.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.is_some()
+    }
+
+    /// What is wrong with what came.
+    pub(super) fn take_failure(&mut self) -> Option<LinesError> {
+        self.failed.take()
     }
 
     /// Whether a line, or the beginning of one, was read and not taken.
@@ -69,7 +98,7 @@ impl Lines {
     /// The next line, which is waited for.
     pub(super) fn wait(&mut self, stop: &Stop, guard: &dyn Guard) -> Result<NextLine, LinesError> {
         loop {
-            if let Some(line) = self.pop() {
+            if let Some(line) = self.pop()? {
                 return Ok(NextLine::Line(line));
             }
             if self.is_closed {
@@ -80,30 +109,34 @@ impl Lines {
                     false => NextLine::Line(text(rest)?),
                 });
             }
-            if !self.read(true, stop, guard)? && !self.is_closed {
+            if !self.read(true, stop, guard) && !self.is_closed {
                 return Ok(NextLine::Stuck);
             }
         }
     }
 
-    /// Reads all that is there, and waits for nothing.
-    pub(super) fn gather(&mut self, stop: &Stop, guard: &dyn Guard) -> Result<(), LinesError> {
-        while !self.is_closed && self.read(false, stop, guard)? {}
-        Ok(())
+    /// Reads all that is there, and waits for nothing. What is wrong with it is told where the next line is
+    /// taken.
+    pub(super) fn gather(&mut self, stop: &Stop, guard: &dyn Guard) {
+        while !self.is_closed && self.read(false, stop, guard) {}
     }
 
     /// Reads a piece; `false` where none came.
-    fn read(&mut self, waits: bool, stop: &Stop, guard: &dyn Guard) -> Result<bool, LinesError> {
+    fn read(&mut self, waits: bool, stop: &Stop, guard: &dyn Guard) -> bool {
         let mut bytes = [0; PIECE_BYTES];
         let piece = pipe::read_some(self.from.as_fd(), &mut bytes, waits, stop, guard);
-        match piece.map_err(LinesError::Pipe)? {
-            Piece::Bytes(count) => self.take(bytes.get(..count).unwrap_or_default()).map(|()| true),
-            Piece::Closed => {
+        let taken = match piece {
+            Ok(Piece::Bytes(count)) => self.take(bytes.get(..count).unwrap_or_default()),
+            Ok(Piece::Closed) => {
                 self.is_closed = true;
-                Ok(false)
+                return false;
             }
-            Piece::Nothing => Ok(false),
-        }
+            Ok(Piece::Nothing) => return false,
+            Err(e) => Err(LinesError::Pipe(e)),
+        };
+        self.failed = taken.err();
+        self.is_closed = self.failed.is_some();
+        self.failed.is_none()
     }
 
     fn take(&mut self, bytes: &[u8]) -> Result<(), LinesError> {
@@ -158,9 +191,9 @@ mod tests {
         let (mut lines, mut to) = lines(8);
         let stop = Stop::new();
         to.write_all(b"one\n\ntw").unwrap();
-        lines.gather(&stop, &Nobody).unwrap();
-        assert_eq!((lines.pop().as_deref(), lines.pop().as_deref()), (Some("one"), Some("")));
-        assert!(lines.pop().is_none() && lines.has_more());
+        let mut next = || lines.next(&stop, &Nobody).unwrap();
+        assert_eq!((next().as_deref(), next().as_deref(), next()), (Some("one"), Some(""), None));
+        assert!(lines.has_more());
         to.write_all(b"o\nthree").unwrap();
         assert!(matches!(lines.wait(&stop, &Nobody), Ok(NextLine::Line(line)) if line == "two"));
         assert!(matches!(lines.wait(&stop, &Nobody), Ok(NextLine::Stuck)));
@@ -174,12 +207,17 @@ mod tests {
         let stop = Stop::new();
         let (mut many, mut to) = lines(2);
         to.write_all(b"1\n2\n3\n").unwrap();
-        assert!(matches!(many.gather(&stop, &Nobody), Err(LinesError::Many)));
+        // Seen while an answer is waited for, it is an error where the next line is taken.
+        many.gather(&stop, &Nobody);
+        many.gather(&stop, &Nobody);
+        assert!(many.has_failed());
+        assert!(matches!(many.next(&stop, &Nobody), Err(LinesError::Many)));
         let (mut long, mut to) = lines(2);
         to.write_all(&vec![b'x'; MAX_LINE_BYTES + 1]).unwrap();
-        assert!(matches!(long.gather(&stop, &Nobody), Err(LinesError::Long)));
+        assert!(matches!(long.next(&stop, &Nobody), Err(LinesError::Long)));
         let (mut binary, mut to) = lines(2);
-        to.write_all(b"\xff\n").unwrap();
-        assert!(matches!(binary.gather(&stop, &Nobody), Err(LinesError::NoText)));
+        to.write_all(b"one\n\xff\ntwo\n").unwrap();
+        binary.gather(&stop, &Nobody);
+        assert!(matches!(binary.wait(&stop, &Nobody), Err(LinesError::NoText)));
     }
 }

@@ -11,7 +11,7 @@ use super::shared_memory::Slot;
 use super::{EXIT_TIMEOUT, RunningCommand, exit_text};
 use crate::error::{Error, ErrorKind, Hint, Result, counted, os_words};
 use crate::image::bands::BandSet;
-use crate::image::{Frame, FrameData, Image, PixelBuffer, PixelFormat};
+use crate::image::{Drawing, Frame, FrameData, Image, PixelBuffer, PixelFormat};
 use crate::options::{CommandAnswer, FrameTransport};
 use crate::protocol::pipe::{self, Guard, Transfer};
 use crate::time::stop::Stop;
@@ -147,6 +147,9 @@ impl CommandOutput {
             Ok(Transfer::Closed(bytes)) => Err(self.ended_early(bytes, whole)),
             Ok(Transfer::Stuck) => {
                 self.running.kill();
+                if let Some(wrong) = self.data.as_mut().and_then(Lines::take_failure) {
+                    return Err(self.bad_line(wrong));
+                }
                 Err(self.running.error("it did not give its last frames back and was killed"))
             }
             Err(e) => Err(self
@@ -171,18 +174,23 @@ impl CommandOutput {
         };
         self.running.answers(true);
         let Some(data) = self.data_of(&line)? else { return Ok(()) };
-        let drawn = frame.draw().and_then(|mut draw| draw.data(&data, self.size));
-        drawn.map_err(|e| self.failed(e))?;
+        let drawing = Drawing::of(&data).map_err(|e| self.failed(e))?;
+        // A frame that nothing is drawn on stays as it was decoded.
+        if !drawing.is_empty() {
+            let drawn = frame.draw().and_then(|mut draw| draw.drawing(&drawing, self.size));
+            drawn.map_err(|e| self.failed(e))?;
+        }
         frame.set_data(Some(&data))
     }
 
     /// Attaches the line that has come for a frame, if one has. A program writes it before the frame.
     fn take_data(&mut self, frame: &mut Frame) -> Result<()> {
         let Some(lines) = &mut self.data else { return Ok(()) };
-        if let Err(e) = lines.gather(&self.stop, &Nobody) {
-            return Err(self.bad_line(e));
-        }
-        let Some(line) = lines.pop() else { return Ok(()) };
+        let line = match lines.next(&self.stop, &Nobody) {
+            Ok(Some(line)) => line,
+            Ok(None) => return Ok(()),
+            Err(e) => return Err(self.bad_line(e)),
+        };
         match self.data_of(&line)? {
             Some(data) => frame.set_data(Some(&data)),
             None => Ok(()),
@@ -343,8 +351,10 @@ impl Guard for AnswerGuard<'_> {
 
     fn gives_up(&self) -> bool {
         if let Some(mut data) = self.data.as_ref().and_then(|data| data.try_borrow_mut().ok()) {
-            // What is wrong with it is found when it is taken.
-            let _ = data.gather(&Stop::new(), &Nobody);
+            data.gather(&Stop::new(), &Nobody);
+            if data.has_failed() {
+                return true;
+            }
         }
         self.running.gives_up()
     }

@@ -83,8 +83,9 @@ impl Slot {
     /// Its bytes, as the program left them.
     pub(super) fn bytes(&self) -> &[u8] {
         // SAFETY: the slot lies within the map, which lives as long as this. A slot has one owner of ours.
-        // The program has given it back; one that writes on all the same changes bytes, any of which are
-        // valid samples.
+        // The program has given it back. That one which writes on all the same changes bytes behind a
+        // shared reference is a risk that we take, for the copy that it saves: what reads them takes each for
+        // a sample, which any byte is, and makes no length and no place of one.
         unsafe { std::slice::from_raw_parts(self.start(), self.memory.slot_bytes) }
     }
 

@@ -9,7 +9,7 @@ use crate::image::draw::{BoxStyle, Color, Draw, TextStyle};
 /// What is drawn of a frame's data. All else in it is for others.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Drawing {
+pub(crate) struct Drawing {
     boxes: Vec<LabelledBox>,
     lines: Vec<Line>,
     points: Vec<Point>,
@@ -68,6 +68,22 @@ const USUAL: Color = Color::rgb(255, 200, 0);
 /// From this height on, lines and letters are larger, in proportion to the picture.
 const USUAL_HEIGHT: f64 = 720.0;
 
+impl Drawing {
+    /// Reads what of a frame's data is to be drawn.
+    pub(crate) fn of(data: &FrameData) -> Result<Drawing> {
+        serde_json::from_str(data.as_json()).map_err(|e| {
+            let cause = format!("a frame's data can't be drawn: {e}");
+            Error::new(ErrorKind::InvalidData, Stage::Process, cause)
+        })
+    }
+
+    /// Whether there is nothing to draw.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Drawing { boxes, lines, points, text } = self;
+        boxes.is_empty() && lines.is_empty() && points.is_empty() && text.is_empty()
+    }
+}
+
 impl LabelledBox {
     fn label(&self) -> String {
         let id = self.id.as_ref().map(|id| match id {
@@ -99,10 +115,11 @@ impl Draw<'_> {
     /// [`ErrorKind::InvalidData`] where one of these keys has another kind of value, and for a colour that
     /// nobody knows. Nothing is drawn then.
     pub fn data(&mut self, data: &FrameData, size: (u32, u32)) -> Result<()> {
-        let drawing: Drawing = serde_json::from_str(data.as_json()).map_err(|e| {
-            let cause = format!("a frame's data can't be drawn: {e}");
-            Error::new(ErrorKind::InvalidData, Stage::Process, cause)
-        })?;
+        self.drawing(&Drawing::of(data)?, size)
+    }
+
+    /// As [`Draw::data`], of data that was read.
+    pub(crate) fn drawing(&mut self, drawing: &Drawing, size: (u32, u32)) -> Result<()> {
         let (width, height) = (self.canvas.width as f64, self.canvas.height as f64);
         let map = Mapping { from: (f64::from(size.0), f64::from(size.1)), to: (width, height) };
         let scale = (height / USUAL_HEIGHT).max(1.0);

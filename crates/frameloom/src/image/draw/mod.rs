@@ -13,6 +13,7 @@ mod tests;
 mod text;
 
 pub use color::Color;
+pub(crate) use data::Drawing;
 pub use text::Font;
 
 use crate::av::{ColorTags, PixFmt};

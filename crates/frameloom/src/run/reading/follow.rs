@@ -16,12 +16,12 @@ impl Reading {
         let next = self.source.open_next(end, &self.environment, &self.stop)?;
         let Some(next) = next else { return Ok(false) };
         // What decoders still hold belongs before what follows.
-        self.decoders.retain(|decoder| decoder.packets.send(DecodeMessage::Lost).is_ok());
+        self.each_decoder(|| Some(DecodeMessage::Lost))?;
         self.each_audio(None, || Ok(AudioMessage::Lost))?;
         // Sound that is shorter than the picture, or that one of them lacks.
         self.fill(MediaKind::Audio, end)?;
         let successors = self.open_successors(&next, |_| true)?;
-        self.use_successors(successors);
+        self.use_successors(successors)?;
         self.source = next;
         let streams = KnownStreams::of(&self.source)?;
         *self.known_streams() = streams;

@@ -10,12 +10,12 @@ use super::live::LossOutcome;
 use super::{DecoderEnd, Preroll, Reading};
 use crate::av::{Decoder, MediaKind, StreamInfo};
 use crate::codec::decode::{VideoDecoder, open_decoder};
-use crate::error::{Error, ErrorKind, Result, counted};
+use crate::error::{Error, ErrorKind, Result, Stage, counted};
 use crate::input::Source;
 use crate::input::streams::InputStreams;
 use crate::live::supervise::{PicturePresence, Reopened, due, micros, reopen};
 use crate::options::StreamPlace;
-use crate::run::stages::{AudioMessage, DecodeMessage};
+use crate::run::stages::{AudioMessage, DecodeMessage, PulledSource};
 use crate::run::streams::KnownStreams;
 use crate::run::threads::start_thread;
 use crate::stats::event::Event;
@@ -31,8 +31,8 @@ type Reopening = Receiver<Result<Reopened<Source>>>;
 pub(super) struct Successors {
     decoders: Vec<Option<VideoDecoder>>,
     sounds: Vec<Option<(Decoder, TimeBase)>>,
-    /// For a caller who pulls.
-    pulled: Option<(Decoder, TimeBase)>,
+    /// For a caller who pulls: it is opened by whoever asks for the sound.
+    pulled: Option<Box<PulledSource>>,
 }
 
 impl Successors {
@@ -67,7 +67,7 @@ impl Reading {
         live.forget_pictures();
         let mut tries = 0;
         let mut cause = cause;
-        self.decoders.retain(|decoder| decoder.packets.send(DecodeMessage::Lost).is_ok());
+        self.each_decoder(|| Some(DecodeMessage::Lost))?;
         loop {
             let reopening = self.reopen(&cause)?;
             let found = loop {
@@ -177,7 +177,7 @@ impl Reading {
                 live.events.tell(&Event::InputChanged { input: live.input, what });
             }
         }
-        self.use_successors(successors);
+        self.use_successors(successors)?;
         // What the next connection is opened with is what the user said of the first.
         let first = std::mem::replace(&mut self.source, source);
         // Another connection may have other pictures, and there is a gap before it.
@@ -213,24 +213,29 @@ impl Reading {
             };
             stream(number).map(open).transpose()
         };
+        let described = |stream: &StreamInfo| {
+            let stream = stream.share().map_err(|e| e.in_stage(Stage::Source))?;
+            let (options, is_live) = (source.options.clone(), source.is_live);
+            Ok::<_, Error>(Box::new(PulledSource { stream, options, is_live }))
+        };
         let pulled = source.streams.main(MediaKind::Audio).filter(|_| self.sound.is_some());
         Ok(Successors {
             decoders: self.decoders.iter().map(video).collect::<Result<_>>()?,
             sounds: self.audio.iter().map(|end| sound(end.stream)).collect::<Result<_>>()?,
-            pulled: pulled.map_or(Ok(None), sound)?,
+            pulled: pulled.and_then(stream).map(described).transpose()?,
         })
     }
 
     /// Gives decoders that were opened to the threads that decode.
-    pub(super) fn use_successors(&mut self, successors: Successors) {
-        if let (Some((decoder, base)), Some(sound)) = (successors.pulled, &self.sound) {
-            sound.send(AudioMessage::Source(Box::new(decoder), base));
+    pub(super) fn use_successors(&mut self, successors: Successors) -> Result<()> {
+        if let (Some(pulled), Some(sound)) = (successors.pulled, &self.sound) {
+            sound.send(AudioMessage::Pulled(pulled));
         }
         let mut decoders = successors.decoders.into_iter();
-        self.decoders.retain(|end| match decoders.next().flatten() {
-            Some(decoder) => end.packets.send(DecodeMessage::Source(Box::new(decoder))).is_ok(),
-            None => true,
-        });
+        self.each_decoder(|| {
+            let decoder = decoders.next().flatten()?;
+            Some(DecodeMessage::Source(Box::new(decoder)))
+        })?;
         let mut sounds = successors.sounds.into_iter();
         self.audio.retain(|end| match sounds.next().flatten() {
             Some((decoder, base)) => {
@@ -238,6 +243,7 @@ impl Reading {
             }
             None => true,
         });
+        Ok(())
     }
 
     /// Takes up a stream that the input hadn't got at first, or that it had before it was lost and that
@@ -273,7 +279,7 @@ impl Reading {
         let Some(number) = number else { return Ok(false) };
         let successors = self.open_successors(&self.source, |stream| stream == number)?;
         let mut is_taken_up = successors.is_any();
-        self.use_successors(successors);
+        self.use_successors(successors)?;
         let stream = self.source.streams.get(number);
         for lane in self.lanes.iter_mut().filter(|lane| lane.from == number) {
             is_taken_up = true;
