@@ -197,14 +197,18 @@ mod tests {
     #[test]
     fn the_files_of_the_guides_are_good() {
         let guide = include_str!("../../../../docs/ten-cameras.md");
+        let detect = include_str!("../../../../docs/detect.md");
         let readme = include_str!("../../../../README.md");
         for (text, count) in [
             (in_guide(guide, "    [server]"), 3),
             (in_guide(guide, "    [pipelines.wall]"), 1),
             (in_guide(readme, "    [pipelines.faces]"), 2),
+            (in_guide(detect, "    [models.faces]"), 2),
         ] {
             // Programs are looked for, and not every machine has this one.
             let text = text.replace("python3", "cat").replace("frameloom serve frameloom.toml", "");
+            // Any file that is there.
+            let text = text.replace("centerface.onnx", "Cargo.toml");
             let here = Here { rtmp: Some(([0, 0, 0, 0], 1935).into()), ..Here::default() };
             let file = File::parse(Path::new("f.toml"), &text, &|_| Some("sesame-open".to_owned()));
             let checked = file.and_then(|file| file.checked(&here));
