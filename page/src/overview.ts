@@ -126,5 +126,5 @@ export function overview(signal: AbortSignal): HTMLElement {
   })();
   void keepFresh(() => [...cards.values()].map((card) => card.thumbnail), signal);
 
-  return h("div", {}, h("div", { class: "heading" }, h("h1", {}, "Pipelines"), summary), fileError, published, empty, list, models(signal));
+  return h("div", {}, h("div", { class: "heading" }, h("h1", {}, "Pipelines"), summary), fileError, published, models(signal), empty, list);
 }

@@ -62,8 +62,9 @@ class Server:
             text: str = answer.read().decode()
             return text
 
-    def shown(self, path: str) -> Any:
-        return json.loads(self.get(f"/api/v1/{path}"))
+    def shown(self, path: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.get(f"/api/v1/{path}"))
+        return found
 
 
 @pytest.fixture
@@ -107,7 +108,7 @@ def test_two_pipelines_share_a_model(
         stats = server.shown(f"pipelines/{name}")["stats"]
         return 0 if stats is None else int(stats["frames_edited"])
 
-    def fish() -> Any:
+    def fish() -> dict[str, Any]:
         return server.shown("models/fish")
 
     def is_used() -> bool:
@@ -169,9 +170,9 @@ def test_another_model_behind_the_name_is_taken_up(
     assert server.shown("models/fish")["restarts"] == 0
 
 
-def served(path: Path, model: Path, **options: Any) -> sp.Popen[str]:
+def served(path: Path, model: Path, env: dict[str, str] | None = None) -> sp.Popen[str]:
     command = [sys.executable, "-m", "frameloom.detect", "--serve", str(path), str(model)]
-    return sp.Popen(command, stdin=sp.PIPE, stderr=sp.PIPE, text=True, **options)
+    return sp.Popen(command, stdin=sp.PIPE, stderr=sp.PIPE, text=True, env=env)
 
 
 def test_it_ends_with_its_stdin_where_it_is_asked_to(tmp_path: Path, model: Path) -> None:
