@@ -32,6 +32,9 @@ const PIPELINE_STOP_TIME: Duration = Duration::from_millis(800);
 /// How long they may take in all, which is longer than they take.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// How long the models may take behind them, which is longer than they take.
+const MODEL_STOP_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// The server's memory is returned to the system when it holds so much less for its peers than
 /// before, and less than three quarters of that.
 const RETURNED_BYTES: u64 = 8 << 20;
@@ -126,14 +129,17 @@ impl ServerRun {
         let Api { pipelines, models, .. } = &*self.api;
         pipelines.end();
         let until = Instant::now() + STOP_TIMEOUT;
-        pipelines.wait(PIPELINE_STOP_TIME);
-        models.end();
+        // What a pipeline finishes may still need its model.
+        if pipelines.wait(PIPELINE_STOP_TIME) {
+            models.end();
+        }
         self.server.stop_blocking();
         if !pipelines.wait(until.saturating_duration_since(Instant::now())) {
             tracing::warn!("a pipeline did not end in {} s", STOP_TIMEOUT.as_secs());
         }
-        if !models.wait(until.saturating_duration_since(Instant::now())) {
-            tracing::warn!("a model did not end in {} s", STOP_TIMEOUT.as_secs());
+        models.end();
+        if !models.wait(MODEL_STOP_TIMEOUT) {
+            tracing::warn!("a model did not end in {} s", MODEL_STOP_TIMEOUT.as_secs());
         }
         self.sockets.remove();
     }

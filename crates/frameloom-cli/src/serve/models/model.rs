@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -29,7 +28,7 @@ use crate::serve::processes::watch::{
 const END_WITH_STDIN: &str = "FRAMELOOM_END_WITH_STDIN";
 
 /// How long a process that was asked to end may take.
-const STOP_TIMEOUT: Duration = Duration::from_millis(1500);
+const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a process that reports may say nothing: as long as its clients wait for an answer. How
 /// long it takes to load a model nobody knows.
@@ -230,8 +229,7 @@ impl ManagedModel {
         }
         let mut words = settings.words(socket).into_iter();
         let mut command = Command::new(words.next().unwrap_or_default());
-        // A group of its own, so that a terminal's Ctrl-C reaches the server alone.
-        command.args(words).process_group(0);
+        command.args(words);
         withhold(&mut command, &self.context.withheld());
         command.envs(&settings.env).env(END_WITH_STDIN, "1");
         let (model, run) = (Arc::clone(self), self.lock().run);
@@ -251,9 +249,9 @@ impl ManagedModel {
         end
     }
 
-    /// Why a process ended: what it said last says most.
+    /// Why a process ended: what it said last says most, unless it was killed.
     fn cause_of(&self, status: ExitStatus) -> Cause {
-        let last = self.lock().last_line.take();
+        let last = self.lock().last_line.take().filter(|_| status.code().is_some());
         let said = last.map(|line| format!(": {line}")).unwrap_or_default();
         Cause { text: ending(status) + &said, reason: EndReason::Exited(status) }
     }

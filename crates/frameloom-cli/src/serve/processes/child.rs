@@ -154,7 +154,9 @@ impl Child {
         on_line: impl Fn(String) + Send + 'static,
     ) -> io::Result<Child> {
         let (server_connection, theirs) = UnixStream::pair()?;
-        command.stdin(Stdio::from(OwnedFd::from(theirs)));
+        // A group of its own: it is killed with all that it has started, and a terminal's Ctrl-C reaches
+        // the server alone.
+        command.process_group(0).stdin(Stdio::from(OwnedFd::from(theirs)));
         let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         // The child's end is to be open in the child alone.
         drop(command);

@@ -133,7 +133,69 @@ impl ReportTimeout {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::process::Command;
+    use std::thread;
+
     use super::*;
+
+    /// An owner that wants a process or not.
+    #[derive(Default)]
+    struct Owner {
+        wants: bool,
+        reports: u64,
+        has_seen_hang: Cell<bool>,
+    }
+
+    impl ProcessOwner for Owner {
+        fn is_wanted(&mut self) -> bool {
+            self.wants
+        }
+
+        fn reports(&self) -> u64 {
+            self.reports
+        }
+
+        fn hangs(&self) {
+            self.has_seen_hang.set(true);
+        }
+
+        fn wait(&self, _: Duration) {
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// How a command ends that has so long for its first report, the next ones, and its end.
+    fn end_of(words: &[&str], limits: [Duration; 3], owner: &mut Owner) -> ChildEnd {
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]);
+        let [first, later, stop] = limits;
+        let mut child = Child::spawn(command, "test", stop, |_| ()).unwrap();
+        watch(&mut child, ReportTimeout::new(Instant::now(), (first, later)), owner)
+    }
+
+    #[test]
+    fn a_process_ends_by_itself_or_is_asked_or_killed() {
+        let (never, now) = (Duration::MAX, Duration::ZERO);
+        let mut wants = Owner { wants: true, ..Owner::default() };
+        match end_of(&["sh", "-c", "exit 3"], [never; 3], &mut wants) {
+            ChildEnd::ByItself(status) => assert_eq!(status.code(), Some(3)),
+            other => panic!("{other:?}"),
+        }
+        // The end of its stdin asks it; it ends by that, or else when its time is over.
+        for (words, stop) in [(&["cat"][..], never), (&["sleep", "100000"], now)] {
+            let end = end_of(words, [never, never, stop], &mut Owner::default());
+            assert!(matches!(end, ChildEnd::Asked), "{words:?}: {end:?}");
+        }
+        assert!(!wants.has_seen_hang.get());
+        // It hangs where it has not reported for too long, or never has.
+        for (reports, limits) in [(0, [now, never, never]), (1, [never, now, never])] {
+            let mut owner = Owner { wants: true, reports, ..Owner::default() };
+            let end = end_of(&["sleep", "100000"], limits, &mut owner);
+            assert!(matches!(end, ChildEnd::Hung), "{reports}: {end:?}");
+            assert!(owner.has_seen_hang.get());
+        }
+    }
 
     /// How many looks, this far apart, it takes until a silence is too long.
     fn looks(silence: &mut ReportTimeout, reports: u64, now: &mut Instant, apart_ms: u64) -> u64 {

@@ -127,7 +127,7 @@ fn two_pipelines_use_one_process_that_is_started_again_when_it_dies() {
     });
     assert_eq!((&again["restarts"], &again["error"]), (&json!(1), &Value::Null));
     assert!(again["stats"]["frames"].as_u64() > faces["stats"]["frames"].as_u64(), "{again:#}");
-    assert!(fleet.said().contains("model faces: it was killed by signal 9"), "{}", fleet.said());
+    assert!(fleet.said().contains("model faces: it was killed by signal 9; "), "{}", fleet.said());
     for (name, before) in ["a", "b"].into_iter().zip(&pipelines) {
         let so_far = edited(&fleet.pipeline(name));
         let now = fleet.wait_for(name, "at work again", |p| edited(p) > so_far + 10);
