@@ -137,7 +137,6 @@ def test_two_pipelines_share_a_model(
     server.process.send_signal(signal.SIGTERM)
     assert server.process.wait(LIMIT_S) == 0, server.lines
     assert not Path(f"/proc/{after['pid']}").exists()
-    assert len(frameloom.open(tmp_path / "a.mkv")) > 10
 
 
 def test_another_model_behind_the_name_is_taken_up(
