@@ -55,7 +55,8 @@ class Server:
 
     def _read(self) -> None:
         assert self.process.stderr is not None
-        self.lines.extend(self.process.stderr)
+        with self.process.stderr as said:
+            self.lines.extend(said)
 
     def get(self, path: str) -> str:
         with urllib.request.urlopen(self.url + path, timeout=LIMIT_S) as answer:
