@@ -80,6 +80,32 @@ export interface Pipeline {
   play: { input: PlayUrls | null; output: PlayUrls | null };
 }
 
+/** What a model does. */
+export interface ModelStats {
+  clients: number;
+  /** Requests that wait. */
+  queue: number;
+  fps: number;
+  /** Mean time of the last batches. */
+  batch_ms: number | null;
+  /** Since the server's start. */
+  batches: number;
+  frames: number;
+}
+
+/** A model of the server's file, which several pipelines use. */
+export interface Model {
+  name: string;
+  state: State;
+  since_ms: number;
+  restarts: number;
+  pid: number | null;
+  error: string | null;
+  stats: ModelStats | null;
+  cpu_percent: number;
+  memory_bytes: number;
+}
+
 /** One that may be given several times has a list. */
 export type Options = Record<string, string | number | boolean | string[]>;
 
@@ -233,6 +259,8 @@ const body = (method: string, value: unknown): RequestInit => ({
 
 export const api = {
   list: () => json<Listing>("/pipelines"),
+  models: async () => (await json<{ models: Model[] }>("/models")).models,
+  restartModel: (name: string) => ask(`/models/${encodeURIComponent(name)}/restart`, { method: "POST" }),
   status: () => json<ServerStatus>("/status"),
   add: (settings: Settings & { name: string }) => json<Pipeline>("/pipelines", body("POST", settings)),
   /** With a version, only where nobody else has changed it meanwhile. */

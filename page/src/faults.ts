@@ -62,6 +62,8 @@ function text(told: ProblemDetails, path: string[], form: Form): string {
       return `The output would come back as the input, in a circle: ${(told.pipelines ?? []).join(" → ")}. Choose another input or output.`;
     case "no_pipeline":
       return "This pipeline is not there any more: somebody has removed it.";
+    case "no_model":
+      return field === "model" ? `The server's file has no model of this name.${near(told.near)}` : "This model is not there any more: the server's file has it no longer.";
     case "changed":
       return "Somebody else has changed this pipeline since you opened this form. Press Change again to replace what they did, or Cancel to look at it first.";
     case "full":
@@ -116,7 +118,7 @@ function missing(field: string): string {
     case "inputs":
       return "The input is empty. Write a stream's URL, or the name of a file.";
     case "command":
-      return "The environment is for the command, and there is none.";
+      return "The environment and the model are for the command, and there is none.";
     case "outputs":
       return "It has neither outputs nor a command: at least one of them is needed.";
     default:

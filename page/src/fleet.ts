@@ -1,6 +1,6 @@
-// What the server tells of its pipelines, kept up by its events; it may be gone and come back.
+// What the server tells of its pipelines and models, kept up by its events; it may be gone and come back.
 
-import { api, ask, Problem, type Line, type Listing, type Pipeline, type Point, type Stats } from "./api";
+import { api, ask, Problem, type Line, type Listing, type Model, type Pipeline, type Point, type Stats } from "./api";
 import { pause, Signal, untilSeen, whenHiddenFor } from "./signal";
 
 /** How the page stands to the server. */
@@ -16,6 +16,7 @@ const LONGEST_WAIT_MS = 4_000;
 class Fleet {
   link: Link = "connecting";
   readonly pipelines = new Map<string, Pipeline>();
+  readonly models = new Map<string, Model>();
   keys = { publish: false, play: false };
   /** Where the server is reached, without a stream's name. */
   urls: { rtmp: string | null; http: string | null } = { rtmp: null, http: null };
@@ -25,6 +26,8 @@ class Fleet {
   readonly linked = new Signal<Link>();
   /** A pipeline was added, changed, or (null) removed. */
   readonly changed = new Signal<{ name: string; pipeline: Pipeline | null }>();
+  /** A model was added, changed, measured, or (null) removed. */
+  readonly modelChanged = new Signal<{ name: string; model: Model | null }>();
   readonly measured = new Signal<{ name: string; point: Point | null }>();
   readonly logged = new Signal<{ name: string; line: Line }>();
 
@@ -85,6 +88,7 @@ class Fleet {
       const response = await ask("/events", { signal: over.signal });
       // After the events began, so that nothing is missed in between.
       this.take(await api.list());
+      this.takeModels(await api.models());
       connected();
       this.enter("connected");
       const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
@@ -113,6 +117,18 @@ class Fleet {
     for (const pipeline of pipelines) this.put(pipeline.name, pipeline);
   }
 
+  private takeModels(models: Model[]): void {
+    const names = new Set(models.map((model) => model.name));
+    for (const name of [...this.models.keys()]) if (!names.has(name)) this.putModel(name, null);
+    for (const model of models) this.putModel(model.name, model);
+  }
+
+  private putModel(name: string, model: Model | null): void {
+    if (model) this.models.set(name, model);
+    else this.models.delete(name);
+    this.modelChanged.tell({ name, model });
+  }
+
   private put(name: string, pipeline: Pipeline | null): void {
     if (pipeline) this.pipelines.set(name, pipeline);
     else this.pipelines.delete(name);
@@ -126,6 +142,8 @@ class Fleet {
     const data = JSON.parse(text);
     if (kind === "pipeline") this.put(data.name, data as Pipeline);
     else if (kind === "removed") this.put(data.name, null);
+    else if (kind === "model") this.putModel(data.name, data as Model);
+    else if (kind === "model_removed") this.putModel(data.name, null);
     else if (kind === "log") this.logged.tell({ name: data.name, line: data as Line });
     else if (kind === "stats") {
       const pipeline = this.pipelines.get(data.name);

@@ -40,6 +40,7 @@ const FIELDS: Field[] = [
     placeholder: "[0:v][1:v]hstack[both]",
     more: true,
   },
+  { key: "model", label: "Model", kind: "line", hint: "The model of the server's file that the command uses.", placeholder: "faces", more: true },
   { key: "frame_size", label: "Frame size", kind: "line", hint: "What the command gets.", placeholder: "960x540", more: true },
   { key: "frame_format", label: "Frame format", kind: ["", "rgb24", "bgr24", "gray", "rgba", "yuv420p", "nv12"], hint: "What the command gets; rgb24 by default.", more: true },
   { key: "draw", label: "The command gives back", kind: ["", "pixels", "data"], hint: "Frames, or a line of JSON for each, which is drawn.", more: true },

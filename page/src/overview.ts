@@ -5,6 +5,7 @@ import { api, type Pipeline } from "./api";
 import { h, say } from "./dom";
 import { fleet } from "./fleet";
 import * as format from "./format";
+import { models } from "./models";
 import { Badge, Orders, pageOf } from "./parts";
 import { nameOf, pageOfStream, without } from "./published";
 import { pause } from "./signal";
@@ -125,5 +126,5 @@ export function overview(signal: AbortSignal): HTMLElement {
   })();
   void keepFresh(() => [...cards.values()].map((card) => card.thumbnail), signal);
 
-  return h("div", {}, h("div", { class: "heading" }, h("h1", {}, "Pipelines"), summary), fileError, published, empty, list);
+  return h("div", {}, h("div", { class: "heading" }, h("h1", {}, "Pipelines"), summary), fileError, published, models(signal), empty, list);
 }

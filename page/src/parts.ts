@@ -28,7 +28,15 @@ export class Badge {
   readonly element = h("span", { class: "badge" });
 
   show(pipeline: Pipeline): void {
-    const { text, kind } = stateOf(pipeline);
+    this.say(stateOf(pipeline));
+  }
+
+  /** Shows a state by itself. */
+  showState(state: State): void {
+    this.say({ text: STATES[state], kind: state });
+  }
+
+  private say({ text, kind }: { text: string; kind: string }): void {
     say(this.element, text);
     this.element.dataset.state = kind;
   }

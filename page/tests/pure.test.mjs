@@ -153,6 +153,8 @@ test("what a form did wrong is said to people, at its field", () => {
     [{ kind: "hidden", key: "outputs.1" }, "outputs", 1, "A secret that is shown as *** can't be read from here again. Write it in full."],
     [{ kind: "no_program", key: "command" }, "command", null, /no program named “pyhton3”/],
     [{ kind: "no_pipeline" }, null, null, /somebody has removed it/],
+    [{ kind: "no_model", key: "model", near: ["faces"] }, null, null, "The server's file has no model of this name. Did you mean faces?"],
+    [{ kind: "no_model" }, null, null, /not there any more/],
     [{ kind: "changed" }, null, null, /^Somebody else has changed this pipeline .*Press Change again/],
     [{ kind: "full" }, null, null, /^The server can't take this/],
     [{ kind: "not_saved" }, null, null, /^It is done, but/],

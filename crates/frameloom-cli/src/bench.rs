@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use frameloom::internal::listing::KIBIBYTE;
 
-use crate::serve::pipelines::usage::own_times_ms;
+use crate::serve::processes::usage::own_times_ms;
 
 /// What the process had taken when a run began.
 pub(crate) struct Benchmark {

@@ -25,10 +25,10 @@ use crate::screen::Screen;
 use crate::serve::fleet::ServerRun;
 use crate::serve::node::Node;
 use crate::serve::pipelines::Refused;
-use crate::serve::pipelines::cause::{Cause, EndReason};
 use crate::serve::pipelines::circle::Clash;
 use crate::serve::pipelines::settings::Settings;
-use crate::serve::pipelines::shared::PipelineEvent;
+use crate::serve::processes::cause::{Cause, EndReason};
+use crate::serve::processes::context::ServeEvent;
 use crate::status::{self, Mode};
 use crate::usage::{no_value, usage};
 use crate::{log, signals};
@@ -130,7 +130,7 @@ pub(crate) fn run(words: Vec<OsString>, screen: &Screen) -> Result<()> {
     let (Some(rtmp), Some(http)) = (urls.rtmp, urls.http) else {
         return Err(Error::new(ErrorKind::Other, Stage::Options, "the server has no address"));
     };
-    let events = fleet.pipelines().events();
+    let events = fleet.api.context.events();
     let screen = screen.clone();
     let mut demo = Demo {
         words,
@@ -154,7 +154,7 @@ pub(crate) fn run(words: Vec<OsString>, screen: &Screen) -> Result<()> {
 struct Demo {
     words: DemoArgs,
     fleet: ServerRun,
-    events: Receiver<PipelineEvent>,
+    events: Receiver<ServeEvent>,
     /// Where the server is, without a slash at the end.
     rtmp: String,
     http: String,
@@ -302,10 +302,10 @@ impl Demo {
         loop {
             match self.events.try_recv() {
                 // What became of it otherwise stands on the page.
-                Ok(PipelineEvent::Log(name, line)) if line.is_said() => {
+                Ok(ServeEvent::Log(name, line)) if line.is_said() => {
                     self.screen.line(&format!("{name}: {line}"));
                 }
-                Ok(PipelineEvent::State(name)) => self.report_end(&name),
+                Ok(ServeEvent::State(name)) => self.report_end(&name),
                 Ok(_) | Err(TryRecvError::Lagged(_)) => {}
                 Err(TryRecvError::Empty | TryRecvError::Closed) => break,
             }

@@ -8,9 +8,9 @@ use serde_json::Value as Json;
 
 use crate::serve::file::File;
 use crate::serve::node::Node;
-use crate::serve::pipelines::child::read_reports;
 use crate::serve::pipelines::settings::Settings;
 use crate::serve::place::Here;
+use crate::serve::processes::child::read_reports;
 use crate::serve::settings::ServeArgs;
 
 fn here() -> Here {
@@ -22,7 +22,7 @@ pub fn server_file(text: &str) {
     let environment = |name: &str| (name.len() < 20).then(|| "from-the-environment".to_owned());
     let Ok(file) = File::parse(Path::new("fuzz.toml"), text, &environment) else { return };
     let _ = ServeArgs::parse([], Some(&file), environment);
-    let _ = file.pipelines(&here());
+    let _ = file.contents(&here());
 }
 
 /// The body of a request that adds or changes a pipeline, sent back as it was shown. What that hides
@@ -83,7 +83,7 @@ mod tests {
         let seed = include_str!("../../../fuzz/corpus/server_file/seed");
         let environment = |_: &str| Some("a-value-that-is-long-enough".to_owned());
         let file = File::parse(Path::new("seed.toml"), seed, &environment).unwrap();
-        assert_eq!(file.pipelines(&here()).unwrap().len(), 1);
+        assert_eq!(file.contents(&here()).unwrap().pipelines.len(), 1);
         ServeArgs::parse([], Some(&file), environment).map(drop).unwrap();
     }
 }

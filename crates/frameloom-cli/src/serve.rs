@@ -1,15 +1,19 @@
 //! `frameloom serve`: the embedded media server from the command line, and the pipelines of a file.
 
 pub(crate) mod api;
+mod exposition;
 mod fault;
 pub(crate) mod file;
 pub(crate) mod fleet;
 mod history;
+mod keys;
 mod metrics;
+mod models;
 pub(crate) mod node;
 mod page;
 pub(crate) mod pipelines;
 pub(crate) mod place;
+pub(crate) mod processes;
 mod reload;
 mod save;
 pub(crate) mod settings;
@@ -57,7 +61,7 @@ pub(crate) fn run(mut words: Vec<String>, screen: &Screen) -> Result<()> {
     let (config, level, save) = (words.config, words.level, words.save);
     let here = Here::wanted(&config);
     here.show_names();
-    let wanted = file.as_ref().map(|file| file.pipelines(&here)).transpose()?;
+    let wanted = file.as_ref().map(|file| file.contents(&here)).transpose()?;
     let stop = Stop::new();
     signals::start(&stop, screen)?;
     let mut reload = file.as_ref().map(Reload::new).transpose()?;

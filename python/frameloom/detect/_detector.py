@@ -1,6 +1,7 @@
 """A detector for one's own loop."""
 
 import difflib
+import os
 from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from types import TracebackType
@@ -16,6 +17,7 @@ from ._engine import STEP, Engine, Labels, Size, Spec
 from ._fail import failure
 from ._found import Array, Found, Wanted
 from ._local import Local
+from ._owner import MODEL
 from ._remote import Remote
 
 
@@ -67,9 +69,9 @@ class Detector:
         self._start(engine, classes, conf, iou)
 
     @classmethod
-    def from_socket(  # noqa: PLR0913 (all but the path have defaults)
+    def from_socket(  # noqa: PLR0913 (all have defaults)
         cls,
-        path: str | PathLike[str],
+        path: str | PathLike[str] | None = None,
         *,
         classes: Sequence[str] | None = None,
         conf: float = 0.4,
@@ -82,13 +84,19 @@ class Detector:
         Several processes share one model so, and their frames become batches. A server that isn't
         there, or is gone, is waited for: for ever, or for `timeout` seconds.
 
-        path: its Unix socket.
+        path: its Unix socket. Without it, that of the environment variable `FRAMELOOM_MODEL`, by
+            which `frameloom serve` says where the `model` of a pipeline is.
         log: gets a line when the server is waited for, and when it is there again.
 
-        Raises `TimeoutError` once it was waited for long enough.
+        Raises `TimeoutError` once it was waited for long enough, and `ValueError` where neither
+        `path` nor the environment says where it is.
         """
         _check_share("conf", conf)
         _check_share("iou", iou)
+        path = path or os.environ.get(MODEL) or None
+        if path is None:
+            cause = f"neither it nor {MODEL} in the environment says where the model is"
+            raise failure(InvalidValue, "options", cause, option="path")
         detector = cls.__new__(cls)
         detector._start(Remote(path, timeout=timeout, say=log), classes, conf, iou)
         return detector

@@ -14,6 +14,7 @@ from ._detections import HOW, Detections
 from ._detector import Detector
 from ._fail import failure
 from ._local import Local
+from ._owner import MODEL, end_with_stdin
 from ._redactor import Redactor
 from ._serve import serve
 from ._track import Tracker
@@ -56,7 +57,8 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python3 -m frameloom.detect",
         description="A COMMAND that finds things on every frame by a model in the ONNX format.",
-        epilog="frameloom -i IN OUT -- python3 -m frameloom.detect MODEL.onnx --classes person",
+        epilog="frameloom -i IN OUT -- python3 -m frameloom.detect MODEL.onnx --classes person. "
+        f"Without MODEL.onnx and --from, ${MODEL} is the SOCKET: frameloom serve sets it.",
         allow_abbrev=False,
     )
     add = made.add_argument
@@ -83,8 +85,11 @@ def _read(words: Sequence[str] | None) -> argparse.Namespace:
     given = {name for name, value in vars(arguments).items() if value != reader.get_default(name)}
     if arguments.serve is not None and arguments.socket is not None:
         reader.error("--serve and --from exclude each other")
+    other = "--from"
+    if arguments.socket is None and arguments.serve is None and arguments.model is None:
+        arguments.socket, other = os.environ.get(MODEL) or None, MODEL
     if arguments.socket is not None:
-        other, unused = "--from", given & _OF_MODELS
+        unused = given & _OF_MODELS
     elif arguments.model is None:
         reader.error("the following arguments are required: MODEL.onnx")
     else:
@@ -213,6 +218,7 @@ def _follow_frameloom(arguments: argparse.Namespace) -> None:
 def _run(arguments: argparse.Namespace, reports: Reports) -> None:
     _follow_frameloom(arguments)
     if arguments.serve is not None:
+        end_with_stdin()
         engine = Local(arguments.model, **_given(arguments, _OF_MODELS - {"model"}))
         reports.say(engine.spec.summary)
         serve(arguments.serve, engine)

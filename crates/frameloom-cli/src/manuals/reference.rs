@@ -6,7 +6,8 @@ use frameloom::internal::{AbsentOption, Outcome, Row, absent};
 use frameloom::{CommandLine, Setting};
 
 use crate::help::{heading, sections, synopsis};
-use crate::options::{Verb, pipeline, serve};
+use crate::options::keys::{self, FileKey};
+use crate::options::{Verb, serve};
 use crate::serve::pipelines::settings::option_keys;
 
 const START: &str = "\
@@ -42,7 +43,7 @@ pub(super) fn text() -> String {
             table(&mut text, verb, &rows);
         }
         if verb == Verb::Run {
-            pipeline_keys(&mut text);
+            file_keys(&mut text);
         }
     }
     absent_options(&mut text);
@@ -81,14 +82,20 @@ fn grouped(text: &mut String, title: &str, said: impl Fn(&AbsentOption) -> Optio
     }
 }
 
-/// What a pipeline's table in a file has beside options.
-fn pipeline_keys(text: &mut String) {
-    let _ = writeln!(text, "\n### Further keys of a pipeline in a file and in the API\n");
-    let _ = writeln!(text, "| key | what it says | value | default |\n| --- | --- | --- | --- |");
-    for key in pipeline::TABLE {
-        let default = key.default.unwrap_or_default();
-        let cells = [&code(key.name), key.help, key.value.title(), default];
-        let _ = writeln!(text, "| {} |", cells.join(" | "));
+/// What tables in a file have beside options.
+fn file_keys(text: &mut String) {
+    for (title, keys) in [
+        ("Further keys of a pipeline in a file and in the API", keys::PIPELINE),
+        ("Keys of a model in a file", keys::MODEL),
+        ("`options` of a model in a file", keys::MODEL_OPTIONS),
+    ] {
+        let _ = writeln!(text, "\n### {title}\n");
+        let _ =
+            writeln!(text, "| key | what it says | value | default |\n| --- | --- | --- | --- |");
+        for FileKey { name, value, default, help } in keys {
+            let cells = [&code(name), *help, value.title(), default.unwrap_or_default()];
+            let _ = writeln!(text, "| {} |", cells.join(" | "));
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! The program's options: one table for each verb, what of the library's table a verb takes, and the
-//! keys of a pipeline that are no option.
+//! keys of pipelines and models in a file that are no option.
 
 pub(crate) mod demo;
+pub(crate) mod keys;
 pub(crate) mod listing;
-pub(crate) mod pipeline;
 pub(crate) mod program;
 pub(crate) mod serve;
 mod verb;

@@ -2,6 +2,8 @@
 //! `api/openapi.json` describes it; who may ask at all is the server's affair.
 
 mod events;
+mod models;
+mod problem;
 mod shared;
 pub(crate) mod urls;
 
@@ -16,24 +18,24 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
-use frameloom_server::problem_details;
 use serde_json::{Value, json};
 
+use self::problem::Problem;
 pub(crate) use self::shared::Api;
+use self::shared::lines_asked;
 use super::fault::{FaultDetails, FaultKind};
+use super::keys::HIDDEN;
 use super::node::Node;
 use super::pipelines::Refused;
-use super::pipelines::circle::Clash;
 use super::pipelines::opens;
 use super::pipelines::pipeline::ManagedPipeline;
-use super::pipelines::settings::{HIDDEN, Settings};
+use super::pipelines::settings::Settings;
 use super::save::Change;
 use super::snapshot::PipelineEnd;
 
 /// Most bytes of a request's body.
 const MOST_BODY: usize = 64 << 10;
-/// Lines of a log that are told where nobody says how many.
-const LINES: usize = 100;
+
 impl Api {
     fn find(&self, name: &str) -> Result<Arc<ManagedPipeline>, Problem> {
         self.pipelines.find(name).ok_or_else(|| Refused::Unknown.into())
@@ -67,60 +69,6 @@ impl Api {
     }
 }
 
-/// Why something is not done.
-struct Problem {
-    status: StatusCode,
-    detail: String,
-    details: Box<FaultDetails>,
-}
-
-impl Problem {
-    fn new(status: StatusCode, kind: FaultKind, detail: impl Into<String>) -> Problem {
-        let details = FaultDetails::of_kind(kind).into();
-        Problem { status, detail: detail.into(), details }
-    }
-
-    /// About a key of the settings.
-    fn about(mut self, key: &str) -> Problem {
-        self.details.key = Some(key.to_owned());
-        self
-    }
-}
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let members = match serde_json::to_value(&self.details) {
-            Ok(Value::Object(members)) => members,
-            _ => serde_json::Map::new(),
-        };
-        problem_details(self.status, &self.detail, members)
-    }
-}
-
-impl From<Refused> for Problem {
-    fn from(refused: Refused) -> Problem {
-        match refused {
-            Refused::Unknown => Problem::new(
-                StatusCode::NOT_FOUND,
-                FaultKind::NoPipeline,
-                "there is no pipeline of this name; GET /api/v1/pipelines tells which there are",
-            ),
-            Refused::Taken => Problem::new(
-                StatusCode::CONFLICT,
-                FaultKind::NameTaken,
-                "there is a pipeline of this name; PUT changes it",
-            )
-            .about("name"),
-            Refused::Conflict(Clash { text, details, .. }) => {
-                Problem { status: StatusCode::CONFLICT, detail: text, details }
-            }
-            Refused::Full(text) => {
-                Problem::new(StatusCode::SERVICE_UNAVAILABLE, FaultKind::Full, text)
-            }
-        }
-    }
-}
-
 /// The routes.
 pub(crate) fn routes(api: Arc<Api>) -> Router {
     let act = |act: fn(&ManagedPipeline)| {
@@ -147,6 +95,10 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
         .route(&format!("{one}/log"), only("GET", get(log)))
         .route(&format!("{one}/input.jpg"), picture(PipelineEnd::Input))
         .route(&format!("{one}/output.jpg"), picture(PipelineEnd::Output))
+        .route("/api/v1/models", only("GET", get(models::list)))
+        .route("/api/v1/models/{name}", only("GET", get(models::show)))
+        .route("/api/v1/models/{name}/restart", only("POST", post(models::restart)))
+        .route("/api/v1/models/{name}/log", only("GET", get(models::log)))
         .route("/api/v1/events", only("GET", get(events::serve)))
         .route("/api/v1/openapi.json", only("GET", get(description)))
         .route("/api/{*rest}", axum::routing::any(nothing))
@@ -269,12 +221,7 @@ async fn log(
     Path(name): Path<String>,
     Query(query): Query<HashMap<String, String>>,
 ) -> Result<Json<Value>, Problem> {
-    let lines = query.get("lines").map_or(Ok(LINES), |text| text.parse());
-    let lines = lines.map_err(|_| {
-        let text = "lines is a whole number, as in ?lines=50";
-        Problem::new(StatusCode::BAD_REQUEST, FaultKind::BadRequest, text)
-    })?;
-    Ok(Json(json!({ "lines": api.find(&name)?.log(lines) })))
+    Ok(Json(json!({ "lines": api.find(&name)?.log(lines_asked(&query)?) })))
 }
 
 /// Refuses a change of settings that somebody else has changed meanwhile.
@@ -341,7 +288,12 @@ fn settings_of(
     // Whoever sent one pipeline knows which it is.
     let own = format!("pipelines.{name}");
     let read = Settings::read(&name, &node, None, &api.here());
-    read.and_then(|settings| opens::refuse(&settings, old).map(|()| settings)).map_err(|fault| {
+    let models = api.models.all();
+    let checked = read.and_then(|settings| {
+        settings.check_model(models.iter().map(|model| model.name.as_str()))?;
+        opens::refuse(&settings, old).map(|()| settings)
+    });
+    checked.map_err(|fault| {
         let key = fault.key.strip_prefix(&own).map(|key| key.trim_start_matches('.'));
         let key = key.unwrap_or(&fault.key);
         let detail =

@@ -42,6 +42,8 @@ pub(crate) enum FaultKind {
     Circle,
     /// There is no such pipeline.
     NoPipeline,
+    /// There is no such model.
+    NoModel,
     /// The pipeline was changed by somebody else.
     Changed,
     /// The server can take no more.

@@ -1,5 +1,5 @@
-//! The file of `frameloom serve FILE`: its two tables. The keys of `[server]` are the rows of
-//! `options/serve.rs`, those of `[pipelines.NAME]` are in `pipelines/settings.rs`.
+//! The file of `frameloom serve FILE`: its three tables. The keys of `[server]` are the rows of
+//! `options/serve.rs`, those of `[pipelines.NAME]` and `[models.NAME]` are in `options/keys.rs`.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use frameloom::Error;
 use frameloom::internal::os_words;
 
+use super::models::MOST as MOST_MODELS;
+use super::models::settings::ModelSettings;
 use super::node::{FileFault, Node, NodeEntry, NodeValue, unknown};
 use super::pipelines::circle::{self, Clash};
 use super::pipelines::settings::Settings;
@@ -16,12 +18,20 @@ use crate::usage::usage;
 /// Longest file, in bytes.
 const MOST_BYTES: u64 = 1 << 20;
 
+/// What a file says beside `[server]`, checked as a whole.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FileContents {
+    pub(crate) pipelines: Vec<Settings>,
+    pub(crate) models: Vec<ModelSettings>,
+}
+
 /// A file whose form is right; what it says is judged by those it concerns.
 pub(crate) struct File {
     pub(crate) path: PathBuf,
     /// `[server]`.
     pub(crate) server: Vec<NodeEntry>,
     pipelines: Vec<NodeEntry>,
+    models: Vec<NodeEntry>,
     /// The environment variables that it names.
     pub(crate) variables: BTreeSet<String>,
 }
@@ -58,14 +68,20 @@ impl File {
         refuse_secrets_in_words(&root)?;
         let variables = root.variables();
         root.fill_in(environment)?;
-        let mut file =
-            File { path: path.to_owned(), server: Vec::new(), pipelines: Vec::new(), variables };
+        let mut file = File {
+            path: path.to_owned(),
+            server: Vec::new(),
+            pipelines: Vec::new(),
+            models: Vec::new(),
+            variables,
+        };
         let NodeValue::Table(entries) = root.value else { return Ok(file) };
         for NodeEntry { key, place, node } in entries {
             let wanted = match key.as_str() {
                 "server" => &mut file.server,
                 "pipelines" => &mut file.pipelines,
-                _ => return Err(unknown("", &key, place, ["server", "pipelines"])),
+                "models" => &mut file.models,
+                _ => return Err(unknown("", &key, place, ["server", "pipelines", "models"])),
             };
             match node.value {
                 NodeValue::Table(inner) => *wanted = inner,
@@ -78,23 +94,31 @@ impl File {
         Ok(file)
     }
 
-    /// The pipelines, each one checked by itself and all of them together.
+    /// The pipelines and models, each one checked by itself and all of them together.
     ///
     /// # Errors
     /// The first thing that is wrong, with its place.
-    pub(crate) fn pipelines(&self, here: &Here) -> Result<Vec<Settings>, Error> {
+    pub(crate) fn contents(&self, here: &Here) -> Result<FileContents, Error> {
         self.checked(here).map_err(|fault| fault_error(&self.path, &fault))
     }
 
-    fn checked(&self, here: &Here) -> Result<Vec<Settings>, FileFault> {
+    fn checked(&self, here: &Here) -> Result<FileContents, FileFault> {
+        let read = |entry: &NodeEntry| ModelSettings::read(&entry.key, &entry.node, entry.place);
+        let models: Vec<ModelSettings> = self.models.iter().map(read).collect::<Result<_, _>>()?;
+        if let Some(entry) = self.models.get(MOST_MODELS) {
+            let text = format!("more than {MOST_MODELS} models are too many");
+            return Err(FileFault::new(entry.place, "models", text));
+        }
         let read = |entry: &NodeEntry| Settings::read(&entry.key, &entry.node, entry.place, here);
-        let all: Vec<Settings> = self.pipelines.iter().map(read).collect::<Result<_, _>>()?;
-        circle::check(all.iter()).map_err(|Clash { name, text, .. }| {
+        let pipelines: Vec<Settings> = self.pipelines.iter().map(read).collect::<Result<_, _>>()?;
+        let names = || models.iter().map(|model| model.name.as_str());
+        pipelines.iter().try_for_each(|settings| settings.check_model(names()))?;
+        circle::check(pipelines.iter()).map_err(|Clash { name, text, .. }| {
             let place = self.pipelines.iter().find(|entry| entry.key == name);
             let place = place.and_then(|entry| entry.place);
             FileFault::new(place, format!("pipelines.{name}"), text)
         })?;
-        Ok(all)
+        Ok(FileContents { pipelines, models })
     }
 }
 
@@ -104,17 +128,24 @@ fn refuse_secrets_in_words(root: &Node) -> Result<(), FileFault> {
         NodeValue::Table(entries) => entries.clone(),
         _ => Vec::new(),
     };
-    let tables = entries(root);
-    let pipelines = tables.iter().filter(|entry| entry.key == "pipelines");
-    for pipeline in pipelines.flat_map(|entry| entries(&entry.node)) {
-        for NodeEntry { key, place, node } in entries(&pipeline.node) {
-            if let ("command", Some(name)) = (key.as_str(), node.variables().first()) {
+    for NodeEntry { key: parent, node, .. } in entries(root) {
+        // What of a table becomes the words of a program.
+        let seen: &[&str] = match parent.as_str() {
+            "pipelines" => &["command"],
+            "models" => &["command", "file", "options"],
+            _ => continue,
+        };
+        for table in entries(&node) {
+            for NodeEntry { key, place, node } in entries(&table.node) {
+                let variables = node.variables();
+                let Some(name) = variables.first().filter(|_| seen.contains(&key.as_str())) else {
+                    continue;
+                };
                 let text = format!(
                     "a command's words are seen by every user of the machine: give it {name} by \
                      env = {{ {name} = \"${{{name}}}\" }}"
                 );
-                let key = format!("pipelines.{}.command", pipeline.key);
-                return Err(FileFault::new(place, key, text));
+                return Err(FileFault::new(place, format!("{parent}.{}.{key}", table.key), text));
             }
         }
     }
@@ -166,18 +197,22 @@ mod tests {
     #[test]
     fn the_files_of_the_guides_are_good() {
         let guide = include_str!("../../../../docs/ten-cameras.md");
+        let detect = include_str!("../../../../docs/detect.md");
         let readme = include_str!("../../../../README.md");
         for (text, count) in [
             (in_guide(guide, "    [server]"), 3),
             (in_guide(guide, "    [pipelines.wall]"), 1),
             (in_guide(readme, "    [pipelines.faces]"), 2),
+            (in_guide(detect, "    [models.faces]"), 2),
         ] {
             // Programs are looked for, and not every machine has this one.
             let text = text.replace("python3", "cat").replace("frameloom serve frameloom.toml", "");
+            // Any file that is there.
+            let text = text.replace("centerface.onnx", "Cargo.toml");
             let here = Here { rtmp: Some(([0, 0, 0, 0], 1935).into()), ..Here::default() };
             let file = File::parse(Path::new("f.toml"), &text, &|_| Some("sesame-open".to_owned()));
             let checked = file.and_then(|file| file.checked(&here));
-            assert_eq!(checked.expect(&text).len(), count, "{text}");
+            assert_eq!(checked.expect(&text).pipelines.len(), count, "{text}");
         }
     }
 
@@ -193,7 +228,7 @@ mod tests {
         let environment = |_: &str| Some("sesame-open".to_owned());
         let read = File::parse(Path::new("f.toml"), &by_env, &environment).unwrap();
         assert_eq!(read.variables, BTreeSet::from(["CAMERA_KEY".to_owned()]));
-        let settings = read.checked(&Here::default()).unwrap().remove(0);
+        let settings = read.checked(&Here::default()).unwrap().pipelines.remove(0);
         assert_eq!(settings.order().env["KEY"], "sesame-open");
         // Shown, neither is seen; sent back, both are as they were.
         let shown = settings.shown();
@@ -259,8 +294,8 @@ mod tests {
         ] {
             let text = format!("[pipelines.a]\n{keys}\noutputs = ['out.flv']\n");
             let file = File::parse(Path::new("f.toml"), &text, &|_| None);
-            let settings = file.and_then(|file| file.checked(&Here::default())).expect(keys);
-            let order = settings[0].order().words.join(" ");
+            let contents = file.and_then(|file| file.checked(&Here::default())).expect(keys);
+            let order = contents.pipelines[0].order().words.join(" ");
             assert_eq!(order, format!("{words} out.flv"), "{keys}");
         }
     }
@@ -360,6 +395,73 @@ mod tests {
         ] {
             let said = check(&text);
             assert!(said.contains(&format!("f.toml:{place}")), "{text}: {said}");
+            assert!(said.contains(mentions), "{text}: {said}");
+            assert_eq!(said.lines().count(), 1, "{said}");
+        }
+    }
+
+    #[test]
+    fn pipelines_share_a_model_of_the_file() {
+        let pipeline = |name: &str, more: &str| {
+            format!(
+                "[pipelines.{name}]\ninput = 'rtmp://h/live/{name}'\n\
+                 outputs = ['rtmp://h/live/{name}-out']\ncommand = ['cat']\n{more}\n"
+            )
+        };
+        // Any file that is there, from where the tests run.
+        let model = "[models.faces]\nfile = 'Cargo.toml'\ncommand = ['cat']\n";
+        let both = [model, &pipeline("a", "model = 'faces'"), &pipeline("b", "model = 'faces'")];
+        assert_eq!(check(&both.concat()), "");
+        let file = File::parse(Path::new("f.toml"), &both.concat(), &|_| None).unwrap();
+        let contents = file.checked(&Here::default()).unwrap();
+        assert_eq!((contents.models.len(), contents.pipelines[1].model()), (1, Some("faces")));
+        let options = "options = { threads = 2, size = '640x384', device = 'cpu' }\n";
+        assert_eq!(check(&format!("{model}{options}")), "");
+        let no_command = pipeline("a", "model = 'faces'").replace("command = ['cat']\n", "");
+        for (text, place, mentions) in [
+            (pipeline("a", "model = 'faces'"), "5:9", "no model 'faces' ([models.NAME] makes one)"),
+            (format!("{model}{}", pipeline("a", "model = 'face'")), "8:9", "did you mean faces?"),
+            (format!("{model}{}", pipeline("a", "model = 'quux'")), "8:9", "it has faces"),
+            (format!("{model}{}", pipeline("a", "model = 7")), "8:9", "a string, not a number"),
+            (format!("{model}{no_command}"), "4:12", "model is for its command, and it has none"),
+            (format!("{model}{no_command}"), "4:12", "pipelines.a: "),
+            ("models = 3\n".to_owned(), "1:1", "models: it is a table, not a number"),
+            ("[models]\nfaces = 'm.onnx'\n".to_owned(), "2:9", "models.faces: it is a table"),
+            ("[models.'a b']\n".to_owned(), "1:9", "a model's name has up to 64 letters"),
+            ("[models.a]\ncommand = ['cat']\n".to_owned(), "1:9", "models.a: it needs a file"),
+            (
+                "[models.a]\nfile = 'none.onnx'\n".to_owned(),
+                "2:8",
+                "a.file: there is no file 'none",
+            ),
+            ("[models.a]\nfile = 7\n".to_owned(), "2:8", "a.file: it is a string, not a number"),
+            (format!("{model}fiel = 'x'\n"), "4:1", "did you mean file?"),
+            (format!("{model}options = 'fast'\n"), "4:11", "it is a table, not a string"),
+            (format!("{model}options = {{ thread = 2 }}\n"), "4:13", "did you mean threads?"),
+            (format!("{model}options = {{ conf = 0.4 }}\n"), "4:13", "labels, device, threads"),
+            (format!("{model}options = {{ threads = '2' }}\n"), "4:23", "from 1 on, not a string"),
+            (format!("{model}options = {{ threads = 0 }}\n"), "4:23", "a whole number from 1 on"),
+            (format!("{model}options = {{ threads = 1.5 }}\n"), "4:23", "a whole number from 1"),
+            (format!("{model}options = {{ size = '640x' }}\n"), "4:20", "such as '640x384'"),
+            (format!("{model}options = {{ size = true }}\n"), "4:20", "not true or false"),
+            (
+                format!("{model}options = {{ device = 1 }}\n"),
+                "4:22",
+                "options.device: it is a string",
+            ),
+            (format!("{model}options = {{ labels = 'no.txt' }}\n"), "4:22", "no file 'no.txt'"),
+            (model.replace("'cat'", "'no-such-program'"), "3:11", "no program 'no-such-program'"),
+            (model.replace("['cat']", "'cat'"), "3:11", "faces.command: it is a list of strings"),
+            (format!("{model}env = {{ FRAMELOOM_X = '1' }}\n"), "4:9", "Frameloom's own"),
+            (
+                format!("{model}options = {{ device = '${{CAMERA_KEY}}' }}\n"),
+                "4:1",
+                "seen by every",
+            ),
+            (model.replace("Cargo.toml", "${CAMERA_KEY}"), "2:1", "seen by every user"),
+        ] {
+            let said = check(&text);
+            assert!(said.contains(&format!("f.toml:{place}: ")), "{text}: {said}");
             assert!(said.contains(mentions), "{text}: {said}");
             assert_eq!(said.lines().count(), 1, "{said}");
         }

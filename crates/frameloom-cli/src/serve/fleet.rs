@@ -12,8 +12,11 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::api::Api;
 use super::metrics;
+use super::models::Models;
+use super::models::sockets::ModelSockets;
 use super::pipelines::Pipelines;
 use super::place::Here;
+use super::processes::context::ProcessContext;
 use super::save::ChangeStore;
 use super::snapshot::Snapshots;
 use super::urls::Urls;
@@ -21,7 +24,7 @@ use super::{api, page};
 
 /// How often is looked at what there is to do.
 const TICK: Duration = Duration::from_millis(50);
-/// How often pipelines are measured.
+/// How often pipelines and models are measured.
 const SECOND: Duration = Duration::from_secs(1);
 /// How long the pipelines have the server for themselves when it stops: what they finish goes
 /// through it.
@@ -29,15 +32,20 @@ const PIPELINE_STOP_TIME: Duration = Duration::from_millis(800);
 /// How long they may take in all, which is longer than they take.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// How long the models may take behind them, which is longer than they take.
+const MODEL_STOP_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// The server's memory is returned to the system when it holds so much less for its peers than
 /// before, and less than three quarters of that.
 const RETURNED_BYTES: u64 = 8 << 20;
 
-/// A media server, its pipelines, and the API to both.
+/// A media server, its pipelines and models, and the API to all of them.
 pub(crate) struct ServerRun {
     pub(crate) api: Arc<Api>,
     server: Server,
-    /// When the pipelines are measured next.
+    /// Where its models are reached.
+    sockets: Arc<ModelSockets>,
+    /// When the pipelines and models are measured next.
     due: Instant,
     /// The most that the server held for its peers since memory was last returned to the system.
     most_held: u64,
@@ -56,9 +64,14 @@ impl ServerRun {
     ) -> Result<ServerRun> {
         allow_many_files();
         allocator::return_large_blocks();
-        let pipelines = Arc::new(Pipelines::new(words)?);
+        let (context, sockets) = (Arc::new(ProcessContext::new()), Arc::default());
+        let pipelines = Pipelines::new(words, Arc::clone(&context), Arc::clone(&sockets))?;
+        let pipelines = Arc::new(pipelines);
+        let models = Arc::new(Models::new(Arc::clone(&context), Arc::clone(&sockets)));
         let api = Arc::new(Api {
             pipelines: Arc::clone(&pipelines),
+            models,
+            context,
             here: Mutex::new(Here::wanted(&config)),
             file_error: Mutex::default(),
             publish_key: config.publish_key.is_some(),
@@ -71,7 +84,7 @@ impl ServerRun {
         *api.here.lock().unwrap_or_else(PoisonError::into_inner) = Here::of(&server);
         Here::of(&server).show_names();
         pipelines.attach(server.observer());
-        Ok(ServerRun { api, server, due: Instant::now(), most_held: 0 })
+        Ok(ServerRun { api, server, sockets, due: Instant::now(), most_held: 0 })
     }
 
     pub(crate) fn pipelines(&self) -> &Pipelines {
@@ -95,6 +108,7 @@ impl ServerRun {
             // A machine that slept makes up for nothing.
             self.due = (self.due + SECOND).max(Instant::now());
             self.api.pipelines.tick();
+            self.api.models.tick();
             self.return_memory();
         }
         second
@@ -110,25 +124,34 @@ impl ServerRun {
         }
     }
 
-    /// Ends the pipelines, and the server.
+    /// Ends the pipelines, the models, and the server.
     pub(crate) fn end(self) {
-        let pipelines = &self.api.pipelines;
+        let Api { pipelines, models, .. } = &*self.api;
         pipelines.end();
         let until = Instant::now() + STOP_TIMEOUT;
-        pipelines.wait(PIPELINE_STOP_TIME);
+        // What a pipeline finishes may still need its model.
+        if pipelines.wait(PIPELINE_STOP_TIME) {
+            models.end();
+        }
         self.server.stop_blocking();
         if !pipelines.wait(until.saturating_duration_since(Instant::now())) {
             tracing::warn!("a pipeline did not end in {} s", STOP_TIMEOUT.as_secs());
         }
+        models.end();
+        if !models.wait(MODEL_STOP_TIMEOUT) {
+            tracing::warn!("a model did not end in {} s", MODEL_STOP_TIMEOUT.as_secs());
+        }
+        self.sockets.remove();
     }
 }
 
 /// What is added to the media server.
 fn extensions(api: &Arc<Api>) -> Extensions {
     let (asked, counted) = (Arc::clone(&api.pipelines), Arc::clone(&api.pipelines));
+    let models = Arc::clone(&api.models);
     Extensions {
         routes: Some(api::routes(Arc::clone(api)).merge(page::routes())),
-        metrics: Some(Arc::new(move || metrics::text(&counted))),
+        metrics: Some(Arc::new(move || metrics::text(&counted) + &models.metrics())),
         wanted: Some(Arc::new(move |app, name| asked.is_asked(app, name))),
     }
 }

@@ -7,8 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use frameloom::{AlertKind, Snapshot};
 use serde::Serialize;
 
-use super::pipelines::state::PipelineState;
-use super::pipelines::usage::Used;
+use super::processes::state::ProcessState;
+use super::processes::usage::Used;
 use crate::report::{LineLevel, LogReport};
 use crate::screen::printable;
 
@@ -93,7 +93,7 @@ pub(crate) struct HistoryLine {
     level: Option<LineLevel>,
     /// What the pipeline came to be, where the line tells of that.
     #[serde(skip_serializing_if = "Option::is_none")]
-    state: Option<PipelineState>,
+    state: Option<ProcessState>,
     /// What began or is over, where the line tells of that.
     #[serde(skip_serializing_if = "Option::is_none")]
     alert: Option<AlertKind>,
@@ -103,7 +103,7 @@ pub(crate) struct HistoryLine {
 
 impl HistoryLine {
     /// The pipeline came to this state.
-    pub(crate) fn of_state(state: PipelineState, text: &str) -> HistoryLine {
+    pub(crate) fn of_state(state: ProcessState, text: &str) -> HistoryLine {
         HistoryLine { state: Some(state), ..HistoryLine::new(text) }
     }
 

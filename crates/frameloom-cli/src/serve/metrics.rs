@@ -1,13 +1,12 @@
 //! What pipelines count, as Prometheus reads it. Counts begin anew with each process of a
 //! pipeline, as Prometheus expects it.
 
-use std::fmt::Write;
-
 use frameloom::{AlertKind, EndState, InputSnapshot, Snapshot};
 
+use super::exposition;
 use super::pipelines::Pipelines;
 use super::pipelines::pipeline::Counts;
-use super::pipelines::state::PipelineState;
+use super::processes::state::ProcessState;
 
 /// A pipeline at one moment, by its name.
 type PipelineCounts = (String, Counts);
@@ -60,7 +59,7 @@ fn written(all: &[PipelineCounts]) -> String {
     let mut out = String::with_capacity(2048 + all.len() * 2048);
     head(&mut out, "state", "gauge", "1 for the state that the pipeline is in.");
     for (pipeline, seen) in all {
-        for state in PipelineState::ALL {
+        for state in ProcessState::ALL {
             let is = u8::from(state == seen.state);
             line(&mut out, "state", pipeline, &[("state", state.name())], is);
         }
@@ -179,9 +178,7 @@ fn histogram(out: &mut String, all: &[PipelineCounts]) {
 }
 
 fn head(out: &mut String, name: &str, kind: &str, help: &str) {
-    // Writing to a string can't fail.
-    let _ = writeln!(out, "# HELP frameloom_pipeline_{name} {help}");
-    let _ = writeln!(out, "# TYPE frameloom_pipeline_{name} {kind}");
+    exposition::head(out, &format!("pipeline_{name}"), kind, help);
 }
 
 fn line(
@@ -191,11 +188,9 @@ fn line(
     labels: &[(&str, &str)],
     value: impl std::fmt::Display,
 ) {
-    let _ = write!(out, "frameloom_pipeline_{name}{{pipeline=\"{pipeline}\"");
-    for (key, label) in labels {
-        let _ = write!(out, ",{key}=\"{label}\"");
-    }
-    let _ = writeln!(out, "}} {value}");
+    let labels: Vec<_> =
+        [("pipeline", pipeline)].into_iter().chain(labels.iter().copied()).collect();
+    exposition::line(out, &format!("pipeline_{name}"), &labels, value);
 }
 
 #[cfg(test)]
@@ -203,7 +198,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::serve::pipelines::usage::Used;
+    use crate::serve::processes::usage::Used;
 
     #[test]
     fn a_histogram_adds_up() {
@@ -219,7 +214,7 @@ mod tests {
             "latency": { "le_ms": [5, 10], "counts": [1, 2, 3], "sum_ms": 250.0 },
         }));
         let counts = Counts {
-            state: PipelineState::Running,
+            state: ProcessState::Running,
             restarts: 3,
             wrong_reports: 2,
             alerts: vec![AlertKind::InputLost],

@@ -1,17 +1,12 @@
 //! The pipelines of a server, each a process of its own.
 
 mod alerts;
-pub(crate) mod cause;
-pub(crate) mod child;
 pub(crate) mod circle;
-mod lines;
+mod idle;
 pub(crate) mod opens;
 pub(crate) mod pipeline;
 pub(crate) mod settings;
 pub(crate) mod shared;
-pub(crate) mod state;
-mod timeouts;
-pub(crate) mod usage;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -22,14 +17,16 @@ use std::time::{Duration, Instant};
 use frameloom::internal::ProgramHint;
 use frameloom::{Error, ErrorKind, Result, Stage};
 use frameloom_server::Observer;
-use tokio::sync::broadcast;
 
-use self::child::{ChildStart, ProgramFile};
 use self::circle::Clash;
 use self::pipeline::ManagedPipeline;
 use self::settings::Settings;
-use self::shared::{PipelineEvent, PipelinesShared, SnapshotGuard};
+use self::shared::{PipelinesShared, SnapshotGuard};
+use super::fault::FaultKind;
+use super::models::sockets::ModelSockets;
 use super::place::StreamOf;
+use super::processes::child::{ChildStart, ProgramFile};
+use super::processes::context::{ProcessContext, ServeEvent};
 
 /// Most pipelines of one server.
 const MOST: usize = 500;
@@ -67,14 +64,18 @@ impl Pipelines {
     ///
     /// # Errors
     /// A process that can't be started again: its file is gone, or it was started otherwise.
-    pub(crate) fn new(words: &[OsString]) -> Result<Pipelines> {
+    pub(crate) fn new(
+        words: &[OsString],
+        context: Arc<ProcessContext>,
+        sockets: Arc<ModelSockets>,
+    ) -> Result<Pipelines> {
         let file = std::env::current_exe().ok();
         let program = file.and_then(|file| ProgramFile::new(file, std::env::args_os(), words));
         let program = program.ok_or_else(|| {
             let cause = "this process does not know how it was started, to start pipelines so";
             Error::new(ErrorKind::Other, Stage::Options, cause).hint(ProgramHint::RunByItself)
         })?;
-        let shared = Arc::new(PipelinesShared::new(program));
+        let shared = Arc::new(PipelinesShared::new(program, context, sockets));
         Ok(Pipelines { shared, all: Mutex::default(), leaving: Mutex::default() })
     }
 
@@ -87,19 +88,9 @@ impl Pipelines {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What happens from now on.
-    pub(crate) fn events(&self) -> broadcast::Receiver<PipelineEvent> {
-        self.shared.events()
-    }
-
     /// How a child of this name is started.
     pub(crate) fn start_of(&self, name: &str) -> ChildStart {
         self.shared.start_of(name)
-    }
-
-    /// No process gets these environment variables from now on.
-    pub(crate) fn withhold(&self, names: BTreeSet<String>) {
-        self.shared.withhold(names);
     }
 
     pub(crate) fn is_published(&self, stream: &StreamOf) -> bool {
@@ -202,11 +193,13 @@ impl Pipelines {
     /// judged as a whole, and then made as a whole: what one pipeline gives up another may take.
     ///
     /// # Errors
-    /// What can't be beside pipelines that the API added; nothing has changed then.
+    /// What can't be beside pipelines that the API added, and these without a model of `models` that
+    /// they name; nothing has changed then.
     pub(crate) fn follow(
         &self,
         before: &[Settings],
         now: &[Settings],
+        models: &BTreeSet<&str>,
     ) -> std::result::Result<(), Refused> {
         let same_name = |list: &[Settings], name: &str| list.iter().any(|s| s.name == name);
         let is_gone = |name: &str| same_name(before, name) && !same_name(now, name);
@@ -217,6 +210,9 @@ impl Pipelines {
             .filter(|settings| !same_name(now, &settings.name) && !is_gone(&settings.name))
             .collect();
         circle::check(others.iter().map(AsRef::as_ref).chain(now)).map_err(Refused::Conflict)?;
+        if let Some(clash) = others.iter().find_map(|settings| without_model(settings, models)) {
+            return Err(Refused::Conflict(clash));
+        }
         if others.len() + now.len() > MOST {
             return Err(too_many());
         }
@@ -248,7 +244,7 @@ impl Pipelines {
     /// Asks all of them to end.
     pub(crate) fn end(&self) {
         self.all().iter().for_each(|pipeline| pipeline.end());
-        self.shared.tell(PipelineEvent::Over);
+        self.shared.tell(ServeEvent::Over);
     }
 
     /// Waits until all have ended, for `limit` at the most. Whether they have.
@@ -271,6 +267,13 @@ impl Pipelines {
 
 fn too_many() -> Refused {
     Refused::Full(format!("more than {MOST} pipelines are too many"))
+}
+
+/// What is wrong with a pipeline whose model is none of these.
+fn without_model(settings: &Settings, models: &BTreeSet<&str>) -> Option<Clash> {
+    let model = settings.model().filter(|model| !models.contains(model))?;
+    let text = format!("it names the model {model}, which the file has no more");
+    Some(Clash::new(&settings.name, text, (FaultKind::NoModel, "model"), Vec::new()))
 }
 
 /// Whether a pipeline can be beside the others.

@@ -11,11 +11,10 @@ use frameloom::{Error, ErrorKind, Result, Stage};
 use signal_hook::consts::SIGHUP;
 
 use super::api::Api;
-use super::file::File;
+use super::file::{File, FileContents};
 use super::node::NodeEntry;
 use super::pipelines::Refused;
 use super::pipelines::circle::Clash;
-use super::pipelines::settings::Settings;
 
 /// What tells two versions of a file apart without reading them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +45,7 @@ pub(crate) struct Reload {
     seen: Option<Version>,
     /// What it said when it was last taken.
     server: Vec<NodeEntry>,
-    pipelines: Vec<Settings>,
+    contents: FileContents,
     /// The environment variables that it named at the start.
     variables: BTreeSet<String>,
 }
@@ -69,14 +68,14 @@ impl Reload {
             read: version,
             seen: version,
             server: file.server.clone(),
-            pipelines: Vec::new(),
+            contents: FileContents::default(),
             variables: file.variables.clone(),
         })
     }
 
     /// Starts what the file says at the server's start.
-    pub(crate) fn begin(&mut self, api: &Api, wanted: Vec<Settings>) {
-        api.pipelines.withhold(std::mem::take(&mut self.variables));
+    pub(crate) fn begin(&mut self, api: &Api, wanted: FileContents) {
+        api.context.withhold(std::mem::take(&mut self.variables));
         self.follow(api, wanted);
     }
 
@@ -105,26 +104,32 @@ impl Reload {
         let _order = api.order.lock().unwrap_or_else(PoisonError::into_inner);
         let file = File::read(&self.path, environment);
         let checked = file.and_then(|file| {
-            let pipelines = file.pipelines(&api.here())?;
-            Ok((file, pipelines))
+            let contents = file.contents(&api.here())?;
+            Ok((file, contents))
         });
         match checked {
-            Ok((file, pipelines)) => {
+            Ok((file, contents)) => {
                 tracing::info!("{} was read again", self.path.display());
                 if file.server != self.server {
                     tracing::warn!("what has changed in [server] holds from the next start on");
                 }
-                api.pipelines.withhold(file.variables);
-                self.follow(api, pipelines);
+                api.context.withhold(file.variables);
+                self.follow(api, contents);
             }
             Err(error) => self.refused(api, &error.to_string()),
         }
     }
 
-    fn follow(&mut self, api: &Api, pipelines: Vec<Settings>) {
-        match api.pipelines.follow(&self.pipelines, &pipelines) {
+    fn follow(&mut self, api: &Api, contents: FileContents) {
+        let FileContents { pipelines, models } = &contents;
+        let names = models.iter().map(|model| model.name.as_str()).collect();
+        // A pipeline waits for its model, so it makes no difference which of them is first.
+        match api.pipelines.follow(&self.contents.pipelines, pipelines, &names) {
             Ok(()) => {
-                self.pipelines = pipelines;
+                if let Err(error) = api.models.follow(&self.contents.models, models) {
+                    tracing::error!("a model can't be started: {error}");
+                }
+                self.contents = contents;
                 *api.file_error.lock().unwrap_or_else(PoisonError::into_inner) = None;
             }
             Err(Refused::Conflict(Clash { name, text, .. })) => {

@@ -250,6 +250,21 @@ outputs = [\"rtmp://h/live/b\"]
     }
 
     #[test]
+    fn models_stay_as_they_are() {
+        let models =
+            "[models.faces] # ours\nfile = \"centerface.onnx\"\noptions = { threads = 2 }\n";
+        let file = format!("{models}{FILE}");
+        let gone = edited(&file, &Change::Removed("b".to_owned()), &environment).unwrap();
+        assert!(gone.starts_with(&file[..file.find("[pipelines.b]").unwrap() - 1]), "{gone}");
+        let node = Node::from_json(json!({
+            "input": "in.flv", "outputs": ["/tmp/no-such.flv"], "command": ["cat"], "model": "faces",
+        }));
+        let settings = Settings::read("new", &node, None, &Here::default()).unwrap();
+        let more = edited(&file, &Change::Set(settings.into()), &environment).unwrap();
+        assert!(more.starts_with(&file) && more.contains("model = \"faces\""), "{more}");
+    }
+
+    #[test]
     fn the_file_keeps_its_mode() {
         use std::os::unix::fs::PermissionsExt;
         let room = tempfile::tempdir().unwrap();

@@ -16,11 +16,11 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::pipelines::Pipelines;
-use super::pipelines::child::{command, line_of};
 use super::pipelines::pipeline::ManagedPipeline;
 use super::pipelines::settings::Settings;
-use super::pipelines::state::PipelineState;
 use super::place::StreamOf;
+use super::processes::child::{command, line_of};
+use super::processes::state::ProcessState;
 use crate::supervised::ChildOrder;
 
 /// How long a picture may take, and how long a request may wait for its turn.
@@ -117,7 +117,7 @@ impl Snapshots {
             }
             PipelineEnd::Output => {
                 let playable = settings.playable().ok_or("it has no output that can be played")?;
-                if pipeline.state() != PipelineState::Running {
+                if pipeline.state() != ProcessState::Running {
                     return Err("it is not running: there is no output to be seen");
                 }
                 playable

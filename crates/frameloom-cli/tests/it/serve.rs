@@ -8,6 +8,7 @@ mod demand;
 mod demo;
 mod hostile;
 mod many;
+mod models;
 mod page;
 mod pipelines;
 mod reload;

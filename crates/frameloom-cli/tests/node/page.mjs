@@ -287,6 +287,33 @@ const tasks = {
   },
 
   /** A pipeline whose code fails, one whose input is lost, and a stream that no pipeline knows. */
+  async models() {
+    const page = await open("");
+    await link(page, "Connected");
+    const row = (name) => page.locator(`[data-model=${name}]`);
+    const cells = (name) => row(name).locator("td").allTextContents();
+    await row("faces").locator(".badge", { hasText: /^Running$/ }).waitFor();
+    assert.deepEqual(await page.locator("[data-model]").evaluateAll((all) => all.map((one) => one.dataset.model)), ["broken", "faces"]);
+    // One client asks it for ten frames a second.
+    await page.waitForFunction(() => {
+      const [, clients, queue, rate, batch] = [...document.querySelectorAll("[data-model=faces] td")].map((cell) => cell.textContent);
+      return clients === "1" && queue === "1" && Number(rate) > 5 && batch === "13 ms";
+    });
+    await row("broken").locator(".problem", { hasText: "It ended with exit status 1: model.py: the file is broken." }).waitFor();
+    await picture(page, "models");
+    // The badge says what became of it, and the focus stays on the button.
+    const restart = page.getByRole("button", { name: "Restart faces" });
+    await restart.focus();
+    await page.keyboard.press("Enter");
+    await row("faces").locator(".badge", { hasText: /Starting|Stopped/ }).waitFor();
+    await row("faces").locator(".badge", { hasText: /^Running$/ }).waitFor();
+    assert.equal((await cells("faces")).at(-2), "0", "it did not fail");
+    console.log("remove the models");
+    await page.locator("[data-model=broken]").waitFor({ state: "detached" });
+    await page.locator("[data-model=faces]").waitFor({ state: "detached" });
+    await page.locator(".models").waitFor({ state: "hidden" });
+  },
+
   async problems() {
     const page = await open("#/pipelines/failing");
     await badge(page, "Code failing");

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use super::shared::Api;
 use super::urls::PlayUrls;
-use crate::serve::pipelines::shared::PipelineEvent;
+use crate::serve::processes::context::ServeEvent;
 
 /// With nothing else to say for so long, a comment is sent: what is in between may close a
 /// connection that is silent.
@@ -28,18 +28,20 @@ const SILENCE: Duration = Duration::from_secs(15);
 struct EventStream {
     api: Arc<Api>,
     urls: PlayUrls,
-    events: Receiver<PipelineEvent>,
+    events: Receiver<ServeEvent>,
     /// What is to be sent before anything new.
     first: VecDeque<Bytes>,
 }
 
-/// `GET /api/v1/events`: at first a `pipeline` event for each that is there.
+/// `GET /api/v1/events`: at first a `pipeline` or `model` event for each that is there.
 pub(super) async fn serve(State(api): State<Arc<Api>>, headers: HeaderMap) -> Response {
     let urls = api.urls(&headers);
     // From here on nothing is missed that is not in the first events.
-    let events = api.pipelines.events();
+    let events = api.context.events();
     let all = api.pipelines.all();
-    let first = all.iter().map(|pipeline| event("pipeline", &pipeline.shown(&urls))).collect();
+    let first = all.iter().map(|pipeline| event("pipeline", &pipeline.shown(&urls)));
+    let models = api.models.all();
+    let first = first.chain(models.iter().map(|model| event("model", &model.shown()))).collect();
     let listener = EventStream { api, urls, events, first };
     let stream = unfold(listener, |mut listener| async {
         listener.next().await.map(|bytes| (Ok::<_, Infallible>(bytes), listener))
@@ -56,7 +58,7 @@ impl EventStream {
         loop {
             match timeout(SILENCE, self.events.recv()).await {
                 Err(_) => return Some(Bytes::from_static(b": nothing new\n\n")),
-                Ok(Ok(PipelineEvent::Over) | Err(RecvError::Closed)) => return None,
+                Ok(Ok(ServeEvent::Over) | Err(RecvError::Closed)) => return None,
                 Ok(Err(RecvError::Lagged(_))) => {}
                 Ok(Ok(happened)) => {
                     if let Some(bytes) = self.message(&happened) {
@@ -67,14 +69,14 @@ impl EventStream {
         }
     }
 
-    fn message(&self, happened: &PipelineEvent) -> Option<Bytes> {
+    fn message(&self, happened: &ServeEvent) -> Option<Bytes> {
         let find = |name: &str| self.api.pipelines.find(name);
         Some(match happened {
-            PipelineEvent::State(name) => match find(name) {
+            ServeEvent::State(name) => match find(name) {
                 Some(pipeline) => event("pipeline", &pipeline.shown(&self.urls)),
                 None => event("removed", &json!({ "name": name })),
             },
-            PipelineEvent::Stats(name) => {
+            ServeEvent::Stats(name) => {
                 let pipeline = find(name)?;
                 let now = json!({
                     "name": name,
@@ -83,19 +85,23 @@ impl EventStream {
                 });
                 event("stats", &now)
             }
-            PipelineEvent::Log(name, line) => {
+            ServeEvent::Log(name, line) => {
                 let mut fields = json!(line);
                 fields["name"] = json!(name);
                 event("log", &fields)
             }
-            PipelineEvent::Reported(name, (kind, input), line) => {
+            ServeEvent::Reported(name, (kind, input), line) => {
                 let (time_ms, text) = (line.time_ms, &line.text);
                 let fields = json!({
                     "name": name, "kind": kind, "input": input, "time_ms": time_ms, "text": text,
                 });
                 event("event", &fields)
             }
-            PipelineEvent::Over => return None,
+            ServeEvent::Model(name) => match self.api.models.find(name) {
+                Some(model) => event("model", &model.shown()),
+                None => event("model_removed", &json!({ "name": name })),
+            },
+            ServeEvent::Over => return None,
         })
     }
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use frameloom::{Alert, AlertKind};
 use serde::Serialize;
 
-use super::cause::Cause;
 use crate::serve::history::{HistoryLine, now_ms};
+use crate::serve::processes::cause::Cause;
 use crate::serve::wording::Keys;
 
 /// A process that hung, and runs again, is shown for so long: it may be seen between two looks at
@@ -149,8 +149,8 @@ fn said(kind: AlertKind, input: Option<usize>, output: Option<usize>) -> String 
 
 #[cfg(test)]
 mod tests {
-    use super::super::cause::EndReason;
     use super::*;
+    use crate::serve::processes::cause::EndReason;
 
     #[test]
     fn alerts_begin_last_and_are_over() {

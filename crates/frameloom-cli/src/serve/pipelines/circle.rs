@@ -17,7 +17,12 @@ pub(crate) struct Clash {
 }
 
 impl Clash {
-    fn new(name: &str, text: String, (kind, key): (FaultKind, &str), others: Vec<String>) -> Clash {
+    pub(crate) fn new(
+        name: &str,
+        text: String,
+        (kind, key): (FaultKind, &str),
+        others: Vec<String>,
+    ) -> Clash {
         let details = FaultDetails {
             key: Some(key.to_owned()),
             pipelines: others,

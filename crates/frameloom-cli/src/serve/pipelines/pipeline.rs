@@ -1,30 +1,40 @@
 //! One pipeline of a server: what it is to do, how it gets on, and the thread that sees to it.
 
+use std::io;
 use std::process::ExitStatus;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use frameloom::internal::{Jitter, Retry, RetryPolicy, Verdict};
 use frameloom::{AlertKind, Error, ErrorKind, Snapshot};
 use serde_json::{Value as Json, json};
 
 use super::alerts::{AlertChange, AlertList, AlertSources};
-use super::cause::{Cause, EndReason};
-use super::child::{Child, ChildMessage, ending};
-use super::lines::{LineRateLimiter, left_out};
+use super::idle::IdleTimeout;
 use super::settings::Settings;
-use super::shared::{PipelineEvent, PipelinesShared};
-use super::state::PipelineState;
-use super::timeouts::{IdleTimeout, POLL_INTERVAL, REPORT_TIMEOUT, ReportTimeout};
-use super::usage::{Usage, Used};
+use super::shared::PipelinesShared;
 use crate::report::{ChildProgress, ChildReport};
 use crate::serve::api::urls::PlayUrls;
-use crate::serve::history::{HistoryLine, LastFew, Point, lines, now_ms, points};
+use crate::serve::history::{HistoryLine, LastFew, Point, now_ms, points};
+use crate::serve::models::sockets;
+use crate::serve::processes::cause::{Cause, EndReason};
+use crate::serve::processes::child::{Child, ChildMessage, ending};
+use crate::serve::processes::context::ServeEvent;
+use crate::serve::processes::log::ProcessLog;
+use crate::serve::processes::state::ProcessState;
+use crate::serve::processes::usage::{Usage, Used};
+use crate::serve::processes::watch::{
+    ChildEnd, ProcessOwner, ReportTimeout, Restarts, pause, watch,
+};
 use crate::serve::wording::Keys;
+use crate::supervised::ChildOrder;
 
 /// The longest wait for a stream on this server: to ask there again costs next to nothing, and
 /// the server itself holds whoever asks until the stream comes.
 const LOCAL_RETRY_MAX: Duration = Duration::from_secs(1);
+/// How long a process may say nothing: it tells once a second that it is there. Before its first
+/// word it may take longer, to be loaded.
+const REPORT_TIMEOUT: Duration = Duration::from_secs(8);
+const FIRST_REPORT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Stats that are older say nothing about now.
 const STATS_MAX_AGE: Duration = Duration::from_secs(5);
 
@@ -57,7 +67,7 @@ struct PipelineData {
     generation: u64,
     /// Somebody asked for an output, and it is on demand.
     is_wanted: bool,
-    state: PipelineState,
+    state: ProcessState,
     since_ms: u64,
     restarts: u64,
     pid: Option<u32>,
@@ -79,19 +89,37 @@ struct PipelineData {
     hung: Option<Instant>,
     /// Lines from it that should have been reports, and were none.
     wrong_reports: u64,
-    flood: LineRateLimiter,
     usage: Usage,
     used: Used,
     history: LastFew<Point>,
-    log: LastFew<HistoryLine>,
+    log: ProcessLog,
 }
 
-/// How a child came to its end.
-enum ChildEnd {
-    Asked,
-    ByItself(ExitStatus),
-    /// It said nothing for too long, and was killed.
-    Hung,
+/// A process of a pipeline, and what it is watched for.
+struct PipelineRun<'a> {
+    pipeline: &'a ManagedPipeline,
+    settings: &'a Settings,
+    generation: u64,
+    idle: &'a mut IdleTimeout,
+}
+
+impl ProcessOwner for PipelineRun<'_> {
+    fn is_wanted(&mut self) -> bool {
+        self.pipeline.is_due(self.settings, self.generation, self.idle)
+    }
+
+    fn reports(&self) -> u64 {
+        self.pipeline.lock().reports
+    }
+
+    fn hangs(&self) {
+        self.pipeline.lock().hung = Some(Instant::now());
+    }
+
+    fn wait(&self, limit: Duration) {
+        let inner = self.pipeline.lock();
+        drop(self.pipeline.changed.wait_timeout(inner, limit));
+    }
 }
 
 impl ManagedPipeline {
@@ -107,7 +135,7 @@ impl ManagedPipeline {
                 is_over: false,
                 generation: 0,
                 is_wanted: false,
-                state: PipelineState::Stopped,
+                state: ProcessState::Stopped,
                 since_ms: now_ms(),
                 restarts: 0,
                 pid: None,
@@ -121,11 +149,10 @@ impl ManagedPipeline {
                 alerts: AlertList::default(),
                 hung: None,
                 wrong_reports: 0,
-                flood: LineRateLimiter::new(),
                 usage: Usage::default(),
                 used: Used::default(),
                 history: points(),
-                log: lines(),
+                log: ProcessLog::new(),
             }),
             changed: Condvar::new(),
         })
@@ -167,7 +194,7 @@ impl ManagedPipeline {
             inner.version = now_ms().max(inner.version + 1);
             inner.generation += 1;
         });
-        self.shared.tell(PipelineEvent::State(self.name.clone()));
+        self.shared.tell(ServeEvent::State(self.name.clone()));
     }
 
     /// Ends it for ever.
@@ -202,68 +229,72 @@ impl ManagedPipeline {
 
     /// Sees to it until it is to end for ever.
     pub(super) fn supervise(self: &Arc<Self>) {
-        let mut retry = Retry::new(RetryPolicy::process());
-        let mut jitter = Jitter::new();
+        let mut restarts = Restarts::new();
         // From one process to the next: one that fails has no players either.
         let mut idle = IdleTimeout::default();
         while let Some((settings, generation)) = self.wait_until_due() {
-            let mut run = 0;
-            self.enter(PipelineState::Starting, |inner| run = inner.begin_run());
-            let pipeline = Arc::clone(self);
-            let on_message = move |said: ChildMessage| pipeline.on_message(said, run);
-            let child =
-                Child::start(&self.shared.start_of(&self.name), &settings.order(), on_message);
-            let cause = match child
-                .map(|child| self.watch_child(child, &settings, generation, &mut idle))
-            {
-                Ok(ChildEnd::Asked) => continue,
-                Ok(ChildEnd::ByItself(status)) if status.success() && !self.is_live(&settings) => {
-                    self.rest(PipelineState::Stopped, None, generation);
-                    continue;
-                }
-                Ok(ChildEnd::ByItself(status)) => {
-                    let (cause, is_final) = self.cause_of(status);
-                    if is_final {
-                        self.rest(PipelineState::Failed, Some(cause), generation);
-                        continue;
-                    }
-                    cause
-                }
-                Ok(ChildEnd::Hung) => Cause {
-                    text: format!("its process said nothing for {} s", REPORT_TIMEOUT.as_secs()),
-                    reason: EndReason::Hung,
-                },
-                Err(error) => Cause {
-                    text: format!("its process can't be started: {error}"),
-                    reason: EndReason::NotStarted(error.kind()),
-                },
-            };
-            let now = Instant::now();
-            // An opening that takes its time to fail is no time in which it ran.
+            let run =
+                PipelineRun { pipeline: self, settings: &settings, generation, idle: &mut idle };
+            let Some(cause) = self.run_once(run) else { continue };
             let running_since = self.lock().running_since;
-            let ran =
-                running_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
-            // A process is started again for ever.
-            let Verdict::TryAt(at) = retry.lost_after(ran, now, jitter.number()) else { break };
-            let mut wait = at.saturating_duration_since(now);
+            let Some(mut wait) = restarts.wait_after(running_since) else { break };
             if settings.reads_here() {
                 wait = wait.min(LOCAL_RETRY_MAX);
             }
-            let (name, wait_ms) = (&self.name, wait.as_millis());
-            // A camera that is off all night is told of once.
-            let is_same = self.lock().error.as_ref().is_some_and(|last| last.is_like(&cause));
-            if is_same {
-                tracing::debug!("pipeline {name}: {}; again in {wait_ms} ms", cause.text);
-            } else {
-                tracing::warn!("pipeline {name}: {}; again in {wait_ms} ms, and so on", cause.text);
-            }
-            self.enter(PipelineState::Restarting, |inner| {
+            let what = format!("pipeline {}", self.name);
+            cause.log_restart(&what, self.lock().error.as_ref(), wait);
+            self.enter(ProcessState::Restarting, |inner| {
                 inner.restarts += 1;
                 inner.error = Some(cause);
             });
-            self.pause(wait, &settings, generation, &mut idle);
+            let idle = &mut idle;
+            pause(wait, &mut PipelineRun { pipeline: self, settings: &settings, generation, idle });
         }
-        self.enter(PipelineState::Stopped, |_| ());
+        self.enter(ProcessState::Stopped, |_| ());
+    }
+
+    /// Runs one process to its end. Returns why it ended where another one is to be started for that.
+    fn run_once(self: &Arc<Self>, mut run: PipelineRun<'_>) -> Option<Cause> {
+        let (settings, generation) = (run.settings, run.generation);
+        let mut number = 0;
+        self.enter(ProcessState::Starting, |inner| number = inner.begin_run());
+        let pipeline = Arc::clone(self);
+        let on_message = move |said: ChildMessage| pipeline.on_message(said, number);
+        let child = self
+            .order(settings)
+            .and_then(|order| Child::start(&self.shared.start_of(&self.name), &order, on_message));
+        match child.map(|child| self.watch_child(child, &mut run)) {
+            Ok(ChildEnd::Asked) => None,
+            Ok(ChildEnd::ByItself(status)) if status.success() && !self.is_live(settings) => {
+                self.rest(ProcessState::Stopped, None, generation);
+                None
+            }
+            Ok(ChildEnd::ByItself(status)) => {
+                let (cause, is_final) = self.cause_of(status);
+                if is_final {
+                    self.rest(ProcessState::Failed, Some(cause), generation);
+                    return None;
+                }
+                Some(cause)
+            }
+            Ok(ChildEnd::Hung) => Some(Cause {
+                text: format!("its process said nothing for {} s", REPORT_TIMEOUT.as_secs()),
+                reason: EndReason::Hung,
+            }),
+            Err(error) => Some(Cause {
+                text: format!("its process can't be started: {error}"),
+                reason: EndReason::NotStarted(error.kind()),
+            }),
+        }
+    }
+
+    /// What its process is told, with where its COMMAND reaches its model.
+    fn order(&self, settings: &Settings) -> io::Result<ChildOrder> {
+        let mut order = settings.order();
+        if let Some(model) = settings.model() {
+            order.env.insert(sockets::VARIABLE.to_owned(), self.shared.sockets.path(model)?);
+        }
+        Ok(order)
     }
 
     /// Waits until it is to run. `None` where it never will.
@@ -275,14 +306,14 @@ impl ManagedPipeline {
                 DesiredState::Run if !inner.settings.on_demand || inner.is_wanted => {
                     return Some((Arc::clone(&inner.settings), inner.generation));
                 }
-                DesiredState::Run => PipelineState::Waiting,
-                DesiredState::Stop if inner.state == PipelineState::Failed => PipelineState::Failed,
-                DesiredState::Stop => PipelineState::Stopped,
+                DesiredState::Run => ProcessState::Waiting,
+                DesiredState::Stop if inner.state == ProcessState::Failed => ProcessState::Failed,
+                DesiredState::Stop => ProcessState::Stopped,
             };
             if inner.state != resting {
                 drop(inner);
                 self.enter(resting, |inner| {
-                    if resting == PipelineState::Waiting {
+                    if resting == ProcessState::Waiting {
                         inner.error = None;
                     }
                 });
@@ -294,43 +325,17 @@ impl ManagedPipeline {
     }
 
     /// Watches a child to its end.
-    fn watch_child(
-        &self,
-        mut child: Child,
-        settings: &Settings,
-        generation: u64,
-        idle: &mut IdleTimeout,
-    ) -> ChildEnd {
-        self.enter(PipelineState::Starting, |inner| inner.pid = Some(child.id()));
-        let (mut asked, mut is_hung) = (false, false);
-        let mut report_timeout = ReportTimeout::new(Instant::now());
-        loop {
-            if let Some(status) = child.look() {
-                let mut inner = self.lock();
-                (inner.pid, inner.stats, inner.used) = (None, None, Used::default());
-                inner.usage.kill_rest();
-                let left_out = inner.flood.rest();
-                drop(inner);
-                self.say_left_out(left_out);
-                return match (asked, is_hung) {
-                    (true, _) => ChildEnd::Asked,
-                    (false, true) => ChildEnd::Hung,
-                    (false, false) => ChildEnd::ByItself(status),
-                };
-            }
-            if !asked && !self.is_due(settings, generation, idle) {
-                asked = true;
-                child.ask_to_end();
-            }
-            let mut inner = self.lock();
-            if report_timeout.is_over(inner.reports, Instant::now()) && !is_hung {
-                is_hung = true;
-                inner.hung = Some(Instant::now());
-                child.kill();
-            }
-            // An early wake-up is as good.
-            drop(self.changed.wait_timeout(inner, POLL_INTERVAL));
-        }
+    fn watch_child(&self, mut child: Child, run: &mut PipelineRun<'_>) -> ChildEnd {
+        self.enter(ProcessState::Starting, |inner| inner.pid = Some(child.id()));
+        let silence = ReportTimeout::new(Instant::now(), (FIRST_REPORT_TIMEOUT, REPORT_TIMEOUT));
+        let end = watch(&mut child, silence, run);
+        let mut inner = self.lock();
+        (inner.pid, inner.stats, inner.used) = (None, None, Used::default());
+        inner.usage.kill_rest();
+        let left_out = inner.log.rest();
+        drop(inner);
+        self.tell_lines(left_out);
+        end
     }
 
     /// Whether what was begun is to go on.
@@ -348,17 +353,8 @@ impl ManagedPipeline {
         inner.desired == DesiredState::Run && inner.generation == generation && !is_idle
     }
 
-    /// Waits before the next try, unless something else is wanted.
-    fn pause(&self, wait: Duration, settings: &Settings, generation: u64, idle: &mut IdleTimeout) {
-        let until = Instant::now() + wait;
-        while Instant::now() < until && self.is_due(settings, generation, idle) {
-            let inner = self.lock();
-            drop(self.changed.wait_timeout(inner, POLL_INTERVAL));
-        }
-    }
-
     /// Stops by itself, unless something else was wanted meanwhile.
-    fn rest(&self, state: PipelineState, error: Option<Cause>, generation: u64) {
+    fn rest(&self, state: ProcessState, error: Option<Cause>, generation: u64) {
         if let Some(error) = &error {
             tracing::error!("pipeline {}: {}", self.name, error.text);
         }
@@ -371,19 +367,19 @@ impl ManagedPipeline {
         });
     }
 
-    fn enter(&self, state: PipelineState, change: impl FnOnce(&mut PipelineData)) {
+    fn enter(&self, state: ProcessState, change: impl FnOnce(&mut PipelineData)) {
         let mut inner = self.lock();
         change(&mut inner);
         if inner.state != state {
             inner.state = state;
             inner.since_ms = now_ms();
             let line = HistoryLine::of_state(state, &inner.account());
-            self.shared.tell(PipelineEvent::Log(self.name.clone(), line.clone()));
+            self.shared.tell(ServeEvent::Log(self.name.clone(), line.clone()));
             inner.log.push(line);
         }
         drop(inner);
         if !self.update_alerts() {
-            self.shared.tell(PipelineEvent::State(self.name.clone()));
+            self.shared.tell(ServeEvent::State(self.name.clone()));
         }
     }
 
@@ -401,12 +397,12 @@ impl ManagedPipeline {
                 AlertChange::Begun(_) => tracing::warn!("pipeline {name}: {text}"),
                 AlertChange::Over(_) => tracing::info!("pipeline {name}: {text}"),
             }
-            self.shared.tell(PipelineEvent::Log(self.name.clone(), line.clone()));
+            self.shared.tell(ServeEvent::Log(self.name.clone(), line.clone()));
             inner.log.push(line);
         }
         drop(inner);
         if !changes.is_empty() {
-            self.shared.tell(PipelineEvent::State(self.name.clone()));
+            self.shared.tell(ServeEvent::State(self.name.clone()));
         }
         !changes.is_empty()
     }
@@ -424,25 +420,13 @@ impl ManagedPipeline {
     }
 
     fn on_line(&self, line: HistoryLine) {
-        let now = Instant::now();
-        let mut inner = self.lock();
-        let is_kept = inner.flood.admits(now);
-        let left_out = inner.flood.sum(now);
-        drop(inner);
-        self.say_left_out(left_out);
-        if is_kept {
-            self.say(line);
-        }
+        let new = self.lock().log.take(line, Instant::now());
+        self.tell_lines(new);
     }
 
-    fn say(&self, line: HistoryLine) {
-        self.shared.tell(PipelineEvent::Log(self.name.clone(), line.clone()));
-        self.lock().log.push(line);
-    }
-
-    fn say_left_out(&self, count: Option<u64>) {
-        if let Some(count) = count {
-            self.say(HistoryLine::new(&left_out(count)));
+    fn tell_lines(&self, lines: impl IntoIterator<Item = HistoryLine>) {
+        for line in lines {
+            self.shared.tell(ServeEvent::Log(self.name.clone(), line));
         }
     }
 
@@ -457,11 +441,11 @@ impl ManagedPipeline {
             ChildReport::State(ChildProgress::Opening) => {}
             ChildReport::State(ChildProgress::Opened { is_live }) => inner.is_live = Some(is_live),
             ChildReport::State(ChildProgress::Running) => {
-                let is_first = inner.state == PipelineState::Starting;
+                let is_first = inner.state == ProcessState::Starting;
                 inner.running_since.get_or_insert_with(Instant::now);
                 drop(inner);
                 if is_first {
-                    self.enter(PipelineState::Running, |inner| inner.error = None);
+                    self.enter(ProcessState::Running, |inner| inner.error = None);
                 }
             }
             ChildReport::Stats(stats) => inner.stats = Some((Instant::now(), *stats)),
@@ -474,7 +458,7 @@ impl ManagedPipeline {
                 drop(inner);
                 let (name, line) = (self.name.clone(), HistoryLine::new(&happened.text));
                 let about = (happened.kind, happened.input);
-                self.shared.tell(PipelineEvent::Reported(name, about, line));
+                self.shared.tell(ServeEvent::Reported(name, about, line));
             }
         }
     }
@@ -503,9 +487,9 @@ impl ManagedPipeline {
     /// To be called once a second.
     pub(super) fn tick(&self, now: Instant) {
         let mut inner = self.lock();
-        let left_out = inner.flood.sum(now);
+        let left_out = inner.log.sum(now);
         drop(inner);
-        self.say_left_out(left_out);
+        self.tell_lines(left_out);
         self.update_alerts();
         let mut inner = self.lock();
         let Some(pid) = inner.pid else { return };
@@ -519,7 +503,7 @@ impl ManagedPipeline {
         };
         inner.history.push(point);
         drop(inner);
-        self.shared.tell(PipelineEvent::Stats(self.name.clone()));
+        self.shared.tell(ServeEvent::Stats(self.name.clone()));
     }
 
     /// As the API shows it.
@@ -557,7 +541,7 @@ impl ManagedPipeline {
         }
     }
 
-    pub(crate) fn state(&self) -> PipelineState {
+    pub(crate) fn state(&self) -> ProcessState {
         self.lock().state
     }
 
@@ -569,7 +553,7 @@ impl ManagedPipeline {
     /// Why it does not run, where that was nobody's desired.
     pub(crate) fn failure(&self) -> Option<Cause> {
         let inner = self.lock();
-        let has_failed = matches!(inner.state, PipelineState::Restarting | PipelineState::Failed);
+        let has_failed = matches!(inner.state, ProcessState::Restarting | ProcessState::Failed);
         inner.error.clone().filter(|_| has_failed)
     }
 
@@ -595,13 +579,13 @@ impl ManagedPipeline {
 
     /// The last `count` lines that it said.
     pub(crate) fn log(&self, count: usize) -> Vec<HistoryLine> {
-        self.lock().log.last(count).cloned().collect()
+        self.lock().log.last(count)
     }
 }
 
 /// What is counted of a pipeline.
 pub(crate) struct Counts {
-    pub(crate) state: PipelineState,
+    pub(crate) state: ProcessState,
     pub(crate) restarts: u64,
     /// Lines that should have been reports of its process, and were none.
     pub(crate) wrong_reports: u64,
@@ -621,7 +605,7 @@ impl PipelineData {
 
     /// Goes over to the alerts of now: a pipeline that nobody wants to run has none.
     fn update_alerts(&mut self, is_at_limit: bool) -> Vec<AlertChange> {
-        let is_wanted = !matches!(self.state, PipelineState::Stopped | PipelineState::Waiting);
+        let is_wanted = !matches!(self.state, ProcessState::Stopped | ProcessState::Waiting);
         let reported = self.stats.as_ref().filter(|(at, _)| at.elapsed() <= STATS_MAX_AGE);
         let sources = AlertSources {
             reported: reported.map(|(_, stats)| stats.alerts.as_slice()).unwrap_or_default(),
@@ -638,8 +622,8 @@ impl PipelineData {
     /// A line of the log about the state that it came to.
     fn account(&self) -> String {
         match (self.state, self.pid, &self.error) {
-            (PipelineState::Running, Some(pid), _) => format!("running: process {pid}"),
-            (PipelineState::Restarting | PipelineState::Failed, _, Some(error)) => {
+            (ProcessState::Running, Some(pid), _) => format!("running: process {pid}"),
+            (ProcessState::Restarting | ProcessState::Failed, _, Some(error)) => {
                 format!("{}: {}", self.state.name(), error.text)
             }
             (state, ..) => state.name().to_owned(),

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use frameloom::internal::{
-    Row, Scope, ValueType, find_ffmpeg, library, opening_filter, redact, takes_value, url,
+    Row, Scope, ValueType, find_ffmpeg, library, nearest, opening_filter, redact, takes_value, url,
 };
 use frameloom::options::parse_duration;
 use frameloom::{End, Error, Setting};
@@ -14,9 +14,11 @@ use serde_json::Value as Json;
 use crate::args::{Invocation, nothing_to_do, parse};
 use crate::called::CalledAs;
 use crate::job::Job;
-use crate::options::pipeline::TABLE as KEYS;
+use crate::level::listed;
+use crate::options::keys::PIPELINE as KEYS;
 use crate::options::{Verb, program};
 use crate::serve::fault::{FaultDetails, FaultKind};
+use crate::serve::keys::{self, HIDDEN};
 use crate::serve::node::{FileFault, FilePosition, Node, NodeEntry, NodeValue, unknown};
 use crate::serve::place::{Here, StreamOf};
 use crate::serve::wording::Keys;
@@ -33,12 +35,6 @@ pub(crate) fn option_keys() -> impl Iterator<Item = &'static Row> {
     library().iter().map(|entry| &entry.row).filter(|row| row.is_long)
 }
 
-/// What stands in place of a secret.
-pub(crate) const HIDDEN: &str = "***";
-
-/// Longest name of a pipeline, in characters.
-const MOST_NAME: usize = 64;
-
 /// What one pipeline is to do.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -49,6 +45,8 @@ pub(crate) struct Settings {
     words: Vec<String>,
     /// Variables for its COMMAND. They hold secrets.
     env: BTreeMap<String, String>,
+    /// The model of the file that its COMMAND uses.
+    model: Option<String>,
     /// Which streams it reads, and which it publishes: see [`Here::identity`].
     pub(crate) reads: Vec<String>,
     pub(crate) writes: Vec<String>,
@@ -86,20 +84,7 @@ impl Settings {
         place: Option<FilePosition>,
         here: &Here,
     ) -> Result<Settings, FileFault> {
-        if !is_name(name) {
-            let text = "a pipeline's name has up to 64 letters, digits, and any of _ - .";
-            return Err(FileFault::new(place, "", text).kind(FaultKind::WrongName).about("name"));
-        }
-        let NodeValue::Table(entries) = &node.value else {
-            let text = format!("it is a table, not {}", node.kind());
-            let fault = FileFault::new(node.place, format!("pipelines.{name}"), text);
-            return Err(fault.kind(FaultKind::WrongType));
-        };
-        if let Some(path) = node.path_to("\0") {
-            let text = "a string in it has a NUL character, which no setting can have";
-            let fault = FileFault::new(place, format!("pipelines.{name}"), text);
-            return Err(fault.kind(FaultKind::WrongValue).about(path.join(".")));
-        }
+        let entries = keys::table("pipelines", "a pipeline", name, node, place)?;
         let mut draft = Draft { name, ..Draft::default() };
         entries.iter().try_for_each(|entry| draft.take(entry))?;
         draft.remember_secrets();
@@ -112,8 +97,11 @@ impl Settings {
             let fault = fault("it has neither outputs nor a command");
             return Err(fault.kind(FaultKind::Missing).about("outputs"));
         }
-        if draft.command.is_empty() && !draft.env.is_empty() {
-            let fault = fault("env is for its command, and it has none");
+        let of_command = [("env", !draft.env.is_empty()), ("model", draft.model.is_some())];
+        if let Some((key, _)) = of_command.iter().find(|(_, is_given)| *is_given)
+            && draft.command.is_empty()
+        {
+            let fault = fault(&format!("{key} is for its command, and it has none"));
             return Err(fault.kind(FaultKind::Missing).about("command"));
         }
         let words = draft.words();
@@ -133,6 +121,7 @@ impl Settings {
             source: node.clone(),
             words,
             env: draft.env,
+            model: draft.model,
             reads: urls().filter_map(|url| here.identity(url)).collect(),
             writes: outputs.iter().filter_map(|url| here.identity(url)).collect(),
             inputs_here: urls().map(|url| here.stream(url)).collect(),
@@ -159,6 +148,34 @@ impl Settings {
         ChildOrder { words: self.words.clone(), env: self.env.clone() }
     }
 
+    /// The model of the file that its COMMAND uses.
+    pub(crate) fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
+    /// Refuses a model that is none of these.
+    pub(crate) fn check_model<'a>(
+        &self,
+        models: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), FileFault> {
+        let models: Vec<&str> = models.into_iter().collect();
+        let Some(model) = self.model().filter(|model| !models.contains(model)) else {
+            return Ok(());
+        };
+        let near = nearest(model, models.iter().copied());
+        let help = match (near.as_slice(), models.as_slice()) {
+            ([_, ..], _) => format!("did you mean {}?", listed(near.clone())),
+            ([], [_, ..]) => format!("it has {}", listed(models)),
+            ([], []) => "[models.NAME] makes one".to_owned(),
+        };
+        let place = self.entries().iter().find(|entry| entry.key == "model");
+        let place = place.and_then(|entry| entry.node.place);
+        let text = format!("the file has no model '{model}' ({help})");
+        let mut fault = FileFault::new(place, format!("pipelines.{}.model", self.name), text);
+        fault.details.near = near.into_iter().map(str::to_owned).collect();
+        Err(fault.kind(FaultKind::NoModel).about("model"))
+    }
+
     /// As they were written. They hold secrets.
     pub(crate) fn entries(&self) -> &[NodeEntry] {
         match &self.source.value {
@@ -180,11 +197,7 @@ impl Settings {
 
     /// As they may be shown.
     pub(crate) fn shown(&self) -> Json {
-        let mut shown = self.source.shown();
-        if let Some(env) = shown.get_mut("env").and_then(Json::as_object_mut) {
-            env.values_mut().for_each(|value| *value = HIDDEN.into());
-        }
-        shown
+        keys::shown(&self.source)
     }
 
     /// What was sent in place of these settings, with what was shown hidden as it is.
@@ -235,12 +248,6 @@ fn playable(outputs: &[String], here: &Here) -> Option<(String, Option<StreamOf>
     })
 }
 
-/// Whether this can be a pipeline's name: it becomes a part of URLs, metrics and lines.
-pub(crate) fn is_name(name: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    !name.is_empty() && name.len() <= MOST_NAME && !name.starts_with('.') && name.chars().all(plain)
-}
-
 #[derive(Default)]
 struct Draft<'a> {
     name: &'a str,
@@ -253,6 +260,7 @@ struct Draft<'a> {
     filter_device: Option<String>,
     command: Vec<String>,
     env: BTreeMap<String, String>,
+    model: Option<String>,
     input_options: Vec<String>,
     output_options: Vec<String>,
     filter: Option<String>,
@@ -281,22 +289,9 @@ impl Draft<'_> {
             "filter_hw_device" => self.filter_device = Some(self.text(entry)?),
             "filter" => self.filter = Some(self.text(entry)?),
             "loglevel" => self.level = Some(self.scalar(entry)?),
-            "command" => {
-                let NodeValue::List(list) = &node.value else {
-                    return Err(self.wrong(node, "command", "a list of strings"));
-                };
-                let word = |node: &Node| match &node.value {
-                    NodeValue::Text(text) => Ok(text.clone()),
-                    _ => Err(self.wrong(node, "command", "a list of strings")),
-                };
-                self.command = list.iter().map(word).collect::<Result<_, _>>()?;
-                if let Some(program) = self.command.first().filter(|name| !is_program(name)) {
-                    let text = format!("there is no program '{program}'");
-                    let fault = FileFault::new(node.place, self.key("command"), text);
-                    return Err(fault.kind(FaultKind::NoProgram));
-                }
-            }
-            "env" => self.env = self.variables(entry)?,
+            "command" => self.command = keys::program(&self.table(), entry)?,
+            "env" => self.env = keys::variables(&self.table(), entry)?,
+            "model" => self.model = Some(self.text(entry)?),
             "outputs" => self.outputs = self.ends(entry, End::Output)?,
             "input_options" => self.input_options = self.options(entry)?,
             "output_options" => self.output_options = self.options(entry)?,
@@ -352,29 +347,6 @@ impl Draft<'_> {
         list.iter().enumerate().map(read).collect()
     }
 
-    fn variables(&self, entry: &NodeEntry) -> Result<BTreeMap<String, String>, FileFault> {
-        let NodeValue::Table(entries) = &entry.node.value else {
-            return Err(self.wrong(&entry.node, &entry.key, "a table of strings"));
-        };
-        let mut variables = BTreeMap::new();
-        for NodeEntry { key, place, node } in entries {
-            let fault = |text: &str| {
-                FileFault::new(*place, self.key(&format!("{}.{key}", entry.key)), text)
-            };
-            if key.is_empty() || key.contains('=') {
-                return Err(fault("this is no name of an environment variable"));
-            }
-            if key.starts_with("FRAMELOOM_") {
-                return Err(fault("names that begin with FRAMELOOM_ are Frameloom's own"));
-            }
-            let NodeValue::Text(value) = &node.value else {
-                return Err(fault("its value is a string"));
-            };
-            variables.insert(key.clone(), value.clone());
-        }
-        Ok(variables)
-    }
-
     /// The command line's word for an option of Frameloom's own; none where it is false.
     fn long(&self, entry: &NodeEntry, row: &Row) -> Result<Option<String>, FileFault> {
         if !row.takes_value() {
@@ -393,6 +365,11 @@ impl Draft<'_> {
         Ok(Some(format!("--{}={value}", row.name)))
     }
 
+    /// The tables that its keys are in.
+    fn table(&self) -> String {
+        format!("pipelines.{}", self.name)
+    }
+
     /// A key of this pipeline with the tables it is in.
     fn key(&self, key: &str) -> String {
         format!("pipelines.{}.{key}", self.name)
@@ -405,15 +382,11 @@ impl Draft<'_> {
     }
 
     fn wrong(&self, node: &Node, key: &str, expected: &str) -> FileFault {
-        let text = format!("it is {expected}, not {}", node.kind());
-        FileFault::new(node.place, self.key(key), text).kind(FaultKind::WrongType)
+        keys::wrong(&self.table(), node, key, expected)
     }
 
     fn text(&self, entry: &NodeEntry) -> Result<String, FileFault> {
-        match &entry.node.value {
-            NodeValue::Text(text) => Ok(text.clone()),
-            _ => Err(self.wrong(&entry.node, &entry.key, "a string")),
-        }
+        keys::text(&self.table(), entry)
     }
 
     /// A string, or a list of them.
@@ -713,15 +686,6 @@ fn check(words: &[String]) -> Result<(), Error> {
     frameloom::internal::check_graphs(&graphs)?;
     frameloom::internal::check_outputs(&job.input_urls(), &job.outputs, job.command.is_some())?;
     frameloom::internal::check_slate(&job.live)
-}
-
-/// Whether there is a program of this name, by its path or where programs are looked for.
-fn is_program(name: &str) -> bool {
-    if name.contains('/') {
-        return Path::new(name).is_file();
-    }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
 }
 
 fn is_stdin(url: &str) -> bool {

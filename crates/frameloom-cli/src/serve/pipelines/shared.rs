@@ -1,41 +1,21 @@
 //! What all pipelines of a server share.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use frameloom_server::Observer;
-use tokio::sync::broadcast;
 
-use super::child::{ChildStart, ProgramFile};
-use crate::report::EventKind;
-use crate::serve::history::HistoryLine;
+use crate::serve::models::sockets::ModelSockets;
 use crate::serve::place::StreamOf;
-
-/// Events that a slow listener may be behind before it misses some.
-const EVENTS: usize = 256;
-
-/// What happens to a pipeline, by its name.
-#[derive(Clone, Debug)]
-pub(crate) enum PipelineEvent {
-    /// Its state, or what else is shown of it.
-    State(String),
-    /// A second has gone by.
-    Stats(String),
-    /// It said something.
-    Log(String, HistoryLine),
-    /// Something happened that its process reported, of several inputs to the one of this number.
-    Reported(String, (EventKind, Option<usize>), HistoryLine),
-    /// The server stops.
-    Over,
-}
+use crate::serve::processes::child::{ChildStart, ProgramFile};
+use crate::serve::processes::context::{ProcessContext, ServeEvent};
 
 /// What all pipelines share.
 pub(crate) struct PipelinesShared {
     /// This program.
     program: ProgramFile,
-    /// Environment variables that the file names: no process of a pipeline gets them.
-    withheld: Mutex<BTreeSet<String>>,
-    events: broadcast::Sender<PipelineEvent>,
+    context: Arc<ProcessContext>,
+    /// Where its programs reach the file's models.
+    pub(super) sockets: Arc<ModelSockets>,
     /// There as soon as the server is.
     observer: OnceLock<Observer>,
     /// Streams of which a picture is being taken.
@@ -43,29 +23,24 @@ pub(crate) struct PipelinesShared {
 }
 
 impl PipelinesShared {
-    pub(super) fn new(program: ProgramFile) -> PipelinesShared {
+    pub(super) fn new(
+        program: ProgramFile,
+        context: Arc<ProcessContext>,
+        sockets: Arc<ModelSockets>,
+    ) -> PipelinesShared {
         PipelinesShared {
             program,
-            withheld: Mutex::default(),
-            events: broadcast::Sender::new(EVENTS),
+            context,
+            sockets,
             observer: OnceLock::new(),
             onlookers: Mutex::default(),
         }
     }
 
-    /// No process gets these environment variables from now on.
-    pub(super) fn withhold(&self, names: BTreeSet<String>) {
-        self.withheld.lock().unwrap_or_else(PoisonError::into_inner).extend(names);
-    }
-
     /// How the child `name` is started.
     pub(super) fn start_of(&self, name: &str) -> ChildStart {
-        let withheld = self.withheld.lock().unwrap_or_else(PoisonError::into_inner);
-        ChildStart {
-            program: self.program.clone(),
-            name: name.to_owned(),
-            withheld: withheld.iter().cloned().collect(),
-        }
+        let withheld = self.context.withheld();
+        ChildStart { program: self.program.clone(), name: name.to_owned(), withheld }
     }
 
     /// The server runs from now on.
@@ -74,14 +49,8 @@ impl PipelinesShared {
         let _ = self.observer.set(observer);
     }
 
-    /// What happens from now on.
-    pub(super) fn events(&self) -> broadcast::Receiver<PipelineEvent> {
-        self.events.subscribe()
-    }
-
-    pub(super) fn tell(&self, event: PipelineEvent) {
-        // Mostly nobody listens.
-        let _ = self.events.send(event);
+    pub(super) fn tell(&self, event: ServeEvent) {
+        self.context.tell(event);
     }
 
     fn onlookers(&self) -> MutexGuard<'_, Vec<StreamOf>> {

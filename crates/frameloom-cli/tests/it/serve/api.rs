@@ -9,10 +9,15 @@ use serde_json::{Value, json};
 use crate::harness::fleet::Answer;
 use crate::harness::*;
 
-/// A camera of the server's own, and an edit of it.
+/// A camera of the server's own, an edit of it, and a model.
 fn file(ports: Ports) -> String {
+    let (python, model) = (python().display(), fixture("model.py"));
+    let model = model.display();
     format!(
-        "[pipelines.camera]\ninput = \"testsrc2=size=320x240:rate=24\"\n\
+        "[models.faces]\nfile = \"{model}\"\ncommand = [\"{python}\", \"{model}\"]\n\
+         options = {{ threads = 2, size = \"640x384\", device = \"cpu\" }}\n\
+         env = {{ TOKEN = \"hush-hush\" }}\n\
+         [pipelines.camera]\ninput = \"testsrc2=size=320x240:rate=24\"\n\
          input_options = {{ f = \"lavfi\", re = true }}\n\
          output_options = {{ g = 24 }}\noutputs = [\"{0}\"]\n\
          [pipelines.edit]\ninput = \"{0}\"\noutputs = [\"{1}\"]\nfilter = \"hflip\"\n",
@@ -101,6 +106,12 @@ fn every_answer_is_as_the_description_says() {
         // What is removed has to be there, and what is looked at has to run.
         let target = if method == "delete" { "added" } else { "edit" };
         let target = if method == "put" { "added" } else { target };
+        let is_model = path.starts_with("/api/v1/models/");
+        let target = if is_model { "faces" } else { target };
+        if is_model {
+            let seen = || !fleet.get("/api/v1/models/faces").json()["stats"].is_null();
+            wait_until("the model has reported", seen);
+        }
         if target == "added" && fleet.get("/api/v1/pipelines/added").status == 404 {
             assert_eq!(fleet.post("/api/v1/pipelines", &added).status, 201);
         }
@@ -121,7 +132,8 @@ fn every_answer_is_as_the_description_says() {
         if path.contains("{name}") {
             let nobody = path.replace("{name}", "nobody");
             let answer = fleet.send(&method.to_uppercase(), &nobody, &changed);
-            assert!(answer.problem(404).contains("no pipeline of this name"));
+            let what = if is_model { "model" } else { "pipeline" };
+            assert!(answer.problem(404).contains(&format!("no {what} of this name")));
             description.assert_fits(&path, &method, &answer);
         }
         // What the description doesn't have is not there.
@@ -130,7 +142,7 @@ fn every_answer_is_as_the_description_says() {
     }
     // What is accepted is described: each key that there is.
     let schema = &description.0["components"]["schemas"]["Settings"]["properties"];
-    let all = "input, inputs, outputs, command, env, filter, filter_complex, init_hw_device, \
+    let all = "input, inputs, outputs, command, env, model, filter, filter_complex, init_hw_device, \
                filter_hw_device, input_options, output_options, on_demand, idle_timeout, enabled, loglevel, ";
     let told = fleet.post("/api/v1/pipelines", &json!({ "name": "x", "xyzzyxyzzy": 1 }));
     let told = told.problem(422);
@@ -305,6 +317,8 @@ fn events_tell_what_happens() {
     let mut events = Events::of(&fleet);
     let first = events.next("pipeline", |p| p["name"] == "camera");
     description.assert_is(&json!({ "$ref": "#/components/schemas/Pipeline" }), &first);
+    let model = events.next("model", |model| !model["stats"].is_null());
+    description.assert_is(&json!({ "$ref": "#/components/schemas/Model" }), &model);
     let stats = events.next("stats", |s| s["name"] == "edit" && !s["now"].is_null());
     description.assert_is(&json!({ "$ref": "#/components/schemas/Stats" }), &stats["now"]);
     let loud = json!({

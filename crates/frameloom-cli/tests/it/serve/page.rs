@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::models::{asks, model};
 use crate::harness::camera::{Camera, Film};
 use crate::harness::places::{chromium, node, target};
 use crate::harness::*;
@@ -141,6 +142,23 @@ fn it_is_served_with_a_strict_policy() {
     assert_eq!(fleet.get("/assets/none.js").status, 404);
     let rebound = fleet.request("GET", "/", "Host: evil.example\r\n", "");
     assert_eq!(rebound.status, 403);
+}
+
+#[test]
+fn models_have_a_section_while_there_are_any() {
+    let room = room();
+    let fleet = Fleet::start(|ports| {
+        ["broken", "faces"].map(|name| model(room.path(), name, name, "")).concat()
+            + &asks(ports, "door", "faces")
+    });
+    fleet.wait_for_state("door", "running");
+    let mut browser = browser(&fleet, "models");
+    wait_until("the models are to be removed", || {
+        browser.stdout().contains("remove the models") || !browser.is_running()
+    });
+    std::fs::write(fleet.file(), "").unwrap();
+    fleet.signal("HUP");
+    browser.wait().ok();
 }
 
 #[test]

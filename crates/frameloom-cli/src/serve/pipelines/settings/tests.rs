@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::options::pipeline::KeyType;
+use crate::options::keys::KeyType;
 
 /// The API's description of a pipeline's settings has the keys and values of the table.
 #[test]
@@ -30,6 +30,9 @@ fn the_description_of_the_api_has_every_key() {
                 KeyType::Variables => json!("object"),
                 KeyType::Texts => json!(["string", "array"]),
                 KeyType::FfmpegOptions | KeyType::Ends => json!(null),
+                KeyType::ModelOptions | KeyType::Count | KeyType::Size => {
+                    panic!("{} is no key of a pipeline", key.name)
+                }
             };
             assert_eq!(found["type"], expected, "{schema}.{}", key.name);
             let referred = match key.value {

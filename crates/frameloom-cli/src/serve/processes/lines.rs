@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 /// A line, or a part of one that is too long.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Piece<'a> {
+pub(crate) enum Piece<'a> {
     /// A line, without its end.
     Whole(&'a [u8]),
     /// The beginning of a line that is too long, or what follows it.
@@ -15,7 +15,7 @@ pub(super) enum Piece<'a> {
 }
 
 impl Piece<'_> {
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         match self {
             Piece::Whole(bytes) | Piece::Middle(bytes) | Piece::Last(bytes) => bytes,
         }
@@ -24,7 +24,7 @@ impl Piece<'_> {
 
 /// Calls `take` with each line of at most `limit` bytes, and with the pieces of longer ones, until
 /// nothing more comes.
-pub(super) fn each_line(mut from: impl BufRead, limit: usize, mut take: impl FnMut(Piece<'_>)) {
+pub(crate) fn each_line(mut from: impl BufRead, limit: usize, mut take: impl FnMut(Piece<'_>)) {
     let mut line = Vec::new();
     let mut is_cut = false;
     loop {
@@ -55,7 +55,7 @@ pub(super) fn each_line(mut from: impl BufRead, limit: usize, mut take: impl FnM
     }
 }
 
-/// Lines a second that are kept of what a pipeline writes, on the average.
+/// Lines a second that are kept of what a process writes, on the average.
 const LINES_A_SECOND: f64 = 50.0;
 /// Lines that are kept when they come at once.
 const AT_ONCE: f64 = 200.0;
@@ -64,7 +64,7 @@ const SUM_SPAN: Duration = Duration::from_secs(1);
 
 /// Decides which lines of a flood are kept, and counts the others.
 #[derive(Debug)]
-pub(super) struct LineRateLimiter {
+pub(crate) struct LineRateLimiter {
     /// Lines that may be kept now.
     room: f64,
     last: Option<Instant>,
@@ -74,12 +74,12 @@ pub(super) struct LineRateLimiter {
 }
 
 impl LineRateLimiter {
-    pub(super) fn new() -> LineRateLimiter {
+    pub(crate) fn new() -> LineRateLimiter {
         LineRateLimiter { room: AT_ONCE, last: None, left_out: 0, since: None }
     }
 
     /// Whether a line that came at `now` is kept.
-    pub(super) fn admits(&mut self, now: Instant) -> bool {
+    pub(crate) fn admits(&mut self, now: Instant) -> bool {
         let passed = self
             .last
             .replace(now)
@@ -95,7 +95,7 @@ impl LineRateLimiter {
     }
 
     /// How many lines were left out since this was said last, where it is time to say it.
-    pub(super) fn sum(&mut self, now: Instant) -> Option<u64> {
+    pub(crate) fn sum(&mut self, now: Instant) -> Option<u64> {
         let since = self.since?;
         if now.saturating_duration_since(since) < SUM_SPAN {
             return None;
@@ -104,14 +104,14 @@ impl LineRateLimiter {
     }
 
     /// How many lines were left out since this was said last.
-    pub(super) fn rest(&mut self) -> Option<u64> {
+    pub(crate) fn rest(&mut self) -> Option<u64> {
         self.since = None;
         Some(std::mem::take(&mut self.left_out)).filter(|count| *count > 0)
     }
 }
 
 /// The line that sums up lines that were left out.
-pub(super) fn left_out(count: u64) -> String {
+pub(crate) fn left_out(count: u64) -> String {
     match count {
         1 => "1 line was left out".to_owned(),
         count => format!("{count} lines were left out"),

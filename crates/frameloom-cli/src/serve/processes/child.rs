@@ -1,5 +1,7 @@
-//! A pipeline's process: this program again. It gets its words and sends its reports on a socket;
-//! what it and its COMMAND write to stderr are log lines.
+//! A process of the server. Its stdin is a socket that ends when the process is to end, so that it
+//! ends with a server that was killed, too. What it writes to stderr are log lines.
+//!
+//! A pipeline's is this program again, which gets its words and sends its reports on that socket.
 
 use std::ffi::OsString;
 use std::io::{self, BufReader, Write};
@@ -19,7 +21,7 @@ use super::lines::{Piece, each_line};
 use crate::report::{ChildReport, LINE_BYTES as REPORT_BYTES};
 use crate::supervised::{self, ChildOrder};
 
-/// How long a child that was asked to end may take. It takes 2 s by itself at the most.
+/// How long a pipeline's child that was asked to end may take. It takes 2 s by itself at the most.
 const STOP_TIMEOUT: Duration = Duration::from_millis(2600);
 
 /// How long the last line of one that ended may take to be heard.
@@ -65,17 +67,17 @@ impl ProgramFile {
     }
 }
 
-/// What a child says.
+/// What a pipeline's child says.
 #[derive(Debug)]
 pub(crate) enum ChildMessage {
-    /// A line on stderr, by itself or by its COMMAND.
+    /// A line on stderr, by the pipeline itself or by its COMMAND.
     Line(String),
     Report(Box<ChildReport>),
     /// What stands where a report should, and is none.
     Wrong,
 }
 
-/// How a child is started.
+/// How a pipeline's child is started.
 #[derive(Clone, Debug)]
 pub(crate) struct ChildStart {
     pub(crate) program: ProgramFile,
@@ -94,10 +96,15 @@ pub(crate) fn command(start: &ChildStart) -> Command {
     // A group of its own, so that a terminal's Ctrl-C reaches the server alone.
     command.process_group(0);
     command.env(supervised::SERVER, redact::servers_with_shown_names().join(","));
-    OWN_SECRETS.into_iter().chain(withheld.iter().map(String::as_str)).for_each(|name| {
+    withhold(&mut command, withheld);
+    command
+}
+
+/// Leaves the server's own keys out of a command's environment, and these variables.
+pub(crate) fn withhold(command: &mut Command, names: &[String]) {
+    OWN_SECRETS.into_iter().chain(names.iter().map(String::as_str)).for_each(|name| {
         command.env_remove(name);
     });
-    command
 }
 
 /// The line that tells a child what to do.
@@ -110,13 +117,14 @@ pub(crate) fn line_of(order: &ChildOrder) -> String {
 pub(crate) struct Child {
     process: Process,
     server_connection: UnixStream,
+    stop_timeout: Duration,
     listening: Vec<JoinHandle<()>>,
     asked: Option<Instant>,
     ended: bool,
 }
 
 impl Child {
-    /// Starts a child, and has `on_message` called with all that it says.
+    /// Starts a pipeline's child, and has `on_message` called with all that it says.
     ///
     /// # Errors
     /// The system's.
@@ -125,21 +133,45 @@ impl Child {
         order: &ChildOrder,
         on_message: impl Fn(ChildMessage) + Clone + Send + 'static,
     ) -> io::Result<Child> {
+        let (listener, name) = (on_message.clone(), &start.name);
+        let on_line = move |line| on_message(ChildMessage::Line(line));
+        let mut child = Child::spawn(command(start), name, STOP_TIMEOUT, on_line)?;
+        (&child.server_connection).write_all(line_of(order).as_bytes())?;
+        let reports = child.server_connection.try_clone()?;
+        child.listen(format!("reports {name}"), move || read_reports(reports, &listener))?;
+        Ok(child)
+    }
+
+    /// Starts a command, and has `on_line` called with each line that it writes to stderr. Its stdin
+    /// ends when it is asked to end, for which it has `stop_timeout`.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn spawn(
+        mut command: Command,
+        name: &str,
+        stop_timeout: Duration,
+        on_line: impl Fn(String) + Send + 'static,
+    ) -> io::Result<Child> {
         let (server_connection, theirs) = UnixStream::pair()?;
-        let (mut command, name) = (command(start), &start.name);
-        command.stdin(Stdio::from(OwnedFd::from(theirs)));
+        // A group of its own: it is killed with all that it has started, and a terminal's Ctrl-C reaches
+        // the server alone.
+        command.process_group(0).stdin(Stdio::from(OwnedFd::from(theirs)));
         let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         // The child's end is to be open in the child alone.
         drop(command);
         let stderr = process.stderr.take();
-        let mut child =
-            Child { process, server_connection, listening: Vec::new(), asked: None, ended: false };
-        (&child.server_connection).write_all(line_of(order).as_bytes())?;
-        let reports = child.server_connection.try_clone()?;
-        let listener = on_message.clone();
-        child.listen(format!("reports {name}"), move || read_reports(reports, &listener))?;
+        let listening = Vec::new();
+        let mut child = Child {
+            process,
+            server_connection,
+            stop_timeout,
+            listening,
+            asked: None,
+            ended: false,
+        };
         if let Some(stderr) = stderr {
-            child.listen(format!("on_message {name}"), move || read_lines(stderr, &on_message))?;
+            child.listen(format!("lines {name}"), move || read_lines(stderr, &on_line))?;
         }
         Ok(child)
     }
@@ -153,7 +185,7 @@ impl Child {
         self.process.id()
     }
 
-    /// Asks it to finish its outputs and end.
+    /// Asks it to finish what it does and end.
     pub(crate) fn ask_to_end(&mut self) {
         // It still reports how it ends. Where it is gone already there is nothing to be shut.
         let _ = self.server_connection.shutdown(Shutdown::Write);
@@ -162,7 +194,7 @@ impl Child {
 
     /// How it ended, where it has. One that was asked and takes too long is killed.
     pub(crate) fn look(&mut self) -> Option<ExitStatus> {
-        if self.asked.is_some_and(|asked| asked.elapsed() > STOP_TIMEOUT) {
+        if self.asked.is_some_and(|asked| asked.elapsed() > self.stop_timeout) {
             self.kill();
         }
         let status = self.process.try_wait().ok().flatten();
@@ -224,12 +256,12 @@ pub(crate) fn read_reports(from: impl io::Read, on_message: &impl Fn(ChildMessag
     });
 }
 
-fn read_lines(from: impl io::Read, on_message: &impl Fn(ChildMessage)) {
+fn read_lines(from: impl io::Read, on_line: &impl Fn(String)) {
     each_line(BufReader::with_capacity(BUFFER_BYTES, from), LINE_BYTES, |piece| {
         let text = String::from_utf8_lossy(piece.bytes());
         let text = text.trim_end_matches('\r');
         if !text.is_empty() {
-            on_message(ChildMessage::Line(text.to_owned()));
+            on_line(text.to_owned());
         }
     });
 }
@@ -255,7 +287,7 @@ mod tests {
         assert_eq!(of("python", "serve"), None);
     }
 
-    fn heard(read: impl FnOnce(&dyn Fn(ChildMessage))) -> Vec<ChildMessage> {
+    fn heard<T>(read: impl FnOnce(&dyn Fn(T))) -> Vec<T> {
         let all = std::cell::RefCell::new(Vec::new());
         read(&|said| all.borrow_mut().push(said));
         all.into_inner()
@@ -264,22 +296,16 @@ mod tests {
     #[test]
     fn lines_are_cut_where_they_are_too_long() {
         let text = format!("one\r\n\n{}\nlast", "x".repeat(20_000));
-        let lengths: Vec<usize> = heard(|on_message| read_lines(text.as_bytes(), &on_message))
-            .into_iter()
-            .map(|said| match said {
-                ChildMessage::Line(line) => line.len(),
-                other => panic!("{other:?}"),
-            })
-            .collect();
+        let lines: Vec<String> = heard(|on_line| read_lines(text.as_bytes(), &on_line));
+        let lengths: Vec<usize> = lines.iter().map(String::len).collect();
         assert_eq!(lengths, [3, LINE_BYTES, 20_000 - LINE_BYTES, 4]);
     }
 
     #[test]
     fn what_looks_like_a_report_on_stderr_is_a_line() {
         let text = "{}\n{\"state\":\"running\"}\n{\"stats\":{\"fps\":1e9}}\n";
-        let said = heard(|on_message| read_lines(text.as_bytes(), &on_message));
-        assert_eq!(said.len(), 3);
-        assert!(said.iter().all(|said| matches!(said, ChildMessage::Line(_))), "{said:?}");
+        let said: Vec<String> = heard(|on_line| read_lines(text.as_bytes(), &on_line));
+        assert_eq!(said, text.lines().collect::<Vec<_>>());
     }
 
     #[test]
@@ -303,7 +329,7 @@ mod tests {
             }
             theirs.write_all(b"{\"state\":\"run").unwrap();
         });
-        let said = heard(|on_message| read_reports(ours, &on_message));
+        let said: Vec<ChildMessage> = heard(|on_message| read_reports(ours, &on_message));
         sending.join().unwrap();
         let right: Vec<usize> = (0..said.len())
             .filter(|n| matches!(&said[*n], ChildMessage::Report(report) if matches!(**report, ChildReport::State(_))))

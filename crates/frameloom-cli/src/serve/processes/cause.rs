@@ -1,11 +1,12 @@
-//! Why a pipeline's process ended.
+//! Why a process ended.
 
 use std::io;
 use std::process::ExitStatus;
+use std::time::Duration;
 
 use frameloom::{AlertKind, Error, ErrorKind, Stage};
 
-/// Why a pipeline does not run.
+/// Why a pipeline or a model does not run.
 #[derive(Clone, Debug)]
 pub(crate) struct Cause {
     pub(crate) text: String,
@@ -43,8 +44,19 @@ impl Cause {
         }
     }
 
+    /// Says in the server's log that something of this name ended, and that it is started again. What
+    /// ends in the same way again and again, as a camera that is off all night, is told of once.
+    pub(crate) fn log_restart(&self, what: &str, before: Option<&Cause>, wait: Duration) {
+        let (text, wait_ms) = (&self.text, wait.as_millis());
+        if before.is_some_and(|before| before.is_like(self)) {
+            tracing::debug!("{what}: {text}; again in {wait_ms} ms");
+        } else {
+            tracing::warn!("{what}: {text}; again in {wait_ms} ms, and so on");
+        }
+    }
+
     /// Which state it leaves the pipeline in.
-    pub(super) fn alert(&self) -> AlertKind {
+    pub(crate) fn alert(&self) -> AlertKind {
         match &self.reason {
             EndReason::Hung => AlertKind::ProcessHung,
             EndReason::Reported(error) => match (error.kind(), error.stage()) {
