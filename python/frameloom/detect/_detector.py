@@ -83,9 +83,12 @@ class Detector:
         there, or is gone, is waited for: for ever, or for `timeout` seconds.
 
         path: its Unix socket.
+        timeout: for how many seconds a server is waited for, at first and for each picture that it
+            doesn't answer; for ever where it is not given. A stream waits along with it.
         log: gets a line when the server is waited for, and when it is there again.
 
-        Raises `TimeoutError` once it was waited for long enough.
+        Raises `TimeoutError` once it was waited for long enough. A picture for which five
+        connections ended without an answer raises `ValueError`.
         """
         _check_share("conf", conf)
         _check_share("iou", iou)
@@ -97,7 +100,11 @@ class Detector:
         self, engine: Engine, classes: Sequence[str] | None, conf: float, iou: float | None
     ) -> None:
         self._engine = engine
-        self._wanted = Wanted(conf, iou, _numbers_of(classes, engine.spec.labels))
+        try:
+            self._wanted = Wanted(conf, iou, _numbers_of(classes, engine.spec.labels))
+        except BaseException:
+            engine.close()
+            raise
 
     @property
     def summary(self) -> str:
