@@ -110,6 +110,8 @@ class Frame:
     @property
     def _is_changed(self) -> bool: ...
     @property
+    def _data_json(self) -> str | None: ...
+    @property
     def shape(self) -> tuple[int, ...]:
         """The array's shape."""
 

@@ -8,7 +8,6 @@ for frame in frameloom.command.frames():
 It reads by itself how the frames come: by pipe, or in shared memory (`--frame-transport=shm`).
 """
 
-import json
 import mmap
 import os
 import struct
@@ -19,7 +18,6 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from ._data import plain
 from ._errors import InvalidValue
 from ._frameloom import Frame
 
@@ -93,8 +91,7 @@ class _Exchange:
 
     def answer(self, frame: Frame) -> None:
         """Give the frame back."""
-        data = frame.data
-        line = b"" if data is None else json.dumps(data, default=plain).encode()
+        line = (frame._data_json or "").encode()
         if self._data is not None:
             self._data.write(line + b"\n")
         changed = frame._is_changed

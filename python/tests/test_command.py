@@ -62,10 +62,14 @@ def test_arrays_are_edited_and_replaced(
         assert done.returncode == 0, done.stderr
         made = pictures(out, pix_fmt)
         assert len(made) == 10
-        # Gray is of full range, and luma in the file is not.
-        near = 2 if pix_fmt != "yuv420p" else 0
         for was, now in zip(expected, made, strict=True):
-            assert np.abs((255 - was).astype(int) - now).max() <= near or pix_fmt == "yuv444p"
+            apart = np.abs((255 - was).astype(int) - now)
+            if pix_fmt == "yuv444p":
+                # In the file a colour is that of four pixels.
+                assert apart[0].max() == 0 and apart[1:].mean() < 4
+            else:
+                # Gray is of full range, and luma in the file is not.
+                assert apart.max() <= (2 if pix_fmt == "gray" else 0)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -94,6 +98,21 @@ def test_data_is_drawn(lossless: Path, tmp_path: Path) -> None:
             # The picture is twice as large as what the program saw.
             assert (was[:108] != now[:108])[20, 30:70].mean() > 0.9
             assert np.array_equal(was[90:108], now[90:108])
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_all_that_a_frame_takes_as_data_goes_out(
+    lossless: Path, tmp_path: Path, way: list[str]
+) -> None:
+    # 63 KiB in UTF-8, and 126 KiB with an escape for each letter.
+    box = "{'xyxy': [10, 10, 40, 40]}"
+    loop = f"frame.data = {{'boxes': [{box}], 'seen': chr(0x4e2d) * 21500}}"
+    for options in (["--draw=data"], []):
+        out = tmp_path / "out.mkv"
+        done = run(lossless, out, loop, *options, *way)
+        assert done.returncode == 0, done.stderr
+        for was, now in zip(pictures(lossless), pictures(out), strict=True):
+            assert np.array_equal(was, now) is not bool(options)
 
 
 def test_a_failure_is_that_of_the_program(lossless: Path, tmp_path: Path) -> None:

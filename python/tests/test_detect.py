@@ -1,6 +1,5 @@
 """Detection by a class: what each family of models gives, from a frame to its tensor and back."""
 
-import json
 import subprocess as sp
 import sys
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ import numpy.typing as npt
 import pytest
 
 import frameloom
+from frameloom._data import as_json
 from frameloom.detect import Detection, Detections, Detector, Redactor, Tracker
 
 from .conftest import LIMIT_S, ROOT
@@ -481,7 +481,7 @@ def test_detections_are_a_sequence() -> None:
     }
     crowd = Detections([Detection((1, 2, 3, 4), "x" * 200, 0.5, 0, points=((5, 6),) * 17)] * 300)
     told = crowd.data()
-    assert 20 < len(told["boxes"]) < 300 and len(json.dumps(told)) < 1 << 16
+    assert 20 < len(told["boxes"]) < 300 and len(as_json(told).encode()) <= 1 << 16
     assert len(told["points"]) == 17 * len(told["boxes"])
     assert Detections().data() == {"boxes": []} and Detections().xyxy.shape == (0, 4)
 
@@ -515,6 +515,42 @@ def test_drawing() -> None:
     np.testing.assert_array_equal(after, noise())
     with pytest.raises(frameloom.InvalidValue, match="draw=: 'blurr' is none of boxes"):
         found.draw(after, "blurr")  # type: ignore[arg-type]
+
+
+def test_what_is_drawn_is_what_frameloom_draws_of_the_data() -> None:
+    for found in (
+        Detections([Detection((100, 100, 160, 180), "cat", 0.5, 3, 7, points=((130, 140),))]),
+        Detections([Detection((x, 100, x + 30, 180), "cat", 0.5, 3) for x in (40, 140, 200)]),
+    ):
+        drawn, told = noise(), frameloom.Frame.from_ndarray(noise())
+        found.draw(drawn)
+        told.draw.data(found.data())
+        np.testing.assert_array_equal(told.array, drawn)
+
+
+def test_all_of_a_crowd_is_drawn() -> None:
+    points = ((2.0, 2.0),) * 200
+    places = [(x, y) for y in range(0, HEIGHT - 8, 8) for x in range(0, WIDTH - 8, 8)][:300]
+    crowd = Detections(
+        [Detection((x, y, x + 6, y + 6), "", 0.5, 0, points=points) for x, y in places]
+    )
+    assert len(crowd.data()["boxes"]) < 300
+    after = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    crowd.draw(after)
+    assert all(after[y : y + 7, x : x + 7].any() for x, y in places)
+    few = crowd[:20].data()
+    assert 0 < len(few["boxes"]) < 20
+    frameloom.Frame.from_ndarray(after).data = few
+
+
+def test_a_place_in_the_first_pixel_is_no_part_of_the_picture() -> None:
+    corner = Detection((0.0, 0.2, 0.8, 0.9), "", 0.5, 0, points=((0.4, 1.0), (0.0, 0.0)))
+    there = noise()
+    Detections([corner]).draw(there)
+    assert not changed(noise(), there)[60:].any()
+    told = Detections([corner]).data()
+    assert told["boxes"][0]["xyxy"] == [0.0, 0.2, 0.8, 1.1]
+    assert [one["xy"] for one in told["points"]] == [[0.4, 1.1], [0.0, 0.0]]
 
 
 def test_a_redactor_hides_for_a_while_what_is_missed() -> None:

@@ -18,10 +18,11 @@ import frameloom
 from frameloom.detect import Detection, Detections
 from frameloom.detect._program import Hiding, Reports
 
-from .conftest import LIMIT_S, ROOT
+from .conftest import CAMERA, LIMIT_S, ROOT, Nginx, Publisher
 from .graphs import Output, save
 
 Array = npt.NDArray[Any]
+Publish = Callable[[str, str], Publisher]
 FACES = ROOT / "target" / "test-media" / "centerface.onnx"
 SIDE = 512
 # Where the portrait's face is, and a part of it that has nothing to do with it.
@@ -153,6 +154,66 @@ def test_nothing_would_be_hidden_where_data_alone_counts(
     monkeypatch.setenv("FRAMELOOM_ANSWER", "data")
     told = wrong(FACES, "--draw", "blur")
     assert told.startswith("frameloom.detect: options: --draw: blur hides nothing where")
+
+
+def test_what_would_be_shown_unhidden_is_refused_or_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = save(tmp_path / "m.onnx", {"o": np.zeros((6, CELLS), np.float32)})
+    monkeypatch.setenv("FRAMELOOM_UNEDITED", "shown-by-default")
+    for how in ("blur", "pixelate"):
+        # It says so before it has looked for a model.
+        said = wrong(tmp_path / "none.onnx", "--draw", how)
+        assert said == (
+            f"frameloom.detect: options: --draw: with {how}, faces would be shown while it starts,"
+            " fails or is slow: frames then go out as they came (give frameloom --on-error=hold)\n"
+        )
+    assert wrong(model, status=0).count("\n") == 1
+    for unedited, expected in (
+        ("shown", "frames go out with nothing hidden, as --on-error, --on-slow or --deadline says"),
+        ("", "doesn't say whether frames are shown"),
+        ("held", ""),
+        ("none", ""),
+    ):
+        monkeypatch.setenv("FRAMELOOM_UNEDITED", unedited)
+        lines = wrong(model, "--draw", "blur", status=0).splitlines()
+        assert len(lines) == (2 if expected else 1)
+        assert expected in lines[0] and lines[-1].startswith("frameloom.detect: m.onnx: YOLO")
+
+
+def test_frameloom_says_what_becomes_of_unedited_frames(clip: Path, tmp_path: Path) -> None:
+    say = ["sh", "-c", "echo it=$FRAMELOOM_UNEDITED. >&2; cat"]
+    for words, expected in (
+        ([], "none"),
+        (["--on-error=hold"], "held"),
+        (["--on-error=restart"], "shown"),
+        (["--deadline=10s"], "shown"),
+    ):
+        command = [sys.executable, "-m", "frameloom", "-y", *words, "-i", str(clip)]
+        command += [str(tmp_path / "out.mp4"), "--", *say]
+        done = sp.run(command, check=False, capture_output=True, text=True, timeout=LIMIT_S)
+        assert f"it={expected}." in done.stderr, done.stderr
+
+
+def test_of_a_live_stream_nothing_is_shown_that_a_script_would_have_hidden(
+    nginx: Nginx, publish: Publish, tmp_path: Path
+) -> None:
+    publish(CAMERA, nginx.url("in"))
+    nginx.wait_for_publisher("in")
+    target, script = tmp_path / "out.mkv", tmp_path / "hide.sh"
+    script.write_text(f'exec "{sys.executable}" -m frameloom.detect "{FACES}" --draw blur\n')
+
+    def hidden(*words: str) -> sp.CompletedProcess[str]:
+        command = [sys.executable, "-m", "frameloom", "-y", *words, "-i", nginx.url("in")]
+        command += ["-frames:v", "3", str(target), "--", "sh", str(script)]
+        return sp.run(command, check=False, capture_output=True, text=True, timeout=2 * LIMIT_S)
+
+    done = hidden()
+    assert done.returncode == 1 and "(give frameloom --on-error=hold)" in done.stderr, done.stderr
+    assert not target.exists() or target.stat().st_size == 0 or len(frames_of(target, 1)) == 0
+    done = hidden("--on-error=hold")
+    assert done.returncode == 0 and "centerface.onnx: CenterFace" in done.stderr, done.stderr
+    assert "faces would be shown" not in done.stderr
 
 
 def test_wrong_usage(tmp_path: Path) -> None:

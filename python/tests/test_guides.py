@@ -23,9 +23,7 @@ def blocks(guide: str) -> list[str]:
 
 def run(words: list[str], folder: Path) -> None:
     """Run a program in a folder."""
-    done = sp.run(
-        words, check=False, cwd=folder, capture_output=True, text=True, timeout=LIMIT_S
-    )
+    done = sp.run(words, check=False, cwd=folder, capture_output=True, text=True, timeout=LIMIT_S)
     assert done.returncode == 0, done.stderr
 
 

@@ -1,8 +1,8 @@
 """Many streams, and their frames in batches."""
 
-import contextlib
 import subprocess as sp
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import pytest
 
 import frameloom
 
-from .conftest import LIMIT_S
+from .conftest import LIMIT_S, wait_until
 
 
 def test_batches_have_every_frame_of_files(clip: Path) -> None:
@@ -55,6 +55,14 @@ def test_frames_are_written_to_their_own_stream(clip: Path, tmp_path: Path) -> N
         assert np.abs(frames[0].image[20, 20].astype(int) - color).max() < 4
 
 
+def is_written(frame: frameloom.Frame) -> bool:
+    try:
+        frame.write()
+    except ValueError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("preroll", [0, 1])
 def test_an_output_of_a_stream_is_closed_while_the_stream_goes_on(
     clip: Path, tmp_path: Path, preroll: int
@@ -68,10 +76,11 @@ def test_an_output_of_a_stream_is_closed_while_the_stream_goes_on(
                 count += 1
                 if count == 20:
                     out = streams[0].output(target, preroll=preroll)
-                if count > 20 and not preroll and out is not None and not out.closed:
-                    # It may still be being opened.
-                    with contextlib.suppress(ValueError):
-                        frame.write()
+                    # It is opened on the side, and a file is read as fast as it goes.
+                    is_open = target.exists if preroll else partial(is_written, frame)
+                    wait_until("it is open", is_open)
+                elif not preroll and out is not None and not out.closed:
+                    frame.write()
                 if count == 220:
                     assert out is not None
                     out.close()

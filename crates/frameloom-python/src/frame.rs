@@ -281,6 +281,12 @@ impl PyFrame {
         lock(&self.held).is_writable
     }
 
+    /// Its data as the JSON that it is kept as.
+    #[getter]
+    fn _data_json(&self, py: Python<'_>) -> Option<String> {
+        py.detach(|| lock(&self.inner).data()).map(|data| data.as_json().to_owned())
+    }
+
     /// What code knows of the frame: a dictionary that can be written as a JSON object of 64 KiB at most,
     /// and that goes along with the frame; `None` where there is nothing. What is changed in it counts
     /// once it is assigned.

@@ -1,6 +1,5 @@
 """What was found on a frame, in its pixels."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, overload
@@ -9,23 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _frameloom
+from .._data import MOST_BYTES, as_json
 from .._errors import InvalidValue
 from ._fail import failure
 
 Image = npt.NDArray[np.uint8]
 HOW = ("boxes", "blur", "pixelate", "none")
 
-# Far apart in hue, and each readable with black text on it.
-_COLORS = (
-    *("#ffc800", "#4ec9ff", "#7ee787", "#ff9db4", "#c9a2ff", "#ffa657", "#5ef0d0", "#e6e35c"),
-    *("#8fb4ff", "#ff8f6b"),
-)
 # Beside what was found, so much of its size is hidden too: a face's box ends at chin and brows.
 MARGIN = 0.15
 _LEAST_MARGIN = 2.0
-# What a frame takes as JSON, less what the punctuation of another writer may add.
-_MOST_DATA_BYTES = 60_000
-_SURELY_FEW = 20
+# Places that lie between 0 and 1 are parts of the picture; a box of that size in pixels is none.
+_LEAST_PIXEL = 1.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +75,14 @@ class Detections(Sequence[Detection]):
         Of so much that a frame doesn't take it, more than 64 KiB as JSON, it is the best ones.
         """
         told = self._data()
-        if len(self) > _SURELY_FEW and len(json.dumps(told)) > _MOST_DATA_BYTES:
+        if len(self) > 1 and len(as_json(told).encode()) > MOST_BYTES:
             return self[: len(self) * 3 // 4].data()
         return told
 
     def _data(self) -> dict[str, Any]:
         boxes = []
         for one in self._found:
-            box: dict[str, Any] = {"xyxy": [round(place, 1) for place in one.xyxy]}
+            box: dict[str, Any] = {"xyxy": _place(*one.xyxy)}
             box |= {"label": one.label, "score": round(one.score, 3)}
             if one.id is not None:
                 box["id"] = one.id
@@ -96,7 +90,7 @@ class Detections(Sequence[Detection]):
         told: dict[str, Any] = {"boxes": boxes}
         points = [point for one in self._found for point in one.points]
         if points:
-            told["points"] = [{"xy": [round(x, 1), round(y, 1)]} for x, y in points]
+            told["points"] = [{"xy": _place(x, y)} for x, y in points]
         return told
 
     def draw(
@@ -121,20 +115,22 @@ class Detections(Sequence[Detection]):
             hide(frame, with_margin(self.xyxy, MARGIN), how)
 
     def _draw_boxes(self, frame: "_frameloom.Frame") -> None:
-        # Lines and letters as large as they look on 720 rows.
-        scale = frame.height / 720
-        for one in self._found:
-            color = _COLORS[(one.class_id if one.id is None else one.id) % len(_COLORS)]
-            number = "" if one.id is None else f" {one.id}"
-            frame.draw.box(
-                one.xyxy,
-                f"{one.label}{number} {one.score:.2f}",
-                color=color,
-                width=max(1.5, 2 * scale),
-                label_size=max(11, 16 * scale),
-            )
-            for point in one.points:
-                frame.draw.circle(point, max(1.5, 3 * scale), color)
+        """Draw it as Frameloom draws it behind `--draw=data`."""
+        told = self.data()
+        if len(told["boxes"]) == len(self):
+            frame.draw.data(told)
+            return
+        half = len(self) // 2
+        for part in (self[:half], self[half:]):
+            part._draw_boxes(frame)
+
+
+def _place(*numbers: float) -> list[float]:
+    """Return a place as data has it: in pixels, which no place of the frame's first pixel seems."""
+    place = [round(number, 1) for number in numbers]
+    if any(place) and all(0 <= number <= 1 for number in place):
+        place = [_LEAST_PIXEL if number == max(place) else number for number in place]
+    return place
 
 
 def check_how(how: str) -> None:

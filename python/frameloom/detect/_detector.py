@@ -86,10 +86,13 @@ class Detector:
 
         path: its Unix socket. Without it, that of the environment variable `FRAMELOOM_MODEL`, by
             which `frameloom serve` says where the `model` of a pipeline is.
+        timeout: for how many seconds a server is waited for, at first and for each picture that it
+            doesn't answer; for ever where it is not given. A stream waits along with it.
         log: gets a line when the server is waited for, and when it is there again.
 
         Raises `TimeoutError` once it was waited for long enough, and `ValueError` where neither
-        `path` nor the environment says where it is.
+        `path` nor the environment says where it is. A picture for which five connections ended
+        without an answer raises `ValueError`.
         """
         _check_share("conf", conf)
         _check_share("iou", iou)
@@ -105,7 +108,11 @@ class Detector:
         self, engine: Engine, classes: Sequence[str] | None, conf: float, iou: float | None
     ) -> None:
         self._engine = engine
-        self._wanted = Wanted(conf, iou, _numbers_of(classes, engine.spec.labels))
+        try:
+            self._wanted = Wanted(conf, iou, _numbers_of(classes, engine.spec.labels))
+        except BaseException:
+            engine.close()
+            raise
 
     @property
     def summary(self) -> str:

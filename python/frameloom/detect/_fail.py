@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any, TypeVar
 
-from .._errors import Error, NotFound
+from .._errors import Error, InvalidData, NotFound
 
 INSTALL = "pip install 'frameloom[detect]'"
 _E = TypeVar("_E", bound=Error)
@@ -24,6 +24,16 @@ def failure(  # noqa: PLR0913 (an error has as many parts)
     parts = [stage, *([about] if about is not None else []), cause]
     message = ": ".join(parts) + (f" ({hint})" if hint else "")
     return kind(message, stage=stage, url=url, option=option, cause=cause, hint=hint)
+
+
+def unexpected(error: Exception) -> Error:
+    """Return the error for what code fails with on some numbers of a model: one of this package."""
+    if isinstance(error, Error):
+        return error
+    cause = f"the model could not be used on this picture: {type(error).__name__}: {error}"
+    made = failure(InvalidData, "process", cause)
+    made.__cause__ = error
+    return made
 
 
 def library(name: str, what_for: str) -> Any:

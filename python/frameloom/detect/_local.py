@@ -13,7 +13,7 @@ from .._errors import Error, InvalidData, InvalidValue
 from . import _detr, _faces, _yolo
 from ._coco import COCO
 from ._engine import STEP, Labels, Size, Spec, not_read, read_labels
-from ._fail import failure, library
+from ._fail import failure, library, unexpected
 from ._found import Array, Found, Wanted
 from ._look import LARGEST_SIZE, Family, Look, labels_of, size_of
 
@@ -252,14 +252,14 @@ class Local:
             part = tensors[start : start + step]
             try:
                 outputs = self._outputs(part)
-            except Error as error:
-                yield from [error] * len(part)
+            except Exception as error:
+                yield from [unexpected(error)] * len(part)
                 continue
             for item in range(len(part)):
                 try:
                     yield self._family.decode(outputs, item, wanted[start + item])
-                except Error as error:
-                    yield error
+                except Exception as error:
+                    yield unexpected(error)
 
     def run_all(self, requests: list[tuple[Array, Wanted]]) -> list[list[Found] | Error]:
         """Run what several ask for together, pictures of one size: each has its own answer."""

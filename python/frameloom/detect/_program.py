@@ -69,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
     add("--iou", type=_share, metavar="0..1", help="most overlap (default: the family's)")
     add("--track", action="store_true", help="number things from frame to frame")
     add("--draw", choices=HOW, default="boxes", help="what is drawn (default: boxes)")
-    add("--data", action="store_true", help="send what was found along with the stream")
+    add("--data", action="store_true", help="give Frameloom what was found")
     add("--device", default="auto", help="cpu, cuda, cuda:1, ... (default: cuda if there, or cpu)")
     add("--threads", type=_count, metavar="N", help="threads of the processor (default: all)")
     add("--size", type=_size, metavar="N|WxH", help="of models that take any (default: 640)")
@@ -215,8 +215,36 @@ def _follow_frameloom(arguments: argparse.Namespace) -> None:
     arguments.draw, arguments.data = "none", True
 
 
+def _see_that_all_is_hidden(arguments: argparse.Namespace, reports: Reports) -> None:
+    """Refuse to start where frames that never get here would be shown, unless that was asked for.
+
+    What hides can only hide what it is given. While it starts, is started again or is too slow, it
+    is Frameloom that decides. Where Frameloom has seen by the words of the command that it hides
+    something, it holds the last picture. A script that starts this, or Python's own `runpy`, has
+    other words, so that what counts is what Frameloom says here. It ends a run whose COMMAND ends
+    before its first answer, and nothing was shown until then.
+    """
+    unedited = os.environ.get("FRAMELOOM_UNEDITED")
+    if arguments.draw not in ("blur", "pixelate") or arguments.serve is not None:
+        return
+    if unedited == "shown-by-default":
+        cause = "faces would be shown while it starts, fails or is slow"
+        cause = f"with {arguments.draw}, {cause}: frames then go out as they came"
+        hint = "give frameloom --on-error=hold"
+        raise failure(InvalidValue, "options", cause, option="draw", hint=hint)
+    if unedited == "shown":
+        asked = "as --on-error, --on-slow or --deadline says"
+        reports.say(f"whenever it fails or is slow, frames go out with nothing hidden, {asked}")
+    elif unedited not in ("held", "none") and "FRAMELOOM_WIDTH" in os.environ:
+        reports.say(
+            "this version of frameloom doesn't say whether frames are shown while nothing hides "
+            "what is on them; give it --on-error=hold"
+        )
+
+
 def _run(arguments: argparse.Namespace, reports: Reports) -> None:
     _follow_frameloom(arguments)
+    _see_that_all_is_hidden(arguments, reports)
     if arguments.serve is not None:
         end_with_stdin()
         engine = Local(arguments.model, **_given(arguments, _OF_MODELS - {"model"}))

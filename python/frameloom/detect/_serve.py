@@ -3,6 +3,7 @@
 import json
 import os
 import queue
+import select
 import signal
 import socket
 import stat
@@ -15,12 +16,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from .._errors import Error, InvalidValue
+from .._errors import ConnectionFailed, Error, InvalidValue
 from ._engine import Spec
-from ._fail import failure
+from ._fail import failure, unexpected
 from ._found import Array, Found, Wanted
 from ._local import Local
-from ._wire import answer_message, read, read_tensors, send, spec_message, wanted_of
+from ._wire import (
+    answer_message,
+    error_message,
+    read,
+    read_tensors,
+    send,
+    spec_message,
+    wanted_of,
+)
 
 MOST_CLIENTS = 64
 # A batch is run with so many pictures, or this long behind its first.
@@ -37,8 +46,19 @@ class Request:
 
     tensors: Array
     wanted: Wanted
+    is_wanted: Callable[[], bool] = lambda: True
+    """Whether anybody waits for it."""
     is_done: threading.Event = field(default_factory=threading.Event)
     result: list[Found] | Error | None = None
+
+    def end(self, result: list[Found] | Error) -> None:
+        """Answer it."""
+        self.result = result
+        self.is_done.set()
+
+    def give_up(self) -> None:
+        """Leave it unanswered: its client is gone."""
+        self.end(failure(ConnectionFailed, "process", "the client is gone"))
 
 
 class Batcher:
@@ -73,16 +93,25 @@ class Batcher:
         except queue.Empty:
             return None
 
+    def _next_wanted(self, timeout: float) -> Request | None:
+        """Return the next request of those whose clients are still there."""
+        while (request := self._take(timeout)) is not None and not request.is_wanted():
+            request.give_up()
+        return request
+
     def collect(self, idle: float) -> list[Request]:
         """Return what is run together: pictures of one size, the one that waits longest first."""
-        first = self._next or self._take(idle)
-        self._next = None
+        first, self._next = self._next, None
+        if first is not None and not first.is_wanted():
+            first.give_up()
+            first = None
+        first = first or self._next_wanted(idle)
         if first is None:
             return []
         batch, count = [first], len(first.tensors)
         until = self._clock() + BATCH_WAIT_S
         while count < BATCH and len(batch) < self.clients():
-            request = self._take(until - self._clock())
+            request = self._next_wanted(until - self._clock())
             if request is None:
                 break
             count += len(request.tensors)
@@ -98,15 +127,21 @@ class Batcher:
         if not batch:
             return False
         start = self._clock()
-        results = self._run([(request.tensors, request.wanted) for request in batch])
+        results = self._results(batch)
         with self._lock:
             self._batches += 1
             self._pictures += sum(len(request.tensors) for request in batch)
             self._seconds += self._clock() - start
         for request, result in zip(batch, results, strict=True):
-            request.result = result
-            request.is_done.set()
+            request.end(result)
         return True
+
+    def _results(self, batch: list[Request]) -> list[list[Found] | Error]:
+        """Run it. Whatever it fails with is the answer to it: other batches come after it."""
+        try:
+            return self._run([(request.tensors, request.wanted) for request in batch])
+        except Exception as error:
+            return [unexpected(error)] * len(batch)
 
     def report(self) -> dict[str, float | int | None]:
         """Return what was done since this was asked last."""
@@ -164,9 +199,13 @@ class Server:
             send(client, spec_message(self._spec))
             while True:
                 self._answer(client)
-        except (OSError, EOFError, Error):
-            # It is gone, or does what no client does: the others go on.
+        except (OSError, EOFError):
+            # It is gone: the others go on.
             pass
+        except Exception as error:
+            # It does what no client does, or asks for too much. What else it sent stays unread.
+            with suppress(OSError):
+                send(client, error_message(error))
         finally:
             with self._lock:
                 self._clients.discard(client)
@@ -180,11 +219,12 @@ class Server:
         client.settimeout(_STALLED_S)
         message = read(client)
         wanted = wanted_of(message)
-        request = Request(read_tensors(client, message, self._spec), wanted)
+        tensors = read_tensors(client, message, self._spec)
+        request = Request(tensors, wanted, lambda: _is_there(client))
         try:
             answer = answer_message(self._batcher.ask(request))
         except Error as error:
-            answer = {"error": error.cause}
+            answer = error_message(error)
         send(client, answer)
 
     def close(self) -> None:
@@ -198,6 +238,16 @@ class Server:
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+
+
+def _is_there(client: socket.socket) -> bool:
+    """Whether the other end is open. It has nothing to say while it waits for an answer."""
+    poll = select.poll()
+    try:
+        poll.register(client, select.POLLIN)
+        return not poll.poll(0) or bool(client.recv(1, socket.MSG_PEEK))
+    except (OSError, ValueError):
+        return False
 
 
 def _refuse(client: socket.socket) -> None:

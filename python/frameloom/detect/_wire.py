@@ -67,7 +67,7 @@ def read(connection: socket.socket) -> dict[str, Any]:
         raise broken("it sends too much")
     try:
         message = json.loads(receive(connection, length))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise broken("it sends no JSON") from None
     if not isinstance(message, dict):
         raise broken("it sends no object")
@@ -92,6 +92,16 @@ def spec_of(message: Mapping[str, Any]) -> Spec:
         return Spec(**said, preparation=Preparation(**wanted))
     except (AttributeError, KeyError, TypeError, ValueError):
         raise broken("it doesn't say what its model is") from None
+
+
+def most_pictures(tensors: Array) -> int:
+    """Return how many of some pictures go into one request."""
+    one = max(1, tensors[:1].nbytes)
+    if one > _LARGEST_REQUEST:
+        cause = f"tensors of {list(tensors.shape[1:])} are more than a server of a model takes"
+        hint = "start the server with a smaller --size"
+        raise failure(InvalidData, "process", cause, hint=hint)
+    return min(MOST_PICTURES, _LARGEST_REQUEST // one)
 
 
 def request_message(tensors: Array, wanted: Wanted) -> dict[str, Any]:
@@ -129,6 +139,13 @@ def read_tensors(connection: socket.socket, message: Mapping[str, Any], spec: Sp
     tensors = np.empty(shape, spec.dtype)
     into(connection, tensors.data.cast("B"))
     return tensors
+
+
+def error_message(error: Exception) -> dict[str, Any]:
+    """Return what answers a request that came to nothing."""
+    if isinstance(error, Error):
+        return {"error": error.cause}
+    return {"error": " ".join(f"{type(error).__name__}: {error}".split())}
 
 
 def answer_message(found: Sequence[Found]) -> dict[str, Any]:

@@ -128,16 +128,25 @@ impl Command {
     }
 
     /// Whether it hides what must not be seen: detection that blurs or pixelates what it finds.
+    ///
+    /// The words are looked at as one text, as they may stand behind `env`, `uv run` or in a line of a
+    /// shell. Where that finds too much, a picture is held that might have been shown. What it can't find,
+    /// as a script that starts the detection, learns from [`Command::unedited`] what would be shown.
     pub(crate) fn hides(&self) -> bool {
         let words: Vec<_> = self.argv.iter().map(|word| word.to_string_lossy()).collect();
-        let detects = words.windows(2).any(|pair| pair == ["-m", "frameloom.detect"]);
-        let hides = |way: &str| matches!(way, "blur" | "pixelate");
-        let says = |pair: &[std::borrow::Cow<'_, str>]| match pair {
-            [option, way] if option == "--draw" => hides(way),
-            [.., word] => word.strip_prefix("--draw=").is_some_and(hides),
-            [] => false,
+        let line = words.join(" ");
+        let hides = |after: &str| {
+            let way = after.trim_start_matches(|c: char| c.is_whitespace() || "='\"\\".contains(c));
+            way.starts_with("blur") || way.starts_with("pixelate")
         };
-        detects && words.windows(2).any(says)
+        line.contains("frameloom.detect") && line.split("--draw").skip(1).any(hides)
+    }
+
+    /// Says to the program what becomes of frames that it doesn't give back: see
+    /// [`LiveOptions::unedited`](crate::options::LiveOptions::unedited).
+    #[must_use]
+    pub(crate) fn unedited(self, what: &str) -> Command {
+        self.env("FRAMELOOM_UNEDITED", what)
     }
 
     fn name(&self) -> String {

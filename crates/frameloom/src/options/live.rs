@@ -353,6 +353,20 @@ impl LiveOptions {
         self.on_slow == Some(OnSlow::Hold) || self.on_error == Some(OnError::Hold)
     }
 
+    /// What becomes of frames that a COMMAND doesn't give back, in the words of `FRAMELOOM_UNEDITED`. A
+    /// program that hides something can't do that on frames which it never gets, so it has to know.
+    pub(crate) fn unedited(&self, is_live: bool) -> &'static str {
+        if self.holds_unedited() {
+            return "held";
+        }
+        let ends = self.error_policy(is_live, true) == OnError::Stop;
+        match (ends && self.slow_policy(is_live) != OnSlow::Bypass, self.on_error) {
+            (true, _) => "none",
+            (false, None) if is_live => "shown-by-default",
+            (false, _) => "shown",
+        }
+    }
+
     /// What happens to frames that would wait. A deadline means bypass.
     pub(crate) fn slow_policy(&self, is_live: bool) -> OnSlow {
         match (self.on_slow, self.deadline) {
@@ -457,5 +471,24 @@ mod tests {
         assert_eq!(built("deadline=40ms", true).unwrap().slow_policy(true), OnSlow::Bypass);
         assert_eq!(built("slate=card.png", false).unwrap().loss_policy(false), OnLoss::Slate);
         assert_eq!(built("no-reconnect", false).unwrap().loss_policy(false), OnLoss::End);
+    }
+
+    #[test]
+    fn a_command_learns_what_becomes_of_frames_that_it_does_not_give_back() {
+        for (line, live, stored) in [
+            ("", "shown-by-default", "none"),
+            ("deadline=40ms", "shown-by-default", "shown"),
+            ("on-slow=bypass", "shown-by-default", "shown"),
+            ("on-slow=hold", "held", "held"),
+            ("on-error=hold", "held", "held"),
+            ("on-error=hold deadline=40ms", "held", "held"),
+            ("on-error=restart", "shown", "shown"),
+            ("on-error=bypass", "shown", "shown"),
+            ("on-error=stop", "none", "none"),
+            ("on-error=stop on-slow=bypass", "shown", "shown"),
+        ] {
+            let options = built(line, true).unwrap();
+            assert_eq!([options.unedited(true), options.unedited(false)], [live, stored], "{line}");
+        }
     }
 }

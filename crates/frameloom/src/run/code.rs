@@ -75,11 +75,13 @@ pub(super) fn start(
         let later = LaterGate { code, frames: frames.clone(), fanout };
         return Ok(Some(Pulling::Decoder(frames, Box::new(later))));
     }
-    let Code { mut stages, command, is_pulled, mut live, .. } = code;
+    let Code { mut stages, command, is_pulled, only_reads, mut live, .. } = code;
     let Code { is_live, rate, events, stats, clock, stop, .. } = code;
     if is_live && command.as_ref().is_some_and(Command::hides) {
         live.hold_by_default();
     }
+    let unedited = if only_reads { "none" } else { live.unedited(is_live) };
+    let command = command.map(|command| command.unedited(unedited));
     if stages.is_empty() && command.is_none() && !is_pulled {
         threads.spawn("frameloom-process", move || pass_on(&frames, fanout))?;
         return Ok(None);

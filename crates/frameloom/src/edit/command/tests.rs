@@ -35,15 +35,28 @@ fn answers(script: &str, frames: usize) -> Result<Vec<Frame>> {
 
 #[test]
 fn what_hides_faces_is_known() {
-    let hides = |line: &str| {
-        let words = line.split(' ').map(OsString::from).collect();
-        Command::new(words).unwrap().hides()
-    };
+    let words = |line: &str| line.split(' ').map(OsString::from).collect();
+    let hides = |line: &str| Command::new(words(line)).unwrap().hides();
     for line in [
         "python3 -m frameloom.detect faces.onnx --draw blur",
         "/opt/venv/bin/python -m frameloom.detect --draw=pixelate faces.onnx",
+        "python3 -mframeloom.detect faces.onnx --draw blur",
+        "python3 -Im frameloom.detect faces.onnx --draw blur",
+        "python3 -umframeloom.detect faces.onnx --draw=blur",
+        "python3 -W ignore -X dev -m frameloom.detect --draw pixelate faces.onnx",
+        "env -u DISPLAY python3 -m frameloom.detect faces.onnx --draw blur",
+        "uv run --extra detect -m frameloom.detect faces.onnx --draw blur",
+        "nice taskset -c 1 python3 -m frameloom.detect faces.onnx --draw blur",
     ] {
         assert!(hides(line), "{line}");
+    }
+    for line in [
+        "exec python3 -m frameloom.detect faces.onnx --draw blur",
+        "python3 -m frameloom.detect faces.onnx --draw='blur' --conf 0.2",
+        "python3 -m frameloom.detect \\\n  --draw  \"pixelate\" faces.onnx",
+    ] {
+        let shell = ["sh", "-c", line].map(OsString::from).to_vec();
+        assert!(Command::new(shell).unwrap().hides(), "{line}");
     }
     for line in [
         "python3 -m frameloom.detect faces.onnx",

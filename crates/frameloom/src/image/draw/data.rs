@@ -62,8 +62,23 @@ struct Text {
     background: String,
 }
 
-/// What has no colour of its own.
+/// What has neither a colour nor a name.
 const USUAL: Color = Color::rgb(255, 200, 0);
+
+/// What is named without a colour gets one of these, always the same one: far apart in hue, and each readable
+/// with black text on it.
+const COLORS: [Color; 10] = [
+    USUAL,
+    Color::rgb(0x4e, 0xc9, 0xff),
+    Color::rgb(0x7e, 0xe7, 0x87),
+    Color::rgb(0xff, 0x9d, 0xb4),
+    Color::rgb(0xc9, 0xa2, 0xff),
+    Color::rgb(0xff, 0xa6, 0x57),
+    Color::rgb(0x5e, 0xf0, 0xd0),
+    Color::rgb(0xe6, 0xe3, 0x5c),
+    Color::rgb(0x8f, 0xb4, 0xff),
+    Color::rgb(0xff, 0x8f, 0x6b),
+];
 
 /// From this height on, lines and letters are larger, in proportion to the picture.
 const USUAL_HEIGHT: f64 = 720.0;
@@ -85,6 +100,18 @@ impl Drawing {
 }
 
 impl LabelledBox {
+    /// Its own colour, or that of its number, or of its label.
+    fn color(&self) -> Result<Color> {
+        let number = match &self.id {
+            Some(Id::Number(number)) => number.unsigned_abs(),
+            Some(Id::Name(name)) => checksum(name),
+            None if self.label.is_empty() => 0,
+            None => checksum(&self.label),
+        };
+        let usual = usize::try_from(number % COLORS.len() as u64).ok();
+        color(&self.color, usual.and_then(|n| COLORS.get(n)).copied().unwrap_or(USUAL))
+    }
+
     fn label(&self) -> String {
         let id = self.id.as_ref().map(|id| match id {
             Id::Number(number) => format!("#{number}"),
@@ -106,7 +133,8 @@ impl Draw<'_> {
     ///  "text": [{"xy": [8, 8], "text": "2 persons", "size": 24, "background": "black@0.5"}]}
     /// ```
     ///
-    /// Every key but `xyxy`, `points`, `xy` and `text` may be left out, and others are passed over. Places are
+    /// Every key but `xyxy`, `points`, `xy` and `text` may be left out, and others are passed over. A box without
+    /// `color` gets one by its `id`, or else by its `label`: the same name has the same colour everywhere. Places are
     /// in pixels of a picture of `size`, which is as a rule the one that is drawn on; where all of one place's
     /// numbers lie between 0 and 1, they are parts of its width and height. Widths, radii and sizes are in
     /// pixels of the picture that is drawn on.
@@ -123,7 +151,7 @@ impl Draw<'_> {
         let (width, height) = (self.canvas.width as f64, self.canvas.height as f64);
         let map = Mapping { from: (f64::from(size.0), f64::from(size.1)), to: (width, height) };
         let scale = (height / USUAL_HEIGHT).max(1.0);
-        let boxes = drawing.boxes.iter().map(|found| color(&found.color, USUAL));
+        let boxes = drawing.boxes.iter().map(LabelledBox::color);
         let boxes = boxes.collect::<Result<Vec<_>>>()?;
         let lines = drawing.lines.iter().map(|line| color(&line.color, USUAL));
         let lines = lines.collect::<Result<Vec<_>>>()?;
@@ -165,6 +193,13 @@ impl Text {
         }
         Ok(style.background(self.background.parse()?))
     }
+}
+
+/// A number that is the same for a name in every process: FNV-1a.
+fn checksum(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |sum, byte| {
+        (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 fn color(name: &str, usual: Color) -> Result<Color> {
@@ -239,6 +274,21 @@ mod tests {
         let json =
             r#"{"text": [{"xy": [4, 4], "text": "2", "size": 20, "background": "black@0.5"}]}"#;
         assert_eq!(drawn(json, (64, 48)).unwrap(), text);
+    }
+
+    #[test]
+    fn a_thing_has_its_colour_by_its_number_or_its_name() {
+        let color = |rest: &str| {
+            let text = format!(r#"{{"xyxy": [8, 8, 40, 40]{rest}}}"#);
+            serde_json::from_str::<LabelledBox>(&text).unwrap().color().unwrap()
+        };
+        assert_eq!(color(""), USUAL);
+        assert_eq!(color(r#", "id": 12, "label": "cat""#), COLORS[2]);
+        assert_eq!(color(r#", "id": -9223372036854775808"#), COLORS[8]);
+        assert_eq!(color(r#", "id": 12, "color": "red""#), Color::rgb(255, 0, 0));
+        assert_eq!(color(r#", "label": "cat", "score": 0.5"#), color(r#", "label": "cat""#));
+        assert_ne!(color(r#", "label": "person""#), color(r#", "label": "car""#));
+        assert_eq!(color(r#", "id": "person""#), color(r#", "label": "person""#));
     }
 
     #[test]
