@@ -240,3 +240,17 @@ fn a_command_that_closes_its_input_and_lives_on_is_ended() {
     assert!(line.contains("closed its stdin"), "{line}");
     wait_until("nothing is left", || !pids.iter().any(|pid| runs(pid)));
 }
+
+/// Frames that wait behind an output that has all it wants hold nothing up.
+#[test]
+fn an_output_that_is_done_ends_the_run_whatever_passes_by() {
+    let room = room();
+    let source = clip("code-done.mkv", &format!("-f lavfi -i {}", counted("320x240", "25", 4)));
+    for policy in ["bypass", "latest", "hold"] {
+        let out = room.path().join(format!("{policy}.mkv"));
+        let options = args![format!("--on-slow={policy}"), "-i", &source, "-frames:v", "1"];
+        let line = [options, encoded(&out), args!["--", "cat"]].concat();
+        frameloom(line).run().ok();
+        assert_eq!(counters(&out).len(), 1, "{policy}");
+    }
+}

@@ -33,7 +33,7 @@ use crate::run::spawn::{
 };
 use crate::run::stages::{EncoderEnd, FramesChange, VideoGroup};
 use crate::run::streams::KnownStreams;
-use crate::run::threads::{MoreThreads, Threads};
+use crate::run::threads::{MoreThreads, Threads, is_full};
 use crate::run::writing::SinkOpener;
 use crate::time::Rate;
 
@@ -206,10 +206,10 @@ impl RunningPipeline {
             let frames = input.frames.lock().unwrap_or_else(PoisonError::into_inner);
             frames.values().cloned().collect()
         };
-        let is_full = |input: &InputLink| {
-            input.changes.is_full() || frames(input).iter().any(|frames| frames.changes.is_full())
+        let takes_none = |input: &InputLink| {
+            is_full(&input.changes) || frames(input).iter().any(|frames| is_full(&frames.changes))
         };
-        if self.inputs.iter().any(is_full) {
+        if self.inputs.iter().any(takes_none) {
             return Err(too_many_changes());
         }
         let awaited = self.context.registry.leave(number, self.code == CodeKind::None, is_over)?;

@@ -18,6 +18,7 @@ use crate::image::Frame;
 use crate::live::supervise::Hold;
 use crate::options::InputOptions;
 use crate::run::delivery::{SinkMessage, SinkStream};
+use crate::run::threads::is_full;
 use crate::stats::Stats;
 use crate::time::clock::Clock;
 use crate::time::stop::Stop;
@@ -214,7 +215,7 @@ pub(super) struct Fanout {
 impl Fanout {
     /// An encoder that takes nothing now.
     pub(super) fn full(&self) -> Option<&Sender<EncodeMessage>> {
-        self.encoders.iter().map(|encoder| &encoder.frames).find(|frames| frames.is_full())
+        self.encoders.iter().map(|encoder| &encoder.frames).find(|frames| is_full(frames))
     }
 
     /// Does what came of outputs that come and go; `false` where nobody wants frames any more.

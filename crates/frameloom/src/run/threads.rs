@@ -3,10 +3,20 @@
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Select, Sender, bounded};
 
 use crate::error::{Error, ErrorKind, Result, Stage, os_words};
 use crate::time::stop::Stop;
+
+/// Whether who sends would have to wait. Where the receiver is gone, nobody waits; a channel's own answer
+/// is that it is full for ever.
+pub(super) fn is_full<T>(sender: &Sender<T>) -> bool {
+    sender.is_full() && {
+        let mut select = Select::new();
+        select.send(sender);
+        select.try_ready().is_err()
+    }
+}
 
 /// The first error of any stage.
 #[derive(Clone)]
@@ -176,4 +186,19 @@ pub(crate) fn start_thread(
         let cause = format!("no thread could be started: {}", os_words(&e));
         Error::new(ErrorKind::Other, Stage::Process, cause).because(e)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_for_a_receiver_that_is_gone() {
+        let (sender, receiver) = bounded(1);
+        assert!(!is_full(&sender));
+        sender.send(()).unwrap();
+        assert!(is_full(&sender));
+        drop(receiver);
+        assert!(!is_full(&sender));
+    }
 }
