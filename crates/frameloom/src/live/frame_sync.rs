@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::live::supervise::micros;
+use crate::time::arrival::Arrival;
 use crate::time::{Rate, TimeBase, Timestamp};
 
 /// How long a tick waits for what should be there.
@@ -137,20 +138,23 @@ impl<T> FrameSync<T> {
         micros(moment.saturating_duration_since(self.epoch)).as_micros()
     }
 
-    /// Takes a picture, or a piece of sound, of a source: it is at `at`, for so long, on the source's own
-    /// clock, and came at `arrived`.
+    /// Takes a picture, or a piece of sound, of a source `now`: it is at `at`, for so long, on the source's
+    /// own clock. What didn't come from anywhere, as silence that fills a gap, has no `arrived`: it tells
+    /// nothing of that clock.
     pub(crate) fn offer(
         &mut self,
         source: usize,
         (at, length): (Timestamp, Timestamp),
-        arrived: Instant,
+        (arrived, now): (Option<Arrival>, Instant),
         content: T,
     ) {
-        let elapsed = self.since_epoch(arrived);
+        let elapsed = arrived.map(|arrived| self.since_epoch(arrived.at));
         let Some(source) = self.sources.get_mut(source) else { return };
-        if let Some(clock) = self.clocks.get_mut(source.clock) {
-            clock.note(at.as_micros(), elapsed);
+        if let (Some(clock), Some(elapsed)) = (self.clocks.get_mut(source.clock), elapsed) {
+            let connection = arrived.map_or(0, |arrived| arrived.connection);
+            clock.note(at.as_micros(), elapsed, connection);
         }
+        let arrived = arrived.map_or(now, |arrived| arrived.at);
         let length = if length > Timestamp::ZERO { length } else { source.described.length };
         source.end = source.end.max(Some(at.plus(length)));
         source.began.get_or_insert(arrived);
@@ -318,6 +322,13 @@ const WRONG_MICROS: i64 = 100_000;
 /// What an offset moves by in a second otherwise, in microseconds: more than clocks drift, and less than
 /// anyone hears.
 const MICROS_A_SECOND: i64 = 2_000;
+/// Behind the beginning of a connection the offset goes at once to what came fastest: its first packets
+/// come late by as much as opening it took, and at the usual pace the input would be out of step for a
+/// minute. In microseconds.
+const NEW_MICROS: i64 = 2_000_000;
+/// How long a connection is watched until what came fastest of it counts in place of what holds for the
+/// one before it, in microseconds.
+const WATCHED_MICROS: i64 = 500_000;
 
 /// Where an input's times lie on the machine's clock.
 struct InputClock {
@@ -329,25 +340,44 @@ struct InputClock {
     offset: Option<i64>,
     /// When it was last looked at.
     followed: i64,
+    /// The number of the connection, and when the first of it came.
+    connection: Option<(u64, i64)>,
 }
 
 impl InputClock {
     fn new(input: usize) -> InputClock {
-        InputClock { input, smallest: VecDeque::new(), offset: None, followed: 0 }
+        let smallest = VecDeque::new();
+        InputClock { input, smallest, offset: None, followed: 0, connection: None }
     }
 
     fn offset(&self) -> i64 {
         self.offset.unwrap_or(0)
     }
 
-    /// Something of time `at` came when `elapsed` had passed, both in microseconds.
-    fn note(&mut self, at: i64, elapsed: i64) {
+    /// How long ago the first of its connection came, where that is but a moment.
+    fn newly(&self, elapsed: i64) -> Option<i64> {
+        let (_, began) = self.connection?;
+        Some(elapsed.saturating_sub(began)).filter(|passed| *passed < NEW_MICROS)
+    }
+
+    /// Something of time `at` came by a connection when `elapsed` had passed, both in microseconds.
+    fn note(&mut self, at: i64, elapsed: i64, connection: u64) {
+        match self.connection {
+            // It was still on its way when the next connection began.
+            Some((current, _)) if connection < current => return,
+            Some((current, _)) if connection == current => {}
+            _ => {
+                self.connection = Some((connection, elapsed));
+                self.smallest.clear();
+            }
+        }
         let (second, difference) = (elapsed / 1_000_000, elapsed.saturating_sub(at));
         match self.smallest.back_mut() {
             Some((last, smallest)) if *last == second => *smallest = (*smallest).min(difference),
             _ => self.smallest.push_back((second, difference)),
         }
-        if self.offset.is_none_or(|offset| difference < offset - WRONG_MICROS) {
+        let most = if self.newly(elapsed).is_some() { 0 } else { WRONG_MICROS };
+        if self.offset.is_none_or(|offset| difference < offset - most) {
             self.offset = Some(difference);
         }
     }
@@ -364,6 +394,11 @@ impl InputClock {
         let smallest = |from: i64| {
             all.clone().filter(|(of, _)| *of >= from).map(|(_, difference)| *difference).min()
         };
+        if let Some(passed) = self.newly(elapsed) {
+            let fastest = smallest(i64::MIN).filter(|_| passed >= WATCHED_MICROS);
+            self.offset = fastest.or(self.offset);
+            return;
+        }
         // A second that has only begun says little.
         let recent: Vec<i64> = all
             .clone()
