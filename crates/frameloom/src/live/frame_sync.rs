@@ -219,10 +219,14 @@ impl<T> FrameSync<T> {
         };
         let moment = self.moment_of(number);
         let at = self.step.at(number);
+        let half = Timestamp::from_micros(self.step.at(1).as_micros() / 2);
         let is_out_of_patience = now >= moment + PATIENCE;
         let has = |source: &Source<T>| {
             let moved_by = self.moved_by(source);
-            source.has_ended || source.end.is_some_and(|end| end.plus(moved_by) > at)
+            // The picture that is shown then, and not the one before it: which of the two it is would
+            // depend on who else is late, and pictures would stumble.
+            let needed = if source.described.is_sound { at } else { at.plus(half) };
+            source.has_ended || source.end.is_some_and(|end| end.plus(moved_by) > needed)
         };
         let there: Vec<bool> = self.sources.iter().map(has).collect();
         let awaited = self.sources.iter().zip(&there);
@@ -250,7 +254,6 @@ impl<T> FrameSync<T> {
             if source.described.is_sound {
                 source.sound_until(step.at(number.saturating_add(1)), moved_by)
             } else {
-                let half = Timestamp::from_micros(step.at(1).as_micros() / 2);
                 source.picture_at(at.plus(half), moved_by, now)
             }
         });

@@ -146,6 +146,26 @@ fn what_was_seen_at_one_moment_is_shown_at_one_time() {
     assert!((470..=500).contains(&ticks), "{ticks}");
 }
 
+/// Wherever a camera's pictures lie between the ticks, and whoever else is late: each is shown once.
+#[test]
+fn pictures_of_the_ticks_own_rate_do_not_stumble() {
+    for begin in (0..40_000).step_by(7_000) {
+        let mut cameras = [
+            Camera::new(40_000, 0, 5_000_000 + begin),
+            Camera::new(33_333, 0, 0),
+            Camera::new(100_000, 0, 77),
+        ];
+        let (mut ticks, mut last) = (0, 0);
+        run(&mut cameras, 10_000_000, |(now, shown)| {
+            let seen = *shown[0].as_ref().unwrap();
+            ticks += 1;
+            assert!(ticks < 20 || seen == last + 40_000, "{seen} behind {last} at {now}");
+            last = seen;
+        });
+        assert!(ticks > 200, "{ticks}");
+    }
+}
+
 #[test]
 fn a_camera_that_is_away_holds_up_nobody() {
     let mut cameras = [Camera::new(40_000, 0, 0), Camera::new(40_000, 0, 0)];
