@@ -464,12 +464,15 @@ def _by_gear(name: str, *words: str) -> None:
 def _gear_sound() -> None:
     _by_gear("voice.wav", "-i", str(CLIP), "-vn", "-t", "1")
     voice = str(OUT / "voice.wav")
-    _gear("voiced.mp4", frames=25, i=voice, acodec="aac", input_framerate=25)
+    # It kills an ffmpeg that has two inputs, where it isn't told to wait.
+    how = {"acodec": "aac", "input_framerate": 25, "disable_force_termination": True}
+    _gear("voiced.mp4", frames=25, i=voice, **how)
 
 
 @_of("vidgear")
 def _gear_cut() -> None:
-    _by_gear("gear_cut.mp4", "-ss", "0.4", "-i", str(CLIP), "-t", "1", "-c:v", "libx264")
+    codecs = ("-c:v", "libx264", "-c:a", "flac")
+    _by_gear("gear_cut.mkv", "-ss", "0.4", "-i", str(CLIP), "-t", "1", *codecs)
 
 
 @_of("vidgear")
