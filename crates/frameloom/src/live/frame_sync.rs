@@ -391,7 +391,7 @@ impl InputClock {
         while self.smallest.front().is_some_and(|(of, _)| *of < second - WINDOW_SECONDS) {
             self.smallest.pop_front();
         }
-        let passed = elapsed.saturating_sub(std::mem::replace(&mut self.followed, elapsed));
+        let passed = elapsed.saturating_sub(self.followed);
         let all = self.smallest.iter();
         let Some(offset) = self.offset else { return };
         let smallest = |from: i64| {
@@ -417,8 +417,11 @@ impl InputClock {
         }
         let Some(target) = smallest(second - WINDOW_SECONDS) else { return };
         let most = MICROS_A_SECOND.saturating_mul(passed.clamp(0, 1_000_000)) / 1_000_000;
-        // Less than a microsecond a tick would be lost.
-        let most = most.max(1);
+        // What is less than a microsecond adds up until it is one.
+        if most == 0 {
+            return;
+        }
+        self.followed = elapsed;
         self.offset = Some(offset + (target - offset).clamp(-most, most));
     }
 }
