@@ -98,6 +98,8 @@ struct Source<T> {
     is_awaited: bool,
     /// Since when nothing was there at a tick.
     missing: Option<Instant>,
+    /// Where the last picture that was shown ends, on its own clock.
+    shown_until: Option<Timestamp>,
     /// When the first piece came.
     began: Option<Instant>,
     has_ended: bool,
@@ -105,6 +107,7 @@ struct Source<T> {
 
 struct Piece<T> {
     at: Timestamp,
+    end: Timestamp,
     content: T,
 }
 
@@ -126,6 +129,7 @@ impl<T> FrameSync<T> {
             end: None,
             is_awaited: true,
             missing: None,
+            shown_until: None,
             began: None,
             has_ended: false,
         };
@@ -156,9 +160,10 @@ impl<T> FrameSync<T> {
         }
         let arrived = arrived.map_or(now, |arrived| arrived.at);
         let length = if length > Timestamp::ZERO { length } else { source.described.length };
-        source.end = source.end.max(Some(at.plus(length)));
+        let end = at.plus(length);
+        source.end = source.end.max(Some(end));
         source.began.get_or_insert(arrived);
-        source.waiting.push_back(Piece { at, content });
+        source.waiting.push_back(Piece { at, end, content });
         let most = if source.described.is_sound { WAITING_SOUNDS } else { WAITING_PICTURES };
         if source.waiting.len() > most {
             source.waiting.pop_front();
@@ -229,6 +234,15 @@ impl<T> FrameSync<T> {
             source.has_ended || source.end.is_some_and(|end| end.plus(moved_by) > needed)
         };
         let there: Vec<bool> = self.sources.iter().map(has).collect();
+        // One that is back has pictures, and may have none for this tick yet.
+        let shows = |source: &Source<T>| {
+            let (moved_by, needed) = (self.moved_by(source), at.plus(half));
+            let is_next = |piece: &Piece<T>| piece.at.plus(moved_by) <= needed;
+            source.described.is_sound
+                || source.waiting.front().is_some_and(is_next)
+                || source.shown_until.is_some_and(|until| until.plus(moved_by) > needed)
+        };
+        let shown: Vec<bool> = self.sources.iter().map(|s| s.has_ended || shows(s)).collect();
         let awaited = self.sources.iter().zip(&there);
         let is_awaited = awaited.clone().any(|(source, is_there)| source.is_awaited && !is_there);
         let is_anyone_there =
@@ -236,9 +250,10 @@ impl<T> FrameSync<T> {
         if !is_out_of_patience && (is_awaited || !is_anyone_there) {
             return None;
         }
-        for (source, is_there) in self.sources.iter_mut().zip(&there) {
+        for ((source, is_there), is_shown) in self.sources.iter_mut().zip(&there).zip(&shown) {
             source.is_awaited = *is_there;
-            source.missing = if *is_there { None } else { source.missing.or(Some(now)) };
+            let is_missing = !(*is_there && *is_shown);
+            source.missing = is_missing.then(|| source.missing.unwrap_or(now));
         }
         let mut left_out = 0;
         let late = now.saturating_duration_since(moment);
@@ -293,7 +308,10 @@ impl<T> Source<T> {
             newest = self.waiting.pop_front();
         }
         match newest {
-            Some(piece) => TickContent::Picture(piece.content),
+            Some(piece) => {
+                self.shown_until = Some(piece.end);
+                TickContent::Picture(piece.content)
+            }
             None if self.has_ended && self.waiting.is_empty() => TickContent::Ended,
             None => {
                 let since = self.missing.map(|since| now.saturating_duration_since(since));

@@ -49,7 +49,9 @@ const JITTER_MS: u64 = 25;
 /// How long a camera's pictures are not judged behind its return, in milliseconds.
 const SETTLED_MS: i64 = 4000;
 /// How long a camera waits, in real time, until the pipeline has done its work.
-const WORK: Duration = Duration::from_secs(20);
+const WORK: Duration = Duration::from_secs(5);
+/// How often it looks.
+const LOOK: Duration = Duration::from_micros(50);
 /// How long what a connection sends at once is read, and a millisecond for fractions of one.
 const BURST_MS: i64 = 61;
 /// A level of gray that tells which picture of its camera one is.
@@ -180,7 +182,7 @@ impl Yard {
             if is_done || begun.elapsed() > WORK {
                 return;
             }
-            std::thread::yield_now();
+            std::thread::sleep(LOOK);
         }
     }
 
