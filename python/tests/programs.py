@@ -264,6 +264,19 @@ def _imageio() -> Found:
     return {"same": [meta["size"], meta["fps"], meta["duration"], count, written], "near": near}
 
 
+@_of("imageio")
+def _join_parts() -> None:
+    import imageio_ffmpeg
+
+    def part(begin: str) -> list[Any]:
+        how = {"input_params": ["-ss", begin], "output_params": ["-frames:v", "12"]}
+        reader = imageio_ffmpeg.read_frames(str(CLIP), **how)
+        next(reader)
+        return [np.frombuffer(frame, np.uint8).reshape(108, 192, 3) for frame in reader]
+
+    _write("joined.mp4", part("0.2") + part("1.2"), fps=25, macro_block_size=2, quality=8)
+
+
 # ffmpeg-python
 
 
@@ -439,6 +452,37 @@ def _command() -> None:
     writer.close()
 
 
+def _by_gear(name: str, *words: str) -> None:
+    from vidgear.gears import WriteGear
+
+    writer = WriteGear(output=str(OUT / "none.mp4"), custom_ffmpeg=f"{Path(FFMPEG).parent}/")
+    writer.execute_ffmpeg_cmd(["-y", *words, str(OUT / name)])
+    writer.close()
+
+
+@_of("vidgear")
+def _gear_sound() -> None:
+    _by_gear("voice.wav", "-i", str(CLIP), "-vn", "-t", "1")
+    voice = str(OUT / "voice.wav")
+    # It kills an ffmpeg that has two inputs, where it isn't told to wait.
+    how = {"acodec": "aac", "input_framerate": 25, "disable_force_termination": True}
+    _gear("voiced.mp4", frames=25, i=voice, **how)
+
+
+@_of("vidgear")
+def _gear_cut() -> None:
+    codecs = ("-c:v", "libx264", "-c:a", "flac")
+    _by_gear("gear_cut.mkv", "-ss", "0.4", "-i", str(CLIP), "-t", "1", *codecs)
+
+
+@_of("vidgear")
+def _gear_join() -> None:
+    names = OUT / "gear_names.txt"
+    names.write_text(f"file '{CLIP.absolute()}'\n" * 2)
+    _by_gear("gear_joined.mkv", "-f", "concat", "-safe", "0", "-i", str(names), "-c", "copy")
+    names.unlink()
+
+
 # ffmpegcv
 
 
@@ -536,6 +580,33 @@ def _writer_of_hevc() -> None:
     for number in range(15):
         writer.write(_gray(number))
     writer.release()
+
+
+@_of("ffmpegcv")
+def _cut_and_join() -> Found:
+    import ffmpegcv
+
+    written = ffmpegcv.VideoWriter(str(OUT / "cv_joined.mp4"), None, 25)
+    counts = []
+    # At keyframes: it gives `-r` as well, with which ffmpeg 5 begins at the keyframe before.
+    for begin in ("0.4", "1.2"):
+        with ffmpegcv.VideoCapture(str(CLIP), infile_options=f"-ss {begin} -t 0.5") as video:
+            frames = list(video)
+        counts.append(len(frames))
+        for frame in frames:
+            written.write(frame)
+    written.release()
+    return {"same": counts}
+
+
+@_of("ffmpegcv")
+def _gif_of_frames() -> None:
+    import ffmpegcv
+
+    written = ffmpegcv.VideoWriter(str(OUT / "cv.gif"), "gif", 10, pix_fmt="rgb24")
+    for number in range(10):
+        written.write(_gray(2 * number))
+    written.release()
 
 
 # pydub

@@ -1,14 +1,17 @@
 //! Days of live pipelines, with a loss every few minutes, in simulated time: nothing grows, and
 //! nothing is unaccounted for.
 
+mod cameras;
+mod clip;
 mod clock;
 mod ends;
 mod eventful;
 mod programs;
+mod wall;
 
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -158,9 +161,10 @@ struct SoakRun {
 }
 
 impl SoakRun {
-    fn start(pipeline: Pipeline, world: &World) -> SoakRun {
+    /// Starts it, with its counters where the ends look at them.
+    fn start(pipeline: Pipeline, counters: &OnceLock<Stats>) -> SoakRun {
         let (stats, stop) = (pipeline.stats(), pipeline.stop_handle());
-        world.stats.set(stats.clone()).unwrap();
+        counters.set(stats.clone()).unwrap();
         let thread = std::thread::spawn(move || pipeline.run());
         SoakRun { thread, stats, stop, begun: Instant::now() }
     }
@@ -172,10 +176,11 @@ impl SoakRun {
     /// Stops it, and says what it counted.
     fn end(self) -> Snapshot {
         self.stop.stop();
+        let asked = Instant::now();
         while !self.is_finished() {
             std::thread::sleep(IDLE);
             let counted = self.stats.snapshot();
-            assert!(self.begun.elapsed() < LIMIT, "it doesn't stop: {counted:?}");
+            assert!(asked.elapsed() < LIMIT, "it doesn't stop: {counted:?}");
         }
         self.thread.join().unwrap().unwrap()
     }
@@ -189,9 +194,49 @@ fn losses_within(passed: Duration, world: &World) -> [u64; 2] {
     losses
 }
 
+/// What the process had once it had settled and at the end, and how much time had passed then.
+#[derive(Debug)]
+struct SoakDay {
+    first: ProcessUse,
+    last: ProcessUse,
+    passed: Duration,
+}
+
+/// Lets a simulated day pass; of two `limits` in real time the first says after how long less is enough, the
+/// second when something hangs. It is looked at the process when `are_there` says that nothing is lost, once
+/// `settled` has passed and at the end.
+fn wait_for_a_day(
+    run: &SoakRun,
+    clock: &Leaping,
+    [enough, limit]: [Duration; 2],
+    settled: Duration,
+    are_there: impl Fn() -> bool,
+) -> SoakDay {
+    let mut first = None;
+    while !run.is_finished() {
+        let leaps = clock.leaps();
+        std::thread::sleep(IDLE);
+        clock.nudge(leaps);
+        let (passed, took) = (clock.passed(), run.begun.elapsed());
+        assert!(took < limit, "{passed:?} have passed, {:?}", run.stats.snapshot());
+        // Whatever is looked at must not be lost meanwhile.
+        clock.stand(true);
+        if first.is_none() && clock.passed() >= settled && are_there() {
+            first = Some(ProcessUse::now());
+        }
+        let is_over = clock.passed() >= DAY || took >= enough && first.is_some();
+        if is_over && are_there() {
+            break;
+        }
+        clock.stand(false);
+    }
+    let (last, passed) = (ProcessUse::now(), clock.passed());
+    println!("{passed:?} in {:?}, {} leaps", run.begun.elapsed(), clock.leaps());
+    SoakDay { first: first.unwrap(), last, passed }
+}
+
 fn live_through_a_day() {
     let seed = seed();
-    let begun = Instant::now();
     let clock = Leaping::new(seed);
     let world = World::new(&clock, seed, pace());
     let environment =
@@ -200,40 +245,17 @@ fn live_through_a_day() {
     let pipeline = plain(environment, &clock, &seen);
     let listener = Arc::clone(&events);
     let pipeline = pipeline.on_event(move |event| listener.hear(event));
-    let run = SoakRun::start(pipeline, &world);
+    let run = SoakRun::start(pipeline, &world.stats);
     let stats = run.stats.clone();
 
-    let are_there = || are_there(&stats.snapshot(), &world);
-    let mut first = None;
-    while !run.is_finished() {
-        let leaps = clock.leaps();
-        std::thread::sleep(IDLE);
-        clock.nudge(leaps);
-        assert!(
-            begun.elapsed() < LIMIT,
-            "{:?} have passed, {:?}",
-            clock.passed(),
-            stats.snapshot()
-        );
-        // Whatever is looked at must not be lost meanwhile.
-        clock.stand(true);
-        if first.is_none() && clock.passed() >= HOUR && are_there() {
-            first = Some(ProcessUse::now());
-        }
-        let is_over = clock.passed() >= DAY || begun.elapsed() >= ENOUGH && first.is_some();
-        if is_over && are_there() {
-            break;
-        }
-        clock.stand(false);
-    }
-    let (last, passed) = (ProcessUse::now(), clock.passed());
+    let limits = [ENOUGH, LIMIT];
+    let day = wait_for_a_day(&run, &clock, limits, HOUR, || are_there(&stats.snapshot(), &world));
+    let SoakDay { first, last, passed } = day;
     let counted = run.end();
     let seen = seen.load(SeqCst);
-    println!("{:?} in {:?}, {} leaps", clock.passed(), begun.elapsed(), clock.leaps());
     println!("{counted:?}\n{events:?}\n{:?}", world.ledgers());
     println!("{first:?}, then {last:?}; tries {:?} apart", world.closest_tries());
 
-    let first = first.unwrap();
     assert_eq!((last.descriptors, last.threads), (first.descriptors, first.threads));
     assert!(last.memory_kib <= first.memory_kib + GROWTH_KIB, "{first:?}, then {last:?}");
     let losses = losses_within(passed, &world);

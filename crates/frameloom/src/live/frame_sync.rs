@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::live::supervise::micros;
+use crate::time::arrival::Arrival;
 use crate::time::{Rate, TimeBase, Timestamp};
 
 /// How long a tick waits for what should be there.
@@ -97,6 +98,8 @@ struct Source<T> {
     is_awaited: bool,
     /// Since when nothing was there at a tick.
     missing: Option<Instant>,
+    /// Where the last picture that was shown ends, on its own clock.
+    shown_until: Option<Timestamp>,
     /// When the first piece came.
     began: Option<Instant>,
     has_ended: bool,
@@ -104,6 +107,7 @@ struct Source<T> {
 
 struct Piece<T> {
     at: Timestamp,
+    end: Timestamp,
     content: T,
 }
 
@@ -125,6 +129,7 @@ impl<T> FrameSync<T> {
             end: None,
             is_awaited: true,
             missing: None,
+            shown_until: None,
             began: None,
             has_ended: false,
         };
@@ -137,24 +142,28 @@ impl<T> FrameSync<T> {
         micros(moment.saturating_duration_since(self.epoch)).as_micros()
     }
 
-    /// Takes a picture, or a piece of sound, of a source: it is at `at`, for so long, on the source's own
-    /// clock, and came at `arrived`.
+    /// Takes a picture, or a piece of sound, of a source `now`: it is at `at`, for so long, on the source's
+    /// own clock. What didn't come from anywhere, as silence that fills a gap, has no `arrived`: it tells
+    /// nothing of that clock.
     pub(crate) fn offer(
         &mut self,
         source: usize,
         (at, length): (Timestamp, Timestamp),
-        arrived: Instant,
+        (arrived, now): (Option<Arrival>, Instant),
         content: T,
     ) {
-        let elapsed = self.since_epoch(arrived);
+        let elapsed = arrived.map(|arrived| self.since_epoch(arrived.at));
         let Some(source) = self.sources.get_mut(source) else { return };
-        if let Some(clock) = self.clocks.get_mut(source.clock) {
-            clock.note(at.as_micros(), elapsed);
+        if let (Some(clock), Some(elapsed)) = (self.clocks.get_mut(source.clock), elapsed) {
+            let connection = arrived.map_or(0, |arrived| arrived.connection);
+            clock.note(at.as_micros(), elapsed, connection);
         }
+        let arrived = arrived.map_or(now, |arrived| arrived.at);
         let length = if length > Timestamp::ZERO { length } else { source.described.length };
-        source.end = source.end.max(Some(at.plus(length)));
+        let end = at.plus(length);
+        source.end = source.end.max(Some(end));
         source.began.get_or_insert(arrived);
-        source.waiting.push_back(Piece { at, content });
+        source.waiting.push_back(Piece { at, end, content });
         let most = if source.described.is_sound { WAITING_SOUNDS } else { WAITING_PICTURES };
         if source.waiting.len() > most {
             source.waiting.pop_front();
@@ -215,12 +224,25 @@ impl<T> FrameSync<T> {
         };
         let moment = self.moment_of(number);
         let at = self.step.at(number);
+        let half = Timestamp::from_micros(self.step.at(1).as_micros() / 2);
         let is_out_of_patience = now >= moment + PATIENCE;
         let has = |source: &Source<T>| {
             let moved_by = self.moved_by(source);
-            source.has_ended || source.end.is_some_and(|end| end.plus(moved_by) > at)
+            // The picture that is shown then, and not the one before it: which of the two it is would
+            // depend on who else is late, and pictures would stumble.
+            let needed = if source.described.is_sound { at } else { at.plus(half) };
+            source.has_ended || source.end.is_some_and(|end| end.plus(moved_by) > needed)
         };
         let there: Vec<bool> = self.sources.iter().map(has).collect();
+        // One that is back has pictures, and may have none for this tick yet.
+        let shows = |source: &Source<T>| {
+            let (moved_by, needed) = (self.moved_by(source), at.plus(half));
+            let is_next = |piece: &Piece<T>| piece.at.plus(moved_by) <= needed;
+            source.described.is_sound
+                || source.waiting.front().is_some_and(is_next)
+                || source.shown_until.is_some_and(|until| until.plus(moved_by) > needed)
+        };
+        let shown: Vec<bool> = self.sources.iter().map(|s| s.has_ended || shows(s)).collect();
         let awaited = self.sources.iter().zip(&there);
         let is_awaited = awaited.clone().any(|(source, is_there)| source.is_awaited && !is_there);
         let is_anyone_there =
@@ -228,9 +250,10 @@ impl<T> FrameSync<T> {
         if !is_out_of_patience && (is_awaited || !is_anyone_there) {
             return None;
         }
-        for (source, is_there) in self.sources.iter_mut().zip(&there) {
+        for ((source, is_there), is_shown) in self.sources.iter_mut().zip(&there).zip(&shown) {
             source.is_awaited = *is_there;
-            source.missing = if *is_there { None } else { source.missing.or(Some(now)) };
+            let is_missing = !(*is_there && *is_shown);
+            source.missing = is_missing.then(|| source.missing.unwrap_or(now));
         }
         let mut left_out = 0;
         let late = now.saturating_duration_since(moment);
@@ -246,7 +269,6 @@ impl<T> FrameSync<T> {
             if source.described.is_sound {
                 source.sound_until(step.at(number.saturating_add(1)), moved_by)
             } else {
-                let half = Timestamp::from_micros(step.at(1).as_micros() / 2);
                 source.picture_at(at.plus(half), moved_by, now)
             }
         });
@@ -286,7 +308,10 @@ impl<T> Source<T> {
             newest = self.waiting.pop_front();
         }
         match newest {
-            Some(piece) => TickContent::Picture(piece.content),
+            Some(piece) => {
+                self.shown_until = Some(piece.end);
+                TickContent::Picture(piece.content)
+            }
             None if self.has_ended && self.waiting.is_empty() => TickContent::Ended,
             None => {
                 let since = self.missing.map(|since| now.saturating_duration_since(since));
@@ -318,6 +343,13 @@ const WRONG_MICROS: i64 = 100_000;
 /// What an offset moves by in a second otherwise, in microseconds: more than clocks drift, and less than
 /// anyone hears.
 const MICROS_A_SECOND: i64 = 2_000;
+/// Behind the beginning of a connection the offset goes at once to what came fastest: its first packets
+/// come late by as much as opening it took, and at the usual pace the input would be out of step for a
+/// minute. In microseconds.
+const NEW_MICROS: i64 = 2_000_000;
+/// How long a connection is watched until what came fastest of it counts in place of what holds for the
+/// one before it, in microseconds.
+const WATCHED_MICROS: i64 = 500_000;
 
 /// Where an input's times lie on the machine's clock.
 struct InputClock {
@@ -329,25 +361,44 @@ struct InputClock {
     offset: Option<i64>,
     /// When it was last looked at.
     followed: i64,
+    /// The number of the connection, and when the first of it came.
+    connection: Option<(u64, i64)>,
 }
 
 impl InputClock {
     fn new(input: usize) -> InputClock {
-        InputClock { input, smallest: VecDeque::new(), offset: None, followed: 0 }
+        let smallest = VecDeque::new();
+        InputClock { input, smallest, offset: None, followed: 0, connection: None }
     }
 
     fn offset(&self) -> i64 {
         self.offset.unwrap_or(0)
     }
 
-    /// Something of time `at` came when `elapsed` had passed, both in microseconds.
-    fn note(&mut self, at: i64, elapsed: i64) {
+    /// How long ago the first of its connection came, where that is but a moment.
+    fn newly(&self, elapsed: i64) -> Option<i64> {
+        let (_, began) = self.connection?;
+        Some(elapsed.saturating_sub(began)).filter(|passed| *passed < NEW_MICROS)
+    }
+
+    /// Something of time `at` came by a connection when `elapsed` had passed, both in microseconds.
+    fn note(&mut self, at: i64, elapsed: i64, connection: u64) {
+        match self.connection {
+            // It was still on its way when the next connection began.
+            Some((current, _)) if connection < current => return,
+            Some((current, _)) if connection == current => {}
+            _ => {
+                self.connection = Some((connection, elapsed));
+                self.smallest.clear();
+            }
+        }
         let (second, difference) = (elapsed / 1_000_000, elapsed.saturating_sub(at));
         match self.smallest.back_mut() {
             Some((last, smallest)) if *last == second => *smallest = (*smallest).min(difference),
             _ => self.smallest.push_back((second, difference)),
         }
-        if self.offset.is_none_or(|offset| difference < offset - WRONG_MICROS) {
+        let most = if self.newly(elapsed).is_some() { 0 } else { WRONG_MICROS };
+        if self.offset.is_none_or(|offset| difference < offset - most) {
             self.offset = Some(difference);
         }
     }
@@ -358,12 +409,17 @@ impl InputClock {
         while self.smallest.front().is_some_and(|(of, _)| *of < second - WINDOW_SECONDS) {
             self.smallest.pop_front();
         }
-        let passed = elapsed.saturating_sub(std::mem::replace(&mut self.followed, elapsed));
+        let passed = elapsed.saturating_sub(self.followed);
         let all = self.smallest.iter();
         let Some(offset) = self.offset else { return };
         let smallest = |from: i64| {
             all.clone().filter(|(of, _)| *of >= from).map(|(_, difference)| *difference).min()
         };
+        if let Some(passed) = self.newly(elapsed) {
+            let fastest = smallest(i64::MIN).filter(|_| passed >= WATCHED_MICROS);
+            self.offset = fastest.or(self.offset);
+            return;
+        }
         // A second that has only begun says little.
         let recent: Vec<i64> = all
             .clone()
@@ -379,8 +435,11 @@ impl InputClock {
         }
         let Some(target) = smallest(second - WINDOW_SECONDS) else { return };
         let most = MICROS_A_SECOND.saturating_mul(passed.clamp(0, 1_000_000)) / 1_000_000;
-        // Less than a microsecond a tick would be lost.
-        let most = most.max(1);
+        // What is less than a microsecond adds up until it is one.
+        if most == 0 {
+            return;
+        }
+        self.followed = elapsed;
         self.offset = Some(offset + (target - offset).clamp(-most, most));
     }
 }

@@ -529,6 +529,8 @@ struct AskOutcome {
 pub(super) fn answers_loop(sessions: &Receiver<Answering>, reports: &Sender<CodeReport>) {
     for Answering { mut output, owed, verdict } in sessions {
         let ended = read_answers(&mut output, &owed, reports);
+        // Before the next command is started: it would have its pipes beside these.
+        drop(output);
         // The writer may be gone already.
         let _ = verdict.send(ended);
     }

@@ -133,6 +133,8 @@ impl Filtering {
             if self.stop.is_stopped() || !self.outputs.iter().any(is_wanted) {
                 return Ok(());
             }
+            // Before it is judged who is missing: this thread may have waited for others meanwhile.
+            self.take_live();
             let has_ticked = match &mut self.live {
                 Some(live) => live.tick(&mut self.graph)?,
                 None => false,
@@ -230,6 +232,17 @@ impl Filtering {
             return Err(Error::new(ErrorKind::Other, Stage::Process, cause));
         }
         Ok(())
+    }
+
+    /// Takes all that has come of live inputs.
+    fn take_live(&mut self) {
+        if self.live.is_none() {
+            return;
+        }
+        let live: Vec<usize> = (0..self.inputs.len()).filter(|n| self.is_live(*n)).collect();
+        // Whoever sends more meanwhile is not waited for.
+        let mut rounds = 0..2 * FILTER_QUEUE;
+        while rounds.next().is_some() && self.take_from(&live) {}
     }
 
     /// Takes a frame from each of these inputs that has one. `false` where none has.

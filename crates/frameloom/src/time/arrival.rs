@@ -9,12 +9,14 @@ pub(crate) struct Arrival {
     pub(crate) at: Instant,
     /// It came in a burst, faster than the stream's own clock runs: it is older than what is live.
     pub(crate) in_burst: bool,
+    /// The number of the connection that it came by: an input that was lost comes by another one.
+    pub(crate) connection: u64,
 }
 
 impl Arrival {
     /// Something that came at this moment, at the stream's own speed.
     pub(crate) fn at(at: Instant) -> Arrival {
-        Arrival { at, in_burst: false }
+        Arrival { at, in_burst: false, connection: 0 }
     }
 
     /// Something that is made now.

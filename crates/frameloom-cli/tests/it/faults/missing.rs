@@ -10,6 +10,7 @@ use crate::harness::story::number_in;
 use crate::harness::*;
 
 use super::assert_one_whole_recording;
+use super::slated::{is_card, tile_of};
 use crate::harness::recorder::Recorder;
 
 const TILE: (usize, usize) = (208, 160);
@@ -68,6 +69,12 @@ fn a_wall_begins_without_a_camera_that_is_missing() {
     assert!(begin >= 75, "the second camera is seen in picture {begin}, before it was there");
     let seen = missing[begin..].iter().filter(|number| number.is_some()).count();
     assert!(seen * 10 >= 9 * (missing.len() - begin), "{missing:?}");
+    for gray in pictures.frames[..begin].iter().step_by(10) {
+        let tile = tile_of(gray, pictures.width, (TILE.0, 0), TILE);
+        assert!(is_card(&tile, TILE), "the second tile shows no card");
+    }
+    let there = pictures.frames.last().unwrap();
+    assert!(!is_card(&tile_of(there, pictures.width, (TILE.0, 0), TILE), TILE));
 }
 
 /// A single input may be missing too: the output begins with the card.

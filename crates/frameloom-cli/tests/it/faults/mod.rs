@@ -9,9 +9,11 @@ mod code;
 mod input;
 mod judges;
 mod missing;
+mod mix;
 mod output;
 mod proxy;
 mod several;
+mod slated;
 mod stopping;
 mod wall;
 

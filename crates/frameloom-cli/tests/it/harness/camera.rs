@@ -21,12 +21,14 @@ pub(crate) struct Film {
     pub(crate) profile: &'static str,
     /// In Hz; none without audio.
     pub(crate) sample_rate: Option<u32>,
+    /// The tone's, in Hz.
+    pub(crate) tone: u32,
     /// What is added to every time.
     pub(crate) clock_s: u32,
 }
 
 /// Long enough that no test sees its end; a camera begins anew there.
-const SECONDS: u32 = 60;
+pub(super) const SECONDS: u32 = 60;
 
 impl Film {
     /// Where a camera begins that is set up in the place of another, so that the two can be told
@@ -42,6 +44,7 @@ impl Film {
             rate: 25,
             profile: "baseline",
             sample_rate: Some(44_100),
+            tone: 440,
             clock_s: 0,
         }
     }
@@ -58,8 +61,9 @@ impl Film {
         let mut recipe = format!("-f lavfi -i {scaled}");
         if let Some(rate) = self.sample_rate {
             recipe += &format!(
-                " -f lavfi -i aevalsrc=(0.1+0.4*lt(mod(t\\,1)\\,0.1))*sin(880*PI*t):s={rate}:\
-                 d={SECONDS} -c:a aac -b:a 64k -ac 2"
+                " -f lavfi -i aevalsrc=(0.1+0.4*lt(mod(t\\,1)\\,0.1))*sin({}*PI*t):s={rate}:\
+                 d={SECONDS} -c:a aac -b:a 64k -ac 2",
+                2 * self.tone
             );
         }
         let (rate, profile) = (self.rate, self.profile);

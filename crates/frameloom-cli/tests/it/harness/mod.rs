@@ -22,6 +22,7 @@ pub(crate) mod run;
 pub(crate) mod scene;
 pub(crate) mod stats;
 pub(crate) mod story;
+pub(crate) mod timed_camera;
 pub(crate) mod web;
 
 pub(crate) use clips::{clip, counted, counted_av};

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(90);
 /// A process to be started.
 pub(crate) struct Run {
     command: Command,
-    stdin: Option<Vec<u8>>,
+    stdin: Option<Box<dyn FnOnce(ChildStdin) + Send>>,
     limit: Duration,
 }
 
@@ -48,8 +48,14 @@ impl Run {
         Run { command, stdin: None, limit: LIMIT }
     }
 
-    pub(crate) fn stdin(mut self, bytes: Vec<u8>) -> Run {
-        self.stdin = Some(bytes);
+    pub(crate) fn stdin(self, bytes: Vec<u8>) -> Run {
+        // An early end of the reader is for the test to see in the outcome.
+        self.fed_by(move |mut stdin| drop(stdin.write_all(&bytes)))
+    }
+
+    /// Its stdin is written by `feed`, on a thread of its own.
+    pub(crate) fn fed_by(mut self, feed: impl FnOnce(ChildStdin) + Send + 'static) -> Run {
+        self.stdin = Some(Box::new(feed));
         self
     }
 
@@ -79,10 +85,9 @@ impl Run {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = self.command.spawn().unwrap_or_else(|e| panic!("{line}: {e}"));
-        if let Some(bytes) = self.stdin {
-            let mut pipe = child.stdin.take().unwrap();
-            // An early end of the reader is for the test to see in the outcome.
-            thread::spawn(move || pipe.write_all(&bytes).ok());
+        if let Some(feed) = self.stdin {
+            let pipe = child.stdin.take().unwrap();
+            thread::spawn(move || feed(pipe));
         }
         let stdout = Captured::start(child.stdout.take().unwrap());
         let stderr = Captured::start(child.stderr.take().unwrap());

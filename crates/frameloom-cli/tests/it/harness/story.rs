@@ -67,8 +67,11 @@ impl Story {
         };
         let shown = times.iter().zip(&pictures.frames).map(read).collect();
         let has_audio = super::probe_streams(file).iter().any(|s| s["codec_type"] == "audio");
-        let (audio, heard) =
-            if has_audio { (stamps(file, Kind::Audio), levels(file)) } else { Default::default() };
+        let (audio, heard) = if has_audio {
+            (stamps(file, Kind::Audio), levels(file, ""))
+        } else {
+            Default::default()
+        };
         Story { video, audio, shown, heard, said: String::new() }
     }
 
@@ -314,10 +317,10 @@ fn stamps(file: &Path, kind: Kind) -> Vec<Stamp> {
     packets(file, kind).iter().map(read).collect()
 }
 
-/// How loud each of the codec's frames is.
-fn levels(file: &Path) -> Vec<Heard> {
+/// How loud each of the codec's frames is, behind filters that end with a comma.
+pub(crate) fn levels(file: &Path, filters: &str) -> Vec<Heard> {
     let key = "lavfi.astats.Overall.RMS_level";
-    let filter = format!("astats=metadata=1:reset=1,ametadata=print:key={key}:file=-");
+    let filter = format!("{filters}astats=metadata=1:reset=1,ametadata=print:key={key}:file=-");
     let out = super::ffmpeg(args![
         "-copyts", "-i", file, "-map", "0:a:0", "-af", filter, "-f", "null", "-"
     ]);

@@ -1,8 +1,9 @@
 //! A clock whose time passes only while everyone waits for it.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt::Debug;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,12 @@ const REOPENING: &str = "frameloom-reopen";
 
 /// How long, in real time, a thread waits before it looks whether it is to stop.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// Someone whose work no thread of the pipeline knows of.
+pub(super) trait Worker: Debug + Send + Sync {
+    /// Whether time has to stand until something is done.
+    fn has_work(&self) -> bool;
+}
 
 /// Leaps from one moment that someone waits for to the next, as soon as nobody works.
 ///
@@ -35,6 +42,7 @@ pub(super) struct Leaping {
     unnoticed: AtomicI64,
     /// Threads that will open something again, and don't wait yet.
     starting: AtomicI64,
+    worker: OnceLock<Weak<dyn Worker>>,
 }
 
 #[derive(Debug)]
@@ -84,7 +92,18 @@ impl Leaping {
             on_their_way: AtomicI64::new(0),
             unnoticed: AtomicI64::new(0),
             starting: AtomicI64::new(0),
+            worker: OnceLock::new(),
         })
+    }
+
+    /// Has time stand whenever `worker` has work. Whoever sees that it is done calls [`Leaping::nudge`],
+    /// or what else lets time pass.
+    pub(super) fn wait_for_worker(&self, worker: Weak<dyn Worker>) {
+        self.worker.set(worker).unwrap();
+    }
+
+    fn has_work(&self) -> bool {
+        self.worker.get().and_then(Weak::upgrade).is_some_and(|worker| worker.has_work())
     }
 
     fn state(&self) -> MutexGuard<'_, SoakClockState> {
@@ -171,6 +190,7 @@ impl Leaping {
             && self.on_their_way.load(Ordering::SeqCst) == 0
             && self.unnoticed.load(Ordering::SeqCst) == 0
             && self.starting.load(Ordering::SeqCst) == 0
+            && !self.has_work()
         {
             if !self.leap(state) {
                 return;

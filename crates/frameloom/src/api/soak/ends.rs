@@ -5,18 +5,15 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use crate::api::soak::clip::Clip;
 use crate::api::soak::clock::Leaping;
 use crate::av::{AvPacket, CodecId, CodecParams, MediaKind, StreamInfo};
-use crate::codec::configuration::{StreamConfiguration, StreamMessage};
-use crate::codec::encode::VideoEncoder;
+use crate::codec::configuration::StreamConfiguration;
 use crate::error::{Error, ErrorKind, Result, Stage};
-use crate::image::Frame;
-use crate::image::{PixelBuffer, PixelFormat};
 use crate::options::{InputOptions, OutputOptions};
 use crate::protocol::environment::EndOpener;
 use crate::protocol::{Break, Input, Opened};
 use crate::protocol::{Output, Target};
-use crate::run::plan_writer::plan_writer;
 use crate::stats::{Snapshot, Stats};
 use crate::time::clock::Clock;
 use crate::time::jitter::Jitter;
@@ -33,8 +30,8 @@ const STEP: Duration = Duration::from_millis(250);
 pub(super) const FRAME_MS: i64 = 500;
 /// Samples of a packet of audio, and so bytes of it: as long as a frame of video.
 const SAMPLES: usize = 4000;
-const VIDEO: usize = 0;
-const AUDIO: usize = 1;
+pub(super) const VIDEO: usize = 0;
+pub(super) const AUDIO: usize = 1;
 /// How far the shaky server may be behind the steady one before the camera goes on.
 const BEHIND_MS: i64 = 4000;
 /// Packets of video whose announced size is remembered until the other server gets them.
@@ -43,51 +40,39 @@ const SIZES: usize = 1000;
 const GOP: usize = 4;
 
 /// A GOP that can be sent over and over.
-struct Clip {
-    params: CodecParams,
-    packets: Vec<Vec<u8>>,
+fn gop_of_size(width: u32, height: u32) -> Clip {
+    let clip = Clip::encode((width, height), GOP, GOP, |n, pixels| {
+        let shade = 40 * n;
+        for (at, value) in pixels.iter_mut().enumerate() {
+            *value = u8::try_from((at * 7 + shade) % 256).unwrap();
+        }
+    });
+    assert_eq!(clip.packets.len(), GOP);
+    clip
 }
 
-impl Clip {
-    fn of_size(width: u32, height: u32) -> Clip {
-        let options = OutputOptions::new().with("preset", "ultrafast").unwrap();
-        let target = Target::resolve(CAMERA, &options).unwrap();
-        let plan = plan_writer(&target, &options).unwrap();
-        let mut encoder = VideoEncoder::new(plan, true, Rate::new(2, 1)).unwrap();
-        let mut buffer = PixelBuffer::new(PixelFormat::Rgb24, width, height).unwrap();
-        let mut messages = Vec::new();
-        for n in 0..GOP {
-            let shade = 40 * n;
-            for (at, value) in buffer.as_mut_slice().iter_mut().enumerate() {
-                *value = u8::try_from((at * 7 + shade) % 256).unwrap();
-            }
-            let pts = TimeBase::MILLIS.at(FRAME_MS * i64::try_from(n).unwrap());
-            encoder.send(Frame::from_image(&buffer.image(), pts).unwrap()).unwrap();
-            messages.extend(std::iter::from_fn(|| encoder.receive()));
-        }
-        encoder.drain().unwrap();
-        messages.extend(std::iter::from_fn(|| encoder.receive()));
-        let (mut params, mut packets) = (None, Vec::new());
-        for message in messages {
-            match message {
-                StreamMessage::Configuration(to) => params = Some(to.params.share().unwrap()),
-                StreamMessage::Packet(packet) => packets.push(packet),
-            }
-        }
-        assert!(packets.iter().enumerate().all(|(n, packet)| packet.av.is_key() == (n == 0)));
-        let packets: Vec<_> = packets.iter().map(|packet| packet.av.data().to_vec()).collect();
-        assert_eq!(packets.len(), GOP);
-        Clip { params: params.unwrap(), packets }
-    }
-}
-
-/// How a connection to the camera ends.
+/// How a connection to a camera ends.
 #[derive(Clone, Copy, Debug)]
-enum Fate {
+pub(super) enum Fate {
     Ends,
     Closes,
     Fails,
     FallsSilent,
+}
+
+impl Fate {
+    pub(super) const ALL: [Fate; 4] = [Fate::Ends, Fate::Closes, Fate::Fails, Fate::FallsSilent];
+
+    /// What is read at the end; nothing may have come for `limit`.
+    pub(super) fn end(self, limit: Duration) -> Result<Option<AvPacket>, Break> {
+        let error = |cause| Error::new(ErrorKind::Connection, Stage::Source, cause);
+        match self {
+            Fate::Ends => Ok(None),
+            Fate::Closes => Err(Break::Closed(error("the other end closed the connection"))),
+            Fate::Fails => Err(Break::Failed(error("connection reset by peer"))),
+            Fate::FallsSilent => Err(Break::Silent(limit)),
+        }
+    }
 }
 
 /// What is written to a server, over all connections to it.
@@ -110,6 +95,17 @@ pub(super) struct Ledger {
     pub(super) resizes: u64,
     /// The codec of its sound.
     pub(super) sound: &'static str,
+}
+
+impl Ledger {
+    /// A packet of a stream is written.
+    pub(super) fn note(&mut self, stream: usize, dts: i64) {
+        self.packets[stream] += 1;
+        self.first_ms[stream].get_or_insert(dts);
+        if let Some(last) = self.last_ms[stream].replace(dts) {
+            self.gap_ms[stream] = self.gap_ms[stream].max(dts - last);
+        }
+    }
 }
 
 /// How far the camera may be ahead of the pipeline.
@@ -155,17 +151,11 @@ pub(super) struct World {
     pub(super) is_calm: AtomicBool,
 }
 
-impl std::fmt::Debug for Clip {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}x{}", self.params.width(), self.params.height())
-    }
-}
-
 impl World {
     pub(super) fn new(clock: &Arc<Leaping>, seed: u64, pace: CameraPace) -> Arc<World> {
         Arc::new(World {
             clock: Arc::clone(clock),
-            clips: [Arc::new(Clip::of_size(32, 32)), Arc::new(Clip::of_size(48, 32))],
+            clips: [gop_of_size(32, 32), gop_of_size(48, 32)].map(Arc::new),
             chance: Mutex::new(Jitter::from_seed(seed)),
             refusals: Default::default(),
             losses: Default::default(),
@@ -298,14 +288,9 @@ impl EndOpener for Doors {
             _ => world.passed_ms(),
         };
         let sent_at_once = STEP * u32::try_from(world.below(16)).unwrap();
-        let fate = [Fate::Ends, Fate::Closes, Fate::Fails, Fate::FallsSilent];
         let mut video = stream(VIDEO, clip.params.share());
         video.frame_rate = Rate::new(2, 1);
-        let mut sound =
-            CodecParams::of_codec(MediaKind::Audio, CodecId::named("pcm_alaw").unwrap(), &[])
-                .unwrap();
-        sound.describe_sound(8000, 1);
-        let audio = has_audio.then(|| stream(AUDIO, Ok(sound)));
+        let audio = has_audio.then(sound);
         let camera = SoakCamera {
             world: Arc::clone(world),
             clip: Arc::clone(clip),
@@ -314,7 +299,7 @@ impl EndOpener for Doors {
             origin: now - sent_at_once,
             opened: now,
             next: 0,
-            fate: fate[usize::try_from(world.below(4)).unwrap()],
+            fate: Fate::ALL[usize::try_from(world.below(4)).unwrap()],
             until: world.short_life(0, 2000).unwrap_or_else(|| world.moment(180, 300)),
             limit,
             is_handed_over: false,
@@ -347,8 +332,16 @@ impl EndOpener for Doors {
     }
 }
 
-fn stream(index: usize, params: Result<CodecParams, crate::av::AvError>) -> StreamInfo {
+pub(super) fn stream(index: usize, params: Result<CodecParams, crate::av::AvError>) -> StreamInfo {
     StreamInfo::of_params(index, params.unwrap(), TimeBase::MILLIS)
+}
+
+/// Sound as telephones have it.
+pub(super) fn sound() -> StreamInfo {
+    let codec = CodecId::named("pcm_alaw").unwrap();
+    let mut params = CodecParams::of_codec(MediaKind::Audio, codec, &[]).unwrap();
+    params.describe_sound(8000, 1);
+    stream(AUDIO, Ok(params))
 }
 
 /// One connection to the camera.
@@ -395,18 +388,12 @@ impl SoakCamera {
         if self.stop.is_stopped() {
             return Err(Break::Stopped);
         }
-        let error = |cause| Error::new(ErrorKind::Connection, Stage::Source, cause);
         if matches!(self.fate, Fate::FallsSilent) {
             self.world.there[0].store(false, SeqCst);
             self.world.clock.wait(self.limit, &self.stop);
         }
         self.world.lose(0);
-        match self.fate {
-            Fate::Ends => Ok(None),
-            Fate::Closes => Err(Break::Closed(error("the other end closed the connection"))),
-            Fate::Fails => Err(Break::Failed(error("connection reset by peer"))),
-            Fate::FallsSilent => Err(Break::Silent(self.limit)),
-        }
+        self.fate.end(self.limit)
     }
 }
 
@@ -543,12 +530,8 @@ impl Output for SoakServer {
         let is_misannounced = stream == VIDEO && self.world.is_misannounced(dts, self.size);
         let mut ledger = self.ledger.lock().unwrap();
         ledger.misannounced += u64::from(is_misannounced);
-        ledger.packets[stream] += 1;
-        ledger.first_ms[stream].get_or_insert(dts);
+        ledger.note(stream, dts);
         self.world.reached[usize::from(self.is_shaky)].store(dts, SeqCst);
-        if let Some(last) = ledger.last_ms[stream].replace(dts) {
-            ledger.gap_ms[stream] = ledger.gap_ms[stream].max(dts - last);
-        }
         match self.last_ms[stream].replace(dts) {
             Some(last) => ledger.disordered += u64::from(dts <= last),
             None => ledger.keyless += u64::from(!packet.is_key()),

@@ -23,8 +23,10 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// How often, in real time, it is looked how far the frames are.
 const LOOK: Duration = Duration::from_micros(100);
 
-/// For how long, in real time, it may take until all that is on its way has left.
+/// For how long, in real time, it may take until all that is on its way has left: while there is time for
+/// another look, and when there is none.
 const PATIENCE: Duration = Duration::from_millis(100);
+const LAST_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A COMMAND may hang for 5 s, and no picture comes meanwhile.
 const PICTURE_GAP_MS: i64 = 15_000;
@@ -65,7 +67,7 @@ fn live_through_it() {
     let events = Arc::new(EventCounts::default());
     let listener = Arc::clone(&events);
     let pipeline = eventful(environment, &programs).on_event(move |event| listener.hear(event));
-    let run = SoakRun::start(pipeline, &world);
+    let run = SoakRun::start(pipeline, &world.stats);
     let stats = run.stats.clone();
 
     let is_whole = || {
@@ -75,8 +77,9 @@ fn live_through_it() {
         are_there(&counted, &world) && counted.restarts == faults && is_all_gone
     };
     let becomes_whole = || {
+        let patience = if begun.elapsed() < ENOUGH { PATIENCE } else { LAST_PATIENCE };
         let begun = Instant::now();
-        while !is_whole() && begun.elapsed() < PATIENCE {
+        while !is_whole() && begun.elapsed() < patience {
             std::thread::sleep(LOOK);
         }
         is_whole()

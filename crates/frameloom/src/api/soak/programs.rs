@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use crate::api::soak::clock::Leaping;
+use crate::api::soak::clock::{Leaping, Worker};
 use crate::api::soak::ends::World;
 use crate::edit::{Launch, Launched, Launcher, Program};
 use crate::protocol::pipe::is_readable;
@@ -110,14 +110,18 @@ impl ProgramPipes {
 
 impl Programs {
     pub(super) fn new(clock: &Arc<Leaping>, world: &Arc<World>, seed: u64) -> Arc<Programs> {
-        Arc::new_cyclic(|me| Programs {
-            me: me.clone(),
-            clock: Arc::clone(clock),
-            world: Arc::clone(world),
-            chance: Mutex::new(Jitter::from_seed(seed)),
-            faults: FaultCounts::default(),
-            answers: AtomicU64::new(0),
-            current: Mutex::default(),
+        Arc::new_cyclic(|me: &Weak<Programs>| {
+            // A program that was given no time yet does not hang.
+            clock.wait_for_worker(me.clone());
+            Programs {
+                me: me.clone(),
+                clock: Arc::clone(clock),
+                world: Arc::clone(world),
+                chance: Mutex::new(Jitter::from_seed(seed)),
+                faults: FaultCounts::default(),
+                answers: AtomicU64::new(0),
+                current: Mutex::default(),
+            }
         })
     }
 
@@ -208,6 +212,12 @@ impl Programs {
         }
         self.clock.happened();
         Some(0)
+    }
+}
+
+impl Worker for Programs {
+    fn has_work(&self) -> bool {
+        self.has_to_read()
     }
 }
 

@@ -15,6 +15,9 @@ struct Camera {
     begin: i64,
     /// It is away from the first to the second of these.
     away: Vec<(i64, i64)>,
+    /// By how much its times are wrong on each connection; 0 where there are more.
+    wrong: Vec<i64>,
+    connection: u64,
     jitter: Jitter,
     /// The number of the next picture, and when that comes.
     next: (i64, i64),
@@ -29,6 +32,8 @@ impl Camera {
             clock_begin,
             begin: 0,
             away: Vec::new(),
+            wrong: Vec::new(),
+            connection: 0,
             jitter,
             next: (0, 0),
         };
@@ -45,22 +50,30 @@ impl Camera {
         (self.seen(number) + DELAY + jitter).max(self.next.1 + 1)
     }
 
-    /// When the next picture comes, when it was seen, and its own time.
-    fn step(&mut self) -> (i64, i64, Timestamp) {
+    /// When the next picture comes and by which connection, when it was seen, and its own time.
+    fn step(&mut self) -> (i64, u64, i64, Timestamp) {
         let (number, arrival) = self.next;
-        let seen = self.seen(number);
+        let (seen, connection) = (self.seen(number), self.connection);
+        let wrong = usize::try_from(connection).ok().and_then(|at| self.wrong.get(at));
         let own = self.clock_begin + seen + seen * self.drift_ppm / 1_000_000;
+        let own = own + wrong.copied().unwrap_or(0);
         let mut next = number + 1;
         while let Some((_, back)) =
             self.away.iter().find(|(gone, back)| (*gone..*back).contains(&self.seen(next)))
         {
             next = (*back - self.begin) / self.interval + 1;
+            self.connection += 1;
         }
         self.next = (next, 0.max(arrival));
         self.next.1 = self.arrival(next);
         // To the millisecond, as RTMP has it.
-        (arrival, seen, Timestamp::from_micros(own / 1000 * 1000))
+        (arrival, connection, seen, Timestamp::from_micros(own / 1000 * 1000))
     }
+}
+
+/// What comes at a moment of the first connection.
+fn come(at: Instant) -> (Option<Arrival>, Instant) {
+    (Some(Arrival::at(at)), at)
 }
 
 fn source(input: usize, interval: i64) -> SyncedSource {
@@ -88,9 +101,10 @@ fn run(cameras: &mut [Camera], until: i64, mut look: impl FnMut(&Shown)) -> i64 
         match deadline.filter(|deadline| *deadline < camera.next.1) {
             Some(deadline) => now = deadline.max(now),
             None => {
-                let (arrival, seen, own) = camera.step();
+                let (arrival, connection, seen, own) = camera.step();
                 now = arrival.max(now);
-                sync.offer(place, (own, Timestamp::ZERO), at(arrival), seen);
+                let arrived = Arrival { connection, ..Arrival::at(at(arrival)) };
+                sync.offer(place, (own, Timestamp::ZERO), (Some(arrived), at(arrival)), seen);
             }
         }
         while let Some(tick) = sync.due(at(now)) {
@@ -132,6 +146,26 @@ fn what_was_seen_at_one_moment_is_shown_at_one_time() {
     assert!((470..=500).contains(&ticks), "{ticks}");
 }
 
+/// Wherever a camera's pictures lie between the ticks, and whoever else is late: each is shown once.
+#[test]
+fn pictures_of_the_ticks_own_rate_do_not_stumble() {
+    for begin in (0..40_000).step_by(7_000) {
+        let mut cameras = [
+            Camera::new(40_000, 0, 5_000_000 + begin),
+            Camera::new(33_333, 0, 0),
+            Camera::new(100_000, 0, 77),
+        ];
+        let (mut ticks, mut last) = (0, 0);
+        run(&mut cameras, 10_000_000, |(now, shown)| {
+            let seen = *shown[0].as_ref().unwrap();
+            ticks += 1;
+            assert!(ticks < 20 || seen == last + 40_000, "{seen} behind {last} at {now}");
+            last = seen;
+        });
+        assert!(ticks > 200, "{ticks}");
+    }
+}
+
 #[test]
 fn a_camera_that_is_away_holds_up_nobody() {
     let mut cameras = [Camera::new(40_000, 0, 0), Camera::new(40_000, 0, 0)];
@@ -150,6 +184,60 @@ fn a_camera_that_is_away_holds_up_nobody() {
     assert!((Duration::from_millis(4500)..Duration::from_millis(5200)).contains(&longest));
 }
 
+/// Where an input is opened again, its times lie where opening it took them: it is in step once it was
+/// watched for a moment, and not only by and by.
+#[test]
+fn a_camera_that_comes_back_is_in_step_at_once() {
+    const SECOND: i64 = 1_000_000;
+    let mut cameras = [Camera::new(40_000, 0, 0), Camera::new(40_000, 0, 0)];
+    cameras[0].away = vec![(34 * SECOND, 35 * SECOND)];
+    cameras[0].wrong = vec![0, 80_000];
+    cameras[1].away = (1..6).map(|n| ((10 * n - 2) * SECOND, 10 * n * SECOND)).collect();
+    let away = [&cameras[0].away[..], &cameras[1].away].concat();
+    cameras[1].wrong = vec![0, -90_000, 95_000, 20_000, -60_000, 2 * SECOND];
+    let (mut judged, mut worst) = (0, 0);
+    run(&mut cameras, 58 * SECOND, |(now, shown)| {
+        let (Ok(one), Ok(other)) = (&shown[0], &shown[1]) else { return };
+        let is_near = |(gone, back): &(i64, i64)| (*gone..back + 3 * SECOND / 2).contains(now);
+        if *now > 3 * SECOND / 2 && !away.iter().any(is_near) {
+            (judged, worst) = (judged + 1, worst.max((one - other).abs()));
+        }
+    });
+    assert!(judged > 900, "{judged}");
+    // A picture, and what the network does with it.
+    assert!(worst <= 40_000 + 25_000, "{worst} out of step");
+}
+
+/// Silence that stands in for an input which is lost says nothing of the input's clock.
+#[test]
+fn silence_that_fills_a_gap_moves_nothing() {
+    let epoch = Instant::now();
+    let at = |millis: i64| epoch + Duration::from_millis(u64::try_from(millis).unwrap());
+    let sound = SyncedSource { input: 1, is_sound: true, length: Timestamp::ZERO };
+    let mut sync = FrameSync::new(&[source(0, 40_000), sound], Rate::new(25, 1).unwrap(), epoch);
+    let ms = |ms: i64| Timestamp::from_micros(ms * 1000);
+    let (mut ticks, mut furthest) = (0, 0);
+    for now in 0..9000 {
+        if now % 40 == 0 {
+            sync.offer(0, (ms(now), ms(40)), come(at(now)), now);
+        }
+        if now % 20 == 0 {
+            let is_away = (3000..6000).contains(&now);
+            let arrived = (!is_away).then(|| Arrival::at(at(now)));
+            // Whoever fills the gap is ahead of the clock by half a second.
+            let ahead = if is_away { 500 } else { 0 };
+            sync.offer(1, (ms(now + ahead), ms(20)), (arrived, at(now)), now);
+        }
+        while let Some(tick) = sync.due(at(now)) {
+            if let TickContent::Sound { moved_by, .. } = &tick.contents[1] {
+                (ticks, furthest) = (ticks + 1, furthest.max(moved_by.as_micros().abs()));
+            }
+        }
+    }
+    assert!(ticks > 200, "{ticks}");
+    assert!(furthest <= 1000, "moved by {furthest}");
+}
+
 #[test]
 fn a_server_may_send_at_first_what_it_kept() {
     let mut cameras = [Camera::new(40_000, 0, 0), Camera::new(40_000, 0, 0)];
@@ -161,14 +249,14 @@ fn a_server_may_send_at_first_what_it_kept() {
     let mut sync = FrameSync::new(&described, Rate::new(25, 1).unwrap(), epoch);
     for number in 0..kept {
         let own = Timestamp::from_micros(number * 40_000);
-        sync.offer(1, (own, Timestamp::ZERO), at(1000 + number), -1);
+        sync.offer(1, (own, Timestamp::ZERO), come(at(1000 + number)), -1);
     }
     cameras[1].clock_begin = kept * 40_000;
     let mut shown = Vec::new();
     for _ in 0..400 {
         let camera = usize::from(cameras[1].next.1 < cameras[0].next.1);
-        let (arrival, seen, own) = cameras[camera].step();
-        sync.offer(camera, (own, Timestamp::ZERO), at(arrival), seen);
+        let (arrival, _, seen, own) = cameras[camera].step();
+        sync.offer(camera, (own, Timestamp::ZERO), come(at(arrival)), seen);
         while let Some(tick) = sync.due(at(arrival)) {
             shown.push(tick.contents);
         }
@@ -229,10 +317,10 @@ fn sound_that_is_missing_is_silence() {
     let (mut heard, mut silent) = (Vec::new(), Vec::new());
     for now in 0..4000 {
         if now % 40 == 0 {
-            sync.offer(0, (ms(now), ms(40)), at(now), now);
+            sync.offer(0, (ms(now), ms(40)), come(at(now)), now);
         }
         if now % 20 == 0 && !(1000..2000).contains(&now) {
-            sync.offer(1, (ms(now + 5000), ms(20)), at(now), now);
+            sync.offer(1, (ms(now + 5000), ms(20)), come(at(now)), now);
         }
         while let Some(tick) = sync.due(at(now)) {
             let TickContent::Sound { pieces, moved_by, silent_until } = &tick.contents[1] else {
@@ -261,7 +349,7 @@ fn who_is_slower_than_the_clock_leaves_ticks_out() {
     let mut numbers = Vec::new();
     let mut left_out = 0;
     for now in (0..10_000).step_by(40) {
-        sync.offer(0, (ms(now), ms(40)), at(now), now);
+        sync.offer(0, (ms(now), ms(40)), come(at(now)), now);
         // Only one of ten looks.
         if now % 400 == 0
             && let Some(tick) = sync.due(at(now))
@@ -282,7 +370,7 @@ fn the_end_of_all_is_known() {
     let mut sync = FrameSync::new(&[source(0, 40_000)], Rate::new(25, 1).unwrap(), epoch);
     assert_eq!(sync.deadline(), None);
     assert!(sync.due(epoch + Duration::from_secs(9)).is_none(), "nothing has come");
-    sync.offer(0, (Timestamp::ZERO, Timestamp::ZERO), epoch, 1);
+    sync.offer(0, (Timestamp::ZERO, Timestamp::ZERO), come(epoch), 1);
     sync.end(0);
     assert!(!sync.has_ended());
     let tick = sync.due(epoch + Duration::from_secs(1)).unwrap();

@@ -95,13 +95,10 @@ impl LivePads {
     pub(super) fn offer(&mut self, input: usize, frame: MediaFrame) {
         let Some(place) = self.pads.iter().position(|pad| pad.input == input) else { return };
         let (span, arrived) = match &frame {
-            MediaFrame::Video(frame) => ((frame.pts(), frame.duration()), Some(frame.arrival().at)),
-            MediaFrame::Audio(frame) => {
-                ((frame.begin, frame.length()), frame.arrived.map(|arrived| arrived.at))
-            }
+            MediaFrame::Video(frame) => ((frame.pts(), frame.duration()), Some(frame.arrival())),
+            MediaFrame::Audio(frame) => ((frame.begin, frame.length()), frame.arrived),
         };
-        let arrived = arrived.unwrap_or_else(|| self.context.clock.now());
-        self.sync.offer(place, span, arrived, frame);
+        self.sync.offer(place, span, (arrived, self.context.clock.now()), frame);
     }
 
     /// Says that an input has ended.

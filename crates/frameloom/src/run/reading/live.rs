@@ -52,6 +52,8 @@ pub(in crate::run) struct LiveReading {
     pub(super) ahead: Timestamp,
     /// Where the wanted part of this connection to the source begins.
     pub(super) floor: Timestamp,
+    /// How often it was opened again.
+    pub(super) connection: u64,
     /// `None` while a thread opens it again.
     pub(super) retry: Option<Retry>,
     pub(super) had_audio: bool,
@@ -96,6 +98,7 @@ impl LiveReading {
             start: now,
             ahead: Timestamp::ZERO,
             floor: Timestamp::ZERO,
+            connection: 0,
             retry: Some(retry),
             had_audio: source.audio().is_some(),
             has_audio: source.audio().is_some(),
@@ -114,6 +117,9 @@ impl LiveReading {
 
     /// Puts a packet on the outputs' clock. The main streams decide where that is; the others go along.
     pub(super) fn place(&mut self, packet: &mut Packet, is_main: bool) {
+        if let Some(arrived) = &mut packet.arrived {
+            arrived.connection = self.connection;
+        }
         if !is_main {
             return self.place_beside(packet);
         }

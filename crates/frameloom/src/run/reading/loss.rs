@@ -168,6 +168,7 @@ impl Reading {
             live.ahead = edge.minus(begin);
             live.timeline.resume(begin, now, live.now());
             live.floor = now;
+            live.connection += 1;
             live.has_audio = source.audio().is_some();
             live.had_audio |= live.has_audio;
             if has_video {
