@@ -10,8 +10,7 @@ use crate::api::soak::cameras::{CAMERAS, Gates, Yard};
 use crate::api::soak::clock::Leaping;
 use crate::api::soak::ends::{AUDIO, VIDEO};
 use crate::api::soak::{
-    CLOCK_MS, EventCounts, GROWTH_KIB, SOUND_GAP_MS, SoakRun, alone, input, output, seed,
-    wait_for_a_day,
+    CLOCK_MS, EventCounts, GROWTH_KIB, SoakRun, alone, input, output, seed, wait_for_a_day,
 };
 use crate::options::LiveOptions;
 use crate::protocol::environment::Environment;
@@ -26,6 +25,9 @@ const SETTLED: Duration = Duration::from_secs(8 * 3600);
 
 /// From one picture of the wall to the next: its length, and how long a camera is waited for.
 const PICTURE_GAP_MS: i64 = 1000 + 300;
+
+/// The same of sound, whose pieces are as long, and which is waited for likewise.
+const SOUND_GAP_MS: i64 = 2 * PICTURE_GAP_MS;
 
 const GRAPH: &str = "[0:v][1:v][2:v][3:v]xstack=inputs=4:layout=0_0|w0_0|0_h0|w0_h0;[0:a][1:a]amix";
 
@@ -81,13 +83,20 @@ fn live_through_a_day() {
     // It never stops, and nothing of it is missing.
     assert_eq!(counted.frames_out, ledger.packets[VIDEO]);
     assert_eq!((ledger.disordered, ledger.finished), (0, 1));
-    assert!(ledger.gap_ms[VIDEO] <= PICTURE_GAP_MS && ledger.gap_ms[AUDIO] <= SOUND_GAP_MS);
-    assert!(seen.pause_ms <= PICTURE_GAP_MS, "{seen:?}");
+    // A machine that stands still for seconds leaves ticks out.
+    let left_out = counted.frames_dropped;
+    assert!(left_out <= seen.pictures / 1000, "{left_out} ticks are left out");
+    let left_out_ms = 1000 * i64::try_from(left_out).unwrap();
+    assert!(ledger.gap_ms[VIDEO] <= PICTURE_GAP_MS + left_out_ms, "{ledger:?}");
+    assert!(ledger.gap_ms[AUDIO] <= SOUND_GAP_MS + left_out_ms, "{ledger:?}");
+    assert!(seen.pause_ms <= PICTURE_GAP_MS + left_out_ms, "{seen:?}");
     let due = u64::try_from(day.passed.as_millis() / 1000).unwrap();
     assert!(seen.pictures.abs_diff(due) < 20 + due / 1000, "{} of {due}", seen.pictures);
+    // Where the camera that sets the clock comes back, that may be a picture's length ahead.
+    let clock_ms = CLOCK_MS + 1000 * i64::try_from(losses[0]).unwrap();
     for last_ms in ledger.last_ms {
         let ahead = last_ms.unwrap() - i64::try_from(day.passed.as_millis()).unwrap();
-        assert!(ahead.abs() < CLOCK_MS, "the output's clock is off by {ahead} ms");
+        assert!(ahead.abs() < clock_ms, "the output's clock is off by {ahead} ms");
     }
 
     // Each tile is the right one, and they are in step.
