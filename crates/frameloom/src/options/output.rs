@@ -436,10 +436,12 @@ impl OutputOptions {
     /// The option that gives a stream its filters, as it was written.
     pub(crate) fn filter_setting(&self, stream: StreamPlace<'_>) -> Option<Setting> {
         let (specifier, _) = self.filter.given_for(stream)?;
-        let setting = match () {
-            () if *specifier == Specifier::video() => Setting::ffmpeg("vf"),
-            () if *specifier == Specifier::audio() => Setting::ffmpeg("af"),
-            () => Setting::ffmpeg(format!("filter{specifier}")),
+        let setting = if *specifier == Specifier::video() {
+            Setting::ffmpeg("vf")
+        } else if *specifier == Specifier::audio() {
+            Setting::ffmpeg("af")
+        } else {
+            Setting::ffmpeg(format!("filter{specifier}"))
         };
         Some(setting.of(End::Output))
     }

@@ -151,7 +151,8 @@ impl AudioFeed {
         }
         let bytes = input.bytes_of(&frame)?;
         let is_owed = session.owed.send((number, frame, bytes.clone())).is_ok();
-        let error = match is_owed.then(|| input.write(&bytes)).unwrap_or(Ok(false)) {
+        let written = if is_owed { input.write(&bytes) } else { Ok(false) };
+        let error = match written {
             Ok(true) => return Ok(true),
             Ok(false) => {
                 let error = session.lost.recv_timeout(VERDICT_LIMIT);
