@@ -44,6 +44,22 @@ fn samples(path: &Path, filter: &str) -> Vec<i16> {
     raw.chunks_exact(2).map(|two| i16::from_le_bytes([two[0], two[1]])).collect()
 }
 
+/// How far behind the first picture the first sound is: the first that is heard.
+fn lag(path: &Path) -> Rational {
+    let first = |kind| packets(path, kind).into_iter().filter(|p| !p.discard).map(|p| p.pts).min();
+    first(Kind::Audio).unwrap() - first(Kind::Video).unwrap()
+}
+
+/// Sound is where it was, to the sample, and has no gap.
+#[track_caller]
+fn assert_in_sync(made: &Path, source: &Path) {
+    assert_eq!(lag(made), lag(source));
+    let sound = packets(made, Kind::Audio);
+    for two in sound.windows(2) {
+        assert_eq!(two[0].pts + two[0].duration, two[1].pts);
+    }
+}
+
 fn pcm() -> Vec<OsString> {
     args!["-c:v", "copy", "-c:a", "pcm_f32le"]
 }
@@ -51,15 +67,55 @@ fn pcm() -> Vec<OsString> {
 #[test]
 fn a_command_changes_every_sample_and_nothing_moves() {
     let (source, room) = (counted_av("numbered.mp4"), room());
-    let out = room.path().join("out.mkv");
+    // Its times are in samples.
+    let out = room.path().join("out.mov");
     let code = args!["--audio-format=f32le", program(room.path(), HALVE)];
     frameloom([args!["-i", &source], code, pcm(), args![&out]].concat()).run().ok();
     let expected = samples(&source, "volume=0.5");
     assert!(expected.len() > 200_000);
     assert_eq!(samples(&out, "anull"), expected);
+    assert_in_sync(&out, &source);
     let pts =
         |path: &Path| packets(path, Kind::Video).iter().map(|p| p.pts.as_ms()).collect::<Vec<_>>();
     assert_eq!(pts(&out), pts(&source), "the picture is where it was");
+}
+
+/// One program edits the pictures, another one the sound.
+#[test]
+fn a_command_for_sound_works_beside_one_for_frames() {
+    let (source, room) = (counted_av("numbered.mp4"), room());
+    let out = room.path().join("out.mov");
+    let sound = args!["--audio-format=f32le", program(room.path(), HALVE)];
+    let codecs = args!["-c:v", "ffv1", "-c:a", "pcm_f32le", &out];
+    let code = args!["--", python(), fixture("invert.py")];
+    frameloom([args!["-i", &source], sound, codecs, code].concat()).run().ok();
+    assert_eq!(samples(&out, "anull"), samples(&source, "volume=0.5"));
+    assert_in_sync(&out, &source);
+    assert_eq!(times(&out, Kind::Video), times(&source, Kind::Video));
+    let inverted = decode(&out, "rgb24");
+    let pictures = decode(&source, "rgb24");
+    assert_eq!(inverted.frames.len(), 150);
+    for (a, b) in inverted.frames.iter().zip(&pictures.frames).step_by(25) {
+        let turned: Vec<u8> = b.iter().map(|byte| 255 - byte).collect();
+        assert!(mean_difference(a, &turned) < 3.0, "a picture is not inverted");
+    }
+}
+
+/// A command's words reach it as they are: nothing in them is a shell's.
+#[test]
+fn no_shell_reads_a_command_for_sound() {
+    let (source, room) = (counted_av("numbered.mp4"), room());
+    let out = room.path().join("out.mkv");
+    let checks = "import sys\n\
+        assert sys.argv[1:] == ['$HOME', '|', ';', '>x', '*', 'a b', '`id`', '&&'], sys.argv\n\
+        while data := sys.stdin.buffer.read1(4096):\n    \
+            sys.stdout.buffer.write(b'\\0' * len(data))\n    \
+            sys.stdout.buffer.flush()\n";
+    let mut code = program(room.path(), checks);
+    code.push(" $HOME | ; >x * 'a b' `id` &&");
+    frameloom([args!["-i", &source], args![code], pcm(), args![&out]].concat()).run().ok();
+    let made = samples(&out, "anull");
+    assert!(made.len() > 200_000 && made.iter().all(|sample| *sample == 0));
 }
 
 #[test]
@@ -149,6 +205,69 @@ fn a_live_stream_gets_its_command_again() {
     let (made, whole) = (samples(&out, "anull"), samples(&source, "anull"));
     assert!(made.len().abs_diff(whole.len()) <= 2048, "{} of {}", made.len(), whole.len());
     assert!(made.iter().any(|sample| sample.abs() > 1000), "no original sound");
+}
+
+/// What comes back too late from a slow program goes by as it came, and nothing is missing.
+#[test]
+#[ignore = "slow"]
+fn a_live_stream_does_not_wait_for_a_slow_command() {
+    let (source, room) = (counted_av("numbered.mp4"), room());
+    let out = room.path().join("out.mkv");
+    // Twice as long for a piece as it sounds, and two of them at once in the end.
+    let slow = "import sys, time\n\
+        while data := sys.stdin.buffer.read(4096):\n    \
+            time.sleep(2 * len(data) / 4 / 44100)\n    \
+            sys.stdout.buffer.write(b'\\0' * len(data))\n    \
+            sys.stdout.buffer.flush()\n";
+    let live = args!["--live=yes", "--no-reconnect", "--deadline=200ms", "-re", "-i", &source];
+    let line = [live, args![program(room.path(), slow)], pcm(), args![&out]].concat();
+    let run = frameloom(line).run().ok();
+    assert!(run.stderr.contains("goes by unedited"), "{}", run.stderr);
+    let (made, whole) = (samples(&out, "anull"), samples(&source, "anull"));
+    assert_eq!(made.len(), whole.len());
+    let is_one = |(made, whole): (&i16, &i16)| *made == 0 || made == whole;
+    assert!(made.iter().zip(&whole).all(is_one), "sound that is neither edited nor as it was");
+    let edited = made.iter().take_while(|sample| **sample == 0).count();
+    assert!(edited > 1024 && edited < made.len() / 2, "{edited} samples were edited");
+    let late = made.len() - 88_200;
+    assert_eq!(made[late..], whole[late..]);
+}
+
+/// A program that hangs is started again, and meanwhile the sound goes by as it came.
+#[test]
+#[ignore = "slow"]
+fn a_command_that_hangs_is_started_again() {
+    let recipe = "-f lavfi -i sine=440:r=44100:d=14 -c:a aac -ac 2";
+    let (source, room) = (clip("long-tone.mka", recipe), room());
+    let (out, starts) = (room.path().join("out.mkv"), room.path().join("starts"));
+    let hangs = format!(
+        "import sys, time\n\
+         with open({:?}, 'a') as starts:\n    \
+             starts.write('x')\n    \
+             is_first = starts.tell() == 1\n\
+         count = 0\n\
+         while data := sys.stdin.buffer.read1(4096):\n    \
+             count += 1\n    \
+             if is_first and count > 20:\n        \
+                 time.sleep(3600)\n    \
+             sys.stdout.buffer.write(b'\\0' * len(data))\n    \
+             sys.stdout.buffer.flush()\n",
+        starts.display().to_string()
+    );
+    let live = args!["--live=yes", "--no-reconnect", "--deadline=200ms", "-re", "-i", &source];
+    let code = args![program(room.path(), &hangs), "-c:a", "pcm_f32le", &out];
+    let run = frameloom([live, code].concat()).run().ok();
+    assert!(run.stderr.contains("for too long"), "{}", run.stderr);
+    assert_eq!(std::fs::read(&starts).unwrap(), b"xx");
+    let made = samples(&out, "anull");
+    // Edited, then as it was, then edited again.
+    let second = 2 * 44_100;
+    let is_silent = |at: usize| made[at..at + second / 2].iter().all(|sample| *sample == 0);
+    assert!(made.len().abs_diff(14 * second) < second, "{} samples", made.len());
+    let edited = made.iter().take_while(|sample| **sample == 0).count();
+    assert!((1024..2 * second).contains(&edited), "{edited} samples were edited at first");
+    assert!(!is_silent(4 * second), "what it hung on is missing");
+    assert!(is_silent(made.len() - 2 * second), "it was not started again");
 }
 
 #[test]

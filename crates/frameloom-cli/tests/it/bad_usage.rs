@@ -278,3 +278,24 @@ fn policies_that_cannot_be() {
         assert!(!line.contains("refused"), "the input was opened first: {line}");
     }
 }
+
+/// Of several inputs each is judged by its own options, before any is opened; the line says which option of
+/// which input can't be.
+#[test]
+fn inputs_whose_options_contradict_each_other() {
+    let missing = "/no/such/input.mp4";
+    for (line, words) in [
+        ("-i IN -ss 3 -to 1 -i NONE OUT", &["-to is not after -ss"][..]),
+        ("-ss 3 -to 1 -i NONE -ss 1 -to 3 -i IN OUT", &["-to is not after -ss"]),
+        ("-i IN -an -vn -sn -dn -i NONE OUT", &["-an, -vn, -sn and -dn"]),
+        ("-i IN -t 0 -i NONE OUT", &["-t", "more than 0"]),
+        ("-i IN -f rawvideo -s 8x8 -pix_fmt yuv42p -i NONE OUT", &["yuv42p", "yuv420p"]),
+        ("-an -i IN -vn -i IN -map 0:a -map 1:v OUT", &["no stream is left"]),
+        ("-c:v copy -i IN -i IN OUT", &["copy"]),
+        ("-r 25 -i IN -i IN -map 0:v -map 1:a -c copy OUT", &["-r", "-c:v copy"]),
+        ("-i IN -r 25 -i IN -map 1:v -c copy OUT", &["-r", "-c:v copy"]),
+        ("-i IN -skip_frame nokey -i IN -map 1:v -c copy OUT", &["-skip_frame", "-c:v copy"]),
+    ] {
+        assert_wrong(&line.replace("NONE", missing), words);
+    }
+}

@@ -6,17 +6,36 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::beside::{broadcast, captured, lettered, timecoded, with_gaps};
 use crate::covers::{picture, song, tune};
 use crate::harness::clips::clip_of;
 use crate::harness::judge::ffprobe;
 use crate::harness::*;
 use crate::subtitles::{captioned, notes, pictures, styled};
 
-/// What is alike in two files, one line for each fact; with which packets are keyframes, where that is
-/// asked for.
-fn facts(path: &Path, with_keys: bool) -> Vec<String> {
-    let mut facts = Vec::new();
-    for stream in probe_streams(path) {
+/// What is alike in two files.
+struct Facts {
+    /// One line for each fact.
+    said: Vec<String>,
+    /// When each packet is shown, in that order.
+    times: Vec<Shown>,
+}
+
+/// When a packet is shown.
+struct Shown {
+    stream: u64,
+    at: Rational,
+    /// The unit of the stream's times.
+    tick: Rational,
+    /// It is a keyframe, where that is asked for.
+    is_key: bool,
+}
+
+/// What is alike in two files; with which packets are keyframes, where that is asked for.
+fn facts(path: &Path, with_keys: bool) -> Facts {
+    let streams = probe_streams(path);
+    let mut said_of = Vec::new();
+    for stream in &streams {
         let fact = |name: &str| match &stream[name] {
             Value::Null => String::new(),
             value => format!(" {name}={}", value.as_str().map_or(value.to_string(), str::to_owned)),
@@ -33,27 +52,21 @@ fn facts(path: &Path, with_keys: bool) -> Vec<String> {
             "channels",
             "sample_fmt",
         ];
-        facts.push(names.map(fact).concat());
+        said_of.push(names.map(fact).concat());
     }
-    facts.extend(said(path));
-    let packets = ffprobe(path, &["-show_entries", "packet=stream_index,pts_time,flags"]);
-    let mut times: Vec<(u64, i64, bool)> = Vec::new();
+    said_of.extend(said(path));
+    let packets = ffprobe(path, &["-show_entries", "packet=stream_index,pts,dts,flags"]);
+    let mut times: Vec<Shown> = Vec::new();
     for packet in packets["packets"].as_array().unwrap() {
+        let stream = packet["stream_index"].as_u64().unwrap();
+        let base = streams[usize::try_from(stream).unwrap()]["time_base"].as_str().unwrap();
+        let tick = Rational::parse(base);
+        let at = packet["pts"].as_i64().or(packet["dts"].as_i64()).unwrap_or(0);
         let is_key = with_keys && packet["flags"].as_str().unwrap().starts_with('K');
-        let time = packet["pts_time"].as_str().map_or(0.0, |text| text.parse::<f64>().unwrap());
-        // To the millisecond, which Matroska and FLV have.
-        let ms = (time * 1000.0).round() as i64;
-        times.push((packet["stream_index"].as_u64().unwrap(), ms, is_key));
+        times.push(Shown { stream, at: tick.times(at), tick, is_key });
     }
-    // Containers may begin with any time.
-    let first = times.iter().map(|(_, ms, _)| *ms).min().unwrap_or(0);
-    times.iter_mut().for_each(|(_, ms, _)| *ms -= first);
-    times.sort_unstable();
-    facts.extend(times.iter().map(|(stream, ms, is_key)| {
-        let mark = if *is_key { " (key)" } else { "" };
-        format!("{stream}{mark}: {ms} ms")
-    }));
-    facts
+    times.sort_by_key(|shown| (shown.stream, shown.at, shown.is_key));
+    Facts { said: said_of, times }
 }
 
 /// What is said beside the streams: tags that are not the muxer's own, what streams are for, chapters.
@@ -74,6 +87,9 @@ fn said(path: &Path) -> Vec<String> {
         "minor_version",
         "compatible_brands",
         "ENCODER",
+        "material_package_umid",
+        "file_package_umid",
+        "modification_date",
     ];
     let tags = |of: &Value| {
         let mut tags = of["tags"].as_object().cloned().unwrap_or_default();
@@ -100,7 +116,11 @@ fn content(path: &Path) -> Vec<String> {
         let (format, more, columns) = match stream["codec_type"].as_str() {
             Some("video") => ("framemd5", args!["-fps_mode", "passthrough"], 1),
             Some("audio") => ("md5", args![], 1),
-            Some("subtitle") => ("framemd5", args!["-c", "copy"], 3),
+            Some("subtitle" | "data") => ("framemd5", args!["-c", "copy"], 3),
+            Some("attachment") => {
+                facts.push(attached(path, number));
+                continue;
+            }
             _ => continue,
         };
         let input = args!["-i", path, "-map", format!("0:{number}")];
@@ -116,31 +136,52 @@ fn content(path: &Path) -> Vec<String> {
     facts
 }
 
+/// A hash of what is attached.
+fn attached(path: &Path, number: usize) -> String {
+    let select = number.to_string();
+    let entries = ["-show_entries", "stream=extradata_hash", "-show_data_hash", "md5"];
+    let shown = ffprobe(path, &[&["-select_streams", &select][..], &entries[..]].concat());
+    let hash = shown["streams"][0]["extradata_hash"].as_str();
+    hash.expect("an attachment without bytes").to_owned()
+}
+
 /// The first fact that differs.
 fn difference(theirs: &[String], ours: &[String]) -> Option<String> {
     if theirs.len() != ours.len() {
         return Some(format!("ffmpeg has {} facts, frameloom {}", theirs.len(), ours.len()));
     }
-    // A time that is rounded twice may be a millisecond off.
-    let ms = |fact: &str| {
-        let (stream, time) = fact.strip_suffix(" ms")?.split_once(": ")?;
-        Some((stream.to_owned(), time.parse::<i64>().ok()?))
-    };
-    let is_alike = |theirs: &str, ours: &str| match (ms(theirs), ms(ours)) {
-        (Some((a, theirs)), Some((b, ours))) => a == b && (theirs - ours).abs() <= 1,
-        _ => theirs == ours,
-    };
-    let pair = theirs.iter().zip(ours).find(|(theirs, ours)| !is_alike(theirs, ours))?;
+    let pair = theirs.iter().zip(ours).find(|(theirs, ours)| theirs != ours)?;
     Some(format!("ffmpeg: {}; frameloom: {}", pair.0, pair.1))
+}
+
+/// The first packet that is shown at another time: by more than a tick, of the container whose ticks are the
+/// longer ones. A time is counted from 0, or from the first one where both may begin where they like.
+fn moved(theirs: &[Shown], ours: &[Shown], from_first: bool) -> Option<String> {
+    if theirs.len() != ours.len() {
+        return Some(format!("ffmpeg has {} packets, frameloom {}", theirs.len(), ours.len()));
+    }
+    let begin = |all: &[Shown]| {
+        let first = all.iter().map(|shown| shown.at).min().filter(|_| from_first);
+        first.unwrap_or(Rational::ZERO)
+    };
+    let (theirs_begin, ours_begin) = (begin(theirs), begin(ours));
+    let is_alike = |(a, b): &(&Shown, &Shown)| {
+        let apart = (a.at - theirs_begin - (b.at - ours_begin)).abs();
+        apart <= a.tick.max(b.tick) && (a.stream, a.is_key) == (b.stream, b.is_key)
+    };
+    let (n, (a, b)) = theirs.iter().zip(ours).enumerate().find(|(_, pair)| !is_alike(pair))?;
+    let shown =
+        |s: &Shown| format!("{} {:?}{}", s.stream, s.at, if s.is_key { " (key)" } else { "" });
+    Some(format!("packet {n}: ffmpeg: {}; frameloom: {}", shown(a), shown(b)))
 }
 
 /// What is wrong with a command line of the list.
 fn compare(line: &str, room: &Path) -> Option<String> {
     let (marks, line) = match line.split_once(' ') {
-        Some((marks @ ("=" | "k"), rest)) => (marks, rest),
+        Some((marks, rest)) if marks.chars().all(|mark| "=kb".contains(mark)) => (marks, rest),
         _ => ("", line),
     };
-    let (is_exact, with_keys) = (marks == "=", marks == "k");
+    let [is_exact, with_keys, begins_elsewhere] = ['=', 'k', 'b'].map(|mark| marks.contains(mark));
     let written = line.split([' ', '|']).filter_map(|word| Some(word.split_once("OUT")?.1));
     let outputs: Vec<&str> = written.collect();
     assert!(!outputs.is_empty(), "{line}");
@@ -159,6 +200,11 @@ fn compare(line: &str, room: &Path) -> Option<String> {
             "L" => tune().into(),
             "G" => picture().into(),
             "C" => twice().into(),
+            "D" => captured().into(),
+            "F" => lettered().into(),
+            "V" => timecoded().into(),
+            "N" => broadcast().into(),
+            "U" => with_gaps().into(),
             _ => word.replace("OUT", &place("")).replace("LOG", &place("log")).into(),
         };
         line.split(' ').map(word).collect()
@@ -178,7 +224,9 @@ fn compare(line: &str, room: &Path) -> Option<String> {
         return Some(format!("ffmpeg has {} files, frameloom {}", theirs.len(), ours.len()));
     }
     theirs.iter().zip(&ours).find_map(|(theirs, ours)| {
-        difference(&facts(theirs, with_keys), &facts(ours, with_keys))
+        let (a, b) = (facts(theirs, with_keys), facts(ours, with_keys));
+        difference(&a.said, &b.said)
+            .or_else(|| moved(&a.times, &b.times, begins_elsewhere))
             .or_else(|| difference(&content(theirs), &content(ours)).filter(|_| is_exact))
     })
 }
@@ -248,6 +296,35 @@ fn sound_without_end_ends_with_the_picture() {
     assert!((5.7..6.1).contains(&last), "the last sound is at {last} s");
 }
 
+/// What goes on after the shortest stream is cut there: of streams that are encoded at that frame, of copied
+/// ones but for what is stored ahead of what is shown before.
+#[test]
+fn the_shortest_stream_ends_the_others() {
+    let room = room();
+    let end = |path: &Path, kind| {
+        let packets = packets(path, kind);
+        packets.iter().map(|packet| packet.pts + packet.duration).max().unwrap()
+    };
+    for (inputs, codecs, ending, most) in [
+        ([counted_av("numbered.mp4"), sound()], "-c:v ffv1 -c:a flac", "mkv", 1),
+        ([counted_av("numbered.mp4"), sound()], "-c:v ffv1 -c:a copy", "mkv", 1),
+        ([counted_av("numbered.mp4"), sound()], "-c copy", "mkv", 4),
+        ([counted_av("numbered.mp4"), sound()], "-c:v libx264 -c:a aac", "mp4", 4),
+        ([manifold(), counted_av("numbered.mp4")], "-c:v ffv1 -c:a pcm_s16le", "mkv", 1),
+    ] {
+        let out = room.path().join(format!("out.{ending}"));
+        let words = format!("-map 0:v:0 -map 1:a -shortest {codecs}");
+        let words: Vec<OsString> = words.split(' ').map(OsString::from).collect();
+        let line = args!["-y", "-i", &inputs[0], "-i", &inputs[1]];
+        frameloom([line, words, args![&out]].concat()).run().ok();
+        let (video, sound) = (end(&out, Kind::Video), end(&out, Kind::Audio));
+        let shortest = Rational::millis(if inputs[0] == manifold() { 4000 } else { 3030 });
+        let apart = |at: Rational| (at - shortest).abs();
+        assert!(apart(video) <= Rational::millis(40 * most + 2), "{codecs}: {video:?}");
+        assert!(apart(sound) <= Rational::millis(100), "{codecs}: {sound:?}");
+    }
+}
+
 /// Maps that can't be: an error in one line, and nothing half-written.
 #[test]
 fn a_map_of_what_is_not_there_is_an_error() {
@@ -293,17 +370,28 @@ fn a_map_says_which_video_the_code_edits() {
     let widths: Vec<Value> =
         probe_streams(&out).iter().map(|stream| stream["width"].clone()).collect();
     assert_eq!(widths, [Value::from(160), Value::Null, Value::Null]);
-    let said = run("-map 0:v").refuses(2);
-    assert!(said.contains("-map 0:v:0"), "{said}");
+    for ambiguous in [
+        "-map 0:v",
+        "-filter_complex [0:v:0]hflip[a];[0:v:1]vflip[b] -map [a] -map [b]",
+        "-filter_complex [0:v:0]hflip[a] -map [a] -map 0:v:1",
+    ] {
+        let said = run(ambiguous).refuses(2);
+        assert!(said.contains("several videos") && said.contains("-map 0:v:0"), "{said}");
+        assert_eq!(said.trim_end().lines().count(), 1, "{said}");
+    }
+    // The label of one settles it.
+    run("-filter_complex [0:v:0]scale=64:48[a];[0:v:1]nullsink -map [a]").ok();
+    assert_eq!(probe_streams(&out)[0]["width"], 64);
 }
 
 /// The lines of one part of the list.
-fn lines_of(part: &str) -> Vec<&'static str> {
-    let list = include_str!("fixtures/like_ffmpeg.txt");
+fn lines_of(part: &str) -> Vec<String> {
+    let list = std::fs::read_to_string(fixture("like_ffmpeg.txt")).unwrap();
     let (begin, is_head) = (format!("# [{part}]"), |line: &&str| line.starts_with("# ["));
     let behind = list.lines().skip_while(|line| !line.starts_with(&begin)).skip(1);
     let lines = behind.take_while(|line| !is_head(line));
-    lines.filter(|line| !line.is_empty() && !line.starts_with('#')).collect()
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.map(str::to_owned).collect()
 }
 
 #[track_caller]
@@ -355,6 +443,18 @@ mod lines {
 
     #[test]
     #[ignore = "slow"]
+    fn beside() {
+        assert_like_ffmpeg("beside", 30);
+    }
+
+    #[test]
+    #[ignore = "slow"]
+    fn uneven() {
+        assert_like_ffmpeg("uneven", 10);
+    }
+
+    #[test]
+    #[ignore = "slow"]
     fn inputs() {
         assert_like_ffmpeg("inputs", 20);
     }
@@ -399,6 +499,25 @@ mod lines {
     #[ignore = "slow"]
     fn graphs() {
         assert_like_ffmpeg("graphs", 28);
+    }
+}
+
+/// Forty inputs, all of them mapped, and all of them in one graph.
+#[test]
+#[ignore = "slow"]
+fn forty_inputs_are_read() {
+    let numbers: Vec<usize> = (0..40).collect();
+    let inputs = vec!["-i S"; numbers.len()].join(" ");
+    let maps: Vec<String> = numbers.iter().map(|n| format!("-map {n}:a")).collect();
+    let offsets = numbers.iter().map(|n| format!("-itsoffset 0.{n:02} -i S"));
+    let offsets = offsets.collect::<Vec<_>>().join(" ");
+    for line in [
+        format!("= {inputs} {} -c copy OUT.mka", maps.join(" ")),
+        format!("= {offsets} {} -c copy OUT.mka", maps.join(" ")),
+        format!("= {inputs} -filter_complex amix=inputs=40 -c:a flac OUT.mka"),
+    ] {
+        let room = room();
+        assert_eq!(compare(&line, room.path()), None, "{line}");
     }
 }
 

@@ -17,6 +17,7 @@ mod harness;
 mod audio_command;
 mod bad_input;
 mod bad_usage;
+mod beside;
 mod carriage;
 mod colour;
 mod command;

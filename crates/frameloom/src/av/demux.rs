@@ -421,12 +421,15 @@ impl Demuxer {
             )
         };
         let is_cover = has(ff::AV_DISPOSITION_ATTACHED_PIC as u32);
+        // A track of timecodes counts pictures, and libav guesses nothing of data.
+        let counted = Some(st.avg_frame_rate).filter(|_| params.kind() == MediaKind::Data);
+        let frame_rate = super::rate_of(rate).or_else(|| super::rate_of(counted?));
         Ok(StreamInfo {
             index,
             kind: if is_cover { MediaKind::Cover } else { params.kind() },
             params,
             time_base: super::time_base(st.time_base).unwrap_or(TimeBase::MICROS),
-            frame_rate: super::rate_of(rate),
+            frame_rate,
             start: super::optional(st.start_time),
             duration: super::optional(st.duration).filter(|&d| d > 0),
             frames: st.nb_frames,

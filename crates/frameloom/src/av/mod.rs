@@ -63,7 +63,7 @@ pub(crate) use option_check::{OptionClasses, refused_everywhere};
 pub(crate) use packet::AvPacket;
 pub(crate) use params::CodecParams;
 pub(crate) use parse::{
-    DescribedFilter, duration_micros, filters_in, parse_color, rate, ratio, video_size,
+    DescribedFilter, duration_micros, filters_in, is_timecode, parse_color, rate, ratio, video_size,
 };
 pub(crate) use parser::Parser;
 pub(crate) use samples::Sample;

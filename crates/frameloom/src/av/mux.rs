@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use ffmpeg_sys_next as ff;
 
 use super::{AvError, AvPacket, CodecParams, Dict, Interrupt, MuxerInfo, c_string};
-use crate::time::{Rate, TimeBase};
+use crate::time::{Rate, TimeBase, Timestamp};
 
 /// The two names of HEVC in MP4 and MOV (ISO/IEC 14496-15, 8.4). libav writes the second where nobody
 /// chose; Apple's players read the first alone.
@@ -194,6 +194,18 @@ impl Muxer {
         // SAFETY: `stream` is within the array.
         super::time_base(unsafe { (**(*self.ctx).streams.add(stream)).time_base })
             .unwrap_or(TimeBase::MICROS)
+    }
+
+    /// Says, before the first packet, how far below 0 the first pts of all streams lies. libav moves the times
+    /// of a container that has none below 0 by what it has seen, and that is one packet: enough where it goes
+    /// by dts, which increase.
+    pub(crate) fn begins_below_zero(&mut self, by: Timestamp) {
+        let moves = ff::AVFMT_AVOID_NEG_TS_MAKE_NON_NEGATIVE as libc::c_int;
+        let goes_by_pts = matches!(self.format.name(), "matroska" | "webm");
+        let context = self.context_mut();
+        if goes_by_pts && context.avoid_negative_ts == moves {
+            context.output_ts_offset = context.output_ts_offset.saturating_add(by.as_micros());
+        }
     }
 
     /// Writes one packet, times in the stream's time base.

@@ -59,6 +59,19 @@ pub(crate) fn duration_micros(text: &str) -> Option<i64> {
     ok.then_some(micros)
 }
 
+/// Whether it is a timecode, `hh:mm:ss:ff`, with `;` or `.` where numbers are left out to keep to the clock.
+pub(crate) fn is_timecode(text: &str) -> bool {
+    // The one rate family at which numbers may be left out.
+    let rate = ff::AVRational { num: 30_000, den: 1001 };
+    let mut timecode = std::mem::MaybeUninit::<ff::AVTimecode>::zeroed();
+    let c = c_string(text);
+    // SAFETY: writes a timecode of ours, which nobody reads; the string is NUL-terminated.
+    let parse = || unsafe {
+        ff::av_timecode_init_from_string(timecode.as_mut_ptr(), rate, c.as_ptr(), ptr::null_mut())
+    };
+    !text.contains('\0') && silently(parse) >= 0
+}
+
 /// A filter of a graph's description.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct DescribedFilter {

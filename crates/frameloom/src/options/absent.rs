@@ -154,7 +154,6 @@ const TABLE: &[AbsentOption] = &[
     value("dump_attachment", ATTACHMENTS),
     // Graphs and filters.
     flag("noauto_conversion_filters", LEAVE_OUT),
-    value("filter", VIDEO_FILTER),
     value("filter_script", VIDEO_FILTER),
     value("reinit_filter", Refused(|_| Hint::Use(vec![Setting::own("on-resize")]))),
     flag("noautoscale", Refused(|_| Hint::Use(vec![Setting::own("on-resize").to("restart")]))),
@@ -169,8 +168,6 @@ const TABLE: &[AbsentOption] = &[
     // When an output ends, and its times.
     value("shortest_buf_duration", EARLY),
     value("fs", EARLY),
-    value("aframes", EARLY),
-    value("frames", Refused(|_| uses(&["frames:v"]))),
     value("async", TIMES),
     value("adrift_threshold", TIMES),
     value("frame_drop_threshold", TIMES),
@@ -222,7 +219,6 @@ const TABLE: &[AbsentOption] = &[
     value("attach", ATTACHMENTS),
     value("timestamp", Refused(|_| uses(&["metadata"]))),
     value("dcodec", COPIED_DATA),
-    value("dframes", COPIED_DATA),
     flag("fix_sub_duration", SUBTITLES),
     flag("fix_sub_duration_heartbeat", SUBTITLES),
     value("canvas_size", SUBTITLES),

@@ -350,12 +350,13 @@ impl InputOptions {
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage).
     pub fn check(&self) -> Result<()> {
         let setting = |name| Setting::ffmpeg(name).of(End::Input);
-        if self.no_audio && self.no_video && self.no_subtitles {
+        if self.no_audio && self.no_video && self.no_subtitles && self.no_data {
             return Err(Error::usage(sentence!(
-                "{}, {} and {} together leave nothing of the input",
+                "{}, {}, {} and {} together leave nothing of the input",
                 setting("an"),
                 setting("vn"),
-                setting("sn")
+                setting("sn"),
+                setting("dn")
             )));
         }
         if let (Some(start), Some(end)) = (self.start, self.end)

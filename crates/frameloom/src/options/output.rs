@@ -38,6 +38,8 @@ pub struct OutputOptions {
     /// It ends with the first of its streams that ends.
     pub(crate) shortest: bool,
     pub(crate) metadata: MetadataOptions,
+    /// The timecode of the first picture, for encoders that write it themselves.
+    pub(crate) timecode: Option<String>,
     pub(crate) disposition: PerStream<DispositionChange>,
     pub(crate) no_audio: bool,
     /// Samples a second, and the layout, of sound that the caller writes in place of the input's.
@@ -351,7 +353,9 @@ impl OutputOptions {
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage).
     pub fn check(&self) -> Result<()> {
         let setting = |name| Setting::ffmpeg(name).of(End::Output);
-        if self.no_audio && self.no_video && self.no_subtitles {
+        // Data and attachments are there where they are mapped.
+        let has_others = self.has_maps() && !self.no_data;
+        if self.no_audio && self.no_video && self.no_subtitles && !has_others {
             return Err(Error::usage(sentence!(
                 "{}, {} and {} together leave nothing to write",
                 setting("an"),
@@ -359,19 +363,14 @@ impl OutputOptions {
                 setting("sn")
             )));
         }
-        let video = StreamPlace::only(MediaKind::Video);
-        if self.codec.of(video) == Some(&CodecChoice::Copy)
-            && let Some(name) = self.picture_option(video)
-        {
-            let (copy, other) = (setting("c:v").to("copy"), setting(name));
-            return Err(Error::usage(sentence!("{} and {} can't go together", copy, other))
-                .hint(Hint::AddEncoder(vec![setting("c:v").to("libx264")])));
-        }
-        let audio = StreamPlace::only(MediaKind::Audio);
-        if self.codec.of(audio) == Some(&CodecChoice::Copy) && self.filter.of(audio).is_some() {
-            let (copy, other) = (setting("c:a").to("copy"), setting("af"));
-            return Err(Error::usage(sentence!("{} and {} can't go together", copy, other))
-                .hint(Hint::AddEncoder(vec![setting("c:a").to("aac")])));
+        for (kind, usual) in [(MediaKind::Video, "libx264"), (MediaKind::Audio, "aac")] {
+            let Some(other) = self.certain_option_of_frames(kind) else { continue };
+            if self.codec.certain(kind) == Some(&CodecChoice::Copy) {
+                let codec = if kind == MediaKind::Video { "c:v" } else { "c:a" };
+                let copy = setting(codec).to("copy");
+                return Err(Error::usage(sentence!("{} and {} can't go together", copy, other))
+                    .hint(Hint::AddEncoder(vec![setting(codec).to(usual)])));
+            }
         }
         if let (Some(start), Some(end), None) = (self.start, self.end, self.duration)
             && end <= start
@@ -385,7 +384,7 @@ impl OutputOptions {
         if self.duration.is_some_and(|d| d <= Timestamp::ZERO) {
             return Err(must_be_more(&setting("t")));
         }
-        if self.frames.of(video) == Some(&0) {
+        if self.frames.certain(MediaKind::Video) == Some(&0) {
             return Err(must_be_more(&setting("frames:v")));
         }
         Ok(())
@@ -401,7 +400,6 @@ impl OutputOptions {
     /// An option given that only means something where pictures are encoded.
     fn picture_option(&self, stream: StreamPlace<'_>) -> Option<&'static str> {
         [
-            (self.filter.of(stream).is_some(), "vf"),
             (self.size.of(stream).is_some(), "s"),
             (self.rate.of(stream).is_some(), "r"),
             (self.frame_times.of(stream) == Some(&FrameTimes::Constant), "fps_mode"),
@@ -413,16 +411,51 @@ impl OutputOptions {
         .find_map(|(given, name)| given.then_some(name))
     }
 
+    /// An option that only means something where the first stream of a kind is encoded, whatever the inputs
+    /// have.
+    fn certain_option_of_frames(&self, kind: MediaKind) -> Option<Setting> {
+        let setting = |name| Setting::ffmpeg(name).of(End::Output);
+        if self.filter.certain(kind).is_some() {
+            return self.filter_setting(StreamPlace::only(kind));
+        }
+        if kind != MediaKind::Video {
+            return None;
+        }
+        [
+            (self.size.certain(kind).is_some(), "s"),
+            (self.rate.certain(kind).is_some(), "r"),
+            (self.frame_times.certain(kind) == Some(&FrameTimes::Constant), "fps_mode"),
+            (self.pixel_format.certain(kind).is_some(), "pix_fmt"),
+            (self.keyframes.certain(kind).is_some(), "force_key_frames"),
+            (self.pass.certain(kind).is_some(), "pass"),
+        ]
+        .into_iter()
+        .find_map(|(given, name)| given.then(|| setting(name)))
+    }
+
+    /// The option that gives a stream its filters, as it was written.
+    pub(crate) fn filter_setting(&self, stream: StreamPlace<'_>) -> Option<Setting> {
+        let (specifier, _) = self.filter.given_for(stream)?;
+        let setting = if *specifier == Specifier::video() {
+            Setting::ffmpeg("vf")
+        } else if *specifier == Specifier::audio() {
+            Setting::ffmpeg("af")
+        } else {
+            Setting::ffmpeg(format!("filter{specifier}"))
+        };
+        Some(setting.of(End::Output))
+    }
+
     /// Whether anything was given that asks for a stream to be encoded.
     pub(crate) fn asks_to_encode(&self, stream: StreamPlace<'_>) -> bool {
         let choice = self.codec.of(stream);
         match stream.kind {
+            MediaKind::Video | MediaKind::Audio if self.filter.of(stream).is_some() => return true,
             MediaKind::Video if self.picture_option(stream).is_some() => return true,
             // A copy has it in its container alone: that is only done where a copy is asked for.
             MediaKind::Video if self.aspect.of(stream).is_some() && choice.is_none() => {
                 return true;
             }
-            MediaKind::Audio if self.filter.of(stream).is_some() => return true,
             MediaKind::Video | MediaKind::Audio => {}
             // What is given for all encoders alike is meant for pictures and sound.
             MediaKind::Subtitle if choice.is_none() => {

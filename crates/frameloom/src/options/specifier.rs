@@ -260,6 +260,14 @@ impl Specifier {
         self.kind().is_none_or(|own| own == kind)
     }
 
+    /// Whether it may be for this stream, of which the kind alone is known.
+    fn may_cover(&self, stream: StreamPlace<'_>) -> bool {
+        match self.is_of_kind_alone() {
+            true => self.covers(stream),
+            false => self.is_for(stream.kind),
+        }
+    }
+
     /// Whether it is for every stream.
     pub(crate) fn is_for_all(&self) -> bool {
         *self == Specifier::default()
@@ -341,7 +349,20 @@ impl<T> PerStream<T> {
 
     /// The value for a stream: the last that covers it, as in FFmpeg.
     pub(crate) fn of(&self, stream: StreamPlace<'_>) -> Option<&T> {
-        self.0.iter().rev().find(|(specifier, _)| specifier.covers(stream)).map(|(_, value)| value)
+        self.given_for(stream).map(|(_, value)| value)
+    }
+
+    /// As [`of`](PerStream::of), with the specifier that it was given by.
+    pub(crate) fn given_for(&self, stream: StreamPlace<'_>) -> Option<&(Specifier, T)> {
+        self.0.iter().rev().find(|(specifier, _)| specifier.covers(stream))
+    }
+
+    /// The value for the first stream of a kind, before any input is known: `None` where the last value that may
+    /// be for it may also be for another.
+    pub(crate) fn certain(&self, kind: MediaKind) -> Option<&T> {
+        let stream = StreamPlace::only(kind);
+        let last = self.0.iter().rev().find(|(specifier, _)| specifier.may_cover(stream));
+        last.filter(|(specifier, _)| specifier.is_of_kind_alone()).map(|(_, value)| value)
     }
 
     /// Whether a value was given for just what the specifier says.

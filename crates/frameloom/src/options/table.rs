@@ -16,9 +16,10 @@ use super::row::{Group, Row, Scope, ValueType};
 use super::speed::Speed;
 use super::value::{
     CodecChoice, Size, above_zero, bitstream_filters, check_format, choice, codec_choice,
-    codec_choice_of_any_kind, codec_tag, decoder, encoding_pass, frame_format, frame_times, names,
-    parse_duration, parse_frames, parse_loops, parse_rate, parse_ratio, parse_span, pixel_format,
-    pixel_format_choice, quality, sample_rate, scaler_flags, usual_layout,
+    codec_choice_of_any_kind, codec_tag, decoder, encoding_pass, filtered_streams, frame_format,
+    frame_times, names, parse_duration, parse_frames, parse_loops, parse_rate, parse_ratio,
+    parse_span, pixel_format, pixel_format_choice, quality, sample_rate, scaler_flags, timecode,
+    usual_layout,
 };
 use crate::av::{Direction, MediaKind};
 use crate::error::{End, Error, Hint, Result, Setting, sentence};
@@ -30,6 +31,7 @@ const ALL: Option<MediaKind> = None;
 const VIDEO: Option<MediaKind> = Some(MediaKind::Video);
 const AUDIO: Option<MediaKind> = Some(MediaKind::Audio);
 const SUBTITLES: Option<MediaKind> = Some(MediaKind::Subtitle);
+const DATA: Option<MediaKind> = Some(MediaKind::Data);
 
 const LIVE: ValueType = ValueType::Choice(&names::<_, 3>(Live::VALUES));
 const WAIT_FOR_INPUTS: ValueType = ValueType::Choice(&names::<_, 2>(WaitForInputs::VALUES));
@@ -348,7 +350,12 @@ const TABLE: &[LibraryOption] = &[
         ValueType::Text,
         "the timecode of the first picture: hh:mm:ss:ff",
     ))
-    .output(|o, v| o.metadata.give("", &format!("timecode={v}"))),
+    .output(|o, v| {
+        let timecode = timecode(v)?;
+        o.metadata.give("", &format!("timecode={timecode}"))?;
+        o.timecode = Some(timecode);
+        Ok(())
+    }),
     LibraryOption::new(
         Row::ffmpeg(
             "c",
@@ -584,6 +591,17 @@ const TABLE: &[LibraryOption] = &[
         .default("auto"),
     )
     .per_stream(VIDEO, |o, s, v| frame_times(v).map(|t| o.frame_times.set(s, t))),
+    LibraryOption::new(Row::ffmpeg(
+        "filter",
+        Scope::Output,
+        ValueType::FilterGraph,
+        "a filter graph for each stream that the specifier names, such as -filter:1",
+    ))
+    .per_stream(ALL, |o, s, v| {
+        filtered_streams(&s)?;
+        o.filter.set(s, v.to_owned());
+        Ok(())
+    }),
     LibraryOption::new(
         Row::ffmpeg("vf", Scope::Output, ValueType::FilterGraph, "a filter graph for the video")
             .aliases(&["filter:v"]),
@@ -609,17 +627,42 @@ const TABLE: &[LibraryOption] = &[
         o.filter.set(s, v.to_owned());
         Ok(())
     }),
+    LibraryOption::new(Row::ffmpeg(
+        "frames",
+        Scope::Output,
+        ValueType::Integer,
+        "end each stream after this many frames; of sound and of what is copied, packets are counted",
+    ))
+    .per_stream(ALL, |o, s, v| parse_frames("frames", v).map(|frames| o.frames.set(s, frames))),
     LibraryOption::new(
         Row::ffmpeg(
             "frames:v",
             Scope::Output,
             ValueType::Integer,
-            "stop after this many video frames",
+            "stop after this many video frames; the sound ends with the last one",
         )
         .aliases(&["vframes"]),
     )
     .per_stream(VIDEO, |o, s, v| {
         parse_frames("frames:v", v).map(|frames| o.frames.set(s, frames))
+    }),
+    LibraryOption::new(Row::ffmpeg(
+        "aframes",
+        Scope::Output,
+        ValueType::Integer,
+        "as -frames:a",
+    ))
+    .per_stream(AUDIO, |o, s, v| {
+        parse_frames("frames:a", v).map(|frames| o.frames.set(s, frames))
+    }),
+    LibraryOption::new(Row::ffmpeg(
+        "dframes",
+        Scope::Output,
+        ValueType::Integer,
+        "as -frames:d",
+    ))
+    .per_stream(DATA, |o, s, v| {
+        parse_frames("frames:d", v).map(|frames| o.frames.set(s, frames))
     }),
     LibraryOption::new(
         Row::ffmpeg(

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::specifier::Specifier;
 use crate::av::listing::bitstream_filters as bitstream_filter_list;
 use crate::av::{self, BitstreamFilter, Direction, EncoderSetup, MediaKind};
 use crate::error::{End, Error, Hint, Result, Setting, sentence};
@@ -299,6 +300,23 @@ pub(super) fn scaler_flags(value: &str) -> Result<String> {
         return Err(Error::usage(cause));
     }
     Ok(value.to_owned())
+}
+
+/// Refuses a filter graph for streams that have no frames to filter.
+pub(super) fn filtered_streams(streams: &Specifier) -> Result<()> {
+    match streams.kind() {
+        None | Some(MediaKind::Video | MediaKind::Audio) => Ok(()),
+        Some(kind) => Err(Error::usage(format!("filters are not for {}", kind.name()))),
+    }
+}
+
+/// A timecode by libav's parser: `hh:mm:ss:ff`, with `;` or `.` before the frames where numbers are left out
+/// to keep to the clock.
+pub(super) fn timecode(value: &str) -> Result<String> {
+    match av::is_timecode(value) {
+        true => Ok(value.to_owned()),
+        false => Err(Error::usage(format!("'{value}' is no timecode, such as 01:00:00:00"))),
+    }
 }
 
 pub(super) fn parse_frames(name: &'static str, value: &str) -> Result<u64> {

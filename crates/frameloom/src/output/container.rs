@@ -179,7 +179,11 @@ fn carriage_beside(target: &Target, stream: &StreamInfo) -> Carriage {
     let carries = match (muxer.name(), stream.kind) {
         _ if takes_all(muxer) => true,
         (_, MediaKind::Subtitle) => holds_subtitles(target, codec),
-        ("mpegts", MediaKind::Data) => matches!(codec.name(), "klv" | "timed_id3" | "scte_35"),
+        // What it doesn't know by its codec either, it has as private data.
+        ("mpegts", MediaKind::Data) => {
+            let known = ["klv", "timed_id3", "scte_35", "smpte_2038", "bin_data"];
+            codec.is_none() || known.contains(&codec.name())
+        }
         // The track of timecodes, which libav knows by its tag.
         ("mov", MediaKind::Data) => stream.params.tag() == *b"tmcd",
         ("matroska", MediaKind::Attachment) => true,

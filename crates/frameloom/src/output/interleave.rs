@@ -112,6 +112,12 @@ impl<T> Interleaver<T> {
         self.lanes.get(lane).is_none_or(|l| l.waiting.is_empty())
     }
 
+    /// The first packet that waits in each lane, with the lane's number.
+    pub(crate) fn heads(&self) -> impl Iterator<Item = (usize, &T)> {
+        let lanes = self.lanes.iter().enumerate();
+        lanes.filter_map(|(number, lane)| lane.waiting.front().map(|(_, _, item)| (number, item)))
+    }
+
     /// How many packets wait.
     pub(crate) fn packets(&self) -> u64 {
         self.lanes.iter().map(|lane| lane.waiting.len() as u64).sum()

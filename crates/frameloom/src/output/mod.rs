@@ -62,6 +62,8 @@ pub(crate) struct Sink {
     metadata: Vec<StreamMetadata>,
     waiting: Interleaver<WaitingPacket>,
     header_written: bool,
+    /// A packet was written.
+    has_begun: bool,
     opened: bool,
     /// Packets.
     written: u64,
@@ -139,6 +141,7 @@ impl Sink {
             metadata: metadata.streams.clone(),
             waiting: Interleaver::new(setups.iter().map(|setup| setup.kind.is_sparse()), limits),
             header_written: false,
+            has_begun: false,
             opened: false,
             written: 0,
             failed: 0,
@@ -247,12 +250,11 @@ impl Sink {
     /// Takes a packet as it is to be written.
     fn queue(&mut self, stream: usize, packet: Packet) -> Result<()> {
         let at = packet.pts().or(packet.dts());
-        if let (Some(cut), Some(at)) = (self.cut, at)
-            && at >= cut
-        {
-            return self.end(stream);
-        }
         let dts = packet.dts().or(at).unwrap_or(Timestamp::ZERO);
+        // Pictures that are shown before the cut may come behind one that is shown after it, which they need.
+        if self.cut.is_some_and(|cut| dts >= cut) {
+            return self.close(stream);
+        }
         let configuration = self.streams.get_mut(stream).and_then(|s| s.next.take());
         if let (Some(stream), Some(at)) = (self.streams.get_mut(stream), at) {
             stream.end = stream.end.max(Some(at.plus(packet.duration())));
@@ -266,10 +268,17 @@ impl Sink {
     /// No more packets of a stream will come.
     pub(crate) fn end(&mut self, stream: usize) -> Result<()> {
         self.drain_filter(stream)?;
-        let ended = self.streams.get(stream).filter(|s| !s.kind.is_sparse());
-        if let Some(end) = ended.and_then(|s| s.end).filter(|_| self.ends_with_first) {
+        let is_first = self.ends_with_first && !self.waiting.has_ended(stream);
+        let ended = self.streams.get(stream).filter(|s| is_first && !s.kind.is_sparse());
+        if let Some(end) = ended.and_then(|s| s.end) {
             self.cut_at(end);
         }
+        self.close(stream)
+    }
+
+    /// Takes no more packets of a stream.
+    fn close(&mut self, stream: usize) -> Result<()> {
+        self.drain_filter(stream)?;
         self.waiting.end(stream);
         self.advance()
     }
@@ -321,13 +330,29 @@ impl Sink {
             self.write_header()?;
         }
         while let Some((stream, WaitingPacket { packet, configuration })) = self.waiting.pop() {
-            let at = packet.pts().or(packet.dts());
+            let at = packet.dts().or(packet.pts());
             if self.cut.zip(at).is_none_or(|(cut, at)| at < cut) {
+                if !std::mem::replace(&mut self.has_begun, true) {
+                    self.tell_begin(stream, &packet);
+                }
                 self.renew(stream, configuration)?;
                 self.write_packet(stream, packet)?;
             }
         }
         Ok(())
+    }
+
+    /// Tells the output where it begins: with `first`, of this stream, or before that with what comes behind.
+    fn tell_begin(&mut self, stream: usize, first: &Packet) {
+        let shown = |(stream, packet): (usize, &Packet)| {
+            let base = self.output.time_base(self.streams.get(stream)?.number?);
+            Some(packet.pts().or(packet.dts())?.rescale(base))
+        };
+        let heads = self.waiting.heads().map(|(lane, waiting)| (lane, &waiting.packet));
+        let lowest = heads.chain([(stream, first)]).filter_map(shown).min();
+        if let Some(lowest) = lowest.filter(|lowest| *lowest < Timestamp::ZERO) {
+            self.output.begins_below_zero(Timestamp::ZERO.minus(lowest));
+        }
     }
 
     /// Says on the output what holds from here on.

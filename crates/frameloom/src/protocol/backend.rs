@@ -276,6 +276,9 @@ pub(crate) trait Output: Send {
     /// container that can't say so goes on with the packets.
     fn configure(&mut self, number: usize, configuration: &StreamConfiguration) -> Result<()>;
 
+    /// Says, before the first packet is written, how far below 0 the first pts of all streams lies.
+    fn begins_below_zero(&mut self, _by: Timestamp) {}
+
     /// Writes one packet, with its stream's number and its times in that stream's time base.
     fn write(&mut self, packet: &mut AvPacket) -> Result<()>;
 

@@ -15,6 +15,7 @@ use crate::error::{Error, Result, Stage};
 use crate::options::OnError;
 use crate::run::audio_command::{AudioFeed, AudioFeedState};
 use crate::run::audio_messages::{AudioReport, AudioStage, run_stages};
+use crate::run::code::HANG_LIMIT;
 use crate::run::command::CommandHandle;
 use crate::run::stages::AudioMessage;
 use crate::run::threads::{Threads, start_thread};
@@ -105,6 +106,9 @@ pub(super) fn start(code: AudioCode, queues: AudioQueues, threads: &mut Threads)
                 asked,
                 reports: report,
                 on_error,
+                hang_limit: (on_error != OnError::Stop)
+                    .then(|| HANG_LIMIT.saturating_add(limit.unwrap_or_default())),
+                most: ASKED_OF_COMMAND,
                 handle: handle.clone(),
                 events,
                 clock: Arc::clone(&clock),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded, never, select_biased, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, never, select_biased};
 
 use crate::codec::audio_frame::AudioFrame;
 use crate::edit::{AudioCommand, SpawnedAudioCommand};
@@ -23,6 +23,9 @@ use crate::time::stop::Stop;
 /// How long the answers' thread may take to say why the command is gone.
 const VERDICT_LIMIT: Duration = Duration::from_secs(1);
 
+/// How often it is looked whether it hangs.
+const TICK: Duration = Duration::from_millis(100);
+
 /// A piece of sound that the command was shown: its number, the piece, and the bytes.
 type Owed = (u64, AudioFrame, Vec<u8>);
 
@@ -33,6 +36,10 @@ pub(super) struct AudioFeed {
     pub(super) asked: Receiver<(u64, AudioFrame)>,
     pub(super) reports: Sender<AudioReport>,
     pub(super) on_error: OnError,
+    /// How long it may stand still with something to do.
+    pub(super) hang_limit: Option<Duration>,
+    /// Pieces that may be inside it.
+    pub(super) most: usize,
     pub(super) handle: CommandHandle,
     pub(super) events: Events,
     pub(super) clock: Arc<dyn Clock>,
@@ -117,6 +124,12 @@ impl AudioFeed {
                     self.lost(error.unwrap_or_else(|_| Error::process("it ended")))?;
                 }
                 recv(self.asked) -> ask => return Ok(ask.ok()),
+                default(TICK) => {
+                    let session = self.state.session.as_mut();
+                    if let Some(error) = session.and_then(|session| session.spawned.0.hung()) {
+                        self.lost(error)?;
+                    }
+                }
             }
         }
     }
@@ -128,12 +141,26 @@ impl AudioFeed {
         }
         let Some(session) = &mut self.state.session else { return Ok(false) };
         let (input, _) = &mut session.spawned;
-        let bytes = input.bytes_of(&frame)?;
-        if session.owed.send((number, frame, bytes.clone())).is_ok() && input.write(&bytes)? {
-            return Ok(true);
+        if let Some(error) = input.hung() {
+            self.lost(error)?;
+            return Ok(false);
         }
-        let error = session.lost.recv_timeout(VERDICT_LIMIT);
-        self.lost(error.unwrap_or_else(|_| Error::process("it reads no more sound")))?;
+        // It is late in any case.
+        if session.owed.is_full() {
+            return Ok(false);
+        }
+        let bytes = input.bytes_of(&frame)?;
+        let is_owed = session.owed.send((number, frame, bytes.clone())).is_ok();
+        let written = if is_owed { input.write(&bytes) } else { Ok(false) };
+        let error = match written {
+            Ok(true) => return Ok(true),
+            Ok(false) => {
+                let error = session.lost.recv_timeout(VERDICT_LIMIT);
+                error.unwrap_or_else(|_| Error::process("it reads no more sound"))
+            }
+            Err(error) => error,
+        };
+        self.lost(error)?;
         // The thread that reads the answers has let this piece pass.
         Ok(true)
     }
@@ -147,7 +174,7 @@ impl AudioFeed {
         if self.state.down.as_ref().is_some_and(|(at, _)| !is_due(at)) {
             return Ok(false);
         }
-        let spawned = match self.command.spawn(like, &self.clock, &self.stop) {
+        let spawned = match self.command.spawn(like, self.hang_limit, &self.clock, &self.stop) {
             Ok(spawned) => spawned,
             Err(error) => {
                 self.lost(error)?;
@@ -156,7 +183,7 @@ impl AudioFeed {
         };
         let SpawnedAudioCommand { input, mut output, running } = spawned;
         self.handle.set(Some(Arc::clone(&running)));
-        let (owed, to_answer) = unbounded::<Owed>();
+        let (owed, to_answer) = bounded::<Owed>(self.most);
         let (lost, why) = bounded(1);
         let (reports, has_worked) = (self.reports.clone(), Arc::clone(&self.state.has_worked));
         // Where its failure is the end, nothing passes.
@@ -201,13 +228,15 @@ impl AudioFeed {
     }
 
     /// The command is gone: what becomes of it is said by the policy. One that never worked is not started
-    /// again.
+    /// again, but where it hung: it may do better.
     fn lost(&mut self, error: Error) -> Result<()> {
+        let mut was_hung = false;
         if let Some(session) = self.state.session.take() {
+            was_hung = session.spawned.1.was_hung();
             session.spawned.1.kill();
         }
         self.handle.set(None);
-        let has_worked = self.state.has_worked.load(Ordering::Relaxed);
+        let has_worked = was_hung || self.state.has_worked.load(Ordering::Relaxed);
         if self.on_error == OnError::Stop || self.stop.is_stopped() || !has_worked {
             return Err(error);
         }

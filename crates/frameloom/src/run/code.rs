@@ -30,7 +30,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 /// again to end.
 const COMMAND_STOP_TIMEOUT: Duration = Duration::from_secs(12);
 /// A command may stand still for so long, besides its deadline.
-const HANG_LIMIT: Duration = Duration::from_secs(5);
+pub(super) const HANG_LIMIT: Duration = Duration::from_secs(5);
 /// Frames of one ask that are reported together.
 const FRAMES_A_REPORT: usize = 8;
 

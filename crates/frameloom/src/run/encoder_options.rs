@@ -32,6 +32,12 @@ pub(crate) fn taken(
             return Err(means_nothing(&setting, encoder));
         }
     }
+    if let Some(timecode) = options.timecode.as_ref().filter(|_| setup.takes("gop_timecode"))
+        && !pairs.iter().any(|(name, _)| name == "gop_timecode")
+    {
+        // Codecs that have one in each GOP; of others the container has it.
+        pairs.push(("gop_timecode".to_owned(), timecode.clone()));
+    }
     if options.pass.of(place).is_some() && WITHOUT_PASSES.contains(&encoder) {
         let setting = Setting::ffmpeg("pass").of(End::Output);
         return Err(means_nothing(&setting, encoder).hint(Instead::EncodersPasses));

@@ -370,7 +370,8 @@ impl CopyLane {
         if let Some(left) = &mut self.frames_left {
             *left -= 1;
             if *left == 0 {
-                if let Some(end) = end {
+                // The sound ends with the last picture.
+                if let Some(end) = end.filter(|_| self.kind == MediaKind::Video) {
                     self.to.send(|_| SinkMessage::Cut(end));
                 }
                 self.close();
@@ -463,6 +464,7 @@ impl CopyLane {
             encoder: encoder_of(first.codec().name()).to_owned(),
             options: sound.into(),
             window: Window::default(),
+            packets: None,
         };
         plan.check()?;
         let mut transcoder =

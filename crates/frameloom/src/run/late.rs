@@ -38,6 +38,7 @@ impl LateStream {
                 encoder: encoder.to_owned(),
                 options: Vec::new(),
                 window: Window::default(),
+                packets: None,
             };
             let global_header = self.target.muxer.wants_global_header();
             let transcoder =

@@ -9,6 +9,7 @@ use crate::codec::encode::{KeyframeRule, PassPlan, VideoPlan, find_encoder};
 use crate::codec::subtitle::SubtitlePlan;
 use crate::codec::window::Window;
 use crate::edit::check_graph;
+use crate::edit::complex::pads_of;
 use crate::error::{End, Error, Hint, Result, Setting, sentence};
 use crate::options::{CodecChoice, FrameTimes, KeyframeChoice, OutputOptions, StreamPlace};
 use crate::output::container::{
@@ -87,12 +88,7 @@ pub(crate) fn plan(
                 match encoder_for(&target, &options, stream, is_edited || stream.is_stand_in())? {
                     None if is_edited => return Err(copy_of_edited(&target, MediaKind::Audio)),
                     None => Treatment::Copy,
-                    Some(name) => Treatment::Audio(AudioPlan {
-                        filter: options.filter.of(*place).cloned(),
-                        options: taken(&options, *place, &name)?,
-                        encoder: name,
-                        window,
-                    }),
+                    Some(name) => Treatment::Audio(audio_plan(&target, &options, *place, name)?),
                 }
             }
             MediaKind::Subtitle => treat_subtitles(&target, &options, stream)?,
@@ -175,8 +171,7 @@ impl SourceStream<'_> {
             let cause = sentence!("{} is not for what a filter graph makes", &copy);
             return Err(Error::usage(cause).at(&target.url).hint(Hint::LeaveOut(copy)));
         }
-        if options.filter.of(self.place).is_some() {
-            let own = Setting::ffmpeg(if kind == MediaKind::Audio { "af" } else { "vf" });
+        if let Some(own) = options.filter_setting(self.place) {
             let cause = sentence!("{} is not for what a filter graph makes", &own);
             let within = Hint::WriteInto(filters::setting());
             return Err(Error::usage(cause).at(&target.url).hint(within));
@@ -294,7 +289,8 @@ fn encoder_for(
     let decoding_option = input.and_then(|input| input.options.decoding_option(kind));
     match choice {
         Some(CodecChoice::Copy) => {
-            if let Some(setting) = decoding_option {
+            // Those of the kind alone are known before the inputs are.
+            if let Some(setting) = options.filter_setting(place).or(decoding_option) {
                 return Err(no_effect_on_copy(target, &setting, kind));
             }
             if input.is_some_and(|input| input.is_stand_in) {
@@ -381,7 +377,7 @@ pub(super) fn video_plan(
     encoder: String,
     is_edited: bool,
 ) -> Result<VideoPlan> {
-    check_filter(options, place)?;
+    check_filter_for(target, options, place)?;
     Ok(VideoPlan {
         options: taken(options, place, &encoder)?,
         keeps_alpha: keeps_alpha(&target.muxer, find_encoder(&encoder)?.codec().name()),
@@ -433,12 +429,56 @@ fn pass_plan(options: &OutputOptions, place: StreamPlace<'_>) -> Option<PassPlan
     Some(PassPlan { is_first: pass & 1 != 0, is_second: pass & 2 != 0, file })
 }
 
+/// How the sound at a place is encoded by `encoder`.
+pub(super) fn audio_plan(
+    target: &Target,
+    options: &OutputOptions,
+    place: StreamPlace<'_>,
+    encoder: String,
+) -> Result<AudioPlan> {
+    check_filter_for(target, options, place)?;
+    Ok(AudioPlan {
+        filter: options.filter.of(place).cloned(),
+        options: taken(options, place, &encoder)?,
+        encoder,
+        window: Window { start: options.start, length: options.length() },
+        packets: options.frames.of(place).copied(),
+    })
+}
+
 /// Refuses a filter graph that can't be.
-pub(super) fn check_filter(options: &OutputOptions, place: StreamPlace<'_>) -> Result<()> {
-    let checked = options.filter.of(place).map(|graph| check_graph(graph));
-    let name = if place.kind == MediaKind::Audio { "af" } else { "vf" };
-    let about = |error: Error| error.about(Setting::ffmpeg(name).of(End::Output));
-    checked.unwrap_or(Ok(())).map_err(about)
+fn check_filter(options: &OutputOptions, place: StreamPlace<'_>) -> Result<()> {
+    let Some(graph) = options.filter.of(place) else { return Ok(()) };
+    let setting = options.filter_setting(place);
+    check_graph(graph).map_err(|error| setting.into_iter().fold(error, Error::about))
+}
+
+/// Refuses a filter graph that can't be for the stream at this place: one that was given for streams of any
+/// kind may be for the other one.
+fn check_filter_for(
+    target: &Target,
+    options: &OutputOptions,
+    place: StreamPlace<'_>,
+) -> Result<()> {
+    check_filter(options, place)?;
+    let Some((specifier, graph)) = options.filter.given_for(place) else { return Ok(()) };
+    // What libav can't make a graph of yet, for want of a device, shows with the first frame.
+    let Some(pads) = specifier.kind().is_none().then(|| pads_of(graph).ok()).flatten() else {
+        return Ok(());
+    };
+    let mut all = pads.inputs.iter().chain(&pads.outputs);
+    let Some(other) = all.find(|pad| pad.kind != place.kind) else { return Ok(()) };
+    let (number, kind) = (place.number, place.kind.name());
+    let filter = &other.filter;
+    let cause =
+        format!("stream {number} is {kind}, and filter {filter} is for {}", other.kind.name());
+    let named = match other.kind {
+        MediaKind::Audio => "filter:a",
+        _ => "filter:v",
+    };
+    let error = Error::usage(cause).at(&target.url);
+    let error = options.filter_setting(place).into_iter().fold(error, Error::about);
+    Err(error.hint(Hint::Use(vec![Setting::ffmpeg(named).of(End::Output)])))
 }
 
 /// Whether something is written to what the output's URL names: some formats, as `null`, write nothing.

@@ -3,14 +3,13 @@
 use crate::av::MediaKind;
 use crate::codec::audio::AudioPlan;
 use crate::codec::encode::{VideoPlan, find_encoder};
-use crate::codec::window::Window;
 use crate::error::{Error, Result, sentence};
 use crate::options::{CodecChoice, OutputOptions, SpecifiedStream, StreamPlace};
 use crate::output::StreamSetup;
 use crate::output::container::{default_encoder, has_room_for};
 use crate::protocol::Target;
-use crate::run::encoder_options::{refuse_untaken, taken};
-use crate::run::plan::{check_filter, copy_of_edited, video_plan};
+use crate::run::encoder_options::refuse_untaken;
+use crate::run::plan::{audio_plan, copy_of_edited, video_plan};
 
 /// How a caller's frames and sound are encoded, and the streams that they become, in this order.
 pub(crate) struct WriterPlan {
@@ -57,27 +56,12 @@ pub(crate) fn plan_feed(
     let (mut video, mut audio) = (None, None);
     for (place, encoder) in encoders {
         match place.kind {
-            MediaKind::Audio => audio = Some(audio_plan(options, place, encoder)?),
+            MediaKind::Audio => audio = Some(audio_plan(target, options, place, encoder)?),
             _ => video = Some(video_plan(target, options, (place, &[]), encoder, true)?),
         }
     }
     let streams = places.iter().map(|place| stream_setup(options, *place)).collect();
     Ok(WriterPlan { video, audio, streams })
-}
-
-fn audio_plan(
-    options: &OutputOptions,
-    place: StreamPlace<'_>,
-    encoder: String,
-) -> Result<AudioPlan> {
-    check_filter(options, place)?;
-    let plan = AudioPlan {
-        filter: options.filter.of(place).cloned(),
-        options: taken(options, place, &encoder)?,
-        encoder,
-        window: Window { start: options.start, length: options.length() },
-    };
-    Ok(plan)
 }
 
 fn stream_setup(options: &OutputOptions, place: StreamPlace<'_>) -> StreamSetup {

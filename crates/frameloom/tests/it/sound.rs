@@ -38,11 +38,40 @@ fn halve(sound: &mut AudioFrame) -> frameloom::Result<()> {
     Ok(())
 }
 
+/// Where the first decoded sound begins, in samples behind the first picture; that no sample is missing or
+/// there twice behind it is asserted.
+fn lag(path: &Path) -> i64 {
+    let of = |kind: char| -> Vec<(i64, i64)> {
+        let words = format!("-v error -select_streams {kind} -of csv=p=0 -show_entries");
+        let base = tool("ffprobe", &format!("{words} stream=time_base {}", path.display()));
+        let (num, den) = base.trim().split_once('/').unwrap();
+        let scale = 44_100 * num.parse::<i64>().unwrap();
+        let den: i64 = den.parse().unwrap();
+        let frames = format!("{words} frame=pts,nb_samples {}", path.display());
+        let times = |line: &str| {
+            let mut fields = line.split(',');
+            let pts: i64 = fields.next()?.parse().ok()?;
+            assert_eq!(pts * scale % den, 0, "a time that is not in samples");
+            let samples = fields.next().and_then(|samples| samples.parse().ok());
+            Some((pts * scale / den, samples.unwrap_or(0)))
+        };
+        tool("ffprobe", &frames).lines().filter_map(times).collect()
+    };
+    let sound = of('a');
+    assert!(sound.len() > 10);
+    for two in sound.windows(2) {
+        assert_eq!(two[0].0 + two[0].1, two[1].0);
+    }
+    sound[0].0 - of('v')[0].0
+}
+
 #[test]
 fn a_closure_changes_every_sample_and_nothing_moves() {
     let room = tempfile::tempdir().unwrap();
-    let (source, target) = (clip(room.path()), room.path().join("out.mkv"));
+    // Its times are in samples.
+    let (source, target) = (clip(room.path()), room.path().join("out.mov"));
     into(opened(&source).process_audio(|sound| Ok(halve(sound)?)), &target).unwrap();
+    assert_eq!(lag(&target), lag(&source), "the sound has moved");
     let expected = samples(&source, "volume=0.5");
     assert!(expected.len() > 80_000 && expected.iter().any(|sample| *sample > 1000));
     assert_eq!(samples(&target, "anull"), expected);
@@ -248,5 +277,13 @@ fn what_has_no_sound_or_several_is_an_error() {
     let two = two.open().unwrap().process_audio(|_| Ok(()));
     let error = two.to_url_with(url(&target), options).unwrap().run().unwrap_err();
     assert!(error.to_string().contains("several sounds"), "{error}");
+    assert!(error.to_string().contains("-map 0:a:0"), "{error}");
+    let two = Pipeline::builder(url(&source)).and(url(&source), InputOptions::new());
+    let options = lossless().map("0:v").unwrap().map("1:v").unwrap();
+    let two = two.open().unwrap().process(|_| Ok(()));
+    let error = two.to_url_with(url(&target), options).unwrap().run().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    assert!(error.to_string().contains("several videos"), "{error}");
+    assert!(error.to_string().contains("-map 0:v:0"), "{error}");
     assert!(!target.exists());
 }

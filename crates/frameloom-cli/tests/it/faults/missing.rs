@@ -77,6 +77,38 @@ fn a_wall_begins_without_a_camera_that_is_missing() {
     assert!(!is_card(&tile_of(there, pictures.width, (TILE.0, 0), TILE), TILE));
 }
 
+/// A camera that never comes: the card stands in its place to the end, and the run ends as ever.
+#[test]
+#[ignore = "slow"]
+fn a_camera_may_never_come() {
+    let (source, room) = (Nginx::start(), room());
+    let out = room.path().join("out.mkv");
+    let first = Camera::start(&film(0), &source.url("a"));
+    wait_until("the camera publishes", || source.times_published("a") > 0);
+    let nobody = Nginx::url_by(free_port(), "nobody");
+    let inputs =
+        args!["--stats=json", "--wait-for-inputs=any", "-i", source.url("a"), "-i", nobody];
+    let graph = args!["-filter_complex", "[1:v]scale=208:160[b];[0:v][b]hstack", "-an", &out];
+    let running = frameloom([inputs, graph].concat()).limit_s(120).spawn();
+    let last = || Seen::all(&running.stderr()).pop();
+    let frames = || last().map_or(0, |seen| seen.count(Count::FramesOut));
+    wait_until("the wall goes on", || frames() > 100);
+    assert_eq!(last().unwrap().inputs_lost(), [false, true]);
+    running.signal("INT");
+    running.wait().ok();
+    drop(first);
+    let pictures = decode_with(args!["-i", &out], "gray");
+    assert!(pictures.frames.len() > 75, "{} pictures", pictures.frames.len());
+    let row = (TILE.1 - CELL / 2) * pictures.width;
+    for gray in &pictures.frames {
+        assert!(number_in(&gray[row..], pictures.width, 0).is_some(), "the camera is not seen");
+        let tile = gray.chunks_exact(pictures.width).flat_map(|line| &line[TILE.0..]);
+        let (darkest, brightest) =
+            tile.fold((255, 0), |(low, high): (u8, u8), &level| (low.min(level), high.max(level)));
+        assert!(brightest - darkest > 50, "no card stands there");
+    }
+}
+
 /// A single input may be missing too: the output begins with the card.
 #[test]
 #[ignore = "slow"]

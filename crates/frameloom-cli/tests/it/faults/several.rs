@@ -92,5 +92,14 @@ fn each_input_has_to_be_there_at_the_start() {
     let said = frameloom(words).limit_s(60).run().refuses(1);
     assert!(said.contains("nobody"), "{said}");
     assert!(!out.exists());
-    drop(camera);
+    // One that takes the connection and never says anything.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = Nginx::url_by(listener.local_addr().unwrap().port(), "silent");
+    let inputs = args!["--open-timeout=2s", "-i", source.url("in"), "-i", &silent];
+    let words = [inputs, args!["-map", "0:v", "-map", "1:a", &out]].concat();
+    let said = frameloom(words).limit_s(60).run().refuses(1);
+    assert!(said.contains("silent") && said.contains("within 2 s"), "{said}");
+    assert_eq!(said.trim_end().lines().count(), 1, "{said}");
+    assert!(!out.exists());
+    drop((camera, listener));
 }

@@ -206,3 +206,33 @@ fn no_graph_opens_files_through_the_api() {
     settings["filter"] = json!(format!("{movie}2[logo];[in][logo]overlay[out]"));
     assert!(fleet.send("PUT", "/api/v1/pipelines/logo", &settings).problem(422).contains("movie"));
 }
+
+/// A pipeline's sound goes through the program that `audio_command` names in the file.
+#[test]
+fn a_pipeline_of_the_file_has_a_command_for_sound() {
+    let folder = room();
+    let (ran, out) = (folder.path().join("ran"), folder.path().join("out.mkv"));
+    let program = folder.path().join("silence.py");
+    let text = format!(
+        "import os, sys\nopen({ran:?}, 'w').write(os.environ['FRAMELOOM_AUDIO_FORMAT'])\n\
+         while data := sys.stdin.buffer.read1(4096):\n    sys.stdout.buffer.write(bytes(len(data)))\n    \
+         sys.stdout.buffer.flush()\n"
+    );
+    std::fs::write(&program, text).unwrap();
+    let source = counted_av("numbered.mp4");
+    let file = |_: Ports| {
+        format!(
+            "[pipelines.quiet]\ninput = {source:?}\noutputs = [{out:?}]\n\
+             audio_command = \"{} {}\"\naudio_format = \"f32le\"\n\
+             output_options = {{ \"c:a\" = \"pcm_f32le\" }}\n",
+            python().display(),
+            program.display()
+        )
+    };
+    let fleet = Fleet::start(file);
+    fleet.wait_for("quiet", "at its end", |p| ran.exists() && p["state"] == "stopped");
+    assert_eq!(std::fs::read_to_string(&ran).unwrap(), "f32le");
+    let sound = ffmpeg(args!["-i", &out, "-map", "0:a", "-f", "s16le", "-"]);
+    assert!(sound.len() > 400_000 && sound.iter().all(|byte| *byte == 0));
+    drop(fleet);
+}

@@ -24,6 +24,8 @@ pub(crate) struct AudioPlan {
     pub(crate) filter: Option<String>,
     pub(crate) options: Vec<(String, String)>,
     pub(crate) window: Window,
+    /// It ends after so many packets.
+    pub(crate) packets: Option<u64>,
 }
 
 impl AudioPlan {
@@ -76,6 +78,8 @@ pub(crate) struct AudioEncoder {
     open: Option<OpenEncoder>,
     ready: VecDeque<StreamMessage>,
     arrived: Option<Arrival>,
+    /// Packets that the plan still has room for.
+    packets_left: Option<u64>,
     limit_reached: bool,
     /// The graph was told that nothing more comes.
     is_drained: bool,
@@ -106,6 +110,7 @@ impl AudioEncoder {
     ) -> Result<AudioEncoder> {
         find_encoder(&plan.encoder)?;
         Ok(AudioEncoder {
+            packets_left: plan.packets,
             plan,
             global_header,
             resampler: if fills_gaps { "aresample=async=1" } else { "aresample" },
@@ -148,7 +153,9 @@ impl AudioEncoder {
     /// Gives out a piece of what it still holds: a filter may make sound without end. `false` once that
     /// was all.
     pub(crate) fn drain(&mut self) -> Result<bool> {
-        let Some(open) = &mut self.open else { return Ok(false) };
+        let Some(open) = self.open.as_mut().filter(|_| self.packets_left != Some(0)) else {
+            return Ok(false);
+        };
         if !std::mem::replace(&mut self.is_drained, true) {
             open.graph.send(None).map_err(|e| failed(&self.plan, e))?;
         }
@@ -164,12 +171,16 @@ impl AudioEncoder {
 
     /// The next packet, and before the first one the encoder's configuration.
     pub(crate) fn receive(&mut self) -> Option<StreamMessage> {
-        self.ready.pop_front()
+        let message = self.ready.pop_front()?;
+        if let (StreamMessage::Packet(_), Some(left)) = (&message, &mut self.packets_left) {
+            *left = left.checked_sub(1)?;
+        }
+        Some(message)
     }
 
-    /// Whether the plan's last sample was taken.
+    /// Whether the plan's last sample was taken, or its last packet.
     pub(crate) fn is_done(&self) -> bool {
-        self.limit_reached
+        self.limit_reached || self.packets_left == Some(0)
     }
 
     fn open_for(&mut self, frame: &AudioFrame) -> Result<OpenEncoder> {

@@ -10,7 +10,7 @@ use crate::codec::audio_frame::AudioFrame;
 use crate::edit::command::program::{Launched, ProgramStdout};
 use crate::error::{Error, Result, os_words};
 use crate::options::{AudioCommandOptions, AudioFormat};
-use crate::protocol::pipe::{self, Transfer};
+use crate::protocol::pipe::{self, Guard, Transfer};
 use crate::time::clock::Clock;
 use crate::time::stop::Stop;
 
@@ -50,10 +50,12 @@ impl AudioCommand {
         &self.options
     }
 
-    /// Starts it for sound like this.
+    /// Starts it for sound like this. With a `hang_limit` it may not stand still for longer with something to
+    /// do, by `clock`.
     pub(crate) fn spawn(
         &self,
         like: &AudioFrame,
+        hang_limit: Option<Duration>,
         clock: &Arc<dyn Clock>,
         stop: &Stop,
     ) -> Result<SpawnedAudioCommand> {
@@ -67,10 +69,12 @@ impl AudioCommand {
             self.command.launch(environment, ProgramStdout::Answers, Vec::new())?;
         let stdout = stdout.ok_or_else(|| Error::process("it has no stdout"))?;
         let (name, clock) = (self.command.name(), Arc::clone(clock));
-        let running = Arc::new(RunningCommand::new(program, name, None, EXIT_TIMEOUT, clock));
+        let running = Arc::new(RunningCommand::new(program, name, hang_limit, EXIT_TIMEOUT, clock));
         let input = AudioCommandInput {
             stdin: Some(stdin),
             format,
+            written: 0,
+            read: 0,
             running: Arc::clone(&running),
             stop: stop.clone(),
         };
@@ -95,6 +99,9 @@ pub(crate) struct SpawnedAudioCommand {
 pub(crate) struct AudioCommandInput {
     stdin: Option<OwnedFd>,
     format: AudioFormat,
+    /// Bytes that were written to it, and those of them that it was seen to have read.
+    written: u64,
+    read: u64,
     running: Arc<RunningCommand>,
     stop: Stop,
 }
@@ -114,10 +121,15 @@ impl AudioCommandInput {
 
     /// Writes to it; `false` where it reads no more.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<bool> {
+        self.note_reading();
         let Some(stdin) = &self.stdin else { return Ok(false) };
         self.running.owes();
-        match pipe::write_all(stdin.as_fd(), bytes, &self.stop, &*self.running) {
-            Ok(Transfer::Done) => Ok(true),
+        match pipe::write_all(stdin.as_fd(), bytes, &self.stop, &SoundReader(&self.running)) {
+            Ok(Transfer::Done) => {
+                self.written += bytes.len() as u64;
+                Ok(true)
+            }
+            Ok(Transfer::Stuck) if self.running.was_hung() => Err(self.running.hangs()),
             Ok(Transfer::Closed(_) | Transfer::Stuck) => Ok(false),
             Err(e) => {
                 let cause = format!("its stdin can't be written: {}", os_words(&e));
@@ -126,9 +138,41 @@ impl AudioCommandInput {
         }
     }
 
+    /// Bytes that it was written and has not read yet.
+    fn unread(&self) -> u64 {
+        self.stdin.as_ref().map_or(0, |stdin| pipe::unread(stdin.as_fd()))
+    }
+
+    /// Notes what it has read since this was done last: its pipe has room for seconds of sound, and takes
+    /// that from whoever reads none of it.
+    fn note_reading(&mut self) {
+        let read = self.written.saturating_sub(self.unread());
+        if read > self.read {
+            self.read = read;
+            self.running.moved_on();
+        }
+    }
+
+    /// The error for a program that stands still for too long with something to do.
+    pub(crate) fn hung(&mut self) -> Option<Error> {
+        self.note_reading();
+        self.running.is_hung(self.unread() > 0).then(|| self.running.hangs())
+    }
+
     /// Says that nothing more comes.
     pub(crate) fn close(&mut self) {
         self.stdin = None;
+    }
+}
+
+/// A program that is to read what is written to it; what its pipe takes says nothing of it.
+struct SoundReader<'a>(&'a RunningCommand);
+
+impl Guard for SoundReader<'_> {
+    fn moved(&self) {}
+
+    fn gives_up(&self) -> bool {
+        self.0.gives_up() || self.0.is_hung(true)
     }
 }
 

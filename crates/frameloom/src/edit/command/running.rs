@@ -171,7 +171,7 @@ impl RunningCommand {
     pub(super) fn hangs(&self) -> Error {
         self.pulse(|p| p.was_stopped = true);
         self.kill();
-        self.error("it neither read its frames nor answered for too long")
+        self.error("it neither read what it was given nor answered for too long")
     }
 
     /// When it has done nothing for too long, where it has something to do and does nothing from

@@ -12,12 +12,20 @@ use crate::options::OutputOptions;
 use crate::protocol::backend::{OPEN_LIMIT, Output, Target, WRITE_LIMIT};
 use crate::protocol::lookup::{LookupFault, check_host};
 use crate::protocol::pipe;
-use crate::time::TimeBase;
 use crate::time::stop::Stop;
+use crate::time::{TimeBase, Timestamp};
 use crate::url;
 
 /// How long a live output may take to finish after a stop.
 const STOP_TIMEOUT: Duration = Duration::from_millis(1200);
+
+/// How far what is shown lies behind MPEG's clock at the most, in microseconds, and where that clock begins in
+/// a program stream: the ffmpeg program's defaults. A live output has neither.
+const MAX_DELAY: &str = "700000";
+const PRELOAD: &str = "500000";
+
+/// Muxers of program streams.
+const MPEG_PROGRAM: [&str; 5] = ["mpeg", "vcd", "svcd", "vob", "dvd"];
 
 pub(crate) struct LibavOutput {
     target: Target,
@@ -57,6 +65,13 @@ impl LibavOutput {
             if target.muxer.name() == "flv" {
                 // There is no going back to the header of a stream.
                 dict.set_default("flvflags", "no_duration_filesize");
+            }
+        }
+        if !target.is_live {
+            // The ffmpeg program's own: how far MPEG's clock runs ahead of what is shown.
+            dict.set_default("max_delay", MAX_DELAY);
+            if MPEG_PROGRAM.contains(&target.muxer.name()) {
+                dict.set_default("preload", PRELOAD);
             }
         }
         Ok(LibavOutput {
@@ -184,6 +199,10 @@ impl Output for LibavOutput {
             None => {}
         }
         Ok(())
+    }
+
+    fn begins_below_zero(&mut self, by: Timestamp) {
+        self.muxer.begins_below_zero(by);
     }
 
     fn write(&mut self, packet: &mut AvPacket) -> Result<()> {

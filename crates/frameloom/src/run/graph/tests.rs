@@ -27,8 +27,13 @@ fn planned(url: &str, streams: &str, pairs: &[(&str, &str)]) -> OutputPlan {
     let target = Target::resolve(url, &options).unwrap();
     let window = Window { start: options.start, length: options.length() };
     let video = || plan_writer(&target, &options).unwrap();
-    let audio =
-        || AudioPlan { filter: None, encoder: "aac".to_owned(), options: Vec::new(), window };
+    let audio = || AudioPlan {
+        filter: None,
+        encoder: "aac".to_owned(),
+        options: Vec::new(),
+        window,
+        packets: None,
+    };
     let stream = |letter: char| {
         let (kind, number, treatment) = match letter {
             'V' => (MediaKind::Video, 0, Treatment::Copy),
