@@ -465,8 +465,8 @@ def _gear_sound() -> None:
     _by_gear("voice.wav", "-i", str(CLIP), "-vn", "-t", "1")
     voice = str(OUT / "voice.wav")
     # It kills an ffmpeg that has two inputs, where it isn't told to wait.
-    how = {"acodec": "aac", "input_framerate": 25, "disable_force_termination": True}
-    _gear("voiced.mp4", frames=25, i=voice, **how)
+    how: dict[str, Any] = {"input_framerate": 25, "disable_force_termination": True}
+    _gear("voiced.mp4", frames=25, i=voice, acodec="aac", **how)
 
 
 @_of("vidgear")
