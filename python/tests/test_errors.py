@@ -89,7 +89,7 @@ def server(answer: bytes) -> Iterator[int]:
         ({"options": {"vf": "hflip"}}, 'options["vf"]'),
         ({"options": {"map": "0:a"}}, 'options["map"]'),
         ({"options": {"crf": 20}}, 'options["crf"]'),
-        ({"options": {"an": True, "vn": True, "sn": True}}, 'options["an"]'),
+        ({"options": {"an": True, "vn": True, "sn": True, "dn": True}}, 'options["an"]'),
         ({"options": {"c:v": "h265x"}}, 'options["c:v"]'),
         ({"options": {"preset:s": "fast"}}, 'options["preset:s"]'),
         ({"options": {"video_size": "64x36"}}, 'options["s"]'),

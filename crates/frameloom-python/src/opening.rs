@@ -192,7 +192,11 @@ fn opened_video(py: Python<'_>, opening: Opening, wanted: &Wanted) -> PyResult<P
     let audio_extradata = pipeline.audio_extradata().map(<[u8]>::to_vec);
     let rate = wanted.rate.or(own_rate);
     let counted = video.frames.filter(|_| !wanted.is_cut).and_then(|n| usize::try_from(n).ok());
-    let reckoned = seconds.zip(rate).map(|(s, rate)| (s * rate.as_f64()).round() as usize);
+    // Its pictures may begin behind its sound.
+    let late = stream.start.zip(info.start).map_or(0.0, |(own, first)| (own - first).max(0.0));
+    let late = if wanted.is_cut || !opening.following.is_empty() { 0.0 } else { late };
+    let frames_in = |s: f64, rate: frameloom::Rate| ((s - late).max(0.0) * rate.as_f64()).round();
+    let reckoned = seconds.zip(rate).map(|(s, rate)| frames_in(s, rate) as usize);
     let own = match video.rotation {
         90 | 270 => (video.height, video.width),
         _ => (video.width, video.height),

@@ -15,6 +15,7 @@ mod pipeline;
 mod reader;
 #[cfg(test)]
 mod soak;
+mod stream;
 mod streams;
 mod write_order;
 mod writer;
@@ -29,5 +30,6 @@ pub use outgoing::Outgoing;
 pub use pending::Pending;
 pub use pipeline::Pipeline;
 pub use reader::Reader;
-pub use streams::{Batch, StreamFrame, StreamId, StreamOutput, StreamSettings, Streams};
+pub use stream::{StreamId, StreamOutput, StreamSettings};
+pub use streams::{Batch, StreamFrame, Streams};
 pub use writer::Writer;

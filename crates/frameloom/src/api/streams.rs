@@ -1,80 +1,26 @@
 //! Several streams at once, and the newest frames of them in batches: many cameras, one model.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Select;
 
-use crate::api::control::{Control, OutputId};
-use crate::api::frames::{Frames, NextFrame};
+use crate::api::control::Control;
 use crate::api::pending::Pending;
-use crate::api::pipeline::Pipeline;
-use crate::error::{Error, ErrorKind, Result};
+use crate::api::stream::{
+    Slot, SlotState, StreamId, StreamOutput, StreamSettings, Wanted, WantedOutput, add_late, open,
+};
+use crate::error::{Error, Result};
 use crate::image::{Frame, TensorElement, TensorOptions, Transform};
-use crate::live::retry::{Retry, RetryPolicy};
-use crate::live::supervise::reopen;
-use crate::options::{InputOptions, LiveOptions, OutputOptions, Size};
-use crate::protocol::environment::Environment;
+use crate::options::{LiveOptions, OutputOptions};
 use crate::stats::Snapshot;
 use crate::time::moment_after;
 use crate::time::stop::Stop;
-use crate::url;
 
 /// How often streams are asked that can't say by themselves that they have something.
 const TICK: Duration = Duration::from_millis(5);
 /// What an untimed call waits for at once.
 const LONG: Duration = Duration::from_secs(1);
-
-/// One of [`Streams`]. Its number counts from 0 in the order in which streams were added, and is not used
-/// again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct StreamId(usize);
-
-impl StreamId {
-    /// Its number.
-    pub fn number(self) -> usize {
-        self.0
-    }
-}
-
-/// A stream to be added to [`Streams`].
-#[derive(Clone, Debug)]
-pub struct StreamSettings {
-    url: String,
-    input: InputOptions,
-    size: Option<Size>,
-    outputs: Vec<(String, OutputOptions)>,
-}
-
-impl StreamSettings {
-    /// A stream with FFmpeg's defaults and no output.
-    pub fn new(url: &str) -> StreamSettings {
-        StreamSettings {
-            url: url.to_owned(),
-            input: InputOptions::new(),
-            size: None,
-            outputs: Vec::new(),
-        }
-    }
-
-    /// How it is opened. The default is as FFmpeg does it.
-    pub fn input(mut self, options: InputOptions) -> StreamSettings {
-        self.input = options;
-        self
-    }
-
-    /// The size of its frames, in pixels. The default is the stream's.
-    pub fn size(mut self, size: Size) -> StreamSettings {
-        self.size = Some(size);
-        self
-    }
-
-    /// Adds an output for what is written of this stream, beside its sound. The default is none.
-    pub fn output(mut self, url: &str, options: OutputOptions) -> StreamSettings {
-        self.outputs.push((url.to_owned(), options));
-        self
-    }
-}
 
 /// A frame, and the stream that it is of.
 #[derive(Debug)]
@@ -110,101 +56,6 @@ impl Batch {
             made.map(|(f, piece)| f.frame.tensor_into(options, piece)).collect::<Result<_>>()?;
         Ok((numbers, transforms))
     }
-}
-
-/// An output of one of [`Streams`], from when it was asked for. Clones are the same.
-#[derive(Clone, Debug, Default)]
-pub struct StreamOutput(Arc<Mutex<StreamOutputState>>);
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum StreamOutputState {
-    /// It is being opened, or its stream is.
-    #[default]
-    Coming,
-    There(OutputId),
-    /// It could not be opened, or was removed.
-    Gone,
-}
-
-impl StreamOutput {
-    fn state(&self) -> MutexGuard<'_, StreamOutputState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether it was removed, or could not be opened.
-    pub fn is_gone(&self) -> bool {
-        *self.state() == StreamOutputState::Gone
-    }
-
-    /// Its number; where it has none yet, it will not come.
-    fn leave_unless_there(&self) -> Option<OutputId> {
-        let mut state = self.state();
-        match *state {
-            StreamOutputState::There(number) => Some(number),
-            StreamOutputState::Coming | StreamOutputState::Gone => {
-                *state = StreamOutputState::Gone;
-                None
-            }
-        }
-    }
-
-    /// It is there now; where it was removed meanwhile, it goes again.
-    fn arrive(&self, number: OutputId, control: &Control) {
-        let mut state = self.state();
-        match *state {
-            StreamOutputState::Gone => {
-                drop(state);
-                if let Err(error) = control.remove_output(number) {
-                    tracing::debug!("{error}");
-                }
-            }
-            _ => *state = StreamOutputState::There(number),
-        }
-    }
-}
-
-/// An output that is asked for while its stream is being opened.
-#[derive(Clone)]
-struct WantedOutput {
-    url: String,
-    options: OutputOptions,
-    output: StreamOutput,
-}
-
-/// Outputs that are asked for while a stream is being opened. The thread that opens it adds them.
-type WantedOutputs = Arc<Mutex<Vec<WantedOutput>>>;
-
-enum SlotState {
-    /// It is being opened, and tried again where that fails.
-    Opening(Pending<Result<(Frames, Control)>>),
-    Running(Box<Frames>, Control),
-    /// There are no more frames, maybe for this reason, and its outputs are being finished.
-    Ending(Box<Frames>, Option<Error>),
-    Over(End),
-}
-
-/// How a stream came to its end.
-#[derive(Default)]
-struct End {
-    error: Option<Error>,
-    /// The error is one of finishing its outputs.
-    is_of_outputs: bool,
-}
-
-impl End {
-    fn because(error: Option<Error>) -> End {
-        End { error, is_of_outputs: false }
-    }
-}
-
-struct Slot {
-    id: StreamId,
-    url: String,
-    stop: Stop,
-    outputs: WantedOutputs,
-    state: SlotState,
-    /// Which batch it was in last.
-    served: u64,
 }
 
 /// Streams that run side by side. Each is opened on a thread of its own and, where it is live, again and
@@ -278,7 +129,7 @@ impl Streams {
             let output = StreamOutput::default();
             WantedOutput { url, options, output }
         });
-        let outputs = WantedOutputs::new(Mutex::new(first.collect()));
+        let outputs = Arc::new(Wanted::new(first.collect()));
         let opening = open(settings, self.live.clone(), stop.clone(), Arc::clone(&outputs))?;
         self.count += 1;
         let state = SlotState::Opening(opening);
@@ -286,7 +137,8 @@ impl Streams {
         Ok(id)
     }
 
-    /// Adds an output to a stream, at any time: to one that is being opened, for when it is there; to one
+    /// Adds an output to a stream, at any time: to one that is being opened, for when it is there, and to a file
+    /// before the first batch, with all of it; to one
     /// that runs, from its next frame on, or from before with [`OutputOptions::preroll`], once the output could
     /// be opened. Nobody waits for that; where it can't be opened, a warning says so.
     ///
@@ -305,7 +157,7 @@ impl Streams {
         let output = StreamOutput::default();
         let asked = WantedOutput { url: url.to_owned(), options, output: output.clone() };
         match &slot.state {
-            SlotState::Opening(_) => wanted(&slot.outputs).push(asked),
+            SlotState::Opening(_) => slot.outputs.outputs().push(asked),
             SlotState::Running(_, control) => add_late(control, asked)?,
             SlotState::Ending(..) | SlotState::Over(_) => return Err(is_over()),
         }
@@ -333,7 +185,7 @@ impl Streams {
             _ => Some(Pending::of(None)),
         };
         if ending.is_some() {
-            *output.state() = StreamOutputState::Gone;
+            output.note_removed();
         }
         Ok(ending)
     }
@@ -567,129 +419,11 @@ impl Streams {
     }
 }
 
-impl Slot {
-    fn runs(&self) -> bool {
-        matches!(self.state, SlotState::Running(..))
-    }
-
-    /// Its next frame, where one is there.
-    fn poll(&mut self) -> Option<Frame> {
-        if let SlotState::Opening(opening) = &self.state {
-            self.state = match opening.wait(Duration::ZERO)? {
-                Ok(Ok((frames, control))) => {
-                    // Those that were wanted while it was started.
-                    for asked in std::mem::take(&mut *wanted(&self.outputs)) {
-                        if let Err(error) = add_late(&control, asked) {
-                            tracing::warn!("{error}");
-                        }
-                    }
-                    SlotState::Running(Box::new(frames), control)
-                }
-                Ok(Err(error)) | Err(error) => {
-                    self.give_up_outputs();
-                    SlotState::Over(End::because(Some(error)))
-                }
-            };
-        }
-        match &mut self.state {
-            SlotState::Running(frames, _) => match frames.next_timeout(Duration::ZERO) {
-                Ok(NextFrame::Frame(frame)) => return Some(frame),
-                Ok(NextFrame::NotYet) => {}
-                Ok(NextFrame::Over) => self.end_with(None),
-                Err(error) => self.end_with(Some(error)),
-            },
-            SlotState::Ending(..) => {
-                self.is_over_by(Instant::now());
-            }
-            SlotState::Opening(_) | SlotState::Over(_) => {}
-        }
-        None
-    }
-
-    /// Those that were asked for while it was opened will not come.
-    fn give_up_outputs(&self) {
-        for asked in wanted(&self.outputs).drain(..) {
-            *asked.output.state() = StreamOutputState::Gone;
-        }
-    }
-
-    /// Begins to finish the outputs of one that runs.
-    fn end_with(&mut self, error: Option<Error>) {
-        match std::mem::replace(&mut self.state, SlotState::Over(End::default())) {
-            SlotState::Running(frames, _) => self.state = SlotState::Ending(frames, error),
-            other => self.state = other,
-        }
-    }
-
-    fn begin_ending(&mut self) {
-        self.stop.stop();
-        match &self.state {
-            SlotState::Opening(_) => {
-                // The thread that opens it ends by itself.
-                self.give_up_outputs();
-                self.state = SlotState::Over(End::default());
-            }
-            SlotState::Running(..) => self.end_with(None),
-            SlotState::Ending(..) | SlotState::Over(_) => {}
-        }
-        self.is_over_by(Instant::now());
-    }
-
-    /// Whether one that is ending is over by then.
-    fn is_over_by(&mut self, until: Instant) -> bool {
-        let SlotState::Ending(frames, _) = &mut self.state else {
-            return matches!(self.state, SlotState::Over(_));
-        };
-        let left = until.saturating_duration_since(Instant::now());
-        let failed = match frames.finish_timeout(left) {
-            Ok(None) => return false,
-            Ok(Some(_)) => None,
-            Err(error) => Some(error),
-        };
-        let over = SlotState::Over(End::default());
-        if let SlotState::Ending(_, told) = std::mem::replace(&mut self.state, over) {
-            let is_of_outputs = told.is_none();
-            self.state = SlotState::Over(End { error: told.or(failed), is_of_outputs });
-        }
-        true
-    }
-
-    /// What went wrong with its outputs and can't be looked at any more.
-    fn end(self) -> Result<()> {
-        match self.state {
-            SlotState::Over(End { error: Some(error), is_of_outputs: true }) => Err(error),
-            _ => Ok(()),
-        }
-    }
-}
-
 impl Drop for Streams {
     fn drop(&mut self) {
         // What is being opened ends by itself.
         self.slots.iter().for_each(|slot| slot.stop.stop());
     }
-}
-
-fn wanted(outputs: &WantedOutputs) -> MutexGuard<'_, Vec<WantedOutput>> {
-    outputs.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Adds an output to a stream that runs, on a thread of its own.
-fn add_late(control: &Control, asked: WantedOutput) -> Result<()> {
-    let control = control.clone();
-    let adding = Pending::start(move || {
-        match control.add_output(&asked.url, asked.options) {
-            Ok(number) => asked.output.arrive(number, &control),
-            Err(error) => {
-                *asked.output.state() = StreamOutputState::Gone;
-                tracing::warn!("{error}");
-            }
-        }
-        Ok(())
-    })?;
-    // What comes of it was told.
-    drop(adding);
-    Ok(())
 }
 
 fn is_over() -> Error {
@@ -698,52 +432,4 @@ fn is_over() -> Error {
 
 fn no_stream(stream: StreamId) -> Error {
     Error::usage(format!("there is no stream {}", stream.number()))
-}
-
-/// Opens a stream on a thread of its own; what is live is tried until it is there.
-fn open(
-    settings: StreamSettings,
-    live: LiveOptions,
-    stop: Stop,
-    outputs: WantedOutputs,
-) -> Result<Pending<Result<(Frames, Control)>>> {
-    Pending::start(move || {
-        let retries = url::is_live(&settings.url);
-        let environment = Environment::real();
-        let attempt = || match start(&settings, &live, &stop, &outputs) {
-            // Trying again helps against nothing of that.
-            Err(error) if !retries || error.kind() == ErrorKind::Usage => Ok(Err(error)),
-            Err(error) => {
-                tracing::warn!("{error}");
-                Err(error)
-            }
-            Ok(started) => Ok(Ok(started)),
-        };
-        let retry = Retry::new(RetryPolicy::connection(live.reconnect_for));
-        let first = environment.clock.now();
-        Ok(reopen(attempt, retry, first, &*environment.clock, &stop)?.end)
-    })
-}
-
-fn start(
-    settings: &StreamSettings,
-    live: &LiveOptions,
-    stop: &Stop,
-    outputs: &WantedOutputs,
-) -> Result<(Frames, Control)> {
-    let builder = Pipeline::builder(&settings.url).input(settings.input.clone()).stop(stop);
-    let mut pipeline = builder.open()?.live(live.clone());
-    if let Some(size) = settings.size {
-        pipeline = pipeline.resize(size);
-    }
-    let listed = wanted(outputs).clone();
-    for asked in &listed {
-        pipeline = pipeline.to_url_with(&asked.url, asked.options.clone())?;
-    }
-    let control = pipeline.control();
-    let frames = pipeline.frames()?;
-    for (number, asked) in wanted(outputs).drain(..listed.len()).enumerate() {
-        asked.output.arrive(number.into(), &control);
-    }
-    Ok((frames, control))
 }
