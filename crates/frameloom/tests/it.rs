@@ -385,6 +385,9 @@ fn the_examples_do_what_they_say() {
             large.display()
         ),
     );
-    example("bench_edit", &[&large, &measured]);
-    assert!(first_rgb(&measured)[(20 * 640 + 100) * 3..][..3].iter().all(|&byte| byte > 240));
+    example("bench_edit", &[&large, &measured, Path::new("30")]);
+    let edited = first_rgb(&measured);
+    let is_white = |y: usize| edited[(y * 640 + 100) * 3..][..3].iter().all(|&byte| byte > 240);
+    assert!(is_white(20) && !is_white(60));
+    example("bench_edit", &[&large, &measured, Path::new("boxes")]);
 }

@@ -98,10 +98,11 @@ impl Control {
 
     /// Removes an output and finishes it, while the others go on. It ends with the last frame that
     /// was sent to its encoder, or packet that was read. What is given tells when it is finished,
-    /// and with what error if there is one; nobody has to wait for that.
+    /// and with what error if there is one; nobody has to wait for that. One that has ended by itself is finished
+    /// already.
     ///
     /// # Errors
-    /// Where there is no such output, or no more; where it is the last of a pipeline without code,
+    /// Where there is no such output, or it was removed before; where it is the last of a pipeline without code,
     /// for which nothing would be left to do; where the pipeline has ended.
     pub fn remove_output(&self, output: OutputId) -> Result<Pending<()>> {
         Ok(Pending::of(self.0.remove(output.0, false)?))

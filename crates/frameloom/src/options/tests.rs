@@ -327,6 +327,7 @@ fn rows_say_what_they_do() {
             _ if row.name == "force_key_frames" => {
                 (&["0,1.5,chapters", "expr:gte(t,n)", "source"], "soon")
             }
+            _ if row.name == "timecode" => (&["01:00:00:00", "01:00:00;00"], "x"),
             _ if row.name == "disposition" => (&["default", "+forced-default", "0"], "loud"),
             _ => (&["x"], ""),
         };

@@ -76,6 +76,12 @@ impl Registry {
         let there =
             entries.values().filter(|entry| matches!(entry.state, OutputState::There)).count();
         let entry = entries.get_mut(&number);
+        let (sender, receiver) = bounded(1);
+        if entry.as_ref().is_some_and(|entry| matches!(entry.state, OutputState::Ended)) {
+            // It has ended by itself, and is finished.
+            let _ = sender.send(Ok(()));
+            return Ok(receiver);
+        }
         let Some(entry) = entry.filter(|entry| matches!(entry.state, OutputState::There)) else {
             return Err(Error::usage(format!("there is no output {number} that could be removed")));
         };
@@ -83,7 +89,6 @@ impl Registry {
             let cause = "the last output can't be removed: nothing would be left to do";
             return Err(Error::usage(cause).hint(Hint::StopThePipeline));
         }
-        let (sender, receiver) = bounded(1);
         entry.state = OutputState::Leaves(sender);
         entry.leaves.store(!is_over, Ordering::Relaxed);
         entry.stop.stop();
