@@ -73,7 +73,10 @@ fn live_through_a_day() {
 
     let (first, last) = (day.first, day.last);
     assert_eq!((last.descriptors, last.threads), (first.descriptors, first.threads));
-    assert!(last.memory_kib <= first.memory_kib + GROWTH_KIB, "{first:?}, then {last:?}");
+    // On a machine that stands still frames wait, and their memory is kept for the next ones.
+    let waited_kib = if counted.frames_dropped > 0 { 16 << 10 } else { 0 };
+    let most_kib = first.memory_kib + GROWTH_KIB + waited_kib;
+    assert!(last.memory_kib <= most_kib, "{first:?}, then {last:?}");
     let hours = day.passed.as_secs() / 3600;
     assert!(losses[0] >= hours / 3 && losses[1] > 5 * hours && losses[2] > 3 * hours, "{losses:?}");
     let all = losses.iter().sum();
@@ -85,13 +88,14 @@ fn live_through_a_day() {
     assert_eq!((ledger.disordered, ledger.finished), (0, 1));
     // A machine that stands still for seconds leaves ticks out.
     let left_out = counted.frames_dropped;
-    assert!(left_out <= seen.pictures / 1000, "{left_out} ticks are left out");
+    assert!(left_out <= seen.pictures / 200, "{left_out} ticks are left out");
     let left_out_ms = 1000 * i64::try_from(left_out).unwrap();
     assert!(ledger.gap_ms[VIDEO] <= PICTURE_GAP_MS + left_out_ms, "{ledger:?}");
     assert!(ledger.gap_ms[AUDIO] <= SOUND_GAP_MS + left_out_ms, "{ledger:?}");
     assert!(seen.pause_ms <= PICTURE_GAP_MS + left_out_ms, "{seen:?}");
     let due = u64::try_from(day.passed.as_millis() / 1000).unwrap();
-    assert!(seen.pictures.abs_diff(due) < 20 + due / 1000, "{} of {due}", seen.pictures);
+    let missing = seen.pictures.abs_diff(due);
+    assert!(missing < 20 + due / 1000 + left_out, "{} of {due}", seen.pictures);
     // Where the camera that sets the clock comes back, that may be a picture's length ahead.
     let clock_ms = CLOCK_MS + 1000 * i64::try_from(losses[0]).unwrap();
     for last_ms in ledger.last_ms {
@@ -103,5 +107,5 @@ fn live_through_a_day() {
     assert!(seen.wrong.is_empty(), "{:?}", seen.wrong);
     assert!(seen.judged > seen.pictures / 2, "{seen:?}");
     assert!(seen.tiles.iter().all(|count| *count > seen.pictures / 2), "{seen:?}");
-    assert!(seen.out_of_step <= seen.judged / 1000, "{seen:?}");
+    assert!(seen.out_of_step <= seen.judged / 1000 + left_out, "{seen:?}");
 }
