@@ -69,8 +69,13 @@ impl Interrupt {
         if self.due() { AvError::new(ff::AVERROR_EXIT) } else { e }
     }
 
+    /// Whether a stop ends what goes on.
+    fn is_stopped(&self) -> bool {
+        self.0.stop.is_stopped() && self.stop_timeout_expired()
+    }
+
     fn due(&self) -> bool {
-        if self.0.stop.is_stopped() && self.stop_timeout_expired() {
+        if self.is_stopped() {
             return true;
         }
         let at = self.0.deadline_ms.load(Ordering::Relaxed);
@@ -491,8 +496,8 @@ impl Demuxer {
         let mut packet = AvPacket::new()?;
         // SAFETY: an open context and a blank packet.
         match AvError::check(unsafe { ff::av_read_frame(self.ctx, packet.as_mut_ptr()) }) {
-            // What a demuxer had of a packet when it was interrupted passes for one that is damaged.
-            Ok(_) if packet.is_corrupt() && self.interrupt.due() => {
+            // What a demuxer had of a packet when it was stopped passes for one that is damaged.
+            Ok(_) if packet.is_corrupt() && self.interrupt.is_stopped() => {
                 Err(AvError::new(ff::AVERROR_EXIT))
             }
             Ok(_) => Ok(Some(packet)),
