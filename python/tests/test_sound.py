@@ -1,5 +1,6 @@
 """Sound: read, edited and written. ffmpeg and PyAV are the judges."""
 
+import contextlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -584,3 +585,32 @@ def test_a_published_video_has_its_sound(nginx: Nginx, tmp_path: Path) -> None:
     recorder.join()
     assert level(heard(recorded)[0][4800:]) > 0.2
     assert abs(shown(recorded)[-1] - shown(recorded, "a")[-1]) < 0.5
+
+
+def test_a_full_disk_is_told_though_an_end_was_asked_for(tmp_path: Path) -> None:
+    out = frameloom.create(
+        "/dev/full", format="nut", audio=(48000, "stereo"), options={**FAST, "t": 3600}
+    )
+    picture = np.random.default_rng(1).integers(0, 255, (256, 256, 3), np.uint8)
+    with pytest.raises(frameloom.Error, match=r"(?i)no space"):
+        for number in range(2000):
+            out.write(picture)
+            out.write_audio(tone(0.04), time=number * 0.04)
+    with contextlib.suppress(frameloom.Error):
+        out.close()
+
+
+def test_the_last_sound_of_a_faster_file_comes_beside_an_output(clip: Path, tmp_path: Path) -> None:
+    alone = sum(piece.samples for piece in frameloom.open_audio(clip, speed=2))
+    taken: list[int] = []
+    with frameloom.open(clip, speed=2) as video, video.output(tmp_path / "fast.mkv") as out:
+        for frame in video:
+            out.write(frame)
+            taken += [piece.samples for piece in video.audio_frames]
+
+        def is_all_there() -> bool:
+            taken.extend(piece.samples for piece in video.audio_frames)
+            return sum(taken) >= alone
+
+        wait_until("the last sound is there", is_all_there)
+    assert sum(taken) == alone > 40_000

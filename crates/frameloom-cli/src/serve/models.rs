@@ -16,11 +16,10 @@ use self::model::ManagedModel;
 use self::settings::ModelSettings;
 use self::sockets::ModelSockets;
 use super::processes::context::{ProcessContext, ServeEvent};
+use super::processes::leaving::Leaving;
 
 /// Most models of one server.
 pub(crate) const MOST: usize = 64;
-/// How often an end looks at what still runs.
-const LOOK: Duration = Duration::from_millis(20);
 
 /// All models, by name.
 pub(crate) struct Models {
@@ -28,7 +27,7 @@ pub(crate) struct Models {
     sockets: Arc<ModelSockets>,
     all: Mutex<BTreeMap<String, ModelThread>>,
     /// Those that were removed and have not ended yet.
-    leaving: Mutex<Vec<JoinHandle<()>>>,
+    leaving: Leaving,
 }
 
 struct ModelThread {
@@ -39,7 +38,7 @@ struct ModelThread {
 impl Models {
     /// None yet.
     pub(crate) fn new(context: Arc<ProcessContext>, sockets: Arc<ModelSockets>) -> Models {
-        Models { context, sockets, all: Mutex::default(), leaving: Mutex::default() }
+        Models { context, sockets, all: Mutex::default(), leaving: Leaving::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, ModelThread>> {
@@ -65,9 +64,7 @@ impl Models {
         let gone: Vec<String> = all.keys().filter(|name| gone(name)).cloned().collect();
         for kept in gone.iter().filter_map(|name| all.remove(name)) {
             kept.model.end();
-            let mut leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
-            leaving.retain(|thread| !thread.is_finished());
-            leaving.push(kept.thread);
+            self.leaving.push(kept.thread);
         }
         for settings in now.iter().filter(|settings| !before.contains(settings)) {
             match all.get(&settings.name) {
@@ -105,19 +102,7 @@ impl Models {
 
     /// Waits until all have ended, for `limit` at the most. Whether they have.
     pub(crate) fn wait(&self, limit: Duration) -> bool {
-        let until = Instant::now() + limit;
-        loop {
-            let leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
-            let ended = leaving.iter().all(JoinHandle::is_finished);
-            drop(leaving);
-            if ended && self.lock().values().all(|kept| kept.thread.is_finished()) {
-                return true;
-            }
-            if Instant::now() >= until {
-                return false;
-            }
-            thread::sleep(LOOK);
-        }
+        self.leaving.wait(limit, || self.lock().values().all(|kept| kept.thread.is_finished()))
     }
 
     /// Their metrics, as Prometheus reads them.

@@ -27,11 +27,10 @@ use super::models::sockets::ModelSockets;
 use super::place::StreamOf;
 use super::processes::child::{ChildStart, ProgramFile};
 use super::processes::context::{ProcessContext, ServeEvent};
+use super::processes::leaving::Leaving;
 
 /// Most pipelines of one server.
 const MOST: usize = 500;
-/// How often an end looks at what still runs.
-const LOOK: Duration = Duration::from_millis(20);
 
 /// Why something was not done.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,7 +50,7 @@ pub(crate) struct Pipelines {
     shared: Arc<PipelinesShared>,
     all: Mutex<BTreeMap<String, PipelineThread>>,
     /// Those that were removed and have not ended yet.
-    leaving: Mutex<Vec<JoinHandle<()>>>,
+    leaving: Leaving,
 }
 
 struct PipelineThread {
@@ -76,7 +75,7 @@ impl Pipelines {
             Error::new(ErrorKind::Other, Stage::Options, cause).hint(ProgramHint::RunByItself)
         })?;
         let shared = Arc::new(PipelinesShared::new(program, context, sockets));
-        Ok(Pipelines { shared, all: Mutex::default(), leaving: Mutex::default() })
+        Ok(Pipelines { shared, all: Mutex::default(), leaving: Leaving::default() })
     }
 
     /// The server runs from now on.
@@ -184,9 +183,7 @@ impl Pipelines {
 
     fn end_one(&self, kept: PipelineThread) {
         kept.pipeline.end();
-        let mut leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
-        leaving.retain(|thread| !thread.is_finished());
-        leaving.push(kept.thread);
+        self.leaving.push(kept.thread);
     }
 
     /// Goes from what a file said to what it says now: only what differs is touched. The change is
@@ -249,19 +246,7 @@ impl Pipelines {
 
     /// Waits until all have ended, for `limit` at the most. Whether they have.
     pub(crate) fn wait(&self, limit: Duration) -> bool {
-        let until = Instant::now() + limit;
-        loop {
-            let leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
-            let ended = leaving.iter().all(JoinHandle::is_finished);
-            drop(leaving);
-            if ended && self.lock().values().all(|kept| kept.thread.is_finished()) {
-                return true;
-            }
-            if Instant::now() >= until {
-                return false;
-            }
-            thread::sleep(LOOK);
-        }
+        self.leaving.wait(limit, || self.lock().values().all(|kept| kept.thread.is_finished()))
     }
 }
 

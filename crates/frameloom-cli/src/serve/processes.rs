@@ -4,6 +4,7 @@
 pub(crate) mod cause;
 pub(crate) mod child;
 pub(crate) mod context;
+pub(crate) mod leaving;
 mod lines;
 pub(crate) mod log;
 pub(crate) mod state;

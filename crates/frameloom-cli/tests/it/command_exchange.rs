@@ -221,3 +221,14 @@ fn a_command_that_only_reads_has_shared_memory_too() {
     assert_eq!(sums.len(), 10);
     assert!(expected.zip(sums).all(near));
 }
+
+/// It reads every number and waits for more, which there can't be.
+#[test]
+#[ignore = "slow"]
+fn a_command_that_keeps_all_shared_memory_is_an_error() {
+    let source = clip("many.mkv", &format!("-f lavfi -i {}", counted("320x240", "25", 60)));
+    let mut args = args!["--frame-transport=shm", "--frame-format=gray", "-i", source, "--"];
+    args.extend(shared("held.append(slot)"));
+    let error = frameloom(args).run().fails(1);
+    assert!(error.contains("gave no frame's memory back"), "{error}");
+}

@@ -240,7 +240,7 @@ impl Filtering {
             return;
         }
         let live: Vec<usize> = (0..self.inputs.len()).filter(|n| self.is_live(*n)).collect();
-        // Whoever sends more meanwhile is not waited for.
+        // An input that sends more meanwhile must not keep this going for ever.
         let mut rounds = 0..2 * FILTER_QUEUE;
         while rounds.next().is_some() && self.take_from(&live) {}
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use frameloom::options::InputOptions;
+use frameloom::options::{InputOptions, OutputOptions};
 use frameloom::{StreamId, StreamSettings, Streams, TensorOptions};
 
 use super::rtmp::peers::{Publisher, tags_with_keyframes};
@@ -172,4 +172,42 @@ fn an_output_that_fails_at_its_end_is_told() {
     }
     assert!(streams.error(full).is_some(), "its disk is full");
     assert!(streams.error(right).is_none());
+}
+
+/// A pipe that nobody reads keeps an output from being finished, and the other stream from nothing.
+#[test]
+fn a_stream_whose_output_takes_long_to_finish_holds_up_no_other() {
+    let room = tempfile::tempdir().unwrap();
+    let pipe = room.path().join("slow.nut");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    // Open at both ends, it is opened at once, and read below.
+    let mut end = std::fs::File::options().read(true).write(true).open(&pipe).unwrap();
+    let raw = OutputOptions::new().with("c:v", "rawvideo").unwrap().with("y", "").unwrap();
+    let large = InputOptions::new().with("f", "lavfi").unwrap();
+    let large = StreamSettings::new("testsrc2=s=320x240:r=25:d=0.2").input(large);
+    let mut streams = Streams::new();
+    let slow = streams.add(large.output(url(&pipe), raw)).unwrap();
+    let other = streams.add(film(90)).unwrap();
+    let mut counts = BTreeMap::new();
+    while counts.get(&other) != Some(&25) {
+        let batch = streams.next_batch(2, WAIT).unwrap().expect("the slow one is not over");
+        for item in batch.frames {
+            *counts.entry(item.stream).or_insert(0) += 1;
+            if item.stream == slow {
+                assert!(streams.write_timeout(slow, item.frame, WAIT).unwrap().is_none());
+            }
+        }
+    }
+    assert!(!streams.finish_timeout(Duration::ZERO).unwrap(), "it can't be finished yet");
+    let reading = std::thread::spawn(move || {
+        let (mut bytes, mut count) = ([0; 4096], 0);
+        // Five pictures of 4:2:0; behind them the pipe stays open.
+        while count < 5 * 320 * 240 * 3 / 2 {
+            count += std::io::Read::read(&mut end, &mut bytes).unwrap();
+        }
+        end
+    });
+    wait_until("it is finished", || streams.finish_timeout(WAIT).unwrap());
+    drop(reading.join().unwrap());
 }

@@ -43,7 +43,7 @@ impl ModelSockets {
 
     /// Removes the folder, with all that is in it.
     pub(crate) fn remove(&self) {
-        // Whoever cleans up temporary files may have removed it.
+        // A program that cleans up temporary files may have removed it already.
         drop(self.lock().take());
     }
 }

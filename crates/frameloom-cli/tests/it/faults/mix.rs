@@ -10,7 +10,7 @@ use crate::harness::clips::{CELL, counted_from};
 use crate::harness::pixels::{Pictures, decode_with};
 use crate::harness::recorder::Recorder;
 use crate::harness::scene::encoding;
-use crate::harness::stats::{Count, Seen};
+use crate::harness::stats::Stats;
 use crate::harness::story::{Heard, levels, number_in};
 use crate::harness::*;
 
@@ -95,24 +95,15 @@ fn a_voice_and_a_picture_in_a_picture_come_and_go() {
     }
     let inputs = [source.url("large"), source.url("small")];
     let running = frameloom(words(inputs, &target.url("out"))).limit_s(240).spawn();
-    let last = || Seen::all(&running.stderr()).pop();
-    let frames = || last().map_or(0, |seen| seen.count(Count::FramesOut));
-    let wait_for = |more: u64| {
-        let from = frames();
-        wait_until("it goes on", || frames() > from + more);
-    };
-    let wait_for_loss = |lost: bool| {
-        // A file is never lost.
-        let is_known = || last().is_some_and(|seen| seen.inputs_lost() == [false, lost, false]);
-        wait_until("what is lost is known", is_known);
-    };
-    wait_for(125);
+    let stats = Stats(&running);
+    stats.wait_for_frames(125);
     second.kill();
-    wait_for_loss(true);
-    wait_for(100);
+    // A file is never lost.
+    stats.wait_for_lost(&[false, true, false]);
+    stats.wait_for_frames(100);
     let second = Camera::start(&small, &source.url("small"));
-    wait_for_loss(false);
-    wait_for(125);
+    stats.wait_for_lost(&[false; 3]);
+    stats.wait_for_frames(125);
     running.signal("INT");
     let ended = running.wait().ok();
     drop((first, second));

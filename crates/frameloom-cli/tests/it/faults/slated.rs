@@ -6,7 +6,7 @@ use crate::harness::clips::CELL;
 use crate::harness::pixels::decode_with;
 use crate::harness::recorder::Recorder;
 use crate::harness::scene::encoding;
-use crate::harness::stats::{Count, Seen};
+use crate::harness::stats::Stats;
 use crate::harness::story::number_in;
 use crate::harness::*;
 
@@ -67,23 +67,14 @@ fn a_tile_shows_the_card_while_its_camera_is_lost() {
     let to = args!["-c:a", "aac", "-f", "flv", target.url("out")];
     let words = [args!["--stats=json"], inputs, maps, encoding(), to].concat();
     let running = frameloom(words).limit_s(240).spawn();
-    let last = || Seen::all(&running.stderr()).pop();
-    let frames = || last().map_or(0, |seen| seen.count(Count::FramesOut));
-    let wait_for = |more: u64| {
-        let from = frames();
-        wait_until("the wall goes on", || frames() > from + more);
-    };
-    let wait_for_loss = |lost: [bool; 2]| {
-        let is_known = || last().is_some_and(|seen| seen.inputs_lost() == lost);
-        wait_until("what is lost is known", is_known);
-    };
-    wait_for(75);
+    let stats = Stats(&running);
+    stats.wait_for_frames(75);
     second.kill();
-    wait_for_loss([false, true]);
-    wait_for(100);
+    stats.wait_for_lost(&[false, true]);
+    stats.wait_for_frames(100);
     let second = Camera::start(&film(1), &source.url("b"));
-    wait_for_loss([false; 2]);
-    wait_for(100);
+    stats.wait_for_lost(&[false; 2]);
+    stats.wait_for_frames(100);
     running.signal("INT");
     let ended = running.wait().ok();
     drop((first, second));

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::run::{Running, wait_until};
+
 /// One object of the statistics.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen(Value);
@@ -104,5 +106,34 @@ impl Seen {
     /// The last object of a run that came to a good end.
     pub(crate) fn is_last(&self) -> bool {
         self.0["done"] == true
+    }
+}
+
+/// The statistics of a run, as they come.
+pub(crate) struct Stats<'a>(pub(crate) &'a Running);
+
+impl Stats<'_> {
+    pub(crate) fn last(&self) -> Option<Seen> {
+        Seen::all(&self.0.stderr()).pop()
+    }
+
+    /// 0 before the first statistics.
+    pub(crate) fn frames_out(&self) -> u64 {
+        self.last().map_or(0, |seen| seen.count(Count::FramesOut))
+    }
+
+    /// Waits for so many more frames; returns how many there were before.
+    #[track_caller]
+    pub(crate) fn wait_for_frames(&self, more: u64) -> u64 {
+        let from = self.frames_out();
+        wait_until("it goes on", || self.frames_out() > from + more);
+        from
+    }
+
+    /// Waits until of the inputs these are lost and no others.
+    #[track_caller]
+    pub(crate) fn wait_for_lost(&self, lost: &[bool]) {
+        let is_known = || self.last().is_some_and(|seen| seen.inputs_lost() == lost);
+        wait_until("what is lost is known", is_known);
     }
 }

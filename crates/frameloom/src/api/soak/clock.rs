@@ -96,8 +96,8 @@ impl Leaping {
         })
     }
 
-    /// Has time stand whenever `worker` has work. Whoever sees that it is done calls [`Leaping::nudge`],
-    /// or what else lets time pass.
+    /// No time passes while `worker` has work. The thread that sees the work done calls [`Leaping::nudge`],
+    /// or something else that lets time pass.
     pub(super) fn wait_for_worker(&self, worker: Weak<dyn Worker>) {
         self.worker.set(worker).unwrap();
     }

@@ -224,7 +224,7 @@ fn silence_that_fills_a_gap_moves_nothing() {
         if now % 20 == 0 {
             let is_away = (3000..6000).contains(&now);
             let arrived = (!is_away).then(|| Arrival::at(at(now)));
-            // Whoever fills the gap is ahead of the clock by half a second.
+            // The silence that fills the gap runs half a second ahead of the clock.
             let ahead = if is_away { 500 } else { 0 };
             sync.offer(1, (ms(now + ahead), ms(20)), (arrived, at(now)), now);
         }
