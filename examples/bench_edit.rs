@@ -16,9 +16,10 @@ fn main() -> Result<()> {
     }
     let rows: u32 = edit.parse().map_err(|_| Error::process("ROWS is a number"))?;
     run(source, target, move |frame| {
-        let mut image = frame.image_mut(PixelFormat::Rgb24)?;
-        for y in 10..(10 + rows).min(image.height()) {
-            if let Some(block) = image.row_mut(y).get_mut(30..600) {
+        let end = (10 + rows).min(frame.height());
+        let mut image = frame.rows_mut(PixelFormat::Rgb24, 10..end)?;
+        for row in image.rows_mut() {
+            if let Some(block) = row.get_mut(30..600) {
                 block.fill(255);
             }
         }

@@ -528,6 +528,7 @@ def test_what_is_drawn_is_what_frameloom_draws_of_the_data() -> None:
         np.testing.assert_array_equal(told.array, drawn)
 
 
+@pytest.mark.slow
 def test_all_of_a_crowd_is_drawn() -> None:
     points = ((2.0, 2.0),) * 200
     places = [(x, y) for y in range(0, HEIGHT - 8, 8) for x in range(0, WIDTH - 8, 8)][:300]

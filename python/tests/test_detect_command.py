@@ -87,6 +87,7 @@ def test_data_is_what_frameloom_draws(face: Path, tmp_path: Path) -> None:
     assert all(500 < one.sum() < 20000 and not one[250:].any() for one in changed)
 
 
+@pytest.mark.slow
 def test_everything_is_hidden_by_the_formats_that_a_command_may_have(
     face: Path, tmp_path: Path
 ) -> None:

@@ -139,6 +139,7 @@ def test_speech(tmp_path: Path) -> None:
     assert not any(captions[:25]) and sum(captions[35:55]) > 12 and not any(captions[80:])
 
 
+@pytest.mark.slow
 def test_many_streams(clip: Path, film: Path) -> None:
     for name in ("many_streams.py", "many_streams_asyncio.py"):
         told = run(name, clip, film)

@@ -22,8 +22,8 @@ import pytest
 
 from .conftest import LIMIT_S, ROOT, ffmpeg, turn
 
-PROGRAMS = ["imageio", "ffmpeg-python", "ffmpegcv", "scikit-video"]
-SLOW_PROGRAMS = ["moviepy", "vidgear", "pydub"]
+PROGRAMS = ["ffmpeg-python"]
+SLOW_PROGRAMS = ["ffmpegcv", "imageio", "moviepy", "pydub", "scikit-video", "vidgear"]
 # Seconds that the time of a packet may differ by: half of a frame.
 NEAR_S = 0.02
 # Levels that colours may differ by: the conversion is more exact than ffmpeg's.

@@ -196,14 +196,15 @@ fn wrong_answers_about_shared_memory_end_a_file() {
     for (answer, said) in [
         ("give(slot + 1)", "memory of another frame"),
         ("give(0x7fffffff)", "memory of another frame"),
-        ("give(slot); give(slot)", "wrote more"),
+        // Whichever comes first: the second answer, or the second frame.
+        ("give(slot); give(slot)", "wrote more|memory of another frame"),
         ("sys.exit(5)", "exit status 5"),
         ("os.write(answers, b'ab'); sys.exit(0)", "in the middle of a frame: 2 of 4 bytes"),
         ("memory.resize(1)", "exit status 1"),
     ] {
         let out = room.path().join("out.mkv");
         let error = run(&[SHARED, &["-y"]].concat(), &out, shared(answer)).fails(1);
-        assert!(error.contains(said), "{answer}: {error}");
+        assert!(said.split('|').any(|said| error.contains(said)), "{answer}: {error}");
     }
 }
 

@@ -30,6 +30,31 @@ fn run_avx2<K: Kernel>(kernel: K) {
     kernel.run::<true>();
 }
 
+/// The nearest whole number of one from 0 to 255. A cast takes much longer: it looks for numbers that are too
+/// large, and for what is no number.
+#[inline(always)]
+pub(crate) fn nearest(value: f32) -> u8 {
+    // Above this, a number has no bits behind the point: its lowest bits are the whole number.
+    const NO_FRACTION: f32 = 12_582_912.0;
+    (value + NO_FRACTION).to_bits() as u8
+}
+
+/// Asks for memory that is read soon, so that it is there by then.
+#[inline(always)]
+pub(crate) fn prefetch(bytes: &[u8]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in bytes.chunks(64) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: nothing is read; the address is within the slice.
+        #[allow(unsafe_code, reason = "an address can't be given in another way")]
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast());
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = bytes;
+}
+
 /// `sum + factor * value`.
 #[inline(always)]
 pub(crate) fn add_product<const FUSED: bool>(sum: f32, factor: f32, value: f32) -> f32 {

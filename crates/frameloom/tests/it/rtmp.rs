@@ -78,6 +78,7 @@ pub(super) fn clip(path: &Path, codecs: &str) {
 }
 
 #[test]
+#[ignore = "slow"]
 fn every_codec_goes_out_and_comes_in_bit_for_bit() {
     let room = tempfile::tempdir().unwrap();
     for (n, codecs) in [

@@ -478,5 +478,5 @@ macro_rules! samples {
 }
 
 mod some_frames_of {
-    samples!(h264 hevc mpeg4 mpeg2 vp8 vp9 av1 intra mjpeg pictures theora old);
+    samples!(h264 hevc vp9 intra mjpeg pictures);
 }

@@ -45,6 +45,7 @@ fn judge_one_loss(scene: Scene, again: std::ops::Range<usize>) -> Seam {
 }
 
 #[test]
+#[ignore = "slow"]
 fn a_publisher_that_is_killed_is_away_for_ten_seconds() {
     let mut scene = Script::new("killed-for-ten-seconds").start();
     scene.run_a_while();

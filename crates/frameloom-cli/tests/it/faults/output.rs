@@ -146,6 +146,7 @@ fn an_output_that_stalls_for_fifteen_seconds() {
 
 /// A stall that is over before anyone takes it for a loss costs nothing.
 #[test]
+#[ignore = "slow"]
 fn a_short_stall_of_an_output_loses_nothing() {
     let mut scene = Script::new("output-stalled-shortly").keeping_a_file().start();
     scene.run_a_while();

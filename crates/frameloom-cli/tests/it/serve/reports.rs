@@ -58,13 +58,16 @@ fn json_on_stderr_is_a_line_of_the_log() {
     let said = lines.join("\n");
     let script = format!("cat >&2 <<'END'\n{said}\nEND\nprintf 'no newline' >&2; exec cat");
     let (fleet, _camera) = with_command(&script);
-    assert_figures(&fleet);
+    let before = assert_figures(&fleet);
     // It is in the log as soon as a line's end follows.
     fleet.request("POST", "/api/v1/pipelines/edit/restart", "", "");
     wait_until("all of it is in the log", || {
         let log = log(&fleet);
         lines.iter().all(|line| log.iter().any(|had| had == line))
             && log.iter().any(|had| had.contains("no newline"))
+    });
+    fleet.wait_for("edit", "another process", |p| {
+        p["state"] == "running" && p["pid"] != before["pid"]
     });
     assert_figures(&fleet);
 }

@@ -1,15 +1,9 @@
-//! The two loops that pixels of another size are made by.
+//! Rows that become one.
 
-use std::ops::Range;
-
-use super::axis::Taps;
 use crate::image::simd::add_product;
 
 /// Rows that are made at once: they share the loading of the weights.
 pub(crate) const ROWS: usize = 4;
-
-/// Samples of a row that are made at once.
-pub(super) const LANES: usize = 8;
 
 /// A sample as it stands in memory.
 pub(super) trait Sample: Copy {
@@ -38,30 +32,28 @@ pub(super) fn sum_rows<'a, S: Sample + 'a, const FUSED: bool>(
     weights: &[f32],
     out: &mut [f32],
 ) {
-    let (mut n, mut is_first) = (0, true);
+    let mut n = 0;
     while n < weights.len() {
-        let left = &weights[n..];
-        n += match *left {
+        n += match weights[n..] {
             [a, b, c, d, ..] => {
                 let rows = [row(n), row(n + 1), row(n + 2), row(n + 3)];
-                sum::<S, 4, FUSED>(rows, [a, b, c, d], is_first, out);
+                sum::<S, 4, FUSED>(rows, [a, b, c, d], n == 0, out);
                 4
             }
             [a, b, c] => {
-                sum::<S, 3, FUSED>([row(n), row(n + 1), row(n + 2)], [a, b, c], is_first, out);
+                sum::<S, 3, FUSED>([row(n), row(n + 1), row(n + 2)], [a, b, c], n == 0, out);
                 3
             }
             [a, b] => {
-                sum::<S, 2, FUSED>([row(n), row(n + 1)], [a, b], is_first, out);
+                sum::<S, 2, FUSED>([row(n), row(n + 1)], [a, b], n == 0, out);
                 2
             }
             [a] => {
-                sum::<S, 1, FUSED>([row(n)], [a], is_first, out);
+                sum::<S, 1, FUSED>([row(n)], [a], n == 0, out);
                 1
             }
             [] => 1,
         };
-        is_first = false;
     }
 }
 
@@ -74,73 +66,61 @@ fn sum<S: Sample, const N: usize, const FUSED: bool>(
 ) {
     let length = out.len();
     let rows = rows.map(|row| &row[..length]);
-    if is_first {
-        out.fill(0.0);
-    }
-    for x in 0..length {
-        let mut sum = out[x];
-        for k in 0..N {
+    let add = |mut sum: f32, from: usize, x: usize| {
+        for k in from..N {
             sum = add_product::<FUSED>(sum, weights[k], rows[k][x].value());
         }
-        out[x] = sum;
+        sum
+    };
+    if is_first {
+        (0..length).for_each(|x| out[x] = add(weights[0] * rows[0][x].value(), 1, x));
+    } else {
+        (0..length).for_each(|x| out[x] = add(out[x], 0, x));
     }
 }
 
-/// How the samples of a row are made: some at once, of what lies under any of them.
-#[derive(Debug)]
-pub(super) struct Columns {
-    blocks: Vec<Block>,
-    /// For each sample under a block its weight in each sample of that.
-    weights: Vec<[f32; LANES]>,
-}
+/// The most samples whose sum [`add_rows`] can hold.
+pub(super) const MOST_ADDED: usize = 257;
 
-#[derive(Debug)]
-struct Block {
-    first: usize,
-    weights: Range<usize>,
-}
-
-impl Columns {
-    pub(super) fn new(taps: &[Taps]) -> Columns {
-        let (mut blocks, mut weights) = (Vec::new(), Vec::new());
-        for block in taps.chunks(LANES) {
-            let first = block.iter().map(|taps| taps.first).min().unwrap_or(0);
-            let end = block.iter().map(|taps| taps.range().end).max().unwrap_or(first);
-            let begin = weights.len();
-            weights.resize(begin + end - first, [0.0; LANES]);
-            for (lane, taps) in block.iter().enumerate() {
-                for (sample, weight) in taps.range().zip(&taps.weights) {
-                    weights[begin + sample - first][lane] = *weight;
-                }
+/// The sum of some rows of the same length as `out`.
+#[inline(always)]
+pub(super) fn add_rows<'a>(mut row: impl FnMut(usize) -> &'a [u8], count: usize, out: &mut [u16]) {
+    let mut n = 0;
+    while n < count {
+        n += match count - n {
+            1 => {
+                add([row(n)], n == 0, out);
+                1
             }
-            blocks.push(Block { first, weights: begin..weights.len() });
-        }
-        Columns { blocks, weights }
-    }
-
-    /// Samples of a row that is made, with those that fill up its last block.
-    pub(super) fn padded(&self) -> usize {
-        self.blocks.len() * LANES
-    }
-
-    /// Makes some rows of some rows.
-    #[inline(always)]
-    pub(super) fn make<const FUSED: bool>(&self, rows: [&[f32]; ROWS], out: [&mut [f32]; ROWS]) {
-        let [a, b, c, d] = out.map(|row| row.as_chunks_mut::<LANES>().0);
-        let out = a.iter_mut().zip(b).zip(c).zip(d);
-        for (block, (((a, b), c), d)) in self.blocks.iter().zip(out) {
-            let weights = &self.weights[block.weights.clone()];
-            let rows = rows.map(|row| &row[block.first..block.first + weights.len()]);
-            let mut sums = [[0.0; LANES]; ROWS];
-            for (n, weights) in weights.iter().enumerate() {
-                for r in 0..ROWS {
-                    let value = rows[r][n];
-                    for lane in 0..LANES {
-                        sums[r][lane] = add_product::<FUSED>(sums[r][lane], weights[lane], value);
-                    }
-                }
+            2 => {
+                add([row(n), row(n + 1)], n == 0, out);
+                2
             }
-            [*a, *b, *c, *d] = sums;
+            3 => {
+                add([row(n), row(n + 1), row(n + 2)], n == 0, out);
+                3
+            }
+            _ => {
+                add([row(n), row(n + 1), row(n + 2), row(n + 3)], n == 0, out);
+                4
+            }
+        };
+    }
+}
+
+#[inline(always)]
+fn add<const N: usize>(rows: [&[u8]; N], is_first: bool, out: &mut [u16]) {
+    let length = out.len();
+    let rows = rows.map(|row| &row[..length]);
+    let add = |mut sum: u16, x: usize| {
+        for row in rows {
+            sum = sum.wrapping_add(u16::from(row[x]));
         }
+        sum
+    };
+    if is_first {
+        (0..length).for_each(|x| out[x] = add(0, x));
+    } else {
+        (0..length).for_each(|x| out[x] = add(out[x], x));
     }
 }

@@ -2,6 +2,7 @@
 //! nothing is rounded on the way.
 
 mod axis;
+mod columns;
 mod kernels;
 mod picture;
 mod plane;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use super::{PlaneComponent, PlaneScaler, PlaneSource, ROWS, Scaling};
 use crate::av::{AvError, AvFrame, Component, PixFmt};
-use crate::image::simd::{self, Kernel};
+use crate::image::simd::{self, Kernel, nearest};
 
 thread_local! {
     // Making the tables costs as much as a small picture; a thread scales one stream.
@@ -161,13 +161,11 @@ impl Kernel for Stored<'_> {
         let out = self.out.get_mut(offset..).unwrap_or_default();
         match (self.component.bytes(), step) {
             (1, 1) => {
-                out.iter_mut()
-                    .zip(self.values)
-                    .for_each(|(out, value)| *out = (value + 0.5) as i32 as u8);
+                out.iter_mut().zip(self.values).for_each(|(out, value)| *out = nearest(*value));
             }
             (1, _) => {
                 let places = out.iter_mut().step_by(step);
-                places.zip(self.values).for_each(|(out, value)| *out = (value + 0.5) as i32 as u8);
+                places.zip(self.values).for_each(|(out, value)| *out = nearest(*value));
             }
             _ => {
                 // The bits below a value stay empty.

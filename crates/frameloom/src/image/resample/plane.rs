@@ -1,8 +1,9 @@
 //! One plane of a picture in another size.
 
 use super::axis::{AxisSpec, Scaling, Taps, taps};
+use super::columns::{Columns, is_mean};
 pub(crate) use super::kernels::ROWS;
-use super::kernels::{Columns, sum_rows};
+use super::kernels::{MOST_ADDED, add_rows, sum_rows};
 use crate::av::Component;
 use crate::image::simd::{self, Kernel};
 
@@ -20,6 +21,13 @@ pub(crate) struct Region {
 pub(crate) struct PlaneSource<'a> {
     pub(crate) data: &'a [u8],
     pub(crate) stride: usize,
+}
+
+impl<'a> PlaneSource<'a> {
+    #[inline(always)]
+    fn row(&self, y: usize, bytes: usize) -> &'a [u8] {
+        &self.data[y * self.stride..y * self.stride + bytes]
+    }
 }
 
 /// One component of a plane, and what is to become of it.
@@ -46,6 +54,8 @@ pub(crate) struct PlaneScaler {
     components: Vec<ComponentScaler>,
     /// The rows of the plane that make the rows of the result.
     summed: Vec<f32>,
+    /// The same for one row that is a mean, before it is divided.
+    added: Vec<u16>,
 }
 
 #[derive(Debug)]
@@ -89,7 +99,7 @@ impl PlaneScaler {
         let bytes = components.first().map_or(1, |component| component.samples.bytes());
         let made = components.iter().map(|component| {
             let (spec, samples) = (across(component), component.samples);
-            let columns = Columns::new(&taps(&spec));
+            let columns = Columns::new(&taps(&spec), spec.samples());
             ComponentScaler {
                 offset: samples.offset / bytes,
                 step: samples.step / bytes,
@@ -102,7 +112,8 @@ impl PlaneScaler {
         let components: Vec<ComponentScaler> = made.collect();
         let last = |c: &ComponentScaler| c.offset + (c.samples.max(1) - 1) * c.step + 1;
         let row_samples = components.iter().map(last).max().unwrap_or(0);
-        PlaneScaler { rows: taps(&down), bytes, row_samples, components, summed: Vec::new() }
+        let rows = taps(&down);
+        PlaneScaler { rows, bytes, row_samples, components, summed: Vec::new(), added: Vec::new() }
     }
 
     /// Makes up to [`ROWS`] rows of the result, from `first` on; [`PlaneScaler::row`] gives them. It is
@@ -140,18 +151,19 @@ struct Rows<'a> {
 
 impl Kernel for Rows<'_> {
     #[inline(always)]
-    fn run<const FUSED: bool>(self) {
-        let PlaneScaler { rows, bytes, row_samples, components, summed } = self.scaler;
-        let PlaneSource { data, stride } = self.source;
+    fn run<const FUSED: bool>(mut self) {
+        if self.add() {
+            return;
+        }
+        let PlaneScaler { rows, bytes, row_samples, components, summed, .. } = self.scaler;
+        let (source, row_bytes) = (self.source, *row_samples * *bytes);
         summed.resize(*row_samples * ROWS, 0.0);
-        // Behind the last row comes the last row again.
-        let last = rows.len().saturating_sub(1);
         for (n, out) in summed.chunks_exact_mut(*row_samples).enumerate() {
-            let Some(taps) = rows.get((self.first + n).min(last)) else { continue };
-            let row = |k: usize| {
-                let begin = (taps.first + k) * stride;
-                &data[begin..begin + *row_samples * *bytes]
-            };
+            let Some(taps) = row_at(rows, self.first + n) else { continue };
+            let row = |k: usize| source.row(taps.first + k, row_bytes);
+            if let Some(next) = rows.get(self.first + n + 1) {
+                next.range().for_each(|y| simd::prefetch(source.row(y, row_bytes)));
+            }
             match bytes {
                 1 => sum_rows::<u8, FUSED>(row, &taps.weights, out),
                 _ => sum_rows::<[u8; 2], FUSED>(|k| pairs(row(k)), &taps.weights, out),
@@ -161,6 +173,43 @@ impl Kernel for Rows<'_> {
             component.make::<FUSED>(summed, *row_samples);
         }
     }
+}
+
+impl Rows<'_> {
+    /// Makes them by adding whole numbers, which is faster; `false` where they are not just means of bytes.
+    #[inline(always)]
+    fn add(&mut self) -> bool {
+        let PlaneScaler { rows, bytes, row_samples, components, added, .. } = &mut *self.scaler;
+        let [component] = components.as_mut_slice() else { return false };
+        let ComponentScaler { step: 1, columns: Columns::Groups(groups), made, .. } = component
+        else {
+            return false;
+        };
+        let Some(inputs) = groups.mean_of().filter(|_| *bytes == 1) else { return false };
+        let of_rows = (0..ROWS).filter_map(|n| row_at(rows, self.first + n));
+        let is_mean =
+            |taps: &Taps| is_mean(&taps.weights) && taps.weights.len() * inputs <= MOST_ADDED;
+        if !of_rows.clone().all(is_mean) {
+            return false;
+        }
+        added.resize(*row_samples, 0);
+        let columns = made.len() / ROWS;
+        for (n, (taps, out)) in of_rows.zip(made.chunks_exact_mut(columns.max(1))).enumerate() {
+            let count = taps.weights.len();
+            if let Some(next) = rows.get(self.first + n + 1) {
+                next.range().for_each(|y| simd::prefetch(self.source.row(y, *row_samples)));
+            }
+            add_rows(|k| self.source.row(taps.first + k, *row_samples), count, added);
+            groups.add(added, 1.0 / (count * inputs) as f32, out);
+        }
+        true
+    }
+}
+
+/// Behind the last row comes the last row again.
+#[inline(always)]
+fn row_at(rows: &[Taps], n: usize) -> Option<&Taps> {
+    rows.get(n).or(rows.last())
 }
 
 #[inline(always)]

@@ -3,6 +3,8 @@
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
+use crate::image::simd::nearest;
+
 /// A number that a tensor may consist of: `f32`, [`f16`](half::f16) or `u8`.
 pub trait TensorElement: Copy + Default + Send + private::Sealed + 'static {
     /// What a pixel value of 0 to 255 is multiplied with where nothing else is said: 1/255, so that a
@@ -28,6 +30,11 @@ pub(super) mod private {
         fn of(value: f32) -> Self;
 
         fn write(values: &[f32], out: &mut [Self]);
+
+        /// Where it is `f32` already: nothing needs to be written twice.
+        fn floats(_: &mut [Self]) -> Option<&mut [f32]> {
+            None
+        }
     }
 }
 
@@ -40,6 +47,10 @@ impl private::Sealed for f32 {
     #[inline(always)]
     fn write(values: &[f32], out: &mut [f32]) {
         out.iter_mut().zip(values).for_each(|(out, value)| *out = *value);
+    }
+
+    fn floats(out: &mut [f32]) -> Option<&mut [f32]> {
+        Some(out)
     }
 }
 
@@ -60,7 +71,7 @@ impl private::Sealed for u8 {
     /// The nearest; what lies beyond 0 to 255 is clipped.
     #[inline(always)]
     fn of(value: f32) -> u8 {
-        (value.clamp(0.0, 255.0) + 0.5) as i32 as u8
+        nearest(value.clamp(0.0, 255.0))
     }
 
     #[inline(always)]

@@ -375,6 +375,7 @@ impl TensorMaker {
             }
         };
         let normal = Normalise::of::<T>(options);
+        let channels = normal.channels(&to_rgb, options.order);
         let mut target = Target { out, options, normal, placed: self.kind.placed };
         target.fill();
         let mut y = 0;
@@ -392,7 +393,7 @@ impl TensorMaker {
                     self.planes.get(plane).map_or(&[][..], |(_, plane)| plane.row(within, row))
                 });
                 let job =
-                    Row { samples, to_rgb, row: &mut self.row, target: &mut target, y: y + row };
+                    Row { samples, channels, row: &mut self.row, target: &mut target, y: y + row };
                 if plain { simd::run_plain(job) } else { simd::run(job) }
             }
             y += ROWS;
@@ -416,6 +417,63 @@ impl Normalise {
             factor: std::array::from_fn(|n| each(n).0),
             add: std::array::from_fn(|n| each(n).1),
         }
+    }
+
+    /// The same of the codec's samples.
+    fn channels(&self, to_rgb: &ToRgb, order: ChannelOrder) -> [Channel; 3] {
+        std::array::from_fn(|n| {
+            let (factor, offset) = (self.factor[n], self.add[n]);
+            let of = match order {
+                ChannelOrder::Rgb => n,
+                ChannelOrder::Bgr => 2 - n,
+            };
+            let (black, white) = (offset, offset + 255.0 * factor);
+            Channel {
+                factors: to_rgb.factors[of].map(|of_sample| of_sample * factor),
+                add: to_rgb.add[of] * factor + offset,
+                low: black.min(white),
+                high: black.max(white),
+            }
+        })
+    }
+}
+
+/// How a channel of the tensor is made of the codec's samples.
+#[derive(Clone, Copy)]
+struct Channel {
+    factors: [f32; 3],
+    add: f32,
+    /// What black and white become, the lower one first: nothing lies beyond.
+    low: f32,
+    high: f32,
+}
+
+impl Channel {
+    #[inline(always)]
+    fn of<const FUSED: bool>(&self, samples: [f32; 3]) -> f32 {
+        let mut value = self.add;
+        for (factor, sample) in self.factors.into_iter().zip(samples) {
+            value = add_product::<FUSED>(value, factor, sample);
+        }
+        // In contrast to `clamp` this can't panic, whatever numbers the caller gave; `max` and `min` take
+        // longer.
+        let value = if value < self.low { self.low } else { value };
+        if value > self.high { self.high } else { value }
+    }
+}
+
+/// Makes a row of each channel.
+#[inline(always)]
+fn mix<const FUSED: bool>(samples: [&[f32]; 3], channels: &[Channel; 3], out: [&mut [f32]; 3]) {
+    let [a, b, c] = out;
+    let length = a.len();
+    let (b, c) = (&mut b[..length], &mut c[..length]);
+    let samples = samples.map(|row| &row[..length]);
+    for x in 0..length {
+        let samples = [samples[0][x], samples[1][x], samples[2][x]];
+        a[x] = channels[0].of::<FUSED>(samples);
+        b[x] = channels[1].of::<FUSED>(samples);
+        c[x] = channels[2].of::<FUSED>(samples);
     }
 }
 
@@ -447,6 +505,10 @@ impl<T: TensorElement> Target<'_, T> {
         let fill_row = |y: usize, row: &mut [T], step: usize, values: &[T]| {
             let is_bar = y < top || y >= top + height;
             let (before, after) = if is_bar { (width, width) } else { (left, right) };
+            if let [value] = values {
+                row[..before].fill(*value);
+                return row[after..].fill(*value);
+            }
             for pixel in row.chunks_exact_mut(step).take(before) {
                 pixel.copy_from_slice(values);
             }
@@ -475,7 +537,7 @@ impl<T: TensorElement> Target<'_, T> {
 /// One row of the tensor, of the scaled samples.
 struct Row<'a, 'b, T> {
     samples: [&'a [f32]; 3],
-    to_rgb: ToRgb,
+    channels: [Channel; 3],
     row: &'a mut [Vec<f32>; 3],
     target: &'a mut Target<'b, T>,
     y: usize,
@@ -484,31 +546,24 @@ struct Row<'a, 'b, T> {
 impl<T: TensorElement> Kernel for Row<'_, '_, T> {
     #[inline(always)]
     fn run<const FUSED: bool>(self) {
-        let Target { out, options, normal, placed } = self.target;
+        let Target { out, options, placed, .. } = self.target;
         let length = placed.width;
-        let [a, b, c] = self.samples.map(|row| &row[..length]);
-        for (n, row) in self.row.iter_mut().enumerate() {
-            let channel = match options.order {
-                ChannelOrder::Rgb => n,
-                ChannelOrder::Bgr => 2 - n,
-            };
-            let (factors, add) = (self.to_rgb.factors[channel], self.to_rgb.add[channel]);
-            let (factor, offset) = (normal.factor[n], normal.add[n]);
-            let row = &mut row[..length];
-            for x in 0..length {
-                let mut value = add_product::<FUSED>(add, factors[0], a[x]);
-                value = add_product::<FUSED>(value, factors[1], b[x]);
-                value = add_product::<FUSED>(value, factors[2], c[x]);
-                row[x] = add_product::<FUSED>(offset, factor, value.clamp(0.0, 255.0));
-            }
-        }
         let width = options.width as usize;
         let y = placed.top + self.y;
+        let plane = width * options.height as usize;
+        let begin = y * width + placed.left;
+        let planes = options.layout == TensorLayout::Nchw;
+        if let Some(out) = T::floats(out).filter(|_| planes) {
+            let (a, out) = out.split_at_mut(plane);
+            let (b, c) = out.split_at_mut(plane);
+            let rows = [a, b, c].map(|plane| &mut plane[begin..begin + length]);
+            return mix::<FUSED>(self.samples, &self.channels, rows);
+        }
+        let rows = self.row.each_mut().map(|row| &mut row[..length]);
+        mix::<FUSED>(self.samples, &self.channels, rows);
         match options.layout {
             TensorLayout::Nchw => {
-                let plane = width * options.height as usize;
-                for (n, row) in self.row.iter().enumerate() {
-                    let begin = n * plane + y * width + placed.left;
+                for (row, out) in self.row.iter().zip(out.chunks_exact_mut(plane)) {
                     T::write(&row[..length], &mut out[begin..begin + length]);
                 }
             }

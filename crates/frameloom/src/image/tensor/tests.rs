@@ -182,6 +182,50 @@ fn value(options: &TensorOptions, tensor: &[f32], channel: usize, x: usize, y: u
     })
 }
 
+/// Makes tensors of noise, and holds them against the formula.
+fn assert_as_the_formula(
+    format: &str,
+    size: (u32, u32),
+    options: &TensorOptions,
+    tags: (i32, i32),
+    seed: u64,
+) {
+    let mut picture = noise(format, size.0, size.1, seed);
+    if !picture.format().unwrap().is_rgb() {
+        picture.set_matrix_and_range(tags.0, tags.1);
+    }
+    let made: Vec<f32> = tensor(&picture, options, false);
+    let plain: Vec<f32> = tensor(&picture, options, true);
+    for (a, b) in made.iter().zip(&plain) {
+        assert!((a - b).abs() < 1e-3, "with this processor's vectors {a}, without {b}");
+    }
+    let bytes: Vec<u8> = tensor(&picture, options, false);
+    for (a, b) in made.iter().zip(&bytes) {
+        assert!((a - f32::from(*b)).abs() <= 0.501, "{a} became {b}");
+    }
+
+    let output = (options.width as usize, options.height as usize);
+    let part = options.part(size.0, size.1).unwrap();
+    let placed = place(part, output, options.fit);
+    let expected = reference(&picture, &placed, options.scaling);
+    for y in 0..output.1 {
+        for x in 0..output.0 {
+            let inside = y.checked_sub(placed.top).and_then(|y| expected.get(y));
+            let inside = x.checked_sub(placed.left).and_then(|x| inside?.get(x));
+            let pixel = inside.copied().unwrap_or([10.0, 20.0, 30.0]);
+            for channel in 0..3 {
+                let of = if options.order == ChannelOrder::Bgr { 2 - channel } else { channel };
+                let value = value(options, &made, channel, x, y);
+                assert!(
+                    (value - pixel[of]).abs() < 0.05,
+                    "{format} {size:?} to {output:?}: {value} for {} at {x},{y} of {channel}",
+                    pixel[of],
+                );
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
@@ -194,12 +238,8 @@ proptest! {
         tags in (0..6usize, any::<bool>()),
         seed in 1..u64::MAX,
     ) {
-        let mut picture = noise(FORMATS[format], size.0, size.1, seed);
         let space = [2, ColorTags::BT709, 5, ColorTags::BT2020_NCL, ColorTags::SMPTE240M, ColorTags::FCC][tags.0];
-        let is_rgb = picture.format().unwrap().is_rgb();
-        if !is_rgb {
-            picture.set_matrix_and_range(space, if tags.1 { ColorTags::FULL } else { ColorTags::LIMITED });
-        }
+        let range = if tags.1 { ColorTags::FULL } else { ColorTags::LIMITED };
         let options = TensorOptions::new(output.0, output.1)
             .fit(Fit::ALL[fit])
             .scaling(if bilinear { Scaling::Bilinear } else { Scaling::Area })
@@ -207,33 +247,35 @@ proptest! {
             .order(if bgr { ChannelOrder::Bgr } else { ChannelOrder::Rgb })
             .fill([10, 20, 30])
             .scale(1.0);
-        let made: Vec<f32> = tensor(&picture, &options, false);
-        let plain: Vec<f32> = tensor(&picture, &options, true);
-        for (a, b) in made.iter().zip(&plain) {
-            prop_assert!((a - b).abs() < 1e-3, "with this processor's vectors {a}, without {b}");
-        }
-        let bytes: Vec<u8> = tensor(&picture, &options, false);
-        for (a, b) in made.iter().zip(&bytes) {
-            prop_assert!((a - f32::from(*b)).abs() <= 0.501, "{a} became {b}");
-        }
+        assert_as_the_formula(FORMATS[format], size, &options, (space, range), seed);
+    }
+}
 
-        let part = options.part(size.0, size.1).unwrap();
-        let placed = place(part, (output.0 as usize, output.1 as usize), Fit::ALL[fit]);
-        let expected = reference(&picture, &placed, options.scaling);
-        for y in 0..output.1 as usize {
-            for x in 0..output.0 as usize {
-                let inside = y.checked_sub(placed.top).and_then(|y| expected.get(y));
-                let inside = x.checked_sub(placed.left).and_then(|x| inside?.get(x));
-                let pixel = inside.copied().unwrap_or([10.0, 20.0, 30.0]);
-                for channel in 0..3 {
-                    let of = if bgr { 2 - channel } else { channel };
-                    let value = value(&options, &made, channel, x, y);
-                    prop_assert!(
-                        (value - pixel[of]).abs() < 0.05,
-                        "{} {}x{} to {}x{}: {} for {} at {},{} of channel {}",
-                        FORMATS[format], size.0, size.1, output.0, output.1, value, pixel[of], x, y, channel,
-                    );
-                }
+/// These have loops of their own.
+#[test]
+fn simple_ratios_are_as_the_formula_says() {
+    for format in FORMATS {
+        for (n, (size, output)) in [
+            ((60, 36), (20, 12)),
+            ((60, 36), (20, 20)),
+            ((48, 24), (24, 12)),
+            ((48, 24), (8, 4)),
+            ((40, 20), (8, 4)),
+            ((36, 18), (24, 12)),
+            ((33, 21), (11, 7)),
+            ((20, 12), (20, 12)),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            for scaling in Scaling::ALL {
+                let options = TensorOptions::new(output.0, output.1)
+                    .scaling(scaling)
+                    .fit(if n == 2 { Fit::Crop } else { Fit::Letterbox })
+                    .fill([10, 20, 30])
+                    .scale(1.0);
+                let tags = (ColorTags::BT709, ColorTags::LIMITED);
+                assert_as_the_formula(format, size, &options, tags, n as u64 + 1);
             }
         }
     }
