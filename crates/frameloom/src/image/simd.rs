@@ -34,10 +34,17 @@ fn run_avx2<K: Kernel>(kernel: K) {
 /// large, and for what is no number.
 #[inline(always)]
 pub(crate) fn nearest(value: f32) -> u8 {
-    // Above this, a number has no bits behind the point: its lowest bits are the whole number.
-    const NO_FRACTION: f32 = 12_582_912.0;
     (value + NO_FRACTION).to_bits() as u8
 }
+
+/// The same for a number of up to four millions on either side of 0.
+#[inline(always)]
+pub(crate) fn nearest_signed(value: f32) -> i32 {
+    ((value + NO_FRACTION).to_bits() as i32).wrapping_sub(NO_FRACTION.to_bits() as i32)
+}
+
+/// From here on, a number has no bits behind the point: its lowest bits are the whole number.
+const NO_FRACTION: f32 = 12_582_912.0;
 
 /// Asks for memory that is read soon, so that it is there by then.
 #[inline(always)]

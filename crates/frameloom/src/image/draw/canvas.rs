@@ -1,8 +1,11 @@
 //! Planes that are painted on: where each component's samples lie, and how a colour covers them.
 
+use std::ops::Range;
+
 use super::color::{Color, Model};
 use crate::av::{Component, PixFmt};
 use crate::image::convert::ColorSpec;
+use crate::image::simd::{self, Kernel};
 
 /// Whole pixels of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +46,8 @@ pub(super) struct Canvas<'a> {
     /// The most pixels that share a sample, as powers of two.
     log2: (u32, u32),
     rows: Vec<Vec<u8>>,
+    /// How far samples are covered that pixels share.
+    shared: Vec<u8>,
 }
 
 impl<'a> Canvas<'a> {
@@ -68,7 +73,8 @@ impl<'a> Canvas<'a> {
             .fold((0, 0), |most, part| (part.log2.0.max(most.0), part.log2.1.max(most.1)));
         let model = if format.is_rgb() { Model::Rgb } else { Model::Yuv(color) };
         let (width, height) = (width as usize, height as usize);
-        let canvas = Canvas { planes, parts, model, width, height, log2, rows: Vec::new() };
+        let (rows, shared) = (Vec::new(), Vec::new());
+        let canvas = Canvas { planes, parts, model, width, height, log2, rows, shared };
         canvas.fits().then_some(canvas)
     }
 
@@ -145,30 +151,45 @@ impl<'a> Canvas<'a> {
                     }
                 }
             }
-            for (n, ink) in inks.iter().enumerate() {
-                self.blend(n, *ink, (left, top), &rows[..within]);
+            let rows = &rows[..within];
+            for columns in covered(rows) {
+                for (n, ink) in inks.iter().enumerate() {
+                    self.blend(n, *ink, (left, top), rows, columns.clone());
+                }
             }
         }
         self.rows = rows;
     }
 
-    /// Covers the samples of a part by rows of pixels that begin at a place.
-    fn blend(&mut self, part: usize, ink: i32, (left, top): (usize, usize), rows: &[Vec<u8>]) {
+    /// Covers the samples of a part by some columns of rows of pixels that begin at a place.
+    fn blend(
+        &mut self,
+        part: usize,
+        ink: i32,
+        (left, top): (usize, usize),
+        rows: &[Vec<u8>],
+        columns: Range<usize>,
+    ) {
         let Part { samples, log2, .. } = self.parts[part];
         let (data, stride) = &mut self.planes[samples.plane];
-        let first = (left >> log2.0) * samples.step + samples.offset;
+        let first = ((left + columns.start) >> log2.0) * samples.step + samples.offset;
         for (n, pixels) in rows.chunks(1 << log2.1).enumerate() {
             let begin = ((top >> log2.1) + n) * *stride + first;
             let out = &mut data[begin..];
             match (log2, pixels) {
                 ((0, 0), [pixels]) if samples.bytes() == 1 && samples.step == 1 => {
-                    for (sample, covered) in out.iter_mut().zip(pixels) {
-                        *sample = mixed(i32::from(*sample), ink, i32::from(*covered)) as u8;
-                    }
+                    simd::run(Mix { out, covered: &pixels[columns.clone()], ink });
+                }
+                ((1, 1), [above, below]) if samples.bytes() == 1 && samples.step == 1 => {
+                    let (above, below) = (&above[columns.clone()], &below[columns.clone()]);
+                    self.shared.resize(above.len().div_ceil(2), 0);
+                    simd::run(Share { above, below, shared: &mut self.shared });
+                    simd::run(Mix { out, covered: &self.shared, ink });
                 }
                 // 4:2:0, where nearly all pictures are: four pixels share a sample.
                 ((1, 1), [above, below]) => {
-                    let pairs = above.chunks(2).zip(below.chunks(2));
+                    let pairs = above[columns.clone()].chunks(2);
+                    let pairs = pairs.zip(below[columns.clone()].chunks(2));
                     for ((above, below), sample) in pairs.zip(out.chunks_mut(samples.step)) {
                         let covered = match (above, below) {
                             ([a, b], [c, d]) => {
@@ -184,6 +205,7 @@ impl<'a> Canvas<'a> {
                     }
                 }
                 ((0, 0), [pixels]) => {
+                    let pixels = &pixels[columns.clone()];
                     for (sample, covered) in out.chunks_mut(samples.step).zip(pixels) {
                         if *covered > 0 {
                             mix(sample, samples, ink, i32::from(*covered));
@@ -192,11 +214,9 @@ impl<'a> Canvas<'a> {
                 }
                 _ => {
                     let across = 1 << log2.0;
-                    let length = pixels.first().map_or(0, Vec::len);
-                    for (place, sample) in
-                        (0..length).step_by(across).zip(out.chunks_mut(samples.step))
-                    {
-                        let end = (place + across).min(length);
+                    let places = columns.clone().step_by(across);
+                    for (place, sample) in places.zip(out.chunks_mut(samples.step)) {
+                        let end = (place + across).min(columns.end);
                         let count = ((end - place) * pixels.len()) as u32;
                         let sum: u32 = pixels
                             .iter()
@@ -310,6 +330,68 @@ impl<'a> Canvas<'a> {
     }
 }
 
+/// Covers samples that stand side by side, as [`mixed`] does.
+struct Mix<'a> {
+    out: &'a mut [u8],
+    covered: &'a [u8],
+    ink: i32,
+}
+
+impl Kernel for Mix<'_> {
+    #[inline(always)]
+    fn run<const FUSED: bool>(self) {
+        for (sample, covered) in self.out.iter_mut().zip(self.covered) {
+            let was = i32::from(*sample);
+            let change = ((self.ink - was) * i32::from(*covered)) as f32;
+            *sample = (was + simd::nearest_signed(change * (1.0 / 255.0))) as u8;
+        }
+    }
+}
+
+/// The mean of how far four pixels are covered, and of two at the end of rows of odd length.
+struct Share<'a> {
+    above: &'a [u8],
+    below: &'a [u8],
+    shared: &'a mut [u8],
+}
+
+impl Kernel for Share<'_> {
+    #[inline(always)]
+    fn run<const FUSED: bool>(self) {
+        let ((above, end_above), (below, end_below)) =
+            (self.above.as_chunks::<2>(), self.below.as_chunks::<2>());
+        for (shared, (a, b)) in self.shared.iter_mut().zip(above.iter().zip(below)) {
+            let sum = u16::from(a[0]) + u16::from(a[1]) + u16::from(b[0]) + u16::from(b[1]);
+            *shared = ((sum + 2) / 4) as u8;
+        }
+        if let ([a], [b], Some(shared)) = (end_above, end_below, self.shared.get_mut(above.len())) {
+            *shared = (u16::from(*a) + u16::from(*b)).div_ceil(2) as u8;
+        }
+    }
+}
+
+/// Pixels that are looked at together; as many as share a sample at least.
+const STEP: usize = 16;
+
+/// The columns of some rows of the same length in which a pixel is covered; neighbours together. An outline has
+/// few of them.
+fn covered(rows: &[Vec<u8>]) -> Vec<Range<usize>> {
+    let length = rows.first().map_or(0, Vec::len);
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for start in (0..length).step_by(STEP) {
+        let end = (start + STEP).min(length);
+        let is_covered = |row: &Vec<u8>| row[start..end].iter().fold(0, |all, a| all | a) > 0;
+        if !rows.iter().any(is_covered) {
+            continue;
+        }
+        match runs.last_mut().filter(|run| run.end == start) {
+            Some(run) => run.end = end,
+            None => runs.push(start..end),
+        }
+    }
+    runs
+}
+
 /// `sample`, of which `covered` of 255 parts became `ink`.
 #[inline]
 fn mixed(sample: i32, ink: i32, covered: i32) -> i32 {
@@ -341,5 +423,32 @@ fn write(sample: &mut [u8], component: Component, value: u16) {
         (1, [byte, ..]) => *byte = raw as u8,
         (_, [a, b, ..]) => [*a, *b] = raw.to_ne_bytes(),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_samples_are_mixed_as_one_is() {
+        for ink in (0..=255).step_by(5) {
+            for covered in 0..=255_u8 {
+                let mut samples: Vec<u8> = (0..=255).collect();
+                simd::run(Mix { out: &mut samples, covered: &[covered; 256], ink });
+                for (was, sample) in (0..=255).zip(samples) {
+                    let one = mixed(was, ink, i32::from(covered));
+                    assert_eq!(i32::from(sample), one, "{ink} over {was} by {covered}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn columns_that_nothing_covers_are_left_out() {
+        let (mut above, mut below) = (vec![0; 70], vec![0; 70]);
+        assert_eq!(covered(&[above.clone(), below.clone()]), []);
+        (above[1], below[17], below[69]) = (1, 255, 3);
+        assert_eq!(covered(&[above, below]), [0..32, 64..70]);
     }
 }
