@@ -180,27 +180,18 @@ impl<'a> Canvas<'a> {
                 ((0, 0), [pixels]) if samples.bytes() == 1 && samples.step == 1 => {
                     simd::run(Mix { out, covered: &pixels[columns.clone()], ink });
                 }
-                ((1, 1), [above, below]) if samples.bytes() == 1 && samples.step == 1 => {
+                // 4:2:0, where nearly all pictures are: four pixels share a sample.
+                ((1, 1), [above, below]) => {
                     let (above, below) = (&above[columns.clone()], &below[columns.clone()]);
                     self.shared.resize(above.len().div_ceil(2), 0);
                     simd::run(Share { above, below, shared: &mut self.shared });
-                    simd::run(Mix { out, covered: &self.shared, ink });
-                }
-                // 4:2:0, where nearly all pictures are: four pixels share a sample.
-                ((1, 1), [above, below]) => {
-                    let pairs = above[columns.clone()].chunks(2);
-                    let pairs = pairs.zip(below[columns.clone()].chunks(2));
-                    for ((above, below), sample) in pairs.zip(out.chunks_mut(samples.step)) {
-                        let covered = match (above, below) {
-                            ([a, b], [c, d]) => {
-                                let sum = [a, b, c, d].map(|pixel| i32::from(*pixel));
-                                (sum.iter().sum::<i32>() + 2) / 4
-                            }
-                            ([a], [b]) => (i32::from(*a) + i32::from(*b) + 1) / 2,
-                            _ => 0,
-                        };
-                        if covered > 0 {
-                            mix(sample, samples, ink, covered);
+                    if samples.bytes() == 1 && samples.step == 1 {
+                        simd::run(Mix { out, covered: &self.shared, ink });
+                        continue;
+                    }
+                    for (sample, covered) in out.chunks_mut(samples.step).zip(&self.shared) {
+                        if *covered > 0 {
+                            mix(sample, samples, ink, i32::from(*covered));
                         }
                     }
                 }

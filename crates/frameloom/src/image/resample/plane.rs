@@ -28,6 +28,15 @@ impl<'a> PlaneSource<'a> {
     fn row(&self, y: usize, bytes: usize) -> &'a [u8] {
         &self.data[y * self.stride..y * self.stride + bytes]
     }
+
+    /// Asks for the rows that are read next. They may lie behind what was checked, and so behind the plane.
+    #[inline(always)]
+    fn prefetch(&self, next: Option<&Taps>, bytes: usize) {
+        for y in next.map_or(0..0, Taps::range) {
+            let row = self.data.get(y * self.stride..y * self.stride + bytes);
+            simd::prefetch(row.unwrap_or_default());
+        }
+    }
 }
 
 /// One component of a plane, and what is to become of it.
@@ -161,9 +170,7 @@ impl Kernel for Rows<'_> {
         for (n, out) in summed.chunks_exact_mut(*row_samples).enumerate() {
             let Some(taps) = row_at(rows, self.first + n) else { continue };
             let row = |k: usize| source.row(taps.first + k, row_bytes);
-            if let Some(next) = rows.get(self.first + n + 1) {
-                next.range().for_each(|y| simd::prefetch(source.row(y, row_bytes)));
-            }
+            source.prefetch(rows.get(self.first + n + 1), row_bytes);
             match bytes {
                 1 => sum_rows::<u8, FUSED>(row, &taps.weights, out),
                 _ => sum_rows::<[u8; 2], FUSED>(|k| pairs(row(k)), &taps.weights, out),
@@ -196,9 +203,7 @@ impl Rows<'_> {
         let columns = made.len() / ROWS;
         for (n, (taps, out)) in of_rows.zip(made.chunks_exact_mut(columns.max(1))).enumerate() {
             let count = taps.weights.len();
-            if let Some(next) = rows.get(self.first + n + 1) {
-                next.range().for_each(|y| simd::prefetch(self.source.row(y, *row_samples)));
-            }
+            self.source.prefetch(rows.get(self.first + n + 1), *row_samples);
             add_rows(|k| self.source.row(taps.first + k, *row_samples), count, added);
             groups.add(added, 1.0 / (count * inputs) as f32, out);
         }
@@ -255,4 +260,28 @@ fn pick<const STEP: usize>(samples: &[f32], out: &mut [f32]) {
     let (whole, last) = out.split_at_mut(groups.len().min(out.len()));
     whole.iter_mut().zip(groups).for_each(|(out, group)| *out = group[0]);
     last.iter_mut().zip(rest).for_each(|(out, sample)| *out = *sample);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::av::PixFmt;
+
+    #[test]
+    fn a_plane_that_is_cut_short_is_made_as_far_as_it_goes() {
+        let samples = PixFmt::named("gray").unwrap().components().unwrap()[0];
+        for scaling in Scaling::ALL {
+            for columns in [12, 11] {
+                let component =
+                    PlaneComponent { samples, log2: (0, 0), part: (0.0, 36.0), columns };
+                let (size, part) = ((36, 36), (0.0, 36.0));
+                let mut scaler = PlaneScaler::new(&[component], size, part, 12, scaling);
+                // The rows of the first four are there, and not those behind them.
+                let source = PlaneSource { data: &[7; 36 * 12], stride: 36 };
+                assert!(scaler.make(source, 0, false) && scaler.make(source, 0, true));
+                assert!((scaler.row(0, 3)[columns - 1] - 7.0).abs() < 1e-3);
+                assert!(!scaler.make(source, 4, false));
+            }
+        }
+    }
 }
