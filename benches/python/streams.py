@@ -8,13 +8,13 @@ publisher is gone for two seconds. With --check the exit status tells whether th
 """
 
 import argparse
+import math
 import multiprocessing
 import os
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 import av
@@ -22,6 +22,8 @@ import numpy as np
 
 STREAMS = 8
 RATE = 24
+# Frames from one keyframe to the next.
+GOP = 24
 # So many frames are published again and again: a frame is known by its number among them.
 FRAMES = 240
 SIZE = (960, 540)
@@ -32,8 +34,8 @@ SQUARE = 48
 BITS = 8
 LOST = 3
 GONE_S = 2.0
+START_S = 5.0
 WARM_UP_S = 3.0
-PATIENCE_S = 30.0
 
 MOST_P99_MS = 120.0
 LEAST_RATE = 0.98
@@ -44,7 +46,7 @@ def make_source(film, path):
     with av.open(path, "w") as out:
         stream = out.add_stream("libx264", rate=RATE)
         stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
-        stream.options = {"preset": "veryfast", "bf": "0", "g": str(RATE)}
+        stream.options = {"preset": "veryfast", "bf": "0", "g": str(GOP), "sc_threshold": "0"}
         number = 0
         while number < FRAMES:
             with av.open(film) as source:
@@ -69,43 +71,38 @@ def number_of(tensor):
     return int(bits @ (1 << np.arange(BITS)))
 
 
-def publish_one(number, url, path, sent, begin, breaks):
+def packets(source):
+    """Yield the film's packets, again and again."""
+    while True:
+        source.seek(0)
+        yield from (packet for packet in source.demux(video=0) if packet.dts is not None)
+
+
+def publish(number, url, path, sent, begin, breaks):
     """Publish one stream for ever, but for the break."""
-    count = 0
-    for until in (begin + breaks[0] if number == LOST else None, None):
+
+    def due(count):
+        # As with cameras, neither frames nor keyframes of all streams come at once.
+        return begin + (count + number * (RATE + 1) / STREAMS) / RATE
+
+    first = 0
+    for until in (begin + breaks[0] if number == LOST else math.inf, math.inf):
         with av.open(path) as source, av.open(url, "w", format="flv") as out:
             stream = out.add_stream_from_template(source.streams.video[0])
-            start, first = None, count
-            while until is None or time.monotonic() < until:
-                source.seek(0)
-                for packet in source.demux(video=0):
-                    if packet.dts is None or (until is not None and time.monotonic() >= until):
-                        continue
-                    # The streams' frames come one after the other, and not all at once.
-                    due = begin + (count + number / STREAMS) / RATE
-                    # One that has been gone goes on with the frame that is due.
-                    start = start if start is not None else max(due, time.monotonic())
-                    at = start + (count - first) / RATE
-                    time.sleep(max(0.0, at - time.monotonic()))
-                    packet.pts = packet.dts = round((count - first) / RATE / packet.time_base)
-                    packet.stream = stream
-                    sent[number * FRAMES + count % FRAMES] = time.monotonic()
-                    out.mux(packet)
-                    count += 1
+            for count, packet in enumerate(packets(source)):
+                if count < first:
+                    continue
+                time.sleep(max(0.0, due(count) - time.monotonic()))
+                if time.monotonic() >= until:
+                    break
+                packet.pts = packet.dts = round((count - first) / RATE / packet.time_base)
+                packet.stream = stream
+                sent[number * FRAMES + count % FRAMES] = time.monotonic()
+                out.mux(packet)
         time.sleep(breaks[1])
-        # A stream begins with a keyframe: the film's first.
-        count += -count % FRAMES
-
-
-def publish(url, path, sent, begin, breaks):
-    threads = [
-        threading.Thread(target=publish_one, args=(n, f"{url}{n}", path, sent, begin, breaks))
-        for n in range(STREAMS)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+        # A stream begins with a keyframe.
+        while due(first) < time.monotonic():
+            first += GOP
 
 
 def free_port():
@@ -153,14 +150,20 @@ def main():
         words = [args.frameloom, "serve", "--rtmp-listen", f"127.0.0.1:{port}"]
         words += ["--http-listen", f"127.0.0.1:{free_port()}", "-v", "error"]
         server = subprocess.Popen(words)
-        begin = time.monotonic() + 2.0
+        begin = time.monotonic() + START_S
         breaks = (WARM_UP_S + args.seconds / 2, GONE_S)
-        publisher = processes.Process(target=publish, args=(url, path, sent, begin, breaks))
+        # Of one process each, so that none is held up by another's connecting.
+        publishers = [
+            processes.Process(target=publish, args=(n, f"{url}{n}", path, sent, begin, breaks))
+            for n in range(STREAMS)
+        ]
         try:
-            publisher.start()
+            for publisher in publishers:
+                publisher.start()
             answers = measure(url, sent, begin, args.seconds)
         finally:
-            publisher.kill()
+            for publisher in publishers:
+                publisher.kill()
             server.terminate()
             server.wait()
     gone = begin + breaks[0]

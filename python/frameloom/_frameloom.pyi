@@ -468,8 +468,8 @@ class Streams:
         """Batches of frames, at most one of each stream: the newest that it has.
 
         A batch is given out once it has `size` frames or one of every stream that runs, and `wait`
-        seconds (20 ms) behind its first at the latest. A stream that is lost or not there yet is
-        not waited for.
+        seconds (20 ms) behind its first at the latest; earlier, where a live stream that is in it
+        has its next frame already. A stream that is lost or not there yet is not waited for.
         """
 
     def __len__(self) -> int: ...

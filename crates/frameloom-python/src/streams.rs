@@ -180,7 +180,8 @@ impl PyStreams {
 
     /// Batches of frames, at most one of each stream: the newest that it has. A batch is given out once it
     /// has `size` frames or one of every stream that runs, and `wait` seconds behind its first at the
-    /// latest. A stream that is lost or not there yet is not waited for.
+    /// latest; earlier, where a live stream that is in it has its next frame already. A stream that is lost or
+    /// not there yet is not waited for.
     #[pyo3(signature = (size=8, wait=None))]
     fn batches(&self, size: usize, wait: Option<&Bound<'_, PyAny>>) -> PyResult<PyBatches> {
         if size == 0 {

@@ -180,14 +180,14 @@ impl Frames {
             let Some(channels) = &self.channels else { return Ok(NextFrame::Over) };
             let left = until.saturating_duration_since(Instant::now());
             let came = match channels {
-                Pulling::Gate(channels) => {
+                Pulling::Gate(channels, _) => {
                     channels.asks.recv_timeout(left.min(TICK)).map(PulledItem::Ask)
                 }
                 Pulling::Decoder(frames, _) => {
                     frames.recv_timeout(left.min(TICK)).map(PulledItem::Frame)
                 }
             };
-            let is_at_gate = matches!(channels, Pulling::Gate(_));
+            let is_at_gate = matches!(channels, Pulling::Gate(..));
             match came {
                 Ok(PulledItem::Ask(ask)) => self.take_ask(ask)?,
                 Ok(PulledItem::Frame(frame)) => {
@@ -205,10 +205,17 @@ impl Frames {
         }
     }
 
+    /// Has `select` wait for what [`Frames::is_overtaken`] tells.
+    pub(super) fn wait_for_overtaken<'a>(&'a self, select: &mut Select<'a>) {
+        if let Some(Pulling::Gate(_, overtaken)) = &self.channels {
+            overtaken.wait_for(select);
+        }
+    }
+
     /// Has `select` wait for what [`Frames::next_timeout`] would find.
     pub(super) fn wait_for<'a>(&'a self, select: &mut Select<'a>) {
         match &self.channels {
-            Some(Pulling::Gate(channels)) => {
+            Some(Pulling::Gate(channels, _)) => {
                 select.recv(&channels.asks);
             }
             Some(Pulling::Decoder(frames, _)) => {
@@ -218,7 +225,19 @@ impl Frames {
         }
     }
 
+    /// Whether a newer frame came than the one that was taken last, and goes by or is left out unless the next
+    /// is asked for soon. Where every frame waits, none does.
+    pub(super) fn is_overtaken(&self) -> bool {
+        match (&self.channels, self.asked) {
+            (Some(Pulling::Gate(_, overtaken)), Some(number)) => overtaken.is_past(number),
+            _ => false,
+        }
+    }
+
     fn take_ask(&mut self, ask: Ask) -> Result<()> {
+        if let Some(Pulling::Gate(_, overtaken)) = &self.channels {
+            overtaken.begin();
+        }
         match ask {
             Ask::Frame(number, frame) => {
                 self.came_before = false;
@@ -272,7 +291,7 @@ impl Frames {
 
     /// Gives a report back where the gate doesn't take it in time.
     fn report(&mut self, report: CodeReport, until: Instant) -> Option<CodeReport> {
-        let Some(Pulling::Gate(channels)) = &self.channels else { return None };
+        let Some(Pulling::Gate(channels, _)) = &self.channels else { return None };
         match channels.reports.send_deadline(report, until) {
             Ok(()) => None,
             Err(SendTimeoutError::Timeout(report)) => Some(report),
@@ -464,7 +483,7 @@ impl Frames {
         if self.registry.has_ended(output.number()) {
             return Ok(Some(Pending::of(None)));
         }
-        if self.flushed.is_none() && matches!(self.channels, Some(Pulling::Gate(_))) {
+        if self.flushed.is_none() && matches!(self.channels, Some(Pulling::Gate(..))) {
             let (done, flushed) = bounded(0);
             if self.report(CodeReport::Flush(done), until).is_some() {
                 return Ok(None);

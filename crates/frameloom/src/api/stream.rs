@@ -199,6 +199,11 @@ impl Slot {
         matches!(self.state, SlotState::Running(..))
     }
 
+    /// Whether a newer frame came than the one that was taken last.
+    pub(super) fn is_overtaken(&self) -> bool {
+        matches!(&self.state, SlotState::Running(frames, _) if frames.is_overtaken())
+    }
+
     /// Its next frame, where one is there.
     pub(super) fn poll(&mut self) -> Option<Frame> {
         if let SlotState::Opening(opening) = &self.state {

@@ -259,8 +259,9 @@ impl Streams {
 
     /// The newest frame of each stream that has one, of at most `size` streams; `None` once all streams are
     /// over. It waits for a first frame; then, for at most `wait`, until `size` streams or all that run
-    /// have one. What is lost or not there yet is not waited for. Streams that were not served for longest
-    /// come first.
+    /// have one, or until a newer frame comes of a live stream that has one: waiting longer would leave that
+    /// out. What is lost or not there yet is not waited for. Streams that were not served for longest come
+    /// first.
     ///
     /// # Errors
     /// None of the streams': [`Streams::error`] has them.
@@ -301,7 +302,8 @@ impl Streams {
             }
             let until = self.gathered.until;
             let is_full = self.gathered.frames.len() >= size || !self.has_more();
-            if !is_empty && (is_full || until.is_some_and(|until| now >= until)) {
+            let is_due = is_full || self.is_overtaken();
+            if !is_empty && (is_due || until.is_some_and(|until| now >= until)) {
                 let Gathered { frames, .. } = std::mem::take(&mut self.gathered);
                 return Ok(Some(Batch { frames }));
             }
@@ -401,6 +403,12 @@ impl Streams {
         self.slots.iter().any(|slot| slot.runs() && !is_in(slot))
     }
 
+    /// Whether a newer frame came of a stream that is in the next batch.
+    fn is_overtaken(&self) -> bool {
+        let in_batch = self.slots.iter().filter(|slot| slot.served == self.batches);
+        in_batch.into_iter().any(Slot::is_overtaken)
+    }
+
     fn is_over(&self) -> bool {
         self.slots.iter().all(|slot| matches!(slot.state, SlotState::Over(_)))
     }
@@ -408,10 +416,13 @@ impl Streams {
     /// Waits until a stream has something, at most for so long.
     fn wait(&self, limit: Duration) {
         let mut select = Select::new();
-        let waiting = self.slots.iter().filter(|slot| slot.served < self.batches);
-        for slot in waiting {
-            if let SlotState::Running(frames, _) = &slot.state {
-                frames.wait_for(&mut select);
+        for slot in &self.slots {
+            match &slot.state {
+                SlotState::Running(frames, _) if slot.served < self.batches => {
+                    frames.wait_for(&mut select);
+                }
+                SlotState::Running(frames, _) => frames.wait_for_overtaken(&mut select),
+                _ => {}
             }
         }
         // Nothing ready is as good an answer.

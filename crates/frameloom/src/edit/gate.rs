@@ -186,6 +186,13 @@ impl<F: GateItem> Gate<F> {
         }
     }
 
+    /// The ask whose frame the code still has, where the next frame that is offered may be left out or go by
+    /// for that.
+    pub(crate) fn overtaken_by_next(&self) -> Option<u64> {
+        let is_busy = self.code == CodeReadiness::Busy && self.on_slow() != OnSlow::Block;
+        self.next_number.checked_sub(1).filter(|_| is_busy)
+    }
+
     /// Takes the next frame of the input.
     pub(crate) fn offer(&mut self, frame: F) {
         let pts = frame.pts();

@@ -13,7 +13,7 @@ use crate::image::Frame;
 use crate::live::hold::HeldPicture;
 use crate::live::slate::Slate;
 use crate::options::{LiveOptions, OnError, OnSlow};
-use crate::run::code_messages::{Ask, CodeChannels, CodeReport};
+use crate::run::code_messages::{Ask, CodeChannels, CodeReport, Overtaken};
 use crate::run::command::{CommandFeed, CommandHandle, CommandPolicy, Restarts, answers_loop};
 use crate::run::gating::{GateQueues, Gating};
 use crate::run::stages::Fanout;
@@ -55,7 +55,7 @@ pub(super) struct Code {
 /// The end of a caller who pulls.
 pub(crate) enum Pulling {
     /// At the gate, as code of its own.
-    Gate(CodeChannels),
+    Gate(CodeChannels, Overtaken),
     /// At the decoder: where every frame waits and none is written, there is nothing for a gate to
     /// decide.
     Decoder(Receiver<Frame>, Box<LaterGate>),
@@ -102,6 +102,7 @@ pub(super) fn start(
     let (asks, asked) = bounded(2);
     let (report, reports) = bounded(1);
     let channels = CodeChannels { asks: asked, reports: report };
+    let overtaken = Overtaken::new();
     let stop_timeout = if command.is_some() && on_error == OnError::Stop {
         COMMAND_STOP_TIMEOUT
     } else {
@@ -112,7 +113,7 @@ pub(super) fn start(
     let mut handles = Vec::new();
     let mut pulling = None;
     match command {
-        None if is_pulled => pulling = Some(Pulling::Gate(channels)),
+        None if is_pulled => pulling = Some(Pulling::Gate(channels, overtaken.clone())),
         None => {
             let passes_failed = rules.passes_failed;
             handles.push(start_thread("frameloom-process", move || {
@@ -155,6 +156,7 @@ pub(super) fn start(
         frames,
         asks,
         reports,
+        overtaken,
         stop_timeout,
         fanout,
         scale: size.map(Resize::new),

@@ -1,6 +1,9 @@
 //! What the gate and the threads of your code tell each other.
 
-use crossbeam_channel::{Receiver, Sender};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crossbeam_channel::{Receiver, Select, Sender, bounded};
 
 use crate::error::{Error, Result};
 use crate::image::Frame;
@@ -33,6 +36,42 @@ pub(crate) enum CodeReport {
     Flush(Sender<()>),
     /// The code has given out everything, or takes no more, or has failed for good.
     Ended(Result<()>),
+}
+
+/// Which frame of the code's is not the newest any more. Clones are the same.
+#[derive(Clone)]
+pub(crate) struct Overtaken {
+    /// The number of its ask and one more, so that zero is none.
+    past: Arc<AtomicU64>,
+    noted: (Sender<()>, Receiver<()>),
+}
+
+impl Overtaken {
+    pub(super) fn new() -> Overtaken {
+        Overtaken { past: Arc::new(AtomicU64::new(0)), noted: bounded(1) }
+    }
+
+    /// A newer frame came than the one of this ask.
+    pub(super) fn note(&self, number: u64) {
+        self.past.store(number.saturating_add(1), Ordering::Release);
+        // Where one is there already, whoever waits is woken by that.
+        let _ = self.noted.0.try_send(());
+    }
+
+    /// Forgets what was noted of earlier asks.
+    pub(crate) fn begin(&self) {
+        while self.noted.1.try_recv().is_ok() {}
+    }
+
+    /// Whether a newer frame came than the one of this ask.
+    pub(crate) fn is_past(&self, number: u64) -> bool {
+        self.past.load(Ordering::Acquire) > number
+    }
+
+    /// Has `select` wait for that, unless it is so already.
+    pub(crate) fn wait_for<'a>(&'a self, select: &mut Select<'a>) {
+        select.recv(&self.noted.1);
+    }
 }
 
 /// The code's end of the queues to and from the gate.

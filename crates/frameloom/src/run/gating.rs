@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::image::Frame;
 use crate::live::hold::HeldPicture;
 use crate::options::OnSlow;
-use crate::run::code_messages::{Ask, CodeReport};
+use crate::run::code_messages::{Ask, CodeReport, Overtaken};
 use crate::run::command::CommandHandle;
 use crate::run::stages::{EncodeMessage, Fanout};
 use crate::stats::Stats;
@@ -64,6 +64,7 @@ pub(super) struct GateQueues {
     pub(super) frames: Receiver<Frame>,
     pub(super) asks: Sender<Ask>,
     pub(super) reports: Receiver<CodeReport>,
+    pub(super) overtaken: Overtaken,
     /// What the code still gets once a stop was asked for.
     pub(super) stop_timeout: Duration,
     pub(super) fanout: Fanout,
@@ -89,6 +90,7 @@ pub(super) struct Gating {
     frames_ended: Option<Instant>,
     asks: Option<Sender<Ask>>,
     reports: Receiver<CodeReport>,
+    overtaken: Overtaken,
     code: CodeState,
     /// When the code last told anything.
     heard: Instant,
@@ -132,7 +134,8 @@ impl Summary {
 
 impl Gating {
     pub(super) fn new(parts: GateQueues) -> Gating {
-        let GateQueues { rules, frames, asks, reports, stop_timeout, fanout, .. } = parts;
+        let GateQueues { rules, frames, asks, reports, overtaken, stop_timeout, fanout, .. } =
+            parts;
         let GateQueues { held, scale, events, stats, clock, stop, command, handles, .. } = parts;
         Gating {
             gate: Gate::new(rules),
@@ -141,6 +144,7 @@ impl Gating {
             frames_ended: None,
             asks: Some(asks),
             reports,
+            overtaken,
             code: CodeState::Runs,
             heard: clock.now(),
             stopped: None,
@@ -313,7 +317,12 @@ impl Gating {
             return;
         }
         match self.frames.try_recv() {
-            Ok(frame) => self.gate.offer(frame),
+            Ok(frame) => {
+                if let Some(number) = self.gate.overtaken_by_next() {
+                    self.overtaken.note(number);
+                }
+                self.gate.offer(frame);
+            }
             Err(TryRecvError::Empty) => {}
             Err(TryRecvError::Disconnected) => {
                 self.frames_ended = Some(now);

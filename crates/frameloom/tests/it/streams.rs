@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use frameloom::options::{InputOptions, OutputOptions};
+use frameloom::options::{InputOptions, LiveOptions, OnSlow, OutputOptions};
 use frameloom::{StreamId, StreamSettings, Streams, TensorOptions};
 
 use super::rtmp::peers::{Publisher, tags_with_keyframes};
@@ -122,6 +122,26 @@ fn a_camera_that_is_not_there_makes_nobody_wait_and_joins_when_it_comes() {
         turn(&mut streams, &mut publishers, &mut counts);
         counts[0] > before + 20
     });
+}
+
+/// The slow camera's second frame is due after a day.
+#[test]
+fn no_batch_waits_for_a_slow_camera_where_a_fast_one_would_lose_a_frame() {
+    let camera = |rate: &str| {
+        let input = InputOptions::new().with("f", "lavfi").unwrap().with("re", "").unwrap();
+        StreamSettings::new(&format!("testsrc2=s=64x48:r={rate}")).input(input)
+    };
+    let mut streams = Streams::new().live(LiveOptions::new().on_slow(OnSlow::Latest));
+    let fast = streams.add(camera("25")).unwrap();
+    let slow = streams.add(camera("1/86400")).unwrap();
+    let mut alone = 0;
+    while alone < 10 {
+        let batch = streams.next_batch(2, Duration::from_secs(86_400)).unwrap().unwrap();
+        let ids: Vec<_> = batch.frames.iter().map(|item| item.stream).collect();
+        assert!(ids.contains(&fast) || ids == [slow], "{ids:?}");
+        alone += usize::from(ids == [fast]);
+    }
+    streams.finish().unwrap();
 }
 
 #[test]

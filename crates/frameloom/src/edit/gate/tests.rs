@@ -77,6 +77,28 @@ fn only_the_newest_waits_for_slow_code() {
 }
 
 #[test]
+fn a_frame_is_overtaken_where_the_next_does_not_wait_for_the_code() {
+    let now = Instant::now();
+    for (on_slow, is_overtaken) in [
+        (OnSlow::Block, false),
+        (OnSlow::Latest, true),
+        (OnSlow::Bypass, true),
+        (OnSlow::Hold, true),
+    ] {
+        let mut gate = gate(on_slow, None);
+        assert_eq!(gate.overtaken_by_next(), None, "nothing was asked");
+        gate.offer(Plain(1));
+        assert_eq!(gate.overtaken_by_next(), None, "the code is ready");
+        let (number, _) = gate.ask(now).unwrap().unwrap();
+        assert_eq!(gate.overtaken_by_next(), is_overtaken.then_some(number), "{on_slow:?}");
+        answered(&mut gate, number, 1);
+        assert_eq!(gate.overtaken_by_next(), None, "the code is done");
+        gate.down();
+        assert_eq!(gate.overtaken_by_next(), None, "the code is gone");
+    }
+}
+
+#[test]
 fn what_comes_in_a_burst_or_before_the_code_is_there_is_skipped() {
     let (mut gate, now) = (gate(OnSlow::Latest, None), Instant::now());
     gate.offer(Plain(1));
