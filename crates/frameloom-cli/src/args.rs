@@ -307,8 +307,13 @@ impl Parser {
         Ok(ProbeArgs { input, global: self.global, program: self.program })
     }
 
-    fn finish_run(self) -> Result<RunArgs> {
+    fn finish_run(mut self) -> Result<RunArgs> {
         self.check_dangling()?;
+        if self.inputs.is_empty() && self.global.iter().any(|(entry, _)| entry.is_for_graphs()) {
+            // What graphs make may be all that is wanted, and a pipeline begins with an input.
+            let options = vec![("f".to_owned(), "ffmetadata".to_owned())];
+            self.inputs.push(EndArgs { url: "data:,;FFMETADATA1%0A".to_owned(), options });
+        }
         if self.inputs.is_empty() {
             // An unknown name may have taken "-i" for its value.
             self.outputs.iter().try_for_each(|output| check_names(&output.options))?;

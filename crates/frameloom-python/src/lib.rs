@@ -77,6 +77,8 @@ mod _frameloom {
 #[pyfunction]
 fn command_line(py: Python<'_>, mut words: Vec<OsString>) -> u8 {
     let words_behind = words.split_off(words.len().min(1));
-    let called = CalledAs::of(&words.pop().unwrap_or_default());
+    let (program, next) = (words.pop().unwrap_or_default(), words_behind.first());
+    let variable = |name: &str| std::env::var_os(name);
+    let called = CalledAs::of(&program, next.map(OsString::as_os_str), variable);
     py.detach(|| frameloom_cli::main(called, words_behind))
 }

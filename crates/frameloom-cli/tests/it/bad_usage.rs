@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use crate::harness::nginx::free_port;
 use crate::harness::*;
+use crate::like_ffmpeg::manifold;
 
 /// Runs `line` (with `IN` and `OUT` filled in) and expects it refused as wrong usage, with each
 /// of `words` in the one line that says why.
@@ -276,6 +277,28 @@ fn policies_that_cannot_be() {
         let line = frameloom(args).run().refuses(code);
         assert!(line.contains(words), "{line}");
         assert!(!line.contains("refused"), "the input was opened first: {line}");
+    }
+}
+
+/// What can't be made of one stream shows with its first frame, when others may have come.
+#[test]
+fn an_output_is_not_begun_where_an_encoder_or_a_filter_can_not_be_opened() {
+    let room = room();
+    let out = room.path().join("old.mkv");
+    for (line, words) in [
+        ("-map 0:v:0 -map 0:a -c:v copy -c:a aac -af volume=x", "volume"),
+        ("-map 0:v:0 -map 0:a -c:v copy -c:a libopus -ar 7", "libopus"),
+        ("-map 0:v:0 -map 0:a -c:v libx264 -c:a aac -ar 7", "aac"),
+        ("-map 0:v -c:v:0 copy -c:v:1 libx264 -filter:v:1 crop=999:999", "crop"),
+        ("-map 0:v -c:v:0 copy -c:v:1 libx264 -filter:v:1 scale=3:3 -profile:v:1 nosuch", "x264"),
+    ] {
+        std::fs::write(&out, "old").unwrap();
+        let options: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        let line = [args!["-y", "-i", manifold()], options, args![&out]].concat();
+        let run = frameloom(line).run();
+        assert!(matches!(run.code(), Some(1 | 2)), "{}", run.stderr);
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+        assert_eq!(std::fs::read_to_string(&out).unwrap(), "old", "{}", run.stderr);
     }
 }
 

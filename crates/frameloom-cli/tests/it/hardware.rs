@@ -99,6 +99,11 @@ fn a_device_that_is_not_there_is_told_with_what_is_missing() {
             "-i IN -vf format=nv12,hwupload -c:v h264_vaapi OUT",
             &["encode: h264_vaapi needs a device", no_file],
         ),
+        ("-i IN -c:v h264_qsv OUT", &["encode: h264_qsv can't be opened", no_file]),
+        (
+            "-i IN -c:v h264_nvenc OUT",
+            &["encode: h264_nvenc can't be opened", "there is no libcuda.so.1"],
+        ),
         ("-hwaccel cuda -i IN -c:v ffv1 OUT", &["-hwaccel: no cuda", "there is no libcuda.so.1"]),
         ("-hwaccel cuvid -i IN -c:v ffv1 OUT", &["-hwaccel: no cuda", "there is no libcuda.so.1"]),
         ("-init_hw_device cuda=c:1 -i IN -c copy OUT", &["the cuda device '1'", "libcuda.so.1"]),

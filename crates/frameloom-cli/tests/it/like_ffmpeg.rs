@@ -343,6 +343,10 @@ fn a_map_of_what_is_not_there_is_an_error() {
         ("-map_metadata:x 0", "mkv", "'x'"),
         ("-map_chapters 2", "mkv", "no input 2"),
         ("-metadata title", "mkv", "'title'"),
+        ("-metadata:s:9 title=x", "mkv", "-metadata:s:9"),
+        ("-metadata:c:9 title=x", "mkv", "-metadata:c:9"),
+        ("-metadata:p:0 title=x", "mkv", "'p:0'"),
+        ("-filter_complex [0:s]hflip[v] -map [v]", "mkv", "a graph takes no subtitles"),
         ("-disposition:a loud", "mkv", "'loud'"),
     ] {
         let room = room();
@@ -370,14 +374,24 @@ fn a_map_says_which_video_the_code_edits() {
     let widths: Vec<Value> =
         probe_streams(&out).iter().map(|stream| stream["width"].clone()).collect();
     assert_eq!(widths, [Value::from(160), Value::Null, Value::Null]);
-    for ambiguous in [
-        "-map 0:v",
-        "-filter_complex [0:v:0]hflip[a];[0:v:1]vflip[b] -map [a] -map [b]",
-        "-filter_complex [0:v:0]hflip[a] -map [a] -map 0:v:1",
+    let flips = "-filter_complex [0:v:0]hflip[a];[0:v:1]vflip";
+    for (ambiguous, says, settled) in [
+        ("-map 0:v".to_owned(), "with -map 0:v:0", "-map 0:v:0".to_owned()),
+        (
+            format!("{flips}[b] -map [a] -map [b]"),
+            "with -map [a], and end [b] in nullsink",
+            format!("{flips},nullsink -map [a]"),
+        ),
+        (
+            "-filter_complex [0:v:0]hflip[a] -map 0:v:1 -map [a]".to_owned(),
+            "with -map 0:v:1, and end [a] in nullsink",
+            "-filter_complex [0:v:0]hflip,nullsink -map 0:v:1".to_owned(),
+        ),
     ] {
-        let said = run(ambiguous).refuses(2);
-        assert!(said.contains("several videos") && said.contains("-map 0:v:0"), "{said}");
+        let said = run(&ambiguous).refuses(2);
+        assert!(said.contains("several videos") && said.contains(says), "{said}");
         assert_eq!(said.trim_end().lines().count(), 1, "{said}");
+        run(&settled).ok();
     }
     // The label of one settles it.
     run("-filter_complex [0:v:0]scale=64:48[a];[0:v:1]nullsink -map [a]").ok();

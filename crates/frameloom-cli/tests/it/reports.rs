@@ -374,6 +374,14 @@ fn what_a_copy_can_not_have_says_how_to_encode() {
         ("-c copy -b:a 64k", "out.mp4", "-b:a", "add -c:a aac"),
         ("-c:v libx264 -c:a copy -b:a 64k", "out.mp4", "-b:a", "add -c:a aac"),
         ("-c copy -aspect 16:9", "out.ts", "-aspect", "add -c:v libx264"),
+        ("-c copy -q:v 5", "out.mp4", "-q:v", "add -c:v libx264"),
+        ("-c copy -q 5", "out.mp4", "-q:v", "add -c:v libx264"),
+        ("-c copy -qscale:v 5", "out.mp4", "-q:v", "add -c:v libx264"),
+        ("-c:v libx264 -c:a copy -q:a 5", "out.mp4", "-q:a", "add -c:a aac"),
+        ("-c copy -ac 2", "out.mp4", "-ac", "add -c:a aac"),
+        ("-c copy -ar 44100", "out.mp4", "-ar", "add -c:a aac"),
+        ("-c copy -sws_flags bicubic", "out.mp4", "-sws_flags", "add -c:v libx264"),
+        ("-c copy -passlogfile x", "out.mp4", "-passlogfile", "add -c:v libx264"),
         ("-c:v libx264 -c:a copy -crff 20", "out.mp4", "-crff", "did you mean -crf"),
     ] {
         let room = room();

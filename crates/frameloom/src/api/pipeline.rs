@@ -492,9 +492,9 @@ impl Pipeline {
                 let chosen = choose(offer, &target, &options, true)?;
                 let all = std::slice::from_ref(&chosen);
                 let edits_audio = !self.audio_stages.is_empty() || self.audio_command.is_some();
-                let audio = edits_audio.then(|| edited(&inputs, all, MediaKind::Audio));
+                let audio = edits_audio.then(|| edited(offer, all, MediaKind::Audio));
                 let edited = Edited {
-                    video: Some(edited(&inputs, all, MediaKind::Video)?),
+                    video: Some(edited(offer, all, MediaKind::Video)?),
                     audio: audio.transpose()?,
                 };
                 let plan = plan(&inputs, &chosen, target, options, edited)?;

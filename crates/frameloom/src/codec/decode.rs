@@ -87,7 +87,7 @@ impl VideoDecoder {
         is_live: bool,
         stats: Stats,
     ) -> Result<VideoDecoder> {
-        let name = options.video_decoder.as_deref().or_else(|| alpha_decoder(stream));
+        let name = options.decoder_for(stream).or_else(|| alpha_decoder(stream));
         let device = DecodingDevice::choose((stream, place), options, name)?;
         VideoDecoder::open_on((stream, name), device, options, is_live, stats)
     }
@@ -368,11 +368,9 @@ pub(crate) fn open_decoder(
     options: &InputOptions,
     is_live: bool,
 ) -> Result<Decoder> {
-    let name = match stream.kind.of_codec() {
-        MediaKind::Video => options.video_decoder.as_deref().or_else(|| alpha_decoder(stream)),
-        MediaKind::Audio => options.audio_decoder.as_deref(),
-        _ => options.subtitle_decoder.as_deref(),
-    };
+    let is_video = stream.kind.of_codec() == MediaKind::Video;
+    let usual = || is_video.then(|| alpha_decoder(stream)).flatten();
+    let name = options.decoder_for(stream).or_else(usual);
     open_by_name((stream, name), options, is_live, None)
 }
 

@@ -214,7 +214,7 @@ impl VideoEncoder {
 
     /// Whether the plan's last frame was taken.
     pub(crate) fn is_done(&self) -> bool {
-        self.limit_reached || self.plan.frames.is_some_and(|n| self.taken >= n)
+        self.limit_reached || self.plan.frames.is_some_and(|limit| self.taken >= limit.count)
     }
 
     /// Where the last frame taken ends, on the output's clock.
@@ -377,7 +377,8 @@ impl VideoEncoder {
                     format.name(),
                     e.cause()
                 );
-                e.in_stage(Stage::Encode).of_kind(ErrorKind::Usage).reworded(cause)
+                let error = e.in_stage(Stage::Encode).of_kind(ErrorKind::Usage).reworded(cause);
+                EncodingDevice::told(&self.setup, error)
             })?;
         if self.setup.name() == "rawvideo" {
             // The reader must know it, and the bytes don't say.

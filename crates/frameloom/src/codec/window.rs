@@ -9,6 +9,14 @@ pub(crate) struct Window {
     pub(crate) length: Option<Timestamp>,
 }
 
+/// How many pictures of a stream an output gets: `-frames:v` before it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct PictureLimit {
+    pub(crate) count: u64,
+    /// The output's other streams end with the last of them.
+    pub(crate) ends_output: bool,
+}
+
 /// Where a timestamp lies in a [`Window`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum WindowPosition {

@@ -52,10 +52,16 @@ pub enum Hint {
     UseMaps,
     /// How what has metadata is named.
     UseMetadata,
-    /// One video is to be named, for the code to edit.
-    MapOneVideo,
-    /// One sound is to be named, for the code to edit.
-    MapOneAudio,
+    /// One of several streams is to be taken alone by a map, for the code to edit; what graphs give under
+    /// these labels needs another end then.
+    MapOne {
+        /// The map.
+        map: Setting,
+        /// The labels, in their brackets.
+        unused: Vec<String>,
+    },
+    /// The filter that draws subtitles reads them itself.
+    DrawSubtitles,
     /// What a filter graph gives is to be taken by an output, once.
     MapLabel(Setting),
     /// It belongs into what this setting says.
@@ -282,11 +288,12 @@ impl Hint {
                 "name the file itself, or write its index first, as -movflags +faststart does"
                     .into()
             }
-            Hint::MapOneAudio => {
-                sentence!("name it with {}", ffmpeg("map").of(End::Output).to("0:a:0"))
+            Hint::MapOne { map, unused } if unused.is_empty() => {
+                sentence!("take one alone, with {}", map)
             }
-            Hint::MapOneVideo => {
-                sentence!("name it with {}", ffmpeg("map").of(End::Output).to("0:v:0"))
+            Hint::MapOne { map, unused } => {
+                let unused = Sentence::list(unused, "and");
+                sentence!("take one alone, with {}, and end {} in nullsink", map, unused)
             }
             Hint::WriteInto(setting) => sentence!("write it into {}", setting),
             Hint::MapLabel(setting) => sentence!("{} takes it", setting),
@@ -358,6 +365,7 @@ impl Hint {
                 "it takes a kind, a number, a tag or several: :v, :a, :s, :d, :0, :a:1, \
                  :m:language:eng"
             }
+            Hint::DrawSubtitles => "the filter subtitles draws them, as in -vf subtitles=FILE",
             Hint::UseMetadata => {
                 "write g for the whole, s and a specifier for streams, as s:a:0, or c and a number for a \
                  chapter"

@@ -85,18 +85,14 @@ impl DeviceSpec {
                 (cause, lack(kind, name.as_deref(), &Machine::real()))
             }
         };
-        let (error_kind, hint) = match lack {
-            Lack::File(path) => (Some(ErrorKind::NotFound), Hint::NoDeviceFile(path)),
-            Lack::Right(path) => (Some(ErrorKind::PermissionDenied), Hint::ClosedDeviceFile(path)),
-            Lack::Library(name) => {
-                (Some(ErrorKind::NotFound), Hint::NoDriverLibrary(name.to_owned()))
-            }
-            Lack::Driver => (None, Hint::NoDriver(kind.to_owned())),
-        };
         let cause = format!("{cause}: {}", e.cause());
-        let error = e.in_stage(stage).reworded(cause).hint(hint);
-        error_kind.map_or(error.clone(), |kind| error.of_kind(kind))
+        lack.told(kind, e.in_stage(stage).reworded(cause))
     }
+}
+
+/// An encoder's error, with what its device lacks. Such an encoder finds a device of this kind by itself.
+pub(crate) fn with_lack(kind: &str, error: Error) -> Error {
+    lack(kind, None, &Machine::real()).told(kind, error)
 }
 
 /// What a device that can't be opened lacks.
@@ -110,6 +106,22 @@ enum Lack {
     Library(&'static str),
     /// A driver that works.
     Driver,
+}
+
+impl Lack {
+    /// The error, with this.
+    fn told(self, device_kind: &str, error: Error) -> Error {
+        let (kind, hint) = match self {
+            Lack::File(path) => (Some(ErrorKind::NotFound), Hint::NoDeviceFile(path)),
+            Lack::Right(path) => (Some(ErrorKind::PermissionDenied), Hint::ClosedDeviceFile(path)),
+            Lack::Library(name) => {
+                (Some(ErrorKind::NotFound), Hint::NoDriverLibrary(name.to_owned()))
+            }
+            Lack::Driver => (None, Hint::NoDriver(device_kind.to_owned())),
+        };
+        let error = error.hint(hint);
+        kind.map_or(error.clone(), |kind| error.of_kind(kind))
+    }
 }
 
 /// What can be asked of the machine.
@@ -132,10 +144,14 @@ impl Machine {
 /// The first device file of those that show nothing.
 const RENDER_NODE: &str = "/dev/dri/renderD128";
 
+/// The first device file of those that take pictures; only where there is none, there is no other.
+const FIRST_VIDEO: &str = "/dev/video0";
+
 fn lack(kind: &str, name: Option<&str>, machine: &Machine) -> Lack {
     let file = match (kind, name) {
         ("vaapi" | "drm", Some(name)) => name.starts_with('/').then_some(name),
         ("vaapi" | "drm" | "qsv", None) => Some(RENDER_NODE),
+        ("v4l2m2m", None) => Some(FIRST_VIDEO),
         _ => None,
     };
     let library = match kind {

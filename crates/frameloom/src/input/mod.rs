@@ -154,6 +154,8 @@ impl Source {
             counted_from_start(options, input.as_ref(), is_live).map_err(|e| e.at(url))?;
         let streams = input.streams().map_err(|e| e.at(url))?;
         let streams = InputStreams::new(streams, video, audio);
+        let mut options = options;
+        options.know_streams(&streams.iter().map(|(_, info)| info).collect::<Vec<_>>());
         let metadata = input.metadata();
         let origin = options.origin.or(options.start);
         let zero = begin.plus(origin.unwrap_or(Timestamp::ZERO));

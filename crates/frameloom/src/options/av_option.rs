@@ -90,7 +90,12 @@ impl AvOption {
 
     /// The option as errors name it.
     pub(crate) fn setting(&self) -> Setting {
-        Setting::ffmpeg(format!("{}{}", self.name, self.specifier))
+        let name = match self.name.as_str() {
+            // Only `-ac` gives it.
+            "ch_layout" => "ac",
+            name => name,
+        };
+        Setting::ffmpeg(format!("{name}{}", self.specifier))
     }
 }
 

@@ -3,12 +3,12 @@ use std::time::Duration;
 use super::av_option::AvOption;
 use super::hardware::HardwareDecoding;
 use super::live::{Live, WaitForInputs};
-use super::specifier::{Specifier, StreamPlace};
+use super::specifier::{PerStream, SpecifiedStream, Specifier, StreamPlace};
 use super::speed::Speed;
 use super::value::{
     Size, bounded, check_format, decoder, must_be_more, pixel_format, timestamp, usual_layout,
 };
-use crate::av::{self, Direction, MediaKind, OptionClasses};
+use crate::av::{self, Direction, MediaKind, OptionClasses, StreamInfo};
 use crate::error::{End, Error, Result, Setting, sentence};
 use crate::time::{Rate, Timestamp};
 
@@ -35,9 +35,9 @@ pub struct InputOptions {
     pub(crate) no_video: bool,
     pub(crate) no_subtitles: bool,
     pub(crate) no_data: bool,
-    pub(crate) video_decoder: Option<String>,
-    pub(crate) audio_decoder: Option<String>,
-    pub(crate) subtitle_decoder: Option<String>,
+    pub(crate) decoders: PerStream<String>,
+    /// The same by the container's indices, once its streams are known.
+    pub(crate) known_decoders: Vec<(usize, String)>,
     pub(crate) hardware: HardwareDecoding,
     /// Of raw sound.
     pub(crate) channels: Option<String>,
@@ -87,9 +87,8 @@ impl Default for InputOptions {
             no_video: false,
             no_subtitles: false,
             no_data: false,
-            video_decoder: None,
-            audio_decoder: None,
-            subtitle_decoder: None,
+            decoders: PerStream::default(),
+            known_decoders: Vec::new(),
             hardware: HardwareDecoding::default(),
             channels: None,
             av: Vec::new(),
@@ -248,7 +247,7 @@ impl InputOptions {
     /// # Errors
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a decoder that FFmpeg doesn't have.
     pub fn video_codec(mut self, name: &str) -> Result<InputOptions> {
-        self.video_decoder = Some(decoder(name)?);
+        self.decoders.set(Specifier::video(), decoder(name)?);
         Ok(self)
     }
 
@@ -257,7 +256,7 @@ impl InputOptions {
     /// # Errors
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a decoder that FFmpeg doesn't have.
     pub fn audio_codec(mut self, name: &str) -> Result<InputOptions> {
-        self.audio_decoder = Some(decoder(name)?);
+        self.decoders.set(Specifier::audio(), decoder(name)?);
         Ok(self)
     }
 
@@ -266,7 +265,7 @@ impl InputOptions {
     /// # Errors
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a decoder that FFmpeg doesn't have.
     pub fn subtitle_codec(mut self, name: &str) -> Result<InputOptions> {
-        self.subtitle_decoder = Some(decoder(name)?);
+        self.decoders.set(Specifier::subtitles(), decoder(name)?);
         Ok(self)
     }
 
@@ -372,18 +371,30 @@ impl InputOptions {
         if self.duration.is_some_and(|d| d <= Timestamp::ZERO) {
             return Err(must_be_more(&setting("t")));
         }
-        let decoders = [
-            (MediaKind::Video, &self.video_decoder),
-            (MediaKind::Audio, &self.audio_decoder),
-            (MediaKind::Subtitle, &self.subtitle_decoder),
-        ];
-        for (kind, name) in decoders {
-            let Some(name) = name else { continue };
+        for kind in [MediaKind::Video, MediaKind::Audio, MediaKind::Subtitle] {
+            let Some(name) = self.decoders.certain(kind) else { continue };
             let classes = OptionClasses::of_decoder(name);
             let mut options = self.decoder_options(kind);
             options.try_for_each(|option| option.check_value(End::Input, &classes))?;
         }
         Ok(())
+    }
+
+    /// Takes the decoders that are named for single streams for these, which the container has.
+    pub(crate) fn know_streams(&mut self, streams: &[&StreamInfo]) {
+        let known: Vec<_> = streams.iter().map(|stream| SpecifiedStream::of(stream)).collect();
+        let places = StreamPlace::all(&known).into_iter().zip(streams);
+        let named = places
+            .filter_map(|(place, stream)| Some((stream.index, self.decoders.of(place)?.clone())));
+        self.known_decoders = named.collect();
+    }
+
+    /// The decoder that is named for a stream.
+    pub(crate) fn decoder_for(&self, stream: &StreamInfo) -> Option<&str> {
+        let known = self.known_decoders.iter().find(|(index, _)| *index == stream.index);
+        // One that comes later is only known by its kind.
+        let of_kind = || self.decoders.certain(stream.kind.of_codec());
+        known.map(|(_, name)| name).or_else(of_kind).map(String::as_str)
     }
 
     /// Whether streams of this kind are left out of it.

@@ -1,6 +1,8 @@
 //! What is said of an output beside its streams (ffmpeg(1), `-metadata`, `-map_metadata`,
 //! `-map_chapters`, `-disposition`).
 
+use std::fmt;
+
 use super::specifier::Specifier;
 use crate::av::metadata::disposition_named;
 use crate::error::{Error, Hint, Result};
@@ -69,6 +71,26 @@ impl TagPlace {
             "s" => Specifier::parse(rest).map(TagPlace::Streams),
             "c" => rest.parse().map(TagPlace::Chapter).map_err(|_| wrong(text)),
             _ => Err(wrong(text)),
+        }
+    }
+
+    /// Whether one stream or chapter is meant, by its number.
+    pub(crate) fn names_one(&self) -> bool {
+        match self {
+            TagPlace::Container => false,
+            TagPlace::Streams(specifier) => specifier.has_number(),
+            TagPlace::Chapter(_) => true,
+        }
+    }
+}
+
+impl fmt::Display for TagPlace {
+    /// As it stands behind an option's name.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TagPlace::Container => Ok(()),
+            TagPlace::Streams(specifier) => write!(f, ":s{specifier}"),
+            TagPlace::Chapter(number) => write!(f, ":c:{number}"),
         }
     }
 }

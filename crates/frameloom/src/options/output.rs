@@ -418,6 +418,9 @@ impl OutputOptions {
         if self.filter.certain(kind).is_some() {
             return self.filter_setting(StreamPlace::only(kind));
         }
+        if self.quality.certain(kind).is_some() {
+            return Some(setting(if kind == MediaKind::Audio { "q:a" } else { "q:v" }));
+        }
         if kind != MediaKind::Video {
             return None;
         }
@@ -428,6 +431,8 @@ impl OutputOptions {
             (self.pixel_format.certain(kind).is_some(), "pix_fmt"),
             (self.keyframes.certain(kind).is_some(), "force_key_frames"),
             (self.pass.certain(kind).is_some(), "pass"),
+            (self.pass_log.certain(kind).is_some(), "passlogfile"),
+            (self.scaler_flags.certain(kind).is_some(), "sws_flags"),
         ]
         .into_iter()
         .find_map(|(given, name)| given.then(|| setting(name)))

@@ -255,6 +255,11 @@ impl Specifier {
             && self.conditions.iter().all(|c| stream.info.is_some_and(|info| c.holds(info)))
     }
 
+    /// Whether it is for one stream, by its number.
+    pub(crate) fn has_number(&self) -> bool {
+        self.number.is_some()
+    }
+
     /// Whether it may be for streams of this kind.
     pub(crate) fn is_for(&self, kind: MediaKind) -> bool {
         self.kind().is_none_or(|own| own == kind)

@@ -359,12 +359,14 @@ const TABLE: &[LibraryOption] = &[
     LibraryOption::new(
         Row::ffmpeg(
             "c",
-            Scope::Output,
+            Scope::Both,
             ValueType::Codec,
-            "copy, which takes the packets of every stream as they are",
+            "the decoder of every stream of an input; copy, which takes the packets of every stream of an \
+             output as they are",
         )
         .aliases(&["codec"]),
     )
+    .per_input_stream(ALL, |o, s, v| decoder(v).map(|name| o.decoders.set(s, name)))
     .per_stream(ALL, |o, s, v| {
         let choice = match s.kind() {
             Some(kind) => codec_choice(v, kind)?,
@@ -391,7 +393,7 @@ const TABLE: &[LibraryOption] = &[
         .python(&["output", "create"])
         .keyword("codec"),
     )
-    .input(|o, v| decoder(v).map(|name| o.video_decoder = Some(name)))
+    .per_input_stream(VIDEO, |o, s, v| decoder(v).map(|name| o.decoders.set(s, name)))
     .per_stream(VIDEO, |o, s, v| {
         codec_choice(v, MediaKind::Video).map(|choice| o.codec.set(s, choice))
     }),
@@ -407,7 +409,7 @@ const TABLE: &[LibraryOption] = &[
         .python(&["output", "create"])
         .keyword("audio_codec"),
     )
-    .input(|o, v| decoder(v).map(|name| o.audio_decoder = Some(name)))
+    .per_input_stream(AUDIO, |o, s, v| decoder(v).map(|name| o.decoders.set(s, name)))
     .per_stream(AUDIO, |o, s, v| {
         codec_choice(v, MediaKind::Audio).map(|choice| o.codec.set(s, choice))
     }),
@@ -421,7 +423,7 @@ const TABLE: &[LibraryOption] = &[
         .aliases(&["scodec", "codec:s"])
         .default("copy where the format can carry them, else the format's usual one"),
     )
-    .input(|o, v| decoder(v).map(|name| o.subtitle_decoder = Some(name)))
+    .per_input_stream(SUBTITLES, |o, s, v| decoder(v).map(|name| o.decoders.set(s, name)))
     .per_stream(SUBTITLES, |o, s, v| {
         codec_choice(v, MediaKind::Subtitle).map(|choice| o.codec.set(s, choice))
     }),
@@ -664,6 +666,13 @@ const TABLE: &[LibraryOption] = &[
     .per_stream(DATA, |o, s, v| {
         parse_frames("frames:d", v).map(|frames| o.frames.set(s, frames))
     }),
+    LibraryOption::new(Row::ffmpeg(
+        "q",
+        Scope::Output,
+        ValueType::Number,
+        "the quality of every stream whose encoder has such a scale",
+    ))
+    .per_stream(ALL, |o, s, v| quality(v).map(|value| o.quality.set(s, value))),
     LibraryOption::new(
         Row::ffmpeg(
             "q:v",
@@ -672,7 +681,7 @@ const TABLE: &[LibraryOption] = &[
             "the video quality of encoders with such a scale, as MPEG-4 and MJPEG: 1 is the best, 31 the \
              smallest",
         )
-        .aliases(&["q", "qscale", "qscale:v"]),
+        .aliases(&["qscale", "qscale:v"]),
     )
     .per_stream(VIDEO, |o, s, v| quality(v).map(|value| o.quality.set(s, value))),
     LibraryOption::new(

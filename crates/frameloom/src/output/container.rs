@@ -156,6 +156,11 @@ pub(crate) fn is_for_sound(muxer: &MuxerInfo) -> bool {
     muxer.name() == "flac" || png.is_some_and(|png| muxer.holds_as_cover(png))
 }
 
+/// Whether a format has tags and chapters, and no streams.
+pub(crate) fn is_for_metadata(muxer: &MuxerInfo) -> bool {
+    muxer.name() == "ffmetadata"
+}
+
 /// MP4 and its kin.
 const QUICKTIME: [&str; 8] = ["mov", "mp4", "ipod", "3gp", "3g2", "psp", "f4v", "ismv"];
 
@@ -248,6 +253,8 @@ fn carries(target: &Target, codec: CodecId, kind: MediaKind) -> bool {
     match muxer.name() {
         _ if takes_all(muxer) => true,
         "wav" => name.starts_with("pcm_"),
+        // A file of one picture is of the kind that its name says.
+        _ if muxer.is_file_per_packet() => is_default,
         // Single pictures one behind the other are no video that a player shows.
         _ if codec.is_raw_video() || codec.is_picture() => is_default,
         _ => muxer.holds(codec).unwrap_or(is_default),

@@ -62,6 +62,8 @@ pub(crate) struct Sink {
     metadata: Vec<StreamMetadata>,
     waiting: Interleaver<WaitingPacket>,
     header_written: bool,
+    /// It is not to be begun any more.
+    is_given_up: bool,
     /// A packet was written.
     has_begun: bool,
     opened: bool,
@@ -141,6 +143,7 @@ impl Sink {
             metadata: metadata.streams.clone(),
             waiting: Interleaver::new(setups.iter().map(|setup| setup.kind.is_sparse()), limits),
             header_written: false,
+            is_given_up: false,
             has_begun: false,
             opened: false,
             written: 0,
@@ -265,6 +268,11 @@ impl Sink {
         self.advance()
     }
 
+    /// A stream will not come, as its maker failed: an output that hasn't begun stays what it was.
+    pub(crate) fn give_up_without(&mut self, stream: usize) {
+        self.is_given_up |= !self.knows(stream);
+    }
+
     /// No more packets of a stream will come.
     pub(crate) fn end(&mut self, stream: usize) -> Result<()> {
         self.drain_filter(stream)?;
@@ -307,6 +315,9 @@ impl Sink {
     }
 
     fn advance(&mut self) -> Result<()> {
+        if self.is_given_up && !self.header_written {
+            return Ok(());
+        }
         if !self.header_written {
             let settled =
                 (0..self.streams.len()).all(|i| self.knows(i) || self.waiting.has_ended(i));
@@ -368,8 +379,11 @@ impl Sink {
         self.streams.get(stream).is_some_and(|s| s.known.is_some())
     }
 
-    /// An output that was to have video is nothing without it.
+    /// An output that was to have video is nothing without it. One of metadata alone has no streams.
     fn is_worth_writing(&self) -> bool {
+        if self.streams.is_empty() {
+            return true;
+        }
         let video = self.streams.iter().find(|s| s.kind == MediaKind::Video);
         video.or(self.streams.first()).is_some_and(|s| s.known.is_some())
     }

@@ -86,12 +86,15 @@ impl Target {
     /// Refuses to overwrite what may not be, and what can't be written at all.
     pub(crate) fn check_writable(&self, options: &OutputOptions) -> Result<()> {
         let overwrite = options.overwrite || options.keep_old && self.is_file();
-        let urls: Vec<&str> = match self.muxer.name() {
-            "null" => return Ok(()),
-            "tee" => written_by_tee(&self.url).collect(),
-            _ => vec![&self.url],
-        };
-        urls.into_iter().try_for_each(|url| self.check_file(url, overwrite))
+        match self.muxer.name() {
+            "null" => Ok(()),
+            // Whether it goes on without one that can't be opened, its list says.
+            "tee" => written_by_tee(&self.url).try_for_each(|url| self.check_file(url, overwrite)),
+            _ => {
+                self.check_file(&self.url, overwrite)?;
+                check_folder(&self.url)
+            }
+        }
     }
 
     fn check_file(&self, url: &str, overwrite: bool) -> Result<()> {
@@ -108,14 +111,19 @@ impl Target {
                 );
             }
         }
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
-        match folder {
-            Some(folder) if !folder.is_dir() => {
-                Err(fail(ErrorKind::NotFound, "its folder does not exist")
-                    .hint(Hint::MakeFolder(folder.display().to_string())))
-            }
-            _ => Ok(()),
+        Ok(())
+    }
+}
+
+fn check_folder(url: &str) -> Result<()> {
+    let Some(path) = url::local_path(url) else { return Ok(()) };
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+    match folder {
+        Some(folder) if !folder.is_dir() => {
+            let missing = Error::new(ErrorKind::NotFound, Stage::Sink, "its folder does not exist");
+            Err(missing.at(url).hint(Hint::MakeFolder(folder.display().to_string())))
         }
+        _ => Ok(()),
     }
 }
 

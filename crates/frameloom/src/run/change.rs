@@ -4,7 +4,7 @@ use crossbeam_channel::{Sender, TrySendError};
 
 use crate::av::MediaKind;
 use crate::codec::subtitle::SubtitleTranscoder;
-use crate::codec::window::Window;
+use crate::codec::window::{PictureLimit, Window};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::protocol::Target;
 use crate::run::delivery::SinkStream;
@@ -47,7 +47,7 @@ pub(super) struct NewCopy {
     pub(super) kind: MediaKind,
     pub(super) to: SinkStream,
     pub(super) window: Window,
-    pub(super) frames: Option<u64>,
+    pub(super) frames: Option<PictureLimit>,
     pub(super) target: Target,
     /// What encodes it, where it is subtitles.
     pub(super) subtitles: Option<SubtitleTranscoder>,

@@ -9,6 +9,7 @@ use crossbeam_channel::{Sender, TrySendError};
 use crate::av::MediaKind;
 use crate::codec::configuration::StreamConfiguration;
 use crate::codec::packet::Packet;
+use crate::error::Result;
 use crate::stats::Stats;
 use crate::stats::event::{Event, EventSum, Events};
 use crate::time::Timestamp;
@@ -24,6 +25,18 @@ pub(super) enum SinkMessage {
     /// The other streams are to end here too.
     Cut(Timestamp),
     End(usize),
+    /// What makes the stream has failed.
+    Failed(usize),
+}
+
+impl SinkMessage {
+    /// How a stream ends, by what became of its maker.
+    pub(super) fn end_by(result: &Result<()>) -> fn(usize) -> SinkMessage {
+        match result {
+            Ok(()) => SinkMessage::End,
+            Err(_) => SinkMessage::Failed,
+        }
+    }
 }
 
 /// One stream of one output.
@@ -204,7 +217,7 @@ mod tests {
             SinkMessage::Packet(_, packet) if packet.av.is_key() => "key".to_owned(),
             SinkMessage::Packet(..) => "delta".to_owned(),
             SinkMessage::Kept(_) => "kept".to_owned(),
-            SinkMessage::Cut(_) | SinkMessage::End(_) => "end".to_owned(),
+            SinkMessage::Cut(_) | SinkMessage::End(_) | SinkMessage::Failed(_) => "end".to_owned(),
         };
         messages.try_iter().map(word).collect()
     }

@@ -141,7 +141,8 @@ pub(crate) fn refuse_untaken(
     let takes = |o: &AvOption, encoder: &str, place: StreamPlace<'_>| -> Result<bool> {
         Ok(o.is_for(place) && find_encoder(encoder)?.takes(&o.name))
     };
-    for option in options.av.iter().filter(|o| o.for_codec && !o.for_format) {
+    let is_for_format = |o: &AvOption| o.for_format && o.specifier.is_for_all();
+    for option in options.av.iter().filter(|o| o.for_codec && !is_for_format(o)) {
         let (mut is_taken, mut add) = (false, Vec::new());
         for &(place, encoder) in encoders {
             if let Some(encoder) = encoder {

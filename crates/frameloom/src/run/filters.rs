@@ -107,7 +107,14 @@ fn labelled(label: &str, kind: MediaKind, inputs: &[PlannedInput<'_>]) -> Result
     let meant = pick.of(streams.iter().map(|(_, info)| *info));
     let mut meant = meant.into_iter().filter_map(|place| streams.get(place));
     let found = meant.find(|(_, info)| info.kind == kind && !known.options.leaves_out(kind));
-    let none = || not_there(label, &format!("the input has no such {}", kind.name()));
+    let is_text = || pick.kind() == Some(MediaKind::Subtitle);
+    let none = || match is_text() {
+        true => {
+            let cause = format!("there is no [{label}]: a graph takes no subtitles");
+            Error::usage(cause).about(setting()).hint(Hint::DrawSubtitles)
+        }
+        false => not_there(label, &format!("the input has no such {}", kind.name())),
+    };
     found.map(|(stream, _)| InputStreamId { input, stream: *stream }).ok_or_else(none)
 }
 

@@ -7,7 +7,7 @@ use crate::av::MediaKind;
 use crate::codec::audio::AudioPlan;
 use crate::codec::encode::VideoPlan;
 use crate::codec::subtitle::SubtitlePlan;
-use crate::codec::window::Window;
+use crate::codec::window::{PictureLimit, Window};
 use crate::input::streams::InputStreamId;
 use crate::options::StreamPlace;
 use crate::run::planned::{
@@ -177,7 +177,7 @@ pub(crate) struct CopyNode {
     pub(crate) to: Port,
     pub(crate) window: Window,
     /// It ends after so many packets.
-    pub(crate) frames: Option<u64>,
+    pub(crate) frames: Option<PictureLimit>,
     /// Beside video that is encoded, and so begins where it is wanted: what comes before is
     /// dropped.
     pub(crate) drops_before_floor: bool,

@@ -125,6 +125,7 @@ mod tests {
             SinkMessage::Packet(_, packet) => format!("a{}", packet.av.pts().unwrap()),
             SinkMessage::Cut(at) => format!("cut{}", at.as_micros() / 1000),
             SinkMessage::End(stream) => format!("end{stream}"),
+            SinkMessage::Failed(stream) => format!("failed{stream}"),
             SinkMessage::Configuration(..) => "configured".to_owned(),
             SinkMessage::Kept(_) => "kept".to_owned(),
         };

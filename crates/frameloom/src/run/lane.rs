@@ -12,7 +12,7 @@ use crate::codec::configuration::{StreamConfiguration, StreamMessage};
 use crate::codec::packet::Packet;
 use crate::codec::silence::{Silence, encoder_of};
 use crate::codec::subtitle::SubtitleTranscoder;
-use crate::codec::window::{Window, WindowPosition};
+use crate::codec::window::{PictureLimit, Window, WindowPosition};
 use crate::error::{Result, Stage};
 use crate::options::InputOptions;
 use crate::output::container::takes_new_sound;
@@ -46,7 +46,7 @@ pub(super) struct CopyLane {
     pub(super) from: usize,
     to: SinkStream,
     window: Window,
-    frames_left: Option<u64>,
+    frames_left: Option<PictureLimit>,
     start: LaneStart,
     /// What comes before the part of the input that is wanted is dropped: sound wholly, video up to
     /// the last keyframe before it.
@@ -80,7 +80,7 @@ impl CopyLane {
         (from, stream): (usize, &StreamInfo),
         to: SinkStream,
         window: Window,
-        frames: Option<u64>,
+        frames: Option<PictureLimit>,
     ) -> Result<CopyLane> {
         let configuration = StreamConfiguration::of(stream)?;
         let start = match window.start {
@@ -368,10 +368,9 @@ impl CopyLane {
         let end = copy.pts().or(copy.dts()).map(|t| t.plus(copy.duration()));
         self.open = self.to.send_packet(copy);
         if let Some(left) = &mut self.frames_left {
-            *left -= 1;
-            if *left == 0 {
-                // The sound ends with the last picture.
-                if let Some(end) = end.filter(|_| self.kind == MediaKind::Video) {
+            left.count -= 1;
+            if left.count == 0 {
+                if let Some(end) = end.filter(|_| left.ends_output) {
                     self.to.send(|_| SinkMessage::Cut(end));
                 }
                 self.close();

@@ -106,9 +106,13 @@ fn given(
     described: &mut OutputMetadata,
 ) -> Result<()> {
     for tag in &options.metadata.given {
-        for tags in tags_at(&tag.place, places, described) {
-            set(tags, &tag.name, &tag.value);
+        let found = tags_at(&tag.place, places, described);
+        if found.is_empty() && tag.place.names_one() {
+            let setting = Setting::ffmpeg(format!("metadata{}", tag.place)).of(End::Output);
+            let cause = "there is nothing of that number in the output";
+            return Err(Error::usage(cause).about(setting));
         }
+        found.into_iter().for_each(|tags| set(tags, &tag.name, &tag.value));
     }
     for (place, stream) in places.iter().zip(&mut described.streams) {
         if let Some(change) = options.disposition.of(*place) {
@@ -200,8 +204,10 @@ pub(super) fn chapters(
         })?),
     };
     let Some(from) = from else { return Ok(Vec::new()) };
-    let start = from.zero.plus(window.start.unwrap_or(Timestamp::ZERO));
-    let length = window.length.or(from.options.length());
+    // What moves the input's streams moves its chapters.
+    let zero = from.zero.minus(from.options.offset);
+    let start = zero.plus(window.start.unwrap_or(Timestamp::ZERO));
+    let length = window.length;
     let mut cut = Vec::new();
     for chapter in &from.metadata.chapters {
         let base = chapter.start.base();

@@ -139,7 +139,7 @@ pub(super) fn open_video_encoder(
         encoder,
         users: streams_of(writers, &node.users),
         leaving: Vec::new(),
-        cuts: node.plan.frames.is_some(),
+        cuts: node.plan.frames.is_some_and(|limit| limit.ends_output),
         keyframe_request: Arc::clone(keyframe_request),
     })
 }

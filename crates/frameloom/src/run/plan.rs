@@ -7,7 +7,7 @@ use crate::av::{MediaKind, StreamInfo, SubtitleForm};
 use crate::codec::audio::AudioPlan;
 use crate::codec::encode::{KeyframeRule, PassPlan, VideoPlan, find_encoder};
 use crate::codec::subtitle::SubtitlePlan;
-use crate::codec::window::Window;
+use crate::codec::window::{PictureLimit, Window};
 use crate::edit::check_graph;
 use crate::edit::complex::pads_of;
 use crate::error::{End, Error, Hint, Result, Setting, sentence};
@@ -51,6 +51,7 @@ pub(crate) fn plan(
     let chapters = chapters(inputs, &options, window)?;
     let chapters: Vec<Timestamp> = chapters.into_iter().map(|chapter| chapter.start).collect();
     let mut streams = Vec::new();
+    let videos = chosen.iter().filter(|chosen| chosen.kind == MediaKind::Video).count();
     for (chosen, place) in chosen.iter().zip(&places) {
         let input = chosen.from.input().and_then(|from| inputs.get(from.input));
         let mut frames = options.frames.of(*place).copied();
@@ -58,6 +59,9 @@ pub(crate) fn plan(
             // One file's name for pictures: one picture.
             frames = frames.or(Some(1));
         }
+        // The sound ends with the last picture; of several videos each ends by itself.
+        let ends_output = chosen.kind == MediaKind::Video && videos == 1;
+        let frames = frames.map(|count| PictureLimit { count, ends_output });
         // What is kept of an input is what it was before code saw it.
         let is_edited = options.preroll.is_none()
             && match chosen.kind {
@@ -184,7 +188,7 @@ fn treat_video(
     target: &Target,
     options: &OutputOptions,
     stream: SourceStream<'_>,
-    (is_edited, window, frames): (bool, Window, Option<u64>),
+    (is_edited, window, frames): (bool, Window, Option<PictureLimit>),
 ) -> Result<Treatment> {
     let SourceStream { input, info, place, at, is_cover, chapters, .. } = stream;
     let is_inside = options.start.is_some_and(|start| start > Timestamp::ZERO)
@@ -394,7 +398,8 @@ pub(super) fn video_plan(
         pixel_format: options.pixel_format.of(place).cloned(),
         is_live: target.is_live,
         window: Window { start: options.start, length: options.length() },
-        frames: options.frames.of(place).copied(),
+        frames: (options.frames.of(place))
+            .map(|count| PictureLimit { count: *count, ends_output: true }),
         constant_rate: counts_frames(&target.muxer)
             || options.frame_times.of(place) == Some(&FrameTimes::Constant),
         has_no_pts: target.muxer.name() == "avi",

@@ -7,7 +7,7 @@ use crate::av::metadata::ContainerMetadata;
 use crate::codec::audio::AudioPlan;
 use crate::codec::encode::VideoPlan;
 use crate::codec::subtitle::SubtitlePlan;
-use crate::codec::window::Window;
+use crate::codec::window::{PictureLimit, Window};
 use crate::error::{Error, Hint, Result, Setting, sentence};
 use crate::image::device::DeviceSpec;
 use crate::input::Source;
@@ -109,7 +109,7 @@ pub(crate) struct PlannedStream {
     pub(crate) from: StreamSource,
     pub(crate) kind: MediaKind,
     /// It ends after so many packets or frames.
-    pub(crate) frames: Option<u64>,
+    pub(crate) frames: Option<PictureLimit>,
     pub(crate) treatment: Treatment,
     /// In FFmpeg's language.
     pub(crate) bitstream_filters: Option<String>,

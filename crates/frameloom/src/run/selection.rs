@@ -8,8 +8,8 @@ use crate::options::{
     CodecChoice, MapSource, OutputOptions, SpecifiedStream, Specifier, StreamMap, StreamPlace,
 };
 use crate::output::container::{
-    Carriage, carriage, carriage_of_cover, goes_along, has_room_for, is_for_sound, shows_covers,
-    takes_covers,
+    Carriage, carriage, carriage_of_cover, goes_along, has_room_for, is_for_metadata, is_for_sound,
+    shows_covers, takes_covers,
 };
 use crate::protocol::Target;
 use crate::run::filters::{of_label, unlabelled};
@@ -87,7 +87,7 @@ pub(crate) fn choose<'a>(
         let (from, kind, stream) = (StreamSource::Caller, MediaKind::Audio, None);
         chosen.push(Chosen { from, kind, stream });
     }
-    if chosen.is_empty() {
+    if chosen.is_empty() && !is_for_metadata(&target.muxer) {
         let format = target.muxer.name();
         let cause = match options.has_maps() {
             true => "no stream is left for it".to_owned(),
@@ -201,7 +201,7 @@ pub(super) fn specified<'a>(chosen: &[Chosen<'a>]) -> Vec<SpecifiedStream<'a>> {
 /// # Errors
 /// Where the outputs have several, and where there is none.
 pub(crate) fn edited(
-    inputs: &[PlannedInput<'_>],
+    offer: Offer<'_, '_>,
     outputs: &[Vec<Chosen<'_>>],
     kind: MediaKind,
 ) -> Result<StreamSource> {
@@ -216,16 +216,36 @@ pub(crate) fn edited(
     match streams[..] {
         [only] => Ok(only),
         // It sees the frames, whether anything is made of them or not.
-        [] => best(inputs, kind).map(|best| best.from).ok_or_else(|| {
+        [] => best(offer.inputs, kind).map(|best| best.from).ok_or_else(|| {
             let cause = format!("there is no {name} in it to edit");
             Error::new(ErrorKind::InvalidData, Stage::Source, cause)
         }),
-        [..] if kind == MediaKind::Audio => {
-            Err(Error::usage("the outputs have several sounds, and the code edits one")
-                .hint(Hint::MapOneAudio))
+        [..] => {
+            let several = if kind == MediaKind::Audio { "sounds" } else { "videos" };
+            let error = format!("the outputs have several {several}, and the code edits one");
+            let mut maps = streams.iter().filter_map(|from| map_of(*from, offer, kind));
+            let Some(map) = maps.next() else { return Err(Error::usage(error)) };
+            let unused = maps.filter(|map| map.starts_with('[')).collect();
+            let map = Setting::ffmpeg("map").of(End::Output).to(map);
+            Err(Error::usage(error).hint(Hint::MapOne { map, unused }))
         }
-        [..] => Err(Error::usage("the outputs have several videos, and the code edits one")
-            .hint(Hint::MapOneVideo)),
+    }
+}
+
+/// What a map that takes a stream says; `None` where none can.
+fn map_of(from: StreamSource, offer: Offer<'_, '_>, kind: MediaKind) -> Option<String> {
+    match from {
+        StreamSource::Input(of) => {
+            let streams = offer.inputs.get(of.input)?.streams.specified();
+            let number = StreamPlace::of(&streams, of.stream).number_of_kind();
+            let letter = if kind == MediaKind::Audio { 'a' } else { 'v' };
+            Some(format!("{}:{letter}:{number}", of.input))
+        }
+        StreamSource::Graph(pad) => {
+            let label = offer.graphs.get(pad.graph)?.outputs.get(pad.pad)?.label.as_ref()?;
+            Some(format!("[{label}]"))
+        }
+        StreamSource::Caller => None,
     }
 }
 

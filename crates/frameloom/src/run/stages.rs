@@ -298,7 +298,7 @@ impl Encoding {
             });
         }
         users.iter().chain(leaving.iter().map(|(user, _)| user)).for_each(|user| {
-            user.send(SinkMessage::End);
+            user.send(SinkMessage::end_by(&result));
         });
         result
     }
@@ -445,7 +445,7 @@ pub(super) fn audio_loop(
 ) -> Result<()> {
     let result = transcode_all(&mut transcoder, messages, users, stop);
     users.iter().for_each(|user| {
-        user.send(SinkMessage::End);
+        user.send(SinkMessage::end_by(&result));
     });
     result
 }

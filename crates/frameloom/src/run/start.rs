@@ -240,7 +240,7 @@ impl Setup {
         };
         let chosen = outputs.iter().enumerate().map(choose).collect::<Result<Vec<_>>>()?;
         let of_kind =
-            |is_edited: bool, kind| is_edited.then(|| edited(&inputs, &chosen, kind)).transpose();
+            |is_edited: bool, kind| is_edited.then(|| edited(offer, &chosen, kind)).transpose();
         let edited = Edited {
             video: of_kind(is_edited, MediaKind::Video)?,
             audio: of_kind(self.edits_audio(), MediaKind::Audio)?,

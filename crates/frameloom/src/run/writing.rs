@@ -160,8 +160,11 @@ impl Announced {
             }
             SinkMessage::Packet(..) | SinkMessage::Kept(_) => {}
             SinkMessage::Cut(end) => self.cut = Some(self.cut.map_or(*end, |cut| cut.min(*end))),
-            SinkMessage::End(stream) if self.ended.contains(stream) => {}
-            SinkMessage::End(stream) => self.ended.push(*stream),
+            SinkMessage::End(stream) | SinkMessage::Failed(stream) => {
+                if !self.ended.contains(stream) {
+                    self.ended.push(*stream);
+                }
+            }
         }
     }
 
@@ -328,6 +331,10 @@ impl Writing {
                 Ok(())
             }
             SinkMessage::End(stream) => sink.end(stream),
+            SinkMessage::Failed(stream) => {
+                sink.give_up_without(stream);
+                sink.end(stream)
+            }
             // An output that was added takes it apart where it begins; no other gets it.
             SinkMessage::Kept(_) => Ok(()),
         };

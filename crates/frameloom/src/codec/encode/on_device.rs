@@ -8,7 +8,11 @@ use crate::av::{
 use crate::codec::encode::plan::VideoPlan;
 use crate::error::{Error, Result, Stage};
 use crate::image::Frame;
-use crate::image::device::DeviceSpec;
+use crate::image::device::{DeviceSpec, with_lack};
+
+/// How encoders end that hand their work to a device of Linux's video interface, which libav knows as none
+/// of its kinds.
+const V4L2: &str = "_v4l2m2m";
 
 /// How an encoder gets its pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +71,17 @@ impl EncodingDevice {
                 let device = open(plan.devices.of_kind(kind).unwrap_or(&usual))?;
                 Ok(Some(EncodingDevice { device, surface: Some(format) }))
             }
+        }
+    }
+
+    /// The error of an encoder that can't be opened; of one that works on a device of its own finding, with
+    /// what that lacks.
+    pub(super) fn told(setup: &EncoderSetup, error: Error) -> Error {
+        let takes_memory = !setup.pixel_formats().is_empty();
+        match way(takes_memory, setup.surfaces(), setup.device_kind()) {
+            Way::MemoryTo(kind) => with_lack(kind.name(), error),
+            Way::Memory if setup.name().ends_with(V4L2) => with_lack(&V4L2[1..], error),
+            Way::Memory | Way::Upload(..) => error,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::codec::encode::keyframes::KeyframeRule;
 use crate::codec::encode::passes::PassPlan;
-use crate::codec::window::Window;
+use crate::codec::window::{PictureLimit, Window};
 use crate::options::{HardwareDevices, PixelFormatChoice, Size};
 use crate::time::Rate;
 
@@ -17,7 +17,7 @@ pub(crate) struct VideoPlan {
     pub(crate) options: Vec<(String, String)>,
     pub(crate) is_live: bool,
     pub(crate) window: Window,
-    pub(crate) frames: Option<u64>,
+    pub(crate) frames: Option<PictureLimit>,
     /// Frames are repeated and left out: the container has no times of its own, or it was asked for.
     pub(crate) constant_rate: bool,
     /// The container says only in which order packets are decoded: pictures are to be shown in it.

@@ -79,6 +79,9 @@ impl OpenAgain {
 const MISSING_AT_END: Timestamp = Timestamp::from_micros(1_000_000);
 
 /// Formats without times. libavformat numbers their pictures at 25 a second, whatever the camera's rate.
+/// The demuxer of what has tags and chapters for others, and no streams.
+const METADATA_ALONE: &str = "ffmetadata";
+
 const WITHOUT_TIMES: [&str; 3] = ["mpjpeg", "mjpeg", "jpeg_pipe"];
 
 /// Times by the machine's clock, in microseconds from the first picture on.
@@ -347,7 +350,10 @@ pub(super) fn open(
     let audio = demuxer.best_stream(MediaKind::Audio).map_err(fault)?;
     let is_subtitle = |index| demuxer.stream(index).is_ok_and(|s| s.kind == MediaKind::Subtitle);
     let has_subtitles = (0..demuxer.stream_count()).any(is_subtitle);
-    let (mut video, audio) = choose(video, audio, has_subtitles, options, url)?;
+    let (mut video, audio) = match demuxer.format_name() {
+        METADATA_ALONE => (None, None),
+        _ => choose(video, audio, has_subtitles, options, url)?,
+    };
     if let Some(video) = &mut video {
         discover::complete(video, &pending);
     }

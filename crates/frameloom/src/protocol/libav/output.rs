@@ -231,7 +231,10 @@ impl Output for LibavOutput {
 
     fn finish(&mut self) -> Result<()> {
         self.limit_write();
-        self.muxer.finish().map_err(|e| self.fault(e).hint(self.what_is_left()))
+        self.muxer.finish().map_err(|e| self.fault(e).hint(self.what_is_left()))?;
+        // A file whose trailer stands is meant to be there, with packets or without.
+        self.is_written = true;
+        Ok(())
     }
 }
 
