@@ -205,7 +205,11 @@ fn compare(line: &str, room: &Path) -> Option<String> {
             "V" => timecoded().into(),
             "N" => broadcast().into(),
             "U" => with_gaps().into(),
-            _ => word.replace("OUT", &place("")).replace("LOG", &place("log")).into(),
+            _ => {
+                let lines = || subtitles().display().to_string();
+                let word = word.replace("OUT", &place("")).replace("LOG", &place("log"));
+                if word.contains("LINES") { word.replace("LINES", &lines()) } else { word }.into()
+            }
         };
         line.split(' ').map(word).collect()
     };
@@ -428,7 +432,7 @@ mod lines {
     #[test]
     #[ignore = "slow"]
     fn specifiers() {
-        assert_like_ffmpeg("specifiers", 21);
+        assert_like_ffmpeg("specifiers", 50);
     }
 
     #[test]
@@ -476,7 +480,7 @@ mod lines {
     #[test]
     #[ignore = "slow"]
     fn subtitles() {
-        assert_like_ffmpeg("subtitles", 34);
+        assert_like_ffmpeg("subtitles", 49);
     }
 
     #[test]
@@ -511,8 +515,20 @@ mod lines {
 
     #[test]
     #[ignore = "slow"]
+    fn stills() {
+        assert_like_ffmpeg("stills", 10);
+    }
+
+    #[test]
+    #[ignore = "slow"]
+    fn loops() {
+        assert_like_ffmpeg("loops", 14);
+    }
+
+    #[test]
+    #[ignore = "slow"]
     fn graphs() {
-        assert_like_ffmpeg("graphs", 28);
+        assert_like_ffmpeg("graphs", 31);
     }
 }
 

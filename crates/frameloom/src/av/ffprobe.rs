@@ -393,7 +393,7 @@ fn turned(matrix: [i32; 9]) -> (i64, String) {
     let degrees = unsafe { ff::av_display_rotation_get(matrix.as_ptr()) };
     let row = |(n, row): (usize, &[i32])| {
         let numbers: String = row.iter().map(|number| format!(" {number:11}")).collect();
-        format!("\n{:08x}:{numbers}", n * 3)
+        format!("\n{n:08x}: {numbers}")
     };
     let rows: String = matrix.chunks(3).enumerate().map(row).collect();
     ((degrees.round()) as i64, rows + "\n")

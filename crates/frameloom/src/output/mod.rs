@@ -17,7 +17,7 @@ use crate::av::{MediaKind, dump_of_output, is_dump_wanted, tell_dump};
 use crate::codec::configuration::StreamConfiguration;
 use crate::codec::packet::Packet;
 use crate::error::{Error, ErrorKind, Result, Stage, were};
-use crate::options::{OutputOptions, StreamPlace};
+use crate::options::OutputOptions;
 use crate::protocol::environment::Environment;
 use crate::protocol::{Output, Target};
 use crate::stats::Stats;
@@ -49,6 +49,8 @@ pub(crate) struct StreamSetup {
     pub(crate) kind: MediaKind,
     /// Bitstream filters for its packets, in FFmpeg's language.
     pub(crate) bitstream_filters: Option<String>,
+    /// Width to height of the picture as it is shown, where an option says so.
+    pub(crate) aspect: Option<(i32, i32)>,
     /// An output of such streams alone is complete without a packet.
     pub(crate) may_be_empty: bool,
 }
@@ -76,8 +78,6 @@ pub(crate) struct Sink {
     /// It ends with the first stream that ends.
     ends_with_first: bool,
     clock: Arc<dyn Clock>,
-    /// The shape in which its pictures are shown, where that is not the input's.
-    aspect: Option<(i32, i32)>,
     stats: Stats,
     /// Its number among the outputs.
     number: usize,
@@ -100,6 +100,8 @@ struct OutputStream {
     number: Option<usize>,
     order: Order,
     filter: Option<StreamFilter>,
+    /// The shape in which its pictures are shown, where that is not the input's.
+    aspect: Option<(i32, i32)>,
     /// Where what was taken of it ends.
     end: Option<Timestamp>,
 }
@@ -133,6 +135,7 @@ impl Sink {
             number: None,
             order: Order::new(allows_equal),
             filter: setup.bitstream_filters.clone().map(StreamFilter::new),
+            aspect: setup.aspect,
             end: None,
         };
         let streams = setups.iter().map(stream).collect();
@@ -152,7 +155,6 @@ impl Sink {
             may_be_empty: setups.iter().all(|setup| setup.may_be_empty),
             ends_with_first: options.shortest,
             clock: Arc::clone(&environment.clock),
-            aspect: options.aspect.of(StreamPlace::only(MediaKind::Video)).copied(),
             stats,
             number: 0,
         };
@@ -193,8 +195,7 @@ impl Sink {
         stream: usize,
         configuration: Arc<StreamConfiguration>,
     ) -> Result<()> {
-        let is_video = configuration.params.kind() == MediaKind::Video;
-        let configuration = match self.aspect.filter(|_| is_video) {
+        let configuration = match self.streams.get(stream).and_then(|s| s.aspect) {
             Some(aspect) => configuration.shown_as(aspect)?,
             None => configuration,
         };
@@ -229,9 +230,16 @@ impl Sink {
         };
         let order = Order::new(self.target.allows_equal_dts());
         let kind = configuration.params.kind();
-        let stream =
-            OutputStream { kind, known: None, next: None, number, order, filter: None, end: None };
-        self.streams.push(stream);
+        self.streams.push(OutputStream {
+            kind,
+            known: None,
+            next: None,
+            number,
+            order,
+            filter: None,
+            aspect: None,
+            end: None,
+        });
         self.waiting.add_lane();
         Ok(())
     }

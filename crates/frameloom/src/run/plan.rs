@@ -100,7 +100,8 @@ pub(crate) fn plan(
         };
         let (from, kind) = (chosen.from, chosen.kind);
         let bitstream_filters = options.bitstream_filters.of(*place).cloned();
-        streams.push(PlannedStream { from, kind, frames, treatment, bitstream_filters });
+        let aspect = options.aspect.of(*place).copied();
+        streams.push(PlannedStream { from, kind, frames, treatment, bitstream_filters, aspect });
     }
     let encoders: Vec<_> =
         places.iter().zip(&streams).map(|(place, s)| (*place, s.treatment.encoder())).collect();

@@ -66,7 +66,8 @@ pub(crate) fn plan_feed(
 
 fn stream_setup(options: &OutputOptions, place: StreamPlace<'_>) -> StreamSetup {
     let bitstream_filters = options.bitstream_filters.of(place).cloned();
-    StreamSetup { kind: place.kind, bitstream_filters, may_be_empty: false }
+    let aspect = options.aspect.of(place).copied();
+    StreamSetup { kind: place.kind, bitstream_filters, aspect, may_be_empty: false }
 }
 
 /// Refuses options for streams that the output has not.

@@ -113,6 +113,8 @@ pub(crate) struct PlannedStream {
     pub(crate) treatment: Treatment,
     /// In FFmpeg's language.
     pub(crate) bitstream_filters: Option<String>,
+    /// Width to height of the picture as it is shown, where an option says so.
+    pub(crate) aspect: Option<(i32, i32)>,
 }
 
 /// One output, decided.
@@ -131,6 +133,7 @@ impl OutputPlan {
         let setup = |stream: &PlannedStream| StreamSetup {
             kind: stream.kind,
             bitstream_filters: stream.bitstream_filters.clone(),
+            aspect: stream.aspect,
             may_be_empty: match &stream.treatment {
                 // Some encoders give nothing but statistics.
                 Treatment::Video(plan) => plan.passes.as_ref().is_some_and(|p| p.is_first),

@@ -45,7 +45,8 @@ fn planned(url: &str, streams: &str, pairs: &[(&str, &str)]) -> OutputPlan {
             _ => (MediaKind::Subtitle, 3, Treatment::Copy),
         };
         let from = StreamSource::Input(InputStreamId { input: 0, stream: number });
-        PlannedStream { from, kind, frames: None, treatment, bitstream_filters: None }
+        let (frames, bitstream_filters, aspect) = (None, None, None);
+        PlannedStream { from, kind, frames, treatment, bitstream_filters, aspect }
     };
     let streams = streams.chars().map(stream).collect();
     OutputPlan { target, options, window, streams, metadata: Default::default() }
