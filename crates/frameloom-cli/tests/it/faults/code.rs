@@ -151,6 +151,62 @@ fn a_command_that_dies_ends_the_run_under_stop() {
     crate::harness::judge::assert_playable(&ending.kept);
 }
 
+/// What must not be seen unedited: the last edited picture is shown again, or a card where there is none yet.
+#[test]
+#[ignore = "slow"]
+fn no_unedited_picture_is_shown_under_hold() {
+    for (name, trouble, options) in [
+        ("hold-dies", "dies=2", args!["--on-error=hold"]),
+        ("hold-hangs", "hangs=40", args!["--on-error=hold", "--on-slow=hold"]),
+        ("hold-slow", SLOW, args!["--on-slow=hold"]),
+        ("hold-dies-shm", "dies=2", args!["--on-error=hold", "--frame-transport=shm"]),
+    ] {
+        let mut scene = Script::new(name).options(options).code(troubled(trouble)).start();
+        let fails = trouble != SLOW;
+        scene.wait("pictures are held", |seen| {
+            let has_failed = !fails || seen.count(Count::Restarts) > 0;
+            seen.count(Count::FramesHeld) > 20 && has_failed
+        });
+        let edited = scene.count(Count::FramesEdited);
+        scene.wait("frames are edited again", |seen| seen.count(Count::FramesEdited) > edited + 10);
+        let ending = scene.finish();
+        let story = ending.story();
+        story.assert_sound_throughout();
+        let stats = ending.stats();
+        assert_eq!(stats.count(Count::FramesBypassed), 0, "{name}: {stats:?}");
+        let is_edited = |number: Option<usize>| number.is_none_or(|number| number > INVERTED / 2);
+        let shown = story.shown.iter();
+        let unedited: Vec<_> = shown.filter(|shown| !is_edited(shown.number)).collect();
+        assert!(unedited.is_empty(), "{name}: {unedited:?}");
+    }
+}
+
+/// The policies are the same where frames are exchanged in shared memory.
+#[test]
+#[ignore = "slow"]
+fn shared_memory_lives_through_the_same() {
+    let shm = || args!["--frame-transport=shm", "--on-slow=bypass"];
+    let mut scene = Script::new("shm-dies").options(shm()).code(troubled("dies=3")).start();
+    scene.wait("it was started again twice", |seen| seen.count(Count::Restarts) >= 2);
+    let edited = scene.count(Count::FramesEdited);
+    scene.wait("frames are edited again", |seen| seen.count(Count::FramesEdited) > edited + 25);
+    let Judged { stats, shown, edited } = judge(&scene.finish(), 1500);
+    assert_eq!(stats.count(Count::FramesBypassed), shown - edited, "{stats:?}");
+
+    let latest = args!["--frame-transport=shm", "--on-slow=latest"];
+    let Judged { stats, shown, edited } = judge(&run("shm-latest", latest, SLOW), 2000);
+    assert_eq!(shown, edited, "each picture that is shown was edited: {stats:?}");
+    assert!(stats.count(Count::FramesDropped) > shown, "{stats:?}");
+
+    let deadline = args!["--frame-transport=shm", "--deadline=200ms"];
+    let mut scene = Script::new("shm-hangs").options(deadline).code(troubled("hangs=40")).start();
+    scene.wait("it was started again", |seen| seen.count(Count::Restarts) >= 1);
+    let edited = scene.count(Count::FramesEdited);
+    scene.wait("frames are edited again", |seen| seen.count(Count::FramesEdited) > edited + 10);
+    let Judged { stats, shown, edited } = judge(&scene.finish(), 1500);
+    assert!(shown > edited + 50, "{stats:?}");
+}
+
 /// It hangs after a second and a half, in each of its lives.
 #[test]
 #[ignore = "slow"]
