@@ -150,7 +150,7 @@ class Frame:
         size: int | tuple[int, int],
         *,
         fit: Literal["letterbox", "stretch", "crop"] = "letterbox",
-        fill: tuple[int, int, int] = (114, 114, 114),
+        fill: Sequence[int] | npt.NDArray[Any] = (114, 114, 114),
         scaling: Literal["area", "bilinear"] = "area",
         layout: Literal["NCHW", "NHWC"] = "NCHW",
         order: Literal["RGB", "BGR"] = "RGB",

@@ -115,5 +115,26 @@ def test_an_array_has_any_format_and_size(clip: Path) -> None:
     assert frame.image.max() > 0
     with pytest.raises(ValueError, match="no format"):
         frame.to_ndarray("rgb42")
-    with pytest.raises(ValueError, match="empty"):
-        frame.to_ndarray(width=0)
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ((-1, 0, 4, 4), "x: -1"),
+        ((0, -2, 4, 4), "y: -2"),
+        ((0, 0, -3, 4), "width: -3"),
+        ((0, 0, 4, 0), "height: 0"),
+        ((2**40, 0, 4, 4), "x: 1099511627776"),
+    ],
+)
+def test_a_region_that_can_not_be_is_told_by_its_number(
+    clip: Path, place: tuple[int, int, int, int], told: str
+) -> None:
+    frame = next(frameloom.open(clip))
+    with pytest.raises(ValueError, match=told):
+        frame.region(*place)
+    if told[0] in "xy":
+        with pytest.raises(ValueError, match=told):
+            frame.set_region(*place[:2], np.zeros((4, 4, 3), np.uint8))
+    with pytest.raises(TypeError, match="'x'"):
+        frame.region("left", 0, 4, 4)  # type: ignore[arg-type]

@@ -119,6 +119,9 @@ def test_a_stream_is_added_while_others_run(clip: Path) -> None:
 def test_what_can_not_be_is_an_error(clip: Path) -> None:
     with pytest.raises(TypeError, match="sized"):
         frameloom.open_all([clip], sized=(2, 2))  # type: ignore[call-arg]
+    for one in (str(clip), clip, b"in.mp4"):
+        with pytest.raises(TypeError, match="list of sources"):
+            frameloom.open_all(one)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="rgb42"):
         frameloom.open_all([clip], pix_fmt="rgb42")
     with frameloom.open(clip) as video:

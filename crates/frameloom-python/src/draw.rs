@@ -8,6 +8,7 @@ use frameloom::{BoxStyle, Color, Draw, Font, Image, PixelFormat, TextStyle};
 use numpy::{PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
+use crate::arguments;
 use crate::array::{accepted_any, shown};
 use crate::data::frame_data;
 use crate::error::{invalid, raised};
@@ -100,7 +101,7 @@ impl PyDraw {
     fn r#box(
         &self,
         py: Python<'_>,
-        xyxy: [f64; 4],
+        #[pyo3(from_py_with = arguments::xyxy)] xyxy: [f64; 4],
         label: &str,
         color: Paint,
         width: f64,
@@ -120,7 +121,13 @@ impl PyDraw {
 
     /// The edges of a rectangle.
     #[pyo3(signature = (xyxy, color, *, width=2.0))]
-    fn rectangle(&self, py: Python<'_>, xyxy: [f64; 4], color: Paint, width: f64) -> PyResult<()> {
+    fn rectangle(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = arguments::xyxy)] xyxy: [f64; 4],
+        color: Paint,
+        width: f64,
+    ) -> PyResult<()> {
         self.on(py, move |draw| {
             draw.rectangle(xyxy, color.0, width);
             Ok(())
@@ -128,7 +135,12 @@ impl PyDraw {
     }
 
     /// A rectangle, filled.
-    fn fill(&self, py: Python<'_>, xyxy: [f64; 4], color: Paint) -> PyResult<()> {
+    fn fill(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = arguments::xyxy)] xyxy: [f64; 4],
+        color: Paint,
+    ) -> PyResult<()> {
         self.on(py, move |draw| {
             draw.fill(xyxy, color.0);
             Ok(())
@@ -140,8 +152,8 @@ impl PyDraw {
     fn line(
         &self,
         py: Python<'_>,
-        start: [f64; 2],
-        end: [f64; 2],
+        #[pyo3(from_py_with = arguments::start)] start: [f64; 2],
+        #[pyo3(from_py_with = arguments::end)] end: [f64; 2],
         color: Paint,
         width: f64,
     ) -> PyResult<()> {
@@ -181,7 +193,7 @@ impl PyDraw {
     fn circle(
         &self,
         py: Python<'_>,
-        center: [f64; 2],
+        #[pyo3(from_py_with = arguments::center)] center: [f64; 2],
         radius: f64,
         color: Paint,
         width: Option<f64>,
@@ -199,7 +211,7 @@ impl PyDraw {
     fn text(
         &self,
         py: Python<'_>,
-        at: [f64; 2],
+        #[pyo3(from_py_with = arguments::at)] at: [f64; 2],
         text: &str,
         size: f64,
         color: Paint,
@@ -224,7 +236,7 @@ impl PyDraw {
         &self,
         py: Python<'_>,
         array: &Bound<'_, PyAny>,
-        at: [i64; 2],
+        #[pyo3(from_py_with = arguments::at_pixel)] at: [i64; 2],
         opacity: f64,
     ) -> PyResult<()> {
         let shape: Vec<usize> = py.import("numpy")?.getattr("shape")?.call1((array,))?.extract()?;
@@ -251,7 +263,7 @@ impl PyDraw {
         mask: &Bound<'_, PyAny>,
         color: Paint,
         opacity: f64,
-        at: [i64; 2],
+        #[pyo3(from_py_with = arguments::at_pixel)] at: [i64; 2],
     ) -> PyResult<()> {
         let numpy = py.import("numpy")?;
         let array = numpy.getattr("asarray")?.call1((mask,))?;
@@ -294,7 +306,12 @@ impl PyDraw {
 
     /// What lies within a rectangle, blurred.
     #[pyo3(signature = (xyxy, radius=None))]
-    fn blur(&self, py: Python<'_>, xyxy: [f64; 4], radius: Option<f64>) -> PyResult<()> {
+    fn blur(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = arguments::xyxy)] xyxy: [f64; 4],
+        radius: Option<f64>,
+    ) -> PyResult<()> {
         self.on(py, move |draw| {
             draw.blur(xyxy, radius);
             Ok(())
@@ -303,7 +320,12 @@ impl PyDraw {
 
     /// What lies within a rectangle, in blocks of one colour each.
     #[pyo3(signature = (xyxy, block=None))]
-    fn pixelate(&self, py: Python<'_>, xyxy: [f64; 4], block: Option<f64>) -> PyResult<()> {
+    fn pixelate(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = arguments::xyxy)] xyxy: [f64; 4],
+        block: Option<f64>,
+    ) -> PyResult<()> {
         self.on(py, move |draw| {
             draw.pixelate(xyxy, block);
             Ok(())

@@ -9,6 +9,7 @@ use frameloom::{Pending, StreamId, StreamOutput, StreamSettings, Streams};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyDictMethods};
 
+use crate::arguments;
 use crate::array::format_of;
 use crate::error::{invalid, left, raised};
 use crate::exit::{Finish, remember};
@@ -127,7 +128,7 @@ impl StreamsShared {
 )]
 pub(crate) fn open_all(
     py: Python<'_>,
-    sources: Vec<Bound<'_, PyAny>>,
+    #[pyo3(from_py_with = arguments::sources)] sources: Vec<Bound<'_, PyAny>>,
     pix_fmt: &str,
     size: Option<&Bound<'_, PyAny>>,
     format: Option<&str>,

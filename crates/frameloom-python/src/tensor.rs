@@ -19,7 +19,7 @@ use crate::error::{invalid, raised};
 pub(crate) struct TensorKeywords<'a, 'py> {
     pub(crate) size: &'a Bound<'py, PyAny>,
     pub(crate) fit: &'a str,
-    pub(crate) fill: (u8, u8, u8),
+    pub(crate) fill: [u8; 3],
     pub(crate) scaling: &'a str,
     pub(crate) layout: &'a str,
     pub(crate) order: &'a str,
@@ -34,22 +34,14 @@ pub(crate) struct TensorKeywords<'a, 'py> {
 impl TensorKeywords<'_, '_> {
     fn options(&self) -> PyResult<TensorOptions> {
         let (width, height) = size_of(self.size)?;
-        let (red, green, blue) = self.fill;
-        let named = |name: &str, known: &[&'static str], given: &str| {
-            let found = known.iter().position(|known| known.eq_ignore_ascii_case(given));
-            found.ok_or_else(|| {
-                invalid(format!("{name}: '{given}' is none of {}", known.join(", ")))
-            })
-        };
         let fit = named("fit", &Fit::ALL.map(Fit::name), self.fit)?;
         let scaling = named("scaling", &Scaling::ALL.map(Scaling::name), self.scaling)?;
-        let layout = [TensorLayout::Nchw, TensorLayout::Nhwc]
-            [named("layout", &["NCHW", "NHWC"], self.layout)?];
+        let layout = layout_of(self.layout)?;
         let order =
             [ChannelOrder::Rgb, ChannelOrder::Bgr][named("order", &["RGB", "BGR"], self.order)?];
         let mut options = TensorOptions::new(width, height)
             .fit(Fit::ALL[fit])
-            .fill([red, green, blue])
+            .fill(self.fill)
             .scaling(Scaling::ALL[scaling])
             .layout(layout)
             .order(order);
@@ -67,6 +59,17 @@ impl TensorKeywords<'_, '_> {
         }
         Ok(options)
     }
+}
+
+/// Which of the names that there are this is.
+fn named(name: &str, known: &[&'static str], given: &str) -> PyResult<usize> {
+    let found = known.iter().position(|known| known.eq_ignore_ascii_case(given));
+    found.ok_or_else(|| invalid(format!("{name}: '{given}' is none of {}", known.join(", "))))
+}
+
+fn layout_of(given: &str) -> PyResult<TensorLayout> {
+    let layouts = [TensorLayout::Nchw, TensorLayout::Nhwc];
+    Ok(layouts[named("layout", &["NCHW", "NHWC"], given)?])
 }
 
 /// Width and height; one number for both.
@@ -90,6 +93,20 @@ fn each_channel(name: &str, given: &Bound<'_, PyAny>) -> PyResult<[f32; 3]> {
     listed.map_err(|_| invalid(format!("{name}: {given} is neither a number nor three of them")))
 }
 
+/// numpy's kind of numbers by this name or type.
+fn dtype_of<'py>(given: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = given.py();
+    py.import("numpy")?.getattr("dtype")?.call1((given,)).map_err(|cause| {
+        let error = no_dtype(&given.to_string());
+        error.set_cause(py, Some(cause));
+        error
+    })
+}
+
+fn no_dtype(given: &str) -> PyErr {
+    invalid(format!("dtype: a tensor is of float32, float16 or uint8, not of {given}"))
+}
+
 /// The tensor of a frame, with the way back.
 pub(crate) fn tensor_of<'py>(
     py: Python<'py>,
@@ -98,11 +115,11 @@ pub(crate) fn tensor_of<'py>(
 ) -> PyResult<(Bound<'py, PyAny>, PyTransform)> {
     let options = keywords.options()?;
     let wanted = match (keywords.dtype, keywords.out) {
-        (Some(given), _) => Some(py.import("numpy")?.getattr("dtype")?.call1((given,))?),
-        (None, Some(out)) => out.getattr_opt("dtype")?,
+        (Some(given), _) => Some(dtype_of(given)?),
+        (None, Some(out)) => out.cast::<PyUntypedArray>().ok().map(|out| out.dtype().into_any()),
         (None, None) => None,
     };
-    let name = match &wanted {
+    let name: String = match &wanted {
         Some(wanted) => wanted.getattr("name")?.extract()?,
         None => "float32".to_owned(),
     };
@@ -110,10 +127,7 @@ pub(crate) fn tensor_of<'py>(
         "float32" => filled::<f32>(py, frame, &options, keywords.out)?,
         "float16" => filled::<f16>(py, frame, &options, keywords.out)?,
         "uint8" => filled::<u8>(py, frame, &options, keywords.out)?,
-        _ => {
-            let cause = format!("dtype: a tensor is of float32, float16 or uint8, not of {name}");
-            return Err(invalid(cause));
-        }
+        _ => return Err(no_dtype(&name)),
     };
     Ok((array, PyTransform(transform)))
 }
