@@ -142,7 +142,8 @@ class Frame:
     ) -> _Array:
         """A new array of the picture, in another format or size where they are given.
 
-        Where it shrinks, a pixel is the mean of what it covers.
+        Where it shrinks, a pixel is the mean of what it covers. Raises `ValueError` for a size
+        that no picture has, `MemoryError` where there is no memory for it.
         """
 
     def tensor(

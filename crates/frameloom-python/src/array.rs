@@ -2,9 +2,9 @@
 
 use std::sync::Mutex;
 
-use frameloom::PixelFormat;
+use frameloom::{Image, ImageError, PixelFormat};
 use numpy::ndarray::{ArrayD, IxDyn};
-use numpy::{PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
+use numpy::{Element, PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 
@@ -84,12 +84,35 @@ impl ArrayPool {
     }
 }
 
-/// A new array of zeros.
-pub(crate) fn new_array<'py>(py: Python<'py>, shape: &[usize]) -> PyResult<Bound<'py, Pixels>> {
-    let bytes = shape.iter().product();
-    let array = ArrayD::from_shape_vec(IxDyn(shape), vec![0; bytes]);
+/// A new array of zeros. `vec!` would end the process where the memory doesn't suffice.
+pub(crate) fn new_array<'py, T: Element + Clone + Default>(
+    py: Python<'py>,
+    shape: &[usize],
+) -> PyResult<Bound<'py, PyArrayDyn<T>>> {
+    let length = shape.iter().product();
+    let mut numbers = Vec::new();
+    let reserved = numbers.try_reserve_exact(length);
+    reserved.map_err(|_| {
+        let of = shown(shape);
+        PyMemoryError::new_err(format!("there is no memory for an array of shape {of}"))
+    })?;
+    numbers.resize(length, T::default());
+    let array = ArrayD::from_shape_vec(IxDyn(shape), numbers);
     let array = array.map_err(|e| PyMemoryError::new_err(e.to_string()))?;
     Ok(PyArrayDyn::from_owned_array(py, array))
+}
+
+/// A new array for a picture of a size that was asked for.
+pub(crate) fn new_picture(
+    py: Python<'_>,
+    format: PixelFormat,
+    (width, height): (u32, u32),
+) -> PyResult<Bound<'_, Pixels>> {
+    // The library looks at the size first, so that what it would refuse takes no memory.
+    if let Err(error @ ImageError::TooLarge { .. }) = Image::packed(format, width, height, &[]) {
+        return Err(invalid(format!("width, height: {error}")));
+    }
+    new_array(py, &shape_of(format, width, height))
 }
 
 /// What was given for a picture, as a contiguous array of the shape that is wanted: itself, where

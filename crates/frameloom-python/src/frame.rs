@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use crate::arguments;
-use crate::array::{Pixels, accepted, accepted_any, format_of, new_array, shape_of};
+use crate::array::{Pixels, accepted, accepted_any, format_of, new_array, new_picture, shape_of};
 use crate::data::frame_data;
 use crate::draw::{Drawing, PyDraw};
 use crate::error::{invalid, raised};
@@ -388,8 +388,8 @@ impl PyFrame {
     ) -> PyResult<Bound<'py, Pixels>> {
         let format = format.map_or(Ok(self.format), format_of)?;
         let (width, height) = (width.unwrap_or(self.width), height.unwrap_or(self.height));
+        let array = new_picture(py, format, (width, height))?;
         let mut frame = self.finished(py)?;
-        let array = new_array(py, &shape_of(format, width, height))?;
         {
             let mut borrowed = array.try_readwrite().map_err(|e| invalid(e.to_string()))?;
             let bytes = borrowed.as_slice_mut().map_err(|e| invalid(e.to_string()))?;

@@ -12,7 +12,7 @@ use numpy::{
 use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 
-use crate::array::shown;
+use crate::array::{new_array, shown};
 use crate::error::{invalid, raised};
 
 /// `Frame.tensor`'s arguments.
@@ -140,7 +140,7 @@ fn filled<'py, T: TensorElement + Element>(
 ) -> PyResult<(Bound<'py, PyAny>, Transform)> {
     let array = match out {
         Some(out) => checked::<T>(out, options)?,
-        None => new_array::<T>(py, options)?,
+        None => new_tensor::<T>(py, options)?,
     };
     let mut borrowed = array.try_readwrite().map_err(|e| invalid(format!("out: {e}")))?;
     let numbers = borrowed.as_slice_mut().map_err(|e| invalid(format!("out: {e}")))?;
@@ -179,16 +179,13 @@ fn checked<'py, T: Element>(
     Ok(out.cast::<PyArrayDyn<T>>()?.clone())
 }
 
-fn new_array<'py, T: TensorElement + Element>(
+fn new_tensor<'py, T: TensorElement + Element>(
     py: Python<'py>,
     options: &TensorOptions,
 ) -> PyResult<Bound<'py, PyArrayDyn<T>>> {
     // What the library refuses it refuses before it is asked for memory.
     options.check().map_err(|e| raised(&e))?;
-    let array =
-        ArrayD::from_shape_vec(IxDyn(&options.shape()), vec![T::default(); options.length()]);
-    let array = array.map_err(|e| PyMemoryError::new_err(e.to_string()))?;
-    Ok(PyArrayDyn::from_owned_array(py, array))
+    new_array(py, &options.shape())
 }
 
 /// The way between a picture and the tensor that was made of it.
