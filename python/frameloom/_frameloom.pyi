@@ -379,7 +379,7 @@ class Batch:
     ) -> tuple[npt.NDArray[Any], list[Transform]]:
         """What a model reads of all frames, (n, 3, height, width), and the way back for each.
 
-        The keywords are those of `Frame.tensor`.
+        The keywords are those of `Frame.tensor`; `out` has a place for each frame, and no more.
         """
 
 @final

@@ -107,6 +107,18 @@ fn no_dtype(given: &str) -> PyErr {
     invalid(format!("dtype: a tensor is of float32, float16 or uint8, not of {given}"))
 }
 
+/// The shape of the tensor of so many frames.
+pub(crate) fn shape_of_batch(
+    size: &Bound<'_, PyAny>,
+    layout: &str,
+    frames: usize,
+) -> PyResult<[usize; 4]> {
+    let (width, height) = size_of(size)?;
+    let [_, rest @ ..] = TensorOptions::new(width, height).layout(layout_of(layout)?).shape();
+    let [first, second, third] = rest;
+    Ok([frames, first, second, third])
+}
+
 /// The tensor of a frame, with the way back.
 pub(crate) fn tensor_of<'py>(
     py: Python<'py>,
