@@ -9,7 +9,7 @@ use numpy::{PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
 use crate::arguments;
-use crate::array::{accepted_any, shown};
+use crate::array::{accepted_any, by_numpy, shown};
 use crate::data::frame_data;
 use crate::error::{invalid, raised};
 use crate::lock::lock;
@@ -69,7 +69,7 @@ fn font_of(path: Option<PathBuf>) -> PyResult<Font> {
 
 /// Places, as an array whose last axis is x and y.
 fn points_of(given: &Bound<'_, PyAny>) -> PyResult<Vec<[f64; 2]>> {
-    let array = given.py().import("numpy")?.getattr("array")?.call1((given, "float64"))?;
+    let array = by_numpy(given, "array", Some("float64"))?;
     let array: PyReadonlyArrayDyn<'_, f64> = array.extract()?;
     if !matches!(array.shape(), [_, 2]) {
         let of = shown(array.shape());
@@ -239,7 +239,7 @@ impl PyDraw {
         #[pyo3(from_py_with = arguments::at_pixel)] at: [i64; 2],
         opacity: f64,
     ) -> PyResult<()> {
-        let shape: Vec<usize> = py.import("numpy")?.getattr("shape")?.call1((array,))?.extract()?;
+        let shape: Vec<usize> = by_numpy(array, "shape", None)?.extract()?;
         let format = match shape.as_slice() {
             [_, _] => PixelFormat::Gray,
             [_, _, 3] => PixelFormat::Rgb24,
@@ -265,12 +265,12 @@ impl PyDraw {
         opacity: f64,
         #[pyo3(from_py_with = arguments::at_pixel)] at: [i64; 2],
     ) -> PyResult<()> {
-        let numpy = py.import("numpy")?;
-        let array = numpy.getattr("asarray")?.call1((mask,))?;
+        let array = by_numpy(mask, "asarray", None)?;
         let kind: String = array.getattr("dtype")?.getattr("kind")?.extract()?;
         let array = match kind.as_str() {
             "b" => array.call_method1("astype", ("uint8",))?.mul(255u8)?,
             "f" => {
+                let numpy = py.import("numpy")?;
                 let clipped =
                     numpy.getattr("nan_to_num")?.call1((array.call_method1("clip", (0, 1))?,))?;
                 clipped.mul(255)?.call_method1("round", ())?.call_method1("astype", ("uint8",))?

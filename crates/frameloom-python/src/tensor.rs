@@ -12,7 +12,7 @@ use numpy::{
 use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 
-use crate::array::{new_array, shown};
+use crate::array::{by_numpy, new_array, shown};
 use crate::error::{invalid, raised};
 
 /// `Frame.tensor`'s arguments.
@@ -243,7 +243,7 @@ fn mapped<'py>(
     map: impl Fn([f64; 2]) -> [f64; 2],
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = places.py();
-    let array = py.import("numpy")?.getattr("array")?.call1((places, "float64"))?;
+    let array = by_numpy(places, "array", Some("float64"))?;
     let array: PyReadonlyArrayDyn<'py, f64> = array.extract()?;
     if !matches!(array.shape().last(), Some(2 | 4)) {
         let of = shown(array.shape());
