@@ -142,7 +142,8 @@ class Frame:
     ) -> _Array:
         """A new array of the picture, in another format or size where they are given.
 
-        Where it shrinks, a pixel is the mean of what it covers.
+        Where it shrinks, a pixel is the mean of what it covers. Raises `ValueError` for a size
+        that no picture has, `MemoryError` where there is no memory for it.
         """
 
     def tensor(
@@ -150,7 +151,7 @@ class Frame:
         size: int | tuple[int, int],
         *,
         fit: Literal["letterbox", "stretch", "crop"] = "letterbox",
-        fill: tuple[int, int, int] = (114, 114, 114),
+        fill: Sequence[int] | npt.NDArray[Any] = (114, 114, 114),
         scaling: Literal["area", "bilinear"] = "area",
         layout: Literal["NCHW", "NHWC"] = "NCHW",
         order: Literal["RGB", "BGR"] = "RGB",
@@ -378,7 +379,7 @@ class Batch:
     ) -> tuple[npt.NDArray[Any], list[Transform]]:
         """What a model reads of all frames, (n, 3, height, width), and the way back for each.
 
-        The keywords are those of `Frame.tensor`.
+        The keywords are those of `Frame.tensor`; `out` has a place for each frame, and no more.
         """
 
 @final

@@ -41,6 +41,59 @@ def test_a_wrong_array_is_told(clip: Path, tmp_path: Path, given: object, told: 
     assert len(frameloom.open(tmp_path / "new.mkv")) == 1
 
 
+class OfADevice:
+    """As torch's tensors that are on a device or have gradients: numpy is refused them."""
+
+    def __array__(self, dtype: object = None, copy: bool | None = None) -> np.ndarray:
+        raise TypeError("can't convert cuda:0 device type tensor to numpy.\nSecond line.")
+
+    def detach(self) -> "OfADevice":
+        return self
+
+    def cpu(self) -> np.ndarray:
+        return np.zeros((108, 192, 3), np.uint8)
+
+
+class OnlyByDlpack:
+    def __dlpack__(self, **_: object) -> object:
+        raise BufferError("it is on a device")
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)
+
+
+class Interrupting:
+    def __array__(self, dtype: object = None, copy: bool | None = None) -> np.ndarray:
+        raise KeyboardInterrupt
+
+
+def test_what_numpy_fails_on_is_told_with_its_cure(clip: Path, tmp_path: Path) -> None:
+    frame = next(frameloom.open(clip))
+    _, transform = frame.tensor(64)
+    given = OfADevice()
+    uses: list[Callable[[Any], Any]] = [
+        lambda given: setattr(frame, "array", given),
+        frameloom.Frame.from_ndarray,
+        lambda given: frame.set_region(0, 0, given),
+        lambda given: frame.draw.mask(given, "red"),
+        frame.draw.image,
+        lambda given: frame.draw.polygon(given, "red"),
+        transform.to_frame,
+    ]
+    for use in uses:
+        with pytest.raises(ValueError, match=r"OfADevice .*cuda:0.*\.detach\(\)\.cpu\(\)") as told:
+            use(given)
+        assert isinstance(told.value.__cause__, TypeError) and "\n" not in str(told.value)
+        with pytest.raises(KeyboardInterrupt):
+            use(Interrupting())
+    frame.array = given.detach().cpu()
+    with pytest.raises(ValueError, match=r"OnlyByDlpack .*on a device") as by_dlpack:
+        frame.array = OnlyByDlpack()
+    assert isinstance(by_dlpack.value.__cause__, BufferError)
+    with pytest.raises(ValueError, match=r"list .*every row has to have the same length"):
+        frame.array = [[1, 2], [3]]
+
+
 @pytest.mark.parametrize(
     "made",
     [

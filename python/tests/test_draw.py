@@ -86,6 +86,16 @@ def test_every_shape_shows(film: Path) -> None:
         (lambda draw: draw.fill((0, 0, 9, 9), (1, 2)), "red, green, blue"),
         (lambda draw: draw.polygon([[1, 2, 3]], "red"), r"\(n, 2\)"),
         (lambda draw: draw.text((0, 0), "x", font=__file__), "font"),
+        (lambda draw: draw.fill((1, 2, 3), "red"), r"xyxy: \(1, 2, 3\) is not four numbers"),
+        (lambda draw: draw.box([1, 2, 3], "x"), r"xyxy: \[1, 2, 3\]"),
+        (lambda draw: draw.rectangle("here", "red"), "xyxy: here"),
+        (lambda draw: draw.blur((1, 2, 3, 4, 5)), "xyxy"),
+        (lambda draw: draw.pixelate(5), "xyxy: 5"),
+        (lambda draw: draw.line((0,), (1, 1), "red"), r"start: \(0,\) is not two numbers"),
+        (lambda draw: draw.line((0, 0), (1, 1, 1), "red"), "end"),
+        (lambda draw: draw.circle((1, 2, 3), 4, "red"), "center"),
+        (lambda draw: draw.text((1, 2, 3), "x"), "at: "),
+        (lambda draw: draw.image(np.zeros((4, 4, 3), np.uint8), (0.5, 1)), "at: .*whole numbers"),
         (lambda draw: draw.mask(np.zeros((4, 4, 3), np.uint8), "red"), r"\(height, width\)"),
         (lambda draw: draw.image(np.zeros((4, 4, 5), np.uint8)), r"\(height, width, 4\)"),
     ],
@@ -93,6 +103,34 @@ def test_every_shape_shows(film: Path) -> None:
 def test_what_can_not_be_drawn_is_an_error(film: Path, call: Any, mentions: str) -> None:
     with pytest.raises(ValueError, match=mentions):
         call(first_frame(film).draw)
+
+
+def test_text_has_the_letters_of_a_font_file(film: Path) -> None:
+    fonts = sorted(Path("/usr/share/fonts").rglob("DejaVuSerif*.ttf"))
+    fonts = fonts or sorted(Path("/usr/share/fonts").rglob("*.ttf"))
+    if not fonts:
+        pytest.skip("no .ttf under /usr/share/fonts")
+    left, top, right, bottom = 100, 80, 700, 200
+    pictures = []
+    for font in (None, fonts[0], str(fonts[0])):
+        frame = first_frame(film)
+        before = frame.image.copy()
+        frame.draw.text((left, top), "Frames 42", size=60, color="red", font=font)
+        changed = np.argwhere(np.any(frame.image != before, axis=2))
+        assert len(changed) > 500
+        (first_row, first_column), (last_row, last_column) = changed.min(0), changed.max(0)
+        # Two pixels share a sample of chroma.
+        assert first_column >= left - 2 and last_column <= right
+        assert first_row >= top - 2 and last_row <= bottom
+        pictures.append(frame.image.copy())
+    own, by_path, by_name = pictures
+    assert np.array_equal(by_path, by_name) and np.any(own != by_path)
+    # A label is as wide as its letters are, and is moved into the picture by that.
+    frame = first_frame(film)
+    before = frame.image.copy()
+    frame.draw.box((1100, 200, 1270, 300), "close to the edge", label_size=40, font=fonts[0])
+    changed = np.argwhere(np.any(frame.image != before, axis=2))
+    assert changed.min(0)[1] < 1080
 
 
 def test_what_is_nowhere_is_not_drawn(film: Path) -> None:

@@ -527,6 +527,13 @@ def test_a_turned_picture_has_one_size_everywhere(clip: Path, tmp_path: Path, de
     assert (video.width, video.height) == (first.width, first.height)
     shown_first = video.frame_at(0)
     assert (shown_first.array == first.array).all()
+    # A tensor is made of the codec's planes, which lie as they were coded, not of the array.
+    tensor, transform = video.frame_at(0).tensor(
+        (width, height), fit="stretch", dtype="uint8", layout="NHWC"
+    )
+    off = np.abs(tensor[0].astype(int) - first.image)
+    assert off.mean() < 1.5, "it is not the turned picture"
+    assert transform.to_frame([width, height]).tolist() == [width, height]
     assert f"{width}x{height}" in repr(video)
     assert next(frameloom.open(turned, size=(40, 20))).array.shape == (20, 40, 3)
     assert frameloom.open(turned, size=(40, 20)).frame_at(0).array.shape == (20, 40, 3)

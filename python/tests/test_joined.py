@@ -117,6 +117,9 @@ def test_what_cant_be_joined_is_told_at_once(three: list[Path], tmp_path: Path) 
         frameloom.concat([three[0], tmp_path / "missing.mp4"])
     with pytest.raises(ValueError, match="nothing to read"):
         frameloom.concat([])
+    for one in (str(three[0]), three[0]):
+        with pytest.raises(TypeError, match="list of sources"):
+            frameloom.concat(one)  # type: ignore[arg-type]
     song = tmp_path / "song.wav"
     ffmpeg("-f lavfi -i sine=d=1", song)
     with pytest.raises(ValueError, match="no video in it"):

@@ -1,13 +1,18 @@
 """The newest frame for another thread, and frames that are copied."""
 
+import subprocess as sp
+import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
 import frameloom
+
+from .conftest import LIMIT_S
 
 
 def test_a_slow_thread_sees_what_is_new(clip: Path) -> None:
@@ -115,5 +120,68 @@ def test_an_array_has_any_format_and_size(clip: Path) -> None:
     assert frame.image.max() > 0
     with pytest.raises(ValueError, match="no format"):
         frame.to_ndarray("rgb42")
-    with pytest.raises(ValueError, match="empty"):
-        frame.to_ndarray(width=0)
+
+
+@pytest.mark.parametrize(
+    ("sides", "told"),
+    [
+        ({"width": 10**6, "height": 10**6}, "1000000x1000000 pixels is too large"),
+        ({"width": 2**32 - 1, "height": 2**32 - 1}, "too large"),
+        ({"height": 2**31}, "too large"),
+        ({"width": 2**32}, "width: 4294967296"),
+        ({"width": -1}, "width: -1"),
+        ({"width": 0, "height": 4}, "width: 0"),
+        ({"height": 0}, "height: 0"),
+    ],
+)
+def test_a_size_that_no_picture_has_is_an_error(
+    clip: Path, sides: dict[str, Any], told: str
+) -> None:
+    frame = next(frameloom.open(clip))
+    with pytest.raises(ValueError, match=told):
+        frame.to_ndarray(**sides)
+    assert frame.to_ndarray(width=None, height=None).shape == (108, 192, 3)
+
+
+def test_memory_that_does_not_suffice_is_an_error(clip: Path) -> None:
+    # A process of its own: the limit can't be lifted again.
+    program = f"""
+import resource
+import frameloom
+
+frame = next(frameloom.open({str(clip)!r}))
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 200_000_000,) * 2)
+try:
+    frame.to_ndarray(width=20_000, height=20_000)
+except MemoryError as error:
+    assert "(20000, 20000, 3)" in str(error), error
+    assert frame.to_ndarray(width=96).shape == (108, 96, 3)
+    print("told")
+"""
+    command = [sys.executable, "-c", program]
+    done = sp.run(command, check=True, capture_output=True, text=True, timeout=LIMIT_S)
+    assert done.stdout == "told\n"
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ((-1, 0, 4, 4), "x: -1"),
+        ((0, -2, 4, 4), "y: -2"),
+        ((0, 0, -3, 4), "width: -3"),
+        ((0, 0, 4, 0), "height: 0"),
+        ((2**40, 0, 4, 4), "x: 1099511627776"),
+    ],
+)
+def test_a_region_that_can_not_be_is_told_by_its_number(
+    clip: Path, place: tuple[int, int, int, int], told: str
+) -> None:
+    frame = next(frameloom.open(clip))
+    with pytest.raises(ValueError, match=told):
+        frame.region(*place)
+    if told[0] in "xy":
+        with pytest.raises(ValueError, match=told):
+            frame.set_region(*place[:2], np.zeros((4, 4, 3), np.uint8))
+    with pytest.raises(TypeError, match="'x'"):
+        frame.region("left", 0, 4, 4)  # type: ignore[arg-type]

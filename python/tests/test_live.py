@@ -7,10 +7,12 @@ import textwrap
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 import frameloom
@@ -288,6 +290,75 @@ def test_what_goes_by_unedited_is_of_the_size_that_was_asked_for(
     with frameloom.open(target) as written:
         assert (written.width, written.height) == (96, 54)
         assert sum(frame.array.shape == (54, 96, 3) for frame in written) > 40
+
+
+# Two seconds at their own speed, as a camera's.
+MOVING: dict[str, Any] = {"format": "lavfi", "realtime": True}
+SOURCE = "testsrc2=s=160x120:r=25:d=2"
+
+
+def assert_nothing_is_seen_unedited(target: Path) -> None:
+    with frameloom.open(target, pix_fmt="gray") as written:
+        shares = [float((frame.image < 48).mean()) for frame in written]
+    assert len(shares) == 50
+    # Black, or the card: dark, with a few light letters. The source has all levels.
+    assert min(shares) > 0.7, f"frame {shares.index(min(shares))} was seen"
+
+
+@pytest.mark.parametrize("way", ["run", "loop"])
+def test_under_hold_no_picture_is_seen_on_which_the_code_failed(tmp_path: Path, way: str) -> None:
+    target, calls = tmp_path / "out.mkv", 0
+
+    def edit(array: npt.NDArray[np.uint8]) -> None:
+        nonlocal calls
+        calls += 1
+        if calls < 5 or calls % 3 == 0:
+            raise RuntimeError("no face")
+        array[:] = 0
+
+    policies: dict[str, Any] = {**MOVING, "on_error": "hold", "on_slow": "block"}
+    if way == "run":
+        stats = frameloom.run(SOURCE, target, edit, output={"options": FAST}, **policies)
+    else:
+        with (
+            frameloom.open(SOURCE, **policies) as video,
+            video.output(target, options=FAST) as out,
+        ):
+            for frame in video:
+                try:
+                    edit(frame.array)
+                except RuntimeError as error:
+                    assert video.failed(str(error))
+                else:
+                    out.write(frame)
+        stats = video.stats
+    assert calls == 50 and stats.frames_bypassed == 0
+    assert stats.errors == stats.frames_held == 4 + 15
+    assert_nothing_is_seen_unedited(target)
+
+
+@pytest.mark.parametrize("deadline", [None, 0.02])
+def test_under_hold_no_picture_is_seen_that_the_code_was_too_slow_for(
+    tmp_path: Path, deadline: float | None
+) -> None:
+    target = tmp_path / "out.mkv"
+    with (
+        frameloom.open(SOURCE, on_slow="hold", deadline=deadline, **MOVING) as video,
+        video.output(target, options=FAST) as out,
+    ):
+
+        def has_read(enough: int) -> bool:
+            return video.stats.frames_in >= enough
+
+        for count, frame in enumerate(video):
+            if count in (0, 3):
+                # Without a deadline, those behind it leave once it is answered, and count then.
+                enough = video.stats.frames_in + 6
+                wait_until("frames come behind it", partial(has_read, enough))
+            frame.array[:] = 0
+            out.write(frame)
+    assert video.stats.frames_held > 5 and video.stats.frames_bypassed == 0
+    assert_nothing_is_seen_unedited(target)
 
 
 def test_asyncio_reads_several_streams_at_once(nginx: Nginx, publish: Publish) -> None:

@@ -40,6 +40,33 @@ def test_a_batch_is_one_tensor(clip: Path) -> None:
             assert made is out and out.max() > 0
 
 
+def test_what_a_batch_is_to_fill_has_a_place_for_each_frame(clip: Path) -> None:
+    with frameloom.open_all([clip, clip]) as streams:
+        batch = next(batch for batch in streams.batches(wait=5) if len(batch) == 2)
+        for shape, layout in [
+            ((3, 3, 64, 64), "NCHW"),
+            ((1, 3, 64, 64), "NCHW"),
+            ((3, 64, 64), "NCHW"),
+            ((2, 64, 64, 3), "NCHW"),
+            ((2, 3, 64, 64), "NHWC"),
+            ((2, 3, 64, 63), "NCHW"),
+            ((), "NCHW"),
+        ]:
+            wanted = (2, 3, 64, 64) if layout == "NCHW" else (2, 64, 64, 3)
+            with pytest.raises(ValueError, match="out: expected") as raised:
+                batch.tensor(64, layout=layout, out=np.zeros(shape, np.float32))
+            assert str(wanted) in str(raised.value) and str(shape) in str(raised.value)
+        with pytest.raises(ValueError, match="out"):
+            batch.tensor(64, out=[np.zeros((3, 64, 64), np.float32)] * 2)
+        with pytest.raises(ValueError, match="layout: 'CHWN' is none of"):
+            batch.tensor(64, layout="CHWN", out=np.zeros((2, 3, 64, 64), np.float32))
+        expected, _ = batch.tensor(64)
+        made, transforms = batch.tensor(64, out=None)
+        assert np.array_equal(made, expected) and len(transforms) == 2
+        half, _ = batch.tensor(64, out=np.zeros((2, 3, 64, 64), np.float16))
+        assert half.dtype == np.float16 and np.allclose(half, expected, atol=1e-3)
+
+
 def test_frames_are_written_to_their_own_stream(clip: Path, tmp_path: Path) -> None:
     with frameloom.open_all([clip, clip], size=(96, 54)) as streams:
         for stream in streams:
@@ -119,6 +146,9 @@ def test_a_stream_is_added_while_others_run(clip: Path) -> None:
 def test_what_can_not_be_is_an_error(clip: Path) -> None:
     with pytest.raises(TypeError, match="sized"):
         frameloom.open_all([clip], sized=(2, 2))  # type: ignore[call-arg]
+    for one in (str(clip), clip, b"in.mp4"):
+        with pytest.raises(TypeError, match="list of sources"):
+            frameloom.open_all(one)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="rgb42"):
         frameloom.open_all([clip], pix_fmt="rgb42")
     with frameloom.open(clip) as video:

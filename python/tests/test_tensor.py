@@ -101,6 +101,11 @@ def test_a_second_model_looks_at_a_region(film: Path) -> None:
         (64, {"fit": "fill"}, "fit: 'fill' is none of letterbox, stretch, crop"),
         (64, {"layout": "CHWN"}, "layout"),
         (64, {"dtype": "int32"}, "float32, float16 or uint8, not of int32"),
+        (64, {"dtype": "nope"}, "float32, float16 or uint8, not of nope"),
+        (64, {"fill": (300, 0, 0)}, "fill: (300, 0, 0) is not three whole numbers"),
+        (64, {"fill": [1, 2]}, "fill: [1, 2]"),
+        (64, {"fill": 7}, "fill: 7"),
+        (64, {"region": (1, 2, 3)}, "region: (1, 2, 3) is not four numbers"),
         (64, {"std": 0}, "std is not 0"),
         (64, {"mean": [1, 2]}, "neither a number nor three"),
         (64, {"region": (5000, 0, 6000, 10)}, "nothing of a frame"),
@@ -118,6 +123,13 @@ def test_what_can_not_be_is_an_error(
     with pytest.raises(ValueError) as raised:
         frame.tensor(size, **keywords)
     assert mentions in str(raised.value)
+
+
+@pytest.mark.parametrize("fill", [[1, 2, 3], np.array([1, 2, 3])])
+def test_the_bars_have_any_three_numbers(film: Path, fill: Any) -> None:
+    (frame, *_) = some_frames(film, 1)
+    made, _ = frame.tensor(64, fill=fill, dtype="uint8", layout="NHWC")
+    assert made[0, 0, 0].tolist() == [1, 2, 3]
 
 
 def test_places_are_boxes_or_points(film: Path) -> None:

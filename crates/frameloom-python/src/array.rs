@@ -2,10 +2,10 @@
 
 use std::sync::Mutex;
 
-use frameloom::PixelFormat;
+use frameloom::{Image, ImageError, PixelFormat};
 use numpy::ndarray::{ArrayD, IxDyn};
-use numpy::{PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
-use pyo3::exceptions::PyMemoryError;
+use numpy::{Element, PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
+use pyo3::exceptions::{PyException, PyMemoryError};
 use pyo3::prelude::*;
 
 use crate::error::invalid;
@@ -84,12 +84,35 @@ impl ArrayPool {
     }
 }
 
-/// A new array of zeros.
-pub(crate) fn new_array<'py>(py: Python<'py>, shape: &[usize]) -> PyResult<Bound<'py, Pixels>> {
-    let bytes = shape.iter().product();
-    let array = ArrayD::from_shape_vec(IxDyn(shape), vec![0; bytes]);
+/// A new array of zeros. `vec!` would end the process where the memory doesn't suffice.
+pub(crate) fn new_array<'py, T: Element + Clone + Default>(
+    py: Python<'py>,
+    shape: &[usize],
+) -> PyResult<Bound<'py, PyArrayDyn<T>>> {
+    let length = shape.iter().product();
+    let mut numbers = Vec::new();
+    let reserved = numbers.try_reserve_exact(length);
+    reserved.map_err(|_| {
+        let of = shown(shape);
+        PyMemoryError::new_err(format!("there is no memory for an array of shape {of}"))
+    })?;
+    numbers.resize(length, T::default());
+    let array = ArrayD::from_shape_vec(IxDyn(shape), numbers);
     let array = array.map_err(|e| PyMemoryError::new_err(e.to_string()))?;
     Ok(PyArrayDyn::from_owned_array(py, array))
+}
+
+/// A new array for a picture of a size that was asked for.
+pub(crate) fn new_picture(
+    py: Python<'_>,
+    format: PixelFormat,
+    (width, height): (u32, u32),
+) -> PyResult<Bound<'_, Pixels>> {
+    // The library looks at the size first, so that what it would refuse takes no memory.
+    if let Err(error @ ImageError::TooLarge { .. }) = Image::packed(format, width, height, &[]) {
+        return Err(invalid(format!("width, height: {error}")));
+    }
+    new_array(py, &shape_of(format, width, height))
 }
 
 /// What was given for a picture, as a contiguous array of the shape that is wanted: itself, where
@@ -161,11 +184,10 @@ fn as_bytes<'py>(given: &Bound<'py, PyAny>, format: PixelFormat) -> PyResult<Bou
     if let Ok(array) = given.cast::<Pixels>() {
         return Ok(array.clone());
     }
-    let numpy = given.py().import("numpy")?;
     // numpy doesn't try DLPack by itself.
     let only_dlpack = given.hasattr("__dlpack__")? && !given.hasattr("__array__")?;
     let way = if only_dlpack { "from_dlpack" } else { "asarray" };
-    let array = numpy.getattr(way)?.call1((given,))?;
+    let array = by_numpy(given, way, None)?;
     if let Ok(array) = array.cast::<Pixels>() {
         return Ok(array.clone());
     }
@@ -181,6 +203,43 @@ fn as_bytes<'py>(given: &Bound<'py, PyAny>, format: PixelFormat) -> PyResult<Bou
         "expected an array of uint8 of shape {} ({format}), and it is {found}{cure}",
         wanted_in_words(format)
     )))
+}
+
+/// What one of numpy's functions makes of something foreign.
+pub(crate) fn by_numpy<'py>(
+    given: &Bound<'py, PyAny>,
+    function: &str,
+    dtype: Option<&str>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let function = given.py().import("numpy")?.getattr(function)?;
+    let made = match dtype {
+        Some(dtype) => function.call1((given, dtype)),
+        None => function.call1((given,)),
+    };
+    made.map_err(|error| not_read(given, error))
+}
+
+/// The error for something that numpy fails on, with what it said as its cause.
+fn not_read(given: &Bound<'_, PyAny>, error: PyErr) -> PyErr {
+    let py = given.py();
+    // Ctrl-C may come within, and memory that is short is no fault of what was given.
+    if !error.is_instance_of::<PyException>(py) || error.is_instance_of::<PyMemoryError>(py) {
+        return error;
+    }
+    let kind = given.get_type().name().map_or_else(|_| "this".to_owned(), |name| name.to_string());
+    let said = error.value(py).to_string();
+    let said = said.lines().next().unwrap_or_default().trim_end_matches('.');
+    let has = |name| given.hasattr(name).unwrap_or(false);
+    let cure = if has("detach") && has("cpu") {
+        ": pass .detach().cpu() of it, which numpy reads"
+    } else if said.contains("inhomogeneous") {
+        ": every row has to have the same length"
+    } else {
+        ""
+    };
+    let wrapped = invalid(format!("numpy can't read {kind} ({said}){cure}"));
+    wrapped.set_cause(py, Some(error));
+    wrapped
 }
 
 /// How numbers of another kind, by numpy's letter for it, become pixels.

@@ -8,7 +8,8 @@ use frameloom::{BoxStyle, Color, Draw, Font, Image, PixelFormat, TextStyle};
 use numpy::{PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
-use crate::array::{accepted_any, shown};
+use crate::arguments;
+use crate::array::{accepted_any, by_numpy, shown};
 use crate::data::frame_data;
 use crate::error::{invalid, raised};
 use crate::lock::lock;
@@ -68,7 +69,7 @@ fn font_of(path: Option<PathBuf>) -> PyResult<Font> {
 
 /// Places, as an array whose last axis is x and y.
 fn points_of(given: &Bound<'_, PyAny>) -> PyResult<Vec<[f64; 2]>> {
-    let array = given.py().import("numpy")?.getattr("array")?.call1((given, "float64"))?;
+    let array = by_numpy(given, "array", Some("float64"))?;
     let array: PyReadonlyArrayDyn<'_, f64> = array.extract()?;
     if !matches!(array.shape(), [_, 2]) {
         let of = shown(array.shape());
@@ -100,7 +101,7 @@ impl PyDraw {
     fn r#box(
         &self,
         py: Python<'_>,
-        xyxy: [f64; 4],
+        #[pyo3(from_py_with = arguments::xyxy)] xyxy: [f64; 4],
         label: &str,
         color: Paint,
         width: f64,
@@ -120,7 +121,13 @@ impl PyDraw {
 
     /// The edges of a rectangle.
     #[pyo3(signature = (xyxy, color, *, width=2.0))]
-    fn rectangle(&self, py: Python<'_>, xyxy: [f64; 4], color: Paint, width: f64) -> PyResult<()> {
+    fn rectangle(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = arguments::xyxy)] xyxy: [f64; 4],
+        color: Paint,
+        width: f64,
+    ) -> PyResult<()> {
         self.on(py, move |draw| {
             draw.rectangle(xyxy, color.0, width);
             Ok(())
@@ -128,7 +135,12 @@ impl PyDraw {
     }
 
     /// A rectangle, filled.
-    fn fill(&self, py: Python<'_>, xyxy: [f64; 4], color: Paint) -> PyResult<()> {
+    fn fill(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = arguments::xyxy)] xyxy: [f64; 4],
+        color: Paint,
+    ) -> PyResult<()> {
         self.on(py, move |draw| {
             draw.fill(xyxy, color.0);
             Ok(())
@@ -140,8 +152,8 @@ impl PyDraw {
     fn line(
         &self,
         py: Python<'_>,
-        start: [f64; 2],
-        end: [f64; 2],
+        #[pyo3(from_py_with = arguments::start)] start: [f64; 2],
+        #[pyo3(from_py_with = arguments::end)] end: [f64; 2],
         color: Paint,
         width: f64,
     ) -> PyResult<()> {
@@ -181,7 +193,7 @@ impl PyDraw {
     fn circle(
         &self,
         py: Python<'_>,
-        center: [f64; 2],
+        #[pyo3(from_py_with = arguments::center)] center: [f64; 2],
         radius: f64,
         color: Paint,
         width: Option<f64>,
@@ -199,7 +211,7 @@ impl PyDraw {
     fn text(
         &self,
         py: Python<'_>,
-        at: [f64; 2],
+        #[pyo3(from_py_with = arguments::at)] at: [f64; 2],
         text: &str,
         size: f64,
         color: Paint,
@@ -224,10 +236,10 @@ impl PyDraw {
         &self,
         py: Python<'_>,
         array: &Bound<'_, PyAny>,
-        at: [i64; 2],
+        #[pyo3(from_py_with = arguments::at_pixel)] at: [i64; 2],
         opacity: f64,
     ) -> PyResult<()> {
-        let shape: Vec<usize> = py.import("numpy")?.getattr("shape")?.call1((array,))?.extract()?;
+        let shape: Vec<usize> = by_numpy(array, "shape", None)?.extract()?;
         let format = match shape.as_slice() {
             [_, _] => PixelFormat::Gray,
             [_, _, 3] => PixelFormat::Rgb24,
@@ -251,14 +263,14 @@ impl PyDraw {
         mask: &Bound<'_, PyAny>,
         color: Paint,
         opacity: f64,
-        at: [i64; 2],
+        #[pyo3(from_py_with = arguments::at_pixel)] at: [i64; 2],
     ) -> PyResult<()> {
-        let numpy = py.import("numpy")?;
-        let array = numpy.getattr("asarray")?.call1((mask,))?;
+        let array = by_numpy(mask, "asarray", None)?;
         let kind: String = array.getattr("dtype")?.getattr("kind")?.extract()?;
         let array = match kind.as_str() {
             "b" => array.call_method1("astype", ("uint8",))?.mul(255u8)?,
             "f" => {
+                let numpy = py.import("numpy")?;
                 let clipped =
                     numpy.getattr("nan_to_num")?.call1((array.call_method1("clip", (0, 1))?,))?;
                 clipped.mul(255)?.call_method1("round", ())?.call_method1("astype", ("uint8",))?
@@ -294,7 +306,12 @@ impl PyDraw {
 
     /// What lies within a rectangle, blurred.
     #[pyo3(signature = (xyxy, radius=None))]
-    fn blur(&self, py: Python<'_>, xyxy: [f64; 4], radius: Option<f64>) -> PyResult<()> {
+    fn blur(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = arguments::xyxy)] xyxy: [f64; 4],
+        radius: Option<f64>,
+    ) -> PyResult<()> {
         self.on(py, move |draw| {
             draw.blur(xyxy, radius);
             Ok(())
@@ -303,7 +320,12 @@ impl PyDraw {
 
     /// What lies within a rectangle, in blocks of one colour each.
     #[pyo3(signature = (xyxy, block=None))]
-    fn pixelate(&self, py: Python<'_>, xyxy: [f64; 4], block: Option<f64>) -> PyResult<()> {
+    fn pixelate(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = arguments::xyxy)] xyxy: [f64; 4],
+        block: Option<f64>,
+    ) -> PyResult<()> {
         self.on(py, move |draw| {
             draw.pixelate(xyxy, block);
             Ok(())

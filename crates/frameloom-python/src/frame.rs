@@ -8,7 +8,8 @@ use numpy::PyArrayMethods;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
-use crate::array::{Pixels, accepted, accepted_any, format_of, new_array, shape_of};
+use crate::arguments;
+use crate::array::{Pixels, accepted, accepted_any, format_of, new_array, new_picture, shape_of};
 use crate::data::frame_data;
 use crate::draw::{Drawing, PyDraw};
 use crate::error::{invalid, raised};
@@ -320,10 +321,10 @@ impl PyFrame {
     fn region<'py>(
         &self,
         py: Python<'py>,
-        x: u32,
-        y: u32,
-        width: u32,
-        height: u32,
+        #[pyo3(from_py_with = arguments::x)] x: u32,
+        #[pyo3(from_py_with = arguments::y)] y: u32,
+        #[pyo3(from_py_with = arguments::width)] width: u32,
+        #[pyo3(from_py_with = arguments::height)] height: u32,
     ) -> PyResult<Bound<'py, Pixels>> {
         let frame = self.finished(py)?;
         let format = self.format;
@@ -339,7 +340,13 @@ impl PyFrame {
     }
 
     /// Replace the pixels whose upper left corner is at `x`, `y` by an array: only they are converted.
-    fn set_region(&self, py: Python<'_>, x: u32, y: u32, array: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn set_region(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = arguments::x)] x: u32,
+        #[pyo3(from_py_with = arguments::y)] y: u32,
+        array: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
         let (pixels, (width, height)) = accepted_any(array, self.format)?;
         let borrowed = pixels.try_readonly().map_err(|e| invalid(e.to_string()))?;
         let bytes = borrowed.as_slice().map_err(|e| invalid(e.to_string()))?;
@@ -376,16 +383,13 @@ impl PyFrame {
         &self,
         py: Python<'py>,
         format: Option<&str>,
-        width: Option<u32>,
-        height: Option<u32>,
+        #[pyo3(from_py_with = arguments::some_width)] width: Option<u32>,
+        #[pyo3(from_py_with = arguments::some_height)] height: Option<u32>,
     ) -> PyResult<Bound<'py, Pixels>> {
         let format = format.map_or(Ok(self.format), format_of)?;
         let (width, height) = (width.unwrap_or(self.width), height.unwrap_or(self.height));
-        if width == 0 || height == 0 {
-            return Err(invalid(format!("an array of {width}x{height} pixels is empty")));
-        }
+        let array = new_picture(py, format, (width, height))?;
         let mut frame = self.finished(py)?;
-        let array = new_array(py, &shape_of(format, width, height))?;
         {
             let mut borrowed = array.try_readwrite().map_err(|e| invalid(e.to_string()))?;
             let bytes = borrowed.as_slice_mut().map_err(|e| invalid(e.to_string()))?;
@@ -400,7 +404,7 @@ impl PyFrame {
     }
 
     /// The picture as a model reads it, and the way back: see `frameloom.Transform`.
-    #[pyo3(signature = (size, *, fit="letterbox", fill=(114, 114, 114), scaling="area",
+    #[pyo3(signature = (size, *, fit="letterbox", fill=[114, 114, 114], scaling="area",
         layout="NCHW", order="RGB", dtype=None, scale=None, mean=None, std=None, region=None,
         out=None),
         text_signature = "($self, size, *, fit=\"letterbox\", fill=(114, 114, 114), \
@@ -412,7 +416,7 @@ impl PyFrame {
         py: Python<'py>,
         size: &Bound<'py, PyAny>,
         fit: &str,
-        fill: (u8, u8, u8),
+        #[pyo3(from_py_with = arguments::fill)] fill: [u8; 3],
         scaling: &str,
         layout: &str,
         order: &str,
@@ -420,7 +424,7 @@ impl PyFrame {
         scale: Option<f32>,
         mean: Option<&Bound<'py, PyAny>>,
         std: Option<&Bound<'py, PyAny>>,
-        region: Option<[f64; 4]>,
+        #[pyo3(from_py_with = arguments::region)] region: Option<[f64; 4]>,
         out: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<(Bound<'py, PyAny>, PyTransform)> {
         let keywords = TensorKeywords {

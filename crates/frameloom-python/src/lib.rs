@@ -4,6 +4,7 @@
 //! the GIL released, and never held while the GIL is waited for. And every wait is cut in slices,
 //! between which Python looks at its signals.
 
+mod arguments;
 mod array;
 mod audio;
 mod data;

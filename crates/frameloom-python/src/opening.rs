@@ -9,6 +9,7 @@ use frameloom::{
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::arguments;
 use crate::array::format_of;
 use crate::error::{invalid, raised};
 use crate::exit::remember;
@@ -122,7 +123,7 @@ pub(crate) fn open(
 #[expect(clippy::too_many_arguments, reason = "Python's are named")]
 pub(crate) fn concat(
     py: Python<'_>,
-    sources: Vec<Bound<'_, PyAny>>,
+    #[pyo3(from_py_with = arguments::sources)] sources: Vec<Bound<'_, PyAny>>,
     pix_fmt: &str,
     size: Option<&Bound<'_, PyAny>>,
     rate: Option<&Bound<'_, PyAny>>,

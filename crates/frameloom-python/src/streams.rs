@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use frameloom::options::InputOptions;
 use frameloom::{Pending, StreamId, StreamOutput, StreamSettings, Streams};
+use numpy::{PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyDictMethods};
 
-use crate::array::format_of;
+use crate::arguments;
+use crate::array::{format_of, shown};
 use crate::error::{invalid, left, raised};
 use crate::exit::{Finish, remember};
 use crate::frame::PyFrame;
@@ -20,6 +22,7 @@ use crate::settings::{
     time_of, unknown,
 };
 use crate::shared::FrameSource;
+use crate::tensor::shape_of_batch;
 use crate::wait::{SLICE, until};
 
 /// What `open_all` takes by name, besides the policies.
@@ -127,7 +130,7 @@ impl StreamsShared {
 )]
 pub(crate) fn open_all(
     py: Python<'_>,
-    sources: Vec<Bound<'_, PyAny>>,
+    #[pyo3(from_py_with = arguments::sources)] sources: Vec<Bound<'_, PyAny>>,
     pix_fmt: &str,
     size: Option<&Bound<'_, PyAny>>,
     format: Option<&str>,
@@ -486,7 +489,7 @@ impl PyBatch {
     }
 
     /// What a model reads of all frames, (n, 3, height, width), and the way back for each: as
-    /// `Frame.tensor`.
+    /// `Frame.tensor`. `out` has a place for each frame, and no more.
     #[pyo3(signature = (size, **keywords))]
     fn tensor<'py>(
         &self,
@@ -499,8 +502,13 @@ impl PyBatch {
         };
         let keywords = keywords.map_or_else(|| Ok(PyDict::new(py)), PyDictMethods::copy)?;
         let mut transforms = Vec::new();
-        let out = match keywords.get_item("out")? {
-            Some(out) => out,
+        let out = match keywords.get_item("out")?.filter(|out| !out.is_none()) {
+            Some(out) => {
+                let layout = keywords.get_item("layout")?;
+                let layout = layout.map_or_else(|| Ok("NCHW".to_owned()), |l| l.extract())?;
+                check_out(&out, &shape_of_batch(size, &layout, self.frames.len())?)?;
+                out
+            }
             None => {
                 // The first one tells the shape and the kind of numbers.
                 let made = first.bind(py).call_method("tensor", (size,), Some(&keywords))?;
@@ -524,4 +532,19 @@ impl PyBatch {
         }
         Ok((out, transforms))
     }
+}
+
+/// Whether the array that was given for a batch has a place for each frame, and no more.
+fn check_out(out: &Bound<'_, PyAny>, wanted: &[usize]) -> PyResult<()> {
+    let expected = shown(wanted);
+    let Ok(array) = out.cast::<PyUntypedArray>() else {
+        return Err(invalid(format!("out: expected an array of shape {expected}, and it is none")));
+    };
+    if array.shape() != wanted {
+        let (frames, found) = (wanted.first().copied().unwrap_or_default(), shown(array.shape()));
+        return Err(invalid(format!(
+            "out: expected an array of shape {expected} for the {frames} frames, and it is of shape {found}"
+        )));
+    }
+    Ok(())
 }

@@ -12,14 +12,14 @@ use numpy::{
 use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 
-use crate::array::shown;
+use crate::array::{by_numpy, new_array, shown};
 use crate::error::{invalid, raised};
 
 /// `Frame.tensor`'s arguments.
 pub(crate) struct TensorKeywords<'a, 'py> {
     pub(crate) size: &'a Bound<'py, PyAny>,
     pub(crate) fit: &'a str,
-    pub(crate) fill: (u8, u8, u8),
+    pub(crate) fill: [u8; 3],
     pub(crate) scaling: &'a str,
     pub(crate) layout: &'a str,
     pub(crate) order: &'a str,
@@ -34,22 +34,14 @@ pub(crate) struct TensorKeywords<'a, 'py> {
 impl TensorKeywords<'_, '_> {
     fn options(&self) -> PyResult<TensorOptions> {
         let (width, height) = size_of(self.size)?;
-        let (red, green, blue) = self.fill;
-        let named = |name: &str, known: &[&'static str], given: &str| {
-            let found = known.iter().position(|known| known.eq_ignore_ascii_case(given));
-            found.ok_or_else(|| {
-                invalid(format!("{name}: '{given}' is none of {}", known.join(", ")))
-            })
-        };
         let fit = named("fit", &Fit::ALL.map(Fit::name), self.fit)?;
         let scaling = named("scaling", &Scaling::ALL.map(Scaling::name), self.scaling)?;
-        let layout = [TensorLayout::Nchw, TensorLayout::Nhwc]
-            [named("layout", &["NCHW", "NHWC"], self.layout)?];
+        let layout = layout_of(self.layout)?;
         let order =
             [ChannelOrder::Rgb, ChannelOrder::Bgr][named("order", &["RGB", "BGR"], self.order)?];
         let mut options = TensorOptions::new(width, height)
             .fit(Fit::ALL[fit])
-            .fill([red, green, blue])
+            .fill(self.fill)
             .scaling(Scaling::ALL[scaling])
             .layout(layout)
             .order(order);
@@ -67,6 +59,17 @@ impl TensorKeywords<'_, '_> {
         }
         Ok(options)
     }
+}
+
+/// Which of the names that there are this is.
+fn named(name: &str, known: &[&'static str], given: &str) -> PyResult<usize> {
+    let found = known.iter().position(|known| known.eq_ignore_ascii_case(given));
+    found.ok_or_else(|| invalid(format!("{name}: '{given}' is none of {}", known.join(", "))))
+}
+
+fn layout_of(given: &str) -> PyResult<TensorLayout> {
+    let layouts = [TensorLayout::Nchw, TensorLayout::Nhwc];
+    Ok(layouts[named("layout", &["NCHW", "NHWC"], given)?])
 }
 
 /// Width and height; one number for both.
@@ -90,6 +93,32 @@ fn each_channel(name: &str, given: &Bound<'_, PyAny>) -> PyResult<[f32; 3]> {
     listed.map_err(|_| invalid(format!("{name}: {given} is neither a number nor three of them")))
 }
 
+/// numpy's kind of numbers by this name or type.
+fn dtype_of<'py>(given: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = given.py();
+    py.import("numpy")?.getattr("dtype")?.call1((given,)).map_err(|cause| {
+        let error = no_dtype(&given.to_string());
+        error.set_cause(py, Some(cause));
+        error
+    })
+}
+
+fn no_dtype(given: &str) -> PyErr {
+    invalid(format!("dtype: a tensor is of float32, float16 or uint8, not of {given}"))
+}
+
+/// The shape of the tensor of so many frames.
+pub(crate) fn shape_of_batch(
+    size: &Bound<'_, PyAny>,
+    layout: &str,
+    frames: usize,
+) -> PyResult<[usize; 4]> {
+    let (width, height) = size_of(size)?;
+    let [_, rest @ ..] = TensorOptions::new(width, height).layout(layout_of(layout)?).shape();
+    let [first, second, third] = rest;
+    Ok([frames, first, second, third])
+}
+
 /// The tensor of a frame, with the way back.
 pub(crate) fn tensor_of<'py>(
     py: Python<'py>,
@@ -98,11 +127,11 @@ pub(crate) fn tensor_of<'py>(
 ) -> PyResult<(Bound<'py, PyAny>, PyTransform)> {
     let options = keywords.options()?;
     let wanted = match (keywords.dtype, keywords.out) {
-        (Some(given), _) => Some(py.import("numpy")?.getattr("dtype")?.call1((given,))?),
-        (None, Some(out)) => out.getattr_opt("dtype")?,
+        (Some(given), _) => Some(dtype_of(given)?),
+        (None, Some(out)) => out.cast::<PyUntypedArray>().ok().map(|out| out.dtype().into_any()),
         (None, None) => None,
     };
-    let name = match &wanted {
+    let name: String = match &wanted {
         Some(wanted) => wanted.getattr("name")?.extract()?,
         None => "float32".to_owned(),
     };
@@ -110,10 +139,7 @@ pub(crate) fn tensor_of<'py>(
         "float32" => filled::<f32>(py, frame, &options, keywords.out)?,
         "float16" => filled::<f16>(py, frame, &options, keywords.out)?,
         "uint8" => filled::<u8>(py, frame, &options, keywords.out)?,
-        _ => {
-            let cause = format!("dtype: a tensor is of float32, float16 or uint8, not of {name}");
-            return Err(invalid(cause));
-        }
+        _ => return Err(no_dtype(&name)),
     };
     Ok((array, PyTransform(transform)))
 }
@@ -126,7 +152,7 @@ fn filled<'py, T: TensorElement + Element>(
 ) -> PyResult<(Bound<'py, PyAny>, Transform)> {
     let array = match out {
         Some(out) => checked::<T>(out, options)?,
-        None => new_array::<T>(py, options)?,
+        None => new_tensor::<T>(py, options)?,
     };
     let mut borrowed = array.try_readwrite().map_err(|e| invalid(format!("out: {e}")))?;
     let numbers = borrowed.as_slice_mut().map_err(|e| invalid(format!("out: {e}")))?;
@@ -165,16 +191,13 @@ fn checked<'py, T: Element>(
     Ok(out.cast::<PyArrayDyn<T>>()?.clone())
 }
 
-fn new_array<'py, T: TensorElement + Element>(
+fn new_tensor<'py, T: TensorElement + Element>(
     py: Python<'py>,
     options: &TensorOptions,
 ) -> PyResult<Bound<'py, PyArrayDyn<T>>> {
     // What the library refuses it refuses before it is asked for memory.
     options.check().map_err(|e| raised(&e))?;
-    let array =
-        ArrayD::from_shape_vec(IxDyn(&options.shape()), vec![T::default(); options.length()]);
-    let array = array.map_err(|e| PyMemoryError::new_err(e.to_string()))?;
-    Ok(PyArrayDyn::from_owned_array(py, array))
+    new_array(py, &options.shape())
 }
 
 /// The way between a picture and the tensor that was made of it.
@@ -220,7 +243,7 @@ fn mapped<'py>(
     map: impl Fn([f64; 2]) -> [f64; 2],
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = places.py();
-    let array = py.import("numpy")?.getattr("array")?.call1((places, "float64"))?;
+    let array = by_numpy(places, "array", Some("float64"))?;
     let array: PyReadonlyArrayDyn<'py, f64> = array.extract()?;
     if !matches!(array.shape().last(), Some(2 | 4)) {
         let of = shown(array.shape());

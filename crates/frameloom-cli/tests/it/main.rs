@@ -30,6 +30,7 @@ mod faults;
 mod files;
 mod formats_in;
 mod formats_out;
+mod frame_data;
 mod hardware;
 mod http;
 mod like_ffmpeg;
