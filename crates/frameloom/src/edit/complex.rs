@@ -127,6 +127,13 @@ struct Output {
     end: Timestamp,
 }
 
+impl InputPad {
+    /// Whether nothing more can be given for it.
+    fn is_over(&self) -> bool {
+        self.has_ended && self.waiting.is_empty()
+    }
+}
+
 impl ComplexGraph {
     pub(crate) fn new(
         spec: String,
@@ -228,7 +235,7 @@ impl ComplexGraph {
             if !is_fed && !self.ready.is_empty() {
                 return Ok(Advance::Ready);
             }
-            if !is_fed {
+            if !is_fed && !self.close_all()? {
                 return Ok(Advance::NeedsInput);
             }
         }
@@ -324,11 +331,23 @@ impl ComplexGraph {
                 is_fed = true;
             }
         }
-        let is_over = |at: &usize| {
-            self.pads.get(*at).is_none_or(|pad| pad.has_ended && pad.waiting.is_empty())
-        };
+        let is_over = |at: &usize| self.pads.get(*at).is_none_or(InputPad::is_over);
         if !is_fed && group.iter().all(is_over) {
             for at in group {
+                // A filter that is told so early, as xfade, may leave out what it still has of this input.
+                if self.open.as_ref().is_some_and(|open| open.wants(at)) {
+                    is_fed |= self.close(at)?;
+                }
+            }
+        }
+        Ok(is_fed)
+    }
+
+    /// Where nothing more comes for any input, tells the graph so of all.
+    fn close_all(&mut self) -> Result<bool> {
+        let mut is_fed = false;
+        if self.pads.iter().all(InputPad::is_over) {
+            for at in 0..self.pads.len() {
                 is_fed |= self.close(at)?;
             }
         }

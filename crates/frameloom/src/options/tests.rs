@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::row::{Scope, ValueType};
-use super::table::library;
+use super::table::{find_ffmpeg, library};
 use super::*;
 use crate::av::listing::device_types;
 use crate::error::ErrorKind;
@@ -307,7 +307,8 @@ fn rows_say_what_they_do() {
             ValueType::Codec if row.name == "c:v" => (&["mpeg4"], "mpeg44"),
             ValueType::Codec if row.name == "c:a" => (&["aac"], "aacc"),
             ValueType::Codec if row.name == "c:s" => (&["srt"], "strt"),
-            ValueType::Codec => (&["copy"], "mpeg4"),
+            // A decoder, or copy: see below.
+            ValueType::Codec => (&[], "no such"),
             _ if row.name == "hwaccel" => (&["none", "auto"], "no such"),
             _ if row.name == "init_hw_device" => (&kinds[..1], "no such:0"),
             _ if row.name == "filter_hw_device" => (&[], "no such"),
@@ -338,6 +339,10 @@ fn rows_say_what_they_do() {
             assert!(set(bad).is_err(), "{} {bad}", row.name);
         }
     }
+    let c = find_ffmpeg("c").unwrap();
+    let (input, output) = (&mut InputOptions::new(), &mut OutputOptions::new());
+    assert!(c.set_input(input, "mpeg4").is_ok() && c.set_input(input, "copy").is_err());
+    assert!(c.set_output(output, "copy").is_ok() && c.set_output(output, "mpeg4").is_err());
 }
 
 /// Python's stub has the keywords of the table, with its values, and no other.

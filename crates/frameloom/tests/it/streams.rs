@@ -1,6 +1,6 @@
 //! Many streams, and their frames in batches.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use frameloom::options::{InputOptions, LiveOptions, OnSlow, OutputOptions};
@@ -47,29 +47,30 @@ fn every_stream_is_served_however_many_fit_into_a_batch() {
 #[test]
 fn streams_take_turns_where_a_batch_has_no_room_for_all() {
     let mut streams = Streams::new();
-    let ids: Vec<_> = [0, 90, 180].map(|hue| streams.add(film(hue)).unwrap()).to_vec();
-    let mut order = Vec::new();
-    // From when all are open.
-    let mut seen = BTreeMap::new();
-    while let Some(batch) = streams.next_batch(1, WAIT).unwrap() {
+    let endless = || {
+        let input = InputOptions::new().with("f", "lavfi").unwrap();
+        StreamSettings::new("testsrc2=s=64x48:r=25").input(input)
+    };
+    let ids: Vec<_> = (0..3).map(|_| streams.add(endless()).unwrap()).collect();
+    let (mut order, mut seen) = (Vec::new(), BTreeSet::new());
+    while order.len() < 60 {
+        let batch = streams.next_batch(1, WAIT).unwrap().unwrap();
         let id = batch.frames[0].stream;
-        *seen.entry(id).or_insert(0) += 1;
+        seen.insert(id);
+        // From when all are open.
         if seen.len() == ids.len() {
             order.push(id);
         }
-        if seen.values().any(|count| *count == 20) {
-            break;
-        }
     }
+    streams.finish().unwrap();
     let turns = order.windows(3).filter(|three| {
         let mut three = three.to_vec();
         three.sort_unstable();
         three.dedup();
         three.len() == 3
     });
-    let (turns, all) = (turns.count(), order.len().saturating_sub(2));
     // One that has no frame yet when its turn comes is passed over.
-    assert!(all > 10 && turns * 4 >= all * 3, "{turns} of {all}: {order:?}");
+    assert!(turns.count() > 30, "{order:?}");
 }
 
 #[test]
