@@ -22,7 +22,7 @@ impl CalledAs {
         next: Option<&OsStr>,
         variable: impl Fn(&str) -> Option<OsString>,
     ) -> CalledAs {
-        // Who calls a program that a variable names begins with an option; a verb is somebody's own.
+        // A program that starts ffmpeg gives it an option first. A person may give a verb.
         let has_option = next.is_some_and(|next| next.as_encoded_bytes().starts_with(b"-"));
         let is_named = || VARIABLES.iter().any(|name| variable(name).as_deref() == Some(program));
         match Path::new(program).file_name().and_then(OsStr::to_str) {

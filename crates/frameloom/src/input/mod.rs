@@ -150,11 +150,10 @@ impl Source {
         environment: &Environment,
     ) -> Result<Source> {
         let Opened { input, video, audio, is_live, pending, begin } = opened;
-        let options =
+        let mut options =
             counted_from_start(options, input.as_ref(), is_live).map_err(|e| e.at(url))?;
         let streams = input.streams().map_err(|e| e.at(url))?;
         let streams = InputStreams::new(streams, video, audio);
-        let mut options = options;
         options.know_streams(&streams.iter().map(|(_, info)| info).collect::<Vec<_>>());
         let metadata = input.metadata();
         let origin = options.origin.or(options.start);

@@ -107,8 +107,8 @@ fn labelled(label: &str, kind: MediaKind, inputs: &[PlannedInput<'_>]) -> Result
     let meant = pick.of(streams.iter().map(|(_, info)| *info));
     let mut meant = meant.into_iter().filter_map(|place| streams.get(place));
     let found = meant.find(|(_, info)| info.kind == kind && !known.options.leaves_out(kind));
-    let is_text = || pick.kind() == Some(MediaKind::Subtitle);
-    let none = || match is_text() {
+    let is_subtitles = || pick.kind() == Some(MediaKind::Subtitle);
+    let none = || match is_subtitles() {
         true => {
             let cause = format!("there is no [{label}]: a graph takes no subtitles");
             Error::usage(cause).about(setting()).hint(Hint::DrawSubtitles)

@@ -78,10 +78,10 @@ impl OpenAgain {
 /// How much of what a container states may be missing at its end: its tracks differ in length.
 const MISSING_AT_END: Timestamp = Timestamp::from_micros(1_000_000);
 
-/// Formats without times. libavformat numbers their pictures at 25 a second, whatever the camera's rate.
 /// The demuxer of what has tags and chapters for others, and no streams.
 const METADATA_ALONE: &str = "ffmetadata";
 
+/// Formats without times. libavformat numbers their pictures at 25 a second, whatever the camera's rate.
 const WITHOUT_TIMES: [&str; 3] = ["mpjpeg", "mjpeg", "jpeg_pipe"];
 
 /// Times by the machine's clock, in microseconds from the first picture on.
