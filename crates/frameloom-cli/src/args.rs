@@ -167,6 +167,11 @@ struct Parser {
     program: ProgramOptions,
 }
 
+/// The error for a command line that reads nothing.
+pub(crate) fn no_input() -> Error {
+    usage("no input is named").hint(ProgramHint::NameInput)
+}
+
 impl Parser {
     /// Reads all the words, or up to one that asks for help, the version or a listing.
     fn read(&mut self) -> Result<Option<Invocation>> {
@@ -307,18 +312,13 @@ impl Parser {
         Ok(ProbeArgs { input, global: self.global, program: self.program })
     }
 
-    fn finish_run(mut self) -> Result<RunArgs> {
+    fn finish_run(self) -> Result<RunArgs> {
         self.check_dangling()?;
-        if self.inputs.is_empty() && self.global.iter().any(|(entry, _)| entry.is_for_graphs()) {
-            // What graphs make may be all that is wanted, and a pipeline begins with an input.
-            let options = vec![("f".to_owned(), "ffmetadata".to_owned())];
-            self.inputs.push(EndArgs { url: "data:,;FFMETADATA1%0A".to_owned(), options });
-        }
-        if self.inputs.is_empty() {
+        let has_graphs = self.global.iter().any(|(entry, _)| entry.is_for_graphs());
+        if self.inputs.is_empty() && !has_graphs {
             // An unknown name may have taken "-i" for its value.
             self.outputs.iter().try_for_each(|output| check_names(&output.options))?;
-            let error = usage("no input is named");
-            return Err(error.hint(ProgramHint::NameInput));
+            return Err(no_input());
         }
         let is_given = |name: &str| self.global.iter().any(|(entry, _)| entry.row.name == name);
         if is_given("y") && is_given("n") {

@@ -9,7 +9,7 @@ use frameloom::options::{
 };
 use frameloom::{AudioCommand, Command, Pipeline, Result, Setting, Stop, sentence};
 
-use crate::args::{EndArgs, GlobalWords, ProbeArgs, RunArgs};
+use crate::args::{EndArgs, GlobalWords, ProbeArgs, RunArgs, no_input};
 use crate::called::CalledAs;
 use crate::usage::usage;
 
@@ -75,6 +75,14 @@ impl Job {
         }
         let mut graphs = FilterGraphs::new();
         each(global, |entry, value| entry.set_graphs(&mut graphs, value))?;
+        if inputs.is_empty() {
+            if frameloom::internal::take_inputs(graphs.specs())? {
+                return Err(no_input());
+            }
+            // What graphs make may be all that is wanted, and a pipeline begins with an input.
+            let options = InputOptions::new().with("f", "ffmetadata")?;
+            inputs.push(("data:,;FFMETADATA1%0A".to_owned(), options));
+        }
         let command = words.command.map(|argv| command(argv, global)).transpose()?;
         let audio_command = audio_command(global)?;
         let mut live = LiveOptions::new();

@@ -82,7 +82,7 @@ pub mod internal {
     pub use crate::options::row::{Group, Row, Scope, ValueType};
     pub use crate::options::table::{LibraryOption, find_ffmpeg, find_long, library};
     pub use crate::protocol::check_input;
-    pub use crate::run::filters::check_graphs;
+    pub use crate::run::filters::{check_graphs, take_inputs};
     pub use crate::run::plan::{check_outputs, is_written};
     pub use crate::stats::{Written, WrittenVideo};
     pub use crate::time::jitter::Jitter;

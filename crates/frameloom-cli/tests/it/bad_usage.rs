@@ -33,6 +33,14 @@ fn nothing_at_all() {
     assert!(outcome.stderr.contains("-i"), "no usage: {}", outcome.stderr);
 }
 
+/// What a graph makes by itself needs no input.
+#[test]
+fn a_graph_that_takes_an_input_has_none() {
+    for graph in ["hflip", "[0:v]hflip", "color=d=1[c];[c][0:v]overlay"] {
+        assert_wrong(&format!("-filter_complex {graph} OUT"), &["no input is named", "-i"]);
+    }
+}
+
 #[test]
 fn help_and_version() {
     let help = frameloom(args!["--help"]).run().ok();

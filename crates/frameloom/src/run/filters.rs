@@ -50,6 +50,19 @@ fn not_there(label: &str, why: &str) -> Error {
     Error::usage(cause).about(setting()).hint(Hint::UseMaps)
 }
 
+/// Whether any of the graphs takes something of an input.
+///
+/// # Errors
+/// [`ErrorKind::Usage`](crate::ErrorKind::Usage).
+pub fn take_inputs(specs: &[String]) -> Result<bool> {
+    for spec in specs {
+        if !pads_of(spec).map_err(|error| error.about(setting()))?.inputs.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Decides what goes into the graphs.
 ///
 /// # Errors
