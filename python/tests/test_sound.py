@@ -123,7 +123,7 @@ def test_live_sound_is_read_and_what_is_left_is_counted(nginx: Nginx, publish: P
         got: list[float] = []
         seen: list[float] = []
         # Both are on one clock: each comes to where the other has been.
-        while len(got) <= 60 or seen[-1] < got[60] or got[-1] < seen[10]:
+        while len(got) <= 60 or len(seen) <= 10 or seen[-1] < got[60] or got[-1] < seen[10]:
             frame = video.read()
             assert frame is not None and frame.time < LIMIT_S
             seen.append(frame.time)
