@@ -8,14 +8,14 @@ use crate::harness::judge::{assert_playable, md5, picture_hashes};
 use crate::harness::nginx::free_port;
 use crate::harness::*;
 
-/// Six seconds of 25 frames with B-frames, beside audio.
+/// Six seconds of 25 frames with B-frames, beside audio. The AAC has no noise that decoders make up.
 fn source() -> PathBuf {
     let lavfi = counted("320x240", "25", 6);
     clip(
         "edges.mp4",
         &format!(
             "-f lavfi -i {lavfi} -f lavfi -i sine=440:r=44100:d=6 -c:v libx264 -bf 2 -g 50 \
-             -preset veryfast -pix_fmt yuv420p -c:a aac"
+             -preset veryfast -pix_fmt yuv420p -c:a aac -aac_pns 0"
         ),
     )
 }
@@ -85,6 +85,28 @@ fn a_window_counts_what_comes_out_of_the_filters() {
     let shown = times(&moved, Kind::Video);
     assert_eq!((shown.len(), shown[0]), (100, Rational::ZERO));
     assert_eq!(shown[99], Rational::millis(3960));
+}
+
+/// Of the source's 6 s, AAC's frames end 616 samples behind the last picture.
+#[test]
+fn every_round_of_a_loop_is_decoded_from_scratch_and_keeps_to_the_pictures() {
+    let room = room();
+    let samples = |before: &str, behind: &str, name: &str| {
+        let out = made(room.path(), before, &format!("{behind} -vn -f s16le"), name);
+        let bytes = fs::read(out).unwrap();
+        bytes.chunks_exact(2).map(|b| i16::from_le_bytes([b[0], b[1]])).collect::<Vec<_>>()
+    };
+    let once = samples("", "", "once.raw");
+    assert_eq!(once.len(), 264_600 + 616);
+    let looped = samples("-stream_loop 9", "", "looped.raw");
+    assert_eq!(looped.len(), 10 * 264_600 + 616);
+    let (first, rest) = looped.split_at(once.len());
+    assert!(first == once, "the first round");
+    for (number, round) in rest.chunks(264_600).enumerate() {
+        assert!(round == &once[616..], "round {}", number + 2);
+    }
+    let cut = samples("-stream_loop -1", "-t 14", "cut.raw");
+    assert!(cut == looped[..14 * 44_100], "{} samples of 14 s", cut.len());
 }
 
 #[test]

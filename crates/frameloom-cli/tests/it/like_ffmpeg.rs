@@ -522,7 +522,7 @@ mod lines {
     #[test]
     #[ignore = "slow"]
     fn loops() {
-        assert_like_ffmpeg("loops", 14);
+        assert_like_ffmpeg("loops", 15);
     }
 
     #[test]

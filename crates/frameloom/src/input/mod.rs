@@ -66,7 +66,8 @@ pub(crate) struct Source {
     postponed: Option<Result<Option<AvPacket>, Break>>,
     clock: InputClock,
     loops_left: Option<u64>,
-    discontinuity: bool,
+    /// The numbers of streams of which nothing came yet in this round of a loop.
+    rewound: BTreeSet<usize>,
     cut_short: Option<usize>,
     new_kind: Option<MediaKind>,
     /// The numbers of streams of which nothing more is wanted.
@@ -191,7 +192,7 @@ impl Source {
             postponed: None,
             clock,
             loops_left,
-            discontinuity: false,
+            rewound: BTreeSet::new(),
             cut_short: None,
             new_kind: None,
             over: BTreeSet::new(),
@@ -537,7 +538,7 @@ impl Source {
                 arrived: Some(Arrival::at(self.environment.clock.now())),
                 quality: None,
                 floor: self.clock.looped.max(self.floor).plus(self.options.offset),
-                discontinuity: self.discontinuity && kind == MediaKind::Video,
+                discontinuity: self.rewound.contains(&number),
             };
             let is_main = self.streams.main(kind) == Some(number);
             self.clock.place(&mut packet, is_main);
@@ -551,9 +552,7 @@ impl Source {
                 self.ended = self.all_is_over();
                 continue;
             }
-            if packet.discontinuity {
-                self.discontinuity = false;
-            }
+            self.rewound.remove(&number);
             packet.move_by(self.options.offset);
             return Ok(Some(SourceMessage::Packet(packet)));
         }
@@ -679,7 +678,7 @@ impl Source {
         let end = self.clock.end;
         self.clock.looped = self.clock.looped.plus(stated.map_or(end, |stated| stated.max(end)));
         self.clock.end = Timestamp::ZERO;
-        self.discontinuity = true;
+        self.rewound = self.streams.iter().map(|(number, _)| number).collect();
         self.go_to(self.floor).map_err(|e| e.hint(Hint::LoopNeedsSeek))?;
         Ok(true)
     }

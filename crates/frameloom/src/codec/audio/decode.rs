@@ -33,6 +33,9 @@ pub(crate) struct AudioDecoder {
     failures: u64,
     /// Where the last frame that was decoded ends, in samples.
     sound_end: Option<Timestamp>,
+    /// Where the last round of a loop ended: what begins before that is left out, or sound would fall
+    /// behind the pictures with every round.
+    round_end: Option<Timestamp>,
     /// A piece of silence like what came last.
     silence: Option<AvFrame>,
     /// Up to where there is to be silence.
@@ -79,6 +82,7 @@ impl AudioDecoder {
             next_pts: 0,
             failures: 0,
             sound_end: None,
+            round_end: None,
             silence: None,
             silent_until: None,
             silent_from: None,
@@ -130,6 +134,11 @@ impl AudioDecoder {
         self.arrived = packet.arrived;
         self.floor = packet.floor;
         self.silent_until = None;
+        if packet.discontinuity {
+            self.drain_decoder()?;
+            self.decoder.flush();
+            self.round_end = self.sound_end;
+        }
         loop {
             let accepted = match self.decoder.send(Some(&packet.av)) {
                 Ok(accepted) => accepted,
@@ -148,10 +157,7 @@ impl AudioDecoder {
 
     /// Drains the decoder: what it still holds can be received then.
     pub(crate) fn drain(&mut self) -> Result<()> {
-        while !self.decoder.send(None).map_err(|e| e.in_stage(Stage::Decode))? {
-            self.take_frames()?;
-        }
-        self.take_frames()?;
+        self.drain_decoder()?;
         if let Some(reshape) = &mut self.reshape {
             reshape.drain()?.into_iter().try_for_each(|(frame, base)| self.take(frame, base))?;
         }
@@ -160,6 +166,13 @@ impl AudioDecoder {
             tracing::warn!("{left_out} left out of the audio");
         }
         Ok(())
+    }
+
+    fn drain_decoder(&mut self) -> Result<()> {
+        while !self.decoder.send(None).map_err(|e| e.in_stage(Stage::Decode))? {
+            self.take_frames()?;
+        }
+        self.take_frames()
     }
 
     /// The next samples, in the order of time.
@@ -224,7 +237,8 @@ impl AudioDecoder {
     /// Takes what is to be given out, with pts in this unit.
     fn take(&mut self, frame: AvFrame, time_base: TimeBase) -> Result<()> {
         let begin = self.continued(&frame, time_base);
-        let wanted = SampleWindow { from: self.sought.then_some(self.floor), to: self.limit };
+        let from = self.sought.then_some(self.floor).max(self.round_end);
+        let wanted = SampleWindow { from, to: self.limit };
         let frame = AudioFrame { samples: frame, time_base, begin, arrived: self.arrived };
         let Some(frame) = frame.cut(wanted).map_err(|e| e.in_stage(Stage::Decode))? else {
             return Ok(());
