@@ -138,12 +138,18 @@ class Frame:
 
     def _repr_png_(self) -> bytes: ...
     def to_ndarray(
-        self, format: str | None = None, *, width: int | None = None, height: int | None = None
+        self,
+        format: str | None = None,
+        *,
+        size: _Size | None = None,
+        width: int | None = None,
+        height: int | None = None,
     ) -> _Array:
         """A new array of the picture, in another format or size where they are given.
 
-        Where it shrinks, a pixel is the mean of what it covers. Raises `ValueError` for a size
-        that no picture has, `MemoryError` where there is no memory for it.
+        `size` is (width, height) in pixels; or give one of `width` and `height` alone. Where it
+        shrinks, a pixel is the mean of what it covers. Raises `ValueError` for a size that no
+        picture has, `MemoryError` where there is no memory for it.
         """
 
     def tensor(
@@ -471,6 +477,17 @@ class Streams:
         A batch is given out once it has `size` frames or one of every stream that runs, and `wait`
         seconds (20 ms) behind its first at the latest; earlier, where a live stream that is in it
         has its next frame already. A stream that is lost or not there yet is not waited for.
+        """
+
+    def latest(self, size: int = 8, timeout: _Seconds | None = None) -> Batch | None:
+        """The newest frames that a loop over `batches` on another thread has taken.
+
+        At most one of each stream, and at most `size`, as they were when they were taken. Each is
+        returned once: the next call waits for a newer one, at most for `timeout` seconds. `None`
+        once there are no more. So a model that is slower than the streams sees what is new, and the
+        loop goes on at their rates.
+
+        Raises `TimeoutError` where none came in time.
         """
 
     def __len__(self) -> int: ...

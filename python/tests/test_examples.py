@@ -198,8 +198,9 @@ def test_hiding_faces(tmp_path: Path, face: Path) -> None:
 
 
 def test_many_cameras_have_one_model(clip: Path, face: Path, tmp_path: Path) -> None:
-    run("many_cameras_one_model.py", f"{tmp_path}/found-", clip, face)
-    for number, source in enumerate((clip, face)):
+    cameras = (clip, face) * 4
+    run("many_cameras_one_model.py", f"{tmp_path}/found-", *cameras)
+    for number, source in enumerate(cameras):
         was, now = frameloom.open(source), frameloom.open(tmp_path / f"found-{number}.mp4")
         assert len(now) == len(was)
         edges = np.abs(next(iter(now)).image.astype(int) - next(iter(was)).image)

@@ -116,6 +116,12 @@ def test_an_array_has_any_format_and_size(clip: Path) -> None:
     assert np.abs(small - means).mean() < 2
     assert frame.to_ndarray("gray").shape == (108, 192)
     assert frame.to_ndarray(width=400).shape == (108, 400, 3)
+    assert np.array_equal(frame.to_ndarray("bgr24", size=(96, 54)), small)
+    assert np.array_equal(frame.to_ndarray("bgr24", size="96x54"), small)
+    with pytest.raises(ValueError, match="size has both"):
+        frame.to_ndarray(size=(96, 54), width=96)
+    with pytest.raises(ValueError, match="a size"):
+        frame.to_ndarray(size=(96, 0, 4))  # type: ignore[arg-type]
     small[:] = 0
     assert frame.image.max() > 0
     with pytest.raises(ValueError, match="no format"):

@@ -27,7 +27,7 @@ def model(batch):
 
 
 def test_there_are_examples() -> None:
-    assert len(CODE) == 5
+    assert len(CODE) == 6
 
 
 @pytest.mark.parametrize("code", CODE)

@@ -2,6 +2,7 @@
 
 import subprocess as sp
 import sys
+import threading
 from functools import partial
 from pathlib import Path
 
@@ -65,6 +66,59 @@ def test_what_a_batch_is_to_fill_has_a_place_for_each_frame(clip: Path) -> None:
         assert np.array_equal(made, expected) and len(transforms) == 2
         half, _ = batch.tensor(64, out=np.zeros((2, 3, 64, 64), np.float16))
         assert half.dtype == np.float16 and np.allclose(half, expected, atol=1e-3)
+
+
+def test_a_slow_thread_sees_what_is_new_of_each_stream(clip: Path) -> None:
+    seen: dict[int, list[int]] = {0: [], 1: [], 2: []}
+    sizes: list[int] = []
+    darkest: list[int] = []
+    asked, took = threading.Event(), threading.Event()
+
+    def work() -> None:
+        asked.set()
+        while (batch := streams.latest(size=2)) is not None:
+            sizes.append(len(batch))
+            tensor, _ = batch.tensor(64, dtype="uint8")
+            darkest.append(int(tensor.max((1, 2, 3)).min()))
+            for frame in batch:
+                assert frame.stream is not None
+                seen[frame.stream.number].append(frame.index)
+            took.set()
+
+    with frameloom.open_all([clip, clip, clip]) as streams:
+        with pytest.raises(TimeoutError, match=r"no frame came within 0\.01 s"):
+            streams.latest(timeout=0.01)
+        thread = threading.Thread(target=work)
+        thread.start()
+        asked.wait()
+        for number, batch in enumerate(streams.batches()):
+            for frame in batch:
+                frame.array[:] = 0
+            if number % 10 == 0:
+                took.clear()
+                took.wait(0.2)
+        thread.join(LIMIT_S)
+        assert not thread.is_alive() and streams.latest() is None
+    assert all(indices == sorted(set(indices)) and indices for indices in seen.values())
+    assert 0 < min(sizes) and max(sizes) <= 2
+    assert min(darkest) > 0, "the loop paints a frame black after it was taken"
+
+
+def test_nobody_waits_for_the_newest_of_streams_that_are_closed(clip: Path) -> None:
+    found: list[object] = []
+    asked = threading.Event()
+
+    def work() -> None:
+        asked.set()
+        found.append(streams.latest())
+
+    streams = frameloom.open_all([clip])
+    thread = threading.Thread(target=work)
+    thread.start()
+    asked.wait()
+    streams.close()
+    thread.join(LIMIT_S)
+    assert found == [None] and streams.latest() is None
 
 
 def test_frames_are_written_to_their_own_stream(clip: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ use crate::data::frame_data;
 use crate::draw::{Drawing, PyDraw};
 use crate::error::{invalid, raised};
 use crate::lock::lock;
+use crate::settings::size_of;
 use crate::shared::FrameSource;
 use crate::tensor::{PyTransform, TensorKeywords, tensor_of};
 
@@ -378,16 +379,21 @@ impl PyFrame {
 
     /// A new array of the picture, in another format or size where they are given; one that shrinks is
     /// scaled by the mean of what a pixel covers.
-    #[pyo3(signature = (format=None, *, width=None, height=None))]
+    #[pyo3(signature = (format=None, *, size=None, width=None, height=None))]
     fn to_ndarray<'py>(
         &self,
         py: Python<'py>,
         format: Option<&str>,
+        size: Option<&Bound<'py, PyAny>>,
         #[pyo3(from_py_with = arguments::some_width)] width: Option<u32>,
         #[pyo3(from_py_with = arguments::some_height)] height: Option<u32>,
     ) -> PyResult<Bound<'py, Pixels>> {
         let format = format.map_or(Ok(self.format), format_of)?;
-        let (width, height) = (width.unwrap_or(self.width), height.unwrap_or(self.height));
+        let (width, height) = match (size_of(size)?, width, height) {
+            (None, width, height) => (width.unwrap_or(self.width), height.unwrap_or(self.height)),
+            (Some(size), None, None) => (size.width(), size.height()),
+            _ => return Err(invalid("size has both: give it, or width and height")),
+        };
         let array = new_picture(py, format, (width, height))?;
         let mut frame = self.finished(py)?;
         {

@@ -14,7 +14,6 @@ mod events;
 mod exit;
 mod frame;
 mod info;
-mod latest;
 mod lock;
 mod opening;
 mod output;

@@ -5,15 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use frameloom::options::{InputOptions, LiveOptions, OutputOptions};
 use frameloom::{
-    Frames, Outgoing, OutputId, Pending, Pipeline, PixelFormat, Size, Snapshot, Stats, Stop,
-    Timestamp,
+    Frames, Latest, Outgoing, OutputId, Pending, Pipeline, PixelFormat, Size, Snapshot, Stats,
+    Stop, Timestamp,
 };
 use pyo3::prelude::*;
 
 use crate::array::ArrayPool;
 use crate::events::EventLog;
 use crate::exit::Finish;
-use crate::latest::Latest;
 use crate::lock::lock;
 use crate::process::{Owner, elsewhere};
 use crate::wait::{SLICE, until};
@@ -96,7 +95,7 @@ pub(crate) struct VideoShared {
     pub(crate) frames: Arc<FrameSource>,
     /// The last frame that was given out.
     pub(crate) last: Mutex<Option<Arc<Mutex<frameloom::Frame>>>>,
-    /// The same for another thread.
+    /// The newest of them for another thread, also from one seek to the next.
     pub(crate) latest: Latest,
 }
 
@@ -116,7 +115,7 @@ impl VideoShared {
             passes_frames: AtomicBool::new(false),
             frames,
             last: Mutex::default(),
-            latest: Latest::default(),
+            latest: Latest::new(),
         };
         shared.set(pipeline);
         shared

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use frameloom::options::InputOptions;
-use frameloom::{Pending, StreamId, StreamOutput, StreamSettings, Streams};
+use frameloom::{Batch, LatestBatches, Pending, StreamId, StreamOutput, StreamSettings, Streams};
 use numpy::{PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyDictMethods};
@@ -18,12 +18,12 @@ use crate::frame::PyFrame;
 use crate::lock::lock;
 use crate::process::{Owner, elsewhere};
 use crate::settings::{
-    InputKeywords, OUTPUT_NAMES, OutputKeywords, place, policies, rate_of, size_of, span_of,
-    time_of, unknown,
+    InputKeywords, OUTPUT_NAMES, OutputKeywords, limit_of, place, policies, rate_of, size_of,
+    span_of, time_of, unknown,
 };
 use crate::shared::FrameSource;
 use crate::tensor::shape_of_batch;
-use crate::wait::{SLICE, until};
+use crate::wait::{SLICE, nothing_came, until, within};
 
 /// What `open_all` takes by name, besides the policies.
 const OPEN_ALL_NAMES: &[&str] = &["pix_fmt", "size", "format", "options"];
@@ -34,6 +34,8 @@ struct StreamsShared {
     /// `None` once they are closed. It is locked with the GIL released only.
     streams: Mutex<Option<Streams>>,
     known: Mutex<BTreeMap<StreamId, KnownStream>>,
+    /// What the loop over the batches has taken, for another thread. It needs no lock of the streams.
+    latest: LatestBatches,
     pix_fmt: String,
     settings: SettingsOfAll,
 }
@@ -117,6 +119,19 @@ impl StreamsShared {
             false => Ok(()),
         }
     }
+
+    /// A batch as Python has it.
+    fn given(&self, py: Python<'_>, batch: Batch) -> PyResult<PyBatch> {
+        let known = lock(&self.known);
+        let frames = batch.frames.into_iter().filter_map(|item| {
+            let (_, source) = known.get(&item.stream)?;
+            Some(PyFrame::new(item.frame, Arc::clone(source)))
+        });
+        let frames: Vec<PyFrame> = frames.collect();
+        drop(known);
+        let frames = frames.into_iter().map(|frame| Py::new(py, frame)).collect::<PyResult<_>>()?;
+        Ok(PyBatch { frames })
+    }
 }
 
 /// Open many streams at once. Each is opened by itself and, where it is live, tried until it is there.
@@ -142,9 +157,11 @@ pub(crate) fn open_all(
     live.check(false, true).map_err(|e| raised(&e))?;
     let input = InputKeywords { format, options, ..InputKeywords::default() }.settings(input)?;
     let settings = SettingsOfAll { input, size: size_of(size)? };
+    let streams = Streams::new().live(live);
     let shared = Arc::new(StreamsShared {
         process: Owner::here(),
-        streams: Mutex::new(Some(Streams::new().live(live))),
+        latest: streams.latest(),
+        streams: Mutex::new(Some(streams)),
         known: Mutex::default(),
         pix_fmt: pix_fmt.to_owned(),
         settings,
@@ -187,12 +204,34 @@ impl PyStreams {
     /// not there yet is not waited for.
     #[pyo3(signature = (size=8, wait=None))]
     fn batches(&self, size: usize, wait: Option<&Bound<'_, PyAny>>) -> PyResult<PyBatches> {
-        if size == 0 {
-            return Err(invalid("size: a batch has one frame at least"));
-        }
+        check_size(size)?;
         let wait = wait.map(|given| time_of("wait", given)).transpose()?;
         let wait = wait.map_or(DEFAULT_WAIT, |wait| Duration::from_secs_f64(wait.as_secs_f64()));
         Ok(PyBatches { shared: self.0.clone(), size, wait })
+    }
+
+    /// The newest frames that a loop over `batches` on another thread has taken, as they were then, and
+    /// that were not returned here yet: at most one of each stream, and at most `size`. `None` once there
+    /// are no more. It waits for one, at most for `timeout` seconds.
+    ///
+    /// Raises `TimeoutError` where none came in time.
+    #[pyo3(signature = (size=8, timeout=None))]
+    fn latest(
+        &self,
+        py: Python<'_>,
+        size: usize,
+        timeout: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Option<PyBatch>> {
+        check_size(size)?;
+        let limit = limit_of(timeout)?;
+        self.0.check_process()?;
+        let step = |slice| {
+            let found = self.0.latest.next_batch_timeout(size, slice);
+            let is_none_yet = found.as_ref().is_some_and(|batch| batch.frames.is_empty());
+            Ok((!is_none_yet).then_some(found))
+        };
+        let batch = within(py, limit, step)?.ok_or_else(|| nothing_came(limit, None))?;
+        batch.map(|batch| self.0.given(py, batch)).transpose()
     }
 
     fn __len__(&self) -> usize {
@@ -244,6 +283,13 @@ impl PyStreams {
         _traceback: &Bound<'_, PyAny>,
     ) -> PyResult<bool> {
         left(kind, self.close(py))
+    }
+}
+
+fn check_size(size: usize) -> PyResult<()> {
+    match size {
+        0 => Err(invalid("size: a batch has one frame at least")),
+        _ => Ok(()),
     }
 }
 
@@ -453,16 +499,8 @@ impl PyBatches {
                 batch => Some(batch),
             })
         };
-        let Some(batch) = until(py, step, || {})? else { return Ok(None) };
-        let known = lock(&self.shared.known);
-        let frames = batch.frames.into_iter().filter_map(|item| {
-            let (_, source) = known.get(&item.stream)?;
-            Some(PyFrame::new(item.frame, Arc::clone(source)))
-        });
-        let frames: Vec<PyFrame> = frames.collect();
-        drop(known);
-        let frames = frames.into_iter().map(|frame| Py::new(py, frame)).collect::<PyResult<_>>()?;
-        Ok(Some(PyBatch { frames }))
+        let batch = until(py, step, || {})?;
+        batch.map(|batch| self.shared.given(py, batch)).transpose()
     }
 }
 

@@ -1,7 +1,7 @@
 //! An open input in Python, and its frames.
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use frameloom::options::InputOptions;
 use frameloom::{ErrorKind, NextFrame, OutputId, Pipeline, Probe, Reader};
@@ -14,7 +14,6 @@ use crate::error::{invalid, left, raised};
 use crate::exit::Finish;
 use crate::frame::PyFrame;
 use crate::info::as_dict;
-use crate::latest::LatestFrame;
 use crate::lock::lock;
 use crate::output::{PyOutput, added};
 use crate::process::elsewhere;
@@ -24,7 +23,7 @@ use crate::settings::{
 };
 use crate::shared::{VideoShared, VideoState, finish};
 use crate::state::{PyAudioPacket, PyEvent, PyStats};
-use crate::wait::{SLICE, opened, until};
+use crate::wait::{SLICE, nothing_came, opened, until, within};
 
 /// A file or stream that is open: an iterator of its frames.
 #[pyclass(frozen, name = "Video", module = "frameloom")]
@@ -120,16 +119,12 @@ impl PyVideo {
 
     /// The next frame, or what there is in place of one at `until`.
     fn next_frame(&self, py: Python<'_>, limit: Option<Duration>) -> PyResult<Waited> {
-        // More than a clock can count is no limit.
-        let end = limit.and_then(|limit| Instant::now().checked_add(limit));
         if self.is_closed(py) {
             return Err(raised(&self.shared.closed()));
         }
         start(py, &self.shared)?;
-        let step = || {
+        let step = |slice: Duration| {
             let mut state = self.shared.state();
-            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
-            let slice = left.map_or(SLICE, |left| left.min(SLICE));
             let found = match &mut *state {
                 VideoState::Running(frames) => frames.next_timeout(slice)?,
                 VideoState::Starting => {
@@ -139,12 +134,11 @@ impl PyVideo {
                 }
                 VideoState::Open(_) | VideoState::Closed => NextFrame::Over,
             };
-            let waits_on = left.is_none_or(|left| left > slice);
-            Ok(Some(found).filter(|found| !waits_on || !matches!(found, NextFrame::NotYet)))
+            Ok(Some(found).filter(|found| !matches!(found, NextFrame::NotYet)))
         };
-        let mut frame = match until(py, step, || {})? {
-            NextFrame::Frame(frame) => frame,
-            NextFrame::Over => {
+        let mut frame = match within(py, limit, step)? {
+            Some(NextFrame::Frame(frame)) => frame,
+            Some(NextFrame::Over) => {
                 self.shared.latest.end();
                 return Ok(Waited::Over);
             }
@@ -155,15 +149,6 @@ impl PyVideo {
         let frame = PyFrame::new(frame, Arc::clone(&self.shared.frames));
         *lock(&self.shared.last) = Some(Arc::clone(&frame.inner));
         Ok(Waited::Frame(frame))
-    }
-
-    /// The error where a wait was over before a frame came.
-    fn nothing_came(&self, limit: Option<Duration>) -> PyErr {
-        let seconds = limit.unwrap_or_default().as_secs_f64();
-        let cause = format!("no frame came within {seconds} s");
-        let stage = frameloom::Stage::Source;
-        let late = frameloom::Error::new(ErrorKind::TimedOut, stage, cause);
-        raised(&late.at(&self.shared.opening.source))
     }
 
     fn input(&self) -> InputOptions {
@@ -192,7 +177,7 @@ impl PyVideo {
         match self.next_frame(py, limit)? {
             Waited::Frame(frame) => Ok(Some(frame)),
             Waited::Over => Ok(None),
-            Waited::NotYet => Err(self.nothing_came(limit)),
+            Waited::NotYet => Err(nothing_came(limit, Some(&self.shared.opening.source))),
         }
     }
 
@@ -207,20 +192,16 @@ impl PyVideo {
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Option<PyFrame>> {
         let limit = limit_of(timeout)?;
-        let end = limit.and_then(|limit| Instant::now().checked_add(limit));
-        let step = || {
-            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
-            let slice = left.map_or(SLICE, |left| left.min(SLICE));
-            let found = self.shared.latest.take(slice);
-            let waits_on = left.is_none_or(|left| left > slice);
-            Ok(Some(found).filter(|found| !waits_on || !matches!(found, LatestFrame::NotYet)))
+        let step = |slice| {
+            let found = self.shared.latest.next_frame_timeout(slice);
+            Ok(Some(found).filter(|found| !matches!(found, NextFrame::NotYet)))
         };
-        match until(py, step, || {})? {
-            LatestFrame::Frame(frame) => {
+        match within(py, limit, step)? {
+            Some(NextFrame::Frame(frame)) => {
                 Ok(Some(PyFrame::new(frame, Arc::clone(&self.shared.frames))))
             }
-            LatestFrame::Over => Ok(None),
-            LatestFrame::NotYet => Err(self.nothing_came(limit)),
+            Some(_) => Ok(None),
+            None => Err(nothing_came(limit, Some(&self.shared.opening.source))),
         }
     }
 

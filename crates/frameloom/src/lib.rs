@@ -43,9 +43,9 @@ mod time;
 mod url;
 
 pub use api::{
-    AudioFrames, Batch, Control, Feed, Frames, InputBuilder, Media, NextFrame, Outgoing,
-    OutputBuilder, OutputId, Pending, Pipeline, Reader, StreamFrame, StreamId, StreamOutput,
-    StreamSettings, Streams, Writer,
+    AudioFrames, Batch, Control, Feed, Frames, InputBuilder, Latest, LatestBatches, Media,
+    NextFrame, Outgoing, OutputBuilder, OutputId, Pending, Pipeline, Reader, StreamFrame, StreamId,
+    StreamOutput, StreamSettings, Streams, Writer,
 };
 pub use av::{AvError, LogLevel, set_log_level};
 pub use codec::audio_frame::AudioFrame;

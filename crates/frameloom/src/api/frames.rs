@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Select, SendTimeoutError, Sender, bounded};
 
 use crate::api::control::{Control, OutputId};
+use crate::api::latest::Latest;
+use crate::api::next_frame::NextFrame;
 use crate::api::own_sound::{OwnSound, WrittenSound};
 use crate::api::pending::Pending;
 use crate::api::write_order::{WriteOrder, WrittenFrame};
@@ -29,18 +31,6 @@ use crate::time::stop::Stop;
 const TICK: Duration = Duration::from_millis(20);
 /// What an untimed call waits for at once.
 const LONG: Duration = Duration::from_secs(1);
-
-/// What [`Frames::next_timeout`] found.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum NextFrame {
-    /// The next frame.
-    Frame(Frame),
-    /// None came within the limit.
-    NotYet,
-    /// There are no more.
-    Over,
-}
 
 enum PulledItem {
     Ask(Ask),
@@ -102,6 +92,7 @@ pub struct Frames {
     own_sound: BTreeMap<usize, OwnSound>,
     /// What was written last.
     order: WriteOrder,
+    latest: Latest,
     stop: Stop,
     stats: Stats,
 }
@@ -142,6 +133,7 @@ impl Frames {
             sound,
             own_sound: own_sound.collect::<Result<_>>()?,
             order: WriteOrder::default(),
+            latest: Latest::new(),
             stop: asked,
             stats,
         })
@@ -154,9 +146,10 @@ impl Frames {
     pub fn next_timeout(&mut self, limit: Duration) -> Result<NextFrame> {
         let until = moment_after(Instant::now(), limit);
         loop {
-            if let Some(frame) = self.ready.pop_front() {
+            if let Some(mut frame) = self.ready.pop_front() {
                 self.pass_over();
                 self.unwritten = true;
+                self.latest.put(&mut frame)?;
                 return Ok(NextFrame::Frame(frame));
             }
             if self.is_drained || self.is_closed || self.stop.is_stopped() {
@@ -278,6 +271,7 @@ impl Frames {
 
     /// No more frames: with what went wrong, if anything did.
     fn end_of_frames(&mut self, until: Instant) -> Result<NextFrame> {
+        self.latest.end();
         // With no output there is nothing that could still be written, and with an error nothing
         // that could be wanted.
         if self.registry.is_empty() || self.failure.is_there() {
@@ -505,6 +499,11 @@ impl Frames {
         Ok(Some(Pending::of(ending)))
     }
 
+    /// The newest frame that was taken here, for another thread: a model that is slower than the stream.
+    pub fn latest(&self) -> Latest {
+        self.latest.clone()
+    }
+
     /// Whether no more frames come: the input has ended, something has failed, or a stop was asked for.
     pub fn is_over(&self) -> bool {
         self.is_drained || self.is_closed || self.failure.is_there() || self.stop.is_stopped()
@@ -564,6 +563,7 @@ impl Frames {
 
     /// Lets go of the gate.
     fn leave(&mut self) {
+        self.latest.end();
         if self.channels.is_some() {
             self.pass_over();
             if !self.is_drained && !self.is_closed {

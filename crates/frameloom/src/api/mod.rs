@@ -1,12 +1,15 @@
 //! What is public: a whole pipeline, and its parts by themselves.
 
 mod audio_frames;
+mod batch;
 mod builder;
 mod control;
 mod feed;
 mod frames;
 mod image_file;
+mod latest;
 mod media;
+mod next_frame;
 mod opening;
 mod outgoing;
 mod own_sound;
@@ -21,15 +24,18 @@ mod write_order;
 mod writer;
 
 pub use audio_frames::AudioFrames;
+pub use batch::{Batch, StreamFrame};
 pub use builder::{InputBuilder, OutputBuilder};
 pub use control::{Control, OutputId};
 pub use feed::Feed;
-pub use frames::{Frames, NextFrame};
+pub use frames::Frames;
+pub use latest::{Latest, LatestBatches};
 pub use media::Media;
+pub use next_frame::NextFrame;
 pub use outgoing::Outgoing;
 pub use pending::Pending;
 pub use pipeline::Pipeline;
 pub use reader::Reader;
 pub use stream::{StreamId, StreamOutput, StreamSettings};
-pub use streams::{Batch, StreamFrame, Streams};
+pub use streams::Streams;
 pub use writer::Writer;

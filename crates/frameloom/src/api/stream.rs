@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::api::control::{Control, OutputId};
-use crate::api::frames::{Frames, NextFrame};
+use crate::api::frames::Frames;
+use crate::api::next_frame::NextFrame;
 use crate::api::pending::Pending;
 use crate::api::pipeline::Pipeline;
 use crate::error::{Error, ErrorKind, Result};

@@ -5,13 +5,15 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Select;
 
+use crate::api::batch::{Batch, StreamFrame};
 use crate::api::control::Control;
+use crate::api::latest::LatestBatches;
 use crate::api::pending::Pending;
 use crate::api::stream::{
     Slot, SlotState, StreamId, StreamOutput, StreamSettings, Wanted, WantedOutput, add_late, open,
 };
 use crate::error::{Error, Result};
-use crate::image::{Frame, TensorElement, TensorOptions, Transform};
+use crate::image::Frame;
 use crate::options::{LiveOptions, OutputOptions};
 use crate::stats::Snapshot;
 use crate::time::moment_after;
@@ -21,42 +23,6 @@ use crate::time::stop::Stop;
 const TICK: Duration = Duration::from_millis(5);
 /// What an untimed call waits for at once.
 const LONG: Duration = Duration::from_secs(1);
-
-/// A frame, and the stream that it is of.
-#[derive(Debug)]
-pub struct StreamFrame {
-    /// The stream.
-    pub stream: StreamId,
-    /// The frame.
-    pub frame: Frame,
-}
-
-/// Frames of different streams, at most one of each.
-#[derive(Debug)]
-pub struct Batch {
-    /// The frames. Those whose stream waited longest come first.
-    pub frames: Vec<StreamFrame>,
-}
-
-impl Batch {
-    /// What a model reads of all frames, one behind the other, and the way back for each: as
-    /// [`Frame::tensor`].
-    ///
-    /// # Errors
-    /// As [`Frame::tensor`].
-    pub fn tensor<T: TensorElement>(
-        &self,
-        options: &TensorOptions,
-    ) -> Result<(Vec<T>, Vec<Transform>)> {
-        options.check()?;
-        let mut numbers = vec![T::default(); self.frames.len() * options.length()];
-        let pieces = numbers.chunks_exact_mut(options.length());
-        let made = self.frames.iter().zip(pieces);
-        let transforms =
-            made.map(|(f, piece)| f.frame.tensor_into(options, piece)).collect::<Result<_>>()?;
-        Ok((numbers, transforms))
-    }
-}
 
 /// Streams that run side by side. Each is opened on a thread of its own and, where it is live, again and
 /// again until it is there; one that is lost comes back by itself. None waits for another.
@@ -93,6 +59,7 @@ pub struct Streams {
     /// Batches that there have been.
     batches: u64,
     gathered: Gathered,
+    latest: LatestBatches,
     stop: Stop,
 }
 
@@ -209,6 +176,7 @@ impl Streams {
         let place = place.ok_or_else(|| no_stream(stream))?;
         let Some(slot) = self.slots.get_mut(place) else { return Ok(true) };
         self.gathered.frames.retain(|item| item.stream != stream);
+        self.latest.forget(stream);
         slot.begin_ending();
         if !slot.is_over_by(moment_after(Instant::now(), limit)) {
             return Ok(false);
@@ -304,10 +272,14 @@ impl Streams {
             let is_full = self.gathered.frames.len() >= size || !self.has_more();
             let is_due = is_full || self.is_overtaken();
             if !is_empty && (is_due || until.is_some_and(|until| now >= until)) {
-                let Gathered { frames, .. } = std::mem::take(&mut self.gathered);
+                let Gathered { mut frames, .. } = std::mem::take(&mut self.gathered);
+                for StreamFrame { stream, frame } in &mut frames {
+                    self.latest.put(*stream, frame)?;
+                }
                 return Ok(Some(Batch { frames }));
             }
             if is_empty && (self.stop.is_stopped() || self.is_over()) {
+                self.latest.end();
                 return Ok(None);
             }
             if end.is_some_and(|end| now >= end) {
@@ -315,6 +287,12 @@ impl Streams {
             }
             self.wait(until.map_or(TICK, |until| until.saturating_duration_since(now).min(TICK)));
         }
+    }
+
+    /// The newest frames that were taken here, for another thread: a model that is slower than the streams,
+    /// whose loop draws the last answer on every frame and so keeps their rates.
+    pub fn latest(&self) -> LatestBatches {
+        self.latest.clone()
     }
 
     /// Takes the frames that are there for a batch of this size.
@@ -379,6 +357,7 @@ impl Streams {
     pub fn finish_timeout(&mut self, limit: Duration) -> Result<bool> {
         let until = moment_after(Instant::now(), limit);
         self.stop.stop();
+        self.latest.end();
         self.gathered = Gathered::default();
         // None of them waits for another.
         self.slots.iter_mut().for_each(Slot::begin_ending);
@@ -432,6 +411,7 @@ impl Streams {
 
 impl Drop for Streams {
     fn drop(&mut self) {
+        self.latest.end();
         // What is being opened ends by itself.
         self.slots.iter().for_each(|slot| slot.stop.stop());
     }

@@ -15,7 +15,7 @@ pub(crate) mod picture;
 mod region;
 pub(crate) mod resample;
 mod simd;
-mod tensor;
+pub(crate) mod tensor;
 #[cfg(test)]
 mod tests;
 mod view_mut;

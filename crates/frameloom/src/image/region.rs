@@ -224,14 +224,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::image::BufferPool;
-    use crate::image::tensor::tests::noise;
-    use crate::time::TimeBase;
-    use crate::time::arrival::Arrival;
+    use crate::image::tensor::tests::noise_frame;
 
     fn frame(format: &str) -> Frame {
-        let picture = noise(format, 41, 27, 11);
-        Frame::new(picture, TimeBase::new(1, 25).unwrap(), 0, Arrival::now(), BufferPool::new(1))
+        noise_frame(format, 41, 27)
     }
 
     proptest! {

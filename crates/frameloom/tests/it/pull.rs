@@ -46,6 +46,32 @@ fn frames_are_pulled_and_written() {
 }
 
 #[test]
+fn another_thread_sees_the_newest_frame_as_it_was() {
+    let room = tempfile::tempdir().unwrap();
+    let mut frames = pulled(&clip(room.path()));
+    let latest = frames.latest();
+    assert!(matches!(latest.next_frame_timeout(Duration::ZERO), NextFrame::NotYet));
+    let model = std::thread::spawn(move || {
+        let mut seen = Vec::new();
+        while let Some(frame) = latest.next_frame() {
+            let image = frame.image(PixelFormat::Gray).unwrap();
+            assert!(image.to_packed_vec().iter().any(|level| *level != 9));
+            seen.push(frame.index());
+        }
+        seen
+    });
+    let mut count = 0;
+    while let Some(frame) = frames.next() {
+        let mut frame = frame.unwrap();
+        frame.image_mut(PixelFormat::Gray).unwrap().rows_mut().for_each(|row| row.fill(9));
+        count += 1;
+    }
+    let seen = model.join().unwrap();
+    assert_eq!((count, seen.last()), (50, Some(&49)));
+    assert!(seen.is_sorted_by(|a, b| a < b), "{seen:?}");
+}
+
+#[test]
 fn what_is_not_written_is_left_out_and_counted() {
     let room = tempfile::tempdir().unwrap();
     let (source, target) = (clip(room.path()), room.path().join("out.mkv"));

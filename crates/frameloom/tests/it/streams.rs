@@ -43,6 +43,28 @@ fn every_stream_is_served_however_many_fit_into_a_batch() {
     }
 }
 
+#[test]
+fn a_slow_thread_sees_what_is_new_of_each_stream() {
+    let mut streams = Streams::new();
+    let ids: Vec<_> = [0, 90, 180].map(|hue| streams.add(film(hue)).unwrap()).to_vec();
+    let latest = streams.latest();
+    assert!(latest.next_batch_timeout(8, Duration::ZERO).unwrap().frames.is_empty());
+    let model = std::thread::spawn(move || {
+        let mut seen = BTreeMap::new();
+        while let Some(batch) = latest.next_batch(2) {
+            assert!((1..=2).contains(&batch.frames.len()));
+            for item in batch.frames {
+                seen.entry(item.stream).or_insert_with(Vec::new).push(item.frame.index());
+            }
+        }
+        seen
+    });
+    assert_eq!(counts(&mut streams, 8).len(), 3, "the loop has every frame");
+    let seen = model.join().unwrap();
+    assert_eq!(seen.keys().copied().collect::<Vec<_>>(), ids);
+    assert!(seen.values().all(|indices| indices.is_sorted_by(|a, b| a < b)), "{seen:?}");
+}
+
 /// Each waits as long as the others.
 #[test]
 fn streams_take_turns_where_a_batch_has_no_room_for_all() {

@@ -11,7 +11,7 @@ mod color;
 mod element;
 mod geometry;
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;
 
 use std::cell::RefCell;
 

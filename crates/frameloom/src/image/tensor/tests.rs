@@ -60,6 +60,12 @@ pub(crate) fn noise(format: &str, width: u32, height: u32, seed: u64) -> AvFrame
     picture
 }
 
+/// The same as a frame.
+pub(crate) fn noise_frame(format: &str, width: u32, height: u32) -> Frame {
+    let (picture, base) = (noise(format, width, height, 11), TimeBase::new(1, 25).unwrap());
+    Frame::new(picture, base, 0, Arrival::now(), BufferPool::new(1))
+}
+
 /// A component's sample at a place.
 fn sample(picture: &AvFrame, component: Component, x: usize, y: usize) -> f64 {
     let (data, stride) = picture.plane(component.plane).unwrap();
