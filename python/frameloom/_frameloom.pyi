@@ -341,7 +341,7 @@ class Draw:
         corner is at `at`.
         """
 
-    def data(self, data: Mapping[str, Any], *, size: tuple[int, int] | None = None) -> None:
+    def data(self, data: Mapping[str, Any], *, size: _Size | None = None) -> None:
         """The `boxes`, `lines`, `points` and `text` of a dictionary, as `Frame.data` has them.
 
         {"boxes": [{"xyxy": [10, 20, 110, 220], "label": "person", "score": 0.9, "id": 3}],

@@ -13,6 +13,7 @@ use crate::array::{accepted_any, by_numpy, shown};
 use crate::data::frame_data;
 use crate::error::{invalid, raised};
 use crate::lock::lock;
+use crate::settings::size_of;
 
 /// Draws on a frame, anti-aliased: `frame.draw`.
 #[pyclass(frozen, name = "Draw", module = "frameloom")]
@@ -295,9 +296,10 @@ impl PyDraw {
         &self,
         py: Python<'_>,
         data: &Bound<'_, PyAny>,
-        size: Option<(u32, u32)>,
+        size: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let data = frame_data(data)?;
+        let size = size_of(size)?.map(|size| (size.width(), size.height()));
         self.on(py, move |draw| {
             let size = size.unwrap_or_else(|| draw.size());
             draw.data(&data, size)

@@ -11,6 +11,7 @@ const DRAWN: &[&str] = &[
     r#"{"boxes": [{"xyxy": [10, 20, 110, 220]}]}"#,
     r#"{"boxes": [{"xyxy": [0.1, 0.2, 0.5, 0.75], "label": "person", "score": 0.9, "id": 3, "color": "red"}]}"#,
     r#"{"boxes": [{"xyxy": [1, 2, 3, 4], "score": null, "id": null}, {"xyxy": [1, 2, 3, 4], "id": "a"}]}"#,
+    r#"{"boxes": [{"xyxy": [1, 2, 3, 4], "id": 1.0}, {"xyxy": [1, 2, 3, 4], "id": 1e30}]}"#,
     r##"{"lines": [{"points": [[0, 0], [50, 90]], "color": "#00ff80", "width": 3}]}"##,
     r#"{"lines": [{"points": [], "width": null}]}"#,
     r#"{"points": [{"xy": [40, 60], "radius": 4}, {"xy": [4.5, 6], "radius": null, "color": "lime"}]}"#,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::api::batch::{Batch, StreamFrame};
 use crate::api::next_frame::NextFrame;
 use crate::api::stream::StreamId;
+use crate::api::turns::Turns;
 use crate::error::Result;
 use crate::image::Frame;
 use crate::time::moment_after;
@@ -122,7 +123,7 @@ impl LatestBatches {
     pub(super) fn forget(&self, stream: StreamId) {
         let mut state = self.0.state();
         state.frames.remove(&stream);
-        state.served.remove(&stream);
+        state.turns.forget(stream);
     }
 
     pub(super) fn end(&self) {
@@ -145,9 +146,7 @@ struct NewestState {
     /// One was asked for.
     is_wanted: bool,
     frames: BTreeMap<StreamId, Frame>,
-    /// In which of the batches a stream was last.
-    served: BTreeMap<StreamId, u64>,
-    batches: u64,
+    turns: Turns,
     is_over: bool,
 }
 
@@ -188,13 +187,12 @@ impl Newest {
         if state.frames.is_empty() {
             return None;
         }
-        state.batches += 1;
-        let NewestState { frames, served, batches, .. } = &mut *state;
+        let NewestState { frames, turns, .. } = &mut *state;
         let mut streams: Vec<StreamId> = frames.keys().copied().collect();
-        streams.sort_by_key(|stream| (served.get(stream).copied().unwrap_or(0), *stream));
+        streams.sort_by_key(|stream| turns.key(*stream));
         streams.truncate(size.max(1));
         let taken = streams.into_iter().filter_map(|stream| {
-            served.insert(stream, *batches);
+            turns.serve(stream);
             frames.remove(&stream).map(|frame| StreamFrame { stream, frame })
         });
         Some(taken.collect())

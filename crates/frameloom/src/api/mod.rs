@@ -20,6 +20,7 @@ mod reader;
 mod soak;
 mod stream;
 mod streams;
+mod turns;
 mod write_order;
 mod writer;
 

@@ -12,6 +12,7 @@ use crate::api::pending::Pending;
 use crate::api::stream::{
     Slot, SlotState, StreamId, StreamOutput, StreamSettings, Wanted, WantedOutput, add_late, open,
 };
+use crate::api::turns::Turns;
 use crate::error::{Error, Result};
 use crate::image::Frame;
 use crate::options::{LiveOptions, OutputOptions};
@@ -58,6 +59,7 @@ pub struct Streams {
     count: usize,
     /// Batches that there have been.
     batches: u64,
+    turns: Turns,
     gathered: Gathered,
     latest: LatestBatches,
     stop: Stop,
@@ -177,6 +179,7 @@ impl Streams {
         let Some(slot) = self.slots.get_mut(place) else { return Ok(true) };
         self.gathered.frames.retain(|item| item.stream != stream);
         self.latest.forget(stream);
+        self.turns.forget(stream);
         slot.begin_ending();
         if !slot.is_over_by(moment_after(Instant::now(), limit)) {
             return Ok(false);
@@ -297,13 +300,14 @@ impl Streams {
 
     /// Takes the frames that are there for a batch of this size.
     fn gather(&mut self, size: usize) {
-        self.slots.sort_by_key(|slot| (slot.served, slot.id));
+        self.slots.sort_by_key(|slot| self.turns.key(slot.id));
         for slot in &mut self.slots {
             if self.gathered.frames.len() < size
                 && slot.served < self.batches
                 && let Some(frame) = slot.poll()
             {
                 slot.served = self.batches;
+                self.turns.serve(slot.id);
                 self.gathered.frames.push(StreamFrame { stream: slot.id, frame });
             }
         }

@@ -189,7 +189,6 @@ impl AvFrame {
         Ok(copy)
     }
 
-    /// Copies times, tags and side data, not the picture.
     /// A part of the picture, whose pixels are shared. Its corner must cut no chroma sample.
     pub(crate) fn cropped(
         &self,
@@ -211,6 +210,7 @@ impl AvFrame {
         Ok(part)
     }
 
+    /// Copies times, tags and side data, not the picture.
     pub(crate) fn copy_props(&mut self, from: &AvFrame) -> Result<(), AvError> {
         // SAFETY: both are valid frames.
         AvError::check(unsafe { ff::av_frame_copy_props(self.0, from.0) }).map(drop)

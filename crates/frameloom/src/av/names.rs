@@ -329,7 +329,17 @@ impl PixFmt {
                 && self.has(ff::AV_PIX_FMT_FLAG_BE as u64) != cfg!(target_endian = "big");
             (is_whole && fits && !is_other_endian).then_some(component)
         };
-        d.comp.get(..usize::from(d.nb_components))?.iter().map(component).collect()
+        let all = d.comp.get(..usize::from(d.nb_components))?.iter().map(component);
+        let all: Vec<Component> = all.collect::<Option<_>>()?;
+        // Of uyyvyy411 the descriptor can't say that its luma lies at unequal distances.
+        let first = all.first()?;
+        let is_even = |(n, c): (usize, &Component)| {
+            let across = if n == 1 || n == 2 { self.chroma_shift().0 } else { 0 };
+            self.has(ff::AV_PIX_FMT_FLAG_RGB as u64)
+                || c.plane != first.plane
+                || c.step == first.step << across
+        };
+        all.iter().enumerate().all(is_even).then_some(all)
     }
 
     /// Bits of its deepest component.

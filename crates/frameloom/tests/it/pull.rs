@@ -48,7 +48,7 @@ fn frames_are_pulled_and_written() {
 #[test]
 fn another_thread_sees_the_newest_frame_as_it_was() {
     let room = tempfile::tempdir().unwrap();
-    let mut frames = pulled(&clip(room.path()));
+    let frames = pulled(&clip(room.path()));
     let latest = frames.latest();
     assert!(matches!(latest.next_frame_timeout(Duration::ZERO), NextFrame::NotYet));
     let model = std::thread::spawn(move || {
@@ -61,7 +61,7 @@ fn another_thread_sees_the_newest_frame_as_it_was() {
         seen
     });
     let mut count = 0;
-    while let Some(frame) = frames.next() {
+    for frame in frames {
         let mut frame = frame.unwrap();
         frame.image_mut(PixelFormat::Gray).unwrap().rows_mut().for_each(|row| row.fill(9));
         count += 1;

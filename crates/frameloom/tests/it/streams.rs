@@ -1,6 +1,6 @@
 //! Many streams, and their frames in batches.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use frameloom::options::{InputOptions, LiveOptions, OnSlow, OutputOptions};
@@ -63,36 +63,6 @@ fn a_slow_thread_sees_what_is_new_of_each_stream() {
     let seen = model.join().unwrap();
     assert_eq!(seen.keys().copied().collect::<Vec<_>>(), ids);
     assert!(seen.values().all(|indices| indices.is_sorted_by(|a, b| a < b)), "{seen:?}");
-}
-
-/// Each waits as long as the others.
-#[test]
-fn streams_take_turns_where_a_batch_has_no_room_for_all() {
-    let mut streams = Streams::new();
-    let endless = || {
-        let input = InputOptions::new().with("f", "lavfi").unwrap();
-        StreamSettings::new("testsrc2=s=64x48:r=25").input(input)
-    };
-    let ids: Vec<_> = (0..3).map(|_| streams.add(endless()).unwrap()).collect();
-    let (mut order, mut seen) = (Vec::new(), BTreeSet::new());
-    while order.len() < 60 {
-        let batch = streams.next_batch(1, WAIT).unwrap().unwrap();
-        let id = batch.frames[0].stream;
-        seen.insert(id);
-        // From when all are open.
-        if seen.len() == ids.len() {
-            order.push(id);
-        }
-    }
-    streams.finish().unwrap();
-    let turns = order.windows(3).filter(|three| {
-        let mut three = three.to_vec();
-        three.sort_unstable();
-        three.dedup();
-        three.len() == 3
-    });
-    // One that has no frame yet when its turn comes is passed over.
-    assert!(turns.count() > 30, "{order:?}");
 }
 
 #[test]

@@ -155,13 +155,17 @@ fn a_command_that_dies_ends_the_run_under_stop() {
 #[test]
 #[ignore = "slow"]
 fn no_unedited_picture_is_shown_under_hold() {
-    for (name, trouble, options) in [
-        ("hold-dies", "dies=2", args!["--on-error=hold"]),
-        ("hold-hangs", "hangs=40", args!["--on-error=hold", "--on-slow=hold"]),
-        ("hold-slow", SLOW, args!["--on-slow=hold"]),
-        ("hold-dies-shm", "dies=2", args!["--on-error=hold", "--frame-transport=shm"]),
+    // Words that a COMMAND of this name has hold without being asked to: it is there to hide something.
+    let hides = args!["frameloom.detect", "--draw", "blur"];
+    for (name, trouble, options, words) in [
+        ("hold-dies", "dies=2", args!["--on-error=hold"], args![]),
+        ("hold-hangs", "hangs=40", args!["--on-error=hold", "--on-slow=hold"], args![]),
+        ("hold-slow", SLOW, args!["--on-slow=hold"], args![]),
+        ("hold-dies-shm", "dies=2", args!["--on-error=hold", "--frame-transport=shm"], args![]),
+        ("hold-by-default", "dies=2", args![], hides),
     ] {
-        let mut scene = Script::new(name).options(options).code(troubled(trouble)).start();
+        let code = [troubled(trouble), words].concat();
+        let mut scene = Script::new(name).options(options).code(code).start();
         let fails = trouble != SLOW;
         scene.wait("pictures are held", |seen| {
             let has_failed = !fails || seen.count(Count::Restarts) > 0;

@@ -117,6 +117,17 @@ impl<'a> Canvas<'a> {
         &mut self,
         bounds: Bounds,
         color: Color,
+        coverage: impl FnMut(usize, &mut [u8]),
+    ) {
+        self.cover_rows(bounds, color, |_| false, coverage);
+    }
+
+    /// The same where many rows are covered as the one above them, of which `is_repeated` tells.
+    pub(super) fn cover_rows(
+        &mut self,
+        bounds: Bounds,
+        color: Color,
+        is_repeated: impl Fn(usize) -> bool,
         mut coverage: impl FnMut(usize, &mut [u8]),
     ) {
         let alpha = u32::from(color.alpha);
@@ -135,8 +146,8 @@ impl<'a> Canvas<'a> {
         let right = bounds.right.next_multiple_of(across).min(self.width);
         let mut rows = std::mem::take(&mut self.rows);
         rows.resize_with(down, Vec::new);
-        let first = bounds.top / down * down;
-        for top in (first..bounds.bottom).step_by(down) {
+        let mut top = bounds.top / down * down;
+        while top < bounds.bottom {
             let within = down.min(self.height - top);
             for (n, row) in rows.iter_mut().enumerate().take(within) {
                 row.clear();
@@ -151,73 +162,74 @@ impl<'a> Canvas<'a> {
                     }
                 }
             }
+            let are_repeated = |mut rows: Range<usize>| {
+                rows.end <= bounds.bottom && rows.all(|row| row > bounds.top && is_repeated(row))
+            };
+            let mut next = top + down;
+            if are_repeated(top + 1..next) {
+                while are_repeated(next..next + down) {
+                    next += down;
+                }
+            }
+            let place = Blocks { left, top, count: (next - top) / down };
             let rows = &rows[..within];
             for columns in covered(rows) {
                 for (n, ink) in inks.iter().enumerate() {
-                    self.blend(n, *ink, (left, top), rows, columns.clone());
+                    self.blend(n, *ink, place, rows, columns.clone());
                 }
             }
+            top = next;
         }
         self.rows = rows;
     }
 
-    /// Covers the samples of a part by some columns of rows of pixels that begin at a place.
+    /// Covers the samples of a part by some columns of rows of pixels.
     fn blend(
         &mut self,
         part: usize,
         ink: i32,
-        (left, top): (usize, usize),
+        place: Blocks,
         rows: &[Vec<u8>],
         columns: Range<usize>,
     ) {
         let Part { samples, log2, .. } = self.parts[part];
         let (data, stride) = &mut self.planes[samples.plane];
-        let first = ((left + columns.start) >> log2.0) * samples.step + samples.offset;
+        let period = *stride << (self.log2.1 - log2.1);
+        let first = ((place.left + columns.start) >> log2.0) * samples.step + samples.offset;
         for (n, pixels) in rows.chunks(1 << log2.1).enumerate() {
-            let begin = ((top >> log2.1) + n) * *stride + first;
-            let out = &mut data[begin..];
-            match (log2, pixels) {
-                ((0, 0), [pixels]) if samples.bytes() == 1 && samples.step == 1 => {
-                    simd::run(Mix { out, covered: &pixels[columns.clone()], ink });
-                }
+            let begin = ((place.top >> log2.1) + n) * *stride + first;
+            let covered = match (log2, pixels) {
+                ((0, 0), [pixels]) => &pixels[columns.clone()],
                 // 4:2:0, where nearly all pictures are: four pixels share a sample.
                 ((1, 1), [above, below]) => {
                     let (above, below) = (&above[columns.clone()], &below[columns.clone()]);
                     self.shared.resize(above.len().div_ceil(2), 0);
                     simd::run(Share { above, below, shared: &mut self.shared });
-                    if samples.bytes() == 1 && samples.step == 1 {
-                        simd::run(Mix { out, covered: &self.shared, ink });
-                        continue;
-                    }
-                    for (sample, covered) in out.chunks_mut(samples.step).zip(&self.shared) {
-                        if *covered > 0 {
-                            mix(sample, samples, ink, i32::from(*covered));
-                        }
-                    }
-                }
-                ((0, 0), [pixels]) => {
-                    let pixels = &pixels[columns.clone()];
-                    for (sample, covered) in out.chunks_mut(samples.step).zip(pixels) {
-                        if *covered > 0 {
-                            mix(sample, samples, ink, i32::from(*covered));
-                        }
-                    }
+                    &self.shared
                 }
                 _ => {
                     let across = 1 << log2.0;
-                    let places = columns.clone().step_by(across);
-                    for (place, sample) in places.zip(out.chunks_mut(samples.step)) {
+                    let mean = |place: usize| {
                         let end = (place + across).min(columns.end);
                         let count = ((end - place) * pixels.len()) as u32;
-                        let sum: u32 = pixels
-                            .iter()
-                            .flat_map(|row| &row[place..end])
-                            .map(|covered| u32::from(*covered))
-                            .sum();
-                        if sum > 0 {
-                            mix(sample, samples, ink, ((sum + count / 2) / count) as i32);
-                        }
-                    }
+                        let pixels = pixels.iter().flat_map(|row| &row[place..end]);
+                        let sum: u32 = pixels.map(|covered| u32::from(*covered)).sum();
+                        ((sum + count / 2) / count) as u8
+                    };
+                    self.shared.clear();
+                    self.shared.extend(columns.clone().step_by(across).map(mean));
+                    &self.shared
+                }
+            };
+            if samples.bytes() == 1 && samples.step == 1 {
+                let (out, count) = (&mut data[begin..], place.count);
+                simd::run(Mix { out, period, count, covered, ink });
+                continue;
+            }
+            for block in 0..place.count {
+                let out = data[begin + block * period..].chunks_mut(samples.step);
+                for (sample, covered) in out.zip(covered).filter(|(_, covered)| **covered > 0) {
+                    mix(sample, samples, ink, i32::from(*covered));
                 }
             }
         }
@@ -321,9 +333,19 @@ impl<'a> Canvas<'a> {
     }
 }
 
-/// Covers samples that stand side by side, as [`mixed`] does.
+/// Rows of pixels that share samples, one below the other, and all of them covered alike.
+#[derive(Clone, Copy)]
+struct Blocks {
+    left: usize,
+    top: usize,
+    count: usize,
+}
+
+/// Covers samples that stand side by side, as [`mixed`] does, in some rows that begin so far from each other.
 struct Mix<'a> {
     out: &'a mut [u8],
+    period: usize,
+    count: usize,
     covered: &'a [u8],
     ink: i32,
 }
@@ -331,10 +353,13 @@ struct Mix<'a> {
 impl Kernel for Mix<'_> {
     #[inline(always)]
     fn run<const FUSED: bool>(self) {
-        for (sample, covered) in self.out.iter_mut().zip(self.covered) {
-            let was = i32::from(*sample);
-            let change = ((self.ink - was) * i32::from(*covered)) as f32;
-            *sample = (was + simd::nearest_signed(change * (1.0 / 255.0))) as u8;
+        for row in 0..self.count {
+            let out = &mut self.out[row * self.period..];
+            for (sample, covered) in out.iter_mut().zip(self.covered) {
+                let was = i32::from(*sample);
+                let change = ((self.ink - was) * i32::from(*covered)) as f32;
+                *sample = (was + simd::nearest_signed(change * (1.0 / 255.0))) as u8;
+            }
         }
     }
 }
@@ -426,7 +451,8 @@ mod tests {
         for ink in (0..=255).step_by(5) {
             for covered in 0..=255_u8 {
                 let mut samples: Vec<u8> = (0..=255).collect();
-                simd::run(Mix { out: &mut samples, covered: &[covered; 256], ink });
+                let (out, covered_all) = (&mut samples, &[covered; 256]);
+                simd::run(Mix { out, period: 256, count: 1, covered: covered_all, ink });
                 for (was, sample) in (0..=255).zip(samples) {
                     let one = mixed(was, ink, i32::from(covered));
                     assert_eq!(i32::from(sample), one, "{ink} over {was} by {covered}");

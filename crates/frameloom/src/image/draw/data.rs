@@ -1,6 +1,7 @@
 //! Drawing what a frame's data says: boxes, lines, points and text, by their keys in JSON.
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::image::FrameData;
@@ -31,8 +32,15 @@ struct LabelledBox {
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Id {
-    Number(i64),
+    Number(#[serde(deserialize_with = "whole")] i64),
     Name(String),
+}
+
+/// A whole number, which JSON may also write as 3.0 or 1e20.
+fn whole<'de, D: Deserializer<'de>>(json: D) -> std::result::Result<i64, D::Error> {
+    let number = serde_json::Number::deserialize(json)?;
+    let of_float = || number.as_f64().filter(|number| number.fract() == 0.0).map(|n| n as i64);
+    number.as_i64().or_else(of_float).ok_or_else(|| D::Error::custom("it is no whole number"))
 }
 
 #[derive(Debug, Deserialize)]
@@ -284,6 +292,8 @@ mod tests {
         };
         assert_eq!(color(""), USUAL);
         assert_eq!(color(r#", "id": 12, "label": "cat""#), COLORS[2]);
+        assert_eq!(color(r#", "id": 12.0"#), COLORS[2]);
+        assert_eq!(color(r#", "id": 1e30"#), COLORS[7]);
         assert_eq!(color(r#", "id": -9223372036854775808"#), COLORS[8]);
         assert_eq!(color(r#", "id": 12, "color": "red""#), Color::rgb(255, 0, 0));
         assert_eq!(color(r#", "label": "cat", "score": 0.5"#), color(r#", "label": "cat""#));

@@ -80,7 +80,9 @@ pub(super) fn line(canvas: &mut Canvas<'_>, path: &Path, color: Color, width: f6
 pub(super) fn fill_rectangle(canvas: &mut Canvas<'_>, edges: [f64; 4], color: Color) {
     let Some(bounds) = canvas.touched(edges) else { return };
     let columns = columns(edges, bounds);
-    canvas.cover(bounds, color, |y, row| scaled(&columns, rows_covered(edges, y), row));
+    let covered = |y| rows_covered(edges, y);
+    let is_repeated = |y| covered(y) == covered(y - 1);
+    canvas.cover_rows(bounds, color, is_repeated, |y, row| scaled(&columns, covered(y), row));
 }
 
 /// Draws the edges of a rectangle, with half of the line's width on either side of them.
@@ -107,7 +109,7 @@ pub(super) fn outline_rectangle(
     };
     let (above, below) = within(inner[1], inner[3], (whole.top, whole.bottom));
     let (before, behind) = within(inner[0], inner[2], (whole.left, whole.right));
-    let (mut lined, mut free) = (Vec::new(), Vec::new());
+    let mut free = Vec::new();
     for part in [
         Bounds { bottom: above, ..whole },
         Bounds { top: above, bottom: below, right: before, ..whole },
@@ -118,19 +120,15 @@ pub(super) fn outline_rectangle(
             continue;
         }
         let (outer_columns, inner_columns) = (columns(outer, part), columns(inner, part));
-        lined.resize(part.width(), 0);
         free.resize(part.width(), 0);
-        let mut known = None;
-        canvas.cover(part, color, |y, row| {
-            let covered = (rows_covered(outer, y), rows_covered(inner, y));
-            // Most rows are as the one before.
-            if known.replace(covered) != Some(covered) {
-                scaled(&outer_columns, covered.0, &mut lined);
-                scaled(&inner_columns, covered.1, &mut free);
-                let both = lined.iter_mut().zip(&free);
-                both.for_each(|(covered, free)| *covered -= (*free).min(*covered));
-            }
-            row.copy_from_slice(&lined);
+        let covered = |y| (rows_covered(outer, y), rows_covered(inner, y));
+        let is_repeated = |y| covered(y) == covered(y - 1);
+        canvas.cover_rows(part, color, is_repeated, |y, row| {
+            let (lined, cut) = covered(y);
+            scaled(&outer_columns, lined, row);
+            scaled(&inner_columns, cut, &mut free);
+            let both = row.iter_mut().zip(&free);
+            both.for_each(|(covered, free)| *covered -= (*free).min(*covered));
         });
     }
 }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
 use rustybuzz::ttf_parser::{GlyphId, OutlineBuilder};
-use rustybuzz::{Face, UnicodeBuffer};
+use rustybuzz::{Direction, Face, GlyphBuffer, Script, ShapePlan, UnicodeBuffer};
 use tiny_skia::PathBuilder;
 use unicode_bidi::BidiInfo;
 
@@ -149,7 +149,8 @@ fn lines(
             break;
         }
         count += 1;
-        let mut pen = Pen { glyphs: &mut glyphs, x: 0.0, y: top + ascent, unit, most: limit.0 };
+        let mut pen =
+            Pen { font, glyphs: &mut glyphs, x: 0.0, y: top + ascent, unit, most: limit.0 };
         pen.write(line, face);
         width = width.max(pen.x);
     }
@@ -238,8 +239,36 @@ fn glyph_coverage(
     Some(made)
 }
 
+thread_local! {
+    // Making a plan takes longer than shaping a label by it.
+    static PLANS: RefCell<Vec<(Direction, Script, ShapePlan)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Plans that a thread keeps: one for each script that it writes, and direction.
+const MOST_PLANS: usize = 16;
+
+fn shaped_by_embedded(face: &Face<'_>, buffer: UnicodeBuffer) -> GlyphBuffer {
+    let (direction, script) = (buffer.direction(), buffer.script());
+    PLANS.with_borrow_mut(|plans| {
+        let known = plans.iter().position(|(d, s, _)| (*d, *s) == (direction, script));
+        let place = known.unwrap_or_else(|| {
+            let language = buffer.language();
+            let known = (script != rustybuzz::script::UNKNOWN).then_some(script);
+            let plan = ShapePlan::new(face, direction, known, language.as_ref(), &[]);
+            plans.truncate(MOST_PLANS - 1);
+            plans.push((direction, script, plan));
+            plans.len() - 1
+        });
+        match plans.get(place) {
+            Some((_, _, plan)) => rustybuzz::shape_with_plan(face, plan, buffer),
+            None => rustybuzz::shape(face, &[], buffer),
+        }
+    })
+}
+
 /// Where the next glyph goes.
 struct Pen<'a> {
+    font: &'a Font,
     glyphs: &'a mut Vec<PlacedGlyph>,
     x: f64,
     y: f64,
@@ -266,11 +295,14 @@ impl Pen<'_> {
         let mut buffer = UnicodeBuffer::new();
         buffer.push_str(run);
         buffer.set_direction(match is_rtl {
-            true => rustybuzz::Direction::RightToLeft,
-            false => rustybuzz::Direction::LeftToRight,
+            true => Direction::RightToLeft,
+            false => Direction::LeftToRight,
         });
         buffer.guess_segment_properties();
-        let shaped = rustybuzz::shape(face, &[], buffer);
+        let shaped = match self.font.0 {
+            None => shaped_by_embedded(face, buffer),
+            Some(_) => rustybuzz::shape(face, &[], buffer),
+        };
         for (glyph, place) in shaped.glyph_infos().iter().zip(shaped.glyph_positions()) {
             if self.x <= self.most {
                 self.glyphs.push(PlacedGlyph {
@@ -322,5 +354,38 @@ impl OutlineBuilder for Outline<'_> {
 
     fn close(&mut self) {
         self.path.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shaped(
+        text: &str,
+        shape: impl Fn(&Face<'_>, UnicodeBuffer) -> GlyphBuffer,
+    ) -> Vec<[i32; 4]> {
+        let face = EMBEDDED_FACE.as_ref().unwrap();
+        let mut buffer = UnicodeBuffer::new();
+        buffer.push_str(text);
+        buffer.guess_segment_properties();
+        let shaped = shape(face, buffer);
+        let glyphs = shaped.glyph_infos().iter().zip(shaped.glyph_positions());
+        let told = glyphs.map(|(glyph, place)| {
+            [glyph.glyph_id as i32, place.x_advance, place.x_offset, place.y_offset]
+        });
+        told.collect()
+    }
+
+    #[test]
+    fn a_plan_that_was_kept_shapes_as_a_new_one() {
+        let texts =
+            ["person 0.93", "12:30:45", "AVATAR fi", "Привет, мир", "Ωμέγα", "שָׁלוֹם 12", "", "漢字"];
+        for _ in 0..2 {
+            for text in texts {
+                let expected = shaped(text, |face, buffer| rustybuzz::shape(face, &[], buffer));
+                assert_eq!(shaped(text, shaped_by_embedded), expected, "{text}");
+            }
+        }
     }
 }

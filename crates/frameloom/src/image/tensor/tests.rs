@@ -37,10 +37,22 @@ const FORMATS: [&str; 24] = [
     "rgb48le",
 ];
 
-/// A picture of noise, which has no two samples alike.
+/// Every format of libav whose samples can be read as they are.
+pub(crate) fn readable_formats() -> Vec<&'static str> {
+    let is_readable = |name: &&str| PixFmt::named(name).unwrap().components().is_some();
+    let formats: Vec<&str> = PixFmt::all_names().into_iter().filter(is_readable).collect();
+    assert!(FORMATS.iter().all(|format| formats.contains(format)) && formats.len() > 80);
+    formats
+}
+
+/// A picture of noise, which has no two samples alike. Its rows lie within longer ones.
 pub(crate) fn noise(format: &str, width: u32, height: u32, seed: u64) -> AvFrame {
     let format = PixFmt::named(format).unwrap();
-    let mut picture = AvFrame::picture(format, width, height).unwrap();
+    let (across, down) = format.chroma_shift();
+    let corner = ((seed % 5) as u32) << across;
+    let corner = (corner, ((seed % 3) as u32) << down);
+    let (whole_width, whole_height) = (width + corner.0 + (seed % 7) as u32, height + corner.1);
+    let mut picture = AvFrame::picture(format, whole_width, whole_height).unwrap();
     let mask = format.components().unwrap().first().map(|c| (c.depth, c.shift, c.bytes()));
     let (depth, shift, bytes) = mask.unwrap();
     let mut state = seed | 1;
@@ -57,7 +69,7 @@ pub(crate) fn noise(format: &str, width: u32, height: u32, seed: u64) -> AvFrame
             sample.copy_from_slice(&value.to_ne_bytes()[..kept]);
         }
     }
-    picture
+    picture.cropped(corner, (width, height)).unwrap()
 }
 
 /// The same as a frame.
@@ -237,7 +249,7 @@ proptest! {
 
     #[test]
     fn every_format_size_and_fit_is_as_the_formula_says(
-        format in 0..FORMATS.len(),
+        format in prop::sample::select(readable_formats()),
         size in (1..=67u32, 1..=35u32),
         output in (1..=40u32, 1..=40u32),
         (fit, bilinear, nhwc, bgr) in (0..3usize, any::<bool>(), any::<bool>(), any::<bool>()),
@@ -253,14 +265,14 @@ proptest! {
             .order(if bgr { ChannelOrder::Bgr } else { ChannelOrder::Rgb })
             .fill([10, 20, 30])
             .scale(1.0);
-        assert_as_the_formula(FORMATS[format], size, &options, (space, range), seed);
+        assert_as_the_formula(format, size, &options, (space, range), seed);
     }
 }
 
 /// These have loops of their own.
 #[test]
 fn simple_ratios_are_as_the_formula_says() {
-    for format in FORMATS {
+    for format in readable_formats() {
         for (n, (size, output)) in [
             ((60, 36), (20, 12)),
             ((60, 36), (20, 20)),
