@@ -122,6 +122,19 @@ def pyav_tensor(film):
     return pyav(film, use)
 
 
+def pyav_letterbox(film):
+    """As supervision, which many models' examples use, makes it."""
+    import numpy as np
+    import supervision
+
+    def use(frame):
+        array = frame.to_ndarray(format="rgb24")
+        array = supervision.letterbox_image(array, (SIDE, SIDE), color=(114, 114, 114))
+        return np.ascontiguousarray(array.transpose(2, 0, 1)[None], dtype=np.float32) / 255
+
+    return pyav(film, use)
+
+
 def pyav_small(film):
     def use(frame):
         return frame.to_ndarray(format="rgb24", width=SIZE[0], height=SIZE[1])
@@ -141,6 +154,7 @@ WAYS = [
     letterbox,
     new_arrays,
     opencv_letterbox,
+    pyav_letterbox,
     read_small,
     opencv_small,
     pyav_small,
