@@ -100,7 +100,7 @@ def test_a_slow_thread_sees_what_is_new_of_each_stream(clip: Path) -> None:
         thread.join(LIMIT_S)
         assert not thread.is_alive() and streams.latest() is None
     assert all(indices == sorted(set(indices)) and indices for indices in seen.values())
-    assert 0 < min(sizes) and max(sizes) <= 2
+    assert min(sizes) > 0 and max(sizes) <= 2
     assert min(darkest) > 0, "the loop paints a frame black after it was taken"
 
 

@@ -1,8 +1,19 @@
 //! Frames of several streams, and what a model reads of them.
 
-use crate::api::stream::StreamId;
 use crate::error::Result;
 use crate::image::{Frame, TensorElement, TensorOptions, Transform};
+
+/// One of [`Streams`](crate::Streams). Its number counts from 0 in the order in which streams were added, and is not used
+/// again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StreamId(pub(super) usize);
+
+impl StreamId {
+    /// Its number.
+    pub fn number(self) -> usize {
+        self.0
+    }
+}
 
 /// A frame, and the stream that it is of.
 #[derive(Debug)]

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::api::batch::{Batch, StreamFrame};
+use crate::api::batch::{Batch, StreamFrame, StreamId};
 use crate::api::next_frame::NextFrame;
-use crate::api::stream::StreamId;
 use crate::api::turns::Turns;
 use crate::error::Result;
 use crate::image::Frame;

@@ -25,7 +25,7 @@ mod write_order;
 mod writer;
 
 pub use audio_frames::AudioFrames;
-pub use batch::{Batch, StreamFrame};
+pub use batch::{Batch, StreamFrame, StreamId};
 pub use builder::{InputBuilder, OutputBuilder};
 pub use control::{Control, OutputId};
 pub use feed::Feed;
@@ -37,6 +37,6 @@ pub use outgoing::Outgoing;
 pub use pending::Pending;
 pub use pipeline::Pipeline;
 pub use reader::Reader;
-pub use stream::{StreamId, StreamOutput, StreamSettings};
+pub use stream::{StreamOutput, StreamSettings};
 pub use streams::Streams;
 pub use writer::Writer;

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::api::batch::StreamId;
 use crate::api::control::{Control, OutputId};
 use crate::api::frames::Frames;
 use crate::api::next_frame::NextFrame;
@@ -20,18 +21,6 @@ use crate::url;
 
 /// How often the thread that opens a file looks whether a frame is asked for.
 const TICK: Duration = Duration::from_millis(5);
-
-/// One of [`Streams`](crate::Streams). Its number counts from 0 in the order in which streams were added, and is not used
-/// again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct StreamId(pub(super) usize);
-
-impl StreamId {
-    /// Its number.
-    pub fn number(self) -> usize {
-        self.0
-    }
-}
 
 /// A stream to be added to [`Streams`](crate::Streams).
 #[derive(Clone, Debug)]

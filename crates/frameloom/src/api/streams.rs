@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Select;
 
-use crate::api::batch::{Batch, StreamFrame};
+use crate::api::batch::{Batch, StreamFrame, StreamId};
 use crate::api::control::Control;
 use crate::api::latest::LatestBatches;
 use crate::api::pending::Pending;
 use crate::api::stream::{
-    Slot, SlotState, StreamId, StreamOutput, StreamSettings, Wanted, WantedOutput, add_late, open,
+    Slot, SlotState, StreamOutput, StreamSettings, Wanted, WantedOutput, add_late, open,
 };
 use crate::api::turns::Turns;
 use crate::error::{Error, Result};

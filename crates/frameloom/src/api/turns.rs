@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::api::stream::StreamId;
+use crate::api::batch::StreamId;
 
 /// When each stream was served last.
 #[derive(Debug, Default)]
@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn one_that_comes_or_missed_its_turn_is_next() {
         let mut turns = Turns::default();
-        [0, 1, 2].map(|n| turns.serve(StreamId(n)));
+        (0..3).for_each(|n| turns.serve(StreamId(n)));
         turns.serve(StreamId(0));
         turns.forget(StreamId(2));
         let mut waiting = [0, 1, 2].map(StreamId);
