@@ -47,6 +47,7 @@ export interface Stats {
   frames_dropped: number;
   frames_skipped: number;
   frames_held: number;
+  frames_copied: number;
   frames_bypassed: number;
   errors: number;
   restarts: number;

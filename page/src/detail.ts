@@ -39,6 +39,7 @@ const FIGURES: readonly (readonly [string, readonly Figure[]])[] = [
     "Your code",
     [
       ["Edited", (p) => format.count(p.stats?.frames_edited)],
+      counted("Copied untouched", (p) => p.stats?.frames_copied),
       counted("Unedited", (p) => p.stats?.frames_bypassed),
       counted("Dropped", (p) => p.stats?.frames_dropped),
       ["Skipped in bursts", (p) => format.count(p.stats?.frames_skipped)],

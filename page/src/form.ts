@@ -48,6 +48,7 @@ const FIELDS: Field[] = [
   { key: "on_slow", label: "Where the command is too slow", kind: ["", "latest", "block", "bypass", "hold"], hint: "Drop older frames, wait, send frames unedited, or show the last edited one.", more: true },
   { key: "on_error", label: "Where the command fails", kind: ["", "restart", "bypass", "stop", "hold"], hint: "Start it again, go on unedited, end, or show the last edited frame until it is back.", more: true },
   { key: "on_loss", label: "While the input is lost", kind: ["", "hold", "slate", "end"], hint: "Hold the last picture, show a slate, or end.", more: true },
+  { key: "on_untouched", label: "Video that nobody touches", kind: ["", "encode", "copy"], hint: "Encode it with all else, or send the input's packets until a frame is edited (H.264).", more: true },
   { key: "deadline", label: "Deadline", kind: "line", hint: "Frames that the command has had for so long go out unedited.", placeholder: "40ms", more: true },
   { key: "input_options", label: "Input options", kind: "options", hint: "FFmpeg's, one a line: name = value.", placeholder: "rtsp_transport = tcp", more: true },
   { key: "output_options", label: "Output options", kind: "options", hint: "FFmpeg's, one a line: name = value.", placeholder: "c:v = libx264\nb:v = 2M", more: true },

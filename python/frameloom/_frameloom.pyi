@@ -858,6 +858,10 @@ class Stats:
         """Pictures shown again while the input was lost."""
 
     @property
+    def frames_copied(self) -> int:
+        """Frames that went out as the packets in which they came: nobody touched them."""
+
+    @property
     def frames_late(self) -> int:
         """Frames that came when held pictures had taken their place."""
 
@@ -1093,6 +1097,8 @@ def open(
     deadline: _Seconds | None = None,
     on_error: Literal["bypass", "stop", "hold"] | None = None,
     on_resize: Literal["fit", "restart"] | None = None,
+    on_untouched: Literal["encode", "copy"] | None = None,
+    untouched_after: _Seconds | None = None,
     reconnect_for: _Seconds | None = None,
     no_reconnect: bool = False,
     stall_timeout: _Seconds | None = None,
@@ -1219,6 +1225,8 @@ def open_all(
     deadline: _Seconds | None = None,
     on_error: Literal["bypass", "stop", "hold"] | None = None,
     on_resize: Literal["fit", "restart"] | None = None,
+    on_untouched: Literal["encode", "copy"] | None = None,
+    untouched_after: _Seconds | None = None,
     reconnect_for: _Seconds | None = None,
     no_reconnect: bool = False,
     stall_timeout: _Seconds | None = None,

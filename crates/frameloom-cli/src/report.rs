@@ -227,7 +227,7 @@ impl Outbox {
 pub(crate) fn snapshot(fields: serde_json::Value) -> Snapshot {
     let mut all = serde_json::json!({
         "elapsed_ms": 0, "time_ms": 0, "duration_ms": null, "frames_in": 0, "frames_out": 0,
-        "frames_edited": 0, "frames_dropped": 0, "frames_skipped": 0, "frames_held": 0, "frames_late": 0,
+        "frames_edited": 0, "frames_dropped": 0, "frames_skipped": 0, "frames_held": 0, "frames_copied": 0, "frames_late": 0,
         "frames_bypassed": 0, "frames_unwritten": 0, "errors": 0, "restarts": 0, "packets_in": 0,
         "bytes_in": 0, "packets_corrupt": 0, "packets_out": 0, "bytes_out": 0, "fps": 0.0,
         "speed": 0.0, "bit_rate": 0, "latency_ms": null, "latency_p99_ms": null,

@@ -70,7 +70,7 @@ struct Wanted {
     text_signature = "(source, *, pix_fmt='rgb24', size=None, rate=None, start=None, \
         duration=None, loop=None, realtime=False, format=None, options=None, progress=False, \
         on_loss=None, slate=None, on_slow=None, deadline=None, on_error=None, on_resize=None, \
-        reconnect_for=None, no_reconnect=False, stall_timeout=None, open_timeout=None, \
+        on_untouched=None, untouched_after=None, reconnect_for=None, no_reconnect=False, stall_timeout=None, open_timeout=None, \
         wait_for_inputs=None, preroll=None, speed=None, live='auto')"
 )]
 #[expect(clippy::too_many_arguments, reason = "Python's are named")]

@@ -27,6 +27,8 @@ pub(crate) struct PyStats {
     frames_skipped: u64,
     /// Pictures shown again while the input was lost.
     frames_held: u64,
+    /// Frames that went out as the packets in which they came: your code left them as they were.
+    frames_copied: u64,
     /// Frames that came when held pictures had taken their place.
     frames_late: u64,
     /// Packets of sound that you ask for and did not take in time.
@@ -110,6 +112,7 @@ impl From<Snapshot> for PyStats {
             frames_dropped: s.frames_dropped,
             frames_skipped: s.frames_skipped,
             frames_held: s.frames_held,
+            frames_copied: s.frames_copied,
             frames_late: s.frames_late,
             audio_dropped: s.audio_dropped,
             input_offset_ms: s.input_offset_ms,

@@ -140,7 +140,7 @@ impl StreamsShared {
     signature = (sources, *, pix_fmt="rgb24", size=None, format=None, options=None, **policies),
     text_signature = "(sources, *, pix_fmt='rgb24', size=None, format=None, options=None, \
         on_loss=None, slate=None, on_slow=None, deadline=None, on_error=None, on_resize=None, \
-        reconnect_for=None, no_reconnect=False, stall_timeout=None, open_timeout=None, \
+        on_untouched=None, untouched_after=None, reconnect_for=None, no_reconnect=False, stall_timeout=None, open_timeout=None, \
         wait_for_inputs=None, preroll=None, speed=None, live='auto')"
 )]
 pub(crate) fn open_all(

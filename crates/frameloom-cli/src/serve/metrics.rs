@@ -32,6 +32,12 @@ const NUMBERS: &[Number] = &[
     ("frames_held_total", "counter", "Pictures shown while the input was lost.", |s| {
         s.frames_held as f64
     }),
+    (
+        "frames_copied_total",
+        "counter",
+        "Frames that went out as they came: nobody touched them.",
+        |s| s.frames_copied as f64,
+    ),
     ("packets_dropped_total", "counter", "Packets that outputs missed.", |s| {
         s.packets_dropped as f64
     }),

@@ -49,3 +49,4 @@ mod service;
 mod stop;
 mod subtitles;
 mod time;
+mod untouched;

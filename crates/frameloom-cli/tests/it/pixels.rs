@@ -103,22 +103,21 @@ fn a_pixel_changed_in_film_costs_little_elsewhere() {
 /// Of RGB that a command gives back, only the bands of 16 rows in which something changed go to YUV again.
 #[test]
 fn bands_of_rgb_that_a_command_left_alone_are_untouched() {
-    for format in ["yuv420p", "yuv444p"] {
+    for (format, transport) in [("yuv420p", "pipe"), ("yuv444p", "pipe"), ("yuv420p", "shm")] {
         let (source, room) = (small_film(format), room());
         let out = room.path().join("out.mkv");
-        let program = "import os, sys\n\
-             size, row = int(os.environ['FRAMELOOM_FRAME_BYTES']), 3 * 320\n\
-             while data := bytearray(sys.stdin.buffer.read(size)):\n    \
-                 data[40 * row:60 * row] = bytes(20 * row)\n    \
-                 data[170 * row] ^= 255\n    \
-                 sys.stdout.buffer.write(data)\n";
-        let command = args!["--", python(), "-c", program];
-        let args = args!["--frame-format=rgb24", "-i", source, "-c:v", "ffv1", &out];
+        let command = args!["--", python(), fixture("some_rows.py")];
+        let transport = format!("--frame-transport={transport}");
+        let args = args!["--frame-format=rgb24", transport, "-i", source, "-c:v", "ffv1", &out];
         frameloom([args, command].concat()).run().ok();
         let (before, after) = (decode(&source, format), decode(&out, format));
         assert_eq!(before.frames.len(), after.frames.len());
         let (across, down) = if format == "yuv420p" { (2, 2) } else { (1, 1) };
-        for (before, after) in before.frames.iter().zip(&after.frames) {
+        for (number, (before, after)) in before.frames.iter().zip(&after.frames).enumerate() {
+            if number % 2 == 1 {
+                assert_eq!(before, after, "{format}: picture {number}");
+                continue;
+            }
             let mut begin = 0;
             for (width, height, unit) in
                 [(320, 180, 1), (320 / across, 180 / down, down), (320 / across, 180 / down, down)]

@@ -32,8 +32,12 @@ impl AvPacket {
 
     /// The same packet with other bytes before its own.
     pub(crate) fn with_prefix(&self, prefix: &[u8]) -> Result<AvPacket, AvError> {
-        let data = [prefix, self.data()].concat();
-        let mut packet = AvPacket::of_bytes(&data, self.stream(), false)?;
+        self.with_data(&[prefix, self.data()].concat())
+    }
+
+    /// The same packet with other bytes.
+    pub(crate) fn with_data(&self, data: &[u8]) -> Result<AvPacket, AvError> {
+        let mut packet = AvPacket::of_bytes(data, self.stream(), false)?;
         // SAFETY: both are valid packets; what the new one gets of properties it had none of.
         AvError::check(unsafe { ff::av_packet_copy_props(packet.0, self.0) })?;
         packet.clear_position();

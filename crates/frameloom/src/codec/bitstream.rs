@@ -47,7 +47,7 @@ fn sets_of<'a>(
 }
 
 /// The NAL units between start codes (ITU-T H.264, annex B), without the zeros around them.
-fn nal_units(data: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn nal_units(data: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = after_start_code(data);
     std::iter::from_fn(move || {
         loop {

@@ -333,6 +333,9 @@ impl VideoDecoder {
         if device.is_some_and(DecodingDevice::keeps_pictures) {
             frame = frame.staying_on_device();
         }
+        if self.renumber.is_none() {
+            frame = frame.of_packet();
+        }
         match &mut self.rotate {
             None => self.ready.push_back(frame),
             Some(graph) => {

@@ -168,6 +168,26 @@ impl VideoEncoder {
         Ok(true)
     }
 
+    /// Opens the encoder for frames like this, before there is one: its configuration can be received then.
+    pub(crate) fn open_like(&mut self, frame: &Frame) -> Result<()> {
+        if self.open.is_none() {
+            let open = self.open_for(frame)?;
+            self.open = Some(open);
+        }
+        Ok(())
+    }
+
+    /// Keeps a picture that [`VideoEncoder::repeat`] can show, where there is none yet.
+    pub(crate) fn keep(&mut self, frame: Frame) -> Result<()> {
+        self.open_like(&frame)?;
+        if let Some(open) = self.open.as_mut().filter(|open| open.held.is_none())
+            && let Some(frame) = open.fit.fit(frame)?
+        {
+            open.held = Some(open.coded(frame)?);
+        }
+        Ok(())
+    }
+
     /// Makes the next picture a keyframe.
     pub(crate) fn want_key(&mut self) {
         self.wants_key = true;

@@ -9,6 +9,8 @@ pub(crate) mod configuration;
 pub(crate) mod decode;
 pub(crate) mod encode;
 pub(crate) mod packet;
+pub(crate) mod parameter_sets;
 pub(crate) mod silence;
 pub(crate) mod subtitle;
+pub(crate) mod untouched;
 pub(crate) mod window;

@@ -3,10 +3,18 @@
 use std::cell::OnceCell;
 use std::ops::Range;
 
-use crate::image::{PixelBuffer, PixelFormat};
+use crate::image::{Image, PixelBuffer, PixelFormat};
 
 /// Rows in a band: even, so that no row of chroma lies in two.
 pub(crate) const BAND_ROWS: u32 = 16;
+
+/// Whether two pictures of one format and size have other pixels.
+pub(crate) fn differ(one: &Image<'_>, other: &Image<'_>) -> bool {
+    one.planes()
+        .iter()
+        .zip(other.planes())
+        .any(|(one, other)| one.iter_rows().zip(other.iter_rows()).any(|(one, other)| one != other))
+}
 
 /// Some bands of a picture.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

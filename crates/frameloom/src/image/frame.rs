@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::av::{AvError, AvFrame, PixFmt};
 use crate::error::{Error, ErrorKind, Result, Stage};
-use crate::image::bands::{BAND_ROWS, BandSet, EditedBands, Parts};
+use crate::image::bands::{BAND_ROWS, BandSet, EditedBands, Parts, differ};
 use crate::image::picture;
 use crate::image::resample::shrunk;
 use crate::image::{BufferPool, Image, ImageMut, PixelBuffer, PixelFormat};
@@ -43,6 +43,8 @@ pub struct Frame {
     output: Option<usize>,
     /// Filter graphs get a picture that a device holds as it is.
     stays_on_device: bool,
+    /// It is what a packet of the input has at this time, but for edits.
+    is_of_packet: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +107,20 @@ impl Frame {
             pool,
             output: None,
             stays_on_device: false,
+            is_of_packet: false,
         }
+    }
+
+    /// Says that it is what a packet of the input has at this time.
+    pub(crate) fn of_packet(mut self) -> Frame {
+        self.is_of_packet = true;
+        self
+    }
+
+    /// Whether it is what a packet of the input has at this time: nothing was changed, it is no picture of
+    /// somebody's own, and of no other time.
+    pub(crate) fn is_as_decoded(&self) -> bool {
+        self.is_of_packet && !self.is_edited()
     }
 
     /// A frame of your own making, from packed or planar pixels, at `pts`.
@@ -137,11 +152,13 @@ impl Frame {
     /// Sets the time at which players show the frame. It is rounded to the ticks of
     /// [`Frame::time_base`].
     pub fn show_at(&mut self, pts: Timestamp) {
+        self.is_of_packet = false;
         self.picture.set_pts(Some(pts.rescale(self.time_base).ticks()));
     }
 
     /// The same picture for one tick of a clock.
     pub(crate) fn at_tick(mut self, tick: i64, base: TimeBase) -> Frame {
+        self.is_of_packet = false;
         self.time_base = base;
         self.picture.set_pts(Some(tick));
         self.picture.set_duration(1);
@@ -403,6 +420,35 @@ impl Frame {
         self.forget_views();
         self.edited = EditState::Picture;
         self.edited_rows = 0..self.height();
+        Ok(())
+    }
+
+    /// The same for pixels of which most may be as the frame's view has them: bands of rows that are so
+    /// keep the codec's samples, and where all are, the frame doesn't count as edited.
+    pub(crate) fn set_changed(&mut self, image: &Image<'_>) -> Result<()> {
+        self.check_size(image.width(), image.height())?;
+        self.commit()?;
+        if !picture::converts_by_band(&self.picture, image.format()) {
+            return self.set_image(image);
+        }
+        let mut changed = BandSet::none(self.height());
+        // One band at a time stays in the nearest cache.
+        let mut shown = self.blank_of_size(image.format(), self.width(), BAND_ROWS)?;
+        for rows in BandSet::each(self.height()) {
+            let mut shown = shown.image_mut().into_band(0..rows.end - rows.start);
+            picture::to_view_rows(&self.picture, &rows, &mut shown)?;
+            if differ(&shown.as_image(), &image.band(rows.clone())) {
+                changed.insert(&rows);
+            }
+        }
+        let rows = changed.rows();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.picture = picture::with_rows(&self.picture, image, &rows)?;
+        self.forget_views();
+        self.edited = EditState::Picture;
+        self.touch(changed.span());
         Ok(())
     }
 

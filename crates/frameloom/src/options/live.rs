@@ -84,6 +84,29 @@ pub enum OnError {
     Hold,
 }
 
+/// What happens to video that your code leaves as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnUntouched {
+    /// It is encoded with all else.
+    #[default]
+    Encode,
+    /// The input's packets go out as they are, until a frame is edited; from there on frames are encoded, up
+    /// to a keyframe of the input before which nothing was edited for a while
+    /// ([`LiveOptions::untouched_after`]). For H.264 that is not turned and that no option changes.
+    Copy,
+}
+
+impl OnUntouched {
+    /// Its values and their names.
+    pub(super) const VALUES: &'static [(&'static str, OnUntouched); 2] =
+        &[("encode", OnUntouched::Encode), ("copy", OnUntouched::Copy)];
+}
+
+impl Choice for OnUntouched {
+    const VALUES: &'static [(&'static str, OnUntouched)] = OnUntouched::VALUES;
+}
+
 /// What happens to frames whose size is not the first one's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -164,6 +187,8 @@ pub struct LiveOptions {
     pub(crate) deadline: Option<Duration>,
     pub(crate) on_error: Option<OnError>,
     pub(crate) on_resize: OnResize,
+    pub(crate) on_untouched: OnUntouched,
+    pub(crate) untouched_after: Option<Duration>,
     pub(crate) reconnect_for: Option<Duration>,
     pub(crate) no_reconnect: bool,
     pub(crate) stall_timeout: Option<Duration>,
@@ -219,6 +244,20 @@ impl LiveOptions {
     #[must_use]
     pub fn on_resize(mut self, policy: OnResize) -> LiveOptions {
         self.on_resize = policy;
+        self
+    }
+
+    /// What happens to video that your code leaves as it is; [`OnUntouched::Encode`] by default.
+    #[must_use]
+    pub fn on_untouched(mut self, policy: OnUntouched) -> LiveOptions {
+        self.on_untouched = policy;
+        self
+    }
+
+    /// How long nothing must have been edited before the input's packets are copied again; 1 s by default.
+    #[must_use]
+    pub fn untouched_after(mut self, span: Duration) -> LiveOptions {
+        self.untouched_after = Some(bounded(span));
         self
     }
 
@@ -395,6 +434,13 @@ impl LiveOptions {
             None if is_live => OnError::Bypass,
             None => OnError::Stop,
         }
+    }
+
+    /// How long nothing must have been edited before packets of the input are copied again; `None` where all
+    /// is encoded.
+    pub(crate) fn copies_after(&self) -> Option<Duration> {
+        let after = self.untouched_after.unwrap_or(Duration::from_secs(1));
+        (self.on_untouched == OnUntouched::Copy).then_some(after)
     }
 
     /// The picture to show during a loss, where it is one of the user's own.

@@ -34,7 +34,7 @@ pub(crate) use hardware::{DecodeBy, HardwareDevices, StreamDecoding};
 pub use input::InputOptions;
 pub(crate) use input::JoinedInput;
 pub(crate) use keyframes::{KeyframeChoice, NAMES as KEYFRAME_NAMES};
-pub use live::{Live, LiveOptions, OnError, OnLoss, OnResize, OnSlow, WaitForInputs};
+pub use live::{Live, LiveOptions, OnError, OnLoss, OnResize, OnSlow, OnUntouched, WaitForInputs};
 pub(crate) use map::{MapSource, StreamMap};
 pub use output::OutputOptions;
 pub(crate) use specifier::{SpecifiedStream, Specifier, StreamPlace};

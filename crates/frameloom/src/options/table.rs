@@ -9,7 +9,7 @@ use super::graphs::FilterGraphs;
 use super::hardware::output_format;
 use super::keyframes::KeyframeChoice;
 pub use super::library_option::LibraryOption;
-use super::live::{Live, OnError, OnLoss, OnResize, OnSlow, WaitForInputs};
+use super::live::{Live, OnError, OnLoss, OnResize, OnSlow, OnUntouched, WaitForInputs};
 use super::map::StreamMap;
 use super::metadata::DispositionChange;
 use super::row::{Group, Row, Scope, ValueType};
@@ -40,6 +40,7 @@ const ON_SLOW: ValueType = ValueType::Choice(&names::<_, 4>(OnSlow::VALUES));
 const ON_ERROR: ValueType = ValueType::Choice(&names::<_, 4>(OnError::VALUES));
 const AUDIO_FORMAT: ValueType = ValueType::Choice(&names::<_, 2>(AudioFormat::VALUES));
 const ON_RESIZE: ValueType = ValueType::Choice(&names::<_, 2>(OnResize::VALUES));
+const ON_UNTOUCHED: ValueType = ValueType::Choice(&names::<_, 2>(OnUntouched::VALUES));
 const DRAW: ValueType = ValueType::Choice(&names::<_, 2>(CommandAnswer::VALUES));
 const FRAME_TRANSPORT: ValueType = ValueType::Choice(&names::<_, 2>(FrameTransport::VALUES));
 const FRAME_FORMAT: ValueType = ValueType::Choice(&FRAME_FORMATS);
@@ -960,6 +961,29 @@ const TABLE: &[LibraryOption] = &[
         .python(&["open"]),
     )
     .live(|o, v| choice("on-error", v).map(|policy| o.on_error = Some(policy))),
+    LibraryOption::new(
+        Row::long(
+            "on-untouched",
+            Group::Code,
+            ON_UNTOUCHED,
+            "video that your code leaves as it is: encode encodes it with all else, copy sends the \
+             input's packets until a frame is edited (H.264)",
+        )
+        .default("encode")
+        .python(&["open"]),
+    )
+    .live(|o, v| choice("on-untouched", v).map(|policy| o.on_untouched = policy)),
+    LibraryOption::new(
+        Row::long(
+            "untouched-after",
+            Group::Code,
+            ValueType::Duration,
+            "how long nothing must have been edited before packets are copied again",
+        )
+        .default("1")
+        .python(&["open"]),
+    )
+    .live(|o, v| parse_duration(v).map(|span| o.untouched_after = Some(span))),
 ];
 
 fn is_libav(value: &str) -> Result<()> {

@@ -208,6 +208,8 @@ fn the_typed_settings_are_those_by_name() {
         .deadline(Duration::from_millis(40))
         .on_error(OnError::Stop)
         .on_resize(OnResize::Restart)
+        .on_untouched(OnUntouched::Copy)
+        .untouched_after(seconds(3))
         .reconnect_for(seconds(5))
         .no_reconnect(true)
         .stall_timeout(seconds(6));
@@ -219,6 +221,8 @@ fn the_typed_settings_are_those_by_name() {
         ("deadline", "40ms"),
         ("on-error", "stop"),
         ("on-resize", "restart"),
+        ("on-untouched", "copy"),
+        ("untouched-after", "3"),
         ("reconnect-for", "5s"),
         ("no-reconnect", ""),
         ("stall-timeout", "6"),

@@ -42,6 +42,7 @@ pub(crate) mod stages;
 mod start;
 mod streams;
 pub(crate) mod threads;
+mod untouched;
 pub(crate) mod writing;
 
 pub(crate) use spawn_caller::CallerEnds;

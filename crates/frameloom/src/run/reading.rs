@@ -14,6 +14,7 @@ use self::live::LossOutcome;
 pub(super) use self::live::{LiveReading, LiveRules};
 pub(super) use self::preroll::Preroll;
 use crate::av::MediaKind;
+use crate::codec::configuration::StreamMessage;
 use crate::codec::packet::Packet;
 use crate::error::{Error, ErrorKind, Result};
 use crate::input::{Pace, Source, SourceItem};
@@ -27,6 +28,7 @@ use crate::run::positions::ReadPosition;
 use crate::run::sound::SoundSender;
 use crate::run::stages::{AudioMessage, DecodeMessage, FramesChange};
 use crate::run::streams::KnownStreams;
+use crate::run::untouched::PacketsEnd;
 use crate::stats::Stats;
 use crate::stats::event::Event;
 use crate::time::Timestamp;
@@ -49,6 +51,8 @@ pub(super) struct Reading {
     pub(super) late_streams: Vec<LateStream>,
     pub(super) decoders: Vec<DecoderEnd>,
     pub(super) audio: Vec<AudioEnd>,
+    /// Threads that copy video which nobody touches.
+    pub(super) untouched: Vec<PacketsEnd>,
     /// Outputs that come and go.
     pub(super) changes: Receiver<ReaderChange>,
     /// The newest packets, where outputs may begin with them.
@@ -128,6 +132,7 @@ impl Reading {
             self.late_streams.clear();
             self.decoders.clear();
             self.audio.clear();
+            self.untouched.clear();
             let change = select! {
                 recv(changes) -> change => change.ok(),
                 recv(caller) -> _ => None,
@@ -185,6 +190,9 @@ impl Reading {
                     let (options, stats) = (&self.source.options, &self.stats);
                     lanes.try_for_each(|lane| lane.configure(&configuration, options, stats))?;
                     self.known_streams().configure(number, &configuration)?;
+                    let told = || StreamMessage::Configuration(Arc::clone(&configuration));
+                    self.untouched
+                        .retain(|end| end.stream != number || end.packets.send(told()).is_ok());
                     // An output begins with one configuration.
                     self.preroll.iter_mut().for_each(Preroll::clear);
                     continue;
@@ -347,7 +355,14 @@ impl Reading {
             lane.send(&packet)?;
         }
         match packet.kind {
-            MediaKind::Video | MediaKind::Cover => self.decode(packet)?,
+            MediaKind::Video | MediaKind::Cover => {
+                // A frame comes behind its packet.
+                for end in self.untouched.iter().filter(|end| end.stream == packet.stream) {
+                    // One that is gone has ended by itself.
+                    let _ = end.packets.send(StreamMessage::Packet(packet.share()?));
+                }
+                self.decode(packet)?;
+            }
             MediaKind::Audio => {
                 if let Some(sound) = self.sound.as_ref().filter(|_| is_main) {
                     sound.send(AudioMessage::Packet(packet.share()?));

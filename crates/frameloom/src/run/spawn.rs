@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use crate::codec::audio::AudioTranscoder;
+use crate::codec::configuration::StreamMessage;
 use crate::codec::decode::VideoDecoder;
+use crate::codec::untouched::SwitchRules;
 use crate::edit::complex::MediaFrame;
 use crate::edit::{AudioCommand, Command, FrameProcessor};
 use crate::error::Result;
@@ -40,6 +42,7 @@ use crate::run::stages::{
 };
 use crate::run::streams::KnownStreams;
 use crate::run::threads::Threads;
+use crate::run::untouched::{CopyUntouched, PACKETS, PacketsEnd, Switching, SwitchingParts};
 use crate::run::writing::{SinkOpener, Writing};
 use crate::time::Rate;
 use crate::time::stop::Stop;
@@ -127,9 +130,15 @@ impl Nodes {
         self.spawn_writers(graph, sinks, context, threads)?;
         let presences: Vec<PresenceSignal> =
             graph.inputs.iter().map(|_| PresenceSignal::new()).collect();
-        let mut frames = self.spawn_encoders(graph, &presences, context, threads)?;
+        let (mut frames, untouched) =
+            self.spawn_encoders(graph, &sources, &presences, context, threads)?;
         let SpawnedAudio { mut readings, of_filters, of_code, of_caller } =
             self.spawn_audio(graph, &context.stop, threads)?;
+        for (of, packets) in untouched {
+            if let Some(reading) = readings.get_mut(of.input) {
+                reading.untouched.push(PacketsEnd { stream: of.stream, packets });
+            }
+        }
         let audio = (std::mem::take(&mut user.audio), user.audio_command.take());
         let mut pulling = None;
         let mut takers: Vec<Vec<FrameTaker>> = graph.decoders.iter().map(|_| Vec::new()).collect();
@@ -290,14 +299,16 @@ impl Nodes {
         Ok(())
     }
 
-    /// Gives the encoders of each edit.
+    /// Gives the encoders of each edit, and the ways to those that copy what nobody touches.
     fn spawn_encoders(
         &mut self,
         graph: &PipelineGraph,
+        sources: &[Source],
         presences: &[PresenceSignal],
         context: &NodeContext,
         threads: &mut Threads,
-    ) -> Result<Vec<Vec<EncoderEnd>>> {
+    ) -> Result<(Vec<Vec<EncoderEnd>>, Vec<(InputStreamId, Sender<StreamMessage>)>)> {
+        let mut untouched = Vec::new();
         let mut ends: Vec<Vec<EncoderEnd>> = graph.edits.iter().map(|_| Vec::new()).collect();
         let groups = std::mem::take(&mut self.video_encoders);
         for (number, (node, group)) in graph.video_encoders.iter().zip(groups).enumerate() {
@@ -307,13 +318,30 @@ impl Nodes {
             let presence = of.and_then(|of| presences.get(of.input)).filter(|_| node.holds);
             let hold = presence.map(|presence| Hold::new(presence.clone(), rate));
             let outputs = users_of(graph, &node.users);
-            let end =
-                spawn_video_encoder(node, group, outputs, hold, number == 0, context, threads)?;
+            let counts = number == 0;
+            let end = match copying(node, of, rate, sources, context) {
+                Some((copy, of)) => {
+                    let parts = SwitchingParts {
+                        hold,
+                        counts,
+                        clock: Arc::clone(&context.environment.clock),
+                        stats: context.stats.clone(),
+                        stop: context.stop.clone(),
+                    };
+                    let switching = Switching::new(group, copy, parts);
+                    let ((frames, waiting), (sender, packets)) =
+                        (bounded(node.queue), bounded(PACKETS));
+                    untouched.push((of, sender));
+                    threads.spawn("frameloom-encode", move || switching.run(&waiting, &packets))?;
+                    EncoderEnd { frames, outputs, from: None }
+                }
+                None => spawn_video_encoder(node, group, outputs, hold, counts, context, threads)?,
+            };
             if let Some(ends) = ends.get_mut(edit) {
                 ends.push(end);
             }
         }
-        Ok(ends)
+        Ok((ends, untouched))
     }
 
     fn spawn_audio(
@@ -368,6 +396,24 @@ struct SpawnedAudio {
     of_caller: Vec<(usize, Sender<AudioMessage>)>,
 }
 
+/// How an encoder's video is copied where nobody touches it; `None` where all of it is encoded.
+fn copying(
+    node: &VideoEncoderNode,
+    of: Option<InputStreamId>,
+    rate: Option<Rate>,
+    sources: &[Source],
+    context: &NodeContext,
+) -> Option<(CopyUntouched, InputStreamId)> {
+    let after = micros(context.live.copies_after()?);
+    let rules = SwitchRules { after, needs_every_frame: context.live.holds_unedited() };
+    let stream = of.and_then(|of| Some((of, sources.get(of.input)?.streams.get(of.stream)?)));
+    let known = stream.ok_or_else(|| "it is made by a filter graph".to_owned());
+    let copy = known.and_then(|(of, stream)| {
+        CopyUntouched::of(&node.plan, rate, stream, rules).map(|copy| (copy, of))
+    });
+    copy.inspect_err(|reason| tracing::info!("all of the video is encoded: {reason}")).ok()
+}
+
 /// What a reader sends to.
 #[derive(Default)]
 struct ReaderEnds {
@@ -376,6 +422,7 @@ struct ReaderEnds {
     decoders: Vec<DecoderEnd>,
     frames: BTreeMap<usize, FramesLink>,
     audio: Vec<AudioEnd>,
+    untouched: Vec<PacketsEnd>,
 }
 
 /// The numbers of the outputs that some ports belong to.
@@ -595,6 +642,7 @@ fn spawn_reader(
         late_streams: to.late_streams,
         decoders: to.decoders,
         audio: to.audio,
+        untouched: to.untouched,
         changes: to_come,
         streams: Arc::clone(&streams),
         position: None,

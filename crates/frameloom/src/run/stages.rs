@@ -497,7 +497,7 @@ fn transcode_all(
 }
 
 /// Sends what an encoder gave to every output that uses it; `false` once none takes more.
-fn deliver(
+pub(super) fn deliver(
     messages: impl Iterator<Item = StreamMessage>,
     users: &mut [SinkStream],
 ) -> Result<bool> {

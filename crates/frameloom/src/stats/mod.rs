@@ -49,6 +49,7 @@ struct StatsCounters {
     frames_dropped: AtomicU64,
     frames_skipped: AtomicU64,
     frames_held: AtomicU64,
+    frames_copied: AtomicU64,
     frames_late: AtomicU64,
     audio_dropped: AtomicU64,
     reconnects: AtomicU64,
@@ -115,6 +116,7 @@ impl Stats {
             frames_dropped: AtomicU64::new(0),
             frames_skipped: AtomicU64::new(0),
             frames_held: AtomicU64::new(0),
+            frames_copied: AtomicU64::new(0),
             frames_late: AtomicU64::new(0),
             audio_dropped: AtomicU64::new(0),
             reconnects: AtomicU64::new(0),
@@ -192,6 +194,10 @@ impl Stats {
         if let Some(input) = self.input() {
             input.frame_in();
         }
+    }
+
+    pub(crate) fn frame_copied(&self) {
+        self.counters.frames_copied.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn frame_held(&self) {
@@ -465,6 +471,7 @@ impl Stats {
             frames_dropped: c.frames_dropped.load(Relaxed),
             frames_skipped: c.frames_skipped.load(Relaxed),
             frames_held: c.frames_held.load(Relaxed),
+            frames_copied: c.frames_copied.load(Relaxed),
             frames_late: c.frames_late.load(Relaxed),
             audio_dropped: c.audio_dropped.load(Relaxed),
             frames_bypassed: c.frames_bypassed.load(Relaxed),

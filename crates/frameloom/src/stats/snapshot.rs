@@ -30,6 +30,10 @@ pub struct Snapshot {
     pub frames_skipped: u64,
     /// Pictures shown again, or a slate, while the input was lost.
     pub frames_held: u64,
+    /// Frames that went out as the packets in which they came, counted for each encoding: your code had left
+    /// them as they were.
+    #[serde(default)]
+    pub frames_copied: u64,
     /// Frames that came when their place was taken already by held pictures: at the seam behind a
     /// loss, counted for each encoding.
     pub frames_late: u64,

@@ -15,6 +15,7 @@ mod proxy;
 mod several;
 mod slated;
 mod stopping;
+mod untouched;
 mod wall;
 
 use crate::harness::recorder::Part;

@@ -10,7 +10,7 @@ use super::lines::{Lines, LinesError, NextLine};
 use super::shared_memory::Slot;
 use super::{EXIT_TIMEOUT, RunningCommand, exit_text};
 use crate::error::{Error, ErrorKind, Hint, Result, counted, os_words};
-use crate::image::bands::BandSet;
+use crate::image::bands::{BandSet, differ};
 use crate::image::{Drawing, Frame, FrameData, Image, PixelBuffer, PixelFormat};
 use crate::options::{CommandAnswer, FrameTransport};
 use crate::protocol::pipe::{self, Guard, Transfer};
@@ -127,7 +127,7 @@ impl CommandOutput {
             let (width, height) = self.size;
             let image = Image::packed(self.format, width, height, slot.bytes());
             let image = image.map_err(|e| Error::process(e.to_string()))?;
-            frame.set_image(&image)?;
+            frame.set_changed(&image)?;
         }
         Ok(())
     }
@@ -326,11 +326,7 @@ fn changed_bands(one: &Image<'_>, other: &Image<'_>) -> BandSet {
     let height = one.height();
     let mut changed = BandSet::none(height);
     for rows in BandSet::each(height) {
-        let (one, other) = (one.band(rows.clone()), other.band(rows.clone()));
-        let differs = one.planes().iter().zip(other.planes()).any(|(one, other)| {
-            one.iter_rows().zip(other.iter_rows()).any(|(one, other)| one != other)
-        });
-        if differs {
+        if differ(&one.band(rows.clone()), &other.band(rows.clone())) {
             changed.insert(&rows);
         }
     }
