@@ -130,7 +130,7 @@ impl Nodes {
         self.spawn_writers(graph, sinks, context, threads)?;
         let presences: Vec<PresenceSignal> =
             graph.inputs.iter().map(|_| PresenceSignal::new()).collect();
-        let (mut frames, untouched) =
+        let SpawnedEncoders { ends: mut frames, untouched } =
             self.spawn_encoders(graph, &sources, &presences, context, threads)?;
         let SpawnedAudio { mut readings, of_filters, of_code, of_caller } =
             self.spawn_audio(graph, &context.stop, threads)?;
@@ -307,7 +307,7 @@ impl Nodes {
         presences: &[PresenceSignal],
         context: &NodeContext,
         threads: &mut Threads,
-    ) -> Result<(Vec<Vec<EncoderEnd>>, Vec<(InputStreamId, Sender<StreamMessage>)>)> {
+    ) -> Result<SpawnedEncoders> {
         let mut untouched = Vec::new();
         let mut ends: Vec<Vec<EncoderEnd>> = graph.edits.iter().map(|_| Vec::new()).collect();
         let groups = std::mem::take(&mut self.video_encoders);
@@ -341,7 +341,7 @@ impl Nodes {
                 ends.push(end);
             }
         }
-        Ok((ends, untouched))
+        Ok(SpawnedEncoders { ends, untouched })
     }
 
     fn spawn_audio(
@@ -385,6 +385,14 @@ impl Nodes {
 }
 
 /// What came of starting the threads that encode sound.
+/// The ways to encoders of video.
+struct SpawnedEncoders {
+    /// Those of each edit, for frames.
+    ends: Vec<Vec<EncoderEnd>>,
+    /// For packets of what is copied where nobody touches it.
+    untouched: Vec<(InputStreamId, Sender<StreamMessage>)>,
+}
+
 struct SpawnedAudio {
     /// What each reader is to send to.
     readings: Vec<ReaderEnds>,

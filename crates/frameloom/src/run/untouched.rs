@@ -146,8 +146,8 @@ pub(super) struct Switching {
     own: Option<ParameterSets>,
     /// What holds for the source's packets that come next, where it was not told yet.
     pending: Option<Arc<StreamConfiguration>>,
-    /// What was announced last, as the source has it.
-    announced: Option<Arc<StreamConfiguration>>,
+    /// The outputs were told what the stream is.
+    is_announced: bool,
     source_rate: BitRate,
     /// The last frame, for when the input is lost.
     last: Option<Frame>,
@@ -178,7 +178,7 @@ impl Switching {
             prepared: None,
             encoder: None,
             own: None,
-            announced: None,
+            is_announced: false,
             source_rate: BitRate::default(),
             last: None,
             hold,
@@ -335,7 +335,7 @@ impl Switching {
             match step {
                 SwitchStep::Copy(CopiedPacket { packet, configuration }) => {
                     if let Some(configuration) = configuration {
-                        self.announce(configuration)?;
+                        self.announce(&configuration)?;
                     }
                     self.stats.frame_copied();
                     anyone = self.send(StreamMessage::Packet(packet))?;
@@ -349,9 +349,9 @@ impl Switching {
                 }
                 SwitchStep::Encode(frame, replaced) => {
                     let configuration = replaced.and_then(|packet| packet.configuration);
-                    let first = || self.pending.take().filter(|_| self.announced.is_none());
+                    let first = || self.pending.take().filter(|_| !self.is_announced);
                     if let Some(configuration) = configuration.or_else(first) {
-                        self.announce(configuration)?;
+                        self.announce(&configuration)?;
                     }
                     if let Some(encoder) = &mut self.encoder {
                         if self.group.keyframe_request.swap(false, Ordering::Relaxed) {
@@ -375,7 +375,7 @@ impl Switching {
     }
 
     /// Tells the outputs what holds for the source's packets, and for the encoder's.
-    fn announce(&mut self, source: Arc<StreamConfiguration>) -> Result<()> {
+    fn announce(&mut self, source: &Arc<StreamConfiguration>) -> Result<()> {
         let failed = |e: crate::av::AvError| e.in_stage(Stage::Encode);
         let mut params = source.params.share().map_err(failed)?;
         let own = self.own.clone().unwrap_or_default();
@@ -384,9 +384,9 @@ impl Switching {
         if let Some(both) = both {
             params.set_extradata(&both).map_err(failed)?;
         }
-        self.announced = Some(Arc::clone(&source));
-        let StreamConfiguration { time_base, frame_rate, .. } = *source;
-        let StreamConfiguration { sample_aspect_ratio, display_matrix, .. } = *source;
+        self.is_announced = true;
+        let StreamConfiguration { time_base, frame_rate, .. } = **source;
+        let StreamConfiguration { sample_aspect_ratio, display_matrix, .. } = **source;
         let told = StreamConfiguration {
             params,
             time_base,

@@ -4,7 +4,6 @@ use super::{NO_GAP_MS, assert_loss_is_bridged};
 use crate::harness::camera::Film;
 use crate::harness::scene::Script;
 use crate::harness::stats::Count;
-use crate::harness::*;
 
 const SECOND: std::ops::Range<usize> = Film::SECOND_FIRST..Film::SECOND_FIRST + 500;
 
