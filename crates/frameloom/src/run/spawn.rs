@@ -384,7 +384,6 @@ impl Nodes {
     }
 }
 
-/// What came of starting the threads that encode sound.
 /// The ways to encoders of video.
 struct SpawnedEncoders {
     /// Those of each edit, for frames.
@@ -393,6 +392,7 @@ struct SpawnedEncoders {
     untouched: Vec<(InputStreamId, Sender<StreamMessage>)>,
 }
 
+/// What came of starting the threads that encode sound.
 struct SpawnedAudio {
     /// What each reader is to send to.
     readings: Vec<ReaderEnds>,
