@@ -131,7 +131,7 @@ impl Nodes {
         let presences: Vec<PresenceSignal> =
             graph.inputs.iter().map(|_| PresenceSignal::new()).collect();
         let SpawnedEncoders { ends: mut frames, untouched } =
-            self.spawn_encoders(graph, &sources, &presences, context, threads)?;
+            self.spawn_encoders(graph, &sources, &presences, &user, context, threads)?;
         let SpawnedAudio { mut readings, of_filters, of_code, of_caller } =
             self.spawn_audio(graph, &context.stop, threads)?;
         for (of, packets) in untouched {
@@ -305,10 +305,15 @@ impl Nodes {
         graph: &PipelineGraph,
         sources: &[Source],
         presences: &[PresenceSignal],
+        user: &Stages,
         context: &NodeContext,
         threads: &mut Threads,
     ) -> Result<SpawnedEncoders> {
         let mut untouched = Vec::new();
+        // Code that hides something must have seen a frame, and a caller may write only some of them.
+        let hides = user.command.as_ref().is_some_and(Command::hides);
+        let needs_every_frame =
+            context.live.holds_unedited() || hides || graph.code == CodeKind::Pulled;
         let mut ends: Vec<Vec<EncoderEnd>> = graph.edits.iter().map(|_| Vec::new()).collect();
         let groups = std::mem::take(&mut self.video_encoders);
         for (number, (node, group)) in graph.video_encoders.iter().zip(groups).enumerate() {
@@ -319,7 +324,12 @@ impl Nodes {
             let hold = presence.map(|presence| Hold::new(presence.clone(), rate));
             let outputs = users_of(graph, &node.users);
             let counts = number == 0;
-            let end = match copying(node, of, rate, sources, context) {
+            let rules = context
+                .live
+                .copies_after()
+                .map(|after| SwitchRules { after: micros(after), needs_every_frame });
+            let copying = rules.and_then(|rules| copying(node, of, rate, sources, rules));
+            let end = match copying {
                 Some((copy, of)) => {
                     let parts = SwitchingParts {
                         hold,
@@ -410,10 +420,8 @@ fn copying(
     of: Option<InputStreamId>,
     rate: Option<Rate>,
     sources: &[Source],
-    context: &NodeContext,
+    rules: SwitchRules,
 ) -> Option<(CopyUntouched, InputStreamId)> {
-    let after = micros(context.live.copies_after()?);
-    let rules = SwitchRules { after, needs_every_frame: context.live.holds_unedited() };
     let stream = of.and_then(|of| Some((of, sources.get(of.input)?.streams.get(of.stream)?)));
     let known = stream.ok_or_else(|| "it is made by a filter graph".to_owned());
     let copy = known.and_then(|(of, stream)| {

@@ -273,14 +273,19 @@ impl Switching {
 
     /// `false` once nobody takes more.
     fn take_frame(&mut self, mut frame: Frame) -> Result<bool> {
+        let mut is_late = false;
         if let Some(hold) = &mut self.hold {
-            hold.saw(frame.pts(), frame.duration(), self.clock.now());
+            is_late = hold.held_until().is_some_and(|until| frame.pts() < until);
+            if !is_late {
+                hold.saw(frame.pts(), frame.duration(), self.clock.now());
+            }
             self.last = Some(frame.share()?);
         }
         if self.own.is_none() {
             self.prepare(&frame)?;
         }
-        let is_touched = !frame.is_as_decoded();
+        // Where held pictures have taken its place, its packet has none.
+        let is_touched = is_late || !frame.is_as_decoded();
         self.switch.frame(SeenFrame { pts: frame.pts(), is_touched, item: frame });
         self.do_steps()
     }
