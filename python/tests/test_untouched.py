@@ -12,7 +12,7 @@ from .conftest import ffmpeg
 
 
 def packets(path: Path) -> list[str]:
-    """A hash of each packet of video."""
+    """Hash each packet of video."""
     command = ["ffmpeg", "-v", "error", "-i", str(path), "-map", "0:v", "-c", "copy"]
     done = sp.run([*command, "-f", "framemd5", "-"], check=True, capture_output=True, text=True)
     lines = [line for line in done.stdout.splitlines() if not line.startswith("#")]
@@ -48,7 +48,9 @@ def test_a_loop_that_draws_on_some_frames_copies_the_rest(gops: Path, tmp_path: 
     assert now[:50] == was[:50] and now[75:] == was[75:]
     assert set(now[61:75]).isdisjoint(was)
     with frameloom.open(target) as video:
-        red = [bool(np.abs(frame.image[20, 20] - np.array([255, 0, 0])).max() < 30) for frame in video]
+        red = [
+            bool(np.abs(frame.image[20, 20] - np.array([255, 0, 0])).max() < 30) for frame in video
+        ]
     assert [number for number, is_red in enumerate(red) if is_red] == [60]
 
 
