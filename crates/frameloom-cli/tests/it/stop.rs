@@ -57,6 +57,27 @@ fn a_signal_finishes_the_output() {
     }
 }
 
+#[test]
+fn a_signal_finishes_what_nobody_touches_too() {
+    for name in ["out.mp4", "out.flv"] {
+        let (room, source) = (room(), counted_av("numbered.mp4"));
+        let out = room.path().join(name);
+        let args =
+            args!["--on-untouched=copy", "--stats=json", "-re", "-i", source, &out, "--", "cat"];
+        let running = frameloom(args).spawn();
+        wait_for_frames(&running, 30);
+        running.signal("INT");
+        running.wait().ok();
+        assert_playable(&out);
+        let (seen, end) = (counters(&out), |kind| *times(&out, kind).last().unwrap());
+        assert!(seen.len() >= 30 && seen.len() < 150, "{} frames", seen.len());
+        // A packet that is decoded before others leaves before them.
+        assert_eq!(seen[..20], (0..20).collect::<Vec<_>>());
+        let apart = (end(Kind::Video) - end(Kind::Audio)).abs();
+        assert!(apart < Rational::millis(500), "audio and video end {apart:?} apart");
+    }
+}
+
 /// Ctrl-C on a terminal reaches the command as well.
 #[test]
 fn a_signal_to_the_whole_group_finishes_the_output() {

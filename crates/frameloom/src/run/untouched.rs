@@ -146,6 +146,8 @@ pub(super) struct Switching {
     own: Option<ParameterSets>,
     /// What holds for the source's packets that come next, where it was not told yet.
     pending: Option<Arc<StreamConfiguration>>,
+    /// Where the picture that was sent and is shown last ends.
+    end: Timestamp,
     /// The outputs were told what the stream is.
     is_announced: bool,
     source_rate: BitRate,
@@ -178,6 +180,7 @@ impl Switching {
             prepared: None,
             encoder: None,
             own: None,
+            end: Timestamp::ZERO,
             is_announced: false,
             source_rate: BitRate::default(),
             last: None,
@@ -196,6 +199,12 @@ impl Switching {
     ) -> Result<()> {
         let result = self.run_all(frames, packets);
         let VideoGroup { users, leaving, .. } = &self.group;
+        // Sound that was read ahead of the picture is not to outlast it.
+        if self.stop.is_stopped() && self.end > Timestamp::ZERO {
+            users.iter().for_each(|user| {
+                user.send(|_| SinkMessage::Cut(self.end));
+            });
+        }
         users.iter().chain(leaving.iter().map(|(user, _)| user)).for_each(|user| {
             user.send(SinkMessage::end_by(&result));
         });
@@ -436,6 +445,11 @@ impl Switching {
     }
 
     fn send(&mut self, message: StreamMessage) -> Result<bool> {
+        if let StreamMessage::Packet(packet) = &message
+            && let Some(pts) = packet.pts()
+        {
+            self.end = self.end.max(pts.plus(packet.duration()));
+        }
         let VideoGroup { users, leaving, .. } = &mut self.group;
         leaving.retain(|(user, end)| {
             let is_over = match &message {
