@@ -16,7 +16,7 @@ fn source(name: &str, options: &str) -> PathBuf {
     clip(name, &recipe)
 }
 
-/// Has the frames of these numbers inverted. What it said is the second.
+/// Runs frameloom with a command that inverts the frames of these numbers. Gives what it wrote to stderr.
 fn edited(source: &Path, out: &Path, touched: &[usize], options: &[&str]) -> String {
     let list: Vec<String> = touched.iter().map(usize::to_string).collect();
     let mut args = args!["-y", "-v", "info", "--on-untouched=copy"];
@@ -82,7 +82,7 @@ fn what_nobody_touches_goes_out_packet_by_packet() {
     }
 }
 
-/// Has three frames of a source touched on the way to each container.
+/// Inverts three frames of a source on the way to each container, and judges what comes out.
 #[track_caller]
 fn assert_edited_to(source: &Path, containers: &[&str]) {
     let (room, touched) = (room(), [31, 80, 82]);

@@ -91,7 +91,7 @@ impl<P, F> UntouchedSwitch<P, F> {
         }
     }
 
-    /// Has everything encoded. To be called before the first frame.
+    /// Encodes every frame from now on. Call it before the first one.
     pub(crate) fn never_copy(&mut self) {
         self.never_copies = true;
     }

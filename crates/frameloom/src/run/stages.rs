@@ -289,17 +289,10 @@ pub(super) struct Encoding {
 impl Encoding {
     pub(super) fn run(mut self, frames: &Receiver<EncodeMessage>) -> Result<()> {
         let result = self.encode_all(frames);
-        let VideoGroup { encoder, users, leaving, cuts, .. } = &self.group;
-        // Sound that was read ahead of the picture is not to reopen_while_filling it.
-        if *cuts && encoder.is_done() || self.stop.is_stopped() && encoder.end() > Timestamp::ZERO {
-            let end = encoder.end();
-            users.iter().for_each(|user| {
-                user.send(|_| SinkMessage::Cut(end));
-            });
-        }
-        users.iter().chain(leaving.iter().map(|(user, _)| user)).for_each(|user| {
-            user.send(SinkMessage::end_by(&result));
-        });
+        let VideoGroup { encoder, cuts, .. } = &self.group;
+        let end = encoder.end();
+        let is_cut = *cuts && encoder.is_done() || self.stop.is_stopped() && end > Timestamp::ZERO;
+        self.group.end(&result, is_cut.then_some(end));
         result
     }
 
@@ -387,6 +380,18 @@ impl Encoding {
 }
 
 impl VideoGroup {
+    /// Says to the users that nothing more comes, and where sound that was read ahead of the picture is cut.
+    pub(super) fn end(&self, result: &Result<()>, cut: Option<Timestamp>) {
+        if let Some(at) = cut {
+            self.users.iter().for_each(|user| {
+                user.send(|_| SinkMessage::Cut(at));
+            });
+        }
+        self.users.iter().chain(self.leaving.iter().map(|(user, _)| user)).for_each(|user| {
+            user.send(SinkMessage::end_by(result));
+        });
+    }
+
     /// Gives a user nothing that comes after the last frame.
     fn leave(&mut self, output: usize) {
         let end = self.encoder.end();

@@ -198,16 +198,8 @@ impl Switching {
         packets: &Receiver<StreamMessage>,
     ) -> Result<()> {
         let result = self.run_all(frames, packets);
-        let VideoGroup { users, leaving, .. } = &self.group;
-        // Sound that was read ahead of the picture is not to outlast it.
-        if self.stop.is_stopped() && self.end > Timestamp::ZERO {
-            users.iter().for_each(|user| {
-                user.send(|_| SinkMessage::Cut(self.end));
-            });
-        }
-        users.iter().chain(leaving.iter().map(|(user, _)| user)).for_each(|user| {
-            user.send(SinkMessage::end_by(&result));
-        });
+        let is_cut = self.stop.is_stopped() && self.end > Timestamp::ZERO;
+        self.group.end(&result, is_cut.then_some(self.end));
         result
     }
 
